@@ -1,0 +1,177 @@
+"""Tables, and the blocks they are cut into. NumPy only: knows nothing of models, servers or MLflow.
+
+A *table* is validated once at the door (`drift.sources`); everything behind the door trusts it.
+A *block* is a run of consecutive rows that is scored together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import BlockError, DataError
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Times = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows of a table, scored together."""
+
+    index: int  # 0-based position in its deployment
+    rows: range  # row numbers in the table
+    features: Floats  # (n, d)
+    labels: Integers | None  # (n,) class codes, or None when the truth is not known yet
+    timestamps: Times | None  # (n,), non-decreasing
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a predictor said about a block, and which version of the model said it."""
+
+    probabilities: Floats  # (n, classes), rows sum to 1
+    version: int  # registry version; 0 for a model that is not registered
+
+
+class Predictor(Protocol):
+    """Anything that answers features with probabilities: a server, a model in this process, a stub."""
+
+    def predict(self, features: Floats) -> Answer:
+        """Class probabilities of `features` (n, d)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoredBlock:
+    """A block joined with the answer it got."""
+
+    block: Block
+    answer: Answer
+    seconds: float  # wall time from the first byte sent to the last one received
+
+    @property
+    def predictions(self) -> Integers:
+        """Most probable class of each row, (n,)."""
+        return np.asarray(self.answer.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @property
+    def mean_confidence(self) -> float:
+        """Mean probability of the predicted class, in (0, 1]."""
+        return float(self.answer.probabilities.max(axis=1).mean())
+
+    @property
+    def correct(self) -> int:
+        """Number of rows whose predicted class is the true one."""
+        if self.block.labels is None:
+            raise BlockError(
+                f"expected labels for block {self.block.index}, got none: the truth is not known yet"
+            )
+        return int((self.predictions == self.block.labels).sum())
+
+    @property
+    def wrong(self) -> int:
+        """Number of rows predicted wrongly."""
+        return len(self.block) - self.correct
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows predicted correctly, in [0, 1]."""
+        return self.correct / len(self.block)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The fixed rows that a model was accepted on; later blocks are judged against them."""
+
+    features: Floats  # (n, d)
+    labels: Integers  # (n,)
+    probabilities: Floats  # (n, classes), the accepted model's answers
+
+    @property
+    def accuracy(self) -> float:
+        """The accepted accuracy, in [0, 1]."""
+        return float((self.probabilities.argmax(axis=1) == self.labels).mean())
+
+
+@dataclass(frozen=True)
+class Table:
+    """Validated rows in time order."""
+
+    name: str
+    feature_names: tuple[str, ...]
+    features: Floats  # (n, d), finite
+    labels: Integers  # (n,), codes into `classes`
+    classes: tuple[str, ...]
+    timestamps: Times | None  # (n,), non-decreasing
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def digest(self, rows: range | None = None) -> str:
+        """SHA-256 over names, features and label texts of `rows` (all by default), as 64 hex digits."""
+        rows = rows or range(len(self))
+        part = slice(rows.start, rows.stop)
+        seen = hashlib.sha256("\x1f".join(self.feature_names).encode())
+        seen.update(np.ascontiguousarray(self.features[part]).tobytes())
+        texts = np.asarray(self.classes, dtype=object)[self.labels[part]]
+        seen.update("\x1f".join(texts).encode())
+        return seen.hexdigest()
+
+    def recoded(self, classes: tuple[str, ...]) -> Table:
+        """The same rows with label codes of a model that knows `classes`.
+
+        A class which that model has never seen keeps a code behind its last one, so it is always wrong.
+        """
+        known = classes + tuple(name for name in self.classes if name not in classes)
+        codes = np.asarray([known.index(name) for name in self.classes], dtype=np.int64)
+        return replace(self, labels=codes[self.labels], classes=known)
+
+    def require(self, rows: range, *, for_what: str) -> None:
+        """Raise `DataError` unless `rows` lie within the table."""
+        if rows.stop > len(self) or rows.start < 0 or len(rows) < 1:
+            raise DataError(
+                f"{for_what} needs rows {rows.start} to {rows.stop - 1}, but {self.name} has {len(self)} rows"
+                " (0-based): ask for fewer rows"
+            )
+
+    def block(self, index: int, rows: range) -> Block:
+        """The block of `rows`."""
+        part = slice(rows.start, rows.stop)
+        times = None if self.timestamps is None else self.timestamps[part]
+        return Block(index, rows, self.features[part], self.labels[part], times)
+
+
+def cut(rows: range, block_size: int) -> list[range]:
+    """`rows` in consecutive ranges of `block_size`; none is lost.
+
+    A tail of at least half a block is a block of its own, a shorter one joins the block before it.
+
+    >>> cut(range(100, 150), 20)
+    [range(100, 120), range(120, 140), range(140, 150)]
+    >>> cut(range(100, 145), 20)
+    [range(100, 120), range(120, 145)]
+    """
+    if block_size < 1:
+        raise BlockError(f"expected a block size of 1 or more, got {block_size}")
+    if len(rows) < block_size:
+        raise BlockError(f"expected at least one block of {block_size} rows, got {len(rows)} rows")
+    count = len(rows) // block_size + (2 * (len(rows) % block_size) >= block_size)
+    starts = [rows.start + index * block_size for index in range(count)]
+    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], rows.stop], strict=True)]
+
+
+def blocks(table: Table, rows: range, block_size: int, *, first: int = 0) -> Iterator[Block]:
+    """The blocks of `rows`, from the one with index `first` on."""
+    for index, part in enumerate(cut(rows, block_size)):
+        if index >= first:
+            yield table.block(index, part)

@@ -1,0 +1,78 @@
+"""The error tree, and the exit codes that the commands promise.
+
+    DriftError                 one line that says what to do; exit code 1
+    ├── DataError              a table that cannot be used
+    │   └── BlockError         a block whose shape or values do not fit the model or the reference
+    ├── TrainingError          no trial gave a usable model
+    ├── TrackingError          MLflow away, unknown experiment, a registry without the model
+    ├── ServingError           TorchServe could not do what was asked
+    │   ├── ServerError        it did not start, died, or never became ready (carries its log's tail)
+    │   ├── PredictionError    it answered, but not with probabilities
+    │   └── ArchiveError       an archive that was refused
+    ├── StateError             the project's own folder: read-only, full, in use, or of no deployment
+    └── UsageError             options that contradict each other; exit code 2
+
+Foreign errors (requests, MLflow, SQLAlchemy, OSError) are mapped to these at the edge of the room
+that meets them, with `raise ... from`.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code means to a scheduler."""
+
+    DONE = 0  # nothing needs a person
+    ERROR = 1  # one line said what to do
+    USAGE = 2  # the command line was wrong
+    DRIFT = 3  # drift was flagged and the model was not retrained
+    REFUSED = 4  # a challenger was trained and refused
+    INTERRUPTED = 130  # Ctrl-C or SIGTERM; nothing lost, --resume goes on
+
+
+class DriftError(Exception):
+    """Anything that the operator can act on: expected, got, what to do."""
+
+    exit_code = ExitCode.ERROR
+
+
+class DataError(DriftError):
+    """A table that cannot be used; the message lists every problem found."""
+
+
+class BlockError(DataError):
+    """A block whose shape or values do not fit."""
+
+
+class TrainingError(DriftError):
+    """No usable model came out of training."""
+
+
+class TrackingError(DriftError):
+    """MLflow could not be reached, or does not hold what was asked for."""
+
+
+class ServingError(DriftError):
+    """TorchServe could not do what was asked."""
+
+
+class ServerError(ServingError):
+    """The server did not start, died, or never became ready."""
+
+
+class PredictionError(ServingError):
+    """The server answered with something other than probabilities."""
+
+
+class ArchiveError(ServingError):
+    """A model archive was refused."""
+
+
+class StateError(DriftError):
+    """The project's own folder cannot be used as asked."""
+
+
+class UsageError(DriftError):
+    """Options that contradict each other."""
+
+    exit_code = ExitCode.USAGE
