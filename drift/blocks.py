@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError, DataError
+from drift.errors import BlockError
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -73,9 +74,7 @@ class ScoredBlock:
     def correct(self) -> int:
         """Number of rows whose predicted class is the true one."""
         if self.block.labels is None:
-            raise BlockError(
-                f"expected labels for block {self.block.index}, got none: the truth is not known yet"
-            )
+            raise BlockError(f"expected labels for block {self.block.index}, got none: the truth is not known yet")
         return int((self.predictions == self.block.labels).sum())
 
     @property
@@ -101,6 +100,27 @@ class Reference:
     def accuracy(self) -> float:
         """The accepted accuracy, in [0, 1]."""
         return float((self.probabilities.argmax(axis=1) == self.labels).mean())
+
+    def save(self, path: Path) -> None:
+        """Write to an .npz file of plain arrays."""
+        np.savez_compressed(path, features=self.features, labels=self.labels, probabilities=self.probabilities)
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """Read what `save` wrote; nothing is unpickled."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(arrays["features"], arrays["labels"], arrays["probabilities"])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from or to be judged on."""
+
+    features: Floats  # (n, d)
+    labels: Integers  # (n,) class codes
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 @dataclass(frozen=True)
@@ -136,13 +156,14 @@ class Table:
         codes = np.asarray([known.index(name) for name in self.classes], dtype=np.int64)
         return replace(self, labels=codes[self.labels], classes=known)
 
-    def require(self, rows: range, *, for_what: str) -> None:
-        """Raise `DataError` unless `rows` lie within the table."""
-        if rows.stop > len(self) or rows.start < 0 or len(rows) < 1:
-            raise DataError(
-                f"{for_what} needs rows {rows.start} to {rows.stop - 1}, but {self.name} has {len(self)} rows"
-                " (0-based): ask for fewer rows"
-            )
+    def known_from(self, rows: range) -> Table:
+        """The same rows, with the classes that occur in `rows` coded first."""
+        seen = set(self.labels[rows.start : rows.stop].tolist())
+        return self.recoded(tuple(name for code, name in enumerate(self.classes) if code in seen))
+
+    def part(self, rows: range) -> Rows:
+        """Features and labels of `rows`."""
+        return Rows(self.features[rows.start : rows.stop], self.labels[rows.start : rows.stop])
 
     def block(self, index: int, rows: range) -> Block:
         """The block of `rows`."""

@@ -9,6 +9,7 @@
     │   ├── ServerError        it did not start, died, or never became ready (carries its log's tail)
     │   ├── PredictionError    it answered, but not with probabilities
     │   └── ArchiveError       an archive that was refused
+    ├── ChampionChangedError   a challenger was compared with a version that is champion no more
     ├── StateError             the project's own folder: read-only, full, in use, or of no deployment
     └── UsageError             options that contradict each other; exit code 2
 
@@ -66,6 +67,10 @@ class PredictionError(ServingError):
 
 class ArchiveError(ServingError):
     """A model archive was refused."""
+
+
+class ChampionChangedError(DriftError):
+    """A challenger was compared with a version that is champion no more."""
 
 
 class StateError(DriftError):
