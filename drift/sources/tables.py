@@ -1,0 +1,200 @@
+"""A user's own CSV or Parquet file: read, validated once, and from then on trusted.
+
+All problems of a file are found in one pass and reported together, by column and row, so that a person mends the
+file once. Rows are counted from 0, as everywhere in this project; for CSV the line in the file is told too.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.blocks import Floats, Integers, Table, Times
+from drift.errors import DataError
+from drift.sources.calendar import CALENDAR_NAMES, calendar_features
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_CLASSES = 100  # more distinct labels than this are a number to predict, not a class
+ROWS_SHOWN = 5
+FLOAT32_PRECISION = 1e-3  # of a column's interquartile range; what rounding to float32 may lose
+
+
+@dataclass
+class _Problems:
+    """Everything wrong with one file, collected before anything is raised."""
+
+    path: Path
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, column: str, what: str, rows: NDArray[np.intp] | None = None) -> None:
+        where = ""
+        if rows is not None:
+            offset = 2 if self.path.suffix.lower() == ".csv" else None
+            shown = [f"{row} (line {row + offset})" if offset else str(row) for row in rows[:ROWS_SHOWN]]
+            more = f" and {len(rows) - ROWS_SHOWN} more" if len(rows) > ROWS_SHOWN else ""
+            where = f" in row {', '.join(shown)}{more}"
+        self.lines.append(f"column {column!r}: {what}{where}")
+
+    def raise_if_any(self) -> None:
+        if self.lines:
+            count = f"{len(self.lines)} problem" + ("s" if len(self.lines) > 1 else "")
+            raise DataError(f"{self.path} cannot be used, {count}:\n  " + "\n  ".join(self.lines))
+
+
+def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple[str, ...] = ()) -> Table:
+    """Read and validate a table; every column but `label`, `time` and `ignore` is a feature.
+
+    Args:
+        path: a .csv or .parquet file, one row an example, in time order.
+        label: the column with the class (text, whole numbers or booleans).
+        time: the column with the time of each row, never decreasing; adds calendar features.
+        ignore: columns to leave out (keys, notes).
+
+    Raises:
+        DataError: with every problem of the file, by column and row.
+    """
+    frame = _read(path)
+    problems = _Problems(path)
+    asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
+    for option, asked_for in asked.items():
+        for column in asked_for:
+            if column not in frame.columns:
+                problems.add(
+                    column,
+                    f"not in the file (asked for by {option}); it has {', '.join(map(str, frame.columns))}",
+                )
+    problems.raise_if_any()
+    names = tuple(str(column) for column in frame.columns if column not in (label, time, *ignore))
+    if not names:
+        problems.add("*", "no feature columns are left")
+    columns = [_numbers(frame[name], name, problems) for name in names]
+    labels, classes = _classes(frame[label], label, problems)
+    timestamps = _times(frame[time], time, problems) if time else None
+    problems.raise_if_any()
+    if timestamps is not None:
+        columns.append(calendar_features(timestamps))
+        names += CALENDAR_NAMES
+    return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise DataError(f"expected a .csv or .parquet file, got {path}")
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        if suffix == ".csv":
+            _check_shape(path)
+            frame = pd.read_csv(path, index_col=False, skip_blank_lines=False)
+        else:
+            frame = pd.read_parquet(path)
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path} is empty: expected a header line and at least two rows") from error
+    except (
+        ValueError,
+        OSError,
+        csv.Error,
+    ) as error:  # ParserError, ArrowInvalid and UnicodeDecodeError are ValueErrors
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} cannot be read as {suffix[1:]}: {reason}") from error
+    if len(frame) == 0:
+        raise DataError(f"{path} has a header but no rows")
+    return frame
+
+
+def _check_shape(path: Path) -> None:
+    """Every line has as many fields as the header, and no name stands twice: pandas would shift or rename in silence."""
+    problems = _Problems(path)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        header = next(reader, [])
+        for name in sorted({name for name in header if header.count(name) > 1}):
+            problems.add(name, f"stands {header.count(name)} times in the header; a column's name must be its own")
+        wrong = [(reader.line_num, len(fields)) for fields in reader if fields and len(fields) != len(header)]
+    if wrong:
+        shown = ", ".join(f"{count} in line {line}" for line, count in wrong[:ROWS_SHOWN])
+        more = f" and {len(wrong) - ROWS_SHOWN} more lines" if len(wrong) > ROWS_SHOWN else ""
+        problems.lines.append(f"expected {len(header)} fields in every line, as in the header; got {shown}{more}")
+    problems.raise_if_any()
+
+
+def _numbers(column: pd.Series, name: str, problems: _Problems) -> Floats:
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        problems.add(name, "dates where numbers are expected (name it with --time or leave it out with --ignore)")
+        return np.zeros(len(column), np.float32)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    missing = column.isna().to_numpy()
+    text = np.isnan(values) & ~missing
+    if text.any():
+        example = column[text].iloc[0]
+        problems.add(name, f"text where numbers are expected, such as {str(example)[:40]!r}", np.flatnonzero(text))
+    if missing.any():
+        problems.add(name, "missing value (NaN); fill it or drop the row", np.flatnonzero(missing))
+    if np.isinf(values).any():
+        problems.add(name, "infinity", np.flatnonzero(np.isinf(values)))
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        with np.errstate(over="ignore"):
+            lost = np.abs(finite.astype(np.float32).astype(np.float64) - finite).max()
+        spread = np.subtract(*np.quantile(finite, [0.75, 0.25])) or np.ptp(finite)
+        if spread and lost > FLOAT32_PRECISION * spread:
+            problems.add(
+                name,
+                f"float32 would round it by up to {lost:.3g}; subtract an offset of about {finite.min():.6g}",
+            )
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _classes(column: pd.Series, name: str, problems: _Problems) -> tuple[Integers, tuple[str, ...]]:
+    import pandas as pd
+
+    missing = column.isna().to_numpy()
+    if missing.any():
+        problems.add(name, "missing label", np.flatnonzero(missing))
+    if pd.api.types.is_float_dtype(column.dtype):
+        fractional = (column % 1 != 0).to_numpy() & ~missing
+        if fractional.any():
+            problems.add(name, "a fraction where a class is expected", np.flatnonzero(fractional))
+            return np.zeros(len(column), np.int64), ()
+        column = column.fillna(0).astype(np.int64)
+    texts = [str(value) for value in column]
+    numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    distinct = {text for text, gone in zip(texts, missing, strict=True) if not gone}
+    classes = tuple(sorted(distinct, key=int)) if numeric else tuple(sorted(distinct))
+    if len(classes) < 2:
+        problems.add(name, f"expected at least 2 classes, got {len(classes)}: {', '.join(classes) or 'none'}")
+    if len(classes) > MOST_CLASSES:
+        problems.add(name, f"expected at most {MOST_CLASSES} classes, got {len(classes)}: is it a number to predict?")
+    codes = {text: code for code, text in enumerate(classes)}
+    return np.asarray([codes.get(text, 0) for text in texts], dtype=np.int64), classes
+
+
+def _times(column: pd.Series, name: str, problems: _Problems) -> Times:
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        problems.add(name, "numbers where dates are expected; write them as ISO 8601, such as 1996-05-07T00:30:00")
+        return np.zeros(len(column), "datetime64[s]")
+    parsed = pd.to_datetime(column, errors="coerce", utc=True, format=None if column.dtype.kind == "M" else "ISO8601")
+    unread = parsed.isna().to_numpy()
+    if unread.any():
+        problems.add(name, "not a date (ISO 8601)", np.flatnonzero(unread))
+    times = np.asarray(parsed.dt.tz_localize(None).to_numpy("datetime64[ns]"))
+    known = np.flatnonzero(~unread)
+    back = known[1:][np.diff(times[known]) < np.timedelta64(0, "ns")]
+    if len(back):
+        problems.add(name, "earlier than the row before it; sort the file by time", back)
+    return times

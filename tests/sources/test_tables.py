@@ -1,0 +1,152 @@
+"""A user's table: every problem is told at once, by column and row."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drift.errors import DataError
+from drift.sources import load_table
+
+
+def good() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "when": pd.date_range("2024-01-01", periods=8, freq="6h").astype(str),
+            "x": np.arange(8.0),
+            "flag": [True, False] * 4,
+            "y": ["up", "down"] * 4,
+        }
+    )
+
+
+def write(frame: pd.DataFrame, path: Path) -> Path:
+    frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_good_table(tmp_path: Path, suffix: str) -> None:
+    table = load_table(write(good(), tmp_path / f"t{suffix}"), label="y", time="when")
+    assert table.feature_names == ("x", "flag", "day_sin", "day_cos", "week_sin", "week_cos")
+    assert table.classes == ("down", "up")
+    assert table.labels.tolist() == [1, 0] * 4
+    assert table.features.dtype == np.float32
+    np.testing.assert_allclose(table.features[:4, 2], [0, 1, 0, -1], atol=1e-6)  # time of day
+
+
+def test_ignored_columns_are_left_out(tmp_path: Path) -> None:
+    table = load_table(write(good(), tmp_path / "t.csv"), label="y", ignore=("when", "flag"))
+    assert table.feature_names == ("x",)
+    assert table.timestamps is None
+
+
+def test_number_classes_are_in_the_order_of_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(6.0), "y": [10, 9, 2, 10, 9, 2]})
+    assert load_table(write(frame, tmp_path / "t.csv"), label="y").classes == ("2", "9", "10")
+
+
+def test_all_problems_are_told_together(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "when": ["2024-01-02", "2024-01-01", "soon", "2024-01-03"],
+            "text": ["1", "2", "three", "4"],
+            "gap": [1.0, np.nan, 3.0, np.nan],
+            "far": [1.0, np.inf, 2.0, 3.0],
+            "y": ["a", "b", None, "a"],
+        }
+    )
+    with pytest.raises(DataError) as caught:
+        load_table(write(frame, tmp_path / "t.csv"), label="y", time="when")
+    message = str(caught.value)
+    assert "6 problems" in message
+    for expected in (
+        "column 'text': text where numbers are expected, such as 'three' in row 2 (line 4)",
+        "column 'gap': missing value (NaN); fill it or drop the row in row 1 (line 3), 3 (line 5)",
+        "column 'far': infinity in row 1 (line 3)",
+        "column 'y': missing label in row 2 (line 4)",
+        "column 'when': not a date (ISO 8601) in row 2 (line 4)",
+        "column 'when': earlier than the row before it; sort the file by time in row 1 (line 3)",
+    ):
+        assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a"] * 8, "expected at least 2 classes, got 1: a"),
+        ([0.5, 1.0] * 4, "a fraction where a class is expected in row 0 (line 2), 2 (line 4)"),
+        (list(range(8)), None),
+    ],
+)
+def test_labels(tmp_path: Path, labels: list[str], expected: str | None) -> None:
+    path = write(good().assign(y=labels), tmp_path / "t.csv")
+    if expected is None:
+        assert len(load_table(path, label="y", time="when").classes) == 8
+    else:
+        with pytest.raises(DataError) as caught:
+            load_table(path, label="y", time="when")
+        assert expected in str(caught.value)
+
+
+def test_a_number_to_predict_is_not_a_class(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(300.0), "y": np.arange(300)})
+    with pytest.raises(DataError, match="at most 100 classes, got 300"):
+        load_table(write(frame, tmp_path / "t.csv"), label="y")
+
+
+def test_columns_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": 1.7e9 + np.arange(100.0), "y": [0, 1] * 50})
+    with pytest.raises(DataError, match=r"float32 would round it by up to .*; subtract an offset of about 1\.7e\+09"):
+        load_table(write(frame, tmp_path / "t.csv"), label="y")
+
+
+def test_lines_that_do_not_fit_the_header_are_refused(tmp_path: Path) -> None:
+    """Pandas would take a surplus first field for an index and shift every column by one."""
+    (tmp_path / "t.csv").write_text("a,b,y\n1,2,3,x\n1,2,3,y\n1,2\n")
+    with pytest.raises(
+        DataError, match=r"expected 3 fields in every line, .* got 4 in line 2, 4 in line 3, 2 in line 4"
+    ):
+        load_table(tmp_path / "t.csv", label="y")
+
+
+def test_a_repeated_column_is_refused(tmp_path: Path) -> None:
+    """Pandas would rename the second `y` to `y.1`, a feature that gives the label away."""
+    (tmp_path / "t.csv").write_text("a,y,y\n1,u,u\n2,v,v\n")
+    with pytest.raises(DataError, match="column 'y': stands 2 times in the header"):
+        load_table(tmp_path / "t.csv", label="y")
+
+
+def test_a_blank_line_is_a_missing_row_at_its_own_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n1,u\n\nx,v\n")
+    with pytest.raises(DataError) as caught:
+        load_table(tmp_path / "t.csv", label="y")
+    assert "such as 'x' in row 2 (line 4)" in str(caught.value)
+    assert "missing label in row 1 (line 3)" in str(caught.value)
+
+
+def test_wrong_columns_are_told_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load_table(write(good(), tmp_path / "t.csv"), label="why", time="hour")
+    assert "column 'why': not in the file (asked for by --label); it has when, x, flag, y" in str(caught.value)
+    assert "column 'hour': not in the file (asked for by --time)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("gone.csv", None, "there is no file"),
+        ("empty.csv", "", "is empty"),
+        ("header.csv", "x,y\n", "has a header but no rows"),
+        ("t.txt", "x,y\n1,2\n", "expected a .csv or .parquet file"),
+        ("bad.parquet", "x,y\n1,2\n", "cannot be read as parquet"),
+        ("bad.csv", 'x,y\n1,2\n"3,4,5\n6,7,8,9\n', "cannot be read as csv"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, name: str, content: str | None, expected: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=expected):
+        load_table(path, label="y")
