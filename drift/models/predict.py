@@ -1,0 +1,28 @@
+"""A model in this process as a `Predictor`: what the server's answers are checked against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from drift.blocks import Answer, Floats
+
+
+class LocalPredictor:
+    """Answers from a module in memory."""
+
+    def __init__(self, module: torch.nn.Module, *, version: int = 0) -> None:
+        self.module = module
+        self.version = version
+
+    @classmethod
+    def from_file(cls, path: Path, *, version: int = 0) -> LocalPredictor:
+        """Load an exported model (.pt2); nothing is unpickled."""
+        return cls(torch.export.load(path).module(), version=version)
+
+    def predict(self, features: Floats) -> Answer:
+        """Class probabilities of `features` (n, d)."""
+        with torch.no_grad():
+            probabilities = self.module(torch.as_tensor(features))
+        return Answer(probabilities.numpy(), self.version)

@@ -1,0 +1,222 @@
+"""The one door to Ax: suggests parameters, hears results epoch by epoch, stops hopeless trials, survives interruption.
+
+Knows nothing of networks or MLflow: an objective is a function of a `Trial`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drift.errors import StateError, TrainingError
+from drift.models.threads import one_thread
+
+Value = float | int
+MIN_TRIALS_TO_COMPARE = 4  # a trial is hopeless only beside this many others...
+HOPELESS_PERCENTILE = 40.0  # ...and when it is among the worst 40 % of them at the same epoch
+
+
+@dataclass(frozen=True)
+class Span:
+    """A number to search between two bounds."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """A number to choose from a few, in increasing order."""
+
+    name: str
+    values: tuple[int, ...]
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped early"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished trial."""
+
+    index: int  # from 0
+    parameters: Mapping[str, Value]
+    accuracy: float  # validation accuracy at its last epoch; nan if it failed
+    status: Status
+
+
+class Trial:
+    """One set of parameters, being tried."""
+
+    def __init__(self, client: Any, index: int, parameters: Mapping[str, Value]) -> None:
+        self.index = index
+        self.parameters = parameters
+        self.accuracy = float("nan")
+        self.stopped = False
+        self._client = client
+
+    def report(self, epoch: int, accuracy: float) -> bool:
+        """Tell the accuracy after `epoch` (from 1); True means that the trial is worth going on with."""
+        if not np.isfinite(accuracy):
+            raise TrainingError(f"trial {self.index}: accuracy {accuracy} at epoch {epoch}")
+        self.accuracy = accuracy
+        self._client.attach_data(self.index, {"accuracy": accuracy}, progression=epoch)
+        self.stopped = bool(self._client.should_stop_trial_early(self.index))
+        return not self.stopped
+
+
+class Search:
+    """Trials one after another, each remembered on disk as soon as it ends."""
+
+    def __init__(self, space: tuple[Span | Options, ...], *, trials: int, seed: int, state: Path) -> None:
+        """Begin a search, or go on with the one that `state` (a JSON file) remembers."""
+        if trials < 1:
+            raise TrainingError(f"expected 1 trial or more, got {trials}")
+        self.trials = trials
+        self.state = state
+        self._snapshot = state.with_suffix(".tmp")
+        self.outcomes: list[Outcome] = []
+        self._client = self._resume() if state.exists() else self._begin(space, seed)
+        self._stop_hopeless_trials()
+
+    def run(self, objective: Callable[[Trial], None]) -> Outcome:
+        """Try what is left to try and return the best outcome.
+
+        A trial whose objective raises `TrainingError` is marked as failed, and the search goes on.
+
+        Raises:
+            TrainingError: when every trial failed.
+        """
+        while len(self.outcomes) < self.trials:
+            with _quiet(), one_thread():
+                ((index, parameters),) = self._client.get_next_trials(max_trials=1).items()
+            self._save(running=index)
+            trial = Trial(self._client, index, dict(parameters))
+            with _quiet():
+                try:
+                    objective(trial)
+                    status = self._finish(trial)
+                except TrainingError as error:
+                    self._client.mark_trial_failed(index, failed_reason=str(error))
+                    trial.accuracy, status = float("nan"), Status.FAILED
+            self.outcomes.append(Outcome(index, trial.parameters, trial.accuracy, status))
+            self._save()
+        return self.best()
+
+    def best(self) -> Outcome:
+        """The outcome with the highest observed accuracy; the earliest of equals."""
+        usable = [outcome for outcome in self.outcomes if outcome.status is Status.COMPLETED]
+        if not usable:
+            raise TrainingError(f"all {len(self.outcomes)} trials failed; see their runs for the reasons")
+        return max(usable, key=lambda outcome: outcome.accuracy)
+
+    def _finish(self, trial: Trial) -> Status:
+        if trial.stopped:
+            self._client.mark_trial_early_stopped(trial.index)
+            return Status.STOPPED
+        self._client.complete_trial(trial.index)
+        return Status.COMPLETED
+
+    def _begin(self, space: tuple[Span | Options, ...], seed: int) -> Any:
+        with _quiet():
+            from ax.api.client import Client
+            from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+            client = Client(random_seed=seed)
+            client.configure_experiment(
+                parameters=[
+                    RangeParameterConfig(
+                        name=part.name,
+                        bounds=(part.low, part.high),
+                        parameter_type="int" if part.whole else "float",
+                        scaling="log" if part.log else "linear",
+                    )
+                    if isinstance(part, Span)
+                    else ChoiceParameterConfig(
+                        name=part.name, values=list(part.values), parameter_type="int", is_ordered=True
+                    )
+                    for part in space
+                ],
+                name="drift",
+            )
+            client.configure_optimization(objective="accuracy")
+            client.configure_generation_strategy(
+                initialization_budget=3,
+                initialization_random_seed=seed,
+                allow_exceeding_initialization_budget=True,
+            )
+        return client
+
+    def _stop_hopeless_trials(self) -> None:
+        """Ax's snapshot forgets this strategy, so a resumed search is given it again."""
+        from ax.early_stopping.strategies import PercentileEarlyStoppingStrategy
+
+        self._client.set_early_stopping_strategy(
+            PercentileEarlyStoppingStrategy(
+                percentile_threshold=HOPELESS_PERCENTILE, min_progression=1, min_curves=MIN_TRIALS_TO_COMPARE
+            )
+        )
+
+    def _resume(self) -> Any:
+        with _quiet():
+            from ax.api.client import Client
+
+            try:
+                remembered = json.loads(self.state.read_text())
+                self._snapshot.write_text(json.dumps(remembered["ax"]))
+                client = Client.load_from_json_file(str(self._snapshot))
+                self.outcomes = [Outcome(**{**o, "status": Status(o["status"])}) for o in remembered["outcomes"]]
+            except (ValueError, KeyError, TypeError) as error:
+                raise StateError(
+                    f"{self.state} is not a search to go on with ({error}); delete it to begin anew"
+                ) from error
+            if remembered["running"] is not None:
+                client.mark_trial_failed(remembered["running"], failed_reason="interrupted")
+        return client
+
+    def _save(self, *, running: int | None = None) -> None:
+        """Ax's own snapshot, what came of each trial, and which one is under way: one file, replaced whole."""
+        try:
+            self.state.parent.mkdir(parents=True, exist_ok=True)
+            with _quiet():
+                self._client.save_to_json_file(str(self._snapshot))
+            outcomes = [asdict(outcome) for outcome in self.outcomes]
+            remembered = {
+                "outcomes": outcomes,
+                "running": running,
+                "ax": json.loads(self._snapshot.read_text()),
+            }
+            self._snapshot.write_text(json.dumps(remembered))
+            self._snapshot.replace(self.state)
+        except OSError as error:
+            raise StateError(f"the search cannot be remembered in {self.state}: {error.strerror}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ax tells of every trial in its own words; the terminal is ours."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
