@@ -1,0 +1,120 @@
+"""The registry: versions of a model, and the aliases that say which one serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drift.errors import ArchiveError, TrackingError
+from drift.tracking.runs import LoggedModel, model_file, sha256_of
+from drift.tracking.store import Store, mlflow_errors, quiet
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of the model."""
+
+    number: int  # from 1
+    run_id: str  # the run that trained it
+    model_id: str
+    sha256: str  # of the file that is served, as it was when it was logged
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """One registered model."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store = store
+        self.name = name
+
+    def register(self, model: LoggedModel, run_id: str, **tags: object) -> Version:
+        """Make a new version of a logged model; it has no alias yet."""
+        from mlflow.exceptions import MlflowException
+
+        texts = {f"drift.{key}": str(value) for key, value in tags.items()} | {"drift.sha256": model.sha256}
+        with mlflow_errors(f"registering a version of {self.name}"), quiet():
+            try:
+                self.store.client.create_registered_model(self.name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            made = self.store.client.create_model_version(
+                self.name, f"models:/{model.model_id}", run_id=run_id, model_id=model.model_id, tags=texts
+            )
+        return Version(int(made.version), run_id, model.model_id, model.sha256, texts)
+
+    def versions(self) -> list[Version]:
+        """All versions, oldest first; none if the model is not registered."""
+        with mlflow_errors(f"listing versions of {self.name}"):
+            found = self.store.client.search_model_versions(f"name = '{self.name}'", max_results=1000)
+            full = [self.store.client.get_model_version(self.name, v.version) for v in found]
+        return sorted((self._version(v) for v in full), key=lambda version: version.number)
+
+    def get(self, number: int) -> Version:
+        """One version by its number."""
+        with mlflow_errors(f"reading version {number} of {self.name}"):
+            return self._version(self.store.client.get_model_version(self.name, str(number)))
+
+    def holder(self, alias: str) -> Version | None:
+        """The version that an alias points at."""
+        from mlflow.exceptions import MlflowException
+
+        with mlflow_errors(f"reading alias {alias} of {self.name}"):
+            try:
+                return self._version(self.store.client.get_model_version_by_alias(self.name, alias))
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def champion(self) -> Version:
+        """The version that serves."""
+        found = self.holder(CHAMPION)
+        if found is None:
+            raise TrackingError(
+                f"there is no champion of {self.name!r} in {self.store.uri}; deploy a model first:"
+                f" python deploy_model.py --register_model_name {self.name}"
+            )
+        return found
+
+    def point(self, alias: str, number: int) -> None:
+        """Move an alias to a version."""
+        with mlflow_errors(f"moving alias {alias} of {self.name} to version {number}"):
+            self.store.client.set_registered_model_alias(self.name, alias, str(number))
+
+    def unpoint(self, alias: str) -> None:
+        """Take an alias away, if it is there."""
+        with mlflow_errors(f"removing alias {alias} of {self.name}"):
+            self.store.client.delete_registered_model_alias(self.name, alias)
+
+    def tag(self, number: int, **values: object) -> None:
+        """Set tags called `drift.<name>` on a version."""
+        with mlflow_errors(f"tagging version {number} of {self.name}"):
+            for key, value in values.items():
+                self.store.client.set_model_version_tag(self.name, str(number), f"drift.{key}", str(value))
+
+    def fetch(self, version: Version, folder: Path) -> Path:
+        """Download the file that is served, and prove that it is the one which was logged.
+
+        Raises:
+            ArchiveError: when its digest differs from the one taken at logging.
+        """
+        path = model_file(self.store, version.model_id, folder)
+        found = sha256_of(path)
+        if found != version.sha256:
+            raise ArchiveError(
+                f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
+                f" {version.sha256[:12]}…, got {found[:12]}…; it was changed in the artifact store, so it is not served"
+            )
+        return path
+
+    @staticmethod
+    def _version(found: object) -> Version:
+        tags = dict(found.tags)  # type: ignore[attr-defined]
+        model_id = found.model_id or found.source.removeprefix("models:/")  # type: ignore[attr-defined]
+        number, run_id = int(found.version), str(found.run_id)  # type: ignore[attr-defined]
+        return Version(number, run_id, model_id, tags.get("drift.sha256", ""), tags)

@@ -1,0 +1,129 @@
+"""Connect to MLflow: where it is, how long to wait for it, and what its errors mean here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drift.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DEFAULT_STORE = "mlflow.db"  # SQLite in the current folder, as MLflow itself would choose
+PATIENCE = {  # seconds and tries; MLflow's own defaults wait for minutes on a server that is away
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking server or database that answers."""
+
+    uri: str
+    client: MlflowClient
+    project_run: str | None  # the run that `mlflow run` made before it started us
+
+    def experiment_id(self, name: str, *, create: bool = False) -> str:
+        """The id of the experiment called `name`."""
+        with mlflow_errors(f"looking for experiment {name!r}"):
+            found = self.client.get_experiment_by_name(name)
+            if found is not None and found.lifecycle_stage != "active":
+                raise TrackingError(f"experiment {name!r} was deleted; restore it in MLflow or choose another name")
+            if found is not None:
+                return str(found.experiment_id)
+            if create:
+                return str(self.client.create_experiment(name))
+        raise TrackingError(
+            f"there is no experiment {name!r} in {self.uri}; train a model in it first:"
+            f" python base_model.py --mlflow_experiment_name {name}"
+        )
+
+
+def connect() -> Store:
+    """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
+
+    The variables that `mlflow run` passes (MLFLOW_RUN_ID, MLFLOW_EXPERIMENT_ID) are taken out of the environment, so
+    that a run of ours may live in another experiment than the project's; the run id is kept as `project_run`.
+    """
+    for name, value in (PATIENCE | QUIET).items():
+        os.environ.setdefault(name, value)
+    project_run = os.environ.pop("MLFLOW_RUN_ID", None)
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / DEFAULT_STORE}"
+    with mlflow_errors(f"connecting to MLflow at {uri}"), quiet():
+        import mlflow
+
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient()
+        client.search_experiments(max_results=1)
+    return Store(uri, client, project_run)
+
+
+@contextmanager
+def mlflow_errors(doing: str) -> Iterator[None]:
+    """Map whatever MLflow, its database or its network raises to one line of ours; a first Ctrl-C waits for the end."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:  # pragma: no cover - the lock file names it
+        raise TrackingError("mlflow is not installed; run `make install`") from error
+    try:
+        with _unbroken():
+            yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TrackingError(f"MLflow failed while {doing}: {first[:300]}") from error
+
+
+@contextmanager
+def _unbroken() -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM that arrives inside wait until the end; a second one breaks through.
+
+    MLflow's SQLite store, broken off in the middle of a statement, keeps its file locked: the run could not even be
+    ended, after a wait of 20 seconds.
+    """
+    waiting: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
+
+    def remember(number: int, _frame: object) -> None:
+        if waiting:
+            raise KeyboardInterrupt
+        waiting.append(number)
+
+    for number in before:
+        signal.signal(number, remember)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(signal.Signals(waiting[0]))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """MLflow and alembic tell of every table they make; the terminal is ours."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
