@@ -1,0 +1,89 @@
+"""A model packed for TorchServe, named after what is in it. Used by the loop between registry and server.
+
+elec-v3-9f86d081884c.mar
+    handler.py     what runs in the worker (see `handler`)
+    model.pt2      the exported program: float32 (n, d) in, probabilities (n, classes) out
+    model.json     feature_names, classes, version, sha256
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from drift.errors import ArchiveError
+
+
+def build_archive(
+    model_file: Path, *, name: str, version: int, card: Mapping[str, Any], digest: str, store: Path
+) -> Path:
+    """Pack `model_file` into `store`; a repeated call replaces the archive by an equal one.
+
+    Args:
+        model_file: a program that `torch.export.save` wrote.
+        name: the model's registered name.
+        version: its registered version, which the server will answer to.
+        card: `feature_names` and `classes`, and what else should travel with it.
+        digest: SHA-256 of `model_file` as 64 hex digits, as recorded when it was accepted.
+        store: the server's model store.
+
+    Returns:
+        The archive, `<store>/<name>-v<version>-<first 12 digits>.mar`.
+
+    Raises:
+        ArchiveError: the file is not the one that was accepted, or the archive cannot be written.
+    """
+    missing = [key for key in ("feature_names", "classes") if key not in card]
+    if missing:
+        raise ArchiveError(f"expected feature_names and classes in the card, got no {' and no '.join(missing)}")
+    target = store / f"{name}-v{version}-{digest[:12]}.mar"
+    try:
+        _require_digest(model_file, digest)
+        store.mkdir(parents=True, exist_ok=True)
+        # Beside its place, so that the last step is one rename: no server ever sees half an archive.
+        with tempfile.TemporaryDirectory(prefix=".packing-", dir=store) as workshop:
+            packed = _pack(model_file, name, version, {**card, "version": version, "sha256": digest}, workshop)
+            packed.replace(target)
+    except OSError as error:
+        raise ArchiveError(
+            f"cannot pack {model_file} into {store} ({error.strerror or error}): "
+            "free some space, or give a folder that can be written"
+        ) from error
+    return target
+
+
+def _require_digest(model_file: Path, digest: str) -> None:
+    with model_file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != digest:
+        raise ArchiveError(
+            f"expected {model_file} with SHA-256 {digest}, as it was accepted, got {found}: "
+            "it was changed since; train or register it again"
+        )
+
+
+def _pack(model_file: Path, name: str, version: int, card: Mapping[str, Any], workshop: str) -> Path:
+    """The archive, still in `workshop`.
+
+    The archiver's own `generate_model_archive` first copies everything to `/tmp/<model name>`, and
+    deletes what it finds there; so its two later steps are called with a folder of ours.
+    """
+    from model_archiver.model_archiver_config import ModelArchiverConfig
+    from model_archiver.model_packaging_utils import ModelExportUtils
+
+    parts = Path(workshop) / "parts"
+    parts.mkdir()
+    shutil.copyfile(Path(__file__).with_name("handler.py"), parts / "handler.py")
+    shutil.copyfile(model_file, parts / "model.pt2")
+    (parts / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    config = ModelArchiverConfig(
+        model_name=name, handler="handler.py", version=str(version), serialized_file="model.pt2"
+    )
+    manifest = ModelExportUtils.generate_manifest_json(config)
+    ModelExportUtils.archive(workshop, name, str(parts), manifest)
+    return Path(workshop) / f"{name}.mar"

@@ -1,0 +1,187 @@
+"""TorchServe's management API as typed methods, for one model's name. Used by `service`.
+
+A version is loaded in steps, because registering with workers blocks a network thread of TorchServe
+for the whole load, and because a broken model retries in a loop until it is deleted:
+`register` (no worker), `scale` to one, `wait_ready`, `set_default`; then `drain` and `unregister` the
+old one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from drift.errors import ServerError, ServingError
+from drift.serving.keys import Keyring
+
+REQUEST_SECONDS = 30.0  # registering unpacks the archive before it answers
+POLL_SECONDS = 0.1
+FAILED_STARTS = 2  # a worker that died this often while loading will not come up
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What TorchServe says about one version."""
+
+    version: int
+    archive: str  # its file name in the model store
+    ready: int  # workers that can answer
+    workers: frozenset[int]  # process numbers of its workers; a restarted one has another
+    pending: int  # requests that wait for a worker; those being answered do not count
+
+
+class Control:
+    """The versions of one model in one server."""
+
+    def __init__(self, management_url: str, keyring: Keyring, model_name: str) -> None:
+        """Remember whom to ask; nothing is sent yet."""
+        self._url = f"{management_url}/models"
+        self._keys = keyring
+        self._model = model_name
+
+    def register(self, archive_name: str, *, batch_size: int = 1, batch_delay_ms: int = 10) -> None:
+        """Make the archive's version known, without a worker. The first one becomes the default.
+
+        Args:
+            archive_name: a file in the model store.
+            batch_size: requests that one call of the handler may answer together.
+            batch_delay_ms: how long a request may wait for others to join it.
+        """
+        self._ask(
+            "POST",
+            "",
+            what=f"load {archive_name}",
+            params={
+                "url": archive_name,
+                "model_name": self._model,
+                "initial_workers": 0,
+                "batch_size": batch_size,
+                "max_batch_delay": batch_delay_ms,
+            },
+        )
+
+    def scale(self, version: int, workers: int) -> None:
+        """Ask for `workers` processes; returns before they are ready."""
+        self._ask(
+            "PUT",
+            f"/{self._model}/{version}",
+            what=f"start workers for version {version}",
+            params={"min_worker": workers, "max_worker": workers},
+        )
+
+    def wait_ready(self, version: int, seconds: float) -> None:
+        """Wait until `version` has a worker that can answer.
+
+        Raises:
+            ServerError: its workers keep dying, or none was ready in time.
+        """
+        deadline = time.monotonic() + seconds
+        starts = set[int]()
+        while time.monotonic() < deadline:
+            found = self.describe(version)
+            if found.ready:
+                return
+            starts |= found.workers
+            if len(starts) > FAILED_STARTS:
+                raise ServerError(f"version {version} of {self._model} cannot be loaded: its workers die")
+            time.sleep(POLL_SECONDS)
+        raise ServerError(f"version {version} of {self._model} was not ready within {seconds:.0f} s")
+
+    def versions(self) -> dict[int, Loaded]:
+        """The versions that are registered, with or without a worker."""
+        answer = self._ask("GET", f"/{self._model}/all", what="list the versions", missing_is_fine=True)
+        found = [] if answer is None else answer.json()
+        return {loaded.version: loaded for loaded in map(_loaded, found)}
+
+    def describe(self, version: int) -> Loaded:
+        """One version."""
+        found = self.versions().get(version)
+        if found is None:
+            raise ServingError(f"version {version} of {self._model} is not loaded: load its archive first")
+        return found
+
+    def default_version(self) -> int | None:
+        """The version that answers when none is named; None when no version is registered."""
+        answer = self._ask("GET", f"/{self._model}", what="name the default", missing_is_fine=True)
+        return None if answer is None else _loaded(answer.json()[0]).version
+
+    def set_default(self, version: int) -> None:
+        """Let `version` answer every request that is sent from now on and names no version."""
+        self._ask("PUT", f"/{self._model}/{version}/set-default", what=f"make version {version} the default")
+
+    def drain(self, version: int, *, seconds: float, longest_request: float) -> None:
+        """Wait until nobody waits for `version`, and then as long as its longest request may take.
+
+        Raises:
+            ServerError: requests still waited after `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while (pending := self.describe(version).pending) > 0:
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"version {version} of {self._model} still has {pending} requests after {seconds:.0f} s: "
+                    "are clients asking for it by number?"
+                )
+            time.sleep(POLL_SECONDS)
+        time.sleep(longest_request)
+
+    def unregister(self, version: int) -> None:
+        """Unload `version` at once, with the requests it still has: `drain` it first."""
+        self._ask("DELETE", f"/{self._model}/{version}", what=f"unload version {version}", missing_is_fine=True)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        params: dict[str, str | int] | None = None,
+        missing_is_fine: bool = False,
+    ) -> requests.Response | None:
+        """The answer; None when there is no such model and that is fine."""
+        for last_try in (False, True):
+            try:
+                answer = requests.request(
+                    method,
+                    self._url + path,
+                    params=params,
+                    headers=self._keys.management(),
+                    timeout=REQUEST_SECONDS,
+                )
+            except requests.RequestException as error:
+                raise ServerError(f"TorchServe at {self._url} did not {what}: is it running?") from error
+            if answer.ok:
+                return answer
+            if answer.status_code == 404 and missing_is_fine:
+                return None
+            kind, message = read_refusal(answer)
+            if kind != INVALID_KEY or last_try:
+                break
+            self._keys.reread()
+        raise ServingError(f"TorchServe at {self._url} did not {what} (HTTP {answer.status_code}): {message}")
+
+
+INVALID_KEY = "InvalidKeyException"
+
+
+def read_refusal(answer: requests.Response) -> tuple[str, str]:
+    """Type and one-line message of an error answer: `{"code": 404, "type": "...", "message": "..."}`."""
+    try:
+        told = answer.json()
+        return str(told["type"]), " ".join(str(told["message"]).split())
+    except (ValueError, TypeError, KeyError):
+        return "", " ".join(answer.text[:200].split()) or answer.reason
+
+
+def _loaded(described: dict[str, Any]) -> Loaded:
+    workers = described["workers"]
+    return Loaded(
+        version=int(described["modelVersion"]),
+        archive=described["modelUrl"],
+        ready=sum(worker["status"] == "READY" for worker in workers),
+        workers=frozenset(worker["pid"] for worker in workers if worker["pid"] > 0),
+        pending=described["jobQueueStatus"]["pendingRequests"],
+    )

@@ -1,0 +1,168 @@
+"""What runs inside TorchServe's worker. It ships in the archive and imports nothing else of ours.
+
+A request is `.npy` bytes (`application/x-npy`) or JSON `{"rows": [[...], ...]}` (`application/json`),
+and is answered in kind: float32 probabilities (n, classes) as `.npy`, or
+`{"probabilities": [[...], ...], "classes": [...], "version": 3}`; the version is in the header
+`x-model-version` too. Requests that TorchServe hands over together are run together but judged alone:
+a bad one is answered HTTP 400 with what was expected and what came, and spoils no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ts.context import Context
+
+NPY = "application/x-npy"
+JSON = "application/json"
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Handler:
+    """One model in one worker. TorchServe finds it as the only class of this module."""
+
+    def initialize(self, context: Context) -> None:
+        """Load the model and prove that it is the accepted one and answers.
+
+        Raises:
+            RuntimeError: it is another file, or does not give one probability per class. TorchServe
+                then fails the load.
+        """
+        folder = Path(context.system_properties["model_dir"])
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        self.features: list[str] = card["feature_names"]
+        self.classes: list[str] = card["classes"]
+        self.version = int(card["version"])
+        # TorchServe unpacks without a look at the archive's directory: half of one may pass until here.
+        if (found := hashlib.sha256((folder / "model.pt2").read_bytes()).hexdigest()) != card["sha256"]:
+            raise RuntimeError(f"expected a model with SHA-256 {card['sha256']}, got {found}: pack it again")
+        torch.set_num_threads(1)  # workers share the cores; small matrices gain nothing from threads
+        self.model = torch.export.load(folder / "model.pt2").module()
+        trial = self._run(np.zeros((2, len(self.features)), np.float32))
+        if trial.shape != (2, len(self.classes)):
+            raise RuntimeError(f"expected {len(self.classes)} probabilities a row, got shape {trial.shape}")
+        # Two lines of log for each request would fill a disk; warnings and tracebacks still come.
+        logging.getLogger().addFilter(_is_worth_a_line)
+
+    def handle(self, data: list[dict[str, Any]], context: Context) -> list[bytes]:
+        """The answers to a batch of requests, in order."""
+        answers: list[bytes] = [b""] * len(data)
+        good: list[tuple[int, str, np.ndarray]] = []
+        for index, request in enumerate(data):
+            try:
+                kind, body = _unpack(request, context, index)
+                rows = _read_npy(body) if kind == NPY else _read_json(body)
+                good.append((index, kind, self._checked(rows)))
+            except ValueError as error:
+                answers[index] = _refuse(context, index, 400, str(error))
+        if not good:
+            return answers
+        together = self._run(np.concatenate([rows for _, _, rows in good]))
+        ends = np.cumsum([len(rows) for _, _, rows in good])
+        for (index, kind, _), probabilities in zip(good, np.split(together, ends[:-1]), strict=True):
+            if np.isfinite(probabilities).all():
+                answers[index] = self._answer(context, index, kind, probabilities)
+            else:  # not 500: asking again would not help
+                answers[index] = _refuse(context, index, 422, "the model gave NaN or infinity for these rows")
+        return answers
+
+    def _checked(self, rows: np.ndarray) -> np.ndarray:
+        """`rows` as float32 (n, d), or ValueError."""
+        width = len(self.features)
+        if rows.ndim != 2 or rows.shape[1] != width or len(rows) == 0:
+            raise ValueError(
+                f"expected 1 or more rows of {width} features ({', '.join(self.features)}), "
+                f"got an array of shape {rows.shape}"
+            )
+        with np.errstate(over="ignore"):  # too large for float32: caught below, as infinity
+            rows = rows.astype(np.float32, copy=False)
+        finite = np.isfinite(rows)
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            raise ValueError(f"expected finite numbers, got {rows[row, column]} in row {row}, {self.features[column]}")
+        return rows
+
+    def _run(self, rows: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            answer: np.ndarray = self.model(torch.from_numpy(rows)).numpy().astype(np.float32, copy=False)
+        return answer
+
+    def _answer(self, context: Context, index: int, kind: str, probabilities: np.ndarray) -> bytes:
+        context.set_response_content_type(index, kind)
+        context.set_response_header(index, "x-model-version", str(self.version))
+        if kind == NPY:
+            return _npy(probabilities)
+        told = {
+            "probabilities": probabilities.tolist(),
+            "classes": self.classes,
+            "version": self.version,
+        }
+        return json.dumps(told, allow_nan=False).encode()
+
+
+def _unpack(request: dict[str, Any], context: Context, index: int) -> tuple[str, Any]:
+    """Content type and body of one request, or ValueError."""
+    sent = context.get_request_header(index, "body") or {}
+    kind = sent.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (NPY, JSON):
+        raise ValueError(f"expected content type {NPY} or {JSON}, got {kind or 'none'}")
+    if not (body := request.get("body")):
+        raise ValueError(f"expected {kind} in the body, got an empty one")
+    return kind, body
+
+
+def _read_npy(body: bytes | bytearray) -> np.ndarray:
+    try:
+        rows = np.load(io.BytesIO(body), allow_pickle=False)  # a pickle could run anything
+    except Exception as error:  # SyntaxError and MemoryError come, too, from a header that lies
+        raise ValueError(f"expected one array in .npy format, without pickled objects: {_line(error)}") from error
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
+        raise ValueError(f"expected one .npy array of numbers, got {getattr(rows, 'dtype', 'an archive of arrays')}")
+    return rows
+
+
+def _read_json(body: object) -> np.ndarray:
+    if isinstance(body, bytes | bytearray):  # TorchServe parses JSON itself, unless it cannot
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f'expected JSON {{"rows": [[...], ...]}}: {_line(error)}') from error
+    rows = body.get("rows") if isinstance(body, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise ValueError('expected JSON {"rows": [[...], ...]}, a list of rows of numbers')
+    for row, values in enumerate(rows):
+        for value in values:
+            if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:  # True is an int, too
+                raise ValueError(f"expected finite numbers, got {json.dumps(value)[:60]} in row {row}")
+    widths = sorted({len(row) for row in rows})
+    if len(widths) > 1:
+        raise ValueError(f"expected rows of one length, got lengths {widths[0]} to {widths[-1]}")
+    return np.array(rows, np.float64)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _refuse(context: Context, index: int, code: int, message: str) -> bytes:
+    """An error answer in TorchServe's own form, for one request alone."""
+    context.set_response_status(code=code, phrase="refused by the model's handler", idx=index)
+    context.set_response_content_type(index, JSON)
+    return json.dumps({"code": code, "type": "RefusedInput", "message": message}).encode()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Backend received inference at")

@@ -1,0 +1,177 @@
+"""The files that TorchServe is started with, and the ports it may use. Pure text; used by `server`."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drift.errors import ServerError
+
+LOOPBACK = "127.0.0.1"
+PROBE_SECONDS = 1.0
+BODY_BYTES = 64 * 1024 * 1024  # largest request and answer; TorchServe's own limit is 6.5 MB
+
+# Below the range from which the system takes the ports of outgoing connections (32768 and up on
+# Linux): a port that is free now is still free when the JVM binds it a second later, and a client
+# that knocks while the server restarts cannot be connected to itself.
+CANDIDATES = range(20_000, 32_000)
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+# One file of bounded size instead of five that grow to 500 MB each; what deserves a look goes to
+# standard output as well, that is to console.log, where the launcher and the JVM write too. The loggers
+# set to "warn" would write five lines for each request.
+LOGGING = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="warn">
+  <Appenders>
+    <RollingFile name="file" fileName="logs/torchserve.log" filePattern="logs/torchserve.%i.log">
+      <PatternLayout pattern="%d{ISO8601} %-5p %c{1} - %m%n"/>
+      <Policies><SizeBasedTriggeringPolicy size="10 MB"/></Policies>
+      <DefaultRolloverStrategy max="3"/>
+    </RollingFile>
+    <Console name="console" target="SYSTEM_OUT">
+      <PatternLayout pattern="%d{ISO8601} %-5p %c{1} - %m%n"/>
+    </Console>
+  </Appenders>
+  <Loggers>
+    <Logger name="io.netty" level="error"/>
+    <Logger name="org.apache" level="off"/>
+    <Logger name="ACCESS_LOG" level="warn"/>
+    <Logger name="MODEL_METRICS" level="warn"/>
+    <Logger name="org.pytorch.serve.wlm.BatchAggregator" level="warn"/>
+    <Logger name="org.pytorch.serve.wlm.WorkerLifeCycle" level="warn"/>
+    <Logger name="org.pytorch.serve.wlm.WorkerThread" level="warn"/>
+    <Logger name="TS_METRICS" level="warn"/>
+    <Root level="info">
+      <AppenderRef ref="file"/>
+      <AppenderRef ref="console" level="error"/>
+    </Root>
+  </Loggers>
+</Configuration>
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The five ports of one server, all on the loopback address."""
+
+    inference: int
+    management: int
+    metrics: int
+    grpc_inference: int
+    grpc_management: int
+
+    @property
+    def inference_url(self) -> str:
+        """Where predictions are asked for."""
+        return f"http://{LOOPBACK}:{self.inference}"
+
+    @property
+    def management_url(self) -> str:
+        """Where models are loaded, and tokens renewed."""
+        return f"http://{LOOPBACK}:{self.management}"
+
+    @property
+    def metrics_url(self) -> str:
+        """What Prometheus scrapes."""
+        return f"http://{LOOPBACK}:{self.metrics}/metrics"
+
+
+def choose_ports(port: int | None = None) -> Ports:
+    """Five free ports, the first one `port` when given.
+
+    Raises:
+        ServerError: `port` is taken, or may not be used.
+    """
+    if port is not None:
+        require_free(port)
+    chosen = [] if port is None else [port]
+    for candidate in random.sample(CANDIDATES, len(CANDIDATES)):
+        if len(chosen) == 5:
+            return Ports(*chosen)
+        if candidate != port and _why_unusable(candidate) is None:
+            chosen.append(candidate)
+    raise ServerError(
+        f"expected five free ports between {CANDIDATES.start} and {CANDIDATES.stop - 1}, got {len(chosen)}: "
+        "end some of the servers on this machine"
+    )
+
+
+def require_free(port: int) -> None:
+    """Raise `ServerError` unless a server could listen on `port` now."""
+    if reason := _why_unusable(port):
+        raise ServerError(
+            f"port {port} of {LOOPBACK} cannot be used ({reason}): end the program that listens there, "
+            "or give another port"
+        )
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(PROBE_SECONDS)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _why_unusable(port: int) -> str | None:
+    with socket.socket() as probe:
+        # As the JVM does it: a connection of an earlier server in TIME_WAIT does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen()
+        except OSError as error:
+            return error.strerror or str(error)
+        except OverflowError:
+            return "not a port number"
+    return None
+
+
+def configuration(ports: Ports, *, token_minutes: int) -> str:
+    """The text of config.properties.
+
+    It holds no path: archives are named relative to the model store, and URLs are refused altogether,
+    so nothing here needs the escapes of Java properties, whatever the folder is called.
+    """
+    options = {
+        "inference_address": ports.inference_url,
+        "management_address": ports.management_url,
+        "metrics_address": f"http://{LOOPBACK}:{ports.metrics}",
+        "grpc_inference_address": LOOPBACK,
+        "grpc_management_address": LOOPBACK,
+        "grpc_inference_port": ports.grpc_inference,
+        "grpc_management_port": ports.grpc_management,
+        "token_expiration_min": token_minutes,
+        "enable_model_api": "true",  # else registering and deleting answer 405
+        "allowed_urls": "none",  # a pattern that no URL matches
+        "install_py_dep_per_model": "false",
+        "max_request_size": BODY_BYTES,
+        "max_response_size": BODY_BYTES,
+        "metrics_mode": "prometheus",
+        "model_metrics_auto_detect": "true",
+        "disable_system_metrics": "true",  # one process per minute saved
+        "number_of_netty_threads": 2,
+        "netty_client_threads": 2,
+        "vmargs": "-Xmx512m -XX:+UseSerialGC -Dlog4j.configurationFile=log4j2.xml",
+    }
+    return "".join(f"{name}={value}\n" for name, value in options.items())
+
+
+def environment(java_home: Path, temp: Path) -> Mapping[str, str]:
+    """The environment of the server: nothing of ours that could be a secret.
+
+    TEMP and TMPDIR also mark the server's processes: `record` finds by them what is left of one.
+    """
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "JAVA_HOME": str(java_home),
+        "TEMP": str(temp),
+        "TMPDIR": str(temp),
+        "OMP_NUM_THREADS": "1",  # workers share the cores; small matrices gain nothing from threads
+        "PYTHONUNBUFFERED": "1",
+    }
