@@ -1,0 +1,1 @@
+"""What decides: train, score block by block, notice, retrain, compare, promote or roll back."""

@@ -1,0 +1,185 @@
+"""Train the first model: what `base_model.py` and `mlflow run .` do."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from drift import __version__, figures
+from drift.blocks import Reference, Table
+from drift.errors import DataError, StateError
+from drift.loop.cards import Card, DataSource
+from drift.loop.events import Said, Tell, nobody
+from drift.loop.home import Home
+from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
+from drift.models.predict import LocalPredictor
+from drift.models.quality import expected_calibration_error
+from drift.tracking.runs import (
+    LoggedModel,
+    Metric,
+    Run,
+    base_run,
+    end_forgotten,
+    find_runs,
+    open_run,
+    to_json,
+)
+from drift.tracking.store import Store
+
+VALIDATION_SHARE = 0.15  # of the training rows: the last ones, in time order
+MIN_ROWS = 40  # fewer training rows than this say nothing about anything
+
+
+@dataclass(frozen=True)
+class BaseResult:
+    """A trained and logged base model."""
+
+    run_id: str
+    experiment: str
+    accuracy: float  # on the validation rows, in [0, 1]
+    fitted: Fitted
+    model: LoggedModel
+    card: Card
+
+
+def split(rows: range, *, share: float = VALIDATION_SHARE) -> tuple[range, range]:
+    """Earlier rows to fit on, later rows to validate on."""
+    middle = rows.stop - max(1, round(len(rows) * share))
+    return range(rows.start, middle), range(middle, rows.stop)
+
+
+def rows_wanted(table: Table, wanted: float) -> int:
+    """`wanted` as a number of rows: a share of the table if it is below 1, else the number itself."""
+    count = 0 if not isfinite(wanted) else int(wanted * len(table)) if wanted < 1 else int(wanted)
+    if not MIN_ROWS <= count <= len(table):
+        raise DataError(
+            f"expected {MIN_ROWS} to {len(table)} training rows, got {count} (--train_rows {wanted}):"
+            f" {table.name} has {len(table)} rows in all"
+        )
+    return count
+
+
+def train_base(
+    table: Table,
+    source: DataSource,
+    *,
+    store: Store,
+    home: Home,
+    experiment: str,
+    train_rows: float = 0.7,
+    options: TrainOptions,
+    resume: bool = False,
+    tell: Tell = nobody,
+) -> BaseResult:
+    """Search, fit, and log everything that later steps need.
+
+    Args:
+        table: all rows; only the first `train_rows` are looked at.
+        source: where the table came from, for later commands to find it again.
+        store: MLflow.
+        home: where an interrupted search is remembered.
+        experiment: MLflow experiment.
+        train_rows: a share below 1, or a number of rows.
+        options: how much to try.
+        resume: go on with the last unfinished base training of the same options, instead of beginning one.
+        tell: hears of every epoch and trial.
+    """
+    rows = range(rows_wanted(table, train_rows))
+    table = table.known_from(rows)
+    fit_rows, validation_rows = split(rows)
+    digest = table.digest(rows)
+    described = to_json({"digest": digest, "max_epochs": options.max_epochs, "seed": options.seed})
+    details: dict[str, Any] = {
+        "name": "BaseModel",
+        "kind": "base",
+        "tags": {"options": described, "digest": digest, "source": source.name, "version": __version__},
+    }
+    with ExitStack() as stack:
+        if resume:
+            run_id = _unfinished(store, experiment, options=described)
+            stack.enter_context(home.lock(f"search-{run_id}", doing=f"training run {run_id}"))
+            tell(Said(f"resuming base training {run_id}"))
+            run = stack.enter_context(open_run(store, experiment, run_id=run_id, **details))
+        else:
+            run = stack.enter_context(base_run(store, experiment, **details))
+            stack.enter_context(home.lock(f"search-{run.id}", doing=f"training run {run.id}"))
+        end_forgotten(store, experiment, family=run.id)
+        run.params(
+            {
+                "max_epochs": options.max_epochs,
+                "total_trials": options.total_trials,
+                "seed": options.seed,
+                "train_rows": train_rows,
+                "mlflow_experiment_name": experiment,
+                "data": source.name,
+            }
+        )
+        train, validation = table.part(fit_rows), table.part(validation_rows)
+        classes = table.classes[: 1 + int(table.labels[rows.start : rows.stop].max())]
+        run.dataset(train, name=table.name, source=source.name, context="training", digest=table.digest(fit_rows))
+        run.dataset(
+            validation,
+            name=table.name,
+            source=source.name,
+            context="validation",
+            digest=table.digest(validation_rows),
+        )
+        place = Place(store, experiment, run.id, home.search(run.id), "base", {"family": run.id})
+        fitted = search_and_fit(train, validation, classes=len(classes), options=options, place=place, tell=tell)
+        card = Card(
+            feature_names=table.feature_names,
+            classes=classes,
+            parameters=dict(fitted.parameters),
+            fit_rows=(fit_rows.start, fit_rows.stop),
+            reference_rows=(validation_rows.start, validation_rows.stop),
+            digest=digest,
+            source=source,
+        )
+        probabilities = LocalPredictor(fitted.net).predict(validation.features).probabilities
+        reference = Reference(validation.features, validation.labels, probabilities)
+        model = log_model(run, fitted, reference, card)
+    return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card)
+
+
+def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:
+    """Log a fitted network with its card, reference, chosen parameters and pictures."""
+    run.params({f"chosen_{name}": value for name, value in fitted.parameters.items()})
+    run.metrics(
+        [
+            *epoch_metrics(list(fitted.epochs)),
+            Metric("reference/accuracy", reference.accuracy),
+            Metric(
+                "reference/calibration_error",
+                expected_calibration_error(reference.labels, reference.probabilities),
+            ),
+            Metric("search/seconds", fitted.seconds),
+        ]
+    )
+    run.reference(reference)
+    model = run.model(
+        fitted.net,
+        example=reference.features[:4],
+        answer=reference.probabilities[:4],
+        card=card.to_metadata(),
+    )
+    if fitted.epochs:
+        run.figure("learning_curves", figures.learning_curves(fitted.epochs))
+    run.figure("search_history", figures.search_history(fitted.outcomes))
+    run.figure("confusion", figures.confusion_matrix(reference, card.classes))
+    run.figure("calibration", figures.calibration_curve(reference))
+    run.tag(model_id=model.model_id, sha256=model.sha256)
+    return model
+
+
+def _unfinished(store: Store, experiment: str, *, options: str) -> str:
+    for found in find_runs(store, experiment, kind="base"):
+        # MLflow calls a run FINISHED once its model is logged, which is not yet the end of ours
+        complete = found.status == "FINISHED" and "drift.model_id" in found.tags
+        if not complete and found.tags.get("drift.options") == options:
+            return found.id
+    raise StateError(
+        f"experiment {experiment!r} has no unfinished base training with these options on this data;"
+        " run without --resume"
+    )

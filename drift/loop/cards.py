@@ -1,0 +1,88 @@
+"""A model's card: what a reader of the model must know, kept inside the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from drift.blocks import Table
+from drift.errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """How to load the table again: the embedded stream, or a user's file."""
+
+    path: str | None = None  # None is the embedded ELEC stream
+    label: str | None = None
+    time: str | None = None
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file, or `elec`."""
+        return self.path or "elec"
+
+    def load(self) -> Table:
+        """Read and validate the table."""
+        from drift.sources import load_elec, load_table
+
+        if self.path is None:
+            return load_elec()
+        if self.label is None:
+            raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
+        return load_table(Path(self.path), label=self.label, time=self.time, ignore=self.ignore)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model was made from."""
+
+    feature_names: tuple[str, ...]
+    classes: tuple[str, ...]
+    parameters: Mapping[str, float | int]
+    fit_rows: tuple[int, int]  # half open; the weights have seen these rows
+    reference_rows: tuple[int, int]  # half open; the model was accepted on these rows
+    digest: str  # SHA-256 of all rows before reference_rows[1]
+    source: DataSource
+
+    @property
+    def seen(self) -> int:
+        """One past the last row that had a part in the model: later rows are new to it."""
+        return max(self.fit_rows[1], self.reference_rows[1])
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Plain values, for MLflow and for the archive."""
+        return asdict(self)
+
+    @classmethod
+    def from_metadata(cls, values: Mapping[str, Any]) -> Card:
+        """The card that `to_metadata` wrote."""
+        source = dict(values["source"])
+        return cls(
+            feature_names=tuple(values["feature_names"]),
+            classes=tuple(values["classes"]),
+            parameters=dict(values["parameters"]),
+            fit_rows=(int(values["fit_rows"][0]), int(values["fit_rows"][1])),
+            reference_rows=(int(values["reference_rows"][0]), int(values["reference_rows"][1])),
+            digest=str(values["digest"]),
+            source=DataSource(**(source | {"ignore": tuple(source["ignore"])})),
+        )
+
+    def fit_to(self, table: Table) -> Table:
+        """The table as this model sees it, or a `DataError` that says why it does not fit."""
+        if table.feature_names != self.feature_names:
+            missing = [name for name in self.feature_names if name not in table.feature_names]
+            extra = [name for name in table.feature_names if name not in self.feature_names]
+            raise DataError(
+                f"{table.name} does not have the columns that the model was trained on: missing {missing or 'none'},"
+                f" unexpected {extra or 'none'}, order {'differs' if not missing and not extra else 'aside'}"
+            )
+        if len(table) < self.seen or table.digest(range(self.seen)) != self.digest:
+            raise DataError(
+                f"the first {self.seen} rows of {table.name} are not those the model was trained on;"
+                " give the same table with later rows added at its end"
+            )
+        return table.recoded(self.classes)

@@ -1,0 +1,165 @@
+"""What happens in the loop, told as it happens. The terminal, MLflow and tests listen to the same events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from drift.detect import PairedTest, Score
+from drift.models.fit import Epoch
+
+
+@dataclass(frozen=True)
+class SearchBegan:
+    """A search over parameters is about to run its trials."""
+
+    trials: int
+    epochs: int  # at most, in each trial
+    done: int  # trials already known from an interrupted search
+
+
+@dataclass(frozen=True)
+class EpochFinished:
+    """A trial has seen the training rows once more."""
+
+    trial: int  # from 0
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """A trial has ended, in whatever way."""
+
+    trial: int  # from 0
+    run_id: str
+    parameters: Mapping[str, float | int]
+    accuracy: float  # validation accuracy in [0, 1]; nan if it failed
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """A scored block as the scoring log keeps it."""
+
+    index: int
+    start: int  # first row
+    stop: int  # one past the last row
+    first_time: str | None  # ISO 8601
+    last_time: str | None
+    version: int  # that answered
+    correct: int
+    mean_confidence: float  # in (0, 1]
+    seconds: float  # of the request
+    flagged: bool
+    scores: tuple[Score, ...]
+    first_champion_correct: int  # right answers of the model this deployment began with
+    scored_at: str  # ISO 8601, UTC
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.stop - self.start
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows predicted correctly."""
+        return self.correct / self.rows
+
+    @property
+    def wrong(self) -> int:
+        """Rows predicted wrongly."""
+        return self.rows - self.correct
+
+
+@dataclass(frozen=True)
+class BlockScored:
+    """A block was answered, judged and committed to the scoring log."""
+
+    record: BlockRecord
+    total: int  # blocks in this deployment
+
+
+@dataclass(frozen=True)
+class DriftFlagged:
+    """A policy wants the model retrained."""
+
+    record: BlockRecord
+    reason: str
+    evidence: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RetrainDeclined:
+    """Nobody agreed to retrain."""
+
+    block: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChallengerCompared:
+    """Champion and challenger answered the same held-out rows."""
+
+    champion: int
+    challenger: int
+    test: PairedTest
+    rows: tuple[int, int]  # held-out rows, half open
+
+
+@dataclass(frozen=True)
+class ChallengerRefused:
+    """The challenger stays a challenger."""
+
+    champion: int
+    challenger: int
+    test: PairedTest
+    reason: str
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """Another version is champion now."""
+
+    champion: int
+    previous: int | None
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """The previous version is champion again."""
+
+    champion: int
+    previous: int
+    by: str
+    served_by: str  # the server that was rolled back with it, or why none was
+
+
+@dataclass(frozen=True)
+class Said:
+    """A step worth a line."""
+
+    text: str
+
+
+Event = (
+    SearchBegan
+    | EpochFinished
+    | TrialFinished
+    | BlockScored
+    | DriftFlagged
+    | RetrainDeclined
+    | ChallengerCompared
+    | ChallengerRefused
+    | Promoted
+    | RolledBack
+    | Said
+)
+Tell = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """A listener that does not listen."""

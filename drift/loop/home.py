@@ -1,0 +1,85 @@
+"""The project's own folder: the scoring log, searches to resume, and one folder for each deployment's server."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+from drift.errors import StateError
+
+NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
+
+
+class Home:
+    """`.drift` in the current folder, or `DRIFT_HOME`. Reports go beside it, to `reports/`."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open the folder; raise `StateError` if it cannot be written or has no space left."""
+        self.path = (path or Path(os.environ.get("DRIFT_HOME", ".drift"))).absolute()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(b"x")
+            free = shutil.disk_usage(self.path).free
+        except OSError as error:
+            raise StateError(
+                f"{self.path} cannot be written ({error.strerror}); run from a folder that can, or set DRIFT_HOME"
+            ) from error
+        if free < NEEDED_BYTES:
+            raise StateError(
+                f"{self.path} has {free / 1e6:.0f} MB left, {NEEDED_BYTES / 1e6:.0f} MB are needed:"
+                " make space or set DRIFT_HOME"
+            )
+
+    @property
+    def log(self) -> Path:
+        """The scoring log and the audit trail (SQLite)."""
+        return self.path / "log.db"
+
+    @property
+    def reports(self) -> Path:
+        """Where reports are written."""
+        return self.path.parent / "reports"
+
+    def search(self, run_id: str) -> Path:
+        """Folder of a search that may be resumed."""
+        return self.path / "searches" / run_id
+
+    def forget_search(self, run_id: str) -> None:
+        """Delete what was kept in case a search had to be resumed."""
+        shutil.rmtree(self.search(run_id), ignore_errors=True)
+
+    def deployment(self, name: str) -> Path:
+        """Folder of a deployment's server."""
+        return self.path / "deployments" / name
+
+    def deployments(self) -> list[Path]:
+        """Folders of all deployments, oldest first."""
+        folders = [path for path in (self.path / "deployments").glob("*") if path.is_dir()]
+        return sorted(folders, key=lambda path: path.stat().st_mtime)
+
+    @contextmanager
+    def lock(self, name: str, *, doing: str, seconds: float = 0.0) -> Iterator[None]:
+        """Only one process at a time; raises `StateError` if another is still `doing` it after `seconds`.
+
+        The lock goes with the process, however it ends.
+        """
+        deadline = monotonic() + seconds
+        path = self.path / "locks" / name
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w") as handle:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if monotonic() >= deadline:
+                        raise StateError(f"another process is {doing}; wait for it to end") from error
+                    sleep(0.2)
+            yield

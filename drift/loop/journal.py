@@ -1,0 +1,347 @@
+"""The scoring log and the audit trail: one SQLite file, and the one door to it.
+
+Every scored block is in it exactly once, keyed by (deployment, block), committed before anybody hears of it. The audit
+trail is append-only: the database itself refuses to change or delete a line of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sql
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from drift.blocks import Integers, ScoredBlock
+from drift.detect import Score
+from drift.errors import StateError
+from drift.loop.events import BlockRecord
+
+_tables = sql.MetaData()
+_deployments = sql.Table(
+    "deployments",
+    _tables,
+    sql.Column("id", sql.String, primary_key=True),
+    sql.Column("model", sql.String, nullable=False),
+    sql.Column("run_id", sql.String, nullable=False),
+    sql.Column("options", sql.JSON, nullable=False),
+    sql.Column("first_champion", sql.Integer, nullable=False),
+    sql.Column("start_row", sql.Integer, nullable=False),
+    sql.Column("stop_row", sql.Integer, nullable=False),
+    sql.Column("state", sql.String, nullable=False),  # running, interrupted or done
+    sql.Column("tracked", sql.Integer, nullable=False),  # blocks whose metrics MLflow has
+    sql.Column("began_at", sql.String, nullable=False),
+)
+_blocks = sql.Table(
+    "blocks",
+    _tables,
+    sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True),
+    sql.Column("block", sql.Integer, primary_key=True),
+    *(
+        sql.Column(name, kind, nullable=optional)
+        for name, kind, optional in (
+            ("start", sql.Integer, False),
+            ("stop", sql.Integer, False),
+            ("first_time", sql.String, True),
+            ("last_time", sql.String, True),
+            ("version", sql.Integer, False),
+            ("correct", sql.Integer, False),
+            ("mean_confidence", sql.Float, False),
+            ("seconds", sql.Float, False),
+            ("flagged", sql.Boolean, False),
+            ("scores", sql.JSON, False),
+            ("first_champion_correct", sql.Integer, False),
+            ("scored_at", sql.String, False),
+        )
+    ),
+)
+_predictions = sql.Table(
+    "predictions",
+    _tables,
+    sql.Column("deployment", sql.String, primary_key=True),
+    sql.Column("row", sql.Integer, primary_key=True),
+    sql.Column("block", sql.Integer, nullable=False),
+    sql.Column("time", sql.String),
+    sql.Column("version", sql.Integer, nullable=False),
+    sql.Column("prediction", sql.Integer, nullable=False),  # class code
+    sql.Column("label", sql.Integer, nullable=False),  # class code
+    sql.Column("confidence", sql.Float, nullable=False),  # probability of the predicted class
+    sql.Column("first_champion_prediction", sql.Integer, nullable=False),  # class code, had nothing been promoted
+    sql.ForeignKeyConstraint(["deployment", "block"], ["blocks.deployment", "blocks.block"]),
+)
+_decisions = sql.Table(
+    "decisions",
+    _tables,
+    sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True),
+    sql.Column("block", sql.Integer, primary_key=True),
+    sql.Column("at", sql.String, nullable=False),
+    sql.Column("retrain", sql.Boolean, nullable=False),
+    sql.Column("by", sql.String, nullable=False),
+    sql.Column("reason", sql.String, nullable=False),
+    sql.Column("evidence", sql.JSON, nullable=False),
+    sql.Column("outcome", sql.String, nullable=False),  # promoted, refused, declined or failed
+    sql.Column("challenger", sql.Integer),
+    sql.Column("comparison", sql.JSON),
+)
+_audit = sql.Table(
+    "audit",
+    _tables,
+    sql.Column("id", sql.Integer, primary_key=True, autoincrement=True),
+    sql.Column("at", sql.String, nullable=False),
+    sql.Column("model", sql.String, nullable=False),
+    sql.Column("action", sql.String, nullable=False),  # deploy, promote, refuse, rollback or repair
+    sql.Column("from_version", sql.Integer),
+    sql.Column("to_version", sql.Integer, nullable=False),
+    sql.Column("by", sql.String, nullable=False),
+    sql.Column("reason", sql.String, nullable=False),
+    sql.Column("evidence", sql.JSON, nullable=False),
+)
+_intents = sql.Table(
+    "intents",
+    _tables,
+    sql.Column("model", sql.String, primary_key=True),
+    sql.Column("line", sql.JSON, nullable=False),  # the audit line to write once the champion has changed
+)
+SCHEMA = 1  # of the tables above; raise it when one of them changes
+_APPEND_ONLY = [
+    f"CREATE TRIGGER IF NOT EXISTS audit_no_{verb.lower()} BEFORE {verb} ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment as the log keeps it."""
+
+    id: str
+    model: str
+    run_id: str  # MLflow
+    options: Mapping[str, Any]
+    first_champion: int  # version
+    start_row: int
+    stop_row: int
+    state: str
+    tracked: int
+    began_at: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered row by row; four vectors (n,)."""
+
+    blocks: Integers
+    labels: Integers  # class codes
+    predictions: Integers  # class codes, as served
+    first_champion: Integers  # class codes, had nothing been promoted
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """What came of a flagged block."""
+
+    block: int
+    retrain: bool
+    by: str
+    reason: str
+    evidence: Mapping[str, float]
+    outcome: str  # promoted, refused, declined, or failed (no challenger came of it)
+    challenger: int | None = None
+    comparison: Mapping[str, float] | None = None
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """Who or what changed the champion, and why."""
+
+    action: str
+    from_version: int | None
+    to_version: int
+    by: str
+    reason: str
+    evidence: Mapping[str, Any]
+    at: str = ""
+    model: str = ""
+
+
+class Journal:
+    """Opens the log, making it if it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        sql.event.listen(self._engine, "connect", _settings)
+        with self._write("opening it") as connection:
+            found = connection.execute(sql.text("PRAGMA user_version")).scalar_one()
+            if found not in (0, SCHEMA):
+                raise StateError(f"{path} was written by another version of drift; move it away to begin a new log")
+            connection.execute(sql.text(f"PRAGMA user_version = {SCHEMA}"))
+            _tables.create_all(connection)
+            for statement in _APPEND_ONLY:
+                connection.execute(sql.text(statement))
+
+    def begin(self, deployment: Deployment) -> None:
+        """Remember a new deployment."""
+        with self._write("a deployment") as connection:
+            connection.execute(_deployments.insert().values(**asdict(deployment)))
+
+    def deployments(self, model: str | None = None) -> list[Deployment]:
+        """All deployments (of one model), oldest first."""
+        query = _deployments.select().order_by(_deployments.c.began_at, _deployments.c.id)
+        if model:
+            query = query.where(_deployments.c.model == model)
+        return [Deployment(**row) for row in self._rows(query)]
+
+    def set_state(self, deployment: str, state: str) -> None:
+        """Mark a deployment as running, interrupted or done."""
+        self._update(deployment, state=state)
+
+    def set_tracked(self, deployment: str, blocks: int) -> None:
+        """Remember that MLflow has the metrics of the first `blocks` blocks."""
+        self._update(deployment, tracked=blocks)
+
+    def _update(self, deployment: str, **values: object) -> None:
+        with self._write("a deployment's state") as connection:
+            connection.execute(_deployments.update().where(_deployments.c.id == deployment).values(**values))
+
+    def add_block(self, deployment: str, record: BlockRecord, scored: ScoredBlock, first: Integers) -> None:
+        """Commit a block with its predictions and the first champion's: all of it or nothing, and never twice."""
+        block, values = scored.block, asdict(record)
+        values["block"] = values.pop("index")
+        values["scores"] = [asdict(score) for score in record.scores]
+        confidences = scored.answer.probabilities.max(axis=1)
+        times = [None] * len(block) if block.timestamps is None else block.timestamps.astype(str).tolist()
+        labels: Integers = block.labels if block.labels is not None else np.full(len(block), -1)
+        rows = [
+            {
+                "deployment": deployment,
+                "row": row,
+                "block": block.index,
+                "time": time,
+                "version": record.version,
+                "prediction": int(prediction),
+                "label": int(label),
+                "confidence": float(confidence),
+                "first_champion_prediction": int(would_be),
+            }
+            for row, time, prediction, label, confidence, would_be in zip(
+                block.rows, times, scored.predictions, labels, confidences, first, strict=True
+            )
+        ]
+        with self._write(f"block {block.index}") as connection:
+            connection.execute(_blocks.insert().values(deployment=deployment, **values))
+            connection.execute(_predictions.insert(), rows)
+
+    def blocks(self, deployment: str, *, first: int = 0) -> list[BlockRecord]:
+        """The scored blocks from the one with index `first` on, in order."""
+        own = (_blocks.c.deployment == deployment) & (_blocks.c.block >= first)
+        query = _blocks.select().where(own).order_by(_blocks.c.block)
+        records = []
+        for row in self._rows(query):
+            scores = tuple(Score(**score) for score in row["scores"])
+            values = {key: value for key, value in row.items() if key not in ("deployment", "block", "scores")}
+            records.append(BlockRecord(index=row["block"], scores=scores, **values))
+        return records
+
+    def answers(self, deployment: str) -> Answers:
+        """All scored rows, in order."""
+        columns = (
+            _predictions.c.block,
+            _predictions.c.label,
+            _predictions.c.prediction,
+            _predictions.c.first_champion_prediction,
+        )
+        query = sql.select(*columns).where(_predictions.c.deployment == deployment).order_by(_predictions.c.row)
+        found = np.asarray([tuple(row.values()) for row in self._rows(query)], dtype=np.int64).reshape(-1, 4)
+        return Answers(*found.T)
+
+    def add_decision(self, deployment: str, decision: DecisionRecord) -> None:
+        """Remember what came of a flagged block."""
+        with self._write("a decision") as connection:
+            values = asdict(decision) | {"deployment": deployment, "at": decision.at or now()}
+            connection.execute(_decisions.insert().values(**values))
+
+    def decisions(self, deployment: str) -> list[DecisionRecord]:
+        """The decisions of a deployment, in order."""
+        query = _decisions.select().where(_decisions.c.deployment == deployment).order_by(_decisions.c.block)
+        return [
+            DecisionRecord(**{key: value for key, value in row.items() if key != "deployment"})
+            for row in self._rows(query)
+        ]
+
+    def audit(self, model: str, line: AuditLine) -> None:
+        """Append a line to the audit trail."""
+        with self._write("the audit trail") as connection:
+            connection.execute(_audit.insert().values(**asdict(line) | {"model": model, "at": line.at or now()}))
+
+    def last_champion(self, model: str) -> int | None:
+        """The version that is champion by the trail."""
+        moves = [line.to_version for line in self.trail(model) if line.action != "refuse"]
+        return moves[-1] if moves else None
+
+    def intend(self, model: str, line: AuditLine) -> None:
+        """Remember the line that is to follow a change of champion, in case of a crash before it is written."""
+        with self._write("an intent") as connection:
+            connection.execute(_intents.delete().where(_intents.c.model == model))
+            connection.execute(_intents.insert().values(model=model, line=asdict(line)))
+
+    def intended(self, model: str) -> AuditLine | None:
+        """The line that a crash kept from being written."""
+        rows = self._rows(_intents.select().where(_intents.c.model == model))
+        return AuditLine(**rows[0]["line"]) if rows else None
+
+    def forget_intent(self, model: str) -> None:
+        """The line is written, or the change did not happen."""
+        with self._write("an intent") as connection:
+            connection.execute(_intents.delete().where(_intents.c.model == model))
+
+    def trail(self, model: str | None = None) -> list[AuditLine]:
+        """The audit trail (of one model), oldest first."""
+        query = _audit.select().order_by(_audit.c.id)
+        if model:
+            query = query.where(_audit.c.model == model)
+        return [AuditLine(**{key: value for key, value in row.items() if key != "id"}) for row in self._rows(query)]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    def _rows(self, query: sql.Executable) -> list[dict[str, Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return [dict(row) for row in connection.execute(query).mappings()]
+        except SQLAlchemyError as error:
+            raise StateError(f"the scoring log {self.path} cannot be read: {_reason(error)}") from error
+
+    @contextmanager
+    def _write(self, what: str) -> Iterator[sql.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise StateError(
+                f"{what} is already in the scoring log {self.path}, or does not belong there: {_reason(error)}"
+            ) from error
+        except SQLAlchemyError as error:
+            raise StateError(f"the scoring log {self.path} cannot take {what}: {_reason(error)}") from error
+
+
+def _settings(connection: Any, _record: object) -> None:
+    """Readers do not wait for a writer, and a commit survives a power cut."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", error)).splitlines()[0]

@@ -1,0 +1,66 @@
+"""MLflow as a listener that may be away: blocks wait in the scoring log until it has them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from time import monotonic
+
+from drift.errors import TrackingError
+from drift.loop.events import BlockRecord, BlockScored, Event, Said, Tell
+from drift.loop.journal import Journal
+from drift.tracking.runs import Metric, Run
+
+RETRY_SECONDS = 15.0  # between tries while MLflow is away
+
+
+class Outbox:
+    """Sends the metrics of scored blocks to a run, in order, each once.
+
+    A point carries the time its block was scored, so that one sent again after a crash is the same point.
+    """
+
+    def __init__(self, journal: Journal, deployment: str, run: Run, *, sent: int, tell: Tell) -> None:
+        self._journal = journal
+        self._deployment = deployment
+        self._run = run
+        self._sent = sent
+        self._not_before = 0.0
+        self._tell = tell
+        self._away = False
+
+    def __call__(self, event: Event) -> None:
+        """Send after every block; while MLflow is away, only now and then."""
+        if isinstance(event, BlockScored) and monotonic() >= self._not_before:
+            try:
+                self.flush()
+            except TrackingError as error:
+                if not self._away:
+                    self._tell(Said(f"{error}; blocks wait in the scoring log"))
+                self._away = True
+                self._not_before = monotonic() + RETRY_SECONDS
+
+    def flush(self) -> None:
+        """Send everything that waits; raises `TrackingError` if MLflow is away."""
+        waiting = self._journal.blocks(self._deployment, first=self._sent)
+        if waiting:
+            self._run.metrics([point for record in waiting for point in block_metrics(record)])
+            self._sent += len(waiting)
+            self._journal.set_tracked(self._deployment, self._sent)
+        if self._away:
+            self._tell(Said("MLflow answers again and has every block"))
+        self._away = False
+
+
+def block_metrics(record: BlockRecord) -> list[Metric]:
+    """A block as points with the block as step."""
+    at = int(datetime.fromisoformat(record.scored_at).timestamp() * 1000)
+    values = {
+        "block/accuracy": record.accuracy,
+        "block/accuracy_first_champion": record.first_champion_correct / record.rows,
+        "block/wrong": record.wrong,
+        "block/mean_confidence": record.mean_confidence,
+        "block/version": record.version,
+        "block/flagged": record.flagged,
+        "block/seconds": record.seconds,
+    } | {f"detector/{score.detector}_p_value": score.p_value for score in record.scores}
+    return [Metric(key, float(value), record.index, at) for key, value in values.items()]

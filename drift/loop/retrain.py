@@ -1,0 +1,233 @@
+"""Train a challenger on the rows seen so far and compare it with the champion, row by row.
+
+The rows are cut in time order: fit | tune | held out. Trials fit on the first and are chosen on the second; the chosen
+parameters are fitted again on both; champion and challenger then answer the held-out rows, which neither has learned from.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from drift.blocks import Reference, Table
+from drift.detect import PairedTest, mcnemar_test
+from drift.errors import DataError, TrackingError
+from drift.loop.base import MIN_ROWS, log_model, split
+from drift.loop.cards import Card
+from drift.loop.events import ChallengerCompared, Said, Tell
+from drift.loop.home import Home
+from drift.loop.promote import card_of, comparison_evidence
+from drift.loop.train import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
+from drift.models.fit import fit
+from drift.models.network import Shape, TableNet
+from drift.models.predict import LocalPredictor
+from drift.tracking.registry import CHALLENGER, Registry, Version
+from drift.tracking.runs import Metric, Run, end_forgotten, experiment_of, find_runs, open_run
+from drift.tracking.store import Store
+
+HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
+MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from
+
+
+@dataclass(frozen=True)
+class RetrainOptions:
+    """How to make a challenger, and when it counts as better."""
+
+    train: TrainOptions = field(default_factory=lambda: TrainOptions(max_epochs=3, total_trials=2))
+    window_rows: int | None = None  # the most recent rows only; None takes all rows seen so far
+    held_out_rows: int | None = None  # None takes a fifth of the window, 1,000 at most
+    warm_start: bool = False
+    level: float = 0.05  # of the McNemar test
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """A trained and registered challenger, compared with the champion."""
+
+    version: Version
+    card: Card
+    test: PairedTest
+    held_out: range
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Consecutive rows: to fit on, to choose on, to compare on."""
+
+    fit: range
+    tune: range
+    held_out: range
+
+    @property
+    def refit(self) -> range:
+        """Rows of the final fit."""
+        return range(self.fit.start, self.tune.stop)
+
+
+def split_seen(champion: Card, stop: int, *, window_rows: int | None, held_out_rows: int | None) -> Split:
+    """Cut the rows before `stop`; held-out rows begin after the last row that the champion's weights have seen."""
+    start = max(0, stop - window_rows) if window_rows else 0
+    wanted = held_out_rows or min(MOST_HELD_OUT, round((stop - start) * HELD_OUT_SHARE))
+    held_out = range(max(stop - wanted, champion.fit_rows[1]), stop)
+    usable = range(start, held_out.start)
+    if len(held_out) < MIN_ROWS or len(usable) < MIN_ROWS:
+        raise DataError(
+            f"expected at least {MIN_ROWS} rows to train on and {MIN_ROWS} to compare on, got {len(usable)} and"
+            f" {len(held_out)} of rows {start} to {stop - 1} (the champion has seen those before"
+            f" {champion.fit_rows[1]}): take a larger --window_rows or a smaller --held_out_rows"
+        )
+    fit_rows, tune = split(usable)
+    return Split(fit_rows, tune, held_out)
+
+
+def retrain(
+    table: Table,
+    stop: int,
+    champion: Version,
+    *,
+    registry: Registry,
+    home: Home,
+    experiment: str,
+    options: RetrainOptions,
+    tell: Tell,
+    cause: str,
+    tags: dict[str, object] | None = None,
+) -> Challenger:
+    """Train, log, register and compare a challenger; promotes nothing.
+
+    Args:
+        table: coded as the champion sees it (`Card.fit_to`).
+        stop: one past the last row whose label is known.
+        champion: the version to beat.
+        registry: where the challenger is registered.
+        home: where the search is remembered.
+        experiment: MLflow experiment of the trials.
+        options: how.
+        tell: hears of every step.
+        cause: why, for the runs' tags.
+        tags: further tags of the runs.
+    """
+    store = registry.store
+    champion_card = card_of(registry, champion)
+    parts = split_seen(champion_card, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
+    tell(
+        Said(
+            f"retraining on rows {parts.refit.start} to {parts.refit.stop - 1}"
+            f" ({'warm' if options.warm_start else 'fresh'} start), held out {parts.held_out.start} to {stop - 1}"
+        )
+    )
+    with tempfile.TemporaryDirectory(prefix="drift-champion-") as folder:
+        champion_file = registry.fetch(champion, Path(folder))
+        champion_model = LocalPredictor.from_file(champion_file, version=champion.number)
+        warm = _warm(champion_model, champion_card) if options.warm_start else None
+    all_tags = {"cause": cause, **(tags or {})}
+    with (
+        _parent(store, experiment, champion, all_tags) as (parent, child),
+        open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run,
+    ):
+        place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags)
+        fitted = _fit(table, parts, options, place, tell, warm)
+        rows = table.part(parts.held_out)
+        probabilities = LocalPredictor(fitted.net).predict(rows.features).probabilities
+        test = mcnemar_test(
+            champion_model.predict(rows.features).probabilities.argmax(axis=1) == rows.labels,
+            probabilities.argmax(axis=1) == rows.labels,
+            level=options.level,
+        )
+        card = Card(
+            feature_names=table.feature_names,
+            classes=table.classes,
+            parameters=dict(fitted.parameters),
+            fit_rows=(parts.refit.start, parts.refit.stop),
+            reference_rows=(parts.held_out.start, parts.held_out.stop),
+            digest=table.digest(range(parts.held_out.stop)),
+            source=champion_card.source,
+        )
+        _log(run, table, parts, options, champion, test)
+        model = log_model(run, fitted, Reference(rows.features, rows.labels, probabilities), card)
+        version = registry.register(model, run.id, kind="retrain", champion=champion.number, cause=cause, **child)
+        registry.point(CHALLENGER, version.number)
+        run.tag(challenger=version.number)
+    home.forget_search(run.id)
+    tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
+    return Challenger(version, card, test, parts.held_out, run.id)
+
+
+def _fit(table: Table, parts: Split, options: RetrainOptions, place: Place, tell: Tell, warm: Warm | None) -> Fitted:
+    classes = len(table.classes)
+    train, tune = table.part(parts.fit), table.part(parts.tune)
+    found = search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
+    everything = table.part(parts.refit)
+    net = build(everything, found.parameters, classes=classes, seed=options.train.seed, warm=warm)
+    epochs = fit(net, everything, table.part(parts.held_out), fit_options(found.parameters, options.train))
+    return replace(found, net=net.eval(), epochs=tuple(epochs))
+
+
+def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion: Version, test: PairedTest) -> None:
+    run.params(
+        {
+            "max_epochs": options.train.max_epochs,
+            "total_trials": options.train.total_trials,
+            "seed": options.train.seed,
+            "window_rows": options.window_rows or "all",
+            "warm_start": options.warm_start,
+            "champion_version": champion.number,
+        }
+    )
+    for rows, context in ((parts.refit, "training"), (parts.held_out, "held out")):
+        run.dataset(table.part(rows), name=table.name, source=table.name, context=context, digest=table.digest(rows))
+    run.metrics([Metric(f"held_out/{key}", float(value)) for key, value in comparison_evidence(test).items()])
+
+
+@contextmanager
+def _parent(
+    store: Store, experiment: str, champion: Version, tags: dict[str, object]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """The base model's run if it lives in this experiment, else a parent of its own that links to it."""
+    base = champion.tags.get("drift.base_run") or champion.run_id
+    if experiment_of(store, base) == experiment:
+        yield base, {"base_run": base}
+        return
+    with open_run(
+        store, experiment, name="RetrainModel", kind="retrain_parent", tags=tags | {"base_run": base}
+    ) as parent:
+        yield parent.id, {"base_run": base}
+
+
+def _warm(champion: LocalPredictor, card: Card) -> Warm:
+    """The champion's weights in a network that can be trained; an exported one cannot."""
+    from drift.models.quantiles import QuantileRanks
+
+    state = dict(champion.module.state_dict())
+    parameters = card.parameters
+    shape = Shape(int(parameters["width"]), int(parameters["depth"]), float(parameters["dropout"]))
+    ranks = QuantileRanks(state["ranks.knots"].clone(), state["ranks.ranks"].clone())
+    net = TableNet(ranks, shape, len(card.classes))
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise TrackingError(
+            f"the champion's weights do not fit its card ({error}); retrain with a fresh start"
+        ) from error
+    return Warm(net, shape)
+
+
+def end_forgotten_retrains(store: Store, experiment: str, deployment: str) -> int:
+    """End what a killed deployment's retrain left running in MLflow."""
+    return end_forgotten(store, experiment, deployment=deployment)
+
+
+def retrain_cost(store: Store, experiment: str, options: RetrainOptions) -> str:
+    """What a retrain takes, in words; the time is that of the newest search of the experiment."""
+    rows = f"the last {options.window_rows:,} rows" if options.window_rows else "all rows seen so far"
+    text = f"{options.train.total_trials} trials of {options.train.max_epochs} epochs on {rows}"
+    with suppress(TrackingError):  # a question is asked without it, too
+        for kind in ("retrain", "base"):
+            for run in find_runs(store, experiment, kind=kind):
+                if "search/seconds" in run.metrics:
+                    return f"{text}; the newest search took {run.metrics['search/seconds']:.0f} s"
+    return text

@@ -1,0 +1,324 @@
+"""One deployment under way: the block loop with its real parts, and what is left when it ends."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Protocol
+
+from drift.blocks import Answer, Floats, Reference, Table, blocks, cut
+from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
+from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError
+from drift.loop.challenge import Ring, challenge
+from drift.loop.consent import Consent, PromoteMode, RetrainMode
+from drift.loop.events import BlockRecord, DriftFlagged, Event, Said, Tell
+from drift.loop.home import Home
+from drift.loop.journal import DecisionRecord, Deployment, Journal
+from drift.loop.outbox import Outbox
+from drift.loop.policy import BelowThreshold
+from drift.loop.promote import Service, comparison_evidence, reconcile
+from drift.loop.retrain import Challenger, RetrainOptions
+from drift.loop.score import Parts, Progress, run_blocks
+from drift.loop.train import TrainOptions
+from drift.models.predict import LocalPredictor
+from drift.sources.calendar import CALENDAR_NAMES
+from drift.tracking.registry import Registry
+from drift.tracking.runs import Run, load_reference
+from drift.tracking.store import Store
+
+
+class PredictingService(Service, Protocol):
+    """A server that answers, too."""
+
+    def predict(self, features: Floats) -> Answer:
+        """Class probabilities by the default version."""
+        ...
+
+    def restore_with(self, restore: Callable[[], object]) -> None:
+        """Call `restore` when the server had to be started again, to load what is to be served."""
+        ...
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """What `drift deploy` was asked for; kept in the log, so that a resumed deployment is the same one."""
+
+    experiment: str = "drift"
+    model_name: str = "drift_model"
+    test_data_rows: int = 100
+    block_size: int = 20
+    threshold_accuracy: float = 0.55
+    cooldown_blocks: int = 5
+    retrain: RetrainOptions = field(default_factory=RetrainOptions)
+    ask: RetrainMode = RetrainMode.ASK
+    promote: PromoteMode = PromoteMode.AUTO
+    format: Literal["npy", "json"] = "npy"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> DeployOptions:
+        """What `to_json` wrote."""
+        retrain = dict(values["retrain"])
+        retrain["train"] = TrainOptions(**retrain["train"])
+        modes = {"promote": PromoteMode(values["promote"]), "ask": RetrainMode(values["ask"])}
+        return cls(**values | modes | {"retrain": RetrainOptions(**retrain)})
+
+    def retrain_command(self) -> list[str]:
+        """The words after `drift retrain` that retrain by hand as this deployment would have."""
+        words = ["--mlflow_experiment_name", self.experiment, "--register_model_name", self.model_name]
+        numbers = {
+            "max_epochs": self.retrain.train.max_epochs,
+            "total_trials": self.retrain.train.total_trials,
+            "window_rows": self.retrain.window_rows,
+            "held_out_rows": self.retrain.held_out_rows,
+        }
+        words += [word for name, value in numbers.items() if value is not None for word in (f"--{name}", str(value))]
+        return [*words, "--warm_start"] if self.retrain.warm_start else words
+
+    def flat(self) -> dict[str, object]:
+        """One level of plain values, for MLflow's parameters."""
+        values = self.to_json()
+        retrain = values.pop("retrain")
+        train = retrain.pop("train")
+        return {key: str(value) for key, value in (values | retrain | train).items()}
+
+
+@dataclass(frozen=True)
+class World:
+    """What a deployment happens in."""
+
+    store: Store
+    home: Home
+    journal: Journal
+    serve: Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[PredictingService]]
+    consent: Callable[[DriftFlagged], Consent]
+    ask_promotion: Callable[[Challenger], bool] | None
+    person: str
+    tell: Tell
+
+    def served(self, options: DeployOptions, identity: str) -> AbstractContextManager[PredictingService]:
+        """A server for the time of a deployment."""
+        folder = self.home.deployment(identity) / "server"
+        return self.serve(options.format, folder, options.model_name)
+
+
+@dataclass(frozen=True)
+class DeployResult:
+    """How a deployment ended."""
+
+    deployment: Deployment
+    blocks: list[BlockRecord]
+    decisions: list[DecisionRecord]
+    exit_code: ExitCode
+    report: Path
+
+
+@dataclass(frozen=True)
+class Running:
+    """A deployment whose server is up and whose champion is loaded."""
+
+    world: World
+    deployment: Deployment
+    options: DeployOptions
+    table: Table  # coded as the first champion sees it
+    registry: Registry
+    service: PredictingService
+    mlflow_run: Run
+
+    def run(self) -> DeployResult:
+        """Score what is left to score, then report. An interruption leaves it resumable, with a report so far."""
+        journal, deployment = self.world.journal, self.deployment
+        try:
+            progress = Progress(journal.blocks(deployment.id), journal.decisions(deployment.id))
+            self._settle(progress)
+            outbox = Outbox(journal, deployment.id, self.mlflow_run, sent=deployment.tracked, tell=self.world.tell)
+            report = self._score_and_report(progress, outbox)
+            code = exit_code(progress)
+            self._deliver(outbox, report, code)
+        except BaseException:
+            with suppress(StateError):  # the first error is the one to tell; `running` can be resumed as well
+                journal.set_state(deployment.id, "interrupted")
+            raise
+        journal.set_state(deployment.id, "done")
+        return DeployResult(deployment, progress.blocks, progress.decisions, code, report)
+
+    def _score_and_report(self, progress: Progress, outbox: Outbox) -> Path:
+        def tell(event: Event) -> None:
+            outbox(event)
+            self.world.tell(event)
+
+        with TemporaryDirectory(prefix="drift-reference-") as folder:
+            references = _References(self.registry, Path(folder))
+            try:
+                self._score(progress, references, Path(folder), tell)
+            except BaseException:
+                with suppress(Exception):  # as above
+                    if progress.blocks:
+                        self._report(references)
+                raise
+            return self._report(references)
+
+    def _score(self, progress: Progress, references: _References, folder: Path, tell: Tell) -> None:
+        first = self.registry.get(self.deployment.first_champion)
+        reference = references(first.number)
+        rows = range(self.deployment.start_row, self.deployment.stop_row)
+        self.service.restore_with(
+            lambda: reconcile(
+                registry=self.registry,
+                service=self.service,
+                journal=self.world.journal,
+                home=self.world.home,
+                tell=tell,
+            )
+        )
+        parts = Parts(
+            deployment=self.deployment.id,
+            predictor=self.service,
+            first_champion=LocalPredictor.from_file(self.registry.fetch(first, folder), version=first.number),
+            reference_of=references,
+            detectors=[
+                AccuracyDrop(reference),
+                FeatureShift(reference, feature_names=self.table.feature_names, ignore=CALENDAR_NAMES),
+                PredictionShift(reference, classes=self.table.classes),
+            ],
+            policy=BelowThreshold(self.options.threshold_accuracy, cooldown=self.options.cooldown_blocks),
+            consent=self.world.consent,
+            retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
+            log=self.world.journal,
+            tell=tell,
+        )
+        left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
+        run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
+
+    def _challenge(self, record: BlockRecord, consent: Consent, flag: DriftFlagged, tell: Tell) -> DecisionRecord:
+        world = self.world
+        ring = Ring(
+            registry=self.registry,
+            service=self.service,
+            journal=world.journal,
+            home=world.home,
+            experiment=self.options.experiment,
+            options=self.options.retrain,
+            mode=self.options.promote,
+            ask=world.ask_promotion,
+            person=world.person,
+            tell=tell,
+        )
+        evidence = {
+            "deployment": self.deployment.id,
+            "block": record.index,
+            "agreed_by": consent.by,
+            "flag": dict(flag.evidence),
+        }
+        champion, cause = self.registry.champion(), f"block {record.index}: {flag.reason}"
+        try:
+            verdict = challenge(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
+        except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
+            reason = f"{consent.reason}; no challenger: {error}"
+            tell(Said(reason))
+            return DecisionRecord(record.index, True, consent.by, reason, flag.evidence, "failed")
+        return DecisionRecord(
+            block=record.index,
+            retrain=True,
+            by=consent.by,
+            reason=f"{consent.reason}; {verdict.reason} ({verdict.by})",
+            evidence=flag.evidence,
+            outcome="promoted" if verdict.promoted else "refused",
+            challenger=verdict.challenger.version.number,
+            comparison=comparison_evidence(verdict.challenger.test),
+        )
+
+    def _settle(self, progress: Progress) -> None:
+        """A crash between a challenge's audit line and its decision: the line tells what the decision was."""
+        decided = {decision.block for decision in progress.decisions}
+        if not progress.blocks or not progress.blocks[-1].flagged or progress.blocks[-1].index in decided:
+            return
+        key = (self.deployment.id, progress.blocks[-1].index)
+        for line in reversed(self.world.journal.trail(self.deployment.model)):
+            told = line.evidence
+            if line.action in ("promote", "refuse") and (told.get("deployment"), told.get("block")) == key:
+                decision = DecisionRecord(
+                    block=key[1],
+                    retrain=True,
+                    by=told["agreed_by"],
+                    reason=f"{line.reason} ({line.by}); completed after a crash",
+                    evidence=told["flag"],
+                    outcome="promoted" if line.action == "promote" else "refused",
+                    challenger=told["challenger"],
+                    comparison=told["comparison"],
+                )
+                self.world.journal.add_decision(self.deployment.id, decision)
+                progress.decisions.append(decision)
+                return
+
+    def _report(self, references: _References) -> Path:
+        from drift.report.page import ReportData, write_report
+
+        journal, deployment = self.world.journal, self.deployment
+        scored = journal.blocks(deployment.id)
+        trail = journal.trail(deployment.model)
+        data = ReportData(
+            deployment=deployment,
+            threshold=self.options.threshold_accuracy,
+            block_size=self.options.block_size,
+            classes=self.table.classes,
+            accepted={version: references(version).accuracy for version in {block.version for block in scored}},
+            blocks=scored,
+            decisions=journal.decisions(deployment.id),
+            answers=journal.answers(deployment.id),
+            trail=[line for line in trail if line.evidence.get("deployment") == deployment.id],
+            data_name=self.table.name,
+        )
+        return write_report(data, self.world.home.reports / f"{deployment.id}.html")
+
+    def _deliver(self, outbox: Outbox, report: Path, code: ExitCode) -> None:
+        """MLflow gets what it does not have yet; if it is away, nothing is lost."""
+        try:
+            outbox.flush()
+            self.mlflow_run.file(report)
+            self.mlflow_run.tag(exit_code=int(code), report=report.name)
+        except TrackingError as error:
+            raise TrackingError(
+                f"{error}; every block is in the scoring log and the report is {report}, only MLflow lacks the last"
+                " ones: once it answers, run"
+                f" drift deploy --register_model_name {shlex.quote(self.deployment.model)} --resume"
+            ) from error
+
+
+@dataclass
+class _References:
+    """References by version, fetched once each."""
+
+    registry: Registry
+    folder: Path
+    known: dict[int, Reference] = field(default_factory=dict)
+
+    def __call__(self, version: int) -> Reference:
+        if version not in self.known:
+            folder = self.folder / str(version)
+            folder.mkdir(exist_ok=True)
+            self.known[version] = load_reference(self.registry.store, self.registry.get(version).run_id, folder)
+        return self.known[version]
+
+
+def exit_code(progress: Progress) -> ExitCode:
+    """What is left for a person to do: nothing after a promotion, something after a refusal or an unanswered flag.
+
+    A flag within a retrain's cool-down was put to nobody and changes nothing.
+    """
+    code = ExitCode.DONE
+    for decision in progress.decisions:
+        if decision.outcome == "promoted":
+            code = ExitCode.DONE
+        elif decision.outcome == "refused":
+            code = ExitCode.REFUSED
+        elif decision.outcome == "failed" or not decision.by.startswith("policy "):
+            code = ExitCode.DRIFT
+    return code

@@ -1,0 +1,136 @@
+"""The block loop: ask for answers, judge, commit, tell, decide. Knows no server, no MLflow and no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Protocol
+
+from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
+from drift.detect import Detector
+from drift.loop.consent import Consent
+from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Tell
+from drift.loop.journal import DecisionRecord, now
+from drift.loop.policy import History, Policy
+
+
+class Log(Protocol):
+    """What the loop needs of the scoring log."""
+
+    def add_block(self, deployment: str, record: BlockRecord, scored: ScoredBlock, first: Integers) -> None:
+        """Commit a block, once."""
+        ...
+
+    def add_decision(self, deployment: str, decision: DecisionRecord) -> None:
+        """Commit what came of a flag."""
+        ...
+
+
+@dataclass
+class Parts:
+    """What one deployment's loop is built from."""
+
+    deployment: str
+    predictor: Predictor
+    first_champion: Predictor  # answers what would have been without any promotion
+    reference_of: Callable[[int], Reference]  # by version
+    detectors: Sequence[Detector]
+    policy: Policy
+    consent: Callable[[DriftFlagged], Consent]
+    retrain: Callable[[BlockRecord, Consent, DriftFlagged], DecisionRecord]
+    log: Log
+    tell: Tell
+
+
+@dataclass
+class Progress:
+    """Where a deployment stands; rebuilt from the log after a crash."""
+
+    blocks: list[BlockRecord]
+    decisions: list[DecisionRecord]
+
+    @property
+    def retrained_at(self) -> list[int]:
+        """Blocks after which a retrain was tried."""
+        return [decision.block for decision in self.decisions if decision.retrain]
+
+
+def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, total: int) -> None:
+    """Score `blocks` one by one until they are used up; every flag becomes a decision, none ends the loop.
+
+    A block that was flagged just before a crash, whose decision is not in the log, is decided first.
+    """
+    serving = progress.blocks[-1].version if progress.blocks else None
+    accepted = _watch(parts, serving) if serving is not None else 0.0
+    if progress.blocks and progress.blocks[-1].flagged:
+        last = progress.blocks[-1]
+        if last.index not in {decision.block for decision in progress.decisions}:
+            _decide(last, parts, progress, accepted)
+    for block in blocks:
+        began = perf_counter()
+        answer = parts.predictor.predict(block.features)
+        scored = ScoredBlock(block, answer, perf_counter() - began)
+        if answer.version != serving:
+            serving = answer.version
+            accepted = _watch(parts, serving)
+        first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
+        record = _record(scored, first, parts)
+        decision = parts.policy.decide(History([*progress.blocks, record], accepted, progress.retrained_at))
+        record = replace(record, flagged=decision.alarm)
+        parts.log.add_block(parts.deployment, record, scored, first)
+        progress.blocks.append(record)
+        for detector in parts.detectors:
+            detector.update(scored)
+        parts.tell(BlockScored(record, total))
+        if decision.alarm:
+            _decide(record, parts, progress, accepted)
+
+
+def _watch(parts: Parts, version: int) -> float:
+    """Judge by the reference of the version that answers now; returns its accepted accuracy."""
+    reference = parts.reference_of(version)
+    for detector in parts.detectors:
+        detector.reset(reference)
+    return reference.accuracy
+
+
+def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
+    block, times = scored.block, scored.block.timestamps
+    return BlockRecord(
+        index=block.index,
+        start=block.rows.start,
+        stop=block.rows.stop,
+        first_time=None if times is None else str(times[0]),
+        last_time=None if times is None else str(times[-1]),
+        version=scored.answer.version,
+        correct=scored.correct,
+        mean_confidence=scored.mean_confidence,
+        seconds=scored.seconds,
+        flagged=False,
+        scores=tuple(detector.score(scored) for detector in parts.detectors),
+        first_champion_correct=int((first == block.labels).sum()),
+        scored_at=now(),
+    )
+
+
+def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float) -> None:
+    """A flagged block: retrain now, or say why not."""
+    upto = [block for block in progress.blocks if block.index <= record.index]
+    decision = parts.policy.decide(History(upto, accepted, progress.retrained_at))
+    flag = DriftFlagged(record, decision.reason, decision.evidence)
+    parts.tell(flag)
+    if not decision.retrain:
+        made = DecisionRecord(
+            record.index, False, f"policy {parts.policy.name}", decision.reason, decision.evidence, "declined"
+        )
+    else:
+        consent = parts.consent(flag)
+        if consent.retrain:
+            made = parts.retrain(record, consent, flag)
+        else:
+            made = DecisionRecord(record.index, False, consent.by, consent.reason, decision.evidence, "declined")
+    parts.log.add_decision(parts.deployment, made)
+    progress.decisions.append(made)
+    if made.outcome == "declined":
+        parts.tell(RetrainDeclined(record.index, made.by, made.reason))

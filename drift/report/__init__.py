@@ -1,0 +1,1 @@
+"""What a person reads afterwards: one self-contained page for each deployment."""

@@ -1,0 +1,200 @@
+"""The report's charts, as Plotly figures. Colours by Okabe and Ito, which colour-blind people can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log10
+from typing import TYPE_CHECKING, Any
+
+from drift.detect.accuracy import chance_band
+from drift.loop.events import BlockRecord
+from drift.loop.journal import DecisionRecord
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+VERSION_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+DETECTOR_MARKS = ("circle", "square", "diamond")
+THRESHOLD, FLAG, BAND, OLD = "#D55E00", "#D55E00", "rgba(0, 114, 178, 0.13)", "#7F7F7F"
+SMALLEST_P = 1e-12  # where the axis of p-values ends: smaller ones are drawn there, as triangles
+LAYOUT = {
+    "template": "plotly_white",
+    "font": {"family": "system-ui, sans-serif", "size": 13},
+    "margin": {"l": 55, "r": 15, "t": 28, "b": 50},
+    "legend": {"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0, "traceorder": "normal"},
+    "hoverlabel": {"align": "left"},
+}
+
+
+def accuracy_chart(
+    blocks: Sequence[BlockRecord],
+    decisions: Sequence[DecisionRecord],
+    *,
+    threshold: float,
+    accepted: Mapping[int, float],
+) -> go.Figure:
+    """Accuracy by block, with threshold, chance band, flags, promotions, and the first champion had it stayed."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    index = [block.index for block in blocks]
+    bands = [chance_band(block.rows, accepted[block.version]) for block in blocks]
+    edge = {"mode": "lines", "line": {"width": 0, "shape": "hvh"}, "hoverinfo": "skip"}
+    figure.add_scatter(x=index, y=[high for _, high in bands], showlegend=False, **edge)
+    figure.add_scatter(
+        x=index,
+        y=[low for low, _ in bands],
+        fill="tonexty",
+        fillcolor=BAND,
+        name="95 % by chance",
+        **edge,
+    )
+    first = blocks[0].version
+    promoted = [decision for decision in decisions if decision.outcome == "promoted"]
+    if promoted:
+        since = promoted[0].block
+        kept = [block for block in blocks if block.index >= since]
+        figure.add_scatter(
+            x=[block.index for block in kept],
+            y=[block.first_champion_correct / block.rows for block in kept],
+            mode="lines+markers",
+            line={"color": OLD, "dash": "dot"},
+            marker={"size": 5},
+            name=f"version {first}, had it stayed",
+            hovertemplate="block %{x}: %{y:.3f}<extra></extra>",
+        )
+    for place, version in enumerate(dict.fromkeys(block.version for block in blocks)):
+        own = [block for block in blocks if block.version == version]
+        figure.add_scatter(
+            x=[block.index for block in own],
+            y=[block.accuracy for block in own],
+            mode="lines+markers",
+            line={"color": VERSION_COLOURS[place % len(VERSION_COLOURS)], "width": 2},
+            marker={"size": 7},
+            name=f"version {version}",
+            text=[_hover(block) for block in own],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    flagged = [block for block in blocks if block.flagged]
+    if flagged:
+        figure.add_scatter(
+            x=[block.index for block in flagged],
+            y=[block.accuracy for block in flagged],
+            mode="markers",
+            marker={"symbol": "x", "size": 12, "color": FLAG},
+            name="flagged",
+            hoverinfo="skip",
+        )
+    _line_across(figure, threshold, index, f"threshold {threshold:.4g}")
+    for decision in promoted:
+        figure.add_vline(x=decision.block + 0.5, line={"color": "#222", "width": 1})
+        figure.add_annotation(
+            x=decision.block + 0.5,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            text=f"▸v{decision.challenger}",
+            hovertext=f"version {decision.challenger} promoted after block {decision.block}",
+            font={"size": 12, "color": "#222"},
+            showarrow=False,
+        )
+    figure.update_layout(**LAYOUT, height=470, xaxis_title="block", yaxis_title="accuracy", hovermode="closest")
+    low = min([threshold, *(block.accuracy for block in blocks), *(low for low, _ in bands)])
+    figure.update_yaxes(range=[max(0.0, low - 0.08), 1.02], tickformat=".2~f")
+    figure.update_xaxes(**_whole(index))
+    return figure
+
+
+def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:
+    """Each detector's p-value by block, on a logarithmic axis, with its level."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for place, name in enumerate(dict.fromkeys(score.detector for block in blocks for score in block.scores)):
+        points = [(block.index, score) for block in blocks for score in block.scores if score.detector == name]
+        below = [score.p_value < SMALLEST_P for _, score in points]
+        figure.add_scatter(
+            x=[index for index, _ in points],
+            y=[max(score.p_value, SMALLEST_P) for _, score in points],
+            mode="lines+markers",
+            line={"color": VERSION_COLOURS[place % len(VERSION_COLOURS)], "width": 1.5},
+            marker={
+                "symbol": [
+                    "triangle-down" if small else DETECTOR_MARKS[place % len(DETECTOR_MARKS)] for small in below
+                ],
+                "size": [10 if small else 7 for small in below],
+            },
+            name=name,
+            text=[f"p = {score.p_value:.2g}<br>statistic {score.statistic:.3f} {score.detail}" for _, score in points],
+            hovertemplate=f"{name}, block %{{x}}: %{{text}}<extra></extra>",
+        )
+    level = blocks[0].scores[0].level
+    _line_across(figure, level, [block.index for block in blocks], f"level {level:g}")
+    figure.update_layout(**LAYOUT, height=340, xaxis_title="block", yaxis_title="p-value")
+    lowest = min(max(score.p_value, SMALLEST_P) for block in blocks for score in block.scores)
+    figure.update_yaxes(type="log", exponentformat="power", range=[log10(lowest) - 0.7, 0.6])
+    figure.update_xaxes(**_whole([block.index for block in blocks]))
+    return figure
+
+
+def difference_chart(decisions: Sequence[DecisionRecord]) -> go.Figure:
+    """Challenger minus champion on the held-out rows, with intervals: right of zero, the challenger is better."""
+    import plotly.graph_objects as go
+
+    compared = [decision for decision in decisions if decision.comparison]
+    figure = go.Figure()
+    for decision in compared:
+        test = decision.comparison or {}
+        colour = VERSION_COLOURS[1] if decision.outcome == "promoted" else OLD
+        figure.add_scatter(
+            x=[test["difference"]],
+            y=[f"version {decision.challenger}"],
+            error_x={
+                "array": [test["high"] - test["difference"]],
+                "arrayminus": [test["difference"] - test["low"]],
+                "color": colour,
+                "thickness": 2,
+            },
+            mode="markers",
+            marker={"size": 11, "color": colour, "symbol": "circle" if decision.outcome == "promoted" else "x"},
+            name=f"version {decision.challenger}",
+            showlegend=False,
+            hovertemplate=f"after block {decision.block}: %{{x:+.3f}}, {decision.outcome}<extra></extra>",
+        )
+    figure.add_vline(x=0, line={"color": "#222", "width": 1})
+    figure.update_layout(
+        **LAYOUT, height=110 + 40 * len(compared), xaxis_title="challenger − champion", hovermode="closest"
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True, ticksuffix="  ")
+    tests = [decision.comparison for decision in compared if decision.comparison]
+    ends = [0.0, *(test[end] for test in tests for end in ("low", "high"))]
+    room = 0.06 * (max(ends) - min(ends))
+    figure.update_xaxes(tickformat="+.3~f", range=[min(ends) - room, max(ends) + room])
+    return figure
+
+
+def _hover(block: BlockRecord) -> str:
+    lines = [f"<b>block {block.index}</b>, rows {block.start}–{block.stop - 1}"]
+    if block.first_time:
+        lines.append(f"{block.first_time[:16]} to {(block.last_time or '')[:16]}")
+    lines.append(f"accuracy {block.accuracy:.3f} ({block.wrong} wrong), confidence {block.mean_confidence:.3f}")
+    lines += [f"{score.detector}: p = {score.p_value:.2g} {score.detail}" for score in block.scores]
+    return "<br>".join(lines)
+
+
+def _line_across(figure: go.Figure, y: float, index: Sequence[int], name: str) -> None:
+    """A dashed line, named in the legend: a name on the line would cover points of a narrow chart."""
+    figure.add_scatter(
+        x=[index[0] - 0.6, index[-1] + 0.6],
+        y=[y, y],
+        mode="lines",
+        line={"color": THRESHOLD, "dash": "dash", "width": 1.5},
+        name=name,
+        hoverinfo="skip",
+    )
+
+
+def _whole(index: Sequence[int]) -> dict[str, Any]:
+    """An axis of blocks: whole numbers, and half a block of room at each end."""
+    axis: dict[str, Any] = {"range": [index[0] - 0.6, index[-1] + 0.6]}
+    return axis | {"dtick": 1} if len(index) <= 10 else axis

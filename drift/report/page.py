@@ -1,0 +1,147 @@
+"""The report of a deployment: one HTML file that asks the network for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drift import __version__
+from drift.blocks import Integers
+from drift.errors import StateError
+from drift.loop.events import BlockRecord
+from drift.loop.journal import Answers, AuditLine, DecisionRecord, Deployment, now
+from drift.loop.summary import summary
+from drift.models.quality import confusion
+
+TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a report is made from; all of it comes from the scoring log."""
+
+    deployment: Deployment
+    threshold: float
+    block_size: int
+    classes: tuple[str, ...]
+    accepted: Mapping[int, float]  # accuracy on its reference, by version
+    blocks: Sequence[BlockRecord]  # one or more
+    decisions: Sequence[DecisionRecord]
+    answers: Answers  # of all rows
+    trail: Sequence[AuditLine]
+    data_name: str
+
+
+@dataclass(frozen=True)
+class ConfusionTable:
+    """A confusion matrix, ready to be shown."""
+
+    title: str
+    counts: list[list[int]]  # rows are the truth
+    accuracy: float
+    rows: int
+
+
+def write_report(data: ReportData, path: Path) -> Path:
+    """Write the page to `path`, whole or not at all."""
+    text = render(data)
+    beside = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise StateError(f"the report cannot be written to {path}: {error.strerror}") from error
+    return path
+
+
+def render(data: ReportData) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    from drift.report import charts
+
+    environment = Environment(
+        loader=PackageLoader("drift", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    figures = {
+        "accuracy": charts.accuracy_chart(
+            data.blocks, data.decisions, threshold=data.threshold, accepted=data.accepted
+        ),
+        "detectors": charts.detector_chart(data.blocks),
+    }
+    if any(decision.comparison for decision in data.decisions):
+        figures["differences"] = charts.difference_chart(data.decisions)
+    page: str = environment.get_template(TEMPLATE).render(
+        data=data,
+        figures={name: _inline(figure) for name, figure in figures.items()},
+        confusions=_confusions(data),
+        summary=summary(data.blocks, data.decisions),
+        verdict=verdict(data),
+        plotly=get_plotlyjs(),
+        made_at=now(),
+        version=__version__,
+    )
+    return page
+
+
+def verdict(data: ReportData) -> str:
+    """What came of the deployment, in a sentence or two that can be read alone."""
+    found = summary(data.blocks, data.decisions)
+    threshold = f"the threshold of {data.threshold:.4g}"
+    if not found.flagged:
+        return f"No block fell below {threshold}: version {found.first_version} served all {found.rows:,} rows."
+    flagged = f"{found.flagged} of {_count(found.blocks, 'block')} fell below {threshold}"
+    if found.accuracy_after is None or found.accuracy_without is None:
+        if found.promotions:
+            return f"{flagged}; version {found.last_version} was promoted after the last one and serves from now on."
+        refused = f": {_count(found.refusals, 'challenger')} refused" if found.refusals else ""
+        return f"{flagged}, and version {found.first_version} still serves{refused}."
+    more = round((found.accuracy_after - found.accuracy_without) * found.rows_after)
+    kind = "more right answers than" if more > 0 else "fewer right answers than" if more < 0 else "as many right as"
+    count = f"{abs(more):,} " if more else ""
+    return (
+        f"{flagged}. After {_count(found.promotions, 'promotion')}, version {found.last_version} serves. On the"
+        f" {found.rows_after:,} rows since the first one, accuracy was {found.accuracy_after:.3f}:"
+        f" {count}{kind} version {found.first_version} would have had ({found.accuracy_without:.3f})."
+    )
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def _confusions(data: ReportData) -> list[ConfusionTable]:
+    """On the rows since the first promotion, what would have been and what was; on all rows if nothing was promoted."""
+    answers = data.answers
+    promoted = [decision.block for decision in data.decisions if decision.outcome == "promoted"]
+    since = answers.blocks > promoted[0] if promoted else np.zeros(len(answers.blocks), bool)
+    if not since.any():
+        return [_table("as served", answers.labels, answers.predictions, data)]
+    labels = answers.labels[since]
+    return [
+        _table(f"before: version {data.blocks[0].version}, had it stayed", labels, answers.first_champion[since], data),
+        _table("after: as served, with the promotions", labels, answers.predictions[since], data),
+    ]
+
+
+def _table(title: str, labels: Integers, predictions: Integers, data: ReportData) -> ConfusionTable:
+    classes = max(len(data.classes), 1 + int(max(labels.max(), predictions.max())))
+    counts = confusion(labels, predictions, classes)
+    return ConfusionTable(title, counts.tolist(), float(np.trace(counts)) / len(labels), len(labels))
+
+
+def _inline(figure: Any) -> str:
+    html: str = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
+    )
+    return html

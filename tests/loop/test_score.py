@@ -1,0 +1,178 @@
+"""The block loop with fakes: the whole story in milliseconds."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drift.blocks import blocks, cut
+from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
+from drift.errors import ExitCode, ServingError
+from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
+from drift.loop.events import BlockRecord, DriftFlagged
+from drift.loop.journal import DecisionRecord, Deployment, Journal, now
+from drift.loop.policy import BelowThreshold
+from drift.loop.running import exit_code
+from drift.loop.score import Parts, Progress, run_blocks
+from tests.fakes import FakeService, Listener, SignPredictor, stream
+
+ROWS, SIZE, DRIFT_AT = range(200, 600), 40, 400
+TABLE = stream(600, drift_at=DRIFT_AT)
+
+
+class Story:
+    """One deployment of fakes, which can be run again from its log."""
+
+    def __init__(self, folder: Path, consent: Callable[[DriftFlagged], Consent], *, promote: bool = True) -> None:
+        self.journal = Journal(folder / "log.db")
+        self.service = FakeService(loaded={1, 2}, default_version=1)
+        self.listener = Listener()
+        self.promote = promote
+        self.parts = Parts(
+            deployment="d",
+            predictor=self.service,
+            first_champion=SignPredictor(1),
+            reference_of=lambda version: SignPredictor(version).reference(
+                TABLE, range(200) if version == 1 else range(420, 600)
+            ),
+            detectors=[
+                AccuracyDrop(SignPredictor(1).reference(TABLE, range(200))),
+                FeatureShift(SignPredictor(1).reference(TABLE, range(200)), feature_names=TABLE.feature_names),
+                PredictionShift(SignPredictor(1).reference(TABLE, range(200)), classes=TABLE.classes),
+            ],
+            policy=BelowThreshold(0.8, cooldown=2),
+            consent=consent,
+            retrain=self._retrain,
+            log=self.journal,
+            tell=self.listener,
+        )
+        if not self.journal.deployments():
+            self.journal.begin(Deployment("d", "toy", "run", {}, 1, 200, 600, "running", 0, now()))
+        self.progress = Progress(self.journal.blocks("d"), self.journal.decisions("d"))
+
+    def run(self) -> None:
+        left = blocks(TABLE, ROWS, SIZE, first=len(self.progress.blocks))
+        run_blocks(left, self.parts, self.progress, total=len(cut(ROWS, SIZE)))
+
+    def _retrain(self, record: BlockRecord, consent: Consent, flag: DriftFlagged) -> DecisionRecord:
+        if self.promote:
+            self.service.make_default(2)
+        outcome = "promoted" if self.promote else "refused"
+        return DecisionRecord(record.index, True, consent.by, consent.reason, flag.evidence, outcome, challenger=2)
+
+
+def test_drift_is_flagged_retrained_and_healed(tmp_path: Path) -> None:
+    story = Story(tmp_path, Always())
+    story.run()
+    found = story.journal.blocks("d")
+    assert [block.index for block in found] == list(range(10))
+    assert [block.flagged for block in found].index(True) == 5
+    assert [block.version for block in found] == [1] * 6 + [2] * 4
+    assert all(block.accuracy == 1 for block in found[:5] + found[6:])
+    assert all(block.first_champion_correct < block.correct for block in found[6:])
+    assert story.listener.names() == ["BlockScored"] * 6 + ["DriftFlagged"] + ["BlockScored"] * 4
+    assert exit_code(story.progress) is ExitCode.DONE
+
+
+def test_scores_are_against_the_reference_of_the_serving_version(tmp_path: Path) -> None:
+    story = Story(tmp_path, Always())
+    story.run()
+    accepted = [
+        score.detail for block in story.progress.blocks for score in block.scores if score.detector == "accuracy"
+    ]
+    assert accepted == ["accepted 1.000"] * 10
+    assert {score.detector for score in story.progress.blocks[0].scores} == {"accuracy", "features", "predictions"}
+
+
+@pytest.mark.parametrize(
+    ("consent", "by"), [(Never(), "--retrain never"), (NoTerminal(), "nobody (no terminal to ask)")]
+)
+def test_without_consent_the_loop_goes_on_and_says_so(
+    tmp_path: Path, consent: Callable[[DriftFlagged], Consent], by: str
+) -> None:
+    story = Story(tmp_path, consent)
+    story.run()
+    assert len(story.progress.blocks) == 10
+    assert all(block.version == 1 for block in story.progress.blocks)
+    assert {decision.by for decision in story.journal.decisions("d")} == {by}
+    assert exit_code(story.progress) is ExitCode.DRIFT
+
+
+def test_a_person_is_asked_until_they_say_no(tmp_path: Path) -> None:
+    asked: list[int] = []
+    replies = iter([Reply.LATER, Reply.NO])
+
+    def question(flag: DriftFlagged) -> Reply:
+        asked.append(flag.record.index)
+        return next(replies)
+
+    story = Story(tmp_path, AskPerson(question, person="ada"))
+    story.run()
+    flagged = [block.index for block in story.progress.blocks if block.flagged]
+    assert len(flagged) > 2
+    assert asked == flagged[:2]
+    assert [d.reason.split(" to:")[0] for d in story.progress.decisions[:2]] == ["answered not yet", "answered no"]
+    assert story.progress.decisions[2].reason == "said no to an earlier block of this deployment"
+    assert exit_code(story.progress) is ExitCode.DRIFT
+
+
+def test_a_refused_challenger_is_not_tried_again_within_the_cooldown(tmp_path: Path) -> None:
+    story = Story(tmp_path, Always(), promote=False)
+    story.run()
+    assert [decision.block for decision in story.progress.decisions if decision.retrain] == [5, 8]
+    assert exit_code(story.progress) is ExitCode.REFUSED
+
+
+def test_a_crash_between_blocks_costs_nothing(tmp_path: Path) -> None:
+    story = Story(tmp_path, Always())
+    answer = story.service.predict
+    calls = []
+
+    def dies(features: object) -> object:
+        calls.append(features)
+        if len(calls) == 4:
+            raise ServingError("the machine went away")
+        return answer(features)  # type: ignore[arg-type]
+
+    story.service.predict = dies  # type: ignore[method-assign, assignment]
+    with pytest.raises(ServingError):
+        story.run()
+    again = Story(tmp_path, Always())
+    assert len(again.progress.blocks) == 3
+    again.run()
+    assert [block.index for block in again.journal.blocks("d")] == list(range(10))
+
+
+def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Path) -> None:
+    story = Story(tmp_path, Always())
+
+    def dies(record: BlockRecord, consent: Consent, flag: DriftFlagged) -> DecisionRecord:
+        raise KeyboardInterrupt
+
+    story.parts.retrain = dies
+    with pytest.raises(KeyboardInterrupt):
+        story.run()
+    assert story.journal.blocks("d")[-1].flagged
+    again = Story(tmp_path, Always())
+    again.run()
+    assert again.listener.names()[:2] == ["DriftFlagged", "BlockScored"]
+    assert again.journal.decisions("d")[0].block == 5
+
+
+def test_policy_is_pure_and_waits_out_its_cooldown(tmp_path: Path) -> None:
+    from drift.loop.policy import History
+
+    story = Story(tmp_path, Never())
+    story.run()
+    policy, seen = BelowThreshold(0.8, cooldown=2), story.progress.blocks
+    history = History(seen[:6], 1.0, retrained_at=[])
+    assert policy.decide(history) == policy.decide(history)
+    assert policy.decide(history).retrain
+    waiting = policy.decide(replace(history, retrained_at=[4]))
+    assert waiting.alarm
+    assert not waiting.retrain
+    assert "retrained within 2 blocks" in waiting.reason
+    evidence = policy.decide(history).evidence
+    assert evidence["recent_rows"] == 200
+    assert evidence["threshold"] == 0.8
