@@ -1,0 +1,61 @@
+# Two commands are all that a fresh machine needs: `make run` shows the whole loop, `make test` proves it.
+#
+#   PYTHON     the interpreter to build the environment with (3.11 or later)
+#   PIP_ARGS   further arguments of pip install; on Linux without a GPU, PyTorch's own index of CPU builds as
+#              --extra-index-url saves several gigabytes
+
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run ui test test-slow check install system lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# The stretch begins where three columns of ELEC, constant until then, start to vary. Exit code 4 says that
+# the last challenger was refused: a result like any other here, not a failure.
+run: $(READY)  ## base model, deployment, drift, retraining, promotion and report, without a question
+	$(BIN)/drift base --train_rows 17424 --max_epochs 3 --total_trials 5 --mlflow_experiment_name drift
+	$(BIN)/drift deploy --test_data_rows 6720 --block_size 336 --threshold_accuracy .70 --retrain always \
+	  --window_rows 4032 --cooldown_blocks 2 --total_trials 3 --mlflow_experiment_name drift || test $$? -eq 4
+
+ui: $(READY)  ## MLflow on the results, at http://127.0.0.1:5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port 5000 \
+	  --backend-store-uri sqlite:///mlflow.db
+
+test: $(READY)  ## the default suite, under ten minutes
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: $(READY)  ## the environment alone, in .venv
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: expected Python 3.11 or later, got `$(PYTHON) --version`; set PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q $(PIP_ARGS) torch==2.13.0
+	$(BIN)/python -m pip install -q $(PIP_ARGS) -r requirements.lock
+	$(BIN)/python -m pip install -q $(PIP_ARGS) --no-deps -e .
+	@touch $@
+
+system:  ## what the slow tests need of Debian: a browser
+	apt-get update -qq && apt-get install -y -qq chromium
+
+lock: $(READY)  ## write requirements.lock from what is installed
+	@{ sed -n '/^#/p' requirements.lock; \
+	   $(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==.*/torch==2.13.0/'; } > requirements.new
+	mv requirements.new requirements.lock
+
+clean:  ## take away everything that was built or run, the environment too
+	rm -rf $(VENV) .drift reports mlruns mlartifacts mlflow.db* build *.egg-info .mypy_cache .ruff_cache .pytest_cache

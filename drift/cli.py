@@ -1,0 +1,57 @@
+"""The command line: `drift COMMAND`. A command parses, builds the parts, and makes one call into the library.
+
+Nothing heavy is imported before the arguments are parsed, so `--help` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from drift import __version__
+from drift.commands import champion, deploying, training
+
+app = typer.Typer(
+    name="drift",
+    help="Watch a deployed model age and heal: train, serve, notice drift, retrain, promote, report.\n\n"
+    "Exit codes: 0 done; 1 error; 2 usage; 3 drift was flagged and the model not retrained;"
+    " 4 a challenger was refused; 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"token_normalize_func": lambda name: name.replace("-", "_") if name != "-" else name},
+)
+for _command in (
+    training.base,
+    deploying.deploy,
+    training.retrain,
+    champion.status,
+    champion.history,
+    champion.rollback,
+    deploying.serve,
+):
+    app.command()(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def run(command: str) -> None:
+    """Run one command as a script of its own."""
+    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    found.main(prog_name=f"{command}_model.py")
+
+
+def main() -> None:
+    """The `drift` command."""
+    app(prog_name="drift")
+
+
+if __name__ == "__main__":
+    main()

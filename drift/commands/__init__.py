@@ -1,0 +1,1 @@
+"""The commands, by what they are for: training, deploying, and looking after the champion."""

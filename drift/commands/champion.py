@@ -1,0 +1,82 @@
+"""`drift status`, `drift history` and `drift rollback`: looking after the champion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.parts import options_as_called, running_service, write_json
+from drift.errors import ExitCode
+
+
+@command
+def status(
+    register_model_name: o.ModelName = "drift_model", json: o.Json = None, verbose: o.Verbose = False
+) -> ExitCode:
+    """Who is champion, since when, on what evidence, and what is running."""
+    from drift.loop.home import Home
+    from drift.loop.journal import Journal
+    from drift.loop.latest import status_lines, status_of
+    from drift.tracking.registry import Registry
+    from drift.tracking.store import connect
+
+    home = Home()
+    found = status_of(Registry(connect(), register_model_name), Journal(home.log), home)
+    for line in status_lines(found):
+        print(line)
+    write_json(json, options_as_called(status, locals()), [found])
+    return ExitCode.DONE
+
+
+@command
+def history(
+    register_model_name: o.ModelName = "drift_model", json: o.Json = None, verbose: o.Verbose = False
+) -> ExitCode:
+    """The audit trail: who or what changed the champion, when and why."""
+    from drift.loop.home import Home
+    from drift.loop.journal import Journal
+
+    trail = Journal(Home().log).trail(register_model_name)
+    for line in trail:
+        came = f"{line.from_version or '–'} → {line.to_version}"
+        print(f"{line.at[:19].replace('T', ' ')}  {line.action:<9} {came:<8} {line.by}: {line.reason}")
+    if not trail:
+        print(f"nothing has happened to {register_model_name} yet")
+    write_json(json, options_as_called(history, locals()), [vars(line) for line in trail])
+    return ExitCode.DONE
+
+
+@command
+def rollback(
+    register_model_name: o.ModelName = "drift_model",
+    reason: Annotated[str, typer.Option("--reason", help="For the audit trail.")] = "asked for",
+    server: o.Server = None,
+    server_folder: o.ServerFolder = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Put the previous version back as champion, in the registry and in a running server."""
+    from drift.loop.home import Home
+    from drift.loop.journal import Journal
+    from drift.loop.latest import own_folders
+    from drift.loop.promote import person, reconcile
+    from drift.loop.promote import rollback as roll
+    from drift.terminal import Screen
+    from drift.tracking.registry import Registry
+    from drift.tracking.store import connect
+
+    home, screen = Home(), Screen()
+    registry, journal = Registry(connect(), register_model_name), Journal(home.log)
+    registry.champion()
+    folders = own_folders(home, journal, register_model_name)
+    service = running_service(folders, register_model_name, server, server_folder)
+    if service is not None:
+        reconcile(registry=registry, service=service, journal=journal, home=home, tell=screen.tell)
+    served_by = f"server {service.inference_url} follows" if service else "no server of this model is running"
+    roll(
+        registry=registry, service=service, journal=journal, home=home,
+        by=person(), reason=reason, tell=screen.tell, served_by=served_by,
+    )  # fmt: skip
+    return ExitCode.DONE

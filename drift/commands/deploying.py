@@ -1,0 +1,217 @@
+"""`drift deploy` and `drift serve`: a model at work, watched or not."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from time import sleep
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.parts import server_starter, source_of, write_json
+from drift.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from drift.loop.journal import Deployment
+    from drift.loop.running import DeployOptions
+
+WATCH_SECONDS = 2.0  # between looks at whether the server lives
+
+
+@command
+def deploy(
+    context: typer.Context,
+    test_data_rows: Annotated[
+        int,
+        typer.Option(
+            "--test_data_rows",
+            min=1,
+            help="Rows to score, after those the model has seen.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = 100,
+    block_size: Annotated[
+        int, typer.Option("--block_size", min=1, help="Rows scored together.", rich_help_panel=o.MAIN)
+    ] = 20,
+    threshold_accuracy: Annotated[
+        float,
+        typer.Option(
+            "--threshold_accuracy",
+            min=0.0,
+            max=1.0,
+            help="A block below this is flagged.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = 0.55,
+    register_model_name: o.ModelName = "drift_model",
+    mlflow_experiment_name: o.Experiment = "drift",
+    max_epochs: o.Epochs = 3,
+    total_trials: o.Trials = 2,
+    retrain: Annotated[
+        Literal["ask", "always", "never"],
+        typer.Option("--retrain", help="When a block is flagged.", rich_help_panel=o.MAIN),
+    ] = "ask",
+    promote: Annotated[
+        Literal["auto", "ask", "always", "never"],
+        typer.Option(
+            "--promote",
+            help="When a challenger is trained; auto: if the paired test says better.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = "auto",
+    window_rows: o.Window = None,
+    held_out_rows: o.HeldOut = None,
+    warm_start: o.Warm = False,
+    promote_level: o.Level = 0.05,
+    cooldown_blocks: Annotated[
+        int,
+        typer.Option(
+            "--cooldown_blocks",
+            min=0,
+            help="Blocks after a retrain in which no other is asked for.",
+            rich_help_panel=o.MORE,
+        ),
+    ] = 5,
+    seed: o.Seed = 0,
+    data: o.Data = None,
+    label: o.Label = None,
+    time: o.Time = None,
+    ignore: o.Ignore = "",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            help="Port of our TorchServe. Default: any free one.",
+            rich_help_panel=o.MORE,
+            show_default=False,
+        ),
+    ] = None,
+    server: o.Server = None,
+    server_folder: o.ServerFolder = None,
+    format: Annotated[
+        Literal["npy", "json"], typer.Option("--format", help="How rows travel.", rich_help_panel=o.MORE)
+    ] = "npy",
+    resume: o.Resume = False,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Serve the best model with TorchServe and score what comes after its training, block by block.
+
+    Example: drift deploy --test_data_rows 100 --block_size 20 --threshold_accuracy .55
+    """
+    source = source_of(data, label, time, ignore)
+    from drift.loop import consent
+    from drift.loop.deploy import deploy as begin
+    from drift.loop.deploy import resume as go_on
+    from drift.loop.deploy import unfinished
+    from drift.loop.home import Home
+    from drift.loop.journal import Journal
+    from drift.loop.promote import person
+    from drift.loop.retrain import RetrainOptions, retrain_cost
+    from drift.loop.running import DeployOptions, World
+    from drift.loop.summary import summary
+    from drift.loop.train import TrainOptions
+    from drift.terminal import Screen, has_terminal
+    from drift.tracking.store import connect
+
+    home = Home()
+    journal, store = Journal(home.log), connect()
+    retraining = RetrainOptions(
+        TrainOptions(max_epochs, total_trials, seed), window_rows, held_out_rows, warm_start, promote_level
+    )
+    asked = DeployOptions(
+        experiment=mlflow_experiment_name, model_name=register_model_name, test_data_rows=test_data_rows,
+        block_size=block_size, threshold_accuracy=threshold_accuracy, cooldown_blocks=cooldown_blocks,
+        retrain=retraining, ask=consent.RetrainMode(retrain), promote=consent.PromoteMode(promote), format=format,
+    )  # fmt: skip
+    options = _kept(unfinished(journal, register_model_name), asked, context) if resume else asked
+    if options.promote is consent.PromoteMode.ASK and not has_terminal():
+        raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
+    with Screen(cost=lambda: retrain_cost(store, options.experiment, options.retrain)) as screen:
+        agree = consent.consent_for(options.ask, screen.question if has_terminal() else None, person())
+        world = World(
+            store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,
+            ask_promotion=screen.ask_promotion if has_terminal() else None,
+            serve=server_starter(home, server, server_folder, port),
+        )  # fmt: skip
+        result = go_on(world, register_model_name) if resume else begin(world, options, source if data else None)
+        for line in summary(result.blocks, result.decisions).lines():
+            screen.last_line(line)
+        if result.exit_code is ExitCode.DRIFT:
+            again = shlex.join(["drift", "retrain", *options.retrain_command()])
+            screen.last_line(f"drift was flagged and the model was not retrained; to retrain: {again}")
+        screen.last_line(f"report: {result.report}")
+    records = [{**vars(block), "accuracy": block.accuracy, "wrong": block.wrong} for block in result.blocks]
+    write_json(
+        json,
+        result.deployment.options,
+        records,
+        seed=options.retrain.train.seed,
+        deployment=result.deployment.id,
+        exit_code=int(result.exit_code),
+    )
+    return result.exit_code
+
+
+@command
+def serve(
+    register_model_name: o.ModelName = "drift_model",
+    port: Annotated[int | None, typer.Option("--port", help="Default: any free one.", show_default=False)] = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server."""
+    from drift.loop.home import Home
+    from drift.loop.journal import Journal
+    from drift.loop.promote import reconcile
+    from drift.serving import ModelService
+    from drift.terminal import Screen
+    from drift.tracking.registry import Registry
+    from drift.tracking.store import connect
+
+    home, screen = Home(), Screen()
+    registry, journal = Registry(connect(), register_model_name), Journal(home.log)
+    registry.champion()
+    folder = home.deployment(f"{register_model_name}-serve") / "server"
+    with (
+        home.lock(f"serving-{register_model_name}", doing=f"serving {register_model_name}"),
+        ModelService.own(folder, register_model_name, port=port) as service,
+    ):
+        champion = reconcile(registry=registry, service=service, journal=journal, home=home, tell=screen.tell)
+        screen.last_line(
+            f"version {champion.number} at {service.inference_url}/predictions/{register_model_name}\n"
+            f"use it with: --server {service.inference_url} --server_folder {folder}\nCtrl-C ends it"
+        )
+        service.restore_with(
+            lambda: reconcile(registry=registry, service=service, journal=journal, home=home, tell=screen.tell)
+        )
+        try:
+            while True:
+                sleep(WATCH_SECONDS)
+                service.keep_alive()
+        except KeyboardInterrupt:
+            return ExitCode.DONE
+
+
+def _kept(deployment: Deployment, asked: DeployOptions, context: typer.Context) -> DeployOptions:
+    """The options that a deployment began with; only `--retrain` may be another one now.
+
+    Raises:
+        UsageError: when an option given with --resume says something else.
+    """
+    from drift.loop.deploy import options_of
+
+    kept = options_of(deployment)
+    names = {"mlflow_experiment_name": "experiment", "promote_level": "level", "retrain": "ask"}
+    given = {name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"}  # type: ignore[union-attr]
+    before, now = kept.flat(), asked.flat()
+    for name in sorted(given - {"retrain"}):
+        key = names.get(name, name)
+        if key in before and before[key] != now[key]:
+            raise UsageError(
+                f"expected --{name} {before[key]}, as the deployment {deployment.id} began with, got {now[key]}:"
+                " leave it out with --resume, or begin another deployment"
+            )
+    return replace(kept, ask=asked.ask) if "retrain" in given else kept

@@ -1,0 +1,53 @@
+"""How a command ends: with an exit code, and with one line if it could not do what was asked."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from drift.errors import DriftError, ExitCode
+
+
+def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
+    """Turn a command's errors into one line and an exit code, and signals into a clean end."""
+
+    @functools.wraps(function)
+    def ended(*args: Any, **kwargs: Any) -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        verbose = kwargs.get("verbose", False)
+        try:
+            code = function(*args, **kwargs)
+        except DriftError as error:
+            _fail(error, error.exit_code, verbose)
+        except KeyboardInterrupt as error:
+            for number in (signal.SIGINT, signal.SIGTERM):  # all is put away; an impatient second one is too late
+                signal.signal(number, signal.SIG_IGN)
+            again = "the same command with --resume goes on" if "resume" in kwargs else "run the same command again"
+            _fail(error, ExitCode.INTERRUPTED, verbose, f"interrupted; nothing is lost, {again}")
+        except OSError as error:  # what no room expected: a full disk, a folder gone
+            where = f" ({error.filename})" if error.filename else ""
+            _fail(error, ExitCode.ERROR, verbose, f"{error.strerror or error}{where}")
+        except Exception as error:  # a defect of ours: one line too, and how to see more
+            _fail(error, ExitCode.ERROR, verbose, f"{type(error).__name__}: {error} (--verbose shows where)")
+        else:
+            raise typer.Exit(int(code or 0))
+
+    return ended
+
+
+def _fail(error: BaseException, code: ExitCode, verbose: bool, text: str | None = None) -> None:
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"error: {text or error}", file=sys.stderr)
+    raise typer.Exit(int(code))
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

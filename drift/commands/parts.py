@@ -1,0 +1,113 @@
+"""What several commands are built from: the table, the server, and the file of numbers they leave."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from drift.errors import ServingError, StateError, UsageError
+
+if TYPE_CHECKING:
+    from drift.loop.cards import DataSource
+    from drift.loop.home import Home
+    from drift.serving import ModelService
+
+
+def source_of(data: Path | None, label: str | None, time: str | None, ignore: str) -> DataSource:
+    """The table that the options name, not loaded yet."""
+    from drift.loop.cards import DataSource
+
+    if data is None:
+        if label or time or ignore:
+            raise UsageError("--label, --time and --ignore describe a table of your own: name it with --data FILE")
+        return DataSource()
+    if label is None:
+        raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
+    columns = tuple(name.strip() for name in ignore.split(",") if name.strip())
+    return DataSource(str(data.absolute()), label, time, columns)
+
+
+def server_starter(
+    home: Home, url: str | None, folder: Path | None, port: int | None
+) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[ModelService]]:
+    """How a deployment gets its server: by starting one, or by using one that runs.
+
+    Only one server of a model is started in one project: a promotion could not reach a second one.
+    """
+    if (url is None) != (folder is None) or (url is not None and port is not None):
+        raise UsageError(
+            "expected --server URL with --server_folder DIR (its key_file.json and model_store/) and without --port"
+        )
+
+    @contextmanager
+    def start(format: Literal["npy", "json"], own_folder: Path, name: str) -> Iterator[ModelService]:
+        from drift.serving import ModelService
+
+        if url is not None and folder is not None:
+            with ModelService.given(url, folder, name, format=format) as service:
+                yield service
+        else:
+            with (
+                home.lock(f"serving-{name}", doing=f"serving {name} (to use its server: --server)"),
+                ModelService.own(own_folder, name, port=port, format=format) as service,
+            ):
+                yield service
+
+    return start
+
+
+def running_service(folders: list[Path], name: str, url: str | None, folder: Path | None) -> ModelService | None:
+    """The server that serves `name` now: the one given, else the newest of `folders` that runs, else None."""
+    from drift.serving import ModelService, running
+
+    if (url is None) != (folder is None):
+        raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
+    if url is not None and folder is not None:
+        return ModelService.given(url, folder, name)
+    for own in reversed(folders):
+        record = running(own / "server")
+        if record is None:
+            continue
+        try:
+            service = ModelService.given(record.inference_url, own / "server", name)
+            if service.loaded:
+                return service
+        except ServingError as error:
+            print(f"passing over {own.name}, which does not answer: {error}", file=sys.stderr)
+    return None
+
+
+def options_as_called(command: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:
+    """The options of a command, as it was called."""
+    import inspect
+
+    return {
+        name: values[name]
+        for name in inspect.signature(command).parameters
+        if name not in ("context", "json", "verbose")
+    }
+
+
+def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict[str, Any]], **more: Any) -> None:
+    """Write what a command found, with its options and the versions that matter, for others to check and plot."""
+    if path is None:
+        return
+    import json
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("drift", "torch", "mlflow", "ax-platform", "torchserve")}
+    whole = {
+        "options": options,
+        "seed": options.get("seed"),
+        "versions": packages,
+    } | more
+    whole |= {
+        "records": records,
+    }
+    try:
+        path.write_text(json.dumps(whole, indent=2, default=lambda value: getattr(value, "__dict__", str(value))))
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,128 @@
+"""`drift base` and `drift retrain`: a first model, and the one that may follow it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.parts import options_as_called, running_service, source_of, write_json
+from drift.errors import ExitCode, UsageError
+
+
+@command
+def base(
+    max_epochs: o.Epochs = 3,
+    mlflow_experiment_name: o.Experiment = "drift",
+    total_trials: o.Trials = 5,
+    train_rows: Annotated[
+        float,
+        typer.Option(
+            "--train_rows",
+            help="Rows to train on, from the first: a share below 1, or a number.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = 0.7,
+    seed: o.Seed = 0,
+    data: o.Data = None,
+    label: o.Label = None,
+    time: o.Time = None,
+    ignore: o.Ignore = "",
+    resume: o.Resume = False,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Train the base model: search parameters with Ax, log every trial to MLflow.
+
+    Example: drift base --max_epochs 3 --total_trials 5 --mlflow_experiment_name drift
+    """
+    source = source_of(data, label, time, ignore)
+    table = source.load()
+    from drift.loop.base import train_base
+    from drift.loop.home import Home
+    from drift.loop.train import TrainOptions
+    from drift.terminal import Screen
+    from drift.tracking.store import connect
+
+    home, store = Home(), connect()
+    options = TrainOptions(max_epochs, total_trials, seed)
+    with Screen() as screen:
+        result = train_base(
+            table, source, store=store, home=home, experiment=mlflow_experiment_name,
+            train_rows=train_rows, options=options, resume=resume, tell=screen.tell,
+        )  # fmt: skip
+        chosen = ", ".join(f"{name} {value:.6g}" for name, value in result.card.parameters.items())
+        screen.last_line(f"chosen: {chosen}\nvalidation accuracy {result.accuracy:.6f}")
+        screen.last_line(f"run {result.run_id} in experiment {result.experiment} of {store.uri}; next: drift deploy")
+    home.forget_search(result.run_id)
+    trials = [
+        {"trial": t.index, "status": str(t.status), "accuracy": t.accuracy, **t.parameters}
+        for t in result.fitted.outcomes
+    ]
+    write_json(json, options_as_called(base, locals()), trials, run_id=result.run_id, accuracy=result.accuracy)
+    return ExitCode.DONE
+
+
+@command
+def retrain(
+    max_epochs: o.Epochs = 3,
+    mlflow_experiment_name: o.Experiment = "drift",
+    total_trials: o.Trials = 2,
+    register_model_name: o.ModelName = "drift_model",
+    promote: Annotated[
+        Literal["auto", "ask", "always", "never"],
+        typer.Option("--promote", help="auto: if the paired test says better.", rich_help_panel=o.MAIN),
+    ] = "auto",
+    window_rows: o.Window = None,
+    held_out_rows: o.HeldOut = None,
+    warm_start: o.Warm = False,
+    promote_level: o.Level = 0.05,
+    seed: o.Seed = 0,
+    server: o.Server = None,
+    server_folder: o.ServerFolder = None,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Train a challenger on the rows seen so far; promote it if it beats the champion on the newest ones.
+
+    Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
+    """
+    from dataclasses import asdict
+
+    from drift.loop.challenge import Ring
+    from drift.loop.consent import PromoteMode
+    from drift.loop.home import Home
+    from drift.loop.journal import Journal
+    from drift.loop.latest import own_folders, retrain_on_latest
+    from drift.loop.promote import person
+    from drift.loop.retrain import RetrainOptions
+    from drift.loop.train import TrainOptions
+    from drift.terminal import Screen, has_terminal
+    from drift.tracking.registry import Registry
+    from drift.tracking.store import connect
+
+    home, training = Home(), TrainOptions(max_epochs, total_trials, seed)
+    journal = Journal(home.log)
+    folders = own_folders(home, journal, register_model_name)
+    if promote == "ask" and not has_terminal():
+        raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
+    with Screen() as screen:
+        ring = Ring(
+            registry=Registry(connect(), register_model_name), journal=journal, home=home,
+            service=running_service(folders, register_model_name, server, server_folder),
+            experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(), tell=screen.tell,
+            options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level),
+            ask=screen.ask_promotion if has_terminal() else None,
+        )  # fmt: skip
+        verdict = retrain_on_latest(ring)
+        screen.last_line(
+            f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {ring.registry.store.uri}"
+        )
+    record = asdict(verdict.challenger.test) | {
+        "challenger": verdict.challenger.version.number,
+        "promoted": verdict.promoted,
+    }
+    write_json(json, options_as_called(retrain, locals()), [record])
+    return ExitCode.DONE if verdict.promoted else ExitCode.REFUSED

@@ -1,0 +1,228 @@
+"""What a person at a terminal sees: a table that grows, a sparkline, progress, and the questions.
+
+Listens to the loop's events. Without a terminal it prints the same as plain lines, and asks nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from drift.loop.consent import Reply
+    from drift.loop.events import BlockRecord, DriftFlagged, Event
+    from drift.loop.retrain import Challenger
+
+BARS = "▁▂▃▄▅▆▇█"
+SPARK_BLOCKS = 60
+HEADER = (
+    f"{'block':>5}  {'rows':<15}{'until':<18}{'v':>3}  {'accuracy':>8}  {'wrong':>5}  {'conf.':>5}"
+    f"  {'p acc.':>7}  {'p feat.':>7}  {'p pred.':>7}"
+)
+
+
+def sparkline(accuracies: list[float]) -> str:
+    """Accuracies as bars of eight heights, between the lowest and the highest of them.
+
+    >>> sparkline([0.5, 0.75, 1.0])
+    '▁▅█'
+    """
+    low, high = min(accuracies), max(accuracies)
+    span = high - low or 1.0
+    return "".join(BARS[min(7, int(8 * (value - low) / span))] for value in accuracies)
+
+
+def has_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+class Screen:
+    """Tells events to a person."""
+
+    def __init__(self, *, cost: Callable[[], str] = lambda: "") -> None:
+        """`cost` says what a retrain would take, when it is asked for."""
+        self.console = Console(highlight=False, soft_wrap=True, markup=False)
+        self._cost = cost
+        self._records: list[BlockRecord] = []
+        self._total = 0
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}"),
+            TimeRemainingColumn(), console=self.console,
+        )  # fmt: skip
+        self._task = self._progress.add_task("", total=1, visible=False)
+        self._live = Live(self._footer(), console=self.console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        from drift.loop import events
+
+        match event:
+            case events.Said(text):
+                self._line(Text(text, style="dim"))
+            case events.SearchBegan(trials, epochs, done):
+                self._bar(f"search, {trials} trials", total=trials * epochs, completed=done * epochs)
+            case events.EpochFinished():
+                self._progress.advance(self._task)
+            case events.TrialFinished(trial, _, parameters, accuracy, status, seconds):
+                chosen = "  ".join(f"{name} {value:.3g}" for name, value in parameters.items())
+                self._line(
+                    Text(f"trial {trial}: {status}, validation accuracy {accuracy:.4f}, {seconds:.1f} s  ({chosen})")
+                )
+            case events.BlockScored(record, total):
+                self._block(record, total)
+            case events.DriftFlagged(record, reason, _):
+                self._line(Text(f"       ⚑ block {record.index} flagged: {reason}", style="bold red"))
+            case events.RetrainDeclined(block, by, reason):
+                self._line(Text(f"       not retrained after block {block}: {by}; {reason}", style="yellow"))
+            case events.ChallengerCompared(champion, challenger, test, rows):
+                self._line(
+                    Text(
+                        f"       version {challenger} against version {champion} on rows {rows[0]} to {rows[1] - 1}:"
+                        f" {test.challenger_accuracy:.3f} against {test.champion_accuracy:.3f},"
+                        f" difference {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}],"
+                        f" McNemar p = {test.p_value:.3g}"
+                    )
+                )
+            case events.ChallengerRefused(_, challenger, _, reason):
+                self._line(Text(f"       ✗ version {challenger} refused: {reason}", style="bold yellow"))
+            case events.Promoted(champion, previous, by, reason):
+                came = f" (before: version {previous})" if previous else ""
+                self._line(Text(f"       ✓ version {champion} is champion{came}: {reason} [{by}]", style="bold green"))
+            case events.RolledBack(champion, previous, by, served_by):
+                self._line(
+                    Text(
+                        f"✓ version {champion} is champion again, version {previous} is previous [{by}]; {served_by}",
+                        style="bold green",
+                    )
+                )
+
+    def question(self, flag: DriftFlagged) -> Reply:
+        """Ask whether to retrain now; Ctrl-D says no."""
+        from drift.loop.consent import Reply
+
+        record, evidence = flag.record, flag.evidence
+        text = (
+            f"block {record.index}: {record.wrong} of {record.rows} rows wrong, accuracy {record.accuracy:.3f},"
+            f" threshold {evidence['threshold']:.3f}\n"
+            f"by chance: {_odds(evidence['chance'])}"
+            f" if the accepted accuracy of {evidence['accepted_accuracy']:.3f} still held\n"
+            f"last {evidence['recent_blocks']:.0f} blocks of this version: accuracy"
+            f" {evidence['recent_accuracy']:.3f} on {evidence['recent_rows']:.0f} rows;"
+            f" by chance: {_odds(evidence['recent_chance'])}\n"
+            f"a retrain: {self._cost()}"
+        )
+        with self._paused():
+            self.console.print(Panel(Text(text), title="drift flagged", border_style="red", expand=False))
+            answer = self._ask("Retrain now? [y]es, [n]o (do not ask again), [l]ater (ask at the next flag): ", "ynl")
+        return Reply(answer)
+
+    def ask_promotion(self, challenger: Challenger) -> bool:
+        """Ask whether the challenger should serve."""
+        test = challenger.test
+        with self._paused():
+            words = "better" if test.better else "not shown to be better"
+            self.console.print(f"the challenger is {words} (p = {test.p_value:.3g})")
+            return self._ask(f"Promote version {challenger.version.number}? [y]es, [n]o: ", "yn") == "y"
+
+    def last_line(self, text: str) -> None:
+        """The line that says where the results are."""
+        self._live.stop()
+        self.console.print(text)
+
+    def _ask(self, prompt: str, letters: str) -> str:
+        while True:
+            try:
+                answer = self.console.input(Text(prompt, style="bold")).strip().lower()[:1]
+            except EOFError:
+                return "n"
+            if answer and answer in letters:
+                return answer
+
+    def _block(self, record: BlockRecord, total: int) -> None:
+        if not self._records:
+            self._line(Text(HEADER, style="bold"))
+            self._bar("scoring", total=total, completed=record.index)
+        self._records.append(record)
+        self._total = total
+        p_values = {score.detector: score.p_value for score in record.scores}
+        shown = "  ".join(
+            f"{p_values[name]:>7.2g}" for name in ("accuracy", "features", "predictions") if name in p_values
+        )
+        rows, until = f"{record.start}–{record.stop - 1}", (record.last_time or "")[:16].replace("T", " ")
+        line = (
+            f"{record.index:>5}  {rows:<15}{until:<18}{record.version:>3}  {record.accuracy:>8.3f}"
+            f"  {record.wrong:>5}  {record.mean_confidence:>5.3f}  {shown}"
+        )
+        self._line(Text(line, style="red" if record.flagged else ""))
+        self._bar("scoring", total=total, completed=record.index + 1)
+
+    def _bar(self, words: str, *, total: float, completed: float) -> None:
+        self._progress.update(self._task, description=words, total=total, completed=completed, visible=True)
+        self._live.update(self._footer())
+
+    def _footer(self) -> Group | Progress:
+        recent = self._records[-SPARK_BLOCKS:]
+        if not recent:
+            return self._progress
+        line = Text("accuracy ")
+        for record, bar in zip(recent, sparkline([record.accuracy for record in recent]), strict=True):
+            line.append(bar, style="bold red" if record.flagged else "green")
+        line.append(f"  {recent[-1].accuracy:.3f}")
+        return Group(line, self._progress)
+
+    def _line(self, text: Text) -> None:
+        self.console.print(text)
+
+    def _paused(self) -> _Paused:
+        return _Paused(self._live)
+
+
+class _Paused:
+    """The live footer makes room for a question."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._was_on = live.is_started
+
+    def __enter__(self) -> None:
+        self._live.stop()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._was_on and kind is None:
+            self._live.start()
+
+
+def _odds(chance: float) -> str:
+    """A probability as a person reads it.
+
+    >>> _odds(0.048)
+    'about 1 time in 21 (p = 0.048)'
+    """
+    if chance < 1e-6:
+        return f"practically never (p = {chance:.1g})"
+    return (
+        f"about 1 time in {round(1 / chance):,} (p = {chance:.2g})"
+        if chance < 0.5
+        else f"nothing unusual (p = {chance:.2g})"
+    )

