@@ -1,0 +1,146 @@
+"""Ctrl-C and SIGTERM at every stage: exit 130, one line, and `--resume` finishes what was begun."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from .conftest import (
+    ALL_FLAGGED,
+    FIVE_BLOCKS,
+    HUNDRED_BLOCKS,
+    NONE_FLAGGED,
+    QUICK_RETRAIN,
+    TRAIN_ROWS,
+    Project,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+ENDING = r"error: interrupted; nothing is lost[^\n]*--resume goes on"
+
+
+def test_ctrl_c_while_scoring(project: Project) -> None:
+    """Ctrl-C between two blocks: the same deployment goes on after the last committed block."""
+    terminal = project.spawn("deploy", *HUNDRED_BLOCKS, *NONE_FLAGGED)
+    terminal.expect(r" 10  17624")
+    terminal.ctrl_c()
+    terminal.expect(ENDING)
+    assert terminal.end() == 130, terminal.text
+    assert "Traceback" not in terminal.text
+    project.assert_resumable()
+    project.assert_settled()
+    done = len(project.blocks())
+    assert 10 <= done < 100
+    ended = project.run("deploy", "--resume")
+    assert ended.code == 0, ended.err
+    assert len(project.deployments()) == 1
+    project.assert_complete(100)
+
+
+def test_sigterm_at_the_prompt(project: Project) -> None:
+    """SIGTERM while a person thinks: the flagged block is decided after `--resume`, and only once.
+
+    While it is under way, another process may not resume it, and harms nothing by trying.
+    """
+    terminal = project.spawn("deploy", *FIVE_BLOCKS, *ALL_FLAGGED)
+    terminal.expect(r"Retrain now\?")
+    second = project.run("deploy", "--resume")
+    assert (second.code, second.error[:26]) == (1, "another process is running")
+    assert project.run_status(project.deployments()[-1][2]) == "RUNNING"
+    terminal.child.kill(signal.SIGTERM)
+    terminal.expect(ENDING)
+    assert terminal.end() == 130, terminal.text
+    assert "Traceback" not in terminal.text
+    project.assert_resumable()
+    project.assert_settled()
+    assert project.decisions() == []
+    again = project.spawn("deploy", "--resume")
+    again.expect(r"block 0 flagged.*Retrain now\?")
+    again.ctrl_c()
+    time.sleep(0.3)
+    again.ctrl_c()  # an impatient person
+    assert again.end() == 130, again.text
+    assert "Traceback" not in again.text
+    project.assert_resumable()
+    ended = project.run("deploy", "--resume", "--retrain", "never")
+    assert ended.code == 3, ended.err
+    project.assert_complete(5)
+    assert [block for block, *_ in project.decisions()] == [
+        block for (block,) in project.log(
+            "select block from blocks where deployment = ? and flagged order by block", project.deployments()[-1][0]
+        )
+    ]  # fmt: skip
+
+
+def test_sigterm_while_training_the_base(project: Project) -> None:
+    """SIGTERM in the middle of a trial: runs are ended, `--resume` takes the same run to its end."""
+    project.experiment = f"base-{project.model}"
+    options = ("base", "--max_epochs", "40", "--total_trials", "3", "--train_rows", str(TRAIN_ROWS))
+    process = project.start(*options)
+    experiment = "select count(*) from runs join experiments using (experiment_id) where experiments.name = ?"
+    wait_until(lambda: project.mlflow(experiment, project.experiment)[0][0] >= 3, 60, what="a second trial")
+    process.send_signal(signal.SIGTERM)
+    ended = project.finish(process)
+    assert (ended.code, ended.error[:11]) == (130, "interrupted"), ended.err
+    statuses = "select distinct status from runs join experiments using (experiment_id) where experiments.name = ?"
+    assert set(project.mlflow(statuses, project.experiment)) <= {("KILLED",), ("FINISHED",)}
+    again = project.run(*options, "--resume")
+    assert again.code == 0, again.err
+    assert "resuming base training" in again.out
+    parents = "select count(*) from runs join experiments using (experiment_id) where experiments.name = ?"
+    parents += " and runs.name = 'BaseModel' and status = 'FINISHED'"
+    assert project.mlflow(parents, project.experiment) == [(1,)]
+    project.assert_settled()
+
+
+def test_signals_at_any_moment_of_starting(project: Project) -> None:
+    """However early it comes, and twice in a row: exit 130, never a traceback, nothing half made."""
+    for seconds in (0.4, 0.9, 1.8, 3.0):
+        process = project.start("base", "--total_trials", "2", "--max_epochs", "1")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        ended = project.finish(process)
+        assert ended.code == 130, (seconds, ended)
+        assert ended.error.startswith("interrupted"), seconds
+    project.assert_settled()
+
+
+def test_ctrl_c_while_retraining(project: Project) -> None:
+    """Ctrl-C in a retrain: its runs are ended, the champion stays, `--resume` asks for the retrain again."""
+    options = ("deploy", *FIVE_BLOCKS, *ALL_FLAGGED, "--max_epochs", "60", "--window_rows", "4000")
+    terminal = project.spawn(*options, "--retrain", "always", "--promote", "always")
+    terminal.expect("retraining on rows")
+    wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 30, what="a trial")
+    time.sleep(0.5)
+    terminal.ctrl_c()
+    terminal.expect(ENDING)
+    assert terminal.end() == 130, terminal.text
+    assert "Traceback" not in terminal.text
+    project.assert_resumable()
+    project.assert_settled()
+    assert (project.alias("champion"), project.decisions()) == (1, [])
+    ended = project.run("deploy", "--resume", "--retrain", "always")
+    assert ended.code == 0, ended.err
+    project.assert_complete(5)
+    assert project.alias("champion") == 2
+    assert [line[0] for line in project.audit()] == ["deploy", "promote"]
+
+
+def test_ctrl_c_in_a_retrain_of_its_own(project: Project) -> None:
+    """`drift retrain` interrupted: exit 130 with words that are true of it, no alias moved, no run left RUNNING."""
+    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+    process = project.start("retrain", "--max_epochs", "200", *QUICK_RETRAIN[2:4])
+    wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 60, what="a trial")
+    process.send_signal(signal.SIGINT)
+    ended = project.finish(process)
+    assert ended.code == 130
+    assert ended.error.startswith("interrupted")
+    assert "--resume" not in ended.error
+    assert (project.alias("champion"), project.alias("challenger"), project.versions()) == (1, None, 1)
+    project.assert_settled()
