@@ -1,0 +1,119 @@
+"""A real project, MLflow's own UI on it, and a real browser without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import mlflow
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.servers import mlflow_server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+NO_ASSISTANT = """
+localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
+"""  # MLflow's assistant opens by itself at the first visit and covers a third of the page
+COMMANDS = (
+    "base --train_rows 17424 --total_trials 3",
+    "deploy --test_data_rows 6720 --block_size 336 --threshold_accuracy .70 --retrain always --window_rows 4032"
+    " --cooldown_blocks 2 --total_trials 3",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these are slow, and need a browser."""
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(600))
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no chromium on the PATH; on Debian: make system"))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder in which the whole loop has run, and MLflow's UI on it."""
+
+    folder: Path
+    ui: str
+    client: mlflow.MlflowClient
+    experiment: str
+
+    def page(self, path: str, **query: str) -> str:
+        """An address in MLflow's UI, in its mode for model training; by default it shows the one for agents."""
+        return f"{self.ui}/#/{path}?{urlencode({**query, 'workflowType': 'machine_learning'})}"
+
+    @property
+    def report(self) -> Path:
+        """The one report."""
+        (found,) = (self.folder / "reports").glob("*.html")
+        return found
+
+    def runs(self, kind: str) -> list[mlflow.entities.Run]:
+        """Runs of a kind, oldest first."""
+        query = f"tags.`drift.kind` = '{kind}'"
+        return list(self.client.search_runs([self.experiment], query, order_by=["attributes.start_time ASC"]))
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Base, deployment, drift, retraining and promotion, then `mlflow server` on what they left."""
+    folder = tmp_path_factory.mktemp("project")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    for command in COMMANDS:
+        line = [sys.executable, "-m", "drift", *command.split()]
+        done = subprocess.run(
+            line,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode in (0, 4), done.stderr
+    with mlflow_server(folder / "mlflow.db", folder / "mlruns") as ui:
+        client = mlflow.MlflowClient(ui)
+        experiment = client.get_experiment_by_name("drift")
+        assert experiment is not None
+        yield Project(folder, ui, client, experiment.experiment_id)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    expect.set_options(timeout=30_000)  # milliseconds; a busy machine draws slowly
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page, 1280 pixels wide."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(NO_ASSISTANT)
+    made = context.new_page()
+    made.set_default_timeout(60_000)
+    yield made
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path | None:
+    """Where screenshots go: nowhere, or to the folder in DRIFT_SCREENSHOTS (docs/images, to renew the documents)."""
+    folder = os.environ.get("DRIFT_SCREENSHOTS")
+    return Path(folder).absolute() if folder else None
