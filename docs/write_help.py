@@ -1,0 +1,31 @@
+"""Write every command's own help into docs/commands.md: `python docs/write_help.py`. A test compares the two."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("commands.md")
+COMMANDS = ("base", "deploy", "retrain", "status", "history", "rollback", "serve")
+
+
+def help_of(*command: str) -> str:
+    """A command's help, 100 columns wide, without colour."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "PY_COLORS")}
+    environment |= {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "TERMINAL_WIDTH": "100"}
+    line = [sys.executable, "-m", "drift", *command, "--help"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60, env=environment)
+    return "\n".join(text.rstrip() for text in done.stdout.strip("\n").splitlines())
+
+
+def page() -> str:
+    """The whole page."""
+    parts = ["# Commands\n\nWritten by `python docs/write_help.py` from the commands themselves.\n"]
+    for command in ((), *((name,) for name in COMMANDS)):
+        title = " ".join(("drift", *command))
+        parts.append(f"## {title}\n\n```text\n{help_of(*command)}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
