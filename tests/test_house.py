@@ -13,6 +13,7 @@ PACKAGE = ROOT / "drift"
 LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "blocks": 0,
+    "quiet": 0,
     "sources": 1,
     "detect": 1,
     "models": 2,

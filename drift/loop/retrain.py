@@ -1,7 +1,8 @@
 """Train a challenger on the rows seen so far and compare it with the champion, row by row.
 
 The rows are cut in time order: fit | tune | held out. Trials fit on the first and are chosen on the second; the chosen
-parameters are fitted again on both; champion and challenger then answer the held-out rows, which neither has learned from.
+parameters are fitted again on both; champion and challenger then answer the held-out rows, which neither has learned
+from.
 """
 
 from __future__ import annotations

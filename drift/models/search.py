@@ -6,10 +6,7 @@ Knows nothing of networks or MLflow: an objective is a function of a `Trial`.
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +16,7 @@ import numpy as np
 
 from drift.errors import StateError, TrainingError
 from drift.models.threads import one_thread
+from drift.quiet import quiet
 
 Value = float | int
 MIN_TRIALS_TO_COMPARE = 4  # a trial is hopeless only beside this many others...
@@ -105,11 +103,11 @@ class Search:
             TrainingError: when every trial failed.
         """
         while len(self.outcomes) < self.trials:
-            with _quiet(), one_thread():
+            with quiet(), one_thread():
                 ((index, parameters),) = self._client.get_next_trials(max_trials=1).items()
             self._save(running=index)
             trial = Trial(self._client, index, dict(parameters))
-            with _quiet():
+            with quiet():
                 try:
                     objective(trial)
                     status = self._finish(trial)
@@ -135,7 +133,7 @@ class Search:
         return Status.COMPLETED
 
     def _begin(self, space: tuple[Span | Options, ...], seed: int) -> Any:
-        with _quiet():
+        with quiet():
             from ax.api.client import Client
             from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
@@ -175,7 +173,7 @@ class Search:
         )
 
     def _resume(self) -> Any:
-        with _quiet():
+        with quiet():
             from ax.api.client import Client
 
             try:
@@ -195,7 +193,7 @@ class Search:
         """Ax's own snapshot, what came of each trial, and which one is under way: one file, replaced whole."""
         try:
             self.state.parent.mkdir(parents=True, exist_ok=True)
-            with _quiet():
+            with quiet():
                 self._client.save_to_json_file(str(self._snapshot))
             outcomes = [asdict(outcome) for outcome in self.outcomes]
             remembered = {
@@ -207,16 +205,3 @@ class Search:
             self._snapshot.replace(self.state)
         except OSError as error:
             raise StateError(f"the search cannot be remembered in {self.state}: {error.strerror}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Ax tells of every trial in its own words; the terminal is ours."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

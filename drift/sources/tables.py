@@ -113,7 +113,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _check_shape(path: Path) -> None:
-    """Every line has as many fields as the header, and no name stands twice: pandas would shift or rename in silence."""
+    """As many fields in every line as in the header, no name twice: pandas would shift or rename in silence."""
     problems = _Problems(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)

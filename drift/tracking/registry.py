@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drift.errors import ArchiveError, TrackingError
+from drift.quiet import quiet
 from drift.tracking.runs import LoggedModel, model_file, sha256_of
-from drift.tracking.store import Store, mlflow_errors, quiet
+from drift.tracking.store import Store, mlflow_errors
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from drift.blocks import Floats, Reference, Rows
 from drift.errors import TrackingError
-from drift.tracking.store import Store, mlflow_errors, quiet
+from drift.quiet import quiet
+from drift.tracking.store import Store, mlflow_errors
 
 if TYPE_CHECKING:
     import torch

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.errors import TrackingError
+from drift.quiet import quiet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -114,16 +113,3 @@ def _unbroken() -> Iterator[None]:
             signal.signal(number, handler)
         if waiting:
             signal.raise_signal(signal.Signals(waiting[0]))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """MLflow and alembic tell of every table they make; the terminal is ours."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -41,7 +41,7 @@ def compare(page: Page, project: Project, *runs: mlflow.entities.Run) -> None:
     """MLflow's page that compares runs, folded down to their metrics."""
     ids = json.dumps([run.info.run_id for run in runs])
     page.goto(project.page("compare-runs", runs=ids, experiments=json.dumps([project.experiment])))
-    for section in ("Visualizations", "Run details", "Parameters"):
+    for section in ("Visualizations", "Run details", "Parameters", "Artifacts"):
         page.get_by_text(section, exact=True).first.click()
 
 

@@ -370,7 +370,7 @@ def temp_folder() -> Iterator[Path]:
 
 
 def marks(temp_folder: Path) -> dict[str, str]:
-    """The environment by which processes of this session are known."""
+    """The environment by which the tests know their own processes."""
     return {"TMPDIR": str(temp_folder), MARK: str(temp_folder)}
 
 

@@ -85,7 +85,7 @@ def service(session_service: ModelService) -> ModelService:
 
 @pytest.fixture(scope="session")
 def temp_folder() -> Iterator[Path]:
-    """A temporary folder of this session's servers alone, so that nobody else's are mistaken for them."""
+    """A temporary folder of these tests' servers alone, so that nobody else's are mistaken for them."""
     before = os.environ.get("TMPDIR"), tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
         os.environ["TMPDIR"] = tempfile.tempdir = folder
