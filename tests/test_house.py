@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -128,7 +127,6 @@ def test_addresses_only_call() -> None:
         tree = ast.parse((ROOT / f"{name}_model.py").read_text())
         assert ast.get_docstring(tree)
         assert len(tree.body) == 3
-        started = time.monotonic()
         done = subprocess.run(
             [sys.executable, str(ROOT / f"{name}_model.py"), "--help"],
             capture_output=True,
@@ -137,4 +135,3 @@ def test_addresses_only_call() -> None:
             timeout=60,
         )
         assert f"{name}_model.py" in done.stdout
-        assert time.monotonic() - started < 60

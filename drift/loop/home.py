@@ -15,13 +15,17 @@ from drift.errors import StateError
 
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
 
+_held: set[Path] = set()  # locks of this process
+
 
 class Home:
     """`.drift` in the current folder, or `DRIFT_HOME`. Reports go beside it, to `reports/`."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open the folder; raise `StateError` if it cannot be written or has no space left."""
+    def __init__(self, path: Path | None = None, *, create: bool = True) -> None:
+        """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here."""
         self.path = (path or Path(os.environ.get("DRIFT_HOME", ".drift"))).absolute()
+        if not create and not self.path.is_dir():
+            raise StateError(f"there is no {self.path}: run from the folder of a deployment, or set DRIFT_HOME")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path) as probe:
@@ -68,10 +72,13 @@ class Home:
     def lock(self, name: str, *, doing: str, seconds: float = 0.0) -> Iterator[None]:
         """Only one process at a time; raises `StateError` if another is still `doing` it after `seconds`.
 
-        The lock goes with the process, however it ends.
+        The lock goes with the process, however it ends. Who asks for one that this very process holds would wait for
+        itself, so that is refused at once.
         """
-        deadline = monotonic() + seconds
         path = self.path / "locks" / name
+        if path in _held:
+            raise StateError(f"this process is {doing} already; wait for it to end")
+        deadline = monotonic() + seconds
         path.parent.mkdir(exist_ok=True)
         with path.open("w") as handle:
             while True:
@@ -82,4 +89,8 @@ class Home:
                     if monotonic() >= deadline:
                         raise StateError(f"another process is {doing}; wait for it to end") from error
                     sleep(0.2)
-            yield
+            _held.add(path)
+            try:
+                yield
+            finally:
+                _held.discard(path)

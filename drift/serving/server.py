@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,7 @@ class TorchServe:
 
     def _launch(self, java_home: Path, ports: Ports) -> None:
         """Spawn the guard, which spawns the launcher, which spawns the JVM."""
+        temp: Path | None = None
         try:
             for part in (self.folder, self.store, self.folder / "logs"):
                 part.mkdir(parents=True, exist_ok=True)
@@ -189,6 +191,8 @@ class TorchServe:
             record.write(self.folder)
         except OSError as error:
             self.stop()
+            if temp is not None:  # its guard removes it, but may not have come to life
+                shutil.rmtree(temp, ignore_errors=True)
             raise StateError(
                 f"cannot prepare {self.folder} for the server ({error.strerror}): "
                 "free some space, or give a folder that can be written"

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +28,7 @@ from drift.serving.client import Format, TorchServeClient
 from drift.serving.control import Control
 from drift.serving.keys import Keyring
 from drift.serving.record import KEY_FILE, read_record
+from drift.serving.revival import Revival
 from drift.serving.server import TorchServe
 
 LOAD_SECONDS = 120.0  # one worker needs 3 to 7; a machine at work needs more
@@ -63,10 +63,8 @@ class ModelService:
         self._control = Control(management_url, keyring, model_name)
         self._archives: dict[int, str] = {}  # what a restarted server loads again
         self._default: int | None = None
-        self._repair = threading.Lock()
+        self._revival = Revival(server, self._refill)
         self._restore: Callable[[], object] | None = None
-        self._repairing = False
-        self._closed = False
         self._clients: dict[int | None, TorchServeClient] = {}
 
     @classmethod
@@ -137,10 +135,7 @@ class ModelService:
 
     def close(self) -> None:
         """End the server if it is ours; nothing can be asked any more. May be called twice."""
-        with self._repair:
-            self._closed = True
-            if self._server is not None:
-                self._server.stop()
+        self._revival.close()
 
     def predict(self, features: Floats) -> Answer:
         """Class probabilities of `features` (n, d) by the default version.
@@ -176,7 +171,7 @@ class ModelService:
         """
         if archive.parent.resolve() != self.store.resolve() or not archive.is_file():
             raise ArchiveError(f"expected an archive in {self.store}, got {archive}: build it there")
-        self._ensure_alive()
+        self._revival.ensure()
         found = self._control.versions().get(version)
         if found and found.archive != archive.name:
             raise ArchiveError(
@@ -193,7 +188,7 @@ class ModelService:
         Raises:
             ServingError: it has no worker that could answer.
         """
-        self._ensure_alive()
+        self._revival.ensure()
         if version not in self.loaded:
             raise ServingError(f"version {version} of {self._model} is not loaded: load its archive first")
         self._control.set_default(version)
@@ -205,7 +200,7 @@ class ModelService:
         Raises:
             ServingError: it is the default.
         """
-        self._ensure_alive()
+        self._revival.ensure()
         found = self._control.versions()
         if version not in found:
             return
@@ -228,7 +223,7 @@ class ModelService:
                 self._model,
                 format=self._format,
                 version=version,
-                before_each_try=self._ensure_alive,
+                before_each_try=self._revival.ensure,
             )
         return self._clients[version]
 
@@ -260,7 +255,18 @@ class ModelService:
 
     def keep_alive(self) -> None:
         """Start our server again if it ended; predictions do so by themselves."""
-        self._ensure_alive()
+        self._revival.ensure()
+
+    def _refill(self) -> None:
+        """Load into a server that started again what is to be served, or else what was."""
+        self._keys.reread()
+        if self._restored():
+            return
+        by_default_first = sorted(self._archives, key=lambda version: version != self._default)
+        for version in by_default_first:
+            self._load(self._archives[version], version, LOAD_SECONDS)
+        if self._default is not None:
+            self._control.set_default(self._default)
 
     def _restored(self) -> bool:
         if self._restore is None:
@@ -274,33 +280,6 @@ class ModelService:
             return False
         self._default = self.default_version
         return True
-
-    def _ensure_alive(self) -> None:
-        """Restart our server if it ended, with what was loaded; others wait meanwhile."""
-        if self._closed:
-            raise ServingError(f"the service of {self._model} was closed: open another one")
-        if self._server is None or (self._server.alive and not self._repairing):
-            return
-        with self._repair:
-            if self._server.alive or self._closed:
-                return  # another thread was here before
-            self._repairing = True
-            try:
-                logger.warning("TorchServe ended; starting it again")
-                self._server.start()
-                self._keys.reread()
-                if self._restored():
-                    return
-                by_default_first = sorted(self._archives, key=lambda version: version != self._default)
-                for version in by_default_first:
-                    self._load(self._archives[version], version, LOAD_SECONDS)
-                if self._default is not None:
-                    self._control.set_default(self._default)
-            except ServingError:
-                self._server.stop()  # the next try starts from nothing, not from half of it
-                raise
-            finally:
-                self._repairing = False
 
 
 def _last_exception(log: str) -> str:

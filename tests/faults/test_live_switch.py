@@ -33,7 +33,6 @@ def test_rollback_beside_a_running_deployment(project: Project) -> None:
     assert [line[0] for line in project.audit()] == ["deploy", "promote", "rollback"]
 
 
-@pytest.mark.xfail(strict=True, reason="a restarted server forgets what another process made its default")
 def test_rollback_survives_the_death_of_the_jvm(project: Project) -> None:
     """The server that starts again after a rollback from outside answers with the registry's champion."""
     options = ("deploy", *FIVE_BLOCKS, *ALL_FLAGGED, *QUICK_RETRAIN, "--promote", "always", "--cooldown_blocks", "0")

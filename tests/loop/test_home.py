@@ -1,0 +1,58 @@
+"""The project's folder and its locks."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from drift.errors import StateError
+from drift.loop.home import Home
+
+
+def hold(path: Path, held: Event, let_go: Event) -> None:
+    with Home(path).lock("champion", doing="changing the champion"):
+        held.set()
+        let_go.wait(20)
+
+
+@pytest.mark.timeout(60)
+def test_a_lock_keeps_other_processes_out_until_its_end(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    held, let_go = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, held, let_go))
+    other.start()
+    try:
+        assert held.wait(30)
+        with (
+            pytest.raises(StateError, match="another process is changing the champion"),
+            Home(tmp_path).lock("champion", doing="changing the champion"),
+        ):
+            pass
+        let_go.set()
+        with Home(tmp_path).lock("champion", doing="changing the champion", seconds=20):
+            pass
+    finally:
+        let_go.set()
+        other.join(20)
+
+
+@pytest.mark.timeout(20)
+def test_who_holds_a_lock_does_not_wait_for_itself(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with (
+        home.lock("champion", doing="changing the champion"),
+        pytest.raises(StateError, match="this process is changing the champion already"),
+        Home(tmp_path).lock("champion", doing="changing the champion", seconds=60),
+    ):
+        pass
+    with home.lock("champion", doing="changing the champion"):
+        pass
+
+
+def test_a_folder_that_is_not_to_be_made(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="run from the folder of a deployment"):
+        Home(tmp_path / "nothing", create=False)
+    assert not (tmp_path / "nothing").exists()
