@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.blocks import Reference
-from drift.models.fit import Epoch
 from drift.models.quality import calibration, confusion
 from drift.models.search import Outcome, Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from drift.models.fit import Epoch
 
 # Okabe and Ito's colours, which colour-blind people can tell apart
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
@@ -98,8 +99,9 @@ def confusion_matrix(reference: Reference, classes: Sequence[str]) -> Figure:
             text = f"{count:,}\n{share[row, column]:.0%}" if len(classes) <= 5 else f"{count:,}"
             axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
+    names = [name.replace("$", r"\$") for name in classes]  # two of them would begin and end a formula
+    axes.set_xticks(range(len(classes)), names)
+    axes.set_yticks(range(len(classes)), names)
     return figure
 
 

@@ -83,7 +83,7 @@ class Screen:
             case events.EpochFinished():
                 self._progress.advance(self._task)
             case events.TrialFinished(trial, _, parameters, accuracy, status, seconds):
-                chosen = "  ".join(f"{name} {value:.3g}" for name, value in parameters.items())
+                chosen = "  ".join(f"{name} {value:.4g}" for name, value in parameters.items())
                 self._line(
                     Text(f"trial {trial}: {status}, validation accuracy {accuracy:.4f}, {seconds:.1f} s  ({chosen})")
                 )

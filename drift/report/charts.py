@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from math import log10
 from typing import TYPE_CHECKING, Any
 
 from drift.detect.accuracy import chance_band
 from drift.loop.events import BlockRecord
-from drift.loop.journal import DecisionRecord
+from drift.loop.records import DecisionRecord
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -125,7 +126,10 @@ def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:
                 "size": [10 if small else 7 for small in below],
             },
             name=name,
-            text=[f"p = {score.p_value:.2g}<br>statistic {score.statistic:.3f} {score.detail}" for _, score in points],
+            text=[
+                f"p = {score.p_value:.2g}<br>statistic {score.statistic:.3f} {escape(score.detail)}"
+                for _, score in points
+            ],
             hovertemplate=f"{name}, block %{{x}}: %{{text}}<extra></extra>",
         )
     level = blocks[0].scores[0].level
@@ -178,7 +182,7 @@ def _hover(block: BlockRecord) -> str:
     if block.first_time:
         lines.append(f"{block.first_time[:16]} to {(block.last_time or '')[:16]}")
     lines.append(f"accuracy {block.accuracy:.3f} ({block.wrong} wrong), confidence {block.mean_confidence:.3f}")
-    lines += [f"{score.detector}: p = {score.p_value:.2g} {score.detail}" for score in block.scores]
+    lines += [f"{score.detector}: p = {score.p_value:.2g} {escape(score.detail)}" for score in block.scores]
     return "<br>".join(lines)
 
 

@@ -13,7 +13,7 @@ from drift import __version__
 from drift.blocks import Integers
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
-from drift.loop.journal import Answers, AuditLine, DecisionRecord, Deployment, now
+from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
 from drift.loop.summary import summary
 from drift.models.quality import confusion
 

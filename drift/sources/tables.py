@@ -60,7 +60,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     Raises:
         DataError: with every problem of the file, by column and row.
     """
-    frame = _read(path)
+    frame = _read(path, label)
     problems = _Problems(path)
     asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
     for option, asked_for in asked.items():
@@ -84,7 +84,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, label: str) -> pd.DataFrame:
     import pandas as pd
 
     suffix = path.suffix.lower()
@@ -96,6 +96,10 @@ def _read(path: Path) -> pd.DataFrame:
         if suffix == ".csv":
             _check_shape(path)
             frame = pd.read_csv(path, index_col=False, skip_blank_lines=False)
+            if label in frame:  # "NA" and "None" are missing numbers, but good names of a class
+                frame[label] = pd.read_csv(
+                    path, usecols=[label], keep_default_na=False, na_values=[""], skip_blank_lines=False
+                )[label]
         else:
             frame = pd.read_parquet(path)
     except pd.errors.EmptyDataError as error:

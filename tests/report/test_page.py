@@ -1,6 +1,7 @@
 """The report: complete, self-contained, and safe with names that are HTML."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from drift.detect import Score
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
-from drift.loop.journal import Answers, AuditLine, DecisionRecord, Deployment
+from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.summary import summary
-from drift.report.page import ReportData, render, write_report
+from drift.report.page import ReportData, render, verdict, write_report
 
 TEST = {
     "rows": 80, "champion_accuracy": 0.7, "challenger_accuracy": 0.8, "only_champion": 2, "only_challenger": 10,
@@ -59,6 +60,31 @@ def test_summary_counts_from_the_first_promotion_on() -> None:
     assert found.lines()[1].endswith("accuracy 0.800; version 1 would have had 0.400")
 
 
+def test_verdict_counts_the_answers_that_a_promotion_gained() -> None:
+    assert verdict(data()) == (
+        "1 of 6 blocks fell below the threshold of 0.6. After 1 promotion, version 2 serves. On the 60 rows since the"
+        " first one, accuracy was 0.800: 24 more right answers than version 1 would have had (0.400)."
+    )
+
+
+def test_verdict_without_a_promotion_says_who_serves() -> None:
+    told = data(promoted=False)
+    assert verdict(told) == "1 of 6 blocks fell below the threshold of 0.6, and version 1 still serves."
+    refused = DecisionRecord(2, True, "ada@host", "no better", {"chance": 0.01}, "refused", 2, TEST)
+    assert verdict(replace(told, decisions=[refused])).endswith("version 1 still serves: 1 challenger refused.")
+    quiet = replace(told, blocks=[replace(block, flagged=False) for block in told.blocks])
+    assert verdict(quiet) == "No block fell below the threshold of 0.6: version 1 served all 120 rows."
+
+
+def test_verdict_of_a_promotion_after_the_last_block() -> None:
+    told = data(blocks=3)
+    last = replace(told.decisions[0], block=2)
+    assert verdict(replace(told, decisions=[last])) == (
+        "1 of 3 blocks fell below the threshold of 0.6; version 2 was promoted after the last one and serves from now"
+        " on."
+    )
+
+
 def test_page_tells_who_decided_what_and_why() -> None:
     page = render(data())
     for expected in (
@@ -86,8 +112,12 @@ def test_page_loads_nothing_from_elsewhere() -> None:
 
 def test_names_cannot_break_out_of_the_page() -> None:
     evil = "<img src=x onerror=alert(1)>"
-    page = render(data(names=(evil, "yes")))
+    told = data(names=(evil, "yes"))
+    score = Score("features", 0.2, 1e-9, 0.01, f"most in {evil}")
+    told = replace(told, blocks=[replace(block, scores=(score,)) for block in told.blocks], data_name=evil)
+    page = render(told)
     assert evil not in page
+    assert "\\u003cimg" not in page  # as JSON, which the page's script would hand to the hover text
     assert "&lt;img src=x" in page
 
 

@@ -90,6 +90,14 @@ def test_labels(tmp_path: Path, labels: list[str], expected: str | None) -> None
         assert expected in str(caught.value)
 
 
+def test_classes_that_look_like_missing_values_are_classes(tmp_path: Path) -> None:
+    path = write(good().assign(y=["NA", "None"] * 4), tmp_path / "t.csv")
+    assert load_table(path, label="y", time="when").classes == ("NA", "None")
+    path.write_text(path.read_text().replace("True,NA", "True,", 1))
+    with pytest.raises(DataError, match="missing label in row 0"):
+        load_table(path, label="y", time="when")
+
+
 def test_a_number_to_predict_is_not_a_class(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": np.arange(300.0), "y": np.arange(300)})
     with pytest.raises(DataError, match="at most 100 classes, got 300"):
