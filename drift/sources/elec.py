@@ -5,6 +5,7 @@ no price history, because the label is a rule on it (data/README.md tells the le
 """
 
 import hashlib
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,15 @@ CLASSES = ("DOWN", "UP")
 
 
 def elec_path() -> Path:
-    """Where the embedded file lies: beside the package in a checkout, inside it in a wheel."""
-    here = Path(__file__).parents[1]
-    candidates = [here.parent / "data" / "elec.parquet", here / "data" / "elec.parquet"]
-    for path in candidates:
+    """Where the embedded file lies: beside the package in a checkout, with the shared files of an installed wheel."""
+    checkout = Path(__file__).parents[2] / "data" / "elec.parquet"
+    installed = Path(sysconfig.get_path("data")) / "share" / "drift" / "elec.parquet"
+    for path in (checkout, installed):
         if path.is_file():
             return path
-    raise DataError(f"the embedded ELEC stream is missing: expected it at {candidates[0]}; check the project out again")
+    raise DataError(
+        f"the embedded ELEC stream is missing: expected it at {checkout} or {installed}; check the project out again"
+    )
 
 
 def load_elec() -> Table:
