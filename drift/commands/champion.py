@@ -19,12 +19,12 @@ def status(
     """Who is champion, since when, on what evidence, and what is running."""
     from drift.loop.home import Home
     from drift.loop.journal import Journal
-    from drift.loop.latest import status_lines, status_of
+    from drift.loop.status import status_lines, status_of
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    home = Home()
-    found = status_of(Registry(connect(), register_model_name), Journal(home.log), home)
+    registry, home = Registry(connect(), register_model_name), Home()
+    found = status_of(registry, Journal(home.log), home)
     for line in status_lines(found):
         print(line)
     write_json(json, options_as_called(status, locals()), [found])
@@ -39,7 +39,7 @@ def history(
     from drift.loop.home import Home
     from drift.loop.journal import Journal
 
-    trail = Journal(Home().log).trail(register_model_name)
+    trail = Journal(Home(create=False).log).trail(register_model_name)
     for line in trail:
         came = f"{line.from_version or '–'} → {line.to_version}"
         print(f"{line.at[:19].replace('T', ' ')}  {line.action:<9} {came:<8} {line.by}: {line.reason}")
@@ -60,16 +60,17 @@ def rollback(
     """Put the previous version back as champion, in the registry and in a running server."""
     from drift.loop.home import Home
     from drift.loop.journal import Journal
-    from drift.loop.latest import own_folders
     from drift.loop.promote import person, reconcile
     from drift.loop.promote import rollback as roll
+    from drift.loop.status import own_folders
     from drift.terminal import Screen
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    home, screen = Home(), Screen()
-    registry, journal = Registry(connect(), register_model_name), Journal(home.log)
+    registry = Registry(connect(), register_model_name)
     registry.champion()
+    home, screen = Home(), Screen()
+    journal = Journal(home.log)
     folders = own_folders(home, journal, register_model_name)
     service = running_service(folders, register_model_name, server, server_folder)
     if service is not None:

@@ -15,8 +15,8 @@ from drift.commands.parts import server_starter, source_of, write_json
 from drift.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from drift.loop.journal import Deployment
-    from drift.loop.running import DeployOptions
+    from drift.loop.options import DeployOptions
+    from drift.loop.records import Deployment
 
 WATCH_SECONDS = 2.0  # between looks at whether the server lives
 
@@ -109,16 +109,17 @@ def deploy(
     from drift.loop.deploy import unfinished
     from drift.loop.home import Home
     from drift.loop.journal import Journal
+    from drift.loop.options import DeployOptions
     from drift.loop.promote import person
     from drift.loop.retrain import RetrainOptions, retrain_cost
-    from drift.loop.running import DeployOptions, World
+    from drift.loop.running import World
     from drift.loop.summary import summary
     from drift.loop.train import TrainOptions
     from drift.terminal import Screen, has_terminal
     from drift.tracking.store import connect
 
-    home = Home()
-    journal, store = Journal(home.log), connect()
+    store, home = connect(), Home()
+    journal = Journal(home.log)
     retraining = RetrainOptions(
         TrainOptions(max_epochs, total_trials, seed), window_rows, held_out_rows, warm_start, promote_level
     )
@@ -171,9 +172,10 @@ def serve(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    home, screen = Home(), Screen()
-    registry, journal = Registry(connect(), register_model_name), Journal(home.log)
+    registry = Registry(connect(), register_model_name)
     registry.champion()
+    home, screen = Home(), Screen()
+    journal = Journal(home.log)
     folder = home.deployment(f"{register_model_name}-serve") / "server"
     with (
         home.lock(f"serving-{register_model_name}", doing=f"serving {register_model_name}"),

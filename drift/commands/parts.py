@@ -98,13 +98,14 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
     import json
     from importlib.metadata import version
 
-    packages = {name: version(name) for name in ("drift", "torch", "mlflow", "ax-platform", "torchserve")}
+    from drift import __version__
+
+    packages = {name: version(name) for name in ("torch", "mlflow", "ax-platform", "torchserve")}
     whole = {
         "options": options,
         "seed": options.get("seed"),
-        "versions": packages,
-    } | more
-    whole |= {
+        "versions": {"drift": __version__, **packages},
+        **more,
         "records": records,
     }
     try:

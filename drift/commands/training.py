@@ -46,7 +46,7 @@ def base(
     from drift.terminal import Screen
     from drift.tracking.store import connect
 
-    home, store = Home(), connect()
+    home, store = Home(), connect(create=True)
     options = TrainOptions(max_epochs, total_trials, seed)
     with Screen() as screen:
         result = train_base(
@@ -95,14 +95,16 @@ def retrain(
     from drift.loop.consent import PromoteMode
     from drift.loop.home import Home
     from drift.loop.journal import Journal
-    from drift.loop.latest import own_folders, retrain_on_latest
+    from drift.loop.latest import retrain_on_latest
     from drift.loop.promote import person
     from drift.loop.retrain import RetrainOptions
+    from drift.loop.status import own_folders
     from drift.loop.train import TrainOptions
     from drift.terminal import Screen, has_terminal
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
+    registry = Registry(connect(), register_model_name)
     home, training = Home(), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
     folders = own_folders(home, journal, register_model_name)
@@ -110,7 +112,7 @@ def retrain(
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen() as screen:
         ring = Ring(
-            registry=Registry(connect(), register_model_name), journal=journal, home=home,
+            registry=registry, journal=journal, home=home,
             service=running_service(folders, register_model_name, server, server_folder),
             experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(), tell=screen.tell,
             options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level),

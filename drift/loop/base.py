@@ -16,16 +16,8 @@ from drift.loop.home import Home
 from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
 from drift.models.predict import LocalPredictor
 from drift.models.quality import expected_calibration_error
-from drift.tracking.runs import (
-    LoggedModel,
-    Metric,
-    Run,
-    base_run,
-    end_forgotten,
-    find_runs,
-    open_run,
-    to_json,
-)
+from drift.tracking.found import end_forgotten, find_runs
+from drift.tracking.runs import LoggedModel, Metric, Run, base_run, open_run, to_json
 from drift.tracking.store import Store
 
 VALIDATION_SHARE = 0.15  # of the training rows: the last ones, in time order
@@ -145,7 +137,7 @@ def train_base(
 
 def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:
     """Log a fitted network with its card, reference, chosen parameters and pictures."""
-    run.params({f"chosen_{name}": value for name, value in fitted.parameters.items()})
+    run.params(fitted.parameters)  # called as in the trials, so that parent and child stand side by side
     run.metrics(
         [
             *epoch_metrics(list(fitted.epochs)),

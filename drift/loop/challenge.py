@@ -11,8 +11,9 @@ from drift.errors import ChampionChangedError
 from drift.loop.consent import PromoteMode
 from drift.loop.events import ChallengerRefused, Tell
 from drift.loop.home import Home
-from drift.loop.journal import AuditLine, Journal
+from drift.loop.journal import Journal
 from drift.loop.promote import Service, comparison_evidence, promote
+from drift.loop.records import AuditLine
 from drift.loop.retrain import Challenger, RetrainOptions, retrain
 from drift.tracking.registry import Registry, Version
 

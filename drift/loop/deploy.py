@@ -11,12 +11,15 @@ from drift.blocks import Table
 from drift.errors import DataError, StateError, TrackingError
 from drift.loop.cards import Card, DataSource
 from drift.loop.events import Said
-from drift.loop.journal import Deployment, Journal, now
+from drift.loop.journal import Journal
+from drift.loop.options import DeployOptions
 from drift.loop.promote import card_of, promote, reconcile
+from drift.loop.records import Deployment, now
 from drift.loop.retrain import end_forgotten_retrains
-from drift.loop.running import DeployOptions, DeployResult, Running, World
+from drift.loop.running import DeployResult, Running, World
+from drift.tracking.found import FoundRun, find_runs, model_card
 from drift.tracking.registry import CHAMPION, Registry, Version
-from drift.tracking.runs import FoundRun, LoggedModel, find_runs, model_card, open_run
+from drift.tracking.runs import LoggedModel, link_project_run, open_run
 
 
 def deploy(world: World, options: DeployOptions, source: DataSource | None = None) -> DeployResult:
@@ -58,7 +61,8 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         else:
             reconcile(registry=registry, service=service, journal=world.journal, home=world.home, tell=world.tell)
             world.tell(Said(f"version {version.number} stays champion; scoring the rows after those it was made from"))
-        with open_run(world.store, options.experiment, name=f"deployment {identity}", kind="deployment") as opened:
+        with open_run(world.store, options.experiment, name=_run_name(identity), kind="deployment") as opened:
+            link_project_run(world.store, opened.id, options.experiment)
             opened.params(options.flat() | {"start_row": rows.start, "stop_row": rows.stop})
             opened.tag(deployment=identity, first_champion=version.number)
             deployment = Deployment(
@@ -84,7 +88,7 @@ def resume(world: World, model_name: str) -> DeployResult:
         with open_run(
             world.store,
             options.experiment,
-            name=f"deployment {deployment.id}",
+            name=_run_name(deployment.id),
             kind="deployment",
             run_id=deployment.run_id,
         ) as opened:
@@ -103,6 +107,12 @@ def unfinished(journal: Journal, model_name: str) -> Deployment:
 def options_of(deployment: Deployment) -> DeployOptions:
     """What a deployment was asked for when it began."""
     return DeployOptions.from_json({key: value for key, value in deployment.options.items() if key != "source"})
+
+
+def _run_name(identity: str) -> str:
+    """The deployment's time in MLflow's narrow column of names; the tag `drift.deployment` holds all of it."""
+    _, day, time, _ = identity.rsplit("-", 3)
+    return f"deployment {day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}"
 
 
 def _alone(world: World, identity: str) -> AbstractContextManager[None]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from drift.detect import PairedTest, Score
-from drift.models.fit import Epoch
+
+if TYPE_CHECKING:
+    from drift.models.fit import Epoch  # brings torch along, which half of the commands do without
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ trail is append-only: the database itself refuses to change or delete a line of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from drift.blocks import Integers, ScoredBlock
 from drift.detect import Score
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
+from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
 
 _tables = sql.MetaData()
 _deployments = sql.Table(
@@ -113,66 +113,6 @@ _APPEND_ONLY = [
     " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
     for verb in ("UPDATE", "DELETE")
 ]
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601 to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A deployment as the log keeps it."""
-
-    id: str
-    model: str
-    run_id: str  # MLflow
-    options: Mapping[str, Any]
-    first_champion: int  # version
-    start_row: int
-    stop_row: int
-    state: str
-    tracked: int
-    began_at: str
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What was answered row by row; four vectors (n,)."""
-
-    blocks: Integers
-    labels: Integers  # class codes
-    predictions: Integers  # class codes, as served
-    first_champion: Integers  # class codes, had nothing been promoted
-
-
-@dataclass(frozen=True)
-class DecisionRecord:
-    """What came of a flagged block."""
-
-    block: int
-    retrain: bool
-    by: str
-    reason: str
-    evidence: Mapping[str, float]
-    outcome: str  # promoted, refused, declined, or failed (no challenger came of it)
-    challenger: int | None = None
-    comparison: Mapping[str, float] | None = None
-    at: str = ""
-
-
-@dataclass(frozen=True)
-class AuditLine:
-    """Who or what changed the champion, and why."""
-
-    action: str
-    from_version: int | None
-    to_version: int
-    by: str
-    reason: str
-    evidence: Mapping[str, Any]
-    at: str = ""
-    model: str = ""
 
 
 class Journal:

@@ -21,9 +21,10 @@ from drift.errors import ChampionChangedError, DriftError, TrackingError
 from drift.loop.cards import Card
 from drift.loop.events import Promoted, RolledBack, Said, Tell
 from drift.loop.home import Home
-from drift.loop.journal import AuditLine, Journal
+from drift.loop.journal import Journal
+from drift.loop.records import AuditLine
+from drift.tracking.found import model_card
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
-from drift.tracking.runs import model_card
 
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
 

@@ -20,13 +20,14 @@ from drift.loop.base import MIN_ROWS, log_model, split
 from drift.loop.cards import Card
 from drift.loop.events import ChallengerCompared, Said, Tell
 from drift.loop.home import Home
-from drift.loop.promote import card_of, comparison_evidence
+from drift.loop.promote import card_of
 from drift.loop.train import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
+from drift.tracking.found import end_forgotten, experiment_of, find_runs
 from drift.tracking.registry import CHALLENGER, Registry, Version
-from drift.tracking.runs import Metric, Run, end_forgotten, experiment_of, find_runs, open_run
+from drift.tracking.runs import Metric, Run, open_run
 from drift.tracking.store import Store
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
@@ -153,6 +154,7 @@ def retrain(
         version = registry.register(model, run.id, kind="retrain", champion=champion.number, cause=cause, **child)
         registry.point(CHALLENGER, version.number)
         run.tag(challenger=version.number)
+        run.rename(f"challenger v{version.number}")
     home.forget_search(run.id)
     tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
     return Challenger(version, card, test, parts.held_out, run.id)
@@ -181,7 +183,14 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
     )
     for rows, context in ((parts.refit, "training"), (parts.held_out, "held out")):
         run.dataset(table.part(rows), name=table.name, source=table.name, context=context, digest=table.digest(rows))
-    run.metrics([Metric(f"held_out/{key}", float(value)) for key, value in comparison_evidence(test).items()])
+    run.metrics(
+        [
+            Metric("held_out/accuracy", test.challenger_accuracy),
+            Metric("held_out/accuracy_champion", test.champion_accuracy),
+            Metric("held_out/difference", test.difference),
+            Metric("held_out/p_value", test.p_value),
+        ]
+    )
 
 
 @contextmanager

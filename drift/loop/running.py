@@ -5,29 +5,31 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from drift.blocks import Answer, Floats, Reference, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError
 from drift.loop.challenge import Ring, challenge
-from drift.loop.consent import Consent, PromoteMode, RetrainMode
+from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, DriftFlagged, Event, Said, Tell
 from drift.loop.home import Home
-from drift.loop.journal import DecisionRecord, Deployment, Journal
+from drift.loop.journal import Journal
+from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.policy import BelowThreshold
 from drift.loop.promote import Service, comparison_evidence, reconcile
-from drift.loop.retrain import Challenger, RetrainOptions
+from drift.loop.records import DecisionRecord, Deployment
+from drift.loop.retrain import Challenger
 from drift.loop.score import Parts, Progress, run_blocks
-from drift.loop.train import TrainOptions
 from drift.models.predict import LocalPredictor
 from drift.sources.calendar import CALENDAR_NAMES
+from drift.tracking.found import load_reference
 from drift.tracking.registry import Registry
-from drift.tracking.runs import Run, load_reference
+from drift.tracking.runs import Run
 from drift.tracking.store import Store
 
 
@@ -41,53 +43,6 @@ class PredictingService(Service, Protocol):
     def restore_with(self, restore: Callable[[], object]) -> None:
         """Call `restore` when the server had to be started again, to load what is to be served."""
         ...
-
-
-@dataclass(frozen=True)
-class DeployOptions:
-    """What `drift deploy` was asked for; kept in the log, so that a resumed deployment is the same one."""
-
-    experiment: str = "drift"
-    model_name: str = "drift_model"
-    test_data_rows: int = 100
-    block_size: int = 20
-    threshold_accuracy: float = 0.55
-    cooldown_blocks: int = 5
-    retrain: RetrainOptions = field(default_factory=RetrainOptions)
-    ask: RetrainMode = RetrainMode.ASK
-    promote: PromoteMode = PromoteMode.AUTO
-    format: Literal["npy", "json"] = "npy"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> DeployOptions:
-        """What `to_json` wrote."""
-        retrain = dict(values["retrain"])
-        retrain["train"] = TrainOptions(**retrain["train"])
-        modes = {"promote": PromoteMode(values["promote"]), "ask": RetrainMode(values["ask"])}
-        return cls(**values | modes | {"retrain": RetrainOptions(**retrain)})
-
-    def retrain_command(self) -> list[str]:
-        """The words after `drift retrain` that retrain by hand as this deployment would have."""
-        words = ["--mlflow_experiment_name", self.experiment, "--register_model_name", self.model_name]
-        numbers = {
-            "max_epochs": self.retrain.train.max_epochs,
-            "total_trials": self.retrain.train.total_trials,
-            "window_rows": self.retrain.window_rows,
-            "held_out_rows": self.retrain.held_out_rows,
-        }
-        words += [word for name, value in numbers.items() if value is not None for word in (f"--{name}", str(value))]
-        return [*words, "--warm_start"] if self.retrain.warm_start else words
-
-    def flat(self) -> dict[str, object]:
-        """One level of plain values, for MLflow's parameters."""
-        values = self.to_json()
-        retrain = values.pop("retrain")
-        train = retrain.pop("train")
-        return {key: str(value) for key, value in (values | retrain | train).items()}
 
 
 @dataclass(frozen=True)

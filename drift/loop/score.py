@@ -11,8 +11,8 @@ from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Tell
-from drift.loop.journal import DecisionRecord, now
 from drift.loop.policy import History, Policy
+from drift.loop.records import DecisionRecord, now
 
 
 class Log(Protocol):

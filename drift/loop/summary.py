@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drift.loop.events import BlockRecord
-from drift.loop.journal import DecisionRecord
+from drift.loop.records import DecisionRecord
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from drift.errors import ArchiveError, TrackingError
 from drift.quiet import quiet
-from drift.tracking.runs import LoggedModel, model_file, sha256_of
+from drift.tracking.found import model_file, sha256_of
+from drift.tracking.runs import LoggedModel
 from drift.tracking.store import Store, mlflow_errors
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from drift.blocks import Floats, Reference, Rows
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.tracking.found import KIND, REFERENCE_FILE, model_file, sha256_of
 from drift.tracking.store import Store, mlflow_errors
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
-KIND = "drift.kind"  # base, retrain, trial or deployment
-REFERENCE_FILE = "reference.npz"
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,11 @@ class Run:
 
         with mlflow_errors("setting tags"):
             self.store.client.log_batch(self.id, tags=[RunTag(f"drift.{k}", str(v)) for k, v in values.items()])
+
+    def rename(self, name: str) -> None:
+        """Give it another name."""
+        with mlflow_errors(f"renaming a run to {name}"):
+            self.store.client.update_run(self.id, name=name)
 
     def figure(self, name: str, figure: Figure) -> None:
         """Log a picture under `figures/`."""
@@ -176,7 +179,8 @@ def open_run(
     try:
         with mlflow_errors(f"starting run {name}"):
             if run_id is None:
-                run_id = store.client.create_run(experiment_id, run_name=name, tags=all_tags).info.run_id
+                tags_of_origin = _origin() | all_tags
+                run_id = store.client.create_run(experiment_id, run_name=name, tags=tags_of_origin).info.run_id
             else:
                 store.client.update_run(run_id, status="RUNNING")
                 for key, value in all_tags.items():
@@ -192,7 +196,7 @@ def open_run(
         store.client.set_terminated(run_id)
 
 
-def base_run(store: Store, experiment: str, **details: Any) -> Any:
+def base_run(store: Store, experiment: str, **details: Any) -> AbstractContextManager[Run]:
     """Open the parent run of a base training: the one `mlflow run` made if it fits, else a new one.
 
     `mlflow run` makes its run in the experiment it was told on its own command line. If that is not the experiment
@@ -203,106 +207,35 @@ def base_run(store: Store, experiment: str, **details: Any) -> Any:
         return open_run(store, experiment, **details)
     with mlflow_errors("looking at the project's run"):
         fits = store.client.get_run(stub).info.experiment_id == store.experiment_id(experiment, create=True)
-    return open_run(store, experiment, run_id=stub, **details) if fits else _beside(store, stub, experiment, **details)
+    return open_run(store, experiment, run_id=stub, **details) if fits else _linked(store, experiment, **details)
+
+
+def _origin() -> dict[str, str]:
+    """Who runs what from where, as MLflow's own tags: its client, unlike its fluent functions, sets none."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    with quiet():
+        return dict(resolve_tags())
 
 
 @contextmanager
-def _beside(store: Store, stub: str, experiment: str, **details: Any) -> Iterator[Run]:
+def _linked(store: Store, experiment: str, **details: Any) -> Iterator[Run]:
     with open_run(store, experiment, **details) as run:
-        with mlflow_errors("marking the project's run"):
-            store.client.set_tag(stub, "drift.real_run", run.id)
-            store.client.set_tag(stub, "drift.real_experiment", experiment)
+        link_project_run(store, run.id, experiment)
         yield run
 
 
-@dataclass(frozen=True)
-class FoundRun:
-    """A run as a search returns it."""
-
-    id: str
-    status: str
-    metrics: Mapping[str, float]
-    params: Mapping[str, str]
-    tags: Mapping[str, str]
-
-
-def find_runs(
-    store: Store, experiment: str, *, kind: str, order: str = "attributes.start_time DESC", **tags: str
-) -> list[FoundRun]:
-    """Runs of one kind in an experiment, newest first unless told otherwise."""
-    clauses = [f"tags.`{KIND}` = '{kind}'"] + [f"tags.`drift.{key}` = '{value}'" for key, value in tags.items()]
-    with mlflow_errors(f"searching runs of experiment {experiment!r}"):
-        runs = store.client.search_runs([store.experiment_id(experiment)], " and ".join(clauses), order_by=[order])
-    return [_found(run) for run in runs]
-
-
-def get_run(store: Store, run_id: str) -> FoundRun:
-    """One run by its id."""
-    with mlflow_errors(f"reading run {run_id}"):
-        return _found(store.client.get_run(run_id))
-
-
-def _found(run: Any) -> FoundRun:
-    return FoundRun(run.info.run_id, run.info.status, run.data.metrics, run.data.params, run.data.tags)
-
-
-def experiment_of(store: Store, run_id: str) -> str:
-    """The name of the experiment that a run lives in."""
-    with mlflow_errors(f"reading run {run_id}"):
-        return str(store.client.get_experiment(store.client.get_run(run_id).info.experiment_id).name)
-
-
-def end_forgotten(store: Store, experiment: str, **tags: str) -> int:
-    """Mark as KILLED what an earlier process left RUNNING (trials and retrains with these tags); returns how many."""
-    forgotten = [
-        run
-        for kind in ("trial", "retrain", "retrain_parent")
-        for run in find_runs(store, experiment, kind=kind, **tags)
-        if run.status == "RUNNING"
-    ]
-    with mlflow_errors("ending forgotten runs"):
-        for run in forgotten:
-            store.client.set_terminated(run.id, status="KILLED")
-    return len(forgotten)
-
-
-def load_reference(store: Store, run_id: str, folder: Path) -> Reference:
-    """The reference that `Run.reference` logged."""
-    with mlflow_errors("reading the reference"), quiet():
-        path = store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder))
-    return Reference.load(Path(path))
-
-
-def model_file(store: Store, model_id: str, folder: Path) -> Path:
-    """Download the exported network (.pt2) of a logged model into `folder`."""
-    import mlflow
-
-    with mlflow_errors(f"downloading model {model_id}"), quiet():
-        path = mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(folder), tracking_uri=store.uri)
-    found = sorted(Path(path).rglob("model.pt2"))
-    if len(found) != 1:
-        raise TrackingError(
-            f"model {model_id} holds {len(found)} files model.pt2, expected 1: was it logged by this project?"
-        )
-    return found[0]
-
-
-def model_card(store: Store, model_id: str) -> dict[str, Any]:
-    """The card that was logged with a model."""
-    import mlflow
-
-    with mlflow_errors(f"reading model {model_id}"), quiet(), tempfile.TemporaryDirectory() as folder:
-        uri = f"{store.client.get_logged_model(model_id).artifact_location}/MLmodel"
-        path = mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=store.uri)
-        metadata = mlflow.models.Model.load(path).metadata
-    if not metadata or "classes" not in metadata:
-        raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
-    return dict(metadata)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def link_project_run(store: Store, run_id: str, experiment: str) -> None:
+    """Let the run that `mlflow run` made, if it made one, say which run holds what came of it."""
+    if store.project_run is not None:
+        tags = {
+            "drift.real_run": run_id,
+            "drift.real_experiment": experiment,
+            "mlflow.note.content": f"What came of this is in run `{run_id}` of experiment `{experiment}`.",
+        }
+        with mlflow_errors("marking the project's run"):
+            for key, value in tags.items():
+                store.client.set_tag(store.project_run, key, value)
 
 
 def to_json(value: object) -> str:

@@ -23,6 +23,7 @@ PATIENCE = {  # seconds and tries; MLflow's own defaults wait for minutes on a s
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens its pages for agents
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
@@ -43,15 +44,17 @@ class Store:
             if found is not None:
                 return str(found.experiment_id)
             if create:
-                return str(self.client.create_experiment(name))
+                return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
         raise TrackingError(
             f"there is no experiment {name!r} in {self.uri}; train a model in it first:"
             f" python base_model.py --mlflow_experiment_name {name}"
         )
 
 
-def connect() -> Store:
+def connect(*, create: bool = False) -> Store:
     """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
+
+    A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder.
 
     The variables that `mlflow run` passes (MLFLOW_RUN_ID, MLFLOW_EXPERIMENT_ID) are taken out of the environment, so
     that a run of ours may live in another experiment than the project's; the run id is kept as `project_run`.
@@ -61,7 +64,14 @@ def connect() -> Store:
     project_run = os.environ.pop("MLFLOW_RUN_ID", None)
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / DEFAULT_STORE}"
+    own = Path.cwd() / DEFAULT_STORE
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri and not create and not own.exists():
+        raise TrackingError(
+            f"there is no {own}: run from the folder in which a model was trained, train one (drift base),"
+            " or set MLFLOW_TRACKING_URI"
+        )
+    uri = uri or f"sqlite:///{own}"
     with mlflow_errors(f"connecting to MLflow at {uri}"), quiet():
         import mlflow
 

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
         (("base", "--label", "y"), 2, "name it with --data FILE"),
         (("deploy", "--label", "y"), 2, "name it with --data FILE"),
         (("base", "--data", "t.csv"), 2, "expected --label COLUMN"),
-        (("deploy", "--server_folder", "x"), 2, "--server_folder goes with --server"),
+        (("deploy", "--server_folder", "x"), 2, "expected --server URL with --server_folder"),
         (("deploy", "--server", "http://127.0.0.1:1"), 2, "expected --server URL with --server_folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -47,6 +47,15 @@ def test_one_line_says_what_to_do(project: Project, args: tuple[str, ...], code:
     assert project.mlflow("select count(*) from model_versions") == versions
     assert project.alias("champion") is None
     project.assert_settled()
+
+
+@pytest.mark.parametrize("command", ["deploy", "retrain", "status", "history", "rollback", "serve"])
+def test_the_wrong_folder_stays_empty(fresh: Project, command: str) -> None:
+    """Where nothing was ever trained, a command says so and makes no file."""
+    ended = fresh.run(command)
+    assert ended.code == 1
+    assert "run from the folder" in ended.error
+    assert list(fresh.folder.iterdir()) == []
 
 
 def test_unknown_option(project: Project) -> None:

@@ -10,7 +10,8 @@ from drift.blocks import Answer, Block, ScoredBlock
 from drift.detect import Score
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
-from drift.loop.journal import AuditLine, DecisionRecord, Deployment, Journal, now
+from drift.loop.journal import Journal
+from drift.loop.records import AuditLine, DecisionRecord, Deployment, now
 
 DEPLOYMENT = Deployment("d", "toy", "run", {"source": {"path": None}}, 1, 10, 14, "running", 0, "2024-01-01")
 

@@ -8,7 +8,8 @@ from drift.errors import ChampionChangedError, DriftError, StateError, TrackingE
 from drift.loop import promote as module
 from drift.loop.events import Said
 from drift.loop.home import Home
-from drift.loop.journal import AuditLine, Journal
+from drift.loop.journal import Journal
+from drift.loop.records import AuditLine
 from tests.fakes import FakeRegistry, FakeService, Listener
 
 

@@ -11,8 +11,9 @@ from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
 from drift.errors import ExitCode, ServingError
 from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
 from drift.loop.events import BlockRecord, DriftFlagged
-from drift.loop.journal import DecisionRecord, Deployment, Journal, now
+from drift.loop.journal import Journal
 from drift.loop.policy import BelowThreshold
+from drift.loop.records import DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
 from drift.loop.score import Parts, Progress, run_blocks
 from tests.fakes import FakeService, Listener, SignPredictor, stream

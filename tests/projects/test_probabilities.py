@@ -14,8 +14,9 @@ from drift.loop.promote import card_of, load_version
 from drift.models.predict import LocalPredictor
 from drift.serving import ModelService
 from drift.sources import load_elec
+from drift.tracking.found import find_runs
 from drift.tracking.registry import Registry
-from drift.tracking.runs import LoggedModel, find_runs
+from drift.tracking.runs import LoggedModel
 from drift.tracking.store import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -118,6 +118,10 @@ def test_other_entry_points_run_too(tmp_path: Path) -> None:
     assert project(tmp_path, uri, "-P", "max_epochs=1", "-P", "total_trials=1").returncode == 0
     done = project(tmp_path, uri, "-e", "deploy", "-P", "retrain=never")
     assert "report: " in done.stdout, done.stderr
+    (deployment,) = [one for one in runs(uri, "drift") if one.data.tags["drift.kind"] == "deployment"]
+    stub = runs(uri, "Default")[0]
+    assert stub.data.tags["drift.real_run"] == deployment.info.run_id
+    assert deployment.info.run_id in stub.data.tags["mlflow.note.content"]
     for entry_point in ("status", "history"):
         done = project(tmp_path, uri, "-e", entry_point)
         assert done.returncode == 0, done.stderr
@@ -132,6 +136,8 @@ def test_retrain_and_rollback_run_too(tmp_path: Path, uri: str) -> None:
     assert done.returncode == 0, done.stderr
     (retrained,) = [found for found in runs(uri, "drift") if found.data.tags["drift.kind"] == "retrain"]
     assert retrained.data.params["window_rows"] == "4000"
+    assert retrained.info.run_name == "challenger v2"
+    assert runs(uri, "Default")[0].data.tags["drift.real_run"] == retrained.info.run_id
     registry = mlflow.MlflowClient(uri)
     assert registry.get_model_version_by_alias("drift_model", "champion").version in (2, "2")
     reason = 'it\'s slower; $HOME "x"'  # the shell that MLflow starts must not read it

@@ -1,0 +1,70 @@
+"""What the scoring log and the audit trail keep: deployments, answers, decisions, and changes of champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from drift.blocks import Integers
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment as the log keeps it."""
+
+    id: str
+    model: str
+    run_id: str  # MLflow
+    options: Mapping[str, Any]
+    first_champion: int  # version
+    start_row: int
+    stop_row: int
+    state: str
+    tracked: int
+    began_at: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered row by row; four vectors (n,)."""
+
+    blocks: Integers
+    labels: Integers  # class codes
+    predictions: Integers  # class codes, as served
+    first_champion: Integers  # class codes, had nothing been promoted
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """What came of a flagged block."""
+
+    block: int
+    retrain: bool
+    by: str
+    reason: str
+    evidence: Mapping[str, float]
+    outcome: str  # promoted, refused, declined, or failed (no challenger came of it)
+    challenger: int | None = None
+    comparison: Mapping[str, float] | None = None
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """Who or what changed the champion, and why."""
+
+    action: str
+    from_version: int | None
+    to_version: int
+    by: str
+    reason: str
+    evidence: Mapping[str, Any]
+    at: str = ""
+    model: str = ""

@@ -1,0 +1,108 @@
+"""Look up what is in MLflow: runs by kind and tag, references, and the files and cards of logged models."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drift.blocks import Reference
+from drift.errors import TrackingError
+from drift.quiet import quiet
+from drift.tracking.store import Store, mlflow_errors
+
+KIND = "drift.kind"  # base, retrain, trial or deployment
+REFERENCE_FILE = "reference.npz"
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run as a search returns it."""
+
+    id: str
+    status: str
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+def find_runs(
+    store: Store, experiment: str, *, kind: str, order: str = "attributes.start_time DESC", **tags: str
+) -> list[FoundRun]:
+    """Runs of one kind in an experiment, newest first unless told otherwise."""
+    clauses = [f"tags.`{KIND}` = '{kind}'"] + [f"tags.`drift.{key}` = '{value}'" for key, value in tags.items()]
+    with mlflow_errors(f"searching runs of experiment {experiment!r}"):
+        runs = store.client.search_runs([store.experiment_id(experiment)], " and ".join(clauses), order_by=[order])
+    return [_found(run) for run in runs]
+
+
+def get_run(store: Store, run_id: str) -> FoundRun:
+    """One run by its id."""
+    with mlflow_errors(f"reading run {run_id}"):
+        return _found(store.client.get_run(run_id))
+
+
+def _found(run: Any) -> FoundRun:
+    return FoundRun(run.info.run_id, run.info.status, run.data.metrics, run.data.params, run.data.tags)
+
+
+def experiment_of(store: Store, run_id: str) -> str:
+    """The name of the experiment that a run lives in."""
+    with mlflow_errors(f"reading run {run_id}"):
+        return str(store.client.get_experiment(store.client.get_run(run_id).info.experiment_id).name)
+
+
+def end_forgotten(store: Store, experiment: str, **tags: str) -> int:
+    """Mark as KILLED what an earlier process left RUNNING (trials and retrains with these tags); returns how many."""
+    forgotten = [
+        run
+        for kind in ("trial", "retrain", "retrain_parent")
+        for run in find_runs(store, experiment, kind=kind, **tags)
+        if run.status == "RUNNING"
+    ]
+    with mlflow_errors("ending forgotten runs"):
+        for run in forgotten:
+            store.client.set_terminated(run.id, status="KILLED")
+    return len(forgotten)
+
+
+def load_reference(store: Store, run_id: str, folder: Path) -> Reference:
+    """The reference that `Run.reference` logged."""
+    with mlflow_errors("reading the reference"), quiet():
+        path = store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder))
+    return Reference.load(Path(path))
+
+
+def model_file(store: Store, model_id: str, folder: Path) -> Path:
+    """Download the exported network (.pt2) of a logged model into `folder`."""
+    import mlflow
+
+    with mlflow_errors(f"downloading model {model_id}"), quiet():
+        path = mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(folder), tracking_uri=store.uri)
+    found = sorted(Path(path).rglob("model.pt2"))
+    if len(found) != 1:
+        raise TrackingError(
+            f"model {model_id} holds {len(found)} files model.pt2, expected 1: was it logged by this project?"
+        )
+    return found[0]
+
+
+def model_card(store: Store, model_id: str) -> dict[str, Any]:
+    """The card that was logged with a model."""
+    import mlflow
+
+    with mlflow_errors(f"reading model {model_id}"), quiet(), tempfile.TemporaryDirectory() as folder:
+        uri = f"{store.client.get_logged_model(model_id).artifact_location}/MLmodel"
+        path = mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=store.uri)
+        metadata = mlflow.models.Model.load(path).metadata
+    if not metadata or "classes" not in metadata:
+        raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
+    return dict(metadata)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
