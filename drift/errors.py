@@ -17,7 +17,22 @@ Foreign errors (requests, MLflow, SQLAlchemy, OSError) are mapped to these at th
 that meets them, with `raise ... from`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+
+
+class ResumableInterrupt(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM in the middle of work that --resume goes on with."""
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """What is interrupted inside can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise ResumableInterrupt from error
 
 
 class ExitCode(IntEnum):

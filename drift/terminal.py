@@ -41,8 +41,8 @@ def sparkline(accuracies: list[float]) -> str:
 
 
 def has_terminal() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty()
+    """Whether somebody can be asked: they must see the question, and be able to answer."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 class Screen:
@@ -131,7 +131,8 @@ class Screen:
             f"a retrain: {self._cost()}"
         )
         with self._paused():
-            self.console.print(Panel(Text(text), title="drift flagged", border_style="red", expand=False))
+            panel = Panel(Text(text), title="drift flagged", border_style="red", expand=False)
+            self.console.print(panel, soft_wrap=False)
             answer = self._ask("Retrain now? [y]es, [n]o (do not ask again), [l]ater (ask at the next flag): ", "ynl")
         return Reply(answer)
 

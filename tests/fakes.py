@@ -44,16 +44,16 @@ class FakeService:
     """A server in memory; `broken` names versions that do not come up."""
 
     store: Path = Path("/nowhere")
-    loaded: set[int] = field(default_factory=set)
+    loaded: dict[int, str] = field(default_factory=dict)
     default_version: int | None = None
     broken: set[int] = field(default_factory=set)
-    url: str = "http://127.0.0.1:1"
+    inference_url: str = "http://127.0.0.1:1"
 
     def load(self, archive: Path, version: int) -> None:
         """Load, unless broken."""
         if version in self.broken:
             raise ServingError(f"version {version} does not come up")
-        self.loaded.add(version)
+        self.loaded[version] = archive.name
         self.default_version = self.default_version or version
 
     def make_default(self, version: int) -> None:
@@ -64,7 +64,7 @@ class FakeService:
 
     def retire(self, version: int) -> None:
         """Unload."""
-        self.loaded.discard(version)
+        self.loaded.pop(version, None)
 
     def predict(self, features: Floats) -> Answer:
         """By the default version's rule."""

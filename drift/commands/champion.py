@@ -8,7 +8,7 @@ import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import options_as_called, running_service, write_json
+from drift.commands.parts import options_as_called, service_finder, write_json
 from drift.errors import ExitCode
 
 
@@ -23,7 +23,7 @@ def status(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    registry, home = Registry(connect(), register_model_name), Home()
+    registry, home = Registry(connect(), register_model_name), Home(create=False)
     found = status_of(registry, Journal(home.log), home)
     for line in status_lines(found):
         print(line)
@@ -52,7 +52,7 @@ def history(
 @command
 def rollback(
     register_model_name: o.ModelName = "drift_model",
-    reason: Annotated[str, typer.Option("--reason", help="For the audit trail.")] = "asked for",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")] = "no reason given",
     server: o.Server = None,
     server_folder: o.ServerFolder = None,
     verbose: o.Verbose = False,
@@ -60,24 +60,15 @@ def rollback(
     """Put the previous version back as champion, in the registry and in a running server."""
     from drift.loop.home import Home
     from drift.loop.journal import Journal
-    from drift.loop.promote import person, reconcile
-    from drift.loop.promote import rollback as roll
-    from drift.loop.status import own_folders
+    from drift.loop.promote import Championship, person
     from drift.terminal import Screen
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
     registry = Registry(connect(), register_model_name)
     registry.champion()
-    home, screen = Home(), Screen()
+    home, screen = Home(create=False), Screen()
     journal = Journal(home.log)
-    folders = own_folders(home, journal, register_model_name)
-    service = running_service(folders, register_model_name, server, server_folder)
-    if service is not None:
-        reconcile(registry=registry, service=service, journal=journal, home=home, tell=screen.tell)
-    served_by = f"server {service.inference_url} follows" if service else "no server of this model is running"
-    roll(
-        registry=registry, service=service, journal=journal, home=home,
-        by=person(), reason=reason, tell=screen.tell, served_by=served_by,
-    )  # fmt: skip
+    find_service = service_finder(home, journal, register_model_name, server, server_folder)
+    Championship(registry, find_service, journal, home, screen.tell).rollback(by=person(), reason=reason)
     return ExitCode.DONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from time import sleep
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,10 +15,12 @@ from drift.commands.parts import server_starter, source_of, write_json
 from drift.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from drift.loop.cards import DataSource
     from drift.loop.options import DeployOptions
     from drift.loop.records import Deployment
 
 WATCH_SECONDS = 2.0  # between looks at whether the server lives
+SOURCE_OPTIONS = {"data": "path", "label": "label", "time": "time", "ignore": "ignore"}
 
 
 @command
@@ -33,6 +35,16 @@ def deploy(
             rich_help_panel=o.MAIN,
         ),
     ] = 100,
+    start_row: Annotated[
+        int | None,
+        typer.Option(
+            "--start_row",
+            min=0,
+            help="First row to score. Default: the first that the model has not seen.",
+            rich_help_panel=o.MORE,
+            show_default=False,
+        ),
+    ] = None,
     block_size: Annotated[
         int, typer.Option("--block_size", min=1, help="Rows scored together.", rich_help_panel=o.MAIN)
     ] = 20,
@@ -52,7 +64,7 @@ def deploy(
     total_trials: o.Trials = 2,
     retrain: Annotated[
         Literal["ask", "always", "never"],
-        typer.Option("--retrain", help="When a block is flagged.", rich_help_panel=o.MAIN),
+        typer.Option("--retrain", help="What to do when a block is flagged.", rich_help_panel=o.MAIN),
     ] = "ask",
     promote: Annotated[
         Literal["auto", "ask", "always", "never"],
@@ -100,6 +112,9 @@ def deploy(
 ) -> ExitCode:
     """Serve the best model with TorchServe and score what comes after its training, block by block.
 
+    A block below the threshold is flagged, and you are asked whether to retrain now.
+    Without a terminal nothing is asked, and the exit code is 3; it is 4 if a challenger was refused.
+
     Example: drift deploy --test_data_rows 100 --block_size 20 --threshold_accuracy .55
     """
     source = source_of(data, label, time, ignore)
@@ -125,10 +140,11 @@ def deploy(
     )
     asked = DeployOptions(
         experiment=mlflow_experiment_name, model_name=register_model_name, test_data_rows=test_data_rows,
-        block_size=block_size, threshold_accuracy=threshold_accuracy, cooldown_blocks=cooldown_blocks,
+        start_row=start_row, block_size=block_size, threshold_accuracy=threshold_accuracy,
+        cooldown_blocks=cooldown_blocks,
         retrain=retraining, ask=consent.RetrainMode(retrain), promote=consent.PromoteMode(promote), format=format,
     )  # fmt: skip
-    options = _kept(unfinished(journal, register_model_name), asked, context) if resume else asked
+    options = _kept(unfinished(journal, register_model_name), asked, source, context) if resume else asked
     if options.promote is consent.PromoteMode.ASK and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen(cost=lambda: retrain_cost(store, options.experiment, options.retrain)) as screen:
@@ -142,16 +158,22 @@ def deploy(
         for line in summary(result.blocks, result.decisions).lines():
             screen.last_line(line)
         if result.exit_code is ExitCode.DRIFT:
-            again = shlex.join(["drift", "retrain", *options.retrain_command()])
+            given = ["--server", server, "--server_folder", str(server_folder)] if server else []
+            again = shlex.join(["drift", "retrain", *options.retrain_command(), *given])
             screen.last_line(f"drift was flagged and the model was not retrained; to retrain: {again}")
         screen.last_line(f"report: {result.report}")
-    records = [{**vars(block), "accuracy": block.accuracy, "wrong": block.wrong} for block in result.blocks]
+    told = summary(result.blocks, result.decisions)
     write_json(
         json,
-        result.deployment.options,
-        records,
-        seed=options.retrain.train.seed,
+        options.as_called() | {"data": result.deployment.options["source"]},
+        [{**vars(block), "accuracy": block.accuracy, "wrong": block.wrong} for block in result.blocks],
         deployment=result.deployment.id,
+        run_id=result.deployment.run_id,
+        accuracy=told.accuracy,
+        flagged=told.flagged,
+        promotions=told.promotions,
+        decisions=[vars(decision) for decision in result.decisions],
+        report=str(result.report),
         exit_code=int(result.exit_code),
     )
     return result.exit_code
@@ -166,7 +188,7 @@ def serve(
     """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server."""
     from drift.loop.home import Home
     from drift.loop.journal import Journal
-    from drift.loop.promote import reconcile
+    from drift.loop.promote import Championship
     from drift.serving import ModelService
     from drift.terminal import Screen
     from drift.tracking.registry import Registry
@@ -181,14 +203,13 @@ def serve(
         home.lock(f"serving-{register_model_name}", doing=f"serving {register_model_name}"),
         ModelService.own(folder, register_model_name, port=port) as service,
     ):
-        champion = reconcile(registry=registry, service=service, journal=journal, home=home, tell=screen.tell)
+        championship = Championship(registry, lambda: service, journal, home, screen.tell)
+        champion = championship.reconcile()
         screen.last_line(
             f"version {champion.number} at {service.inference_url}/predictions/{register_model_name}\n"
             f"use it with: --server {service.inference_url} --server_folder {folder}\nCtrl-C ends it"
         )
-        service.restore_with(
-            lambda: reconcile(registry=registry, service=service, journal=journal, home=home, tell=screen.tell)
-        )
+        service.restore_with(championship.reconcile)
         try:
             while True:
                 sleep(WATCH_SECONDS)
@@ -197,7 +218,7 @@ def serve(
             return ExitCode.DONE
 
 
-def _kept(deployment: Deployment, asked: DeployOptions, context: typer.Context) -> DeployOptions:
+def _kept(deployment: Deployment, asked: DeployOptions, table: DataSource, context: typer.Context) -> DeployOptions:
     """The options that a deployment began with; only `--retrain` may be another one now.
 
     Raises:
@@ -206,14 +227,18 @@ def _kept(deployment: Deployment, asked: DeployOptions, context: typer.Context) 
     from drift.loop.deploy import options_of
 
     kept = options_of(deployment)
-    names = {"mlflow_experiment_name": "experiment", "promote_level": "level", "retrain": "ask"}
     given = {name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"}  # type: ignore[union-attr]
-    before, now = kept.flat(), asked.flat()
+    source = deployment.options["source"]
+    before = kept.as_called() | {name: source[key] for name, key in SOURCE_OPTIONS.items()}
+    now = asked.as_called() | {name: asdict(table)[key] for name, key in SOURCE_OPTIONS.items()}
     for name in sorted(given - {"retrain"}):
-        key = names.get(name, name)
-        if key in before and before[key] != now[key]:
+        if name in before and _plain(before[name]) != _plain(now[name]):
             raise UsageError(
-                f"expected --{name} {before[key]}, as the deployment {deployment.id} began with, got {now[key]}:"
-                " leave it out with --resume, or begin another deployment"
+                f"expected --{name} {_plain(before[name])}, as the deployment {deployment.id} began with, got"
+                f" {_plain(now[name])}: leave it out with --resume, or begin another deployment"
             )
     return replace(kept, ask=asked.ask) if "retrain" in given else kept
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

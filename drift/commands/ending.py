@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from drift.errors import DriftError, ExitCode
+from drift.errors import DriftError, ExitCode, ResumableInterrupt
 
 
 def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
@@ -27,7 +27,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         except KeyboardInterrupt as error:
             for number in (signal.SIGINT, signal.SIGTERM):  # all is put away; an impatient second one is too late
                 signal.signal(number, signal.SIG_IGN)
-            again = "the same command with --resume goes on" if "resume" in kwargs else "run the same command again"
+            resumable = isinstance(error, ResumableInterrupt)
+            again = "the same command with --resume goes on" if resumable else "run the same command again"
             _fail(error, ExitCode.INTERRUPTED, verbose, f"interrupted; nothing is lost, {again}")
         except OSError as error:  # what no room expected: a full disk, a folder gone
             where = f" ({error.filename})" if error.filename else ""

@@ -89,7 +89,7 @@ HeldOut = Annotated[
     typer.Option(
         "--held_out_rows",
         min=40,
-        help="Newest rows, kept for the comparison. Default: a fifth, at most 1,000.",
+        help="Newest rows, kept for the comparison. Default: a fifth, at most 1,000 and half of the new ones.",
         rich_help_panel=MORE,
         show_default=False,
     ),
@@ -107,7 +107,7 @@ Server = Annotated[
     str | None,
     typer.Option(
         "--server",
-        help="Use the TorchServe at this URL instead of starting one.",
+        help="The TorchServe at this URL, instead of one of our own.",
         rich_help_panel=MORE,
         show_default=False,
     ),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.errors import ServingError, StateError, UsageError
 
+ANSWER_SECONDS = 60.0  # TorchServe starts in 5 to 20
+
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
     from drift.loop.home import Home
+    from drift.loop.journal import Journal
     from drift.serving import ModelService
 
 
@@ -59,25 +63,48 @@ def server_starter(
     return start
 
 
-def running_service(folders: list[Path], name: str, url: str | None, folder: Path | None) -> ModelService | None:
-    """The server that serves `name` now: the one given, else the newest of `folders` that runs, else None."""
-    from drift.serving import ModelService, running
+def service_finder(
+    home: Home, journal: Journal, name: str, url: str | None, folder: Path | None
+) -> Callable[[], ModelService | None]:
+    """How to find the server that serves `name`: the one given, else the newest of this project that runs, if any.
 
+    One that has no version yet, because it is just starting, is passed over: it takes up the champion by itself.
+    """
     if (url is None) != (folder is None):
         raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
-    if url is not None and folder is not None:
-        return ModelService.given(url, folder, name)
-    for own in reversed(folders):
-        record = running(own / "server")
-        if record is None:
-            continue
+
+    def find() -> ModelService | None:
+        from drift.loop.status import own_folders
+        from drift.serving import ModelService, running
+
+        if url is not None and folder is not None:
+            return ModelService.given(url, folder, name)
+        for own in reversed(own_folders(home, journal, name)):
+            record = running(own / "server")
+            if record is not None and not record.orphaned:  # its guard is ending an orphan
+                service = _patiently(partial(ModelService.given, record.inference_url, own / "server", name))
+                if service.loaded:
+                    return service
+        return None
+
+    return find
+
+
+def _patiently(open_service: Callable[[], ModelService]) -> ModelService:
+    """A living server that does not answer is starting, or starting again: changing the champion waits for it."""
+    from time import monotonic, sleep
+
+    deadline = monotonic() + ANSWER_SECONDS
+    while True:
         try:
-            service = ModelService.given(record.inference_url, own / "server", name)
-            if service.loaded:
-                return service
+            return open_service()
         except ServingError as error:
-            print(f"passing over {own.name}, which does not answer: {error}", file=sys.stderr)
-    return None
+            if monotonic() > deadline:
+                raise ServingError(
+                    f"a server of this model runs but does not answer, so the champion stays: {error};"
+                    " try again, or end its process"
+                ) from error
+            sleep(0.5)
 
 
 def options_as_called(command: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:
@@ -101,14 +128,21 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
     from drift import __version__
 
     packages = {name: version(name) for name in ("torch", "mlflow", "ax-platform", "torchserve")}
-    whole = {
-        "options": options,
-        "seed": options.get("seed"),
-        "versions": {"drift": __version__, **packages},
-        **more,
-        "records": records,
-    }
+    whole = {"options": options, "versions": {"drift": __version__, **packages}, **more, "records": records}
     try:
-        path.write_text(json.dumps(whole, indent=2, default=lambda value: getattr(value, "__dict__", str(value))))
+        path.write_text(json.dumps(_finite(whole), indent=2, allow_nan=False))
     except OSError as error:
         raise StateError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _finite(value: Any) -> Any:
+    """Plain values for JSON, which has no NaN and no infinity: they become null, and records become objects."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    return _finite(vars(value)) if hasattr(value, "__dict__") else str(value)

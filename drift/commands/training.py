@@ -8,7 +8,7 @@ import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import options_as_called, running_service, source_of, write_json
+from drift.commands.parts import options_as_called, service_finder, source_of, write_json
 from drift.errors import ExitCode, UsageError
 
 
@@ -89,42 +89,43 @@ def retrain(
 
     Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
     """
-    from dataclasses import asdict
-
     from drift.loop.challenge import Ring
     from drift.loop.consent import PromoteMode
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.latest import retrain_on_latest
-    from drift.loop.promote import person
+    from drift.loop.promote import Championship, comparison_evidence, person
     from drift.loop.retrain import RetrainOptions
-    from drift.loop.status import own_folders
     from drift.loop.train import TrainOptions
     from drift.terminal import Screen, has_terminal
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
     registry = Registry(connect(), register_model_name)
-    home, training = Home(), TrainOptions(max_epochs, total_trials, seed)
+    home, training = Home(create=False), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
-    folders = own_folders(home, journal, register_model_name)
     if promote == "ask" and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen() as screen:
+        find_service = service_finder(home, journal, register_model_name, server, server_folder)
         ring = Ring(
-            registry=registry, journal=journal, home=home,
-            service=running_service(folders, register_model_name, server, server_folder),
-            experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(), tell=screen.tell,
+            championship=Championship(registry, find_service, journal, home, screen.tell),
+            experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(),
             options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level),
             ask=screen.ask_promotion if has_terminal() else None,
         )  # fmt: skip
         verdict = retrain_on_latest(ring)
         screen.last_line(
-            f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {ring.registry.store.uri}"
+            f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {registry.store.uri}"
         )
-    record = asdict(verdict.challenger.test) | {
-        "challenger": verdict.challenger.version.number,
+    challenger, code = verdict.challenger, ExitCode.DONE if verdict.promoted else ExitCode.REFUSED
+    record = comparison_evidence(challenger.test) | {
+        "challenger": challenger.version.number,
         "promoted": verdict.promoted,
+        "by": verdict.by,
+        "reason": verdict.reason,
+        "training_rows": challenger.card.fit_rows,
+        "held_out_rows": (challenger.held_out.start, challenger.held_out.stop),
     }
-    write_json(json, options_as_called(retrain, locals()), [record])
-    return ExitCode.DONE if verdict.promoted else ExitCode.REFUSED
+    write_json(json, options_as_called(retrain, locals()), [record], run_id=challenger.run_id, exit_code=int(code))
+    return code

@@ -9,7 +9,7 @@ from typing import Any
 
 from drift import __version__, figures
 from drift.blocks import Reference, Table
-from drift.errors import DataError, StateError
+from drift.errors import DataError, StateError, resumable
 from drift.loop.cards import Card, DataSource
 from drift.loop.events import Said, Tell, nobody
 from drift.loop.home import Home
@@ -46,9 +46,10 @@ def rows_wanted(table: Table, wanted: float) -> int:
     """`wanted` as a number of rows: a share of the table if it is below 1, else the number itself."""
     count = 0 if not isfinite(wanted) else int(wanted * len(table)) if wanted < 1 else int(wanted)
     if not MIN_ROWS <= count <= len(table):
+        asked = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if wanted < 1 else "")
         raise DataError(
-            f"expected {MIN_ROWS} to {len(table)} training rows, got {count} (--train_rows {wanted}):"
-            f" {table.name} has {len(table)} rows in all"
+            f"expected at least {MIN_ROWS} training rows and at most the {len(table)} that {table.name} has,"
+            f" got {count} ({asked})"
         )
     return count
 
@@ -97,6 +98,7 @@ def train_base(
         else:
             run = stack.enter_context(base_run(store, experiment, **details))
             stack.enter_context(home.lock(f"search-{run.id}", doing=f"training run {run.id}"))
+        stack.enter_context(resumable())
         end_forgotten(store, experiment, family=run.id)
         run.params(
             {

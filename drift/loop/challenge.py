@@ -9,29 +9,22 @@ from typing import Any
 from drift.blocks import Table
 from drift.errors import ChampionChangedError
 from drift.loop.consent import PromoteMode
-from drift.loop.events import ChallengerRefused, Tell
-from drift.loop.home import Home
-from drift.loop.journal import Journal
-from drift.loop.promote import Service, comparison_evidence, promote
-from drift.loop.records import AuditLine
+from drift.loop.events import ChallengerRefused, Said
+from drift.loop.promote import Championship, comparison_evidence
 from drift.loop.retrain import Challenger, RetrainOptions, retrain
-from drift.tracking.registry import Registry, Version
+from drift.tracking.registry import Version
 
 
 @dataclass(frozen=True)
 class Ring:
     """Where challenges take place."""
 
-    registry: Registry
-    service: Service | None  # None when nothing serves the model now
-    journal: Journal
-    home: Home
+    championship: Championship
     experiment: str
     options: RetrainOptions
     mode: PromoteMode
     ask: Callable[[Challenger], bool] | None  # None when there is nobody to ask
     person: str
-    tell: Tell
 
 
 @dataclass(frozen=True)
@@ -53,46 +46,41 @@ def challenge(
         table: coded as the champion sees it.
         stop: one past the last row whose label is known.
         champion: the version to beat.
-        ring: registry, server, audit trail and options.
+        ring: where, and how.
         cause: why now, in words.
         evidence: why now, in numbers; kept in the audit trail with the comparison.
     """
+    championship = ring.championship
     challenger = retrain(
         table,
         stop,
         champion,
-        registry=ring.registry,
-        home=ring.home,
+        registry=championship.registry,
+        home=championship.home,
         experiment=ring.experiment,
         options=ring.options,
-        tell=ring.tell,
+        tell=championship.tell,
         cause=cause,
-        tags={"deployment": str(evidence.get("deployment", ""))},
+        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)},
     )
     promoted, by, reason = judge(challenger, ring)
     test = comparison_evidence(challenger.test)
     full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
     if promoted:
+        championship.tell(Said(f"version {challenger.version.number} takes over"))
         try:
-            promote(
-                challenger.version,
-                registry=ring.registry,
-                service=ring.service,
-                journal=ring.journal,
-                home=ring.home,
-                by=by,
-                reason=reason,
-                evidence=full,
-                tell=ring.tell,
-                instead_of=champion.number,
-            )
+            championship.promote(challenger.version, by=by, reason=reason, evidence=full, instead_of=champion.number)
         except ChampionChangedError as error:
             promoted, reason = False, str(error)
     if not promoted:
-        ring.registry.tag(challenger.version.number, verdict="refused")
-        ring.journal.audit(ring.registry.name, AuditLine("refuse", champion.number, champion.number, by, reason, full))
-        ring.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
+        championship.refuse(challenger.version, champion, by=by, reason=reason, evidence=full)
+        championship.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
     return Verdict(challenger, promoted, by, reason)
+
+
+def by_hand(model_name: str) -> str:
+    """What stands for a deployment in the tags of a retrain that none asked for."""
+    return f"by hand, {model_name}"
 
 
 def judge(challenger: Challenger, ring: Ring) -> tuple[bool, str, str]:
@@ -110,5 +98,5 @@ def judge(challenger: Challenger, ring: Ring) -> tuple[bool, str, str]:
     if ring.mode is PromoteMode.AUTO:
         return test.better, "--promote auto", found
     if ring.ask is None:
-        return False, "nobody (no terminal to ask)", found
+        return False, "no terminal to ask at", found
     return ring.ask(challenger), ring.person, found

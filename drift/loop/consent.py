@@ -64,7 +64,7 @@ class NoTerminal:
 
     def __call__(self, flag: DriftFlagged) -> Consent:
         """Decline."""
-        return Consent(False, "nobody (no terminal to ask)", flag.reason)
+        return Consent(False, "no terminal to ask at", flag.reason)
 
 
 class AskPerson:

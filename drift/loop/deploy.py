@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from drift.blocks import Table
@@ -13,11 +13,10 @@ from drift.loop.cards import Card, DataSource
 from drift.loop.events import Said
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
-from drift.loop.promote import card_of, promote, reconcile
+from drift.loop.promote import Championship, card_of
 from drift.loop.records import Deployment, now
-from drift.loop.retrain import end_forgotten_retrains
 from drift.loop.running import DeployResult, Running, World
-from drift.tracking.found import FoundRun, find_runs, model_card
+from drift.tracking.found import FoundRun, end_forgotten, find_runs, model_card
 from drift.tracking.registry import CHAMPION, Registry, Version
 from drift.tracking.runs import LoggedModel, link_project_run, open_run
 
@@ -31,46 +30,29 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         source: the table; by default the one the model was trained on.
     """
     registry = Registry(world.store, options.model_name)
-    run, version = _candidate(registry, options.experiment, source)
-    card = Card.from_metadata(model_card(world.store, version.model_id if version else run.tags["drift.model_id"]))
-    table = card.fit_to((source or card.source).load())
-    rows = _rows_to_score(table, card, options)
+    candidate = _candidate(registry, options.experiment, source)
+    model_id = candidate.version.model_id if candidate.version else candidate.run.tags["drift.model_id"]
+    card = Card.from_metadata(model_card(world.store, model_id))
+    _rows_to_score(card, options, source)  # what is wrong with them is said before anything is started
     identity = f"{options.model_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+    world.tell(Said("starting TorchServe"))
     with _alone(world, identity), world.served(options, identity) as service:
-        if version is None:
-            model = LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"])
-            version = registry.register(model, run.id, kind="base", base_run=run.id)
-        current = registry.holder(CHAMPION)
-        if current is None or current.number != version.number:
-            promote(
-                version,
-                registry=registry,
-                service=service,
-                journal=world.journal,
-                home=world.home,
-                by=world.person,
-                reason=f"best run of experiment {options.experiment}",
-                evidence={
-                    "run": run.id,
-                    "accuracy": run.metrics.get("reference/accuracy"),
-                    "deployment": identity,
-                },
-                tell=world.tell,
-                action="deploy",
-            )
-        else:
-            reconcile(registry=registry, service=service, journal=world.journal, home=world.home, tell=world.tell)
-            world.tell(Said(f"version {version.number} stays champion; scoring the rows after those it was made from"))
+        championship = world.championship(registry, service)
+        version = _take_up(candidate, championship, options.experiment, person=world.person, deployment=identity)
+        card = card_of(registry, version)
+        table, rows = _rows_to_score(card, options, source)
+        _say_what_was_scored(world, options.model_name, rows)
         with open_run(world.store, options.experiment, name=_run_name(identity), kind="deployment") as opened:
             link_project_run(world.store, opened.id, options.experiment)
-            opened.params(options.flat() | {"start_row": rows.start, "stop_row": rows.stop})
+            opened.params(options.as_called() | {"start_row": rows.start, "stop_row": rows.stop})
             opened.tag(deployment=identity, first_champion=version.number)
+            told = {"source": asdict(source or card.source), "digest": table.digest(range(rows.stop))}
             deployment = Deployment(
-                identity, options.model_name, opened.id, options.to_json() | {"source": asdict(source or card.source)},
+                identity, options.model_name, opened.id, options.to_json() | told,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
             world.journal.begin(deployment)
-            return Running(world, deployment, options, table, registry, service, opened).run()
+            return Running(world, deployment, options, table, championship, service, opened).run()
 
 
 def resume(world: World, model_name: str) -> DeployResult:
@@ -81,9 +63,16 @@ def resume(world: World, model_name: str) -> DeployResult:
     registry = Registry(world.store, model_name)
     first = card_of(registry, registry.get(deployment.first_champion))
     table = first.fit_to(source.load())
+    if len(table) < deployment.stop_row or table.digest(range(deployment.stop_row)) != deployment.options["digest"]:
+        raise DataError(
+            f"the first {deployment.stop_row} rows of {table.name} are not those that deployment {deployment.id} began"
+            " with; give it the same table, or begin another deployment"
+        )
+    world.tell(Said("starting TorchServe"))
     with _alone(world, deployment.id), world.served(options, deployment.id) as service:
-        end_forgotten_retrains(world.store, options.experiment, deployment.id)
-        reconcile(registry=registry, service=service, journal=world.journal, home=world.home, tell=world.tell)
+        championship = world.championship(registry, service)
+        end_forgotten(world.store, options.experiment, deployment=deployment.id)
+        championship.reconcile()
         world.tell(Said(f"resuming deployment {deployment.id}"))
         with open_run(
             world.store,
@@ -93,7 +82,7 @@ def resume(world: World, model_name: str) -> DeployResult:
             run_id=deployment.run_id,
         ) as opened:
             world.journal.set_state(deployment.id, "running")
-            return Running(world, deployment, options, table, registry, service, opened).run()
+            return Running(world, deployment, options, table, championship, service, opened).run()
 
 
 def unfinished(journal: Journal, model_name: str) -> Deployment:
@@ -106,7 +95,8 @@ def unfinished(journal: Journal, model_name: str) -> Deployment:
 
 def options_of(deployment: Deployment) -> DeployOptions:
     """What a deployment was asked for when it began."""
-    return DeployOptions.from_json({key: value for key, value in deployment.options.items() if key != "source"})
+    told = {key: value for key, value in deployment.options.items() if key not in ("source", "digest")}
+    return DeployOptions.from_json(told)
 
 
 def _run_name(identity: str) -> str:
@@ -120,8 +110,17 @@ def _alone(world: World, identity: str) -> AbstractContextManager[None]:
     return world.home.lock(f"deployment-{identity}", doing=f"running deployment {identity}")
 
 
-def _candidate(registry: Registry, experiment: str, source: DataSource | None) -> tuple[FoundRun, Version | None]:
-    """The best base run, and the version to serve: None if that run is to be registered.
+@dataclass(frozen=True)
+class _Candidate:
+    """The best base run, and the version to serve: None if that run is to be registered first."""
+
+    run: FoundRun
+    version: Version | None
+    compared: int  # base runs on the same rows
+
+
+def _candidate(registry: Registry, experiment: str, source: DataSource | None) -> _Candidate:
+    """The best base run of an experiment, or what has become of it.
 
     Accuracies can be compared only on the same rows, so the best is sought among the runs on the newest run's rows. A
     run that was registered once is not promoted again: since then a challenger or a rollback may have replaced it.
@@ -141,19 +140,87 @@ def _candidate(registry: Registry, experiment: str, source: DataSource | None) -
         )
     same_rows = [run for run in finished if run.tags["drift.digest"] == finished[0].tags["drift.digest"]]
     best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
+    champion = registry.holder(CHAMPION)
+    if champion is not None:
+        _require_same_table(registry, champion, best, experiment)
     registered = [version for version in registry.versions() if version.run_id == best.id]
-    return best, (registry.holder(CHAMPION) or registered[-1]) if registered else None
+    return _Candidate(best, (champion or registered[-1]) if registered else None, len(same_rows))
 
 
-def _rows_to_score(table: Table, card: Card, options: DeployOptions) -> range:
-    left = len(table) - card.seen
+def _require_same_table(registry: Registry, champion: Version, best: FoundRun, experiment: str) -> None:
+    """A name in the registry is one model's: a rollback to a model of another table could not serve."""
+    found, wanted = (
+        card_of(registry, champion),
+        Card.from_metadata(model_card(registry.store, best.tags["drift.model_id"])),
+    )
+    if (found.source.name, found.feature_names) != (wanted.source.name, wanted.feature_names):
+        raise TrackingError(
+            f"version {champion.number} of {registry.name} was made from {len(found.feature_names)} features of"
+            f" {found.source.name}, the best base run of {experiment!r} from {len(wanted.feature_names)} of"
+            f" {wanted.source.name}: deploy it under another --register_model_name"
+        )
+
+
+def _take_up(
+    candidate: _Candidate, championship: Championship, experiment: str, *, person: str, deployment: str
+) -> Version:
+    """Let the server serve the champion; a candidate that never was champion becomes it first."""
+    registry, run, version = championship.registry, candidate.run, candidate.version
+    champion = registry.holder(CHAMPION)
+    if version is not None and champion is not None:
+        served = championship.reconcile()
+        championship.tell(
+            Said(f"version {served.number} stays champion; scoring the rows after those it was made from")
+        )
+        return served
+    if version is None:
+        model = LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"])
+        version = registry.register(model, run.id, kind="base", base_run=run.id)
+    accuracy = run.metrics.get("reference/accuracy")
+    others = f"best of {candidate.compared} base runs" if candidate.compared > 1 else "base run"
+    untested = f"; not compared with version {champion.number}" if champion else ""
+    championship.promote(
+        version,
+        by=person,
+        reason=f"{others} of experiment {experiment}, validation accuracy {accuracy:.3f}{untested}",
+        evidence={"run": run.id, "accuracy": accuracy, "deployment": deployment},
+        action="deploy",
+    )
+    return version
+
+
+def _rows_to_score(card: Card, options: DeployOptions, source: DataSource | None) -> tuple[Table, range]:
+    table = card.fit_to((source or card.source).load())
+    start = card.seen if options.start_row is None else options.start_row
+    if start < card.seen:
+        raise DataError(
+            f"expected --start_row of at least {card.seen}, the first row that the model has not seen, got {start}"
+        )
+    left = len(table) - start
     if left < options.block_size:
         raise DataError(
-            f"expected at least one block of {options.block_size} rows after the {card.seen} rows that the model has"
-            f" seen, got {left}: {table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
+            f"expected at least one block of {options.block_size} rows from row {start} on, got {max(0, left)}:"
+            f" {table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
         )
     if options.test_data_rows < options.block_size:
         raise DataError(
             f"expected --test_data_rows of at least --block_size {options.block_size}, got {options.test_data_rows}"
         )
-    return range(card.seen, card.seen + min(left, options.test_data_rows))
+    return table, range(start, start + min(left, options.test_data_rows))
+
+
+def _say_what_was_scored(world: World, model: str, rows: range) -> None:
+    """Deploying again scores the same rows again, which may surprise who has added new ones."""
+    before = [
+        found
+        for found in world.journal.deployments(model)
+        if found.start_row < rows.stop and rows.start < found.stop_row
+    ]
+    if before:
+        last = max(found.stop_row for found in before)
+        world.tell(
+            Said(
+                f"rows {rows.start} to {min(rows.stop, last) - 1} were scored before (deployment {before[-1].id});"
+                f" --start_row {last} goes on after them"
+            )
+        )

@@ -19,11 +19,13 @@ _held: set[Path] = set()  # locks of this process
 
 
 class Home:
-    """`.drift` in the current folder, or `DRIFT_HOME`. Reports go beside it, to `reports/`."""
+    """`.drift` in the current folder, with reports beside it in `reports/`; or `DRIFT_HOME`, with reports inside."""
 
     def __init__(self, path: Path | None = None, *, create: bool = True) -> None:
         """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here."""
-        self.path = (path or Path(os.environ.get("DRIFT_HOME", ".drift"))).absolute()
+        named = path or os.environ.get("DRIFT_HOME")
+        self.path = Path(named or ".drift").absolute()
+        self._reports = (self.path if named else self.path.parent) / "reports"
         if not create and not self.path.is_dir():
             raise StateError(f"there is no {self.path}: run from the folder of a deployment, or set DRIFT_HOME")
         try:
@@ -49,7 +51,7 @@ class Home:
     @property
     def reports(self) -> Path:
         """Where reports are written."""
-        return self.path.parent / "reports"
+        return self._reports
 
     def search(self, run_id: str) -> Path:
         """Folder of a search that may be resumed."""

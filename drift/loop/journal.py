@@ -109,6 +109,9 @@ _intents = sql.Table(
 )
 SCHEMA = 1  # of the tables above; raise it when one of them changes
 _APPEND_ONLY = [
+    "CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit WHEN NEW.id IN (SELECT id FROM audit)"
+    " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+] + [
     f"CREATE TRIGGER IF NOT EXISTS audit_no_{verb.lower()} BEFORE {verb} ON audit"
     " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
     for verb in ("UPDATE", "DELETE")
@@ -138,7 +141,7 @@ class Journal:
 
     def deployments(self, model: str | None = None) -> list[Deployment]:
         """All deployments (of one model), oldest first."""
-        query = _deployments.select().order_by(_deployments.c.began_at, _deployments.c.id)
+        query = _deployments.select().order_by(sql.literal_column("rowid"))  # a clock may be set back
         if model:
             query = query.where(_deployments.c.model == model)
         return [Deployment(**row) for row in self._rows(query)]

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from drift.loop.challenge import Ring, Verdict, challenge
-from drift.loop.journal import Journal
-from drift.loop.promote import card_of, person, reconcile
-from drift.loop.records import Deployment
+from drift.loop.cards import Card
+from drift.loop.challenge import Ring, Verdict, by_hand, challenge
+from drift.loop.promote import card_of, person
+from drift.tracking.found import end_forgotten
 from drift.tracking.runs import link_project_run
 
 
 def retrain_on_latest(ring: Ring) -> Verdict:
-    """Challenge the champion with all rows seen so far: those scored by any deployment, or else the training rows."""
-    champion = ring.registry.champion()
-    card = card_of(ring.registry, champion)
-    if ring.service is not None:
-        reconcile(registry=ring.registry, service=ring.service, journal=ring.journal, home=ring.home, tell=ring.tell)
-    same_table = [
-        deployment
-        for deployment in ring.journal.deployments(ring.registry.name)
-        if deployment.options["source"]["path"] == card.source.path
-    ]
-    stop = max([card.seen, *(_last_row(ring.journal, deployment) for deployment in same_table)])
-    table = card.fit_to(card.source.load())
-    verdict = challenge(table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()})
-    link_project_run(ring.registry.store, verdict.challenger.run_id, ring.experiment)
+    """Challenge the champion with all rows seen so far: those scored by any deployment, or else the training rows.
+
+    Raises:
+        StateError: another process is retraining this model by hand.
+    """
+    championship = ring.championship
+    registry, home = championship.registry, championship.home
+    with home.lock(f"retrain-{registry.name}", doing=f"retraining {registry.name}"):
+        registry.store.experiment_id(ring.experiment, create=True)
+        for run in end_forgotten(registry.store, ring.experiment, deployment=by_hand(registry.name)):
+            home.forget_search(run)
+        champion = championship.reconcile()
+        card = card_of(registry, champion)
+        table = card.fit_to(card.source.load())
+        verdict = challenge(
+            table, _last_row_seen(ring, card), champion, ring, cause="asked for", evidence={"agreed_by": person()}
+        )
+    link_project_run(registry.store, verdict.challenger.run_id, ring.experiment)
     return verdict
 
 
-def _last_row(journal: Journal, deployment: Deployment) -> int:
-    blocks = journal.blocks(deployment.id)
-    return blocks[-1].stop if blocks else 0
+def _last_row_seen(ring: Ring, card: Card) -> int:
+    """One past the last row of the champion's table whose label is known."""
+    journal, name = ring.championship.journal, ring.championship.registry.name
+    scored = [
+        journal.blocks(d.id) for d in journal.deployments(name) if d.options["source"]["path"] == card.source.path
+    ]
+    return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])

@@ -1,8 +1,8 @@
 """Who serves: promotion and rollback, in the registry and in the server together, or in neither.
 
 The registry's alias is the truth and the server follows it. The order is chosen so that a crash between any two steps
-leaves something that `reconcile` mends without a person: load beside, alias `previous`, server's default, alias
-`champion`, audit.
+leaves something that the next change, or `reconcile`, mends without a person: write down the intent, load beside,
+alias `previous`, server's default, alias `champion`, audit line.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import contextlib
 import getpass
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,8 +50,13 @@ class Service(Protocol):
         ...
 
     @property
-    def loaded(self) -> set[int]:
-        """Versions that the server has."""
+    def loaded(self) -> Mapping[int, str]:
+        """Versions that the server can answer with, and the names of their archives."""
+        ...
+
+    @property
+    def inference_url(self) -> str:
+        """Where it answers."""
         ...
 
     @property
@@ -70,10 +75,14 @@ def person() -> str:
 
 
 def load_version(registry: Registry, version: Version, service: Service) -> None:
-    """Build a version's archive from the registry, by digest, and load it; does nothing if it is loaded."""
-    from drift.serving.archive import build_archive
+    """Build a version's archive from the registry, by digest, and load it; does nothing if that archive is loaded.
 
-    if version.number in service.loaded:
+    Raises:
+        ArchiveError: the server has a version of that number from another archive, or the registry's file was changed.
+    """
+    from drift.serving.archive import archive_name, build_archive
+
+    if service.loaded.get(version.number) == archive_name(registry.name, version.number, version.sha256):
         return
     with tempfile.TemporaryDirectory(prefix="drift-fetch-") as folder:
         model_file = registry.fetch(version, Path(folder))
@@ -93,128 +102,145 @@ def card_of(registry: Registry, version: Version) -> Card:
     return Card.from_metadata(model_card(registry.store, version.model_id))
 
 
-def promote(
-    version: Version,
-    *,
-    registry: Registry,
-    service: Service | None,
-    journal: Journal,
-    home: Home,
-    by: str,
-    reason: str,
-    evidence: Mapping[str, Any],
-    tell: Tell,
-    action: str = "promote",
-    instead_of: int | None = None,
-) -> None:
-    """Make `version` the champion, in registry and server, and write the audit trail.
+@dataclass(frozen=True)
+class Championship:
+    """Who serves one model: kept in agreement in the registry, on the server, and in the audit trail.
 
-    Args:
-        version: registered; its archive is built and loaded here.
-        registry: whose alias moves.
-        service: the server that follows; None when none runs.
-        journal: takes the audit line, and the intent before it.
-        home: whose lock keeps others from changing the champion meanwhile.
-        by: who or what decided.
-        reason: why, in words.
-        evidence: why, in numbers.
-        tell: hears of it.
-        action: `promote`, or `deploy` for a first champion.
-        instead_of: the champion that `version` was compared with.
-
-    Raises:
-        ChampionChangedError: when another version has become champion since the comparison.
-        DriftError: when a step failed; then registry and server are as they were.
+    One change at a time, in all processes of this folder; each begins by completing what a crash left undone.
     """
-    with _changing(registry, home):
-        old = registry.holder(CHAMPION)
-        if instead_of is not None and (old is None or old.number != instead_of):
-            now_champion = f"version {old.number}" if old else "nobody"
-            raise ChampionChangedError(f"compared with version {instead_of}, but {now_champion} is champion by now")
-        line = AuditLine(action, old.number if old else None, version.number, by, reason, dict(evidence))
-        journal.intend(registry.name, line)
-        _switch(version, old, registry=registry, service=service)
-        journal.audit(registry.name, line)
-        journal.forget_intent(registry.name)
-        tell(Promoted(version.number, old.number if old else None, by, reason))
-        _tidy(registry, service, keep={version.number} | ({old.number} if old else set()), tell=tell)
 
+    registry: Registry
+    find_service: Callable[[], Service | None]  # asked anew for every change: a server may have come or gone
+    journal: Journal
+    home: Home
+    tell: Tell
 
-def _changing(registry: Registry, home: Home) -> AbstractContextManager[None]:
-    """One change of champion at a time, in all processes of this folder."""
-    doing = f"changing the champion of {registry.name}"
-    return home.lock(f"champion-{registry.name}", doing=doing, seconds=CHANGE_SECONDS)
+    def promote(
+        self,
+        version: Version,
+        *,
+        by: str,
+        reason: str,
+        evidence: Mapping[str, Any],
+        action: str = "promote",
+        instead_of: int | None = None,
+    ) -> None:
+        """Make `version` the champion, in registry and server, and write the audit trail.
 
+        Args:
+            version: registered; its archive is built and loaded here.
+            by: who or what decided.
+            reason: why, in words.
+            evidence: why, in numbers.
+            action: `promote`, or `deploy` for a first champion.
+            instead_of: the champion that `version` was compared with.
 
-def _tidy(registry: Registry, service: Service | None, *, keep: set[int], tell: Tell) -> None:
-    """What is no longer needed goes; the promotion stands even if it cannot go now."""
-    try:
-        if registry.holder(CHALLENGER) is not None:
-            registry.unpoint(CHALLENGER)
-        if service is not None:
-            for number in service.loaded - keep:
-                service.retire(number)
-    except DriftError as error:
-        tell(Said(f"left for the next promotion to tidy up: {error}"))
+        Raises:
+            ChampionChangedError: when another version has become champion since the comparison.
+            DriftError: when a step failed. Before the champion moved, registry and server are as they were; if only the
+                audit line could not be written, the next change writes it.
+        """
+        with self._changing():
+            self._complete()
+            service, old = self.find_service(), self.registry.holder(CHAMPION)
+            if instead_of is not None and (old is None or old.number != instead_of):
+                now_champion = f"version {old.number}" if old else "nobody"
+                raise ChampionChangedError(f"compared with version {instead_of}, but {now_champion} is champion by now")
+            before = old.number if old else None
+            self._move(version, old, service, AuditLine(action, before, version.number, by, reason, dict(evidence)))
+            self.tell(Promoted(version.number, before, by, reason))
+            self._tidy(service, keep={version.number} | ({old.number} if old else set()))
 
+    def refuse(
+        self, challenger: Version, champion: Version, *, by: str, reason: str, evidence: Mapping[str, Any]
+    ) -> None:
+        """Write down that the champion stays."""
+        self.registry.tag(challenger.number, verdict="refused")
+        line = AuditLine("refuse", champion.number, champion.number, by, reason, dict(evidence))
+        self.journal.audit(self.registry.name, line)
 
-def rollback(
-    *,
-    registry: Registry,
-    service: Service | None,
-    journal: Journal,
-    home: Home,
-    by: str,
-    reason: str,
-    tell: Tell,
-    served_by: str,
-) -> RolledBack:
-    """Put `previous` back as champion; what was champion becomes `previous`, so a second rollback undoes the first."""
-    with _changing(registry, home):
-        old, back = registry.champion(), registry.holder(PREVIOUS)
-        if back is None or back.number == old.number:
-            raise TrackingError(
-                f"{registry.name} has no previous version to go back to; version {old.number} stays champion"
-            )
-        _switch(back, old, registry=registry, service=service)
-        journal.audit(
-            registry.name,
-            AuditLine("rollback", old.number, back.number, by, reason, {"served_by": served_by}),
-        )
-    event = RolledBack(back.number, old.number, by, served_by)
-    tell(event)
-    return event
+    def rollback(self, *, by: str, reason: str) -> RolledBack:
+        """Put `previous` back as champion; what was champion becomes `previous`, so a second rollback undoes the first.
 
+        Raises:
+            TrackingError: when there is no previous version.
+            DriftError: as `promote`.
+        """
+        with self._changing():
+            self._complete()
+            service, old, back = self.find_service(), self.registry.champion(), self.registry.holder(PREVIOUS)
+            if back is None or back.number == old.number:
+                raise TrackingError(
+                    f"{self.registry.name} has no previous version to go back to; version {old.number} stays champion"
+                )
+            served_by = f"server {service.inference_url} follows" if service else "no server of this model is running"
+            line = AuditLine("rollback", old.number, back.number, by, reason, {"served_by": served_by})
+            self._move(back, old, service, line)
+        event = RolledBack(back.number, old.number, by, served_by)
+        self.tell(event)
+        return event
 
-def reconcile(*, registry: Registry, service: Service, journal: Journal, home: Home, tell: Tell) -> Version:
-    """Let the server serve what the registry calls champion, and the trail tell it, whatever a crash left behind."""
-    with _changing(registry, home):
-        champion = registry.champion()
-        load_version(registry, champion, service)
+    def reconcile(self) -> Version:
+        """Let the server serve what the registry calls champion, and the trail tell it, whatever a crash left."""
+        with self._changing():
+            champion = self.registry.champion()
+            if (service := self.find_service()) is not None:
+                self._follow(champion, service)
+            self._complete()
+        return champion
+
+    def _changing(self) -> AbstractContextManager[None]:
+        doing = f"changing the champion of {self.registry.name}"
+        return self.home.lock(f"champion-{self.registry.name}", doing=doing, seconds=CHANGE_SECONDS)
+
+    def _move(self, new: Version, old: Version | None, service: Service | None, line: AuditLine) -> None:
+        """Switch, and write the line; the intent outlives a crash between the two."""
+        self.journal.intend(self.registry.name, line)
+        try:
+            _switch(new, old, registry=self.registry, service=service)
+        except BaseException:
+            with contextlib.suppress(DriftError):
+                self.journal.forget_intent(self.registry.name)
+            raise
+        self.journal.audit(self.registry.name, line)
+        self.journal.forget_intent(self.registry.name)
+
+    def _follow(self, champion: Version, service: Service) -> None:
+        load_version(self.registry, champion, service)
         before = service.default_version
-        if before != champion.number:
-            service.make_default(champion.number)
-            if before is not None and before in service.loaded:
-                reason = "the server's default was not the registry's champion"
-                journal.audit(registry.name, AuditLine("repair", before, champion.number, "drift", reason, {}))
-                tell(Said(f"server put back to champion version {champion.number} (it answered with {before})"))
-        _complete(champion, registry=registry, journal=journal, tell=tell)
-    return champion
+        if before == champion.number:
+            return
+        service.make_default(champion.number)
+        if before is not None and before in service.loaded:
+            reason = "the server's default was not the registry's champion"
+            repair = AuditLine("repair", before, champion.number, "drift", reason, {})
+            self.journal.audit(self.registry.name, repair)
+            self.tell(Said(f"server put back to champion version {champion.number} (it answered with {before})"))
 
+    def _complete(self) -> None:
+        """Write the audit line that a crash kept from being written."""
+        champion, name = self.registry.holder(CHAMPION), self.registry.name
+        intent, told = self.journal.intended(name), self.journal.last_champion(name)
+        if champion is not None and told != champion.number:
+            if intent is not None and intent.to_version == champion.number:
+                self.journal.audit(name, intent)
+            else:
+                reason = "the registry's champion was moved without a line here, by somebody's hand or another folder's"
+                self.journal.audit(name, AuditLine("repair", told, champion.number, "drift", reason, {}))
+            self.tell(Said(f"version {champion.number} is champion in the registry; the audit trail now says so"))
+        if intent is not None:
+            self.journal.forget_intent(name)
 
-def _complete(champion: Version, *, registry: Registry, journal: Journal, tell: Tell) -> None:
-    """Write the audit line that a crash kept from being written."""
-    intent = journal.intended(registry.name)
-    told = journal.last_champion(registry.name)
-    if told != champion.number:
-        if intent is not None and intent.to_version == champion.number:
-            journal.audit(registry.name, intent)
-        else:
-            reason = "the registry's champion was moved without a line here, by somebody's hand or another folder's"
-            journal.audit(registry.name, AuditLine("repair", told, champion.number, "drift", reason, {}))
-        tell(Said(f"version {champion.number} is champion in the registry; the audit trail now says so"))
-    if intent is not None:
-        journal.forget_intent(registry.name)
+    def _tidy(self, service: Service | None, *, keep: set[int]) -> None:
+        """What is no longer needed goes; the promotion stands even if it cannot go now."""
+        try:
+            if self.registry.holder(CHALLENGER) is not None:
+                self.registry.unpoint(CHALLENGER)
+            if service is not None:
+                for number in set(service.loaded) - keep:
+                    service.retire(number)
+        except DriftError as error:
+            self.tell(Said(f"left for the next promotion to tidy up: {error}"))
 
 
 def _switch(new: Version, old: Version | None, *, registry: Registry, service: Service | None) -> None:

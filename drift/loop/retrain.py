@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from drift.blocks import Reference, Table
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import DataError, TrackingError
@@ -25,7 +27,7 @@ from drift.loop.train import Fitted, Place, TrainOptions, Warm, build, fit_optio
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
-from drift.tracking.found import end_forgotten, experiment_of, find_runs
+from drift.tracking.found import experiment_of, find_runs
 from drift.tracking.registry import CHALLENGER, Registry, Version
 from drift.tracking.runs import Metric, Run, open_run
 from drift.tracking.store import Store
@@ -71,16 +73,23 @@ class Split:
 
 
 def split_seen(champion: Card, stop: int, *, window_rows: int | None, held_out_rows: int | None) -> Split:
-    """Cut the rows before `stop`; held-out rows begin after the last row that the champion's weights have seen."""
+    """Cut the rows before `stop`; held-out rows begin after the last row that the champion's weights have seen.
+
+    By default a fifth of the window is held out, 1,000 rows at most, and no more than half of the rows that came after
+    the champion was made: the other half is what the challenger can learn the change from.
+    """
     start = max(0, stop - window_rows) if window_rows else 0
-    wanted = held_out_rows or min(MOST_HELD_OUT, round((stop - start) * HELD_OUT_SHARE))
+    new = stop - champion.seen
+    fair = min(MOST_HELD_OUT, round((stop - start) * HELD_OUT_SHARE), *([max(MIN_ROWS, new // 2)] if new > 0 else []))
+    wanted = held_out_rows or fair
     held_out = range(max(stop - wanted, champion.fit_rows[1]), stop)
     usable = range(start, held_out.start)
     if len(held_out) < MIN_ROWS or len(usable) < MIN_ROWS:
         raise DataError(
             f"expected at least {MIN_ROWS} rows to train on and {MIN_ROWS} to compare on, got {len(usable)} and"
-            f" {len(held_out)} of rows {start} to {stop - 1} (the champion has seen those before"
-            f" {champion.fit_rows[1]}): take a larger --window_rows or a smaller --held_out_rows"
+            f" {len(held_out)} of rows {start} to {stop - 1} (the champion has learned from those before"
+            f" {champion.fit_rows[1]}): score more rows first"
+            + (", or set other --window_rows or --held_out_rows" if window_rows or held_out_rows else "")
         )
     fit_rows, tune = split(usable)
     return Split(fit_rows, tune, held_out)
@@ -116,10 +125,13 @@ def retrain(
     store = registry.store
     champion_card = card_of(registry, champion)
     parts = split_seen(champion_card, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
+    new = max(0, stop - champion_card.seen)
+    learned = len(range(max(parts.refit.start, champion_card.seen), parts.refit.stop))
     tell(
         Said(
             f"retraining on rows {parts.refit.start} to {parts.refit.stop - 1}"
-            f" ({'warm' if options.warm_start else 'fresh'} start), held out {parts.held_out.start} to {stop - 1}"
+            f" ({'warm' if options.warm_start else 'fresh'} start; {learned:,} of the {new:,} new ones),"
+            f" held out {parts.held_out.start} to {stop - 1}"
         )
     )
     with tempfile.TemporaryDirectory(prefix="drift-champion-") as folder:
@@ -157,6 +169,14 @@ def retrain(
         run.rename(f"challenger v{version.number}")
     home.forget_search(run.id)
     tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
+    most_frequent = float(np.bincount(rows.labels).max() / len(rows.labels))
+    if max(test.challenger_accuracy, test.champion_accuracy) < most_frequent:
+        tell(
+            Said(
+                f"neither is better than always answering with the most frequent class ({most_frequent:.3f} of the"
+                " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
+            )
+        )
     return Challenger(version, card, test, parts.held_out, run.id)
 
 
@@ -224,11 +244,6 @@ def _warm(champion: LocalPredictor, card: Card) -> Warm:
             f"the champion's weights do not fit its card ({error}); retrain with a fresh start"
         ) from error
     return Warm(net, shape)
-
-
-def end_forgotten_retrains(store: Store, experiment: str, deployment: str) -> int:
-    """End what a killed deployment's retrain left running in MLflow."""
-    return end_forgotten(store, experiment, deployment=deployment)
 
 
 def retrain_cost(store: Store, experiment: str, options: RetrainOptions) -> str:

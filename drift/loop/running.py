@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
 
 from drift.blocks import Answer, Floats, Reference, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
-from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError
+from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.challenge import Ring, challenge
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, DriftFlagged, Event, Said, Tell
@@ -21,7 +21,7 @@ from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.policy import BelowThreshold
-from drift.loop.promote import Service, comparison_evidence, reconcile
+from drift.loop.promote import Championship, Service, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.retrain import Challenger
 from drift.loop.score import Parts, Progress, run_blocks
@@ -58,6 +58,10 @@ class World:
     person: str
     tell: Tell
 
+    def championship(self, registry: Registry, service: PredictingService) -> Championship:
+        """Changes of champion that the deployment's own server follows."""
+        return Championship(registry, lambda: service, self.journal, self.home, self.tell)
+
     def served(self, options: DeployOptions, identity: str) -> AbstractContextManager[PredictingService]:
         """A server for the time of a deployment."""
         folder = self.home.deployment(identity) / "server"
@@ -83,12 +87,21 @@ class Running:
     deployment: Deployment
     options: DeployOptions
     table: Table  # coded as the first champion sees it
-    registry: Registry
+    championship: Championship
     service: PredictingService
     mlflow_run: Run
 
+    @property
+    def registry(self) -> Registry:
+        """Of the model's versions."""
+        return self.championship.registry
+
     def run(self) -> DeployResult:
         """Score what is left to score, then report. An interruption leaves it resumable, with a report so far."""
+        with resumable():
+            return self._run()
+
+    def _run(self) -> DeployResult:
         journal, deployment = self.world.journal, self.deployment
         try:
             progress = Progress(journal.blocks(deployment.id), journal.decisions(deployment.id))
@@ -124,15 +137,7 @@ class Running:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
-        self.service.restore_with(
-            lambda: reconcile(
-                registry=self.registry,
-                service=self.service,
-                journal=self.world.journal,
-                home=self.world.home,
-                tell=tell,
-            )
-        )
+        self.service.restore_with(self.championship.reconcile)
         parts = Parts(
             deployment=self.deployment.id,
             predictor=self.service,
@@ -153,18 +158,13 @@ class Running:
         run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
 
     def _challenge(self, record: BlockRecord, consent: Consent, flag: DriftFlagged, tell: Tell) -> DecisionRecord:
-        world = self.world
         ring = Ring(
-            registry=self.registry,
-            service=self.service,
-            journal=world.journal,
-            home=world.home,
+            championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
             options=self.options.retrain,
             mode=self.options.promote,
-            ask=world.ask_promotion,
-            person=world.person,
-            tell=tell,
+            ask=self.world.ask_promotion,
+            person=self.world.person,
         )
         evidence = {
             "deployment": self.deployment.id,
@@ -222,7 +222,6 @@ class Running:
         data = ReportData(
             deployment=deployment,
             threshold=self.options.threshold_accuracy,
-            block_size=self.options.block_size,
             classes=self.table.classes,
             accepted={version: references(version).accuracy for version in {block.version for block in scored}},
             blocks=scored,

@@ -49,9 +49,7 @@ class Fitted:
     """The best of a search."""
 
     net: TableNet
-    shape: Shape
     parameters: Mapping[str, float | int]
-    best: Outcome
     outcomes: tuple[Outcome, ...]
     epochs: tuple[Epoch, ...]  # of the best trial
     seconds: float  # the whole search took
@@ -142,9 +140,7 @@ def search_and_fit(
     epochs = _load(net, place.folder / f"trial-{best.index}.pt")
     return Fitted(
         net=net.eval(),
-        shape=_shape(parameters),
         parameters=parameters,
-        best=best,
         outcomes=tuple(search.outcomes),
         epochs=epochs,
         seconds=monotonic() - began,

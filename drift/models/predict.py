@@ -18,7 +18,7 @@ class LocalPredictor:
 
     @classmethod
     def from_file(cls, path: Path, *, version: int = 0) -> LocalPredictor:
-        """Load an exported model (.pt2); nothing is unpickled."""
+        """Load an exported program (.pt2) that we wrote: the caller has checked its digest."""
         return cls(torch.export.load(path).module(), version=version)
 
     def predict(self, features: Floats) -> Answer:

@@ -26,7 +26,6 @@ class ReportData:
 
     deployment: Deployment
     threshold: float
-    block_size: int
     classes: tuple[str, ...]
     accepted: Mapping[int, float]  # accuracy on its reference, by version
     blocks: Sequence[BlockRecord]  # one or more
@@ -87,6 +86,7 @@ def render(data: ReportData) -> str:
         confusions=_confusions(data),
         summary=summary(data.blocks, data.decisions),
         verdict=verdict(data),
+        has_triangles=any(score.p_value < charts.SMALLEST_P for block in data.blocks for score in block.scores),
         plotly=get_plotlyjs(),
         made_at=now(),
         version=__version__,

@@ -19,6 +19,11 @@ from typing import Any
 from drift.errors import ArchiveError
 
 
+def archive_name(name: str, version: int, digest: str) -> str:
+    """The file name of a version's archive, which says what is in it."""
+    return f"{name}-v{version}-{digest[:12]}.mar"
+
+
 def build_archive(
     model_file: Path, *, name: str, version: int, card: Mapping[str, Any], digest: str, store: Path
 ) -> Path:
@@ -33,7 +38,7 @@ def build_archive(
         store: the server's model store.
 
     Returns:
-        The archive, `<store>/<name>-v<version>-<first 12 digits>.mar`.
+        The archive, called `archive_name` in the store.
 
     Raises:
         ArchiveError: the file is not the one that was accepted, or the archive cannot be written.
@@ -41,7 +46,7 @@ def build_archive(
     missing = [key for key in ("feature_names", "classes") if key not in card]
     if missing:
         raise ArchiveError(f"expected feature_names and classes in the card, got no {' and no '.join(missing)}")
-    target = store / f"{name}-v{version}-{digest[:12]}.mar"
+    target = store / archive_name(name, version, digest)
     try:
         _require_digest(model_file, digest)
         store.mkdir(parents=True, exist_ok=True)

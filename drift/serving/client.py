@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from drift.blocks import Answer, Floats
 from drift.errors import PredictionError, ServerError
 from drift.serving.control import INVALID_KEY, read_refusal
+from drift.serving.direct import direct_session
 from drift.serving.keys import Keyring
 
 Format = Literal["npy", "json"]
@@ -55,7 +56,7 @@ class TorchServeClient:
             model_name: the name the model is registered under.
             format: `npy` is several times faster; `json` can be read by eye.
             version: the version to ask; by default the server's default.
-            deadline_seconds: how long one prediction may take, all its tries together.
+            deadline_seconds: how long one prediction may take, all its tries together, `before_each_try` aside.
             before_each_try: called before anything is sent; `service` restarts a dead server in it.
         """
         version_part = "" if version is None else f"/{version}"
@@ -79,7 +80,9 @@ class TorchServeClient:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
+                began = time.monotonic()
                 self._before_each_try()
+                deadline += time.monotonic() - began
                 return self._ask(body, len(features), deadline)
             except _MayPass as trouble:
                 if time.monotonic() + pause > deadline:
@@ -120,8 +123,7 @@ class _MayPass(Exception):  # noqa: N818  (never leaves this module)
 
 
 def _session(format: Format) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # no proxy for the loopback, no .netrc over our token, no look-up per call
+    session = direct_session()
     session.headers.update({"Content-Type": CONTENT_TYPE[format], "Accept-Encoding": "identity"})
     session.mount("http://", HTTPAdapter(pool_maxsize=1, max_retries=0))
     return session

@@ -15,6 +15,7 @@ from typing import Any
 import requests
 
 from drift.errors import ServerError, ServingError
+from drift.serving.direct import direct_request
 from drift.serving.keys import Keyring
 
 REQUEST_SECONDS = 30.0  # registering unpacks the archive before it answers
@@ -42,25 +43,13 @@ class Control:
         self._keys = keyring
         self._model = model_name
 
-    def register(self, archive_name: str, *, batch_size: int = 1, batch_delay_ms: int = 10) -> None:
-        """Make the archive's version known, without a worker. The first one becomes the default.
-
-        Args:
-            archive_name: a file in the model store.
-            batch_size: requests that one call of the handler may answer together.
-            batch_delay_ms: how long a request may wait for others to join it.
-        """
+    def register(self, archive_name: str) -> None:
+        """Make the version of an archive in the model store known, without a worker. The first becomes the default."""
         self._ask(
             "POST",
             "",
             what=f"load {archive_name}",
-            params={
-                "url": archive_name,
-                "model_name": self._model,
-                "initial_workers": 0,
-                "batch_size": batch_size,
-                "max_batch_delay": batch_delay_ms,
-            },
+            params={"url": archive_name, "model_name": self._model, "initial_workers": 0},
         )
 
     def scale(self, version: int, workers: int) -> None:
@@ -144,7 +133,7 @@ class Control:
         """The answer; None when there is no such model and that is fine."""
         for last_try in (False, True):
             try:
-                answer = requests.request(
+                answer = direct_request(
                     method,
                     self._url + path,
                     params=params,

@@ -22,6 +22,7 @@ from typing import Literal
 import requests
 
 from drift.errors import ServerError, ServingError
+from drift.serving.direct import direct_request
 
 Kind = Literal["inference", "management"]
 KINDS: tuple[Kind, ...] = ("inference", "management")
@@ -82,7 +83,8 @@ class Keyring:
 
     def _renew(self, kind: Kind) -> None:
         try:
-            answer = requests.get(
+            answer = direct_request(
+                "GET",
                 f"{self.management_url}/token",
                 params={"type": kind},
                 headers=_bearer(self._api_key),

@@ -59,7 +59,6 @@ class ServerRecord:
     guard: Stamp  # the process that ends it
     inference_url: str
     management_url: str
-    metrics_url: str
     temp: str  # its temporary folder, which also marks its processes
 
     @property

@@ -26,6 +26,7 @@ import requests
 
 from drift.errors import ServerError, ServingError, StateError
 from drift.serving import guard
+from drift.serving.direct import direct_request
 from drift.serving.java import find_java
 from drift.serving.keys import Keyring
 from drift.serving.record import KEY_FILE, TEMP_PREFIX, ServerRecord, Stamp, end_orphan
@@ -185,7 +186,6 @@ class TorchServe:
                 guard=Stamp.of(self._guard.pid),
                 inference_url=ports.inference_url,
                 management_url=ports.management_url,
-                metrics_url=ports.metrics_url,
                 temp=str(temp),
             )
             record.write(self.folder)
@@ -213,7 +213,8 @@ class TorchServe:
 
     def _answers(self, keys: Keyring) -> bool:
         try:
-            answer = requests.get(f"{self.inference_url}/ping", headers=keys.inference(), timeout=PROBE_SECONDS)
+            url = f"{self.inference_url}/ping"
+            answer = direct_request("GET", url, headers=keys.inference(), timeout=PROBE_SECONDS)
         except (requests.RequestException, ServingError):
             return False
         return answer.ok

@@ -102,16 +102,15 @@ class ModelService:
         server_folder: Path,
         model_name: str,
         *,
-        management_url: str | None = None,
         format: Format = "npy",
     ) -> Self:
         """Use a TorchServe that runs already, and never stop it.
 
         Args:
             url: its inference address.
-            server_folder: its working directory, with `key_file.json` and `model_store/`.
+            server_folder: its working directory, with `key_file.json` and `model_store/`. Its `server.json` tells the
+                management address; without one it is the port after `url`'s.
             model_name: the name to serve under.
-            management_url: by default as `server.json` in that folder says, else the port after `url`'s.
             format: how features travel.
 
         Raises:
@@ -119,7 +118,7 @@ class ModelService:
             ServingError: its keys cannot be used.
         """
         url = url.rstrip("/")
-        management = (management_url or _management_url(url, server_folder)).rstrip("/")
+        management = _management_url(url, server_folder)
         keys = Keyring(server_folder / KEY_FILE, management)
         service = cls(keys, url, management, server_folder / "model_store", model_name, format=format, server=None)
         service._control.versions()  # what is wrong is said now, not at the first block
@@ -151,13 +150,15 @@ class ModelService:
         return self._client(version)
 
     @property
-    def loaded(self) -> set[int]:
-        """Versions with a worker that can answer."""
-        return {version for version, found in self._control.versions().items() if found.ready}
+    def loaded(self) -> dict[int, str]:
+        """Versions with a worker that can answer, and the names of the archives they were loaded from."""
+        self._revival.ensure()
+        return {version: found.archive for version, found in self._control.versions().items() if found.ready}
 
     @property
     def default_version(self) -> int | None:
         """The version that answers `predict`; None when none is loaded."""
+        self._revival.ensure()
         return self._control.default_version()
 
     def load(self, archive: Path, version: int, *, seconds: float = LOAD_SECONDS) -> None:

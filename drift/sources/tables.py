@@ -74,6 +74,8 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     names = tuple(str(column) for column in frame.columns if column not in (label, time, *ignore))
     if not names:
         problems.add("*", "no feature columns are left")
+    for name in set(names) & set(CALENDAR_NAMES) if time else ():
+        problems.add(name, "--time adds a column of this name; rename it or leave it out with --ignore")
     columns = [_numbers(frame[name], name, problems) for name in names]
     labels, classes = _classes(frame[label], label, problems)
     timestamps = _times(frame[time], time, problems) if time else None
@@ -135,8 +137,10 @@ def _check_shape(path: Path) -> None:
 def _numbers(column: pd.Series, name: str, problems: _Problems) -> Floats:
     import pandas as pd
 
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        problems.add(name, "dates where numbers are expected (name it with --time or leave it out with --ignore)")
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
+        problems.add(
+            name, "dates or durations where numbers are expected (name it with --time or leave it out with --ignore)"
+        )
         return np.zeros(len(column), np.float32)
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     missing = column.isna().to_numpy()

@@ -29,13 +29,13 @@ class FoundRun:
     tags: Mapping[str, str]
 
 
-def find_runs(
-    store: Store, experiment: str, *, kind: str, order: str = "attributes.start_time DESC", **tags: str
-) -> list[FoundRun]:
-    """Runs of one kind in an experiment, newest first unless told otherwise."""
+def find_runs(store: Store, experiment: str, *, kind: str, **tags: str) -> list[FoundRun]:
+    """Runs of one kind in an experiment, newest first."""
     clauses = [f"tags.`{KIND}` = '{kind}'"] + [f"tags.`drift.{key}` = '{value}'" for key, value in tags.items()]
     with mlflow_errors(f"searching runs of experiment {experiment!r}"):
-        runs = store.client.search_runs([store.experiment_id(experiment)], " and ".join(clauses), order_by=[order])
+        runs = store.client.search_runs(
+            [store.experiment_id(experiment)], " and ".join(clauses), order_by=["attributes.start_time DESC"]
+        )
     return [_found(run) for run in runs]
 
 
@@ -55,8 +55,8 @@ def experiment_of(store: Store, run_id: str) -> str:
         return str(store.client.get_experiment(store.client.get_run(run_id).info.experiment_id).name)
 
 
-def end_forgotten(store: Store, experiment: str, **tags: str) -> int:
-    """Mark as KILLED what an earlier process left RUNNING (trials and retrains with these tags); returns how many."""
+def end_forgotten(store: Store, experiment: str, **tags: str) -> list[str]:
+    """Mark as KILLED what an earlier process left RUNNING (trials and retrains with these tags); returns their ids."""
     forgotten = [
         run
         for kind in ("trial", "retrain", "retrain_parent")
@@ -66,7 +66,7 @@ def end_forgotten(store: Store, experiment: str, **tags: str) -> int:
     with mlflow_errors("ending forgotten runs"):
         for run in forgotten:
             store.client.set_terminated(run.id, status="KILLED")
-    return len(forgotten)
+    return [run.id for run in forgotten]
 
 
 def load_reference(store: Store, run_id: str, folder: Path) -> Reference:

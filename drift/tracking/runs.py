@@ -89,10 +89,10 @@ class Run:
         with mlflow_errors(f"logging figure {name}"), quiet():
             self.store.client.log_figure(self.id, figure, f"figures/{name}.png")
 
-    def file(self, path: Path, folder: str | None = None) -> None:
+    def file(self, path: Path) -> None:
         """Log a file."""
         with mlflow_errors(f"logging {path.name}"), quiet():
-            self.store.client.log_artifact(self.id, str(path), folder)
+            self.store.client.log_artifact(self.id, str(path))
 
     def dataset(self, rows: Rows, *, name: str, source: str, context: str, digest: str) -> None:
         """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more)."""

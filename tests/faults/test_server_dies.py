@@ -40,3 +40,17 @@ def test_jvm_is_killed_after_a_promotion(project: Project) -> None:
     assert terminal.end() == 3, terminal.text
     project.assert_complete(5)
     assert [version for _, version in project.blocks()] == [1, 2, 2, 2, 2]
+
+
+def test_jvm_is_killed_while_retraining(project: Project) -> None:
+    """The challenger that was trained meanwhile takes over on a server that was started again for it."""
+    terminal = project.spawn("deploy", *FIVE_BLOCKS, *ALL_FLAGGED, *QUICK_RETRAIN, "--promote", "always")
+    terminal.expect(r"Retrain now\?.*?\): ")
+    terminal.answer("y")
+    terminal.expect("trial 0: ")
+    for jvm in project.server_processes(JVM):
+        jvm.kill()
+    assert terminal.end() == 0, terminal.text
+    project.assert_complete(5)
+    assert [version for _, version in project.blocks()] == [1, 2, 2, 2, 2]
+    assert [line[0] for line in project.audit()] == ["deploy", "promote"]

@@ -64,7 +64,12 @@ def test_the_audit_trail_cannot_be_changed(journal: Journal, tmp_path: Path) -> 
     journal.audit("toy", AuditLine("promote", 1, 2, "ada", "better", {"p": 0.01}))
     journal.audit("other", AuditLine("deploy", None, 1, "ada", "first", {}))
     with sqlite3.connect(tmp_path / "log.db") as connection:
-        for statement in ("UPDATE audit SET by = 'eve'", "DELETE FROM audit"):
+        for statement in (
+            "UPDATE audit SET by = 'eve'",
+            "DELETE FROM audit",
+            "INSERT OR REPLACE INTO audit"
+            " SELECT id, at, model, action, from_version, to_version, 'eve', reason, evidence FROM audit",
+        ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(statement)
     (line,) = journal.trail("toy")

@@ -1,6 +1,7 @@
 """Registry and server move together or not at all, and a crash in between is mended."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -9,7 +10,9 @@ from drift.loop import promote as module
 from drift.loop.events import Said
 from drift.loop.home import Home
 from drift.loop.journal import Journal
+from drift.loop.promote import Championship
 from drift.loop.records import AuditLine
+from drift.tracking.registry import Registry
 from tests.fakes import FakeRegistry, FakeService, Listener
 
 
@@ -20,44 +23,28 @@ class Stage:
         self.home = Home(folder / ".drift")
         self.journal = Journal(self.home.log)
         self.registry = FakeRegistry(aliases={"champion": 1, "challenger": 2})
-        self.service = FakeService(loaded={1}, default_version=1)
+        self.service = FakeService(loaded={1: "x.mar"}, default_version=1)
         self.listener = Listener()
+        self.journal.audit("toy", AuditLine("deploy", None, 1, "ada", "first", {}))
+
+    def lines(self) -> list[AuditLine]:
+        """The audit trail after the first deployment."""
+        return self.journal.trail("toy")[1:]
+
+    @property
+    def championship(self) -> Championship:
+        registry = cast(Registry, self.registry)
+        return Championship(registry, lambda: self.service, self.journal, self.home, self.listener)
 
     def promote(self, number: int = 2, *, instead_of: int | None = None) -> None:
-        module.promote(
-            self.registry.get(number),
-            registry=self.registry,  # type: ignore[arg-type]
-            service=self.service,
-            journal=self.journal,
-            home=self.home,
-            by="ada",
-            reason="better",
-            evidence={"p": 0.01},
-            tell=self.listener,
-            instead_of=instead_of,
-        )
+        version = self.registry.get(number)
+        self.championship.promote(version, by="ada", reason="better", evidence={"p": 0.01}, instead_of=instead_of)
 
     def rollback(self) -> None:
-        module.rollback(
-            registry=self.registry,  # type: ignore[arg-type]
-            service=self.service,
-            journal=self.journal,
-            home=self.home,
-            by="ada",
-            reason="worse after all",
-            tell=self.listener,
-            served_by="the server",
-        )
+        self.championship.rollback(by="ada", reason="worse after all")
 
     def reconcile(self) -> int:
-        registry = self.registry
-        return module.reconcile(
-            registry=registry,  # type: ignore[arg-type]
-            service=self.service,
-            journal=self.journal,
-            home=self.home,
-            tell=self.listener,
-        ).number
+        return self.championship.reconcile().number
 
 
 @pytest.fixture
@@ -73,8 +60,8 @@ def test_promotion_moves_everything(stage: Stage) -> None:
     stage.promote()
     assert stage.registry.aliases == {"champion": 2, "previous": 1}
     assert stage.service.default_version == 2
-    assert stage.service.loaded == {1, 2}
-    (line,) = stage.journal.trail("toy")
+    assert set(stage.service.loaded) == {1, 2}
+    (line,) = stage.lines()
     assert (line.action, line.from_version, line.to_version, line.by) == ("promote", 1, 2, "ada")
     assert stage.listener.names() == ["Promoted"]
 
@@ -82,7 +69,7 @@ def test_promotion_moves_everything(stage: Stage) -> None:
 def test_older_versions_are_retired_at_the_next_promotion(stage: Stage) -> None:
     stage.promote(2)
     stage.promote(3)
-    assert stage.service.loaded == {2, 3}
+    assert set(stage.service.loaded) == {2, 3}
     assert stage.registry.aliases == {"champion": 3, "previous": 2}
 
 
@@ -96,7 +83,7 @@ def test_a_failure_leaves_both_as_they_were(stage: Stage, fault: str) -> None:
         stage.promote()
     assert stage.registry.aliases == {"champion": 1, "challenger": 2}
     assert stage.service.default_version == 1
-    assert stage.journal.trail() == []
+    assert stage.lines() == []
     assert stage.listener.events == []
 
 
@@ -107,7 +94,7 @@ def test_rollback_and_back_again(stage: Stage) -> None:
     assert stage.service.default_version == 1
     stage.rollback()
     assert stage.registry.aliases == {"champion": 2, "previous": 1}
-    assert [line.action for line in stage.journal.trail()] == ["promote", "rollback", "rollback"]
+    assert [line.action for line in stage.lines()] == ["promote", "rollback", "rollback"]
 
 
 def test_rollback_without_a_previous_version_is_refused(stage: Stage) -> None:
@@ -117,21 +104,20 @@ def test_rollback_without_a_previous_version_is_refused(stage: Stage) -> None:
 
 def test_reconcile_lets_the_server_follow_the_registry(stage: Stage) -> None:
     """A crash after the server's default moved and before the alias did: the alias wins."""
-    stage.service.loaded, stage.service.default_version = {1, 2}, 2
+    stage.service.loaded, stage.service.default_version = {1: "x.mar", 2: "x.mar"}, 2
     assert stage.reconcile() == 1
     assert stage.service.default_version == 1
-    assert [line.action for line in stage.journal.trail()] == ["repair"]
+    assert [line.action for line in stage.lines()] == ["repair"]
 
 
 def test_reconcile_tells_the_trail_of_a_move_it_missed(stage: Stage) -> None:
     """A crash after the alias moved and before the audit line."""
-    stage.journal.audit("toy", AuditLine("deploy", None, 1, "ada", "first", {}))
     stage.registry.aliases = {"champion": 2, "previous": 1}
-    stage.service.loaded, stage.service.default_version = {1, 2}, 2
+    stage.service.loaded, stage.service.default_version = {1: "x.mar", 2: "x.mar"}, 2
     assert stage.reconcile() == 2
-    assert [(line.action, line.from_version, line.to_version) for line in stage.journal.trail()][-1] == ("repair", 1, 2)
+    assert [(line.action, line.from_version, line.to_version) for line in stage.lines()][-1] == ("repair", 1, 2)
     assert stage.reconcile() == 2
-    assert len(stage.journal.trail()) == 2
+    assert len(stage.lines()) == 1
 
 
 @pytest.mark.parametrize("alias", ["previous", "champion"])
@@ -149,7 +135,7 @@ def test_an_interruption_is_undone_like_an_error(stage: Stage, alias: str, monke
         stage.promote()
     assert stage.registry.aliases == {"champion": 1, "challenger": 2}
     assert stage.service.default_version == 1
-    assert stage.journal.trail() == []
+    assert stage.lines() == []
 
 
 def test_what_cannot_be_tidied_up_does_not_undo_a_promotion(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,13 +145,13 @@ def test_what_cannot_be_tidied_up_does_not_undo_a_promotion(stage: Stage, monkey
     monkeypatch.setattr(stage.registry, "unpoint", fails)
     stage.promote()
     assert stage.registry.aliases["champion"] == stage.service.default_version == 2
-    assert [line.action for line in stage.journal.trail()] == ["promote"]
+    assert [line.action for line in stage.lines()] == ["promote"]
     assert stage.listener.names() == ["Promoted", "Said"]
 
 
 def test_a_challenger_does_not_replace_a_champion_it_was_not_compared_with(stage: Stage) -> None:
     stage.registry.aliases["champion"] = 5
-    stage.service.loaded, stage.service.default_version = {5}, 5
+    stage.service.loaded, stage.service.default_version = {5: "x.mar"}, 5
     with pytest.raises(ChampionChangedError, match="compared with version 1, but version 5 is champion by now"):
         stage.promote(instead_of=1)
     assert stage.registry.aliases["champion"] == 5
@@ -174,16 +160,13 @@ def test_a_challenger_does_not_replace_a_champion_it_was_not_compared_with(stage
 
 
 def test_a_crash_between_alias_and_audit_keeps_the_evidence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dies(model: str, line: AuditLine) -> None:
-        raise SystemExit
-
     with monkeypatch.context() as patched:
-        patched.setattr(stage.journal, "audit", dies)
+        patched.setattr(stage.journal, "audit", _dies)
         with pytest.raises(SystemExit):
             stage.promote()
     assert stage.registry.aliases["champion"] == 2
     assert stage.reconcile() == 2
-    (line,) = stage.journal.trail()
+    (line,) = stage.lines()
     assert (line.action, line.by, line.evidence) == ("promote", "ada", {"p": 0.01})
     assert stage.journal.intended("toy") is None
 
@@ -192,3 +175,57 @@ def test_two_at_once_are_refused(stage: Stage) -> None:
     with stage.home.lock("champion-toy", doing="x"), pytest.raises(StateError, match="is changing the champion"):
         stage.promote()
     stage.promote()
+
+
+def test_a_rollback_broken_off_before_its_audit_line_keeps_who_and_why(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.promote()
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.journal, "audit", _dies)
+        with pytest.raises(SystemExit):
+            stage.rollback()
+    assert stage.reconcile() == 1
+    assert [(line.action, line.by, line.reason) for line in stage.lines()][-1] == ("rollback", "ada", "worse after all")
+
+
+def test_what_a_crash_left_is_completed_before_the_next_change(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promotion that died before its line, then a rollback: both are in the trail, in order."""
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.journal, "audit", _dies)
+        with pytest.raises(SystemExit):
+            stage.promote()
+    stage.rollback()
+    moves = [(line.action, line.from_version, line.to_version) for line in stage.lines()]
+    assert moves == [("promote", 1, 2), ("rollback", 2, 1)]
+
+
+def test_a_move_that_failed_leaves_no_intent(stage: Stage) -> None:
+    stage.registry.fails = {"champion"}
+    with pytest.raises(DriftError):
+        stage.promote()
+    assert stage.journal.intended("toy") is None
+
+
+def test_a_server_that_came_after_the_comparison_follows(stage: Stage) -> None:
+    """The server is looked for when the champion changes, not when the retraining began."""
+    later, stage.service = stage.service, FakeService()
+    found: list[FakeService] = []
+    registry = cast(Registry, stage.registry)
+    championship = Championship(registry, lambda: found[0], stage.journal, stage.home, stage.listener)
+    found.append(later)
+    championship.promote(stage.registry.get(2), by="ada", reason="better", evidence={}, instead_of=1)
+    assert later.default_version == 2
+
+
+def test_another_archive_under_the_same_number_is_not_taken_for_ours(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    assert stage.service.loaded[1] == "x.mar"
+    with pytest.raises(AttributeError, match="fetch"):  # the fake registry has no file: it was asked for one
+        module.load_version(cast(Registry, stage.registry), stage.registry.get(1), stage.service)
+    stage.service.loaded[1] = f"toy-v1-{'0' * 12}.mar"
+    module.load_version(cast(Registry, stage.registry), stage.registry.get(1), stage.service)
+
+
+def _dies(model: str, line: AuditLine) -> None:
+    raise SystemExit

@@ -27,7 +27,7 @@ class Story:
 
     def __init__(self, folder: Path, consent: Callable[[DriftFlagged], Consent], *, promote: bool = True) -> None:
         self.journal = Journal(folder / "log.db")
-        self.service = FakeService(loaded={1, 2}, default_version=1)
+        self.service = FakeService(loaded={1: "x.mar", 2: "x.mar"}, default_version=1)
         self.listener = Listener()
         self.promote = promote
         self.parts = Parts(
@@ -86,9 +86,7 @@ def test_scores_are_against_the_reference_of_the_serving_version(tmp_path: Path)
     assert {score.detector for score in story.progress.blocks[0].scores} == {"accuracy", "features", "predictions"}
 
 
-@pytest.mark.parametrize(
-    ("consent", "by"), [(Never(), "--retrain never"), (NoTerminal(), "nobody (no terminal to ask)")]
-)
+@pytest.mark.parametrize(("consent", "by"), [(Never(), "--retrain never"), (NoTerminal(), "no terminal to ask at")])
 def test_without_consent_the_loop_goes_on_and_says_so(
     tmp_path: Path, consent: Callable[[DriftFlagged], Consent], by: str
 ) -> None:

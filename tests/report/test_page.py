@@ -39,7 +39,6 @@ def data(*, promoted: bool = True, names: tuple[str, str] = ("no", "yes"), block
     return ReportData(
         deployment=Deployment("toy-1", "toy", "run", {}, 1, 100, 100 + rows, "done", blocks, "2024-01-03"),
         threshold=0.6,
-        block_size=20,
         classes=names,
         accepted={1: 0.8, 2: 0.85},
         blocks=records,

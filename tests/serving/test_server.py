@@ -189,7 +189,7 @@ def test_a_damaged_record_is_no_server(tmp_path: Path, text: str) -> None:
 
 def test_a_record_of_a_dead_server_is_not_believed(tmp_path: Path) -> None:
     old = {"pid": os.getpid(), "created": 1.0}  # this number, but another process
-    urls = dict.fromkeys(("inference_url", "management_url", "metrics_url"), "http://127.0.0.1:1")
+    urls = dict.fromkeys(("inference_url", "management_url"), "http://127.0.0.1:1")
     (tmp_path / "server.json").write_text(json.dumps({"owner": old, "guard": old, "temp": "/drift-x"} | urls))
     assert running(tmp_path) is None
 
