@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
         (("deploy", "--resume"), 1, "there is no unfinished deployment"),
         (("base", "--resume", "--seed", "77"), 1, "has no unfinished base training"),
         (("deploy", "--test_data_rows", "10", "--block_size", "20"), 1, "expected --test_data_rows of at least"),
-        (("base", "--train_rows", "20"), 1, "training rows, got 20"),
+        (("base", "--train_rows", "20"), 1, "expected at least 40 training rows"),
         (("base", "--label", "y"), 2, "name it with --data FILE"),
         (("deploy", "--label", "y"), 2, "name it with --data FILE"),
         (("base", "--data", "t.csv"), 2, "expected --label COLUMN"),
