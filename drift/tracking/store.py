@@ -23,7 +23,7 @@ PATIENCE = {  # seconds and tries; MLflow's own defaults wait for minutes on a s
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens its pages for agents
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # for the UI: no experiment with agents
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 

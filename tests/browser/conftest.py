@@ -51,8 +51,8 @@ class Project:
     experiment: str
 
     def page(self, path: str, **query: str) -> str:
-        """An address in MLflow's UI."""
-        return f"{self.ui}/#/{path}?{urlencode(query)}"
+        """An address in MLflow's UI, in its mode for model training; by default it shows the one for agents."""
+        return f"{self.ui}/#/{path}?{urlencode({**query, 'workflowType': 'machine_learning'})}"
 
     @property
     def report(self) -> Path:
