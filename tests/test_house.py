@@ -13,6 +13,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "blocks": 0,
     "quiet": 0,
+    "threads": 0,
     "sources": 1,
     "detect": 1,
     "models": 2,

@@ -1,7 +1,11 @@
 """What notices: statistics on arrays, and thin detectors over them. Usable without the rest of the project."""
 
 from drift.detect.accuracy import AccuracyDrop, chance_of_at_most
+from drift.detect.energy import energy_test
+from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
+from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
+from drift.detect.permuted import PermutationTest
 from drift.detect.protocol import Detector, Score
 from drift.detect.shift import FeatureShift, PredictionShift
 
@@ -9,9 +13,16 @@ __all__ = [
     "AccuracyDrop",
     "Detector",
     "FeatureShift",
+    "FeaturesTest",
+    "FourierSketch",
+    "MMDTest",
     "PairedTest",
+    "PermutationTest",
     "PredictionShift",
     "Score",
     "chance_of_at_most",
+    "energy_test",
     "mcnemar_test",
+    "mmd_features_test",
+    "mmd_test",
 ]

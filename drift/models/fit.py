@@ -16,7 +16,7 @@ import torch
 from drift.blocks import Rows
 from drift.errors import TrainingError
 from drift.models.network import TableNet
-from drift.models.threads import one_thread
+from drift.threads import one_thread
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from drift.errors import StateError, TrainingError
-from drift.models.threads import one_thread
 from drift.quiet import quiet
+from drift.threads import one_thread
 
 Value = float | int
 MIN_TRIALS_TO_COMPARE = 4  # a trial is hopeless only beside this many others...

@@ -1,0 +1,221 @@
+"""MMD for millions of rows: random Fourier features, summed in equal bins while the rows pass by.
+
+A sketch of a sample is made chunk by chunk, in memory that does not grow with the rows, and sketches of parts can be
+merged. Two sketches are compared by permuting their bins, so the level is exact as in `schemes`, whatever the number
+of features; more of them only bring the statistic nearer to the kernel's MMD² (Rahimi and Recht 2007; Zhao and Meng
+2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.detect.bandwidths import distance_sample, median_bandwidth
+from drift.detect.kernels import KERNELS, Kernel
+from drift.detect.mmd import MMDTest
+from drift.detect.permuted import PermutationTest, judge, require_reachable
+from drift.detect.samples import two_samples
+from drift.detect.schemes import Bins, sums_of_pairs
+from drift.errors import BlockError
+
+if TYPE_CHECKING:
+    import torch
+
+    from drift.detect.samples import Sample
+
+FIRST_WIDTH = 64  # rows in a bin, doubled whenever there are too many bins
+MOST_BINS = 256
+ROWS_AT_ONCE = 16_384  # of which the features are in memory
+
+
+@dataclass(frozen=True)
+class FeaturesTest(MMDTest):
+    """An MMD test by random features."""
+
+    features: int
+
+
+class FourierSketch:
+    """What the test needs of a sample: sums of random features over consecutive bins of equal numbers of rows.
+
+    Rows that come in an order (sorted, or a stream) stay in it, so bins then differ as the stream does: the test sees
+    that as noise, and loses power rather than its level.
+    """
+
+    def __init__(self, frequencies: NDArray[np.float64]) -> None:
+        """`frequencies` are (d, D), the same for all sketches that are to be compared or merged."""
+        self.frequencies = frequencies
+        self.width = FIRST_WIDTH
+        self._sums: list[NDArray[np.float64]] = []  # of full bins, (2 D,) each
+        self._open = np.zeros(2 * frequencies.shape[1])  # the bin that is being filled
+        self._opened = 0  # rows in it
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return len(self._sums) * self.width + self._opened
+
+    def update(self, rows: Sample) -> None:
+        """Take in a chunk of rows (n, d).
+
+        Raises:
+            BlockError: another width, NaN or infinity.
+        """
+        import torch
+
+        chunk = torch.as_tensor(rows)
+        if chunk.ndim != 2 or chunk.shape[1] != len(self.frequencies):
+            raise BlockError(f"expected rows of width {len(self.frequencies)}, got rows.shape={tuple(chunk.shape)}")
+        if not bool(chunk.isfinite().all()):
+            raise BlockError(f"expected finite values, got some that are NaN or infinite in {tuple(chunk.shape)} rows")
+        frequencies = torch.as_tensor(self.frequencies, dtype=torch.float32, device=chunk.device)
+        for start in range(0, len(chunk), ROWS_AT_ONCE):
+            self._add(_features(chunk[start : start + ROWS_AT_ONCE].float(), frequencies))
+
+    def merge(self, other: FourierSketch) -> None:
+        """Take in another part of the same sample; the rows of one bin at most are lost where both end in open ones."""
+        if not np.array_equal(self.frequencies, other.frequencies):
+            raise BlockError("expected a sketch with the same frequencies: make both with one seed and bandwidth")
+        while self.width < other.width:
+            self._coarsen()
+        part = other._copy()
+        while part.width < self.width:
+            part._coarsen()
+        self._sums += part._sums
+        if self._opened + part._opened < self.width:
+            self._open, self._opened = self._open + part._open, self._opened + part._opened
+        elif part._opened > self._opened:
+            self._open, self._opened = part._open, part._opened
+        self._limit()
+
+    def bins(self, width: int) -> NDArray[np.float64]:
+        """Sums over bins of `width` rows, (bins, 2 D); a multiple of the sketch's own width by a power of 2."""
+        part = self._copy()
+        while part.width < width:
+            part._coarsen()
+        return np.asarray(part._sums).reshape(-1, 2 * self.frequencies.shape[1])
+
+    def _add(self, features: torch.Tensor) -> None:
+        start = 0
+        while start < len(features):
+            missing = self.width - self._opened
+            if self._opened == 0 and len(features) - start >= self.width:
+                full = (len(features) - start) // self.width
+                part = features[start : start + full * self.width].view(full, self.width, -1)
+                self._sums += list(part.sum(dim=1).double().cpu().numpy())
+                start += full * self.width
+            else:
+                part = features[start : start + missing]
+                self._open = self._open + part.sum(dim=0).double().cpu().numpy()
+                self._opened += len(part)
+                start += len(part)
+                if self._opened == self.width:
+                    self._sums.append(self._open)
+                    self._open, self._opened = np.zeros_like(self._open), 0
+            self._limit()
+
+    def _limit(self) -> None:
+        while len(self._sums) > 2 * MOST_BINS:
+            self._coarsen()
+
+    def _coarsen(self) -> None:
+        if len(self._sums) % 2:
+            self._open, self._opened = self._open + self._sums[-1], self._opened + self.width
+        self._sums = [self._sums[at] + self._sums[at + 1] for at in range(0, len(self._sums) - 1, 2)]
+        self.width *= 2
+
+    def _copy(self) -> FourierSketch:
+        other = FourierSketch(self.frequencies)
+        other.width, other._sums = self.width, list(self._sums)
+        other._open, other._opened = self._open, self._opened
+        return other
+
+
+def compare_sketches(
+    reference: FourierSketch, current: FourierSketch, *, permutations: int = 1000, level: float = 0.05, seed: int = 0
+) -> PermutationTest:
+    """Test two sketches with the same frequencies; the statistic is the unbiased MMD² of their features.
+
+    Raises:
+        BlockError: other frequencies, or too few rows for the level.
+    """
+    if not np.array_equal(reference.frequencies, current.frequencies):
+        raise BlockError("expected sketches with the same frequencies: make both with one seed and bandwidth")
+    width = max(reference.width, current.width)
+    first, second = reference.bins(width), current.bins(width)
+    require_reachable(level, permutations, len(first), len(second), of=f"bins of {width} rows")
+    sums = np.vstack([first, second]) / np.sqrt(reference.frequencies.shape[1])
+    pairs = sums @ sums.T
+    selves = np.full(len(sums), float(width))  # a row's features have length 1
+    pairs[np.diag_indices(len(sums))] -= selves
+    bins = Bins(width, len(first), len(second))
+    found = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
+    verdict = judge(found.unbiased()[0], level=level, tolerance=1e-12)
+    return PermutationTest(
+        verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (found.n, found.m)
+    )
+
+
+def mmd_features_test(
+    reference: Iterable[Sample],
+    current: Iterable[Sample],
+    *,
+    kernel: str | Kernel = "gaussian",
+    bandwidth: float | None = None,
+    features: int = 512,
+    permutations: int = 1000,
+    level: float = 0.05,
+    seed: int = 0,
+) -> FeaturesTest:
+    """Test whether two samples, too large to be held, come from one distribution.
+
+    Args:
+        reference: chunks of rows, (n, d) each; one pass is made over them.
+        current: chunks of rows.
+        kernel: a name in `drift.detect.kernels.KERNELS`, or a kernel.
+        bandwidth: by default the median distance among rows of both first chunks.
+        features: cosines and sines together; the statistic's error falls with its root.
+        permutations: B, of which the p-value is (1 + count) / (1 + B).
+        level: for `threshold` and `rejected`.
+        seed: of features and permutations.
+
+    Raises:
+        BlockError: chunks that cannot be compared, or too few rows for the level.
+    """
+    chosen = KERNELS.get(kernel) if isinstance(kernel, str) else kernel
+    if chosen is None:
+        raise BlockError(f"expected kernel {', '.join(sorted(KERNELS))}, got {kernel!r}")
+    rng = np.random.default_rng(seed)
+    (first, first_all), (second, second_all) = _peek(reference, "reference"), _peek(current, "current")
+    pooled = two_samples(first, second).pooled()
+    scale = bandwidth or median_bandwidth(distance_sample(pooled, chosen.metric, rng))
+    frequencies = chosen.frequencies(features // 2, pooled.shape[1], scale, rng)
+    sketches = FourierSketch(frequencies), FourierSketch(frequencies)
+    for sketch, chunks in zip(sketches, (first_all, second_all), strict=True):
+        for chunk in chunks:
+            sketch.update(chunk)
+    found = compare_sketches(*sketches, permutations=permutations, level=level, seed=seed)
+    return FeaturesTest(**vars(found), kernel=chosen.name, bandwidths=(scale,), features=2 * (features // 2))
+
+
+def _features(rows: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    angles = rows @ frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def _peek(chunks: Iterable[Sample], name: str) -> tuple[Sample, Iterator[Sample]]:
+    """The first chunk, and all of them."""
+    every = iter(chunks)
+    try:
+        first = next(every)
+    except StopIteration:
+        raise BlockError(f"expected chunks of rows, got none in {name}") from None
+    return first, chain([first], every)

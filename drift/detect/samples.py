@@ -1,0 +1,100 @@
+"""Two samples, checked once at the door of every two-sample test: arrays or tensors in, tensors out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import BlockError
+
+if TYPE_CHECKING:
+    import torch
+
+    Sample: TypeAlias = NDArray[Any] | torch.Tensor
+
+
+@dataclass(frozen=True)
+class TwoSamples:
+    """Rows of a reference and rows to compare with it, of one width, type and device; every value is finite."""
+
+    reference: torch.Tensor  # (n, d) float32 or float64
+    current: torch.Tensor  # (m, d)
+
+    @property
+    def n(self) -> int:
+        """Rows of the reference."""
+        return len(self.reference)
+
+    @property
+    def m(self) -> int:
+        """Rows to compare with it."""
+        return len(self.current)
+
+    def raw(self) -> torch.Tensor:
+        """All rows as they are, (n + m, d), the reference's first."""
+        import torch
+
+        return torch.cat([self.reference, self.current])
+
+    def pooled(self) -> torch.Tensor:
+        """All rows, (n + m, d), the reference's first, moved so that their mean is 0.
+
+        A distance does not change by that, but fewer of its digits cancel.
+        """
+        rows = self.raw()
+        return rows - rows.mean(dim=0)
+
+
+def two_samples(reference: Sample, current: Sample) -> TwoSamples:
+    """Check two samples and bring them to one type.
+
+    Args:
+        reference: (n, d), or (n,) for one feature; array or tensor. float32 stays float32, float64 stays float64, any
+            other type becomes float64.
+        current: (m, d) or (m,); on the same device.
+
+    Raises:
+        BlockError: no or one row, different widths, NaN or infinity, or not one value that differs from another.
+    """
+    import torch
+
+    x, y = _tensor(reference, "reference"), _tensor(current, "current")
+    if x.shape[1] != y.shape[1]:
+        raise BlockError(
+            f"expected samples of one width, got reference.shape={tuple(x.shape)} and current.shape={tuple(y.shape)}."
+            " Was the model retrained on other columns?"
+        )
+    if x.device != y.device:
+        raise BlockError(f"expected samples on one device, got {x.device} and {y.device}: move one with .to(device)")
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    x, y = x.to(dtype), y.to(dtype)
+    if bool((x == x[0]).all()) and bool((y == x[0]).all()):
+        raise BlockError(
+            f"expected rows that differ, got the same one {len(x) + len(y)} times"
+            f" (reference.shape={tuple(x.shape)}, current.shape={tuple(y.shape)})"
+        )
+    return TwoSamples(x, y)
+
+
+def _tensor(sample: Sample, name: str) -> torch.Tensor:
+    import torch
+
+    rows = sample.detach() if isinstance(sample, torch.Tensor) else torch.as_tensor(np.ascontiguousarray(sample))
+    if rows.dtype not in (torch.float32, torch.float64):
+        rows = rows.to(torch.float64)
+    if rows.ndim == 1:
+        rows = rows[:, None]
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
+        raise BlockError(f"expected 2 rows or more of one width, got {name}.shape={tuple(sample.shape)}")
+    finite = rows.isfinite()
+    if not bool(finite.all()):
+        bad = (~finite).nonzero()
+        row, column = bad[0].tolist()
+        raise BlockError(
+            f"expected finite values, got {len(bad)} that are NaN or infinite in {name}.shape={tuple(sample.shape)},"
+            f" the first in row {row}, column {column}: fill them or drop the rows"
+        )
+    return rows

@@ -1,0 +1,36 @@
+"""One thread for small work: handing out pieces of a microsecond's work costs more than it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_outside: ContextVar[int | None] = ContextVar("threads outside", default=None)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in this thread alone.
+
+    Batches of a small network are fitted half again as fast on one thread as on two; where other processes keep the
+    cores busy, threads that wait for one another make Ax's suggestions take a minute instead of a second; and threads
+    that wait for more work keep a core busy, too: a two-sample test of 2,000 rows spends four times its time so.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    token = _outside.set(_outside.get() or before)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _outside.reset(token)
+
+
+def threads() -> int:
+    """How many threads torch may use, as it was before `one_thread`: for those who divide the work themselves."""
+    import torch
+
+    return _outside.get() or torch.get_num_threads()
