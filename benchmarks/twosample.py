@@ -26,7 +26,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "drift-
 OURS = ("one pass", "gaussian, bins", "gaussian, rows", "fused, bins", "plain")
 PEERS = {  # script in peers/, what pip installs
     "alibi-detect": ("alibi_detect_mmd.py", ("alibi-detect[torch]",)),
-    "torchdrift": ("torchdrift_mmd.py", ("torchdrift", "scikit-learn", "matplotlib", "pandas")),
+    "torchdrift": ("torchdrift_mmd.py", ("torchdrift", "tqdm", "scikit-learn", "matplotlib", "pandas")),
     "hyppo": ("hyppo_mmd.py", ("hyppo",)),
     "frouros": ("frouros_mmd.py", ("frouros",)),
 }
