@@ -15,7 +15,7 @@ def one_thread() -> Iterator[None]:
 
     Batches of a small network are fitted half again as fast on one thread as on two; where other processes keep the
     cores busy, threads that wait for one another make Ax's suggestions take a minute instead of a second; and threads
-    that wait for more work keep a core busy, too: a two-sample test of 2,000 rows spends four times its time so.
+    that wait for more work keep a core busy, too: a small two-sample test spent several times its own time so.
     """
     import torch
 

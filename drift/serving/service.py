@@ -20,14 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 from drift.blocks import Answer, Floats, Predictor
 from drift.errors import ArchiveError, DriftError, ServerError, ServingError
 from drift.serving.client import Format, TorchServeClient
 from drift.serving.control import Control
 from drift.serving.keys import Keyring
-from drift.serving.record import KEY_FILE, read_record
+from drift.serving.record import KEY_FILE, management_url_of
 from drift.serving.revival import Revival
 from drift.serving.server import TorchServe
 
@@ -118,7 +117,7 @@ class ModelService:
             ServingError: its keys cannot be used.
         """
         url = url.rstrip("/")
-        management = _management_url(url, server_folder)
+        management = management_url_of(url, server_folder)
         keys = Keyring(server_folder / KEY_FILE, management)
         service = cls(keys, url, management, server_folder / "model_store", model_name, format=format, server=None)
         service._control.versions()  # what is wrong is said now, not at the first block
@@ -290,14 +289,3 @@ def _last_exception(log: str) -> str:
     """
     found = re.findall(r"MODEL_LOG - ((?:\w+\.)*\w*(?:Error|Exception): (?!\d{3} - ).*)", log)
     return found[-1] if found else ""
-
-
-def _management_url(url: str, server_folder: Path) -> str:
-    """The management address of the server at `url`: recorded by us, else by TorchServe's convention."""
-    record = read_record(server_folder)
-    if record is not None and record.inference_url == url:
-        return record.management_url
-    parts = urlsplit(url)
-    if parts.port is None:
-        raise ServingError(f"expected a URL with a port, as http://127.0.0.1:8080, got {url}")
-    return f"{parts.scheme}://{parts.hostname}:{parts.port + 1}"

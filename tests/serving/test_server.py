@@ -22,13 +22,13 @@ from drift.serving import server as server_module
 from drift.serving.settings import Ports, choose_ports
 
 OWNER = """
-import sys, time
+import sys
 from pathlib import Path
 from drift.serving import TorchServe
 server = TorchServe(Path(sys.argv[1]))
 server.start()
 print("started", flush=True)
-time.sleep(600)
+sys.stdin.read()  # until the test ends it, or ends itself
 """
 
 
@@ -36,7 +36,11 @@ time.sleep(600)
 def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that started a server in `tmp_path`."""
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER, tmp_path], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        [sys.executable, "-c", OWNER, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path.cwd(),
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
