@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from drift.detect.gram import Term
 from drift.detect.kernels import Metric
-from drift.detect.mmd import permuted_sums
 from drift.detect.permuted import PermutationTest, judge
+from drift.detect.permuter import Permuter
 from drift.detect.samples import two_samples
 from drift.threads import one_thread
 
@@ -69,8 +69,11 @@ def energy_test(
     """
     terms = [Term(_MinusDistance(), 1.0)]
     samples, rng = two_samples(reference, current), np.random.default_rng(seed)
-    sums, gram, used = permuted_sums(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
+    permuter = Permuter(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
+    sums = permuter.draw(permutations)
     statistics = sums.within_n / sums.n**2 + sums.within_m / sums.m**2 - 2 * sums.between / (sums.n * sums.m)
     typical = -float(sums.totals()[0]) / ((sums.n + sums.m) * (sums.n + sums.m - 1))
-    found = judge(statistics[0], level=level, tolerance=gram.rounding * typical)
-    return PermutationTest(found.statistic, found.p_value, found.threshold, level, used, permutations, (sums.n, sums.m))
+    found = judge(statistics[0], level=level, tolerance=permuter.gram.rounding * typical)
+    return PermutationTest(
+        found.statistic, found.p_value, found.threshold, level, permuter.scheme, permutations, permuter.rows
+    )

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
-from drift.detect.gram import Gram, Term
+from drift.detect.gram import Term
 from drift.detect.kernels import KERNELS, Gaussian, Kernel, Laplacian
-from drift.detect.permuted import PermutationTest, judge, require_reachable
+from drift.detect.permuted import PermutationTest, judge, until_sure
+from drift.detect.permuter import Permuter
 from drift.detect.samples import TwoSamples, two_samples
-from drift.detect.schemes import FEWEST_BINS_EACH, Sums, plan_bins, shuffled, sums_by_bins, sums_by_rows
 from drift.errors import BlockError
 from drift.threads import one_thread
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 FUSED = (Gaussian(), Laplacian())
 LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
-ROWS_UP_TO = 1_000  # of both samples together: permuting single rows costs less than a second
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ def mmd_test(
     permutations: int = 1000,
     scheme: Literal["auto", "rows", "bins"] = "auto",
     estimator: Literal["unbiased", "biased"] = "unbiased",
+    stop_after: int | None = None,
     level: float = 0.05,
     seed: int = 0,
 ) -> MMDTest:
@@ -64,6 +64,8 @@ def mmd_test(
         scheme: permute single `rows`, or equal `bins` of shuffled rows (32 to 128 of them), which costs the same for
             any B. `auto` takes rows up to 1,000 rows in all.
         estimator: of MMD².
+        stop_after: draw no more permutations once so many reach the observed statistic (Besag and Clifford 1991): a
+            clear "no drift" then costs a few of them. For a single kernel; `fused` compares all at once.
         level: for `threshold` and `rejected`.
         seed: of shuffle and permutations; the same seed gives the same numbers.
 
@@ -79,11 +81,19 @@ def mmd_test(
     """
     samples = two_samples(reference, current)
     rng = np.random.default_rng(seed)
+    if stop_after is not None and (stop_after < 1 or kernel == "fused"):
+        raise BlockError(f"expected stop_after of 1 or more and a single kernel, got {stop_after} and {kernel!r}")
     name, terms = _terms(kernel, bandwidth, samples, rng)
-    sums, gram, used = permuted_sums(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
-    by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
-    statistics = fuse(by_kernel) if name == "fused" else by_kernel.mean(axis=0)
-    found = judge(statistics, level=level, tolerance=gram.rounding)
+    permuter = Permuter(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
+
+    def draw(count: int) -> NDArray[np.float64]:
+        sums = permuter.draw(count)
+        by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
+        return fuse(by_kernel) if name == "fused" else by_kernel.mean(axis=0)
+
+    rounding = permuter.gram.rounding
+    statistics = until_sure(draw, permutations, stop_after, tolerance=rounding)
+    found = judge(statistics, level=level, tolerance=rounding, stop_after=stop_after)
     return MMDTest(
         statistic=found.statistic,
         p_value=found.p_value,
@@ -91,42 +101,10 @@ def mmd_test(
         level=level,
         kernel=name,
         bandwidths=() if callable(terms) else tuple(term.bandwidth for term in terms),
-        scheme=used,
-        permutations=permutations,
-        rows=(sums.n, sums.m),
+        scheme=permuter.scheme,
+        permutations=found.permutations,
+        rows=permuter.rows,
     )
-
-
-def permuted_sums(
-    samples: TwoSamples,
-    terms: Sequence[Term] | KernelFunction,
-    *,
-    scheme: str,
-    permutations: int,
-    level: float,
-    rng: np.random.Generator,
-) -> tuple[Sums, Gram, str]:
-    """Kernel sums of two samples under permutations, the pass they came from, and the scheme that was used.
-
-    Raises:
-        BlockError: an unknown scheme, or too few rows or permutations for the level.
-    """
-    if scheme not in ("auto", "rows", "bins"):
-        raise BlockError(f"expected scheme auto, rows or bins, got {scheme!r}")
-    n, m = samples.n, samples.m
-    bins = plan_bins(n, m) if scheme == "bins" or (scheme == "auto" and n + m > ROWS_UP_TO) else None
-    if bins is None and scheme == "bins":
-        raise BlockError(
-            f"expected enough rows for {FEWEST_BINS_EACH} bins of each sample, got {n} and {m}: permute rows instead"
-        )
-    rows = samples.raw() if callable(terms) else samples.pooled()
-    if bins is None:
-        require_reachable(level, permutations, n, m, of="rows")
-        gram = Gram(rows, terms)
-        return sums_by_rows(gram, n, m, permutations, rng), gram, "rows"
-    require_reachable(level, permutations, bins.reference, bins.current, of="bins")
-    gram = Gram(rows[shuffled(n, m, bins, rng)], terms)
-    return sums_by_bins(gram, bins, permutations, rng), gram, "bins"
 
 
 def fuse(statistics: NDArray[np.float64]) -> NDArray[np.float64]:

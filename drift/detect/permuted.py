@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import comb
+from math import ceil, comb
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+
+FIRST_BATCH = 4  # permutations drawn first, for each that must reach the observed statistic: most nulls are decided
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,57 @@ class Verdict:
     statistic: float
     p_value: float  # in [1 / (1 + permutations), 1]
     threshold: float  # p_value <= level just if the statistic is above; infinite if no p-value can be so small
+    permutations: int  # that counted
 
 
-def judge(statistics: NDArray[np.float64], *, level: float, tolerance: float = 0.0) -> Verdict:
+def judge(
+    statistics: NDArray[np.float64], *, level: float, tolerance: float = 0.0, stop_after: int | None = None
+) -> Verdict:
     """Compare an observed statistic with permuted ones: p = (1 + count(permuted >= observed)) / (1 + permutations).
 
+    With `stop_after`, only the permutations up to the one that is the `stop_after`-th to reach the observed statistic
+    count, and p = stop_after / their number (Besag and Clifford 1991); if there is none, all count as above.
+
     Args:
-        statistics: (1 + permutations,), the observed one first; larger is stranger.
+        statistics: (1 + permutations,), the observed one first, the others in the order drawn; larger is stranger.
         level: in (0, 1).
         tolerance: differences up to this are rounding, and count as ties.
+        stop_after: 1 or more.
     """
-    observed, null = float(statistics[0]), np.sort(statistics[1:])[::-1]
-    above = int((null >= observed - tolerance).sum())
+    observed, null = float(statistics[0]), statistics[1:]
+    reached = np.flatnonzero(null >= observed - tolerance)
     allowed = int(level * len(statistics) + 1e-9)  # the p-value is at most the level if fewer than this are above
-    threshold = float(null[allowed - 1]) + tolerance if allowed >= 1 else float("inf")
-    return Verdict(observed, (1 + above) / len(statistics), threshold)
+    p_value = (1 + len(reached)) / len(statistics)
+    counted = null
+    if stop_after is not None:
+        if len(reached) >= stop_after:
+            counted = null[: reached[stop_after - 1] + 1]
+            p_value = stop_after / len(counted)
+        if stop_after <= allowed:  # then, if fewer than stop_after of the first stop_after / level are
+            allowed, null = stop_after, counted[: ceil(stop_after / level - 1e-9) - 1]
+    threshold = float(np.sort(null)[-allowed]) + tolerance if allowed >= 1 else float("inf")
+    return Verdict(observed, p_value, threshold, len(counted))
+
+
+def until_sure(
+    draw: Callable[[int], NDArray[np.float64]], permutations: int, stop_after: int | None, *, tolerance: float
+) -> NDArray[np.float64]:
+    """Observed and permuted statistics, drawn in growing batches until `stop_after` permuted ones reach the observed.
+
+    Args:
+        draw: gives (1 + count,) statistics for a count of new permutations, the observed one first.
+        permutations: the most to draw; all at once if `stop_after` is None.
+        stop_after: 1 or more.
+        tolerance: as in `judge`.
+    """
+    if stop_after is None:
+        return draw(permutations)
+    statistics = draw(min(permutations, FIRST_BATCH * stop_after))
+    while (left := permutations - len(statistics) + 1) > 0:
+        if (statistics[1:] >= statistics[0] - tolerance).sum() >= stop_after:
+            break
+        statistics = np.concatenate([statistics, draw(min(left, len(statistics)))[1:]])
+    return statistics
 
 
 def require_reachable(level: float, permutations: int, first: int, second: int, *, of: str) -> None:

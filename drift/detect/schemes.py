@@ -95,12 +95,6 @@ def assignments(first: int, total: int, permutations: int, rng: np.random.Genera
     return members.T
 
 
-def sums_by_bins(gram: Gram, bins: Bins, permutations: int, rng: np.random.Generator) -> Sums:
-    """Sums under `permutations` assignments of bins, from one pass; `gram` has its rows in the order of `shuffled`."""
-    pairs, selves = _bin_sums(gram, bins)
-    return sums_of_pairs(pairs, selves, bins, permutations, rng)
-
-
 def sums_of_pairs(
     pairs: NDArray[np.float64],
     selves: NDArray[np.float64],
@@ -203,8 +197,8 @@ def _sums(
     )
 
 
-def _bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernel values summed over pairs of bins, in one pass.
+def bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Kernel values summed over pairs of bins, in one pass; `gram` has its rows in the order of `shuffled`.
 
     Returns:
         (matrices, bins, bins), symmetric, without values of a row with itself; and those, (matrices, bins).

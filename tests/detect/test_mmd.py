@@ -81,7 +81,7 @@ def test_a_function_of_ones_own(scheme: str) -> None:
 def test_permuted_sums_are_those_of_permuted_rows() -> None:
     """Every permuted statistic of both schemes equals the naive one of the same assignment."""
     from drift.detect.gram import Gram, Term
-    from drift.detect.schemes import plan_bins, shuffled, sums_by_bins, sums_by_rows
+    from drift.detect.schemes import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
 
     x, y = two(n=48, m=40)
     z = np.vstack([x, y])
@@ -97,7 +97,7 @@ def test_permuted_sums_are_those_of_permuted_rows() -> None:
     rng = np.random.default_rng(2)
     order = shuffled(48, 40, bins, rng)
     state = rng.bit_generator.state
-    by_bins = sums_by_bins(Gram(torch.as_tensor(z[order]), terms), bins, 5, rng).unbiased()[0]
+    by_bins = sums_of_pairs(*bin_sums(Gram(torch.as_tensor(z[order]), terms), bins), bins, 5, rng).unbiased()[0]
     rng.bit_generator.state = state
     members = np.repeat(assignments(bins.reference, bins.total, 5, rng), bins.width, axis=0)
     shuffled_gram = gram[np.ix_(order, order)]
