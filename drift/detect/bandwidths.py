@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 500  # 125,000 distances tell their quantiles well enough
 GRID = 10  # bandwidths of each kernel in the fused test
-LOW_QUANTILE = 0.05
+LOW_QUANTILE, LOWEST = 0.05, 0.4
 
 
 def distance_sample(rows: torch.Tensor, metric: Metric, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -36,11 +36,11 @@ def median_bandwidth(distances: NDArray[np.float64]) -> float:
 
 
 def bandwidth_grid(kernel: Kernel, distances: NDArray[np.float64]) -> list[float]:
-    """Ten bandwidths, largest first, up from half the 5 % quantile of distances, each √2 above the next.
+    """Ten bandwidths, largest first, up from 0.4 times the 5 % quantile of distances, each √2 above the next.
 
     In this order the values for one are the squares of those for another, which saves most of the exponentials.
     """
-    low = 0.5 * float(np.quantile(distances, LOW_QUANTILE))
+    low = LOWEST * float(np.quantile(distances, LOW_QUANTILE))
     steps = low * np.sqrt(2.0) ** np.arange(GRID - 1, -1, -1)
     if kernel.shrink is not None and kernel.shrink < 0.6:  # squares skip every other step
         steps = np.concatenate([steps[::2], steps[1::2]])

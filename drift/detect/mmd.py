@@ -15,6 +15,7 @@ from drift.detect.kernels import KERNELS, Gaussian, Kernel, Laplacian
 from drift.detect.permuted import PermutationTest, judge, until_sure
 from drift.detect.permuter import Permuter
 from drift.detect.samples import TwoSamples, two_samples
+from drift.detect.schemes import Sums
 from drift.errors import BlockError
 from drift.threads import one_thread
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from drift.detect.samples import Sample
 
 FUSED = (Gaussian(), Laplacian())
+WEIGHT = 0.2  # of how much a kernel's values vary, against how surprising its statistic is
 LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
 
 
@@ -89,7 +91,7 @@ def mmd_test(
     def draw(count: int) -> NDArray[np.float64]:
         sums = permuter.draw(count)
         by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
-        return fuse(by_kernel) if name == "fused" else by_kernel.mean(axis=0)
+        return fuse(by_kernel, sums) if name == "fused" else by_kernel.mean(axis=0)
 
     rounding = permuter.gram.rounding
     statistics = until_sure(draw, permutations, stop_after, tolerance=rounding)
@@ -107,16 +109,19 @@ def mmd_test(
     )
 
 
-def fuse(statistics: NDArray[np.float64]) -> NDArray[np.float64]:
+def fuse(statistics: NDArray[np.float64], sums: Sums) -> NDArray[np.float64]:
     """The most surprising of several statistics, each in standard deviations of a normal distribution.
 
     A kernel's MMD² is right-skewed under permutations, the more so the larger its bandwidth; taken for a shifted
     chi-squared variable of that mean, variance and skewness, it becomes normal by a cube root (Wilson and Hilferty
-    1931), and kernels can be compared. Mean, variance and skewness are those of all assignments, the observed one among
-    them, so the maximum over kernels is exchangeable and the test exact.
+    1931), and kernels can be compared. Kernels that are nearly constant, the wide ones, see little but the means, and
+    see it all alike: each score is lowered by `WEIGHT` times minus the logarithm of the part of the kernel's values
+    that varies, a little of what MMD-FUSE's division by the size of all values does. All these quantities are the same
+    for every assignment, so the maximum over kernels is exchangeable and the test exact.
 
     Args:
-        statistics: (matrices, 1 + permutations), larger is stranger.
+        statistics: (matrices, 1 + permutations) MMD², larger is stranger.
+        sums: that they come from.
 
     Returns:
         (1 + permutations,) the maximum over matrices.
@@ -128,7 +133,10 @@ def fuse(statistics: NDArray[np.float64]) -> NDArray[np.float64]:
     freedom = 8 / skewness**2  # degrees of freedom of the chi-squared variable of that skewness
     ratio = np.maximum(scores * np.sqrt(2 / freedom) + 1, 0)  # to its mean
     normal = (np.cbrt(ratio) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom))
-    return np.asarray(normal.max(axis=0))
+    varying = spread / (np.sqrt(2) * (1 / sums.n + 1 / sums.m))  # root mean square of the centred kernel's values
+    constant = sums.totals()[:, None] / ((sums.n + sums.m) * (sums.n + sums.m - 1))
+    weights = WEIGHT * np.log(varying / np.hypot(varying, constant))
+    return np.asarray((normal + weights).max(axis=0))
 
 
 def _terms(

@@ -47,6 +47,16 @@ class TwoSamples:
         rows = self.raw()
         return rows - rows.mean(dim=0)
 
+    def standardised(self) -> TwoSamples:
+        """The same rows in units of each feature's standard deviation over both samples; 0 where it is constant.
+
+        Both samples together give the scale, so tests that permute rows stay exact.
+        """
+        rows = self.pooled()
+        spread = rows.std(dim=0, unbiased=False)
+        rows = rows / spread.where(spread > 0, 1)
+        return TwoSamples(rows[: self.n], rows[self.n :])
+
 
 def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     """Check two samples and bring them to one type.

@@ -6,46 +6,20 @@ file once. Rows are counted from 0, as everywhere in this project; for CSV the l
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drift.blocks import Floats, Integers, Table, Times
-from drift.errors import DataError
 from drift.sources.calendar import CALENDAR_NAMES, calendar_features
+from drift.sources.files import Problems, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_CLASSES = 100  # more distinct labels than this are a number to predict, not a class
-ROWS_SHOWN = 5
 FLOAT32_PRECISION = 1e-3  # of a column's interquartile range; what rounding to float32 may lose
-
-
-@dataclass
-class _Problems:
-    """Everything wrong with one file, collected before anything is raised."""
-
-    path: Path
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, column: str, what: str, rows: NDArray[np.intp] | None = None) -> None:
-        where = ""
-        if rows is not None:
-            offset = 2 if self.path.suffix.lower() == ".csv" else None
-            shown = [f"{row} (line {row + offset})" if offset else str(row) for row in rows[:ROWS_SHOWN]]
-            more = f" and {len(rows) - ROWS_SHOWN} more" if len(rows) > ROWS_SHOWN else ""
-            where = f" in row {', '.join(shown)}{more}"
-        self.lines.append(f"column {column!r}: {what}{where}")
-
-    def raise_if_any(self) -> None:
-        if self.lines:
-            count = f"{len(self.lines)} problem" + ("s" if len(self.lines) > 1 else "")
-            raise DataError(f"{self.path} cannot be used, {count}:\n  " + "\n  ".join(self.lines))
 
 
 def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple[str, ...] = ()) -> Table:
@@ -60,8 +34,8 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     Raises:
         DataError: with every problem of the file, by column and row.
     """
-    frame = _read(path, label)
-    problems = _Problems(path)
+    frame = read_frame(path, label=label)
+    problems = Problems(path)
     asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
     for option, asked_for in asked.items():
         for column in asked_for:
@@ -86,55 +60,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
 
 
-def _read(path: Path, label: str) -> pd.DataFrame:
-    import pandas as pd
-
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise DataError(f"expected a .csv or .parquet file, got {path}")
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    try:
-        if suffix == ".csv":
-            _check_shape(path)
-            frame = pd.read_csv(path, index_col=False, skip_blank_lines=False)
-            if label in frame:  # "NA" and "None" are missing numbers, but good names of a class
-                frame[label] = pd.read_csv(
-                    path, usecols=[label], keep_default_na=False, na_values=[""], skip_blank_lines=False
-                )[label]
-        else:
-            frame = pd.read_parquet(path)
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty: expected a header line and at least two rows") from error
-    except (
-        ValueError,
-        OSError,
-        csv.Error,
-    ) as error:  # ParserError, ArrowInvalid and UnicodeDecodeError are ValueErrors
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{path} cannot be read as {suffix[1:]}: {reason}") from error
-    if len(frame) == 0:
-        raise DataError(f"{path} has a header but no rows")
-    return frame
-
-
-def _check_shape(path: Path) -> None:
-    """As many fields in every line as in the header, no name twice: pandas would shift or rename in silence."""
-    problems = _Problems(path)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
-        header = next(reader, [])
-        for name in sorted({name for name in header if header.count(name) > 1}):
-            problems.add(name, f"stands {header.count(name)} times in the header; a column's name must be its own")
-        wrong = [(reader.line_num, len(fields)) for fields in reader if fields and len(fields) != len(header)]
-    if wrong:
-        shown = ", ".join(f"{count} in line {line}" for line, count in wrong[:ROWS_SHOWN])
-        more = f" and {len(wrong) - ROWS_SHOWN} more lines" if len(wrong) > ROWS_SHOWN else ""
-        problems.lines.append(f"expected {len(header)} fields in every line, as in the header; got {shown}{more}")
-    problems.raise_if_any()
-
-
-def _numbers(column: pd.Series, name: str, problems: _Problems) -> Floats:
+def _numbers(column: pd.Series, name: str, problems: Problems) -> Floats:
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
@@ -166,7 +92,7 @@ def _numbers(column: pd.Series, name: str, problems: _Problems) -> Floats:
         return values.astype(np.float32)
 
 
-def _classes(column: pd.Series, name: str, problems: _Problems) -> tuple[Integers, tuple[str, ...]]:
+def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers, tuple[str, ...]]:
     import pandas as pd
 
     missing = column.isna().to_numpy()
@@ -190,7 +116,7 @@ def _classes(column: pd.Series, name: str, problems: _Problems) -> tuple[Integer
     return np.asarray([codes.get(text, 0) for text in texts], dtype=np.int64), classes
 
 
-def _times(column: pd.Series, name: str, problems: _Problems) -> Times:
+def _times(column: pd.Series, name: str, problems: Problems) -> Times:
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(column.dtype):

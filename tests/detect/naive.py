@@ -28,14 +28,26 @@ def mmd2(gram: Array, n: int, *, unbiased: bool) -> float:
     return float(within - 2 * between.mean())
 
 
-def fused(statistics: Array) -> Array:
-    """The most surprising kernel of each assignment; statistics are (kernels, assignments)."""
+def fused(grams: list[Array], orders: Array, n: int, weight: float) -> Array:
+    """The most surprising kernel of each assignment.
+
+    Args:
+        grams: of N rows, one for each kernel.
+        orders: (assignments, N), row numbers of which the first n are then the first sample.
+        n: its rows.
+        weight: of how much a kernel's values vary.
+    """
     from scipy.stats import skew
 
     found = []
-    for row in statistics:
+    for gram in grams:
+        row = np.asarray([mmd2(gram[np.ix_(order, order)], n, unbiased=True) for order in orders])
         freedom = 8 / skew(row) ** 2
         chi_squared = (row - row.mean()) / row.std() * np.sqrt(2 * freedom) + freedom
         cube_root = np.maximum(chi_squared / freedom, 0) ** (1 / 3)
-        found.append((cube_root - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom)))
+        normal = (cube_root - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom))
+        total = len(gram)
+        varying = row.std() / (np.sqrt(2) * (1 / n + 1 / (total - n)))
+        constant = (gram.sum() - np.trace(gram)) / (total * (total - 1))
+        found.append(normal + weight * np.log(varying / np.sqrt(varying**2 + constant**2)))
     return np.asarray(np.max(found, axis=0))
