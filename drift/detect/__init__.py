@@ -8,11 +8,14 @@ from drift.detect.paired import PairedTest, mcnemar_test
 from drift.detect.permuted import PermutationTest
 from drift.detect.protocol import Detector, Score
 from drift.detect.shift import FeatureShift, PredictionShift
+from drift.detect.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
 
 __all__ = [
     "AccuracyDrop",
     "Detector",
     "FeatureShift",
+    "FeatureTest",
+    "FeatureTests",
     "FeaturesTest",
     "FourierSketch",
     "MMDTest",
@@ -20,8 +23,11 @@ __all__ = [
     "PermutationTest",
     "PredictionShift",
     "Score",
+    "adjusted",
+    "bbsds_test",
     "chance_of_at_most",
     "energy_test",
+    "feature_tests",
     "mcnemar_test",
     "mmd_features_test",
     "mmd_test",
