@@ -1,6 +1,7 @@
 """What notices: statistics on arrays, and thin detectors over them. Usable without the rest of the project."""
 
 from drift.detect.accuracy import AccuracyDrop, chance_of_at_most
+from drift.detect.classifier import ClassifierTest, classifier_test
 from drift.detect.energy import energy_test
 from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
@@ -12,6 +13,7 @@ from drift.detect.univariate import FeatureTest, FeatureTests, adjusted, bbsds_t
 
 __all__ = [
     "AccuracyDrop",
+    "ClassifierTest",
     "Detector",
     "FeatureShift",
     "FeatureTest",
@@ -26,6 +28,7 @@ __all__ = [
     "adjusted",
     "bbsds_test",
     "chance_of_at_most",
+    "classifier_test",
     "energy_test",
     "feature_tests",
     "mcnemar_test",

@@ -1,6 +1,7 @@
 """Two-sample tests of one feature at a time, and what they say together: which feature moved, and did any?
 
-They see that a feature is distributed differently, not that features go together differently; `mmd_test` sees both.
+They see that a feature is distributed differently, not that features go together differently; `mmd_test` and
+`classifier_test` see both.
 """
 
 from __future__ import annotations
