@@ -8,35 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from drift.blocks import Floats, Reference, ScoredBlock
 from drift.detect.protocol import Score
-from drift.errors import BlockError
-
-
-def ks_bonferroni(reference: Floats, current: Floats) -> tuple[float, float, int]:
-    """Two-sample Kolmogorov-Smirnov in every column.
-
-    Args:
-        reference: (n, d).
-        current: (m, d).
-
-    Returns:
-        The largest KS statistic in [0, 1]; the smallest p-value times d, at most 1, and never 0 (one that is too
-        small for a float is told as the smallest normal one); and the column it came from.
-    """
-    from scipy.stats import ks_2samp
-
-    if reference.shape[1] != current.shape[1]:
-        raise BlockError(
-            f"expected {reference.shape[1]} columns, as in the reference; got {current.shape=}."
-            " Was the model retrained on other columns?"
-        )
-    results = [ks_2samp(reference[:, j], current[:, j]) for j in range(reference.shape[1])]
-    p_values = np.maximum([result.pvalue for result in results], np.finfo(np.float64).tiny)  # never 0
-    worst = int(p_values.argmin())
-    return float(results[worst].statistic), float(min(1.0, p_values[worst] * len(results))), worst
+from drift.detect.univariate import informative, ks_tests
 
 
 class FeatureShift:
@@ -54,9 +28,10 @@ class FeatureShift:
         self.reset(reference)
 
     def score(self, scored: ScoredBlock) -> Score:
-        """The statistic is the largest KS distance of any feature."""
-        statistic, p_value, worst = ks_bonferroni(self.features, scored.block.features[:, self.columns])
-        return Score(self.name, statistic, p_value, self.level, self.feature_names[worst])
+        """The statistic is the KS distance of the feature that moved most."""
+        current = scored.block.features[:, self.columns]
+        found = ks_tests(self.features, current, self.feature_names, level=self.level)
+        return Score(self.name, found.statistic, found.p_value, self.level, found.worst.feature)
 
     def update(self, scored: ScoredBlock) -> None:
         """Nothing to learn: the reference is fixed."""
@@ -69,7 +44,7 @@ class FeatureShift:
 class PredictionShift:
     """Alarms when the model's probabilities are distributed unlike on the reference.
 
-    Black-box shift detection on softmax outputs (BBSDs; Lipton et al. 2018, Rabanser et al. 2019).
+    Black-box shift detection on softmax outputs, as `bbsds_test`, for blocks of any size.
     """
 
     name = "predictions"
@@ -80,9 +55,10 @@ class PredictionShift:
         self.reset(reference)
 
     def score(self, scored: ScoredBlock) -> Score:
-        """The statistic is the largest KS distance of any class's probability."""
-        statistic, p_value, worst = ks_bonferroni(self.probabilities, self._columns(scored.answer.probabilities))
-        return Score(self.name, statistic, p_value, self.level, f"P({self.classes[worst]})")
+        """The statistic is the KS distance of the class whose probability moved most."""
+        current = self._columns(scored.answer.probabilities)
+        found = ks_tests(self.probabilities, current, self.classes[: current.shape[1]], level=self.level)
+        return Score(self.name, found.statistic, found.p_value, self.level, f"P({found.worst.feature})")
 
     def update(self, scored: ScoredBlock) -> None:
         """Nothing to learn: the reference is fixed."""
@@ -93,5 +69,4 @@ class PredictionShift:
 
     @staticmethod
     def _columns(probabilities: Floats) -> Floats:
-        """With two classes the second column mirrors the first: testing both would only cost power."""
-        return probabilities[:, :1] if probabilities.shape[1] == 2 else probabilities
+        return probabilities[:, : informative(probabilities.shape[1])]

@@ -10,9 +10,9 @@ from scipy.stats import binom, fisher_exact, ks_2samp
 
 import drift.detect
 from drift.blocks import Answer, Block, Floats, Reference, ScoredBlock
-from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, chance_of_at_most
+from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, Score, chance_of_at_most
 from drift.detect.accuracy import chance_band, drop_p_value
-from drift.detect.shift import ks_bonferroni
+from drift.detect.univariate import ks_tests
 from drift.errors import BlockError
 
 NAMES = ("a", "b", "c")
@@ -122,7 +122,7 @@ def test_a_drop_is_judged_as_fisher_would() -> None:
 
 def test_no_p_value_is_zero() -> None:
     zeros, ones = np.zeros((5_000, 2), np.float32), np.ones((5_000, 2), np.float32)
-    assert ks_bonferroni(zeros, ones)[1] > 0
+    assert ks_tests(zeros, ones, NAMES[:2], level=0.01).p_value > 0
     assert drop_p_value(0, 20_000, 20_000, 20_000) > 0
 
 
@@ -133,19 +133,23 @@ def test_feature_shift_names_the_column() -> None:
     assert FeatureShift(reference, feature_names=NAMES).score(block).detail == "b"
 
 
-def test_ks_equals_scipy_and_bonferroni() -> None:
+@pytest.mark.parametrize("shift", [0.0, 0.05, 1.0])
+def test_shifts_are_scipys_ks_by_bonferroni(shift: float) -> None:
     rng = np.random.default_rng(6)
-    one, two = rng.normal(size=(300, 4)), rng.normal([0, 0.5, 0, 0], size=(80, 4))
-    naive = [ks_2samp(one[:, j], two[:, j]) for j in range(4)]
-    statistic, p_value, worst = ks_bonferroni(one.astype(np.float64), two)  # type: ignore[arg-type]
-    assert worst == 1
-    assert statistic == naive[1].statistic
-    assert p_value == min(1.0, 4 * naive[1].pvalue)
+    reference, block = reference_of(rng), scored_of(rng, shift=shift)
+    one, two = reference.features, block.block.features
+    naive = [ks_2samp(one[:, j], two[:, j]) for j in range(3)]
+    worst = int(np.argmin([result.pvalue for result in naive]))
+    score = FeatureShift(reference, feature_names=NAMES).score(block)
+    assert score == Score("features", naive[worst].statistic, min(1.0, 3 * naive[worst].pvalue), 0.01, NAMES[worst])
+    only = ks_2samp(reference.probabilities[:, 0], block.answer.probabilities[:, 0])
+    score = PredictionShift(reference, classes=("no", "yes")).score(block)
+    assert score == Score("predictions", only.statistic, only.pvalue, 0.01, "P(no)")
 
 
 def test_other_columns_than_the_reference_are_refused() -> None:
-    with pytest.raises(BlockError, match=r"expected 3 columns, as in the reference; got current\.shape=\(20, 5\)"):
-        ks_bonferroni(np.zeros((9, 3), np.float32), np.zeros((20, 5), np.float32))
+    with pytest.raises(BlockError, match="expected 3 columns, as in the reference; got 5"):
+        ks_tests(np.zeros((9, 3), np.float32), np.zeros((20, 5), np.float32), NAMES, level=0.01)
 
 
 def test_chance_equals_the_binomial_distribution() -> None:
