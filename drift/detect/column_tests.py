@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.columns import Column
+from drift.detect.paired_columns import Column
 from drift.errors import BlockError
 
 EXACT_PAIRS = 4_000_000  # n m, up to which SciPy's exact KS p-value takes 40 ms at most; it grows with n m

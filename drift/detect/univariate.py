@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.column_tests import EXACT_ROWS, TESTS
-from drift.detect.columns import Column, plain_columns, two_tables
+from drift.detect.paired_columns import Column, plain_columns, two_tables
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
-    from drift.detect.columns import Features
+    from drift.detect.paired_columns import Features
     from drift.detect.samples import Sample
 
 Correction: TypeAlias = Literal["bonferroni", "holm", "benjamini-hochberg", "none"]
