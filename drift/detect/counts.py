@@ -1,0 +1,141 @@
+"""Counts of one column, to be added up: rows in cells, rows of every value, and the moments of numbers.
+
+Counts of parts merge to the counts of the whole exactly, whatever the parts and their order; moments do up to rounding.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from drift.detect.columns import Numbers
+
+MOST_NAMED = 1_000  # values of a column that are counted one by one
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Finite numbers, summed up so that nothing cancels (Chan, Golub and LeVeque 1983)."""
+
+    count: int = 0
+    mean: float = 0.0  # in the column's units
+    squares: float = 0.0  # sum of squared distances from the mean
+    low: float | None = None  # the smallest; None without numbers
+    high: float | None = None
+
+    @property
+    def total(self) -> float:
+        """The sum."""
+        return self.count * self.mean
+
+    def merge(self, other: Moments) -> Moments:
+        """Those of both parts."""
+        if not (self.count and other.count):
+            return self if self.count else other
+        count, apart = self.count + other.count, other.mean - self.mean
+        return Moments(
+            count,
+            (self.count * self.mean + other.count * other.mean) / count,
+            self.squares + other.squares + apart**2 * self.count * other.count / count,
+            min(self.low, other.low),  # type: ignore[type-var]
+            max(self.high, other.high),  # type: ignore[type-var]
+        )
+
+
+def moments_of(finite: Numbers) -> Moments:
+    """Those of an array in double precision."""
+    if not len(finite):
+        return Moments()
+    low, high = float(finite.min()), float(finite.max())
+    doubles = finite.astype(np.float64)
+    mean = float(doubles.mean())
+    doubles -= mean
+    squares = np.square(doubles, out=doubles)  # no product of vectors: BLAS would start threads for each chunk
+    return Moments(len(finite), mean, float(squares.sum()), low, high)
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """Numbers in the cells of a fixed reference."""
+
+    counts: tuple[int, ...]  # below the range, in its cells, above it
+    missing: int
+    moments: Moments
+
+    @property
+    def present(self) -> int:
+        """Rows that are not missing."""
+        return sum(self.counts)
+
+    def merge(self, other: CellCounts) -> CellCounts:
+        """Those of both parts, of the same cells."""
+        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        return CellCounts(counts, self.missing + other.missing, self.moments.merge(other.moments))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"counts": list(self.counts), "missing": self.missing, "moments": asdict(self.moments)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CellCounts:
+        """What `to_json` gave."""
+        return cls(tuple(data["counts"]), data["missing"], Moments(**data["moments"]))
+
+
+@dataclass(frozen=True)
+class NamedCounts:
+    """Rows of every single value: of categories, or of numbers that take few values (called as `repr` does).
+
+    Beyond 1,000 values, those with the smallest digests are counted one by one and the rest together. That choice
+    depends on nothing but the values' names, so parts make the same one as the whole.
+    """
+
+    counts: Mapping[str, int]  # of each value, 1 or more
+    other: int  # rows of the values that are not counted one by one
+    missing: int
+    moments: Moments = field(default_factory=Moments)  # of numbers
+
+    @property
+    def present(self) -> int:
+        """Rows that are not missing."""
+        return sum(self.counts.values()) + self.other
+
+    def merge(self, other: NamedCounts) -> NamedCounts:
+        """Those of both parts."""
+        return named_counts(
+            Counter(self.counts) + Counter(other.counts),
+            self.missing + other.missing,
+            other=self.other + other.other,
+            moments=self.moments.merge(other.moments),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        plain = {"counts": dict(sorted(self.counts.items())), "other": self.other, "missing": self.missing}
+        return plain | {"moments": asdict(self.moments)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> NamedCounts:
+        """What `to_json` gave."""
+        return cls(dict(data["counts"]), data["other"], data["missing"], Moments(**data["moments"]))
+
+
+def named_counts(
+    counts: Mapping[str, int], missing: int, *, other: int = 0, moments: Moments | None = None
+) -> NamedCounts:
+    """Counts of single values, of at most 1,000 of them one by one."""
+    if len(counts) > MOST_NAMED:
+        kept = {name: counts[name] for name in heapq.nsmallest(MOST_NAMED, counts, key=_digest)}
+        other += sum(counts.values()) - sum(kept.values())
+        counts = kept
+    return NamedCounts(dict(counts), other, missing, moments or Moments())
+
+
+def _digest(name: str) -> tuple[bytes, str]:
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), name
