@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, deploying, training
+from drift.commands import champion, comparing, deploying, training
 
 app = typer.Typer(
     name="drift",
@@ -31,6 +31,7 @@ for _command in (
     champion.history,
     champion.rollback,
     deploying.serve,
+    comparing.compare,
 ):
     app.command()(_command)
 

@@ -16,6 +16,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "threads": 0,
     "sources": 1,
     "detect": 1,
+    "compare": 2,
     "models": 2,
     "figures": 2,
     "tracking": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -30,6 +31,9 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
             resumable = isinstance(error, ResumableInterrupt)
             again = "the same command with --resume goes on" if resumable else "run the same command again"
             _fail(error, ExitCode.INTERRUPTED, verbose, f"interrupted; nothing is lost, {again}")
+        except BrokenPipeError:  # who read our output has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(128 + signal.SIGPIPE) from None
         except OSError as error:  # what no room expected: a full disk, a folder gone
             where = f" ({error.filename})" if error.filename else ""
             _fail(error, ExitCode.ERROR, verbose, f"{error.strerror or error}{where}")

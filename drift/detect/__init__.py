@@ -5,6 +5,7 @@ from drift.detect.binning import Binning, learn_binning
 from drift.detect.classifier import ClassifierTest, classifier_test
 from drift.detect.compare import Distance, FeatureDistances, compare_profiles
 from drift.detect.energy import energy_test
+from drift.detect.explain import Explanation, explain
 from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
@@ -20,6 +21,7 @@ __all__ = [
     "ClassifierTest",
     "Detector",
     "Distance",
+    "Explanation",
     "FeatureDistances",
     "FeatureShift",
     "FeatureTest",
@@ -38,6 +40,7 @@ __all__ = [
     "classifier_test",
     "compare_profiles",
     "energy_test",
+    "explain",
     "feature_tests",
     "learn_binning",
     "mcnemar_test",

@@ -63,8 +63,8 @@ def _quantile_sides(bins: QuantileBins, reference: CellCounts, current: CellCoun
     lows, highs = bins.lows, bins.highs
     labels: tuple[str, ...] = ("below", "any value")
     if lows:
-        inside = [f"[{low:g}, {high:g})" for low, high in pairwise(lows)]
-        labels = (f"below {lows[0]:g}", *inside, f"[{lows[-1]:g}, {highs[-1]:g}]", f"above {highs[-1]:g}")
+        inside = [f"[{low:.4g}, {high:.4g})" for low, high in pairwise(lows)]
+        labels = (f"below {lows[0]:.4g}", *inside, f"[{lows[-1]:.4g}, {highs[-1]:.4g}]", f"above {highs[-1]:.4g}")
     one, two = (np.asarray((*part.counts, part.missing)) for part in (reference, current))
     return Sides((*labels, "missing"), one, two, (np.asarray(lows), np.asarray(highs)) if lows else None)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VERSION_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DETECTOR_MARKS = ("circle", "square", "diamond")
 THRESHOLD, FLAG, BAND, OLD = "#D55E00", "#D55E00", "rgba(0, 114, 178, 0.13)", "#7F7F7F"
+SIDES = ("#56B4E9", "#D55E00")  # reference, current
 SMALLEST_P = 1e-12  # where the axis of p-values ends: smaller ones are drawn there, as triangles
 LAYOUT = {
     "template": "plotly_white",

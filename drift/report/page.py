@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
 from drift.loop.summary import summary
 from drift.models.quality import confusion
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATE = "page.html.j2"
 
@@ -47,7 +50,11 @@ class ConfusionTable:
 
 def write_report(data: ReportData, path: Path) -> Path:
     """Write the page to `path`, whole or not at all."""
-    text = render(data)
+    return write_whole(render(data), path)
+
+
+def write_whole(text: str, path: Path) -> Path:
+    """Write a page to `path`, whole or not at all."""
     beside = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,18 +67,10 @@ def write_report(data: ReportData, path: Path) -> Path:
 
 def render(data: ReportData) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
     from drift.report import charts
 
-    environment = Environment(
-        loader=PackageLoader("drift", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figures = {
         "accuracy": charts.accuracy_chart(
             data.blocks, data.decisions, threshold=data.threshold, accepted=data.accepted
@@ -80,16 +79,20 @@ def render(data: ReportData) -> str:
     }
     if any(decision.comparison for decision in data.decisions):
         figures["differences"] = charts.difference_chart(data.decisions)
-    page: str = environment.get_template(TEMPLATE).render(
-        data=data,
-        figures={name: _inline(figure) for name, figure in figures.items()},
-        confusions=_confusions(data),
-        summary=summary(data.blocks, data.decisions),
-        verdict=verdict(data),
-        has_triangles=any(score.p_value < charts.SMALLEST_P for block in data.blocks for score in block.scores),
-        plotly=get_plotlyjs(),
-        made_at=now(),
-        version=__version__,
+    page: str = (
+        environment()
+        .get_template(TEMPLATE)
+        .render(
+            data=data,
+            figures={name: inline(figure) for name, figure in figures.items()},
+            confusions=_confusions(data),
+            summary=summary(data.blocks, data.decisions),
+            verdict=verdict(data),
+            has_triangles=any(score.p_value < charts.SMALLEST_P for block in data.blocks for score in block.scores),
+            plotly=get_plotlyjs(),
+            made_at=now(),
+            version=__version__,
+        )
     )
     return page
 
@@ -140,7 +143,21 @@ def _table(title: str, labels: Integers, predictions: Integers, data: ReportData
     return ConfusionTable(title, counts.tolist(), float(np.trace(counts)) / len(labels), len(labels))
 
 
-def _inline(figure: Any) -> str:
+def environment() -> Environment:
+    """Where templates come from; everything in them is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("drift", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def inline(figure: Any) -> str:
+    """A Plotly figure as HTML, for a page that has the library."""
     html: str = figure.to_html(
         full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
     )

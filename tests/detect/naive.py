@@ -28,7 +28,7 @@ def mmd2(gram: Array, n: int, *, unbiased: bool) -> float:
     return float(within - 2 * between.mean())
 
 
-def fused(grams: list[Array], orders: Array, n: int, weight: float) -> Array:
+def fused(grams: list[Array], orders: NDArray[np.integer], n: int, weight: float) -> Array:
     """The most surprising kernel of each assignment.
 
     Args:

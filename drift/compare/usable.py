@@ -1,0 +1,168 @@
+"""Which columns of two tables can be compared, which cannot and why, and what the others are as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import BlockError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY_SHARE = 0.5  # text of which more than this share of rows is different in every row names rows, and tells nothing
+MOST_INDICATORS = 20  # categories of one column that get a column of their own; the others share one
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The columns that both tables have and that can change."""
+
+    reference: pd.DataFrame
+    current: pd.DataFrame
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    left_out: dict[str, str]  # column: why
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns to compare, in the order of the reference."""
+        return tuple(map(str, self.reference.columns))
+
+    def matrices(self) -> Matrices:
+        """Both tables as numbers.
+
+        A missing number becomes the median of both tables and is marked in a feature of its own; so is each category.
+        Medians and categories are those of both tables together, so tests that permute rows stay exact.
+        """
+        features, labels, columns = [], [], []
+        rows = len(self.reference)
+        for name in self.names:
+            column = np.concatenate([_plain(table[name]) for table in (self.reference, self.current)])
+            for feature, label in _numbers(column, name) if name in self.numeric else _indicators(column, name):
+                features.append(feature)
+                labels.append(label)
+                columns.append(name)
+        whole = np.column_stack(features)
+        return Matrices(whole[:rows], whole[rows:], tuple(labels), tuple(columns))
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Two tables as numbers."""
+
+    reference: NDArray[np.float64]  # (n, d)
+    current: NDArray[np.float64]  # (m, d)
+    labels: tuple[str, ...]  # d, what each feature is
+    columns: tuple[str, ...]  # d, of which column
+
+
+def usable_columns(
+    reference: pd.DataFrame, current: pd.DataFrame, *, columns: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> Usable:
+    """Choose the columns to compare.
+
+    Left out are dates, columns that are sorted in both tables (a time, a row number: they differ between any two
+    stretches), text that is different in nearly every row, and columns that only one table has.
+
+    Args:
+        reference: a table.
+        current: another.
+        columns: compare these and no others, whatever they look like.
+        ignore: leave these out.
+
+    Raises:
+        BlockError: columns that are not there, that hold numbers in one table and text in the other, or none left.
+    """
+    for name in (*columns, *ignore):
+        if name not in reference.columns and name not in current.columns:
+            there = ", ".join(map(str, reference.columns))
+            raise BlockError(f"expected columns of the tables, got {name!r}; the reference has {there}")
+    left_out: dict[str, str] = {}
+    numeric: list[str] = []
+    categorical: list[str] = []
+    for name in dict.fromkeys([*reference.columns, *current.columns]):
+        why = "not asked for" if columns and name not in columns else "ignored" if name in ignore else None
+        for table, which in ((reference, "reference"), (current, "current table")):
+            if name not in table.columns:
+                if name in columns:
+                    raise BlockError(f"expected column {name!r} in both tables, the {which} has none")
+                why = why or f"not in the {which}"
+        if why is None:
+            kinds = {_kind(table[name]) for table in (reference, current)} - {"empty"}
+            if len(kinds) > 1:
+                raise BlockError(
+                    f"expected column {name!r} to be of one kind, got {' and '.join(sorted(kinds))}: mend it or leave"
+                    " it out with --ignore"
+                )
+            kind = kinds.pop() if kinds else "empty"
+            why = _reason(kind, reference[name], current[name], asked_for=name in columns)
+            if why is None:
+                (numeric if kind == "numbers" else categorical).append(str(name))
+        if why is not None:
+            left_out[str(name)] = why
+    kept = [name for name in reference.columns if str(name) not in left_out]
+    if not kept:
+        reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+        raise BlockError(f"expected columns to compare, none is left ({reasons}): name some with --columns")
+    return Usable(reference[kept], current[kept], tuple(numeric), tuple(categorical), left_out)
+
+
+def _kind(column: pd.Series) -> str:
+    from pandas.api import types
+
+    if column.isna().all():
+        return "empty"
+    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+        return "dates"
+    if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
+        return "text"
+    return "numbers"
+
+
+def _reason(kind: str, reference: pd.Series, current: pd.Series, *, asked_for: bool) -> str | None:
+    """Why a column is left out, if it is."""
+    if kind in ("empty", "dates"):
+        return "has no values" if kind == "empty" else "holds dates"
+    if asked_for:
+        return None
+    if kind == "numbers" and all(_is_sorted(column) for column in (reference, current)):
+        return "sorted in both tables, like a time or a row number"
+    if kind == "text" and all(column.nunique() > KEY_SHARE * max(len(column), 40) for column in (reference, current)):
+        return "different in nearly every row, like a name"
+    return None
+
+
+def _is_sorted(column: pd.Series) -> bool:
+    values = column.dropna()
+    return len(values) > 2 and values.iloc[0] != values.iloc[-1] and bool(values.is_monotonic_increasing)
+
+
+def _plain(column: pd.Series) -> NDArray[Any]:
+    if _kind(column) in ("numbers", "empty"):
+        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+    return np.asarray(column.astype(object).where(column.notna(), None), dtype=object)
+
+
+def _numbers(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64], str]]:
+    numbers = values.astype(np.float64)
+    missing = ~np.isfinite(numbers)
+    filled = np.where(missing, np.median(numbers[~missing]), numbers)
+    marked = [(missing.astype(np.float64), f"{name} missing")] if missing.any() else []
+    return [(filled, name), *marked]
+
+
+def _indicators(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64], str]]:
+    texts = np.asarray(["(missing)" if value is None else str(value) for value in values])
+    found, counts = np.unique(texts, return_counts=True)
+    frequent = found[np.argsort(-counts, kind="stable")][:MOST_INDICATORS]
+    if len(found) == 2:
+        frequent = frequent[:1]  # the second one mirrors the first
+    parts = [((texts == label).astype(np.float64), f"{name} = {label}") for label in frequent]
+    if len(found) > MOST_INDICATORS:
+        parts.append(((~np.isin(texts, frequent)).astype(np.float64), f"{name} = any other"))
+    return parts

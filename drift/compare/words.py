@@ -1,0 +1,102 @@
+"""What happened to a column, and to two tables, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from drift.compare.comparison import Comparison
+
+NOTICED_SHARE = 0.005  # of rows: smaller changes of missing or unknown values are not worth a word
+NOTICED_SHIFT = 0.1  # of the median, in interquartile ranges of the reference
+NOTICED_SPREAD = 1.15  # ratio of interquartile ranges
+
+
+def change_in_words(reference: pd.Series, current: pd.Series, *, numeric: bool) -> str:
+    """The most telling difference of a column's values: where they lie, how far they spread, which are new."""
+    words = _numbers(reference.dropna(), current.dropna()) if numeric else _categories(reference, current)
+    before, after = float(reference.isna().mean()), float(current.isna().mean())
+    if abs(after - before) >= NOTICED_SHARE:
+        words.append(f"missing {before:.1%} → {after:.1%}")
+    return ", ".join(words)
+
+
+def verdict(comparison: Comparison) -> str:
+    """Whether there is drift, in one line."""
+    n, m = comparison.rows
+    sizes = f"{n:,} rows against {m:,}, {len(comparison.columns)} columns"
+    if not comparison.drift:
+        return f"no drift: p = {comparison.p_value:.2g} at level {comparison.level:g} ({sizes})"
+    return f"drift: p {p_text(comparison.p_value)} at level {comparison.level:g} ({sizes})"
+
+
+def reasons(comparison: Comparison) -> list[str]:
+    """Why the verdict is what it is, one thing a line, the weightiest first."""
+    joint, changed = comparison.joint, comparison.changed
+    found = [
+        f"{one.column}: {one.change} ({one.share:.0%} of the difference, p {p_text(one.adjusted)})" for one in changed
+    ]
+    if not changed:
+        least = comparison.columns[0]
+        found.append(
+            f"no column alone differs beyond chance; the least likely, {least.column}, has p {p_text(least.adjusted)}"
+        )
+    pairs = comparison.changed_pairs
+    for pair in pairs[:3]:
+        found.append(
+            f"{pair.features[0]} and {pair.features[1]} go together differently: rank correlation"
+            f" {pair.before:+.2f} → {pair.after:+.2f} (p {p_text(pair.adjusted)})"
+        )
+    if len(pairs) > 3:
+        found.append(f"{len(pairs) - 3} more pairs of columns go together differently")
+    used = "" if joint.rows == comparison.rows else f" on {joint.rows[0]:,} and {joint.rows[1]:,} rows of them"
+    differ = "differ" if joint.rejected else "do not differ beyond chance"
+    found.append(f"all columns together {differ}: MMD, {joint.kernel}{used}, p {p_text(joint.p_value)}")
+    return found
+
+
+def p_text(p_value: float) -> str:
+    """A p-value behind the letter p, at two digits, never as 0.
+
+    >>> p_text(0.0312), p_text(1e-30)
+    ('= 0.031', '< 1e-12')
+    """
+    return "< 1e-12" if p_value < 1e-12 else f"= {p_value:.2g}"
+
+
+def _numbers(reference: pd.Series, current: pd.Series) -> list[str]:
+    if not len(reference) or not len(current):
+        return ["no values" if not len(current) else "values where there were none"]
+    (low, before, high), (left, after, right) = (
+        np.quantile(column.to_numpy(np.float64), [0.25, 0.5, 0.75]) for column in (reference, current)
+    )
+    words = []
+    width, width_after = high - low, right - left
+    if abs(after - before) > NOTICED_SHIFT * width:
+        words.append(f"median {before:.4g} → {after:.4g}")
+    if width and width_after and max(width / width_after, width_after / width) > NOTICED_SPREAD:
+        words.append(f"spread × {width_after / width:.2g}")
+    outside = float(((current < reference.min()) | (current > reference.max())).mean())
+    if outside >= NOTICED_SHARE:
+        words.append(f"{outside:.1%} beyond the reference's range")
+    return words or [f"median {before:.4g}, as before" if before == after else f"median {before:.4g} → {after:.4g}"]
+
+
+def _categories(reference: pd.Series, current: pd.Series) -> list[str]:
+    before, after = (dict(column.dropna().astype(str).value_counts(normalize=True)) for column in (reference, current))
+    apart = {name: abs(after.get(name, 0.0) - before.get(name, 0.0)) for name in (*before, *after)}
+    words = []
+    if apart:
+        name = max(apart, key=apart.__getitem__)
+        words.append(f"{name!r} {before.get(name, 0.0):.1%} → {after.get(name, 0.0):.1%}")
+    new = sorted(set(after) - set(before), key=lambda label: -after[label])
+    if new:
+        shown = ", ".join(repr(label) for label in new[:3])
+        words.append(
+            f"new: {shown}{f' and {len(new) - 3} more' if len(new) > 3 else ''} ({sum(after[label] for label in new):.1%})"
+        )
+    return words

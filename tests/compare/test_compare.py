@@ -1,0 +1,145 @@
+"""Two tables compared: the verdict, its reasons, and what is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+
+from drift.compare import compare_tables, usable_columns
+from drift.compare.text import lines
+from drift.compare.words import change_in_words, reasons, verdict
+from drift.errors import BlockError
+
+
+def table(n: int = 400, *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "price": rng.gamma(2, size=n),
+            "demand": rng.normal(50, 9, size=n),
+            "city": rng.choice(["Ulm", "Bonn", "Kiel"], size=n, p=[0.6, 0.3, 0.1]),
+            "open": rng.random(n) < 0.4,
+            "load": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+        }
+    )
+
+
+def test_tables_of_one_kind_do_not_differ() -> None:
+    found = compare_tables(table(), table(seed=3))
+    assert not found.drift
+    assert verdict(found).startswith("no drift: p = ")
+    assert {column.column for column in found.columns} == {"price", "demand", "city", "open", "load"}
+    assert {column.test for column in found.columns if column.kind == "numbers"} == {"ks", "jensen_shannon"}
+    assert not found.changed
+
+
+def test_a_changed_column_is_the_reason() -> None:
+    current = table(seed=1)
+    current["demand"] += 7
+    found = compare_tables(table(), current)
+    assert found.drift
+    assert [column.column for column in found.changed] == ["demand"]
+    assert found.columns[0].share > 0.5
+    assert reasons(found)[0].startswith("demand: median 49.49 → 56")
+    assert any("all columns together differ" in reason for reason in reasons(found))
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "words"),
+    [
+        (lambda t: t["city"].where(t.index % 2 == 0, "Köln"), "city", "new: 'Köln' (50.0%)"),
+        (lambda t: t["load"].where(t.index % 2 == 0), "load", "missing"),
+        (lambda t: t["open"] | (t.index % 3 == 0), "open", "'True' 47"),
+        (lambda t: t["price"] * 3, "price", "spread × 3"),
+    ],
+)
+def test_every_kind_of_change_is_seen_and_told(change: object, column: str, words: str) -> None:
+    current = table(seed=1)
+    current[column] = change(current)  # type: ignore[operator]
+    found = compare_tables(table(), current)
+    [changed] = found.changed
+    assert changed.column == column
+    assert words in changed.change
+
+
+def test_columns_that_only_go_together_differently_are_drift() -> None:
+    current = table(n=800, seed=1)
+    current["demand"] = np.sort(current["demand"])[np.argsort(np.argsort(current["price"]))]
+    found = compare_tables(table(n=800), current)
+    assert found.drift
+    assert not found.changed
+    assert found.joint.rejected
+    assert found.changed_pairs[0].features == ("price", "demand")
+    assert any("price and demand go together differently" in reason for reason in reasons(found))
+
+
+def test_level() -> None:
+    """Over tables of one kind, drift is found in .2 of the cases at most at level .2 (99.95 % binomial bound)."""
+    runs = 120
+    found = sum(
+        compare_tables(table(90, seed=2 * seed), table(70, seed=2 * seed + 1), level=0.2, permutations=99).drift
+        for seed in range(runs)
+    )
+    assert found <= binom.ppf(0.9995, runs, 0.2)
+
+
+def test_what_always_differs_is_left_out_unless_asked_for() -> None:
+    first, second = table(), table(seed=1)
+    for start, frame in ((0, first), (400, second)):
+        frame["row"] = np.arange(start, start + 400)
+        frame["at"] = pd.date_range("2020", periods=400)
+        frame["key"] = [f"k{start + at}" for at in range(400)]
+        frame["empty"] = None
+    second["extra"] = 1.0
+    found = usable_columns(first, second)
+    assert found.left_out == {
+        "row": "sorted in both tables, like a time or a row number",
+        "at": "holds dates",
+        "key": "different in nearly every row, like a name",
+        "empty": "has no values",
+        "extra": "not in the reference",
+    }
+    assert usable_columns(first, second, columns=("row", "price")).names == ("price", "row")
+    assert "city" not in usable_columns(first, second, ignore=("city",)).names
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "options", "words"),
+    [
+        (
+            table(),
+            table(),
+            {"columns": ("town",)},
+            "expected columns of the tables, got 'town'; the reference has price",
+        ),
+        (table(), table().drop(columns="city"), {"columns": ("city",)}, "expected column 'city' in both tables"),
+        (table(), table().astype({"price": str}), {}, "expected column 'price' to be of one kind"),
+        (table()[["price"]], table()[["demand"]], {}, "none is left .price: not in the current table"),
+        (table(1), table(1), {"columns": ("price",)}, "2 rows or more"),
+    ],
+)
+def test_bad_input(first: pd.DataFrame, second: pd.DataFrame, options: dict[str, tuple[str, ...]], words: str) -> None:
+    with pytest.raises(BlockError, match=words):
+        compare_tables(first, second, **options)  # type: ignore[arg-type]
+
+
+def test_rows_keep_the_numbers_that_they_have_in_their_file() -> None:
+    reference, current = table(), table(n=300, seed=1)
+    current.loc[217, "demand"] = 200.0
+    found = compare_tables(reference, current.iloc[100:], rows=1)
+    assert (found.unlike[0].row, found.unlike[0].feature) == (217, "demand")
+
+
+def test_the_text_shows_every_column() -> None:
+    text = list(lines(compare_tables(table(), table(seed=1))))
+    for name in table().columns:
+        assert any(f" {name} " in line for line in text)
+    assert text[-1].startswith("p-values hold if rows are independent")
+
+
+def test_words_of_columns_without_values() -> None:
+    empty, full = pd.Series([np.nan, np.nan]), pd.Series([1.0, 2.0])
+    assert change_in_words(full, empty, numeric=True) == "no values, missing 0.0% → 100.0%"
+    assert change_in_words(empty, full, numeric=True) == "values where there were none, missing 100.0% → 0.0%"
