@@ -6,6 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 
+def plain_version(full: str) -> str:
+    """A version without its local part: 2.13.0 for 2.13.0+cpu."""
+    return full.partition("+")[0]
+
+
 def machine() -> dict[str, str | int]:
     """Processor, cores and versions."""
     info = Path("/proc/cpuinfo")

@@ -95,8 +95,6 @@ def _categories(reference: pd.Series, current: pd.Series) -> list[str]:
         words.append(f"{name!r} {before.get(name, 0.0):.1%} → {after.get(name, 0.0):.1%}")
     new = sorted(set(after) - set(before), key=lambda label: -after[label])
     if new:
-        shown = ", ".join(repr(label) for label in new[:3])
-        words.append(
-            f"new: {shown}{f' and {len(new) - 3} more' if len(new) > 3 else ''} ({sum(after[label] for label in new):.1%})"
-        )
+        shown = ", ".join(repr(label) for label in new[:3]) + (f" and {len(new) - 3} more" if len(new) > 3 else "")
+        words.append(f"new: {shown} ({sum(after[label] for label in new):.1%})")
     return words
