@@ -95,21 +95,44 @@ class Reference:
     features: Floats  # (n, d)
     labels: Integers  # (n,)
     probabilities: Floats  # (n, classes), the accepted model's answers
+    feature_names: tuple[str, ...] = ()  # d, or none
+    classes: tuple[str, ...] = ()  # their names, or none
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     @property
     def accuracy(self) -> float:
         """The accepted accuracy, in [0, 1]."""
         return float((self.probabilities.argmax(axis=1) == self.labels).mean())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the features are called, (d,): "0", "1", ... if they have no names."""
+        return self.feature_names or tuple(str(at) for at in range(self.features.shape[1]))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called: "0", "1", ... if they have no names."""
+        return self.classes or tuple(str(at) for at in range(self.probabilities.shape[1]))
+
     def save(self, path: Path) -> None:
         """Write to an .npz file of plain arrays."""
-        np.savez_compressed(path, features=self.features, labels=self.labels, probabilities=self.probabilities)
+        np.savez_compressed(
+            path,
+            features=self.features,
+            labels=self.labels,
+            probabilities=self.probabilities,
+            feature_names=np.asarray(self.feature_names, dtype=np.str_),
+            classes=np.asarray(self.classes, dtype=np.str_),
+        )
 
     @classmethod
     def load(cls, path: Path) -> Reference:
         """Read what `save` wrote; nothing is unpickled."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(arrays["features"], arrays["labels"], arrays["probabilities"])
+            names = {name: tuple(arrays[name].tolist()) for name in ("feature_names", "classes") if name in arrays}
+            return cls(arrays["features"], arrays["labels"], arrays["probabilities"], **names)
 
 
 @dataclass(frozen=True)

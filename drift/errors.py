@@ -60,6 +60,10 @@ class BlockError(DataError):
     """A block whose shape or values do not fit."""
 
 
+class SmallReferenceWarning(UserWarning):
+    """A reference smaller than ten blocks."""
+
+
 class TrainingError(DriftError):
     """No usable model came out of training."""
 

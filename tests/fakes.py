@@ -9,7 +9,7 @@ import numpy as np
 
 from drift.blocks import Answer, Floats, Reference, Table
 from drift.errors import ServingError, TrackingError
-from drift.loop.events import Event
+from drift.loop.events import Event, Said
 from drift.tracking.registry import Version
 
 
@@ -36,7 +36,8 @@ class SignPredictor:
     def reference(self, table: Table, rows: range) -> Reference:
         """Its reference on `rows`."""
         part = table.part(rows)
-        return Reference(part.features, part.labels, self.predict(part.features).probabilities)
+        probabilities = self.predict(part.features).probabilities
+        return Reference(part.features, part.labels, probabilities, table.feature_names, table.classes)
 
 
 @dataclass
@@ -121,5 +122,5 @@ class Listener:
         self.events.append(event)
 
     def names(self) -> list[str]:
-        """The kinds of events, in order."""
-        return [type(event).__name__ for event in self.events]
+        """The kinds of events, in order; without what is only said."""
+        return [type(event).__name__ for event in self.events if not isinstance(event, Said)]

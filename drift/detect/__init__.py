@@ -1,9 +1,24 @@
 """What notices: statistics on arrays, and thin detectors over them. Usable without the rest of the project."""
 
-from drift.detect.accuracy import AccuracyDrop, chance_of_at_most
+from drift.detect.accuracy import chance_of_at_most
 from drift.detect.binning import Binning, learn_binning
 from drift.detect.classifier import ClassifierTest, classifier_test
 from drift.detect.compare import Distance, FeatureDistances, compare_profiles
+from drift.detect.detectors import (
+    DETECTORS,
+    AccuracyDrop,
+    ClassifierShift,
+    Detector,
+    DistanceShift,
+    EnergyShift,
+    FeatureShift,
+    FixedReference,
+    JointShift,
+    PredictionShift,
+    Score,
+    small_reference,
+)
+from drift.detect.detectors.saved import load_detector, save_detector
 from drift.detect.energy import energy_test
 from drift.detect.explain import Explanation, explain
 from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
@@ -11,23 +26,27 @@ from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
 from drift.detect.permuted import PermutationTest
 from drift.detect.profiles import Profile, merge, profile
-from drift.detect.protocol import Detector, Score
-from drift.detect.shift import FeatureShift, PredictionShift
 from drift.detect.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
 
 __all__ = [
+    "DETECTORS",
     "AccuracyDrop",
     "Binning",
+    "ClassifierShift",
     "ClassifierTest",
     "Detector",
     "Distance",
+    "DistanceShift",
+    "EnergyShift",
     "Explanation",
     "FeatureDistances",
     "FeatureShift",
     "FeatureTest",
     "FeatureTests",
     "FeaturesTest",
+    "FixedReference",
     "FourierSketch",
+    "JointShift",
     "MMDTest",
     "PairedTest",
     "PermutationTest",
@@ -43,9 +62,12 @@ __all__ = [
     "explain",
     "feature_tests",
     "learn_binning",
+    "load_detector",
     "mcnemar_test",
     "merge",
     "mmd_features_test",
     "mmd_test",
     "profile",
+    "save_detector",
+    "small_reference",
 ]

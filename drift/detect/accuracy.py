@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from drift.blocks import Reference, ScoredBlock
-from drift.detect.protocol import Score
-
 
 def chance_of_at_most(correct: int, rows: int, accuracy: float) -> float:
     """P(X <= correct) for X ~ Binomial(rows, accuracy): how likely so few right answers are by chance alone.
@@ -38,26 +35,3 @@ def drop_p_value(correct: int, rows: int, reference_correct: int, reference_rows
     together = correct + reference_correct
     p_value = float(hypergeom.cdf(correct, rows + reference_rows, together, rows))
     return min(1.0, max(p_value, 5e-324))
-
-
-class AccuracyDrop:
-    """Alarms when a block has fewer right answers than the reference explains."""
-
-    name = "accuracy"
-
-    def __init__(self, reference: Reference, *, level: float = 0.01) -> None:
-        self.level = level
-        self.reset(reference)
-
-    def score(self, scored: ScoredBlock) -> Score:
-        """The statistic is the block's accuracy."""
-        p_value = drop_p_value(scored.correct, len(scored.block), self.correct, self.rows)
-        return Score(self.name, scored.accuracy, p_value, self.level, f"accepted {self.correct / self.rows:.3f}")
-
-    def update(self, scored: ScoredBlock) -> None:
-        """Nothing to learn: the reference is fixed."""
-
-    def reset(self, reference: Reference) -> None:
-        """Take over another model's reference."""
-        self.rows = len(reference.labels)
-        self.correct = round(reference.accuracy * self.rows)

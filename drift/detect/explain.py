@@ -21,7 +21,7 @@ from drift.detect.univariate import adjusted, feature_tests
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
-    from drift.detect.samples import Sample
+    from drift.detect.samples import Sample, TwoSamples
 
 ROWS_AGAINST = 5_000  # of the reference, drawn at random: a density of so many rows is smooth
 ROWS_AT_ONCE = 1_000
@@ -113,6 +113,12 @@ def energy_distance(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     order = np.argsort(both, kind="stable")
     steps = np.where(order < len(x), 1 / len(x), -1 / len(y))
     return float(2 * (np.cumsum(steps)[:-1] ** 2 @ np.diff(both[order])))
+
+
+def largest_share(samples: TwoSamples, names: Sequence[str]) -> str:
+    """The feature whose own energy distance is the largest; `samples` are standardised."""
+    x, y = (part.double().cpu().numpy() for part in (samples.reference, samples.current))
+    return names[int(np.argmax([energy_distance(x[:, at], y[:, at]) for at in range(len(names))]))]
 
 
 def likenesses(

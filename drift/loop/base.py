@@ -132,7 +132,7 @@ def train_base(
             source=source,
         )
         probabilities = LocalPredictor(fitted.net).predict(validation.features).probabilities
-        reference = Reference(validation.features, validation.labels, probabilities)
+        reference = Reference(validation.features, validation.labels, probabilities, table.feature_names, classes)
         model = log_model(run, fitted, reference, card)
     return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card)
 

@@ -162,7 +162,8 @@ def retrain(
             source=champion_card.source,
         )
         _log(run, table, parts, options, champion, test)
-        model = log_model(run, fitted, Reference(rows.features, rows.labels, probabilities), card)
+        reference = Reference(rows.features, rows.labels, probabilities, table.feature_names, table.classes)
+        model = log_model(run, fitted, reference, card)
         version = registry.register(model, run.id, kind="retrain", champion=champion.number, cause=cause, **child)
         registry.point(CHALLENGER, version.number)
         run.tag(challenger=version.number)

@@ -145,8 +145,8 @@ class Running:
             reference_of=references,
             detectors=[
                 AccuracyDrop(reference),
-                FeatureShift(reference, feature_names=self.table.feature_names, ignore=CALENDAR_NAMES),
-                PredictionShift(reference, classes=self.table.classes),
+                FeatureShift(reference, ignore=CALENDAR_NAMES),
+                PredictionShift(reference),
             ],
             policy=BelowThreshold(self.options.threshold_accuracy, cooldown=self.options.cooldown_blocks),
             consent=self.world.consent,

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
+from warnings import catch_warnings, simplefilter
 
 from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
-from drift.detect import Detector
+from drift.detect import Detector, small_reference
+from drift.errors import SmallReferenceWarning
 from drift.loop.consent import Consent
-from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Tell
+from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Said, Tell
 from drift.loop.policy import History, Policy
 from drift.loop.records import DecisionRecord, now
 
@@ -73,7 +75,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
         scored = ScoredBlock(block, answer, perf_counter() - began)
         if answer.version != serving:
             serving = answer.version
-            accepted = _watch(parts, serving)
+            accepted = _watch(parts, serving, block_rows=len(block))
         first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
         record = _record(scored, first, parts)
         decision = parts.policy.decide(History([*progress.blocks, record], accepted, progress.retrained_at))
@@ -87,9 +89,12 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             _decide(record, parts, progress, accepted)
 
 
-def _watch(parts: Parts, version: int) -> float:
+def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> float:
     """Judge by the reference of the version that answers now; returns its accepted accuracy."""
     reference = parts.reference_of(version)
+    sentence = small_reference(len(reference), block_rows or 0)
+    if sentence is not None:
+        parts.tell(Said(f"version {version}: {sentence}"))
     for detector in parts.detectors:
         detector.reset(reference)
     return reference.accuracy
@@ -97,6 +102,9 @@ def _watch(parts: Parts, version: int) -> float:
 
 def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
     block, times = scored.block, scored.block.timestamps
+    with catch_warnings():  # `_watch` has told it
+        simplefilter("ignore", SmallReferenceWarning)
+        scores = tuple(detector.score(scored) for detector in parts.detectors)
     return BlockRecord(
         index=block.index,
         start=block.rows.start,
@@ -108,7 +116,7 @@ def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
         mean_confidence=scored.mean_confidence,
         seconds=scored.seconds,
         flagged=False,
-        scores=tuple(detector.score(scored) for detector in parts.detectors),
+        scores=scores,
         first_champion_correct=int((first == block.labels).sum()),
         scored_at=now(),
     )

@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from drift.detect.kernels import KERNELS as FAST
+from drift.detect.kernels import Kernel, Metric
+
 Array = NDArray[np.float64]
-KERNELS: dict[str, Callable[[Array, Array, float], Array]] = {
+FORMULAS: dict[str, Callable[[Array, Array, float], Array]] = {
     "gaussian": lambda x, y, h: np.exp(-cdist(x, y, "sqeuclidean") / (2 * h**2)),
     "laplacian": lambda x, y, h: np.exp(-cdist(x, y, "cityblock") / h),
     "rational_quadratic": lambda x, y, h: 1 / (1 + cdist(x, y, "sqeuclidean") / (2 * h**2)),
     "inverse_multiquadric": lambda x, y, h: 1 / np.sqrt(1 + cdist(x, y, "sqeuclidean") / h**2),
 }
+
+
+def _of_distances(kernel: Kernel) -> Callable[[Array, Array, float], Array]:
+    """A kernel whose formula nobody has written here: its own values, of SciPy's distances."""
+
+    def values(x: Array, y: Array, h: float) -> Array:
+        squared = kernel.metric is Metric.SQUARED_EUCLIDEAN
+        distances = cdist(x, y, "sqeuclidean") if squared else cdist(x, y, "cityblock")
+        scaled = torch.as_tensor(distances * kernel.factor(h))
+        kernel.apply(scaled)
+        return np.asarray(scaled.numpy())
+
+    return values
+
+
+KERNELS = {name: FORMULAS.get(name) or _of_distances(kernel) for name, kernel in FAST.items()}
 
 
 def mmd2(gram: Array, n: int, *, unbiased: bool) -> float:

@@ -39,8 +39,8 @@ class Story:
             ),
             detectors=[
                 AccuracyDrop(SignPredictor(1).reference(TABLE, range(200))),
-                FeatureShift(SignPredictor(1).reference(TABLE, range(200)), feature_names=TABLE.feature_names),
-                PredictionShift(SignPredictor(1).reference(TABLE, range(200)), classes=TABLE.classes),
+                FeatureShift(SignPredictor(1).reference(TABLE, range(200))),
+                PredictionShift(SignPredictor(1).reference(TABLE, range(200))),
             ],
             policy=BelowThreshold(0.8, cooldown=2),
             consent=consent,

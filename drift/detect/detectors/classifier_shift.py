@@ -1,0 +1,24 @@
+"""Rows that a classifier can tell from the reference's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from drift.blocks import ScoredBlock
+from drift.detect.classifier import classifier_test
+from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.explain import largest_share
+
+
+@dataclass(eq=False)
+class ClassifierShift(WatchesRows):
+    """Alarms when gradient boosting tells a block from the reference: `classifier_test`; blocks of 20 rows or more."""
+
+    name: ClassVar[str] = "classifier"
+
+    def score(self, scored: ScoredBlock) -> Score:
+        """The statistic is the AUC on held-out rows."""
+        samples = self.samples(scored)
+        found = classifier_test(samples.reference, samples.current, level=self.level, seed=self.seed)
+        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))

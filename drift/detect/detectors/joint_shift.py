@@ -1,0 +1,33 @@
+"""Rows distributed unlike the reference's in any way, by MMD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from drift.blocks import ScoredBlock
+from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.explain import largest_share
+from drift.detect.mmd import mmd_test
+
+
+@dataclass(eq=False)
+class JointShift(WatchesRows):
+    """Alarms when rows moved, in one feature or in how several go together: `mmd_test`."""
+
+    name: ClassVar[str] = "mmd"
+    kernel: str = "fused"
+    permutations: int = 999
+
+    def score(self, scored: ScoredBlock) -> Score:
+        """The statistic is that of `mmd_test`; the detail, the feature with the largest share of the difference."""
+        samples = self.samples(scored)
+        found = mmd_test(
+            samples.reference,
+            samples.current,
+            kernel=self.kernel,
+            permutations=self.permutations,
+            level=self.level,
+            seed=self.seed,
+        )
+        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))

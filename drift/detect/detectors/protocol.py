@@ -1,0 +1,134 @@
+"""What a detector is, and what those with a fixed reference share."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.blocks import Reference, ScoredBlock
+from drift.errors import SmallReferenceWarning
+
+if TYPE_CHECKING:
+    from drift.detect.samples import TwoSamples
+
+BLOCKS_IN_REFERENCE = 10  # with fewer, the reference's own luck shows in every score
+
+
+@dataclass(frozen=True)
+class Score:
+    """A detector's verdict on one block."""
+
+    detector: str
+    statistic: float  # in the detector's own units
+    p_value: float  # in (0, 1]; probability of such a block if nothing changed and rows were independent
+    level: float  # the alarm is p_value <= level
+    detail: str = ""  # what moved most, in a few words
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the score is past its threshold."""
+        return self.p_value <= self.level
+
+
+class Detector(Protocol):
+    """Compares blocks with a reference. A question changes nothing, a command answers nothing."""
+
+    name: ClassVar[str]
+
+    def score(self, scored: ScoredBlock) -> Score:
+        """Judge one block; changes nothing, so the same block gets the same score twice."""
+        ...
+
+    def update(self, scored: ScoredBlock) -> None:
+        """Take one block into account for later scores (nothing to do for a fixed reference)."""
+        ...
+
+    def reset(self, reference: Reference) -> None:
+        """Forget every block and compare with another reference from now on."""
+        ...
+
+
+@dataclass(eq=False)
+class FixedReference(ABC):
+    """A detector that judges every block alone, against one reference.
+
+    Every field but the reference is an option: a plain value with a default, which `saved` writes as JSON.
+    """
+
+    name: ClassVar[str]
+    reference: Reference = field(repr=False)
+    level: float = 0.01  # of an alarm, in (0, 1)
+
+    @abstractmethod
+    def score(self, scored: ScoredBlock) -> Score:
+        """Judge one block."""
+
+    def update(self, scored: ScoredBlock) -> None:
+        """Nothing to learn: the reference is fixed."""
+
+    def reset(self, reference: Reference) -> None:
+        """Compare with another reference from now on."""
+        self.reference = reference
+
+    def scored(self, scored: ScoredBlock, statistic: float, p_value: float, detail: str = "") -> Score:
+        """The score of a block; warns if the reference is small beside it."""
+        sentence = small_reference(len(self.reference), len(scored.block))
+        if sentence is not None:
+            warnings.warn(sentence, SmallReferenceWarning, stacklevel=3)
+        return Score(self.name, statistic, p_value, self.level, detail)
+
+
+@dataclass(eq=False)
+class WatchesFeatures(FixedReference):
+    """A detector of features, some of which it may ignore."""
+
+    ignore: tuple[str, ...] = ()  # features to leave out (the calendar differs between any two blocks)
+
+    def __post_init__(self) -> None:
+        self.ignore = tuple(self.ignore)  # JSON has lists
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Names of the features that are compared."""
+        return tuple(name for name in self.reference.names if name not in self.ignore)
+
+    def columns(self, features: NDArray[Any]) -> NDArray[Any]:
+        """Of features (n, d), those that are compared."""
+        return features[:, [at for at, name in enumerate(self.reference.names) if name not in self.ignore]]
+
+
+@dataclass(eq=False)
+class WatchesRows(WatchesFeatures):
+    """A detector of whole rows, which takes some of the reference's: pairs of rows grow with their square."""
+
+    most_reference_rows: int = 1_000  # drawn at random, or ten blocks if those are more
+    seed: int = 0
+
+    def samples(self, scored: ScoredBlock) -> TwoSamples:
+        """Rows of the reference and the block's, standardised together."""
+        from drift.detect.samples import two_samples
+
+        rows = max(self.most_reference_rows, BLOCKS_IN_REFERENCE * len(scored.block))
+        chosen = np.random.default_rng(self.seed).permutation(len(self.reference))[:rows]
+        current = self.columns(scored.block.features)
+        return two_samples(self.columns(self.reference.features)[np.sort(chosen)], current).standardised()
+
+
+def small_reference(reference_rows: int, block_rows: int) -> str | None:
+    """What a reference smaller than ten blocks does to false alarms; None if it is large enough.
+
+    `tests/detect/test_small_reference.py` sees the figures that it gives.
+    """
+    if reference_rows >= BLOCKS_IN_REFERENCE * block_rows:
+        return None
+    return (
+        f"the reference has {reference_rows:,} rows, fewer than {BLOCKS_IN_REFERENCE} blocks of {block_rows:,}: its own"
+        " luck is part of every score, so that blocks without drift alarm at the level only on average over references"
+        " (at 200 against 200 rows and level 0.05, between 0.00 and 0.20 of them for a given one)."
+        " Take a larger reference, or smaller blocks"
+    )
