@@ -68,7 +68,7 @@ class FixedReference(ABC):
     def score(self, scored: ScoredBlock) -> Score:
         """Judge one block."""
 
-    def update(self, scored: ScoredBlock) -> None:
+    def update(self, scored: ScoredBlock) -> None:  # noqa: B027  # nothing to do is the usual case, not a gap
         """Nothing to learn: the reference is fixed."""
 
     def reset(self, reference: Reference) -> None:
