@@ -83,18 +83,22 @@ class Gram:
     def distances(
         self, metric: Metric, factor: float, rows: slice, columns: slice, out: torch.Tensor, spare: torch.Tensor
     ) -> None:
-        """Write `factor` times the distances between `rows` and `columns` into `out`, to within rounding of 0."""
+        """Write `factor` times the distances between `rows` and `columns` into `out`, to within rounding of 0.
+
+        That of a row to itself is just 0: a kernel may take its root, and rounding is then not small any more.
+        """
         import torch
 
         if metric is Metric.SQUARED_EUCLIDEAN:
             torch.mm(self._left[rows] * factor, self._right[:, columns], out=out)
-            return
-        # |a - b| = 2 max(a, b) - a - b, a pass less than its definition
-        torch.add(self._sums[rows, None], self._sums[None, columns], out=out).mul_(-0.5)
-        for feature in self._features:
-            torch.maximum(feature[rows, None], feature[None, columns], out=spare)
-            out.add_(spare)
-        out.mul_(2 * factor)
+        else:  # |a - b| = 2 max(a, b) - a - b, a pass less than its definition
+            torch.add(self._sums[rows, None], self._sums[None, columns], out=out).mul_(-0.5)
+            for feature in self._features:
+                torch.maximum(feature[rows, None], feature[None, columns], out=spare)
+                out.add_(spare)
+            out.mul_(2 * factor)
+        if rows.start == columns.start:
+            out.diagonal().zero_()
 
 
 class Strip:
