@@ -1,9 +1,10 @@
 """What notices: statistics on arrays, and thin detectors over them. Usable without the rest of the project."""
 
 from drift.detect.accuracy import chance_of_at_most
-from drift.detect.binning import Binning, learn_binning
+from drift.detect.binned.binning import Binning, learn_binning
+from drift.detect.binned.compare import Distance, FeatureDistances, compare_profiles
+from drift.detect.binned.profiles import Profile, merge, profile
 from drift.detect.classifier import ClassifierTest, classifier_test
-from drift.detect.compare import Distance, FeatureDistances, compare_profiles
 from drift.detect.detectors import (
     DETECTORS,
     AccuracyDrop,
@@ -25,7 +26,6 @@ from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
 from drift.detect.permuted import PermutationTest
-from drift.detect.profiles import Profile, merge, profile
 from drift.detect.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
 
 __all__ = [

@@ -15,10 +15,9 @@ from scipy.special import rel_entr
 from scipy.stats import binom, norm, wasserstein_distance
 
 from drift.detect import FeatureDistances, compare_profiles, learn_binning, profile
-from drift.detect.binning import QuantileBins
-from drift.detect.calibration import permutation_null, rank_null
-from drift.detect.compare import holm
-from drift.detect.distances import (
+from drift.detect.binned.binning import QuantileBins
+from drift.detect.binned.calibration import permutation_null, rank_null
+from drift.detect.binned.distances import (
     hellinger,
     jensen_shannon,
     kullback_leibler,
@@ -334,11 +333,6 @@ def test_intervals_cover(mean: float, spread: float) -> None:
             covered[name] += int(low <= truth[name] <= high)
     for name in NAMES:
         assert covered[name] / runs >= 0.85, name
-
-
-def test_holm() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.5]) == pytest.approx([0.04, 0.09, 0.09, 0.5])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_a_drift_among_many_features_is_told_from_chance() -> None:

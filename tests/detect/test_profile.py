@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from typing import Any
 
@@ -12,8 +11,8 @@ import pandas as pd
 import pytest
 
 from drift.detect import Binning, Profile, compare_profiles, learn_binning, merge, profile
-from drift.detect.binning import CategoryBins, QuantileBins, ValueBins
-from drift.detect.counts import MOST_NAMED, CellCounts, NamedCounts
+from drift.detect.binned.binning import CategoryBins, QuantileBins, ValueBins
+from drift.detect.binned.counts import MOST_NAMED, CellCounts, NamedCounts
 from drift.errors import BlockError
 
 
@@ -139,7 +138,7 @@ def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     binning, table = learn_binning(mixed(rng, 500)), mixed(rng, 2_000)
     whole = profile(binning, table)
-    monkeypatch.setattr("drift.detect.profiles.ROWS_AT_ONCE", 77)
+    monkeypatch.setattr("drift.detect.binned.profiles.ROWS_AT_ONCE", 77)
     assert_same(profile(binning, table), whole)
 
 
@@ -261,21 +260,3 @@ def test_profiles_on_different_bins_do_not_merge() -> None:
     one, other = learn_binning(table), learn_binning(table | {"b": NUMBERS + 1})
     with pytest.raises(BlockError, match="expected profiles on the same bins, got different ones in b:"):
         merge(profile(one, table), profile(other, table))
-
-
-def test_counting_costs_less_than_sorting() -> None:
-    """The whole profile, moments too, takes no longer than NumPy's histograms with the same edges: it takes a fifth."""
-    values = np.random.default_rng(10).normal(size=(300_000, 2)).astype(np.float32)
-    binning = learn_binning(values[:5_000])
-    edges = [np.asarray([*bins.lows, bins.highs[-1]]) for bins in binning.columns.values()]  # type: ignore[union-attr]
-
-    def seconds(work: Any) -> float:
-        best = float("inf")
-        for _ in range(3):
-            start = time.perf_counter()
-            work()
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    ours = seconds(lambda: profile(binning, values))
-    assert ours < seconds(lambda: [np.histogram(values[:, j], bins=edges[j]) for j in range(2)])

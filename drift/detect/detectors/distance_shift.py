@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.blocks import Reference, ScoredBlock
-from drift.detect.binning import learn_binning
-from drift.detect.compare import compare_profiles
+from drift.detect.binned.binning import learn_binning
+from drift.detect.binned.compare import compare_profiles
+from drift.detect.binned.profiles import profile
 from drift.detect.detectors.protocol import Score, WatchesFeatures
-from drift.detect.profiles import profile
 
 
 @dataclass(eq=False)

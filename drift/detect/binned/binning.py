@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.columns import Column, Numbers, read_table
-from drift.detect.counts import CellCounts, NamedCounts, moments_of, named_counts
+from drift.detect.binned.columns import Column, Numbers, read_table
+from drift.detect.binned.counts import CellCounts, NamedCounts, moments_of, named_counts
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
-    from drift.detect.columns import Table
+    from drift.detect.binned.columns import Table
 
 BINS = 10
 

@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.binning import QuantileBins
-from drift.detect.calibration import bootstrap, permutation_null, rank_null
+from drift.detect.binned.binning import QuantileBins
+from drift.detect.binned.calibration import bootstrap, permutation_null, rank_null
+from drift.detect.binned.profiles import Profile, same_binning
+from drift.detect.binned.sides import sides_of
 from drift.detect.permuted import judge, require_reachable
-from drift.detect.profiles import Profile, same_binning
-from drift.detect.sides import sides_of
+from drift.detect.univariate import adjusted
 from drift.errors import BlockError
 
 RESAMPLES = 200  # of the bootstrap: mean and spread are all that is taken from it
@@ -109,18 +110,8 @@ def compare_profiles(
     require_reachable(level, permutations, n, m, of="rows")
     draws = max(permutations, ceil(len(reference.columns) / level))
     found = [_compare(name, reference, current, draws=draws, level=level, seed=seed) for name in reference.columns]
-    adjusted = holm([feature.p_value for feature in found])
-    return tuple(replace(one, adjusted_p_value=value) for one, value in zip(found, adjusted, strict=True))
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """P-values adjusted for their number: the chance of any false alarm is at most the level (Holm 1979)."""
-    values = np.asarray(p_values)
-    order = np.argsort(values)
-    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(steps, 1.0)
-    return [float(value) for value in adjusted]
+    corrected = adjusted(np.asarray([feature.p_value for feature in found]), "holm")
+    return tuple(replace(one, adjusted_p_value=float(value)) for one, value in zip(found, corrected, strict=True))
 
 
 def _compare(

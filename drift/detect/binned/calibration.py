@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.distances import Shares, cell_distances
+from drift.detect.binned.distances import Shares, cell_distances
 
 Integers: TypeAlias = NDArray[np.int64]
 MOST_KEPT = 40_000  # numbers in a null that is kept: under a megabyte

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from drift.detect.binning import Binning, QuantileBins
-from drift.detect.columns import read_table
-from drift.detect.counts import CellCounts, NamedCounts
+from drift.detect.binned.binning import Binning, QuantileBins
+from drift.detect.binned.columns import read_table
+from drift.detect.binned.counts import CellCounts, NamedCounts
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
-    from drift.detect.columns import Table
+    from drift.detect.binned.columns import Table
 
 Counts: TypeAlias = CellCounts | NamedCounts
 ROWS_AT_ONCE = 65_536  # a column of them fits a core's cache

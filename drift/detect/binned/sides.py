@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.binning import Bins, QuantileBins, ValueBins
-from drift.detect.calibration import Integers
-from drift.detect.counts import CellCounts, NamedCounts
-from drift.detect.distances import CELL_DISTANCES, Shares, cell_distances, wasserstein
+from drift.detect.binned.binning import Bins, QuantileBins, ValueBins
+from drift.detect.binned.calibration import Integers
+from drift.detect.binned.counts import CellCounts, NamedCounts
+from drift.detect.binned.distances import CELL_DISTANCES, Shares, cell_distances, wasserstein
 from drift.errors import BlockError
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from drift.detect.columns import Numbers
+from drift.detect.binned.columns import Numbers
 
 MOST_NAMED = 1_000  # values of a column that are counted one by one
 
