@@ -109,7 +109,18 @@ def usable_columns(
     if not kept:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise BlockError(f"expected columns to compare, none is left ({reasons}): name some with --columns")
-    return Usable(reference[kept], current[kept], tuple(numeric), tuple(categorical), left_out)
+    before, after = _in_one_precision(reference[kept], current[kept])
+    return Usable(before, after, tuple(numeric), tuple(categorical), left_out)
+
+
+def _in_one_precision(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables with floats of the lower precision: 0.1 in a CSV file is not the 0.1 of a float32 column."""
+    single = {
+        name: "float32"
+        for name in reference.columns
+        if {str(table[name].dtype) for table in (reference, current)} == {"float32", "float64"}
+    }
+    return reference.astype(single), current.astype(single)
 
 
 def _kind(column: pd.Series) -> str:

@@ -143,3 +143,13 @@ def test_words_of_columns_without_values() -> None:
     empty, full = pd.Series([np.nan, np.nan]), pd.Series([1.0, 2.0])
     assert change_in_words(full, empty, numeric=True) == "no values, missing 0.0% → 100.0%"
     assert change_in_words(empty, full, numeric=True) == "values where there were none, missing 100.0% → 0.0%"
+
+
+def test_a_value_is_the_same_in_both_precisions() -> None:
+    """A CSV file gives 0.1, a float32 column 0.100000001: no difference between tables."""
+    rng = np.random.default_rng(0)
+    values = rng.choice([0.1, 0.3, 0.7], size=(2, 400))
+    single = pd.DataFrame({"x": values[0].astype(np.float32)})
+    found = compare_tables(single, pd.DataFrame({"x": values[1]}), rows=0)
+    assert found.columns[0].statistic < 0.1
+    assert not found.drift
