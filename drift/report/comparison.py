@@ -67,7 +67,7 @@ def share_chart(comparison: Comparison) -> go.Figure:
             )
     highest = max((100 * one.share for one in shown), default=1.0) or 1.0
     figure.update_layout(**PANEL, height=120 + 26 * len(shown), bargap=0.35)
-    figure.update_xaxes(title="share of all columns' energy distances, %", range=[0, 1.25 * highest])
+    figure.update_xaxes(title="share of the difference, %", range=[0, 1.25 * highest])
     figure.update_yaxes(
         type="category", categoryorder="array", categoryarray=[escape(one.column) for one in shown], automargin=True
     )
