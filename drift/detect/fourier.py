@@ -173,7 +173,8 @@ def mmd_features_test(
     """Test whether two samples, too large to be held, come from one distribution.
 
     Args:
-        reference: chunks of rows, (n, d) each; one pass is made over them.
+        reference: chunks of rows, (n, d) each; one pass is made over them. Of a Parquet file, row group by row group
+            (`ParquetFile.read_row_group`): pyarrow's iterator over a whole file holds on to what it has read.
         current: chunks of rows.
         kernel: a name in `drift.detect.kernels.KERNELS`, or a kernel.
         bandwidth: by default the median distance among rows of both first chunks.
