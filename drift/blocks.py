@@ -7,7 +7,7 @@ A *block* is a run of consecutive rows that is scored together.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -60,6 +60,13 @@ class ScoredBlock:
     answer: Answer
     seconds: float  # wall time from the first byte sent to the last one received
 
+    @classmethod
+    def of_features(cls, features: Floats, index: int = 0) -> ScoredBlock:
+        """A block without a model or labels, for detectors that watch features alone; features are (n, d)."""
+        rows = len(features)
+        block = Block(index, range(rows), np.asarray(features), None, None)
+        return cls(block, Answer(np.ones((rows, 1), np.float32), 0), 0.0)
+
     @property
     def predictions(self) -> Integers:
         """Most probable class of each row, (n,)."""
@@ -97,6 +104,22 @@ class Reference:
     probabilities: Floats  # (n, classes), the accepted model's answers
     feature_names: tuple[str, ...] = ()  # d, or none
     classes: tuple[str, ...] = ()  # their names, or none
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(part) for part in (self.features, self.labels, self.probabilities)]
+        if [len(shape) for shape in shapes] != [2, 1, 2] or len({shape[0] for shape in shapes}) > 1:
+            raise BlockError(
+                "expected features (n, d), labels (n,) and probabilities (n, classes) of a reference,"
+                f" got shapes {', '.join(map(str, shapes))}"
+            )
+        if self.feature_names and len(self.feature_names) != shapes[0][1]:
+            raise BlockError(f"expected {shapes[0][1]} feature names, got {len(self.feature_names)}")
+
+    @classmethod
+    def of_features(cls, features: Floats, feature_names: Sequence[str] = ()) -> Reference:
+        """A reference without a model, for detectors that watch features alone; features are (n, d)."""
+        rows = len(features)
+        return cls(np.asarray(features), np.zeros(rows, np.int64), np.ones((rows, 1), np.float32), tuple(feature_names))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -6,7 +6,8 @@ Listens to the loop's events. Without a terminal it prints the same as plain lin
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -43,6 +44,14 @@ def sparkline(accuracies: list[float]) -> str:
 def has_terminal() -> bool:
     """Whether somebody can be asked: they must see the question, and be able to answer."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+@contextmanager
+def working() -> Iterator[Callable[[str], None]]:
+    """A line that says what is being done, on a terminal's standard error; gone when it is done."""
+    console = Console(stderr=True, highlight=False, markup=False)
+    with console.status("") as status:
+        yield status.update
 
 
 class Screen:

@@ -47,7 +47,13 @@ def compare(
         typer.Option("--html", help="Also write a page with pictures.", rich_help_panel=o.MAIN, show_default=False),
     ] = None,
     permutations: Annotated[
-        int, typer.Option("--permutations", min=19, help="Of the joint test.", rich_help_panel=o.MORE)
+        int,
+        typer.Option(
+            "--permutations",
+            min=19,
+            help="Of the joint test, and draws for what chance makes of distances.",
+            rich_help_panel=o.MORE,
+        ),
     ] = 1000,
     unlike_rows: Annotated[
         int, typer.Option("--unlike_rows", min=0, help="How many unlike rows to tell.", rich_help_panel=o.MORE)
@@ -64,19 +70,22 @@ def compare(
     from drift.compare import compare_tables
     from drift.compare.text import lines
     from drift.sources.files import read_frame
+    from drift.terminal import working
 
     frames = [
         _stretch(read_frame(path), rows, path) for path, rows in ((reference, reference_rows), (current, current_rows))
     ]
-    found = compare_tables(
-        *frames,
-        columns=_names(columns),
-        ignore=_names(ignore),
-        level=level,
-        permutations=permutations,
-        rows=unlike_rows,
-        seed=seed,
-    )
+    with working() as tell:
+        found = compare_tables(
+            *frames,
+            columns=_names(columns),
+            ignore=_names(ignore),
+            level=level,
+            permutations=permutations,
+            rows=unlike_rows,
+            seed=seed,
+            tell=tell,
+        )
     for line in lines(found):
         print(line)
     if html is not None:

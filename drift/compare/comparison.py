@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift.compare.usable import Matrices, Usable, usable_columns
 from drift.compare.words import change_in_words
@@ -27,7 +28,8 @@ from drift.detect.samples import two_samples
 if TYPE_CHECKING:
     import pandas as pd
 
-JOINT_ROWS = 10_000  # of each table at most, drawn at random: a pass over all pairs of more rows takes minutes
+JOINT_ROWS = 5_000  # of each table at most, drawn at random: a pass over all pairs of more rows takes long
+FEWEST_VALUES = 2
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,24 @@ class ColumnChange:
     column: str
     kind: str  # numbers or categories
     change: str  # in words
-    test: str  # ks, or jensen_shannon where values are missing or are categories
-    statistic: float  # the test's, in [0, 1]
+    test: str  # ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are
+    statistic: float  # the test's
     p_value: float  # in (0, 1]
     adjusted: float  # for the number of columns (Holm)
     share: float  # of all columns' energy distances, in [0, 1]
     changed: bool  # adjusted <= half the level
     distances: FeatureDistances
+
+
+@dataclass(frozen=True)
+class OddRow:
+    """A row of the current table unlike the reference's."""
+
+    row: int  # in its file, from 0
+    p_value: float  # share of the reference's rows that are as unlike its other rows, in (0, 1]
+    column: str  # in which it lies farthest out
+    value: str  # of that column
+    place: str  # where that lies in the reference, in words
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class Comparison:
     joint: MMDTest  # of all columns together, at half the level
     columns: tuple[ColumnChange, ...]  # the most surprising first
     pairs: tuple[PairChange, ...]  # of columns of numbers, the most surprising first
-    unlike: tuple[UnlikeRow, ...]  # rows of the current table, the most unlike the reference first
+    unlike: tuple[OddRow, ...]  # rows of the current table, the most unlike the reference first
     left_out: dict[str, str]  # columns that were not compared: why
 
     @property
@@ -89,12 +102,13 @@ def compare_tables(
     permutations: int = 1000,
     rows: int = 5,
     seed: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Compare two tables, column by column and as a whole.
 
     There is drift if the joint test (fused MMD) or any column, corrected for their number (Holm), rejects at half the
-    level. A column of numbers is tested by Kolmogorov-Smirnov, one with missing values or categories by its
-    Jensen-Shannon divergence on the reference's bins.
+    level. A column of numbers is tested by Kolmogorov-Smirnov, one of categories by chi-squared; where values are
+    missing, by their number, too.
 
     Args:
         reference: a table, one row an example.
@@ -105,11 +119,13 @@ def compare_tables(
         permutations: of the joint test, and draws for each distance's null.
         rows: how many unlike rows to tell.
         seed: the same seed gives the same numbers.
+        tell: is told what is being done.
 
     Raises:
         BlockError: tables that cannot be compared.
     """
     usable = usable_columns(reference, current, columns=columns, ignore=ignore)
+    tell(f"looking for where {len(usable.names)} columns differ")
     matrices = usable.matrices()
     where = explain(matrices.reference, matrices.current, names=matrices.labels, rows=rows, seed=seed)
     column_of = dict(zip(matrices.labels, matrices.columns, strict=True))
@@ -117,15 +133,18 @@ def compare_tables(
     for feature in where.features:
         shares[column_of[feature.feature]] += feature.share
     numbers = [at for at, label in enumerate(matrices.labels) if label in usable.numeric][:MOST_PAIRED]
+    tell("testing all columns together")
+    joint = _joint_test(matrices, level=level / 2, permutations=permutations, seed=seed)
+    tell("testing column by column")
     return Comparison(
         rows=(len(reference), len(current)),
         level=level,
-        joint=_joint_test(matrices, level=level / 2, permutations=permutations, seed=seed),
+        joint=joint,
         columns=_changes(usable, shares, level=level / 2, permutations=permutations, seed=seed),
         pairs=pair_changes(
             matrices.reference[:, numbers], matrices.current[:, numbers], [matrices.labels[at] for at in numbers]
         ),
-        unlike=tuple(replace(row, row=_number(current, row.row), feature=column_of[row.feature]) for row in where.rows),
+        unlike=tuple(_odd_row(row, column_of[row.feature], usable, current) for row in where.rows),
         left_out=usable.left_out,
     )
 
@@ -148,19 +167,18 @@ def _changes(
             profile(binning, before), profile(binning, after), permutations=permutations, level=level, seed=seed
         )
     }
-    complete = [name for name in usable.numeric if all(_is_complete(table[name]) for table in (before, after))]
-    tests = {}
-    if complete:
-        samples = ({name: table[name].to_numpy(np.float64) for name in complete} for table in (before, after))
-        tests = {found.feature: found for found in feature_tests(*samples, test="ks", correction="none").features}
+    tests = {
+        name: _column_test(before[name], after[name], numeric=name in usable.numeric, seed=seed)
+        for name in usable.names
+    }
     found = [
         ColumnChange(
             column=name,
             kind="numbers" if name in usable.numeric else "categories",
             change=change_in_words(before[name], after[name], numeric=name in usable.numeric),
-            test="ks" if name in tests else "jensen_shannon",
-            statistic=tests[name].statistic if name in tests else distances[name]["jensen_shannon"].value,
-            p_value=tests[name].p_value if name in tests else distances[name].p_value,
+            test=tests[name][0],
+            statistic=tests[name][1],
+            p_value=tests[name][2],
             adjusted=1.0,
             share=shares[name],
             changed=False,
@@ -183,5 +201,41 @@ def _number(table: pd.DataFrame, position: int) -> int:
     return int(table.index[position]) if isinstance(table.index, RangeIndex) else position
 
 
-def _is_complete(column: pd.Series) -> bool:
-    return bool(np.isfinite(column.to_numpy(np.float64, na_value=np.nan)).all())
+def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, seed: int) -> tuple[str, float, float]:
+    """A column's test, its statistic and its p-value."""
+    gaps = [column.isna().to_numpy() for column in (reference, current)]
+    if not numeric:
+        texts = [column.astype(str).where(column.notna(), "(missing)") for column in (reference, current)]
+        return _one_test("chi_squared", *(text.to_numpy(object) for text in texts), seed=seed)
+    largest = np.finfo(np.float64).max
+    values = [
+        np.nan_to_num(column.dropna().to_numpy(np.float64), posinf=largest, neginf=-largest)
+        for column in (reference, current)
+    ]
+    enough = min(map(len, values)) >= FEWEST_VALUES
+    whole = _one_test("ks", *values, seed=seed) if enough else ("ks", 0.0, 1.0)
+    if not any(gap.any() for gap in gaps):
+        return whole
+    _, _, missing = _one_test("chi_squared", *(gap.astype(object) for gap in gaps), seed=seed)
+    return "ks and missing", whole[1], min(1.0, 2 * min(whole[2], missing))
+
+
+def _one_test(
+    test: Literal["ks", "chi_squared"], reference: NDArray[Any], current: NDArray[Any], *, seed: int
+) -> tuple[str, float, float]:
+    found = feature_tests({"x": reference}, {"x": current}, test=test, level=0.5, correction="none", seed=seed)
+    return test, found.worst.statistic, found.worst.p_value
+
+
+def _odd_row(row: UnlikeRow, column: str, usable: Usable, current: pd.DataFrame) -> OddRow:
+    """Where a row lies farthest out: a number among the reference's numbers, or how rare a value is."""
+    value, before = usable.current[column].iloc[row.row], usable.reference[column]
+    label = current.index[row.row]
+    number = int(label) if isinstance(label, (int, np.integer)) else row.row
+    if column in usable.numeric and np.isfinite(value):
+        place = f"above {row.quantile:.1%} of the reference"
+        return OddRow(number, row.p_value, column, f"{value:.6g}", place)
+    missing = bool(usable.current[column].isna().iloc[row.row])
+    same = before.isna() if missing else before == value
+    place = f"as in {same.mean():.1%} of the reference"
+    return OddRow(number, row.p_value, column, "missing" if missing else str(value), place)

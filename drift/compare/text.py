@@ -18,18 +18,19 @@ def lines(comparison: Comparison) -> Iterator[str]:
         yield f"  {reason}"
     yield ""
     yield from _table(comparison)
-    if comparison.unlike:
+    if comparison.drift and comparison.unlike:
         yield ""
-        yield "rows of the current table most unlike the reference (counted from 0):"
+        yield "rows of the current table most unlike the reference (p: share of the reference as unlike its rest)"
         for row in comparison.unlike:
-            yield (
-                f"  row {row.row}: p {p_text(row.p_value)}; farthest out in {row.feature} ="
-                f" {row.value:.4g}, above {row.quantile:.1%} of the reference"
-            )
+            yield f"  row {row.row}: p {p_text(row.p_value)}; farthest out in {row.column} = {row.value}, {row.place}"
     for column, why in comparison.left_out.items():
         yield f"not compared: {column} ({why})"
     yield ""
-    yield "p-values hold if rows are independent, which rows of a stream are not; those of columns are corrected (Holm)"
+    yield (
+        "drift: all columns together, or one of them (p corrected by Holm), at half the level each, so p is twice the"
+        " smaller one; share: of the difference; JS, PSI: distances, beside what chance makes of them"
+    )
+    yield "p-values hold if rows are independent, which rows of a stream are not"
 
 
 def _table(comparison: Comparison) -> Iterator[str]:
@@ -42,7 +43,7 @@ def _table(comparison: Comparison) -> Iterator[str]:
                 "≠" if one.changed else " ",
                 one.column if len(one.column) <= WIDEST else one.column[: WIDEST - 1] + "…",
                 one.change if len(one.change) <= WIDEST else one.change[: WIDEST - 1] + "…",
-                f"{one.share:.0%}",
+                f"{one.share:.0%}" if one.changed else "–",
                 p_text(one.adjusted).removeprefix("= "),
                 f"{divergence.value:.4f}",
                 f"{divergence.expected:.4f}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY_SHARE = 0.5  # text of which more than this share of rows is different in every row names rows, and tells nothing
+LOOKED_AT = 100  # values of a column, to tell its kind
+LARGEST = 1e100  # a number; the squares of larger ones may not be finite
 MOST_INDICATORS = 20  # categories of one column that get a column of their own; the others share one
 
 
@@ -42,7 +45,9 @@ class Usable:
         features, labels, columns = [], [], []
         rows = len(self.reference)
         for name in self.names:
-            column = np.concatenate([_plain(table[name]) for table in (self.reference, self.current)])
+            column = np.concatenate(
+                [_plain(table[name], numeric=name in self.numeric) for table in (self.reference, self.current)]
+            )
             for feature, label in _numbers(column, name) if name in self.numeric else _indicators(column, name):
                 features.append(feature)
                 labels.append(label)
@@ -93,13 +98,7 @@ def usable_columns(
                     raise BlockError(f"expected column {name!r} in both tables, the {which} has none")
                 why = why or f"not in the {which}"
         if why is None:
-            kinds = {_kind(table[name]) for table in (reference, current)} - {"empty"}
-            if len(kinds) > 1:
-                raise BlockError(
-                    f"expected column {name!r} to be of one kind, got {' and '.join(sorted(kinds))}: mend it or leave"
-                    " it out with --ignore"
-                )
-            kind = kinds.pop() if kinds else "empty"
+            kind = _common_kind(name, reference[name], current[name])
             why = _reason(kind, reference[name], current[name], asked_for=name in columns)
             if why is None:
                 (numeric if kind == "numbers" else categorical).append(str(name))
@@ -123,22 +122,57 @@ def _in_one_precision(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[p
     return reference.astype(single), current.astype(single)
 
 
+def _common_kind(name: str, reference: pd.Series, current: pd.Series) -> str:
+    kinds = {"the reference": _kind(reference), "the current table": _kind(current)}
+    found = set(kinds.values()) - {"empty"}
+    if len(found) > 1:
+        told = " and ".join(f"{kind} in {which}" for which, kind in kinds.items())
+        raise BlockError(
+            f"expected column {name!r} to be of one kind, got {told}: mend it or leave it out with --ignore"
+        )
+    if found == {"numbers"}:
+        for which, column in zip(kinds, (reference, current), strict=True):
+            values = column.to_numpy(np.float64, na_value=np.nan)
+            largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+            if largest > LARGEST:
+                raise BlockError(
+                    f"expected values up to {LARGEST:g} in column {name!r}, got {largest:g} in {which}: scale it"
+                )
+    return found.pop() if found else "empty"
+
+
 def _kind(column: pd.Series) -> str:
+    """Numbers, text, booleans, dates, other objects, or empty."""
     from pandas.api import types
 
-    if column.isna().all():
+    present = column.dropna()
+    if not len(present):
         return "empty"
     if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
         return "dates"
-    if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
-        return "text"
-    return "numbers"
+    if types.is_bool_dtype(column.dtype) or set(map(type, present.head(LOOKED_AT))) == {bool}:
+        return "booleans"
+    if types.is_numeric_dtype(column.dtype):
+        return "numbers"
+    if not all(isinstance(value, Hashable) for value in present.head(LOOKED_AT)):
+        return "other objects"
+    return "dates" if _are_dates(present) else "text"
+
+
+def _are_dates(present: pd.Series) -> bool:
+    """Whether text is dates in ISO 8601, as a CSV file has them."""
+    import pandas as pd
+
+    looked_at = [str(value) for value in present.head(LOOKED_AT)]
+    return all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in looked_at) and bool(
+        pd.to_datetime(looked_at, errors="coerce", format="ISO8601", utc=True).notna().all()
+    )
 
 
 def _reason(kind: str, reference: pd.Series, current: pd.Series, *, asked_for: bool) -> str | None:
     """Why a column is left out, if it is."""
-    if kind in ("empty", "dates"):
-        return "has no values" if kind == "empty" else "holds dates"
+    if kind in ("empty", "dates", "other objects"):
+        return {"empty": "has no values", "dates": "holds dates"}.get(kind, "holds neither numbers nor text")
     if asked_for:
         return None
     if kind == "numbers" and all(_is_sorted(column) for column in (reference, current)):
@@ -153,8 +187,8 @@ def _is_sorted(column: pd.Series) -> bool:
     return len(values) > 2 and values.iloc[0] != values.iloc[-1] and bool(values.is_monotonic_increasing)
 
 
-def _plain(column: pd.Series) -> NDArray[Any]:
-    if _kind(column) in ("numbers", "empty"):
+def _plain(column: pd.Series, *, numeric: bool) -> NDArray[Any]:
+    if numeric:
         return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
     return np.asarray(column.astype(object).where(column.notna(), None), dtype=object)
 

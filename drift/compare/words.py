@@ -38,12 +38,18 @@ def reasons(comparison: Comparison) -> list[str]:
     """Why the verdict is what it is, one thing a line, the weightiest first."""
     joint, changed = comparison.joint, comparison.changed
     found = [
+        f"only in the {which}: {', '.join(names)}"
+        for which, other in (("reference", "current table"), ("current table", "reference"))
+        if (names := [name for name, why in comparison.left_out.items() if why == f"not in the {other}"])
+    ]
+    found += [
         f"{one.column}: {one.change} ({one.share:.0%} of the difference, p {p_text(one.adjusted)})" for one in changed
     ]
     if not changed:
         least = comparison.columns[0]
         found.append(
             f"no column alone differs beyond chance; the least likely, {least.column}, has p {p_text(least.adjusted)}"
+            f" where {comparison.level / 2:g} is asked for"
         )
     pairs = comparison.changed_pairs
     for pair in pairs[:3]:

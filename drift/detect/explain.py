@@ -91,7 +91,8 @@ def explain(
     """
     samples = two_samples(reference, current)
     width = samples.reference.shape[1]
-    names = [str(at) for at in range(width)] if names is None else list(names)
+    if names is None:
+        names = [str(name) for name in getattr(reference, "columns", range(width))]
     if len(names) != width:
         raise BlockError(f"expected {width} names, as there are features; got {len(names)}")
     x, y = (part.double().cpu().numpy() for part in (samples.reference, samples.current))

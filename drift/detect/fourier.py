@@ -216,9 +216,14 @@ def _sums(rows: torch.Tensor, frequencies: torch.Tensor) -> list[tuple[int, NDAr
     return [(count, total) for count, total in zip(counts, totals, strict=True) if count]
 
 
+def _chunk(chunk: Sample) -> Sample:
+    """A data frame as an array, anything else as it is."""
+    return np.asarray(chunk) if hasattr(chunk, "columns") else chunk
+
+
 def _peek(chunks: Iterable[Sample], name: str) -> tuple[Sample, Iterator[Sample]]:
-    """The first chunk, and all of them."""
-    every = iter(chunks)
+    """The first chunk, and all of them; a sample that is no iterator but an array is the one chunk there is."""
+    every = iter([np.asarray(chunks)] if hasattr(chunks, "shape") else (_chunk(chunk) for chunk in chunks))
     try:
         first = next(every)
     except StopIteration:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drift.detect.samples import Sample
 
 FUSED = (Gaussian(), Laplacian())
-WEIGHT = 0.2  # of how much a kernel's values vary, against how surprising its statistic is
+WEIGHT = 0.5  # of how much a kernel's values vary, against how surprising its statistic is
 LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -62,15 +63,18 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     """Check two samples and bring them to one type.
 
     Args:
-        reference: (n, d), or (n,) for one feature; array or tensor. float32 stays float32, float64 stays float64, any
-            other type becomes float64.
-        current: (m, d) or (m,); on the same device.
+        reference: (n, d), or (n,) for one feature; array, tensor or data frame. float32 stays float32, float64 stays
+            float64, any other type becomes float64.
+        current: (m, d) or (m,); on the same device. Of two data frames, columns are matched by name.
 
     Raises:
-        BlockError: no or one row, different widths, NaN or infinity, or not one value that differs from another.
+        BlockError: no or one row, different widths, text, NaN or infinity, values whose squares do not fit the type,
+            or not one value that differs from another.
     """
     import torch
 
+    if hasattr(reference, "columns") and hasattr(current, "columns"):
+        current = _in_order(current, reference)
     x, y = _tensor(reference, "reference"), _tensor(current, "current")
     if x.shape[1] != y.shape[1]:
         raise BlockError(
@@ -80,31 +84,56 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     if x.device != y.device:
         raise BlockError(f"expected samples on one device, got {x.device} and {y.device}: move one with .to(device)")
     dtype = torch.promote_types(x.dtype, y.dtype)
-    x, y = x.to(dtype), y.to(dtype)
+    samples = TwoSamples(x.to(dtype), y.to(dtype))
+    shapes = f"(reference.shape={tuple(x.shape)}, current.shape={tuple(y.shape)})"
     if bool((x == x[0]).all()) and bool((y == x[0]).all()):
+        raise BlockError(f"expected rows that differ, got the same one {len(x) + len(y)} times {shapes}")
+    extent, limits = float(samples.pooled().abs().max()), torch.finfo(dtype)
+    if not sqrt(limits.tiny) < extent < sqrt(limits.max / (8 * x.shape[1])):
         raise BlockError(
-            f"expected rows that differ, got the same one {len(x) + len(y)} times"
-            f" (reference.shape={tuple(x.shape)}, current.shape={tuple(y.shape)})"
+            f"expected values whose squares fit {dtype}, got distances from the mean up to {extent:.3g} {shapes}:"
+            " scale the features"
         )
-    return TwoSamples(x, y)
+    return samples
+
+
+def _in_order(frame: Any, reference: Any) -> Any:
+    """A data frame with its columns in the order of another one."""
+    lost, extra = (
+        [name for name in one.columns if name not in other.columns]
+        for one, other in ((reference, frame), (frame, reference))
+    )
+    if lost or extra:
+        raise BlockError(f"expected the reference's columns in the current sample, got {extra} instead of {lost}")
+    return frame[list(reference.columns)]
 
 
 def _tensor(sample: Sample, name: str) -> torch.Tensor:
     import torch
 
-    rows = sample.detach() if isinstance(sample, torch.Tensor) else torch.as_tensor(np.ascontiguousarray(sample))
+    if not isinstance(sample, torch.Tensor):
+        array = np.asarray(sample)
+        if array.dtype.kind not in "biuf":
+            raise BlockError(
+                f"expected numbers, got {array.dtype} in {name}.shape={array.shape}: leave text out, or see"
+                " feature_tests"
+            )
+        rows = torch.as_tensor(np.ascontiguousarray(array))
+    else:
+        rows = sample.detach()
     if rows.dtype not in (torch.float32, torch.float64):
         rows = rows.to(torch.float64)
     if rows.ndim == 1:
         rows = rows[:, None]
     if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
-        raise BlockError(f"expected 2 rows or more of one width, got {name}.shape={tuple(sample.shape)}")
+        raise BlockError(f"expected 2 rows or more of one width, got {name}.shape={tuple(np.shape(sample))}")
+    shape = f"{name}.shape={tuple(rows.shape)}"
     finite = rows.isfinite()
     if not bool(finite.all()):
         bad = (~finite).nonzero()
         row, column = bad[0].tolist()
         raise BlockError(
-            f"expected finite values, got {len(bad)} that are NaN or infinite in {name}.shape={tuple(sample.shape)},"
+            f"expected finite values, got {len(bad)} that are NaN or infinite in {shape},"
             f" the first in row {row}, column {column}: fill them or drop the rows"
         )
     return rows

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_SHARES = 25  # columns in the bar chart
 PANEL = LAYOUT | {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}}
+LONGEST = 28  # characters of a label
 MOST_CELLS = 9  # columns whose values are shown
 
 
@@ -56,7 +57,7 @@ def share_chart(comparison: Comparison) -> go.Figure:
         if part:
             figure.add_bar(
                 x=[100 * one.share for one in part],
-                y=[escape(one.column) for one in part],
+                y=[_plain(one.column) for one in part],
                 orientation="h",
                 name=name,
                 marker={"color": SIDES[1] if changed else "#BFC5CD"},
@@ -67,9 +68,9 @@ def share_chart(comparison: Comparison) -> go.Figure:
             )
     highest = max((100 * one.share for one in shown), default=1.0) or 1.0
     figure.update_layout(**PANEL, height=120 + 26 * len(shown), bargap=0.35)
-    figure.update_xaxes(title="share of the difference, %", range=[0, 1.25 * highest])
+    figure.update_xaxes(title="share of the difference, %", range=[0, 1.4 * highest])
     figure.update_yaxes(
-        type="category", categoryorder="array", categoryarray=[escape(one.column) for one in shown], automargin=True
+        type="category", categoryorder="array", categoryarray=[_plain(one.column) for one in shown], automargin=True
     )
     return figure
 
@@ -88,7 +89,7 @@ def value_chart(comparison: Comparison, column: str) -> go.Figure:
             y=[100 * count / total for count in counts],
             name=name,
             marker={"color": SIDES[at]},
-            customdata=[(escape(cell.label), count) for cell, count in zip(cells, counts, strict=True)],
+            customdata=[(_plain(cell.label), count) for cell, count in zip(cells, counts, strict=True)],
             hovertemplate="%{customdata[0]}: %{y:.1f} % (%{customdata[1]:,} rows)<extra>" + name + "</extra>",
         )
     figure.update_layout(**PANEL, height=270, bargap=0.25, bargroupgap=0.05)
@@ -99,4 +100,10 @@ def value_chart(comparison: Comparison, column: str) -> go.Figure:
 
 def _from(label: str) -> str:
     """A cell's lower end, for a short tick: the next cell's tells the upper one."""
-    return escape(label[1:].split(",", maxsplit=1)[0] if label.startswith("[") and "," in label else label)
+    short = label[1:].split(",", maxsplit=1)[0] if label.startswith("[") and "," in label else label
+    return _plain(short)
+
+
+def _plain(text: str) -> str:
+    """Text for a chart, where HTML is read: escaped, and not longer than a label can be."""
+    return escape(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…", quote=False)

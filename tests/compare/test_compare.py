@@ -31,7 +31,7 @@ def test_tables_of_one_kind_do_not_differ() -> None:
     assert not found.drift
     assert verdict(found).startswith("no drift: p = ")
     assert {column.column for column in found.columns} == {"price", "demand", "city", "open", "load"}
-    assert {column.test for column in found.columns if column.kind == "numbers"} == {"ks", "jensen_shannon"}
+    assert {column.test for column in found.columns if column.kind == "numbers"} == {"ks", "ks and missing"}
     assert not found.changed
 
 
@@ -129,7 +129,7 @@ def test_rows_keep_the_numbers_that_they_have_in_their_file() -> None:
     reference, current = table(), table(n=300, seed=1)
     current.loc[217, "demand"] = 200.0
     found = compare_tables(reference, current.iloc[100:], rows=1)
-    assert (found.unlike[0].row, found.unlike[0].feature) == (217, "demand")
+    assert (found.unlike[0].row, found.unlike[0].column, found.unlike[0].value) == (217, "demand", "200")
 
 
 def test_the_text_shows_every_column() -> None:
@@ -153,3 +153,47 @@ def test_a_value_is_the_same_in_both_precisions() -> None:
     found = compare_tables(single, pd.DataFrame({"x": values[1]}), rows=0)
     assert found.columns[0].statistic < 0.1
     assert not found.drift
+
+
+def test_the_most_unlike_row_shows_the_cell_as_it_is() -> None:
+    """Not the numbers that categories and gaps become for the joint test."""
+    rng = np.random.default_rng(0)
+    reference = pd.DataFrame({"x": rng.normal(size=300), "city": "Ulm"})
+    reference.loc[:2, "city"] = "Bonn"
+    current = pd.DataFrame({"x": rng.normal(size=200), "city": "Ulm"})
+    current.loc[40, "city"] = "Köln"
+    current.loc[50, "x"] = np.inf
+    told = {row.row: row for row in compare_tables(reference, current, rows=2).unlike}
+    assert (told[40].column, told[40].value, told[40].place) == ("city", "Köln", "as in 0.0% of the reference")
+    assert (told[50].column, told[50].value) == ("x", "inf")
+
+
+def test_iso_dates_in_text_are_dates() -> None:
+    days = pd.Series(["2020-01-03", "2020-01-01", "2020-01-02T10:00:00"] * 20)
+    first, second = pd.DataFrame({"day": days, "x": range(60)}), pd.DataFrame({"day": days[::-1], "x": range(60, 120)})
+    second["x"] = second["x"].sample(frac=1, random_state=0).to_numpy()
+    assert usable_columns(first, second).left_out == {"day": "holds dates"}
+    assert usable_columns(first, second.assign(day=pd.to_datetime("2020-05-05"))).names == ("x",)
+
+
+def test_what_cannot_be_compared_is_left_out_or_told() -> None:
+    frame = table(60)
+    frame["lists"] = [[1, 2]] * 60
+    assert usable_columns(frame, frame).left_out["lists"] == "holds neither numbers nor text"
+    with pytest.raises(BlockError, match=r"values up to 1e\+100 in column 'price', got 1e\+200 in the current table"):
+        usable_columns(frame, frame.assign(price=1e200))
+    with pytest.raises(BlockError, match="booleans in the reference and numbers in the current table"):
+        usable_columns(frame, frame.assign(open=1))
+
+
+def test_columns_of_one_table_only_are_told_first() -> None:
+    found = compare_tables(table(), table(seed=3).rename(columns={"city": "town"}))
+    assert reasons(found)[:2] == ["only in the reference: city", "only in the current table: town"]
+
+
+def test_a_gap_that_grows_is_as_surprising_as_it_is() -> None:
+    current = table(2_000, seed=1)
+    current["load"] = current["load"].where(np.random.default_rng(0).random(2_000) > 0.3)
+    found = compare_tables(table(2_000), current)
+    assert found.columns[0].column == "load"
+    assert found.columns[0].p_value < 1e-12

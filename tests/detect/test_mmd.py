@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import binom
@@ -209,6 +210,9 @@ def test_power(scheme: str) -> None:
         (*two(), {"scheme": "wild"}, "expected scheme auto, rows or bins"),
         (*two(n=12, m=200), {"scheme": "bins"}, "permute rows instead"),
         (*two(), {"level": 1.5}, "level between 0 and 1"),
+        (two()[0] * 1e160, two()[1] * 1e160, {}, "values whose squares fit torch.float64"),
+        (two()[0] * 1e-170, two()[1] * 1e-170, {}, "values whose squares fit torch.float64"),
+        (np.full((9, 2), "a"), np.full((9, 2), "b"), {}, "expected numbers, got <U1 in reference"),
     ],
 )
 def test_bad_input(x: np.ndarray, y: np.ndarray, options: dict[str, object], words: str) -> None:
@@ -223,3 +227,10 @@ def test_kernels_can_be_given_with_parameters_of_their_own() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert one != mmd_test(x, y, kernel=RationalQuadratic(alpha=0.5), bandwidth=1.0, permutations=50)
+
+
+def test_columns_of_data_frames_are_matched_by_name() -> None:
+    x, y = (pd.DataFrame(sample, columns=["a", "b", "c"]) for sample in two())
+    assert mmd_test(x, y[["c", "a", "b"]], permutations=50) == mmd_test(x, y, permutations=50)
+    with pytest.raises(BlockError, match=r"got \['d'\] instead of \['c'\]"):
+        mmd_test(x, y.rename(columns={"c": "d"}))

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drift.blocks import Reference
+from drift.blocks import Reference, ScoredBlock
 from drift.detect import JointShift, load_detector, save_detector
-from drift.errors import DataError, StateError
+from drift.errors import BlockError, DataError, StateError
 
 
 @pytest.fixture
@@ -58,3 +58,29 @@ def test_damaged_or_missing_files(folder: Path, tmp_path: Path) -> None:
             JointShift(Reference(np.zeros((2, 1), np.float32), np.zeros(2, np.int64), np.ones((2, 1), np.float32))),
             tmp_path / "file",
         )
+
+
+def test_arrays_in_any_order_of_memory_come_back(tmp_path: Path) -> None:
+    """A data frame gives columns one after the other: a file of rows must not take them for rows."""
+    rng = np.random.default_rng(0)
+    features = np.asfortranarray(rng.normal(size=(40, 6)).astype(np.float32))[:, ::2]
+    found = load_detector(save_detector(JointShift(Reference.of_features(features)), str(tmp_path / "saved")))
+    np.testing.assert_array_equal(found.reference.features, features)
+
+
+def test_what_a_detector_is_made_from_is_checked(folder: Path) -> None:
+    reference = load_detector(folder).reference
+    with pytest.raises(BlockError, match="expected a Reference, got ndarray"):
+        JointShift(reference.features)  # type: ignore[arg-type]
+    with pytest.raises(BlockError, match="expected a level between 0 and 1, got 2"):
+        JointShift(reference, level=2)
+    with pytest.raises(BlockError, match=r"expected kernel fused, gaussian.*got 'zz'"):
+        JointShift(reference, kernel="zz")
+    with pytest.raises(BlockError, match=r"expected features \(n, d\), labels"):
+        Reference(reference.features, reference.labels[:3], reference.probabilities)
+    with pytest.raises(BlockError, match="expected 2 features, as in the reference; got shape"):
+        JointShift(reference).score(ScoredBlock.of_features(np.zeros((9, 3), np.float32)))
+    with pytest.raises(DataError, match="expected options that fit the detector"):
+        card = folder / "detector.json"
+        card.write_text(card.read_text().replace('"level": 0.01', '"level": 7'))
+        load_detector(folder)

@@ -106,13 +106,19 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]
     Raises:
         BlockError: columns that are missing, of unequal lengths or of a type that is neither number nor category.
     """
+    if hasattr(table, "detach"):  # a tensor
+        table = np.asarray(cast("Any", table).detach().cpu())
     if isinstance(table, np.ndarray):
         array = table[:, None] if table.ndim == 1 else table
         given = [str(j) for j in range(array.shape[1])] if names is None else list(names)
         if array.ndim != 2 or array.shape[1] != len(given):
             raise BlockError(f"expected {len(given)} columns, as in the reference; got table.shape={table.shape}")
         return [_read(name, array[:, j]) for j, name in enumerate(given)]
+    if not hasattr(table, "keys"):
+        raise BlockError(f"expected a mapping, a data frame or an array (n, d), got {type(table).__name__}")
     there = {str(name): name for name in table}
+    if len(there) < len(list(table)):
+        raise BlockError(f"expected columns of different names, got {', '.join(map(str, table))}")
     wanted = list(there if names is None else names)
     absent = [name for name in wanted if name not in there]
     if absent:

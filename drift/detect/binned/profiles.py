@@ -65,6 +65,10 @@ def profile(binning: Binning, table: Table) -> Profile:
     Raises:
         BlockError: columns that are missing, or text where the reference has numbers, or the other way round.
     """
+    if not isinstance(binning, Binning):
+        raise BlockError(
+            f"expected a Binning first, got {type(binning).__name__}: profile(learn_binning(reference), table)"
+        )
     columns = read_table(table, tuple(binning.columns))
     rows = len(columns[0]) if columns else 0
     found: dict[str, Counts] = {}
@@ -81,6 +85,9 @@ def merge(first: Profile, *others: Profile) -> Profile:
     Raises:
         BlockError: profiles on different bins.
     """
+    strangers = [type(part).__name__ for part in (first, *others) if not isinstance(part, Profile)]
+    if strangers:
+        raise BlockError(f"expected profiles one by one, got {', '.join(strangers)}: merge(*profiles)")
     return reduce(_merge_two, others, first)
 
 

@@ -8,7 +8,9 @@ from typing import ClassVar
 from drift.blocks import ScoredBlock
 from drift.detect.detectors.protocol import Score, WatchesRows
 from drift.detect.explain import largest_share
+from drift.detect.kernels import KERNELS
 from drift.detect.mmd import mmd_test
+from drift.errors import BlockError
 
 
 @dataclass(eq=False)
@@ -18,6 +20,11 @@ class JointShift(WatchesRows):
     name: ClassVar[str] = "mmd"
     kernel: str = "fused"
     permutations: int = 999
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel != "fused" and self.kernel not in KERNELS:
+            raise BlockError(f"expected kernel fused, {', '.join(sorted(KERNELS))}, got {self.kernel!r}")
 
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is that of `mmd_test`; the detail, the feature with the largest share of the difference."""

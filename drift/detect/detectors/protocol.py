@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.blocks import Reference, ScoredBlock
-from drift.errors import SmallReferenceWarning
+from drift.errors import BlockError, SmallReferenceWarning
 
 if TYPE_CHECKING:
     from drift.detect.samples import TwoSamples
@@ -64,6 +64,14 @@ class FixedReference(ABC):
     reference: Reference = field(repr=False)
     level: float = 0.01  # of an alarm, in (0, 1)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.reference, Reference):
+            raise BlockError(
+                f"expected a Reference, got {type(self.reference).__name__}: make one with Reference.of_features"
+            )
+        if not 0 < self.level < 1:
+            raise BlockError(f"expected a level between 0 and 1, got {self.level}")
+
     @abstractmethod
     def score(self, scored: ScoredBlock) -> Score:
         """Judge one block."""
@@ -90,6 +98,7 @@ class WatchesFeatures(FixedReference):
     ignore: tuple[str, ...] = ()  # features to leave out (the calendar differs between any two blocks)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.ignore = tuple(self.ignore)  # JSON has lists
 
     @property
@@ -98,7 +107,16 @@ class WatchesFeatures(FixedReference):
         return tuple(name for name in self.reference.names if name not in self.ignore)
 
     def columns(self, features: NDArray[Any]) -> NDArray[Any]:
-        """Of features (n, d), those that are compared."""
+        """Of features (n, d), those that are compared.
+
+        Raises:
+            BlockError: another width than the reference's.
+        """
+        if features.ndim != 2 or features.shape[1] != len(self.reference.names):
+            raise BlockError(
+                f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
+                " Was the model retrained on other columns?"
+            )
         return features[:, [at for at, name in enumerate(self.reference.names) if name not in self.ignore]]
 
 

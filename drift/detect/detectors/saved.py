@@ -7,17 +7,19 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from drift import __version__
 from drift.blocks import Reference
 from drift.detect.detectors import DETECTORS, FixedReference
-from drift.errors import DataError, StateError
+from drift.errors import BlockError, DataError, StateError
 
 FORMAT = 1  # of the folder; readers refuse a newer one
 CARD, TENSORS = "detector.json", "reference.safetensors"
 ARRAYS = ("features", "labels", "probabilities")
 
 
-def save_detector(detector: FixedReference, folder: Path) -> Path:
+def save_detector(detector: FixedReference, folder: Path | str) -> Path:
     """Write a detector with its options and its reference; what was there of another one is replaced.
 
     Raises:
@@ -25,6 +27,7 @@ def save_detector(detector: FixedReference, folder: Path) -> Path:
     """
     from safetensors.numpy import save_file
 
+    folder = Path(folder)
     reference = detector.reference
     card = {
         "format": FORMAT,
@@ -36,14 +39,14 @@ def save_detector(detector: FixedReference, folder: Path) -> Path:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: getattr(reference, name) for name in ARRAYS}, folder / TENSORS)
+        save_file({name: np.ascontiguousarray(getattr(reference, name)) for name in ARRAYS}, folder / TENSORS)
         (folder / CARD).write_text(json.dumps(card, indent=2))
     except OSError as error:
         raise StateError(f"the detector cannot be written to {folder}: {error.strerror or error}") from error
     return folder
 
 
-def load_detector(folder: Path) -> FixedReference:
+def load_detector(folder: Path | str) -> FixedReference:
     """Read what `save_detector` wrote.
 
     Raises:
@@ -52,6 +55,7 @@ def load_detector(folder: Path) -> FixedReference:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    folder = Path(folder)
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_text())
         version, name, options = int(card["format"]), str(card["detector"]), dict(card["options"])
@@ -77,7 +81,10 @@ def load_detector(folder: Path) -> FixedReference:
         reference = Reference(arrays["features"], arrays["labels"], arrays["probabilities"], names, classes)
     except (OSError, SafetensorError, KeyError) as error:
         raise DataError(f"expected the detector's reference in {folder / TENSORS}, got {error!r}") from error
-    return DETECTORS[name](reference, **options)
+    try:
+        return DETECTORS[name](reference, **options)
+    except (BlockError, TypeError, ValueError) as error:
+        raise DataError(f"expected options that fit the detector in {folder / CARD}, got {options}: {error}") from error
 
 
 def _options(detector: type[FixedReference]) -> list[str]:
