@@ -12,6 +12,7 @@ PACKAGE = ROOT / "drift"
 LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "blocks": 0,
+    "disk": 0,
     "quiet": 0,
     "threads": 0,
     "sources": 1,

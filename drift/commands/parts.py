@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.disk import write_at_once
 from drift.errors import ServingError, StateError, UsageError
 
 ANSWER_SECONDS = 60.0  # TorchServe starts in 5 to 20
@@ -130,7 +131,7 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
     packages = {name: version(name) for name in ("torch", "mlflow", "ax-platform", "torchserve")}
     whole = {"options": options, "versions": {"drift": __version__, **packages}, **more, "records": records}
     try:
-        path.write_text(json.dumps(_finite(whole), indent=2, allow_nan=False))
+        write_at_once(path, json.dumps(_finite(whole), indent=2, allow_nan=False).encode())
     except OSError as error:
         raise StateError(f"{path} cannot be written: {error.strerror}") from error
 

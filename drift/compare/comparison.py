@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOINT_ROWS = 5_000  # of each table at most, drawn at random: a pass over all pairs of more rows takes long
+FAR_OUT = 30.0  # standard deviations: with rows farther out, near ones are told apart in float64 only
 FEWEST_VALUES = 2
 
 
@@ -116,7 +118,7 @@ def compare_tables(
         columns: compare these only; by default all that can be, see `usable_columns`.
         ignore: columns to leave out.
         level: probability of finding drift where there is none.
-        permutations: of the joint test, and draws for each distance's null.
+        permutations: of the joint test, and draws for each distance's null; more if the level needs them.
         rows: how many unlike rows to tell.
         seed: the same seed gives the same numbers.
         tell: is told what is being done.
@@ -124,11 +126,13 @@ def compare_tables(
     Raises:
         BlockError: tables that cannot be compared.
     """
+    permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
     usable = usable_columns(reference, current, columns=columns, ignore=ignore)
     tell(f"looking for where {len(usable.names)} columns differ")
     matrices = usable.matrices()
-    where = explain(matrices.reference, matrices.current, names=matrices.labels, rows=rows, seed=seed)
-    column_of = dict(zip(matrices.labels, matrices.columns, strict=True))
+    places = [str(at) for at in range(len(matrices.labels))]  # labels of two features may be one text
+    where = explain(matrices.reference, matrices.current, names=places, rows=max(rows, 0), pairs=False, seed=seed)
+    column_of = dict(zip(places, matrices.columns, strict=True))
     shares = dict.fromkeys(usable.names, 0.0)
     for feature in where.features:
         shares[column_of[feature.feature]] += feature.share
@@ -192,13 +196,6 @@ def _changes(
         for one, value in zip(found, corrected, strict=True)
     ]
     return tuple(sorted(judged, key=lambda one: (one.adjusted, -one.share)))
-
-
-def _number(table: pd.DataFrame, position: int) -> int:
-    """A row's number in the file that the table is a stretch of."""
-    from pandas import RangeIndex
-
-    return int(table.index[position]) if isinstance(table.index, RangeIndex) else position
 
 
 def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, seed: int) -> tuple[str, float, float]:

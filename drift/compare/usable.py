@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,6 +84,7 @@ def usable_columns(
     Raises:
         BlockError: columns that are not there, that hold numbers in one table and text in the other, or none left.
     """
+    reference, current = _plain_table(reference, "reference"), _plain_table(current, "current table")
     for name in (*columns, *ignore):
         if name not in reference.columns and name not in current.columns:
             there = ", ".join(map(str, reference.columns))
@@ -110,6 +112,23 @@ def usable_columns(
         raise BlockError(f"expected columns to compare, none is left ({reasons}): name some with --columns")
     before, after = _in_one_precision(reference[kept], current[kept])
     return Usable(before, after, tuple(numeric), tuple(categorical), left_out)
+
+
+def _plain_table(table: pd.DataFrame, which: str) -> pd.DataFrame:
+    """A table whose columns have different texts for names, and whose numbers are floats that NumPy computes with."""
+    from decimal import Decimal
+
+    table = table.rename(columns=str)
+    twice = sorted(set(table.columns[table.columns.duplicated()]))
+    if twice:
+        raise BlockError(f"expected columns of different names in the {which}, got {', '.join(twice)} more than once")
+    types = {}
+    for name, column in table.items():
+        if str(column.dtype) == "float16":
+            types[name] = "float32"
+        elif column.dtype == object and set(map(type, column.dropna().head(LOOKED_AT))) == {Decimal}:
+            types[name] = "float64"
+    return table.astype(types)
 
 
 def _in_one_precision(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -143,34 +162,43 @@ def _common_kind(name: str, reference: pd.Series, current: pd.Series) -> str:
 
 def _kind(column: pd.Series) -> str:
     """Numbers, text, booleans, dates, other objects, or empty."""
+    import pandas as pd
     from pandas.api import types
 
     present = column.dropna()
-    if not len(present):
-        return "empty"
-    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
-        return "dates"
-    if types.is_bool_dtype(column.dtype) or set(map(type, present.head(LOOKED_AT))) == {bool}:
-        return "booleans"
-    if types.is_numeric_dtype(column.dtype):
-        return "numbers"
-    if not all(isinstance(value, Hashable) for value in present.head(LOOKED_AT)):
-        return "other objects"
-    return "dates" if _are_dates(present) else "text"
+    looked_at = list(present.head(LOOKED_AT))
+    if not looked_at:
+        kind = "empty"
+    elif (
+        types.is_datetime64_any_dtype(column.dtype)
+        or types.is_timedelta64_dtype(column.dtype)
+        or all(isinstance(value, (date, time, pd.Period)) for value in looked_at)
+    ):
+        kind = "dates"
+    elif types.is_bool_dtype(column.dtype) or set(map(type, looked_at)) == {bool}:
+        kind = "booleans"
+    elif types.is_numeric_dtype(column.dtype):
+        kind = "numbers"
+    elif not all(isinstance(value, Hashable) for value in looked_at):
+        kind = "other objects"
+    else:
+        kind = "dates" if _are_dates([str(value) for value in looked_at]) else "text"
+    return kind
 
 
-def _are_dates(present: pd.Series) -> bool:
+def _are_dates(texts: Sequence[str]) -> bool:
     """Whether text is dates in ISO 8601, as a CSV file has them."""
     import pandas as pd
 
-    looked_at = [str(value) for value in present.head(LOOKED_AT)]
-    return all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in looked_at) and bool(
-        pd.to_datetime(looked_at, errors="coerce", format="ISO8601", utc=True).notna().all()
+    return all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in texts) and bool(
+        pd.to_datetime(list(texts), errors="coerce", format="ISO8601", utc=True).notna().all()
     )
 
 
 def _reason(kind: str, reference: pd.Series, current: pd.Series, *, asked_for: bool) -> str | None:
     """Why a column is left out, if it is."""
+    if kind == "text" and not reference.notna().any():
+        return "has no values in the reference"
     if kind in ("empty", "dates", "other objects"):
         return {"empty": "has no values", "dates": "holds dates"}.get(kind, "holds neither numbers nor text")
     if asked_for:
@@ -184,7 +212,8 @@ def _reason(kind: str, reference: pd.Series, current: pd.Series, *, asked_for: b
 
 def _is_sorted(column: pd.Series) -> bool:
     values = column.dropna()
-    return len(values) > 2 and values.iloc[0] != values.iloc[-1] and bool(values.is_monotonic_increasing)
+    ordered = bool(values.is_monotonic_increasing or values.is_monotonic_decreasing)
+    return len(values) > 2 and values.iloc[0] != values.iloc[-1] and ordered
 
 
 def _plain(column: pd.Series, *, numeric: bool) -> NDArray[Any]:
@@ -202,12 +231,13 @@ def _numbers(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64],
 
 
 def _indicators(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64], str]]:
-    texts = np.asarray(["(missing)" if value is None else str(value) for value in values])
-    found, counts = np.unique(texts, return_counts=True)
-    frequent = found[np.argsort(-counts, kind="stable")][:MOST_INDICATORS]
+    import pandas as pd
+
+    codes, found = pd.factorize(np.asarray(["(missing)" if value is None else str(value) for value in values], object))
+    frequent = np.argsort(-np.bincount(codes), kind="stable")[:MOST_INDICATORS]
     if len(found) == 2:
         frequent = frequent[:1]  # the second one mirrors the first
-    parts = [((texts == label).astype(np.float64), f"{name} = {label}") for label in frequent]
+    parts = [((codes == code).astype(np.float64), f"{name} = {found[code]}") for code in frequent]
     if len(found) > MOST_INDICATORS:
-        parts.append(((~np.isin(texts, frequent)).astype(np.float64), f"{name} = any other"))
+        parts.append(((~np.isin(codes, frequent)).astype(np.float64), f"{name} = any other"))
     return parts

@@ -28,7 +28,8 @@ def change_in_words(reference: pd.Series, current: pd.Series, *, numeric: bool) 
 def verdict(comparison: Comparison) -> str:
     """Whether there is drift, in one line."""
     n, m = comparison.rows
-    sizes = f"{n:,} rows against {m:,}, {len(comparison.columns)} columns"
+    count = len(comparison.columns)
+    sizes = f"{n:,} rows against {m:,}, {count} column{'' if count == 1 else 's'}"
     if not comparison.drift:
         return f"no drift: p = {comparison.p_value:.2g} at level {comparison.level:g} ({sizes})"
     return f"drift: p {p_text(comparison.p_value)} at level {comparison.level:g} ({sizes})"

@@ -116,7 +116,7 @@ def _scores(
     """The classifier's name and what it says of held-out rows; larger is more like the current sample."""
     from threadpoolctl import threadpool_limits
 
-    model: Any = _default(seed) if classifier is None else deepcopy(classifier)
+    model: Any = _default(len(rows), seed) if classifier is None else deepcopy(classifier)
     name = type(model).__name__
     decide = next(
         (method for method in ("decision_function", "predict_proba") if callable(getattr(model, method, None))), None
@@ -132,10 +132,16 @@ def _scores(
     return name, scores
 
 
-def _default(seed: int) -> Any:
+def _default(rows: int, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=8, early_stopping=False, random_state=seed)
+    return HistGradientBoostingClassifier(
+        max_iter=50,
+        max_leaf_nodes=8,
+        min_samples_leaf=min(20, rows // 8),  # as usual; of few rows, as many as leave something to split
+        early_stopping=False,
+        random_state=seed,
+    )
 
 
 def _highest_kept(scores: NDArray[np.float64], n: int, m: int, level: float) -> float:

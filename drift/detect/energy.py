@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drift.detect.gram import Term
 from drift.detect.kernels import Metric
-from drift.detect.permuted import PermutationTest, judge
+from drift.detect.permuted import Drawn, PermutationTest, judge
 from drift.detect.permuter import Permuter
 from drift.detect.samples import two_samples
 from drift.threads import one_thread
@@ -72,8 +72,8 @@ def energy_test(
     permuter = Permuter(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
     sums = permuter.draw(permutations)
     statistics = sums.within_n / sums.n**2 + sums.within_m / sums.m**2 - 2 * sums.between / (sums.n * sums.m)
-    typical = -float(sums.totals()[0]) / ((sums.n + sums.m) * (sums.n + sums.m - 1))
-    found = judge(statistics[0], level=level, tolerance=permuter.gram.rounding * typical)
+    rounding = float(sums.rounding(permuter.gram.precision)[0])
+    found = judge(Drawn(statistics[0], rounding), level=level)
     return PermutationTest(
         found.statistic, found.p_value, found.threshold, level, permuter.scheme, permutations, permuter.rows
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import isnan
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,13 @@ class Explanation:
 
 
 def explain(
-    reference: Sample, current: Sample, *, names: Sequence[str] | None = None, rows: int = 5, seed: int = 0
+    reference: Sample,
+    current: Sample,
+    *,
+    names: Sequence[str] | None = None,
+    rows: int = 5,
+    pairs: bool = True,
+    seed: int = 0,
 ) -> Explanation:
     """Tell in which features, pairs of features and rows two samples differ.
 
@@ -84,6 +91,7 @@ def explain(
         current: (m, d) rows.
         names: d, of the features; "0", "1", ... by default.
         rows: how many unlike rows to tell.
+        pairs: whether to look at pairs.
         seed: of the reference's rows that a density is estimated from, when there are more than 5,000.
 
     Raises:
@@ -100,7 +108,7 @@ def explain(
     u, v = (part.double().cpu().numpy() for part in (scaled.reference, scaled.current))
     return Explanation(
         features=_features(x, y, u, v, names),
-        pairs=pair_changes(x, y, names) if 2 <= width <= MOST_PAIRED else (),
+        pairs=pair_changes(x, y, names) if pairs and 2 <= width <= MOST_PAIRED else (),
         rows=_rows(x, y, u, v, names, rows, np.random.default_rng(seed)),
     )
 
@@ -189,7 +197,9 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
     ranked = [_Ranked(sample) for sample in (x, y)]
     for i, j in pairs:
         before, after = (sample.correlation(i, j) for sample in ranked)
-        p_value = float(ttest_ind(*(sample.influence(i, j) for sample in ranked), equal_var=False).pvalue)
+        with catch_warnings():  # SciPy says when all rows add the same: there is then nothing to test
+            simplefilter("ignore", RuntimeWarning)
+            p_value = float(ttest_ind(*(sample.influence(i, j) for sample in ranked), equal_var=False).pvalue)
         p_values.append(1.0 if isnan(p_value) else max(p_value, float(np.finfo(np.float64).tiny)))
         found.append((names[i], names[j], before, after))
     corrected = adjusted(np.asarray(p_values), "holm")
@@ -201,30 +211,39 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
 
 
 class _Ranked:
-    """The ranks of a sample, between 0 and 1."""
+    """Mid-ranks of a sample, centred, between -1/2 and 1/2."""
 
     def __init__(self, sample: NDArray[np.float64]) -> None:
         from scipy.stats import rankdata
 
-        self.ranks = (rankdata(sample, axis=0) - 0.5) / len(sample)
+        ranks = rankdata(sample, axis=0) / len(sample)
+        self.ranks = ranks - ranks.mean(axis=0)
         self.orders = np.argsort(sample, axis=0, kind="stable")
+        self.sample = sample
 
     def correlation(self, i: int, j: int) -> float:
         """Spearman's, in [-1, 1]."""
         return float(np.corrcoef(self.ranks[:, i], self.ranks[:, j])[0, 1])
 
     def influence(self, i: int, j: int) -> NDArray[np.float64]:
-        """What each row adds to Spearman's correlation, (n,) with that mean: its product, and its push on ranks."""
-        u, v = self.ranks[:, i], self.ranks[:, j]
-        added = 12 * (u * v + self._above(i, v) + self._above(j, u))
-        return np.asarray(added - added.mean() + self.correlation(i, j))
+        """What each row adds to Spearman's correlation, (n,) with that mean: by its ranks, and by its push on others'.
 
-    def _above(self, column: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """For each row, the sum of the values of the rows ranked no lower in a column, over all rows."""
-        order = self.orders[:, column]
-        sums = np.empty(len(values))
-        sums[order] = np.cumsum(values[order][::-1])[::-1] / len(values)
-        return sums
+        The correlation is a ratio of a mean product and two mean squares; this is its linear part.
+        """
+        u, v = self.ranks[:, i], self.ranks[:, j]
+        correlation, spreads = self.correlation(i, j), (float((u * u).mean()), float((v * v).mean()))
+        product = u * v + self._pushed(i, v) + self._pushed(j, u)
+        squares = (u * u + 2 * self._pushed(i, u)) / spreads[0] + (v * v + 2 * self._pushed(j, v)) / spreads[1]
+        added = product / np.sqrt(spreads[0] * spreads[1]) - correlation / 2 * squares
+        return np.asarray(added - added.mean() + correlation)
+
+    def _pushed(self, column: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """For each row, the mean over all rows of the values of those ranked above it, half of those it ties with."""
+        order, own = self.orders[:, column], self.sample[:, column]
+        ordered = own[order]
+        sums = np.concatenate([[0.0], np.cumsum(values[order])])
+        below, upto = (sums[np.searchsorted(ordered, own, side=side)] for side in ("left", "right"))
+        return np.asarray((sums[-1] - (below + upto) / 2) / len(values))
 
 
 def _rows(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from drift.detect.bandwidths import distance_sample, median_bandwidth
 from drift.detect.kernels import KERNELS, Kernel
 from drift.detect.mmd import MMDTest
-from drift.detect.permuted import PermutationTest, judge, require_reachable
+from drift.detect.permuted import Drawn, PermutationTest, judge, require_reachable
 from drift.detect.samples import two_samples
 from drift.detect.schemes import Bins, sums_of_pairs
 from drift.errors import BlockError
@@ -50,9 +50,15 @@ class FourierSketch:
     that as noise, and loses power rather than its level.
     """
 
-    def __init__(self, frequencies: NDArray[np.float64]) -> None:
-        """`frequencies` are (d, D), the same for all sketches that are to be compared or merged."""
+    def __init__(self, frequencies: NDArray[np.float64], origin: NDArray[np.float64] | None = None) -> None:
+        """A sketch without rows.
+
+        Args:
+            frequencies: (d, D), the same for all sketches that are to be compared or merged.
+            origin: (d,), also the same, taken from every row: far from 0, the angles lose their digits.
+        """
         self.frequencies = frequencies
+        self.origin = np.zeros(len(frequencies)) if origin is None else origin
         self.width = FIRST_WIDTH
         self._sums: list[NDArray[np.float64]] = []  # of full bins, (2 D,) each
         self._open = np.zeros(2 * frequencies.shape[1])  # the bin that is being filled
@@ -72,24 +78,25 @@ class FourierSketch:
         import torch
 
         chunk = torch.as_tensor(rows)
+        chunk = chunk if chunk.is_floating_point() else chunk.double()
         if chunk.ndim != 2 or chunk.shape[1] != len(self.frequencies):
             raise BlockError(f"expected rows of width {len(self.frequencies)}, got rows.shape={tuple(chunk.shape)}")
         if not bool(chunk.isfinite().all()):
             raise BlockError(f"expected finite values, got some that are NaN or infinite in {tuple(chunk.shape)} rows")
         frequencies = torch.as_tensor(self.frequencies, dtype=torch.float32, device=chunk.device)
+        origin = torch.as_tensor(self.origin, dtype=chunk.dtype, device=chunk.device)
         first = min(-self._opened % FIRST_WIDTH, len(chunk))  # rows that fill what the last chunk left open
         pieces = [chunk[:first], *chunk[first:].split(ROWS_AT_ONCE)]
         alone = chunk.is_cuda or len(chunk) <= ROWS_AT_ONCE
         with one_thread(), ThreadPoolExecutor(threads()) as pool:
             each = map if alone else pool.map  # a pool starts no thread before it is asked
-            for sums in each(lambda piece: _sums(piece.float(), frequencies), pieces):
+            for sums in each(lambda piece: _sums((piece - origin).float(), frequencies), pieces):
                 for count, total in sums:
                     self._add(count, total)
 
     def merge(self, other: FourierSketch) -> None:
         """Take in another part of the same sample; the rows of one bin at most are lost where both end in open ones."""
-        if not np.array_equal(self.frequencies, other.frequencies):
-            raise BlockError("expected a sketch with the same frequencies: make both with one seed and bandwidth")
+        _require_one_basis(self, other)
         while self.width < other.width:
             self._coarsen()
         part = other._copy()
@@ -127,13 +134,20 @@ class FourierSketch:
         self.width *= 2
 
     def _copy(self) -> FourierSketch:
-        other = FourierSketch(self.frequencies)
+        other = FourierSketch(self.frequencies, self.origin)
         other.width, other._sums = self.width, list(self._sums)
         other._open, other._opened = self._open, self._opened
         return other
 
 
 @one_thread()
+def _require_one_basis(one: FourierSketch, other: FourierSketch) -> None:
+    if not (np.array_equal(one.frequencies, other.frequencies) and np.array_equal(one.origin, other.origin)):
+        raise BlockError(
+            "expected sketches with the same frequencies and origin: make both with one seed and bandwidth"
+        )
+
+
 def compare_sketches(
     reference: FourierSketch, current: FourierSketch, *, permutations: int = 1000, level: float = 0.05, seed: int = 0
 ) -> PermutationTest:
@@ -142,8 +156,7 @@ def compare_sketches(
     Raises:
         BlockError: other frequencies, or too few rows for the level.
     """
-    if not np.array_equal(reference.frequencies, current.frequencies):
-        raise BlockError("expected sketches with the same frequencies: make both with one seed and bandwidth")
+    _require_one_basis(reference, current)
     width = max(reference.width, current.width)
     first, second = reference.bins(width), current.bins(width)
     require_reachable(level, permutations, len(first), len(second), of=f"bins of {width} rows")
@@ -153,7 +166,7 @@ def compare_sketches(
     pairs[np.diag_indices(len(sums))] -= selves
     bins = Bins(width, len(first), len(second))
     found = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
-    verdict = judge(found.unbiased()[0], level=level, tolerance=1e-12)
+    verdict = judge(Drawn(found.unbiased()[0], 1e-12), level=level)
     return PermutationTest(
         verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (found.n, found.m)
     )
@@ -189,12 +202,15 @@ def mmd_features_test(
     chosen = KERNELS.get(kernel) if isinstance(kernel, str) else kernel
     if chosen is None:
         raise BlockError(f"expected kernel {', '.join(sorted(KERNELS))}, got {kernel!r}")
+    if features < 2 or not (bandwidth is None or 0 < bandwidth < float("inf")):
+        raise BlockError(f"expected 2 features or more and a bandwidth above 0, got {features} and {bandwidth}")
     rng = np.random.default_rng(seed)
     (first, first_all), (second, second_all) = _peek(reference, "reference"), _peek(current, "current")
-    pooled = two_samples(first, second).pooled()
+    samples = two_samples(first, second)
+    pooled, origin = samples.pooled(), samples.raw().double().mean(dim=0).cpu().numpy()
     scale = bandwidth or median_bandwidth(distance_sample(pooled, chosen.metric, rng))
     frequencies = chosen.frequencies(features // 2, pooled.shape[1], scale, rng)
-    sketches = FourierSketch(frequencies), FourierSketch(frequencies)
+    sketches = FourierSketch(frequencies, origin), FourierSketch(frequencies, origin)
     for sketch, chunks in zip(sketches, (first_all, second_all), strict=True):
         for chunk in chunks:
             sketch.update(chunk)

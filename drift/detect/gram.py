@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isclose
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from drift.detect.kernels import Kernel, Metric
 from drift.threads import one_thread, threads
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     KernelFunction: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
+PRECISION = 1e-2  # of a kernel's argument, for a distance of 0
 TILE_ROWS = 256
 TILE_COLUMNS = 1024  # with TILE_ROWS: 1 MB in float32, as much as a core's second cache
 
@@ -38,6 +43,22 @@ class Term:
         return shrink is not None and same and isclose(other.bandwidth, self.bandwidth * shrink, rel_tol=1e-9)
 
 
+def _is_precise(rows: torch.Tensor, terms: Sequence[Term]) -> bool:
+    """Whether distances from products and sums of rows are precise enough for the narrowest kernel.
+
+    Far rows lose the digits that tell near ones apart: distances are then off by the type's precision times the square
+    (city block: the size) of the farthest row, which is compared with the distances that the kernel sees.
+    """
+    import torch
+
+    off = {
+        Metric.SQUARED_EUCLIDEAN: float((rows * rows).sum(dim=1).max()),
+        Metric.CITY_BLOCK: float(rows.abs().sum(dim=1).max()),
+    }
+    worst = max(off[term.kernel.metric] * abs(term.kernel.factor(term.bandwidth)) for term in terms)
+    return float(torch.finfo(rows.dtype).eps) * worst < PRECISION
+
+
 class Gram:
     """The kernel matrices of some rows, one for each term, tile by tile."""
 
@@ -51,8 +72,11 @@ class Gram:
         """
         import torch
 
-        self.rows = rows
         self.terms = None if callable(terms) else tuple(terms)
+        if self.terms is not None and not _is_precise(rows, self.terms):
+            rows = rows.double()
+        self.rows = rows
+        self.precise = self.terms is None or _is_precise(rows, self.terms)
         self.function = terms if callable(terms) else None
         self.matrices = len(self.terms) if self.terms is not None else 1
         norms = (rows * rows).sum(dim=1, keepdim=True)
@@ -63,11 +87,15 @@ class Gram:
         self._sums = rows.sum(dim=1)
 
     @property
-    def rounding(self) -> float:
-        """What rounding may change of a mean of kernel values between 0 and 1."""
+    def precision(self) -> NDArray[np.float64]:
+        """The relative precision of each matrix' values, (matrices,); a square has half of it."""
         import torch
 
-        return 4 * float(torch.finfo(self.rows.dtype).eps)
+        found = [float(torch.finfo(self.rows.dtype).eps)] * self.matrices
+        for at, (term, following) in enumerate(pairwise(self.terms or ())):
+            if term.squares_to(following):
+                found[at + 1] = 2 * found[at]
+        return np.asarray(found)
 
     def for_each_strip(self, visit: Callable[[slice, Strip], None], *, height: int = TILE_ROWS) -> None:
         """Call `visit` with every run of `height` rows and its strip of the matrices; on all cores.
@@ -89,7 +117,12 @@ class Gram:
         """
         import torch
 
-        if metric is Metric.SQUARED_EUCLIDEAN:
+        if not self.precise:
+            power = 2.0 if metric is Metric.SQUARED_EUCLIDEAN else 1.0
+            left, right = self.rows[rows], self.rows[columns]
+            apart = torch.cdist(left, right, p=power, compute_mode="donot_use_mm_for_euclid_dist")
+            torch.mul(apart.pow_(power), factor, out=out)
+        elif metric is Metric.SQUARED_EUCLIDEAN:
             torch.mm(self._left[rows] * factor, self._right[:, columns], out=out)
         else:  # |a - b| = 2 max(a, b) - a - b, a pass less than its definition
             torch.add(self._sums[rows, None], self._sums[None, columns], out=out).mul_(-0.5)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drift.detect.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.gram import Term
 from drift.detect.kernels import KERNELS, Gaussian, Kernel, Laplacian
-from drift.detect.permuted import PermutationTest, judge, until_sure
+from drift.detect.permuted import Drawn, PermutationTest, judge, until_sure
 from drift.detect.permuter import Permuter
 from drift.detect.samples import TwoSamples, two_samples
 from drift.detect.schemes import Sums
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FUSED = (Gaussian(), Laplacian())
 WEIGHT = 0.5  # of how much a kernel's values vary, against how surprising its statistic is
+LEAST_SPREAD = 8  # of a statistic, in its rounding
+MOST_ROUNDING = 0.05  # of a fused score
 LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
 
 
@@ -63,8 +65,9 @@ def mmd_test(
             tensors (r, d) and (c, d) to values (r, c).
         bandwidth: the kernel's length scale, or several to sum over; by default the median distance.
         permutations: B, of which the p-value is (1 + count) / (1 + B).
-        scheme: permute single `rows`, or equal `bins` of shuffled rows (32 to 128 of them), which costs the same for
-            any B. `auto` takes rows up to 1,000 rows in all.
+        scheme: permute single `rows`, or equal `bins` of shuffled rows (32 to 128 of them; up to 1,024 where one sample
+            is much smaller), which costs the same for any B. `auto` takes rows up to 1,000 rows in all, and above where
+            the smaller sample fills no 8 bins.
         estimator: of MMD².
         stop_after: draw no more permutations once so many reach the observed statistic (Besag and Clifford 1991): a
             clear "no drift" then costs a few of them. For a single kernel; `fused` compares all at once.
@@ -83,19 +86,20 @@ def mmd_test(
     """
     samples = two_samples(reference, current)
     rng = np.random.default_rng(seed)
+    if estimator not in ("unbiased", "biased"):
+        raise BlockError(f"expected estimator unbiased or biased, got {estimator!r}")
     if stop_after is not None and (stop_after < 1 or kernel == "fused"):
         raise BlockError(f"expected stop_after of 1 or more and a single kernel, got {stop_after} and {kernel!r}")
     name, terms = _terms(kernel, bandwidth, samples, rng)
     permuter = Permuter(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
 
-    def draw(count: int) -> NDArray[np.float64]:
+    def draw(count: int) -> Drawn:
         sums = permuter.draw(count)
         by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
-        return fuse(by_kernel, sums) if name == "fused" else by_kernel.mean(axis=0)
+        rounding = sums.rounding(permuter.gram.precision)
+        return fuse(by_kernel, sums, rounding) if name == "fused" else Drawn(by_kernel.mean(axis=0), rounding.mean())
 
-    rounding = permuter.gram.rounding
-    statistics = until_sure(draw, permutations, stop_after, tolerance=rounding)
-    found = judge(statistics, level=level, tolerance=rounding, stop_after=stop_after)
+    found = judge(until_sure(draw, permutations, stop_after), level=level, stop_after=stop_after)
     return MMDTest(
         statistic=found.statistic,
         p_value=found.p_value,
@@ -109,7 +113,7 @@ def mmd_test(
     )
 
 
-def fuse(statistics: NDArray[np.float64], sums: Sums) -> NDArray[np.float64]:
+def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float64]) -> Drawn:
     """The most surprising of several statistics, each in standard deviations of a normal distribution.
 
     A kernel's MMD² is right-skewed under permutations, the more so the larger its bandwidth; taken for a shifted
@@ -122,21 +126,26 @@ def fuse(statistics: NDArray[np.float64], sums: Sums) -> NDArray[np.float64]:
     Args:
         statistics: (matrices, 1 + permutations) MMD², larger is stranger.
         sums: that they come from.
+        rounding: (matrices,) of the statistics; a kernel whose statistic varies by little more says nothing.
 
     Returns:
-        (1 + permutations,) the maximum over matrices.
+        The maxima over matrices, with their rounding.
     """
+    speaking = statistics.std(axis=1) > LEAST_SPREAD * rounding
+    if not speaking.any():
+        return Drawn(np.zeros(statistics.shape[1]), 0.0)
+    statistics, totals, rounding = statistics[speaking], sums.totals()[speaking], rounding[speaking]
     centred = statistics - statistics.mean(axis=1, keepdims=True)
-    spread = np.maximum(centred.std(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    spread = centred.std(axis=1, keepdims=True)
     scores = centred / spread
     skewness = np.maximum((scores**3).mean(axis=1, keepdims=True), LEAST_SKEWNESS)
     freedom = 8 / skewness**2  # degrees of freedom of the chi-squared variable of that skewness
     ratio = np.maximum(scores * np.sqrt(2 / freedom) + 1, 0)  # to its mean
     normal = (np.cbrt(ratio) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom))
     varying = spread / (np.sqrt(2) * (1 / sums.n + 1 / sums.m))  # root mean square of the centred kernel's values
-    constant = sums.totals()[:, None] / ((sums.n + sums.m) * (sums.n + sums.m - 1))
+    constant = totals[:, None] / ((sums.n + sums.m) * (sums.n + sums.m - 1))
     weights = WEIGHT * np.log(varying / np.hypot(varying, constant))
-    return np.asarray((normal + weights).max(axis=0))
+    return Drawn((normal + weights).max(axis=0), min(MOST_ROUNDING, 2 * float((rounding / spread[:, 0]).max())))
 
 
 def _terms(

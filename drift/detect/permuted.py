@@ -42,20 +42,34 @@ class Verdict:
     permutations: int  # that counted
 
 
-def judge(
-    statistics: NDArray[np.float64], *, level: float, tolerance: float = 0.0, stop_after: int | None = None
-) -> Verdict:
+@dataclass(frozen=True)
+class Drawn:
+    """An observed statistic and permuted ones."""
+
+    statistics: NDArray[np.float64]  # (1 + permutations,), the observed one first, the others in the order drawn
+    rounding: float  # differences up to this are ties
+
+
+def judge(drawn: Drawn, *, level: float, stop_after: int | None = None) -> Verdict:
     """Compare an observed statistic with permuted ones: p = (1 + count(permuted >= observed)) / (1 + permutations).
 
     With `stop_after`, only the permutations up to the one that is the `stop_after`-th to reach the observed statistic
     count, and p = stop_after / their number (Besag and Clifford 1991); if there is none, all count as above.
 
     Args:
-        statistics: (1 + permutations,), the observed one first, the others in the order drawn; larger is stranger.
+        drawn: larger is stranger.
         level: in (0, 1).
-        tolerance: differences up to this are rounding, and count as ties.
         stop_after: 1 or more.
+
+    Raises:
+        BlockError: statistics that are not finite.
     """
+    statistics, tolerance = drawn.statistics, drawn.rounding
+    if not np.isfinite(statistics).all():
+        raise BlockError(
+            f"expected finite statistics, got {int((~np.isfinite(statistics)).sum())} of {len(statistics)} that are"
+            " not: scale the features, or look at the kernel's values"
+        )
     observed, null = float(statistics[0]), statistics[1:]
     reached = np.flatnonzero(null >= observed - tolerance)
     allowed = int(level * len(statistics) + 1e-9)  # the p-value is at most the level if fewer than this are above
@@ -71,25 +85,23 @@ def judge(
     return Verdict(observed, p_value, threshold, len(counted))
 
 
-def until_sure(
-    draw: Callable[[int], NDArray[np.float64]], permutations: int, stop_after: int | None, *, tolerance: float
-) -> NDArray[np.float64]:
+def until_sure(draw: Callable[[int], Drawn], permutations: int, stop_after: int | None) -> Drawn:
     """Observed and permuted statistics, drawn in growing batches until `stop_after` permuted ones reach the observed.
 
     Args:
-        draw: gives (1 + count,) statistics for a count of new permutations, the observed one first.
+        draw: gives the observed statistic and a count of newly permuted ones.
         permutations: the most to draw; all at once if `stop_after` is None.
         stop_after: 1 or more.
-        tolerance: as in `judge`.
     """
     if stop_after is None:
         return draw(permutations)
-    statistics = draw(min(permutations, FIRST_BATCH * stop_after))
-    while (left := permutations - len(statistics) + 1) > 0:
-        if (statistics[1:] >= statistics[0] - tolerance).sum() >= stop_after:
+    drawn = draw(min(permutations, FIRST_BATCH * stop_after))
+    while (left := permutations - len(drawn.statistics) + 1) > 0:
+        if (drawn.statistics[1:] >= drawn.statistics[0] - drawn.rounding).sum() >= stop_after:
             break
-        statistics = np.concatenate([statistics, draw(min(left, len(statistics)))[1:]])
-    return statistics
+        more = draw(min(left, len(drawn.statistics)))
+        drawn = Drawn(np.concatenate([drawn.statistics, more.statistics[1:]]), drawn.rounding)
+    return drawn
 
 
 def require_reachable(level: float, permutations: int, first: int, second: int, *, of: str) -> None:

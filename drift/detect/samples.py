@@ -63,8 +63,8 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     """Check two samples and bring them to one type.
 
     Args:
-        reference: (n, d), or (n,) for one feature; array, tensor or data frame. float32 stays float32, float64 stays
-            float64, any other type becomes float64.
+        reference: (n, d), or (n,) for one feature; array, tensor or data frame. float32 stays float32, and makes both
+            samples so; any other type becomes float64.
         current: (m, d) or (m,); on the same device. Of two data frames, columns are matched by name.
 
     Raises:
@@ -83,18 +83,28 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
         )
     if x.device != y.device:
         raise BlockError(f"expected samples on one device, got {x.device} and {y.device}: move one with .to(device)")
-    dtype = torch.promote_types(x.dtype, y.dtype)
-    samples = TwoSamples(x.to(dtype), y.to(dtype))
+    dtype = torch.float32 if torch.float32 in (x.dtype, y.dtype) else torch.float64
+    x, y = x.to(dtype), y.to(dtype)  # the lower precision: 0.1 is not the float32 of 0.1
+    if dtype == torch.float32 and not _squares_fit(x, y):
+        x, y = x.double(), y.double()
+    samples = TwoSamples(x, y)
     shapes = f"(reference.shape={tuple(x.shape)}, current.shape={tuple(y.shape)})"
     if bool((x == x[0]).all()) and bool((y == x[0]).all()):
         raise BlockError(f"expected rows that differ, got the same one {len(x) + len(y)} times {shapes}")
-    extent, limits = float(samples.pooled().abs().max()), torch.finfo(dtype)
-    if not sqrt(limits.tiny) < extent < sqrt(limits.max / (8 * x.shape[1])):
+    if not _squares_fit(x, y):
         raise BlockError(
-            f"expected values whose squares fit {dtype}, got distances from the mean up to {extent:.3g} {shapes}:"
-            " scale the features"
+            f"expected values whose squares fit {x.dtype}, got distances from the mean up to"
+            f" {float(samples.pooled().abs().max()):.3g} {shapes}: scale the features"
         )
     return samples
+
+
+def _squares_fit(x: torch.Tensor, y: torch.Tensor) -> bool:
+    """Whether sums of squared distances are neither too large nor too small for the type."""
+    import torch
+
+    extent, limits = float(TwoSamples(x, y).pooled().abs().max()), torch.finfo(x.dtype)
+    return sqrt(limits.tiny / limits.eps) < extent < sqrt(limits.max / (64 * x.shape[1]))
 
 
 def _in_order(frame: Any, reference: Any) -> Any:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from drift.detect.gram import TILE_COLUMNS, TILE_ROWS, Gram, Strip
 
 FEWEST_BINS, MOST_BINS = 32, 128
+BINS_AT_WORST = 1_024  # where one sample is much smaller than the other
 FEWEST_BINS_EACH = 8  # of the smaller sample: fewer ways to choose them would be few permutations
 
 
@@ -53,6 +54,18 @@ class Sums:
         """Values summed over all ordered pairs of different rows, (matrices,); the same for every assignment."""
         return self.within_n[:, 0] + self.within_m[:, 0] + 2 * self.between[:, 0]
 
+    def rounding(self, precision: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What rounding may change of a mean of values, (matrices,); `precision` is that of one value, relative to it.
+
+        Values are rounded one by one, so that most of it cancels in a mean; the sums of the smaller sample, which are
+        what is left of the sums of all rows, are rounded as those are.
+        """
+        rows = self.n + self.m
+        typical = np.abs(self.totals()) / (rows * (rows - 1))
+        alone = np.abs(self.self_n[:, 0] + self.self_m[:, 0]) / rows**2
+        of_sums = 4 * float(np.finfo(np.float64).eps) * (rows / min(self.n, self.m)) ** 2
+        return np.asarray((precision / np.sqrt(rows) + of_sums) * 4 * np.maximum(typical, alone))
+
     def unbiased(self) -> NDArray[np.float64]:
         """MMD² without its bias (Gretton et al. 2012, eq. 3); may be negative."""
         within = self.within_n / (self.n * (self.n - 1)) + self.within_m / (self.m * (self.m - 1))
@@ -69,15 +82,18 @@ def plan_bins(n: int, m: int) -> Bins | None:
 
     Rows that fill no bin are left out, chosen by the shuffle: with 32 bins or more, a few in a hundred at most.
     """
-    best: tuple[int, Bins] | None = None
-    for width in range(max(1, -(-(n + m) // MOST_BINS)), (n + m) // FEWEST_BINS + 1):
-        bins = Bins(width, n // width, m // width)
-        if min(bins.reference, bins.current) < FEWEST_BINS_EACH:
-            break
-        left = n % width + m % width
-        if best is None or left < best[0]:
-            best = left, bins
-    return None if best is None else best[1]
+    for most in (MOST_BINS, BINS_AT_WORST):
+        best: tuple[int, Bins] | None = None
+        for width in range(max(1, -(-(n + m) // most)), (n + m) // FEWEST_BINS + 1):
+            bins = Bins(width, n // width, m // width)
+            if min(bins.reference, bins.current) < FEWEST_BINS_EACH:
+                break
+            left = n % width + m % width
+            if best is None or left < best[0]:
+                best = left, bins
+        if best is not None:
+            return best[1]
+    return None
 
 
 def shuffled(n: int, m: int, bins: Bins, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -65,7 +65,7 @@ class FeatureTests:
 
     @property
     def rejected(self) -> bool:
-        """Whether some feature differs beyond what chance explains."""
+        """Whether some feature differs beyond what chance explains; without correction, of that feature alone."""
         return self.p_value <= self.level
 
 

@@ -79,13 +79,14 @@ def value_chart(comparison: Comparison, column: str) -> go.Figure:
     """Share of rows in each cell of a column, in the reference and in the current table."""
     import plotly.graph_objects as go
 
-    found = next(one for one in comparison.columns if one.column == column).distances
+    one = next(one for one in comparison.columns if one.column == column)
+    found, numeric = one.distances, one.kind == "numbers"
     cells = [cell for cell in found.cells if cell.reference or cell.current]
     figure = go.Figure()
     for at, (name, total) in enumerate(zip(("reference", "current"), found.rows, strict=True)):
         counts = [(cell.reference, cell.current)[at] for cell in cells]
         figure.add_bar(
-            x=[_from(cell.label) for cell in cells],
+            x=[_from(cell.label) if numeric else _plain(cell.label) for cell in cells],
             y=[100 * count / total for count in counts],
             name=name,
             marker={"color": SIDES[at]},

@@ -11,6 +11,7 @@ import numpy as np
 
 from drift import __version__
 from drift.blocks import Integers
+from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
@@ -55,11 +56,9 @@ def write_report(data: ReportData, path: Path) -> Path:
 
 def write_whole(text: str, path: Path) -> Path:
     """Write a page to `path`, whole or not at all."""
-    beside = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        write_at_once(path, text.encode())
     except OSError as error:
         raise StateError(f"the report cannot be written to {path}: {error.strerror}") from error
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,3 +199,46 @@ def test_a_gap_that_grows_is_as_surprising_as_it_is() -> None:
     found = compare_tables(table(2_000), current)
     assert found.columns[0].column == "load"
     assert found.columns[0].p_value < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["lognormal", "sentinel", "rare flag"])
+def test_level_of_awkward_tables(kind: str) -> None:
+    runs, found = 40, 0
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        frames = []
+        for rows in (200, 150):
+            amount = rng.lognormal(0, 2.5, rows) if kind == "lognormal" else rng.normal(size=rows)
+            if kind == "sentinel":
+                amount[rng.random(rows) < 0.02] = 1e9
+            frames.append(
+                pd.DataFrame({"amount": amount, "flag": rng.random(rows) < (0.004 if kind == "rare flag" else 0.5)})
+            )
+        found += compare_tables(frames[0], frames[1], permutations=99).drift
+    assert found <= binom.ppf(0.9995, runs, 0.05)
+
+
+def test_names_and_types_as_they_come() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (
+        pd.DataFrame({0: rng.normal(size=90).astype(np.float16), 1: rng.normal(size=90)}) for _ in range(2)
+    )
+    first[2] = pd.Series([Decimal("1.5"), Decimal("2.5")] * 45, dtype=object)
+    second[2] = pd.Series([Decimal("1.5"), None] * 45, dtype=object)
+    first["a"] = second["a"] = np.where(np.arange(90) % 3, 1.0, np.nan)
+    first["a missing"] = second["a missing"] = rng.integers(0, 2, 90)
+    first["down"], second["down"] = np.arange(90)[::-1], np.arange(90)[::-1] - 500
+    first["none"], second["none"] = None, "x"
+    found = compare_tables(first, second)
+    assert {column.column for column in found.columns} == {"0", "1", "2", "a", "a missing"}
+    assert found.left_out == {
+        "down": "sorted in both tables, like a time or a row number",
+        "none": "has no values in the reference",
+    }
+    twice = pd.DataFrame([[1.0, 2.0]] * 5, columns=["x", "x"])
+    with pytest.raises(BlockError, match="expected columns of different names in the reference, got x more than once"):
+        compare_tables(twice, twice)
+
+
+def test_a_level_is_in_reach_whatever_the_permutations() -> None:
+    assert compare_tables(table(), table(seed=3), level=0.02, permutations=19).joint.permutations >= 99

@@ -194,3 +194,8 @@ def test_probabilities_do_as_well() -> None:
 def test_bad_input(x: np.ndarray, y: np.ndarray, options: dict[str, Any], words: str) -> None:
     with pytest.raises(BlockError, match=words):
         classifier_test(x, y, **options)
+
+
+def test_few_rows_are_enough_to_see_samples_far_apart() -> None:
+    rng = np.random.default_rng(0)
+    assert classifier_test(rng.normal(size=(20, 2)), rng.normal(50, 1, size=(20, 2))).rejected

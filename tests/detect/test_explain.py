@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.stats import binom, spearmanr
 
 from drift.detect import energy_test, explain
-from drift.detect.explain import energy_distance, likenesses
+from drift.detect.explain import energy_distance, likenesses, pair_changes
 from drift.errors import BlockError
 
 from . import naive
 
 NAMES = ("a", "b", "c", "d")
+KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "two values": lambda z: (z > 0.3).astype(float),
+    "counts": lambda z: np.floor(np.exp(z)),
+    "mostly zero": lambda z: np.maximum(z - 0.8, 0),
+    "continuous": lambda z: z,
+}
 
 
 def two(n: int = 800, m: int = 500, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +74,21 @@ def test_levels() -> None:
     assert features <= binom.ppf(0.9995, runs, 0.05)
     assert pairs <= binom.ppf(0.9995, runs, 0.05)
     assert pairs >= binom.ppf(0.0005, runs, 0.03)  # Holm over three pairs that depend
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_level_of_pairs_with_ties(kind: str) -> None:
+    """.05 of the pairs are named where nothing changed, also where columns tie and depend (99.9 % band)."""
+    rng, runs, named = np.random.default_rng(9), 500, 0
+    make = KINDS[kind]
+    for _ in range(runs):
+        samples = []
+        for rows in (300, 200):
+            common = rng.normal(size=(rows, 1))
+            samples.append(make(0.6 * common + 0.8 * rng.normal(size=(rows, 2))))
+        named += pair_changes(samples[0], samples[1], ("a", "b"))[0].p_value <= 0.05
+    low, high = (binom.ppf(tail, runs, 0.05) for tail in (0.0005, 0.9995))
+    assert low <= named <= high
 
 
 def test_energy_distance_is_that_of_the_test() -> None:

@@ -94,3 +94,19 @@ def test_level(n: int, m: int) -> None:
 def test_bad_input(reference: list[np.ndarray], current: list[np.ndarray], words: str) -> None:
     with pytest.raises(BlockError, match=words):
         mmd_features_test(reference, current)
+
+
+def test_rows_far_from_zero_keep_their_digits() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4_000, 2)), rng.normal(0.4, 1, size=(4_000, 2))
+    near, far = (mmd_features_test([x + at], [y + at], permutations=199) for at in (0.0, 1e9))
+    assert near.rejected
+    assert far.rejected
+    assert far.statistic == pytest.approx(near.statistic, rel=1e-3)
+
+
+def test_a_whole_array_is_one_chunk() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 2_000, 2))
+    assert mmd_features_test(x, y, permutations=99) == mmd_features_test([x], [y], permutations=99)
+    with pytest.raises(BlockError, match="expected 2 features or more"):
+        mmd_features_test([x], [y], features=1)

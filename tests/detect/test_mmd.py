@@ -168,6 +168,53 @@ def test_level(scheme: str, draw: str) -> None:
     assert low <= rejections(DRAWS[draw], "fused", scheme, runs=runs) <= high
 
 
+HARD: dict[str, Draw] = {
+    "lognormal": lambda rng, n: rng.lognormal(0, 3, size=(n, 1)),
+    "a far cluster": lambda rng, n: np.where(rng.random((n, 1)) < 0.02, -1e9, rng.normal(size=(n, 2))),
+    "two clusters": lambda rng, n: rng.choice([-1e4, 1e4], size=(n, 1)) + rng.normal(size=(n, 2)),
+    "a rare value": lambda rng, n: (rng.random((n, 1)) < 0.02).astype(float) + np.asarray([[0.0, 1.0]]),
+    "two values": lambda rng, n: rng.integers(0, 2, size=(n, 1)).astype(float),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("draw", HARD)
+def test_level_where_digits_are_few(draw: str, dtype: type) -> None:
+    """Far rows, near rows and ties together: no NaN, and no more rejections than by chance (99.95 % bound)."""
+    rng, runs, count = np.random.default_rng(3), 60, 0
+    for seed in range(runs):
+        x: np.ndarray = HARD[draw](rng, 90).astype(dtype)
+        y: np.ndarray = HARD[draw](rng, 60).astype(dtype)
+        x[0] += 0.5  # so that rows differ
+        count += mmd_test(x, y, permutations=99, seed=seed).rejected
+    assert count <= binom.ppf(0.9995, runs, 0.05)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_statistic_that_cannot_vary_says_nothing(scheme: str) -> None:
+    """One row unlike all others: MMD² is the same for every assignment, and p = 1."""
+    for dtype in (np.float32, np.float64):
+        for row in (0, 40, 149):
+            x = np.zeros((150, 1), dtype)
+            x[row] = 1
+            assert mmd_test(x[:90], x[90:], scheme=scheme, permutations=99).p_value == 1  # type: ignore[arg-type]
+
+
+def test_ties_are_ties_in_both_precisions() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(10):
+        x = (rng.random(40) < 0.5).astype(np.float64)
+        single = mmd_test(x[:20].astype(np.float32), x[20:].astype(np.float32), permutations=199, seed=seed)
+        assert single.p_value == mmd_test(x[:20], x[20:], permutations=199, seed=seed).p_value
+
+
+def test_a_small_sample_beside_a_large_one_is_binned() -> None:
+    rng = np.random.default_rng(0)
+    found = mmd_test(rng.normal(size=(3_000, 2)), rng.normal(size=(40, 2)), permutations=99)
+    assert found.scheme == "bins"
+    assert found.rows[1] >= 35
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize(
@@ -212,6 +259,7 @@ def test_power(scheme: str) -> None:
         (*two(), {"level": 1.5}, "level between 0 and 1"),
         (two()[0] * 1e160, two()[1] * 1e160, {}, "values whose squares fit torch.float64"),
         (two()[0] * 1e-170, two()[1] * 1e-170, {}, "values whose squares fit torch.float64"),
+        (*two(), {"estimator": "other"}, "expected estimator unbiased or biased"),
         (np.full((9, 2), "a"), np.full((9, 2), "b"), {}, "expected numbers, got <U1 in reference"),
     ],
 )

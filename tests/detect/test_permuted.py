@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from drift.detect import mmd_test, permuter
-from drift.detect.permuted import judge, until_sure
+from drift.detect.permuted import Drawn, judge, until_sure
 from drift.errors import BlockError
 
 
@@ -28,7 +28,7 @@ def test_stopping_equals_the_naive_twin(stop_after: int) -> None:
     for shift in rng.uniform(-1, 3, 300):
         statistics = rng.normal(size=200)
         statistics[0] += shift
-        found = judge(statistics, level=0.05, stop_after=stop_after)
+        found = judge(Drawn(statistics, 0.0), level=0.05, stop_after=stop_after)
         assert found.p_value == besag_clifford(statistics[0], statistics[1:], stop_after)
         assert (found.p_value <= 0.05) == (found.statistic > found.threshold)
         assert found.permutations <= 199
@@ -38,14 +38,14 @@ def test_batches_draw_no_more_than_they_must() -> None:
     rng = np.random.default_rng(0)
     asked: list[int] = []
 
-    def draw(count: int) -> np.ndarray:
+    def draw(count: int, observed: float = 0.0) -> Drawn:
         asked.append(count)
-        return np.concatenate([[0.0], rng.normal(size=count)])
+        return Drawn(np.concatenate([[observed], rng.normal(size=count)]), 0.0)
 
-    assert len(until_sure(draw, 5_000, 10, tolerance=0.0)) < 200
+    assert len(until_sure(draw, 5_000, 10).statistics) < 200
     assert sum(asked) < 200
     asked.clear()
-    assert len(until_sure(lambda count: np.append(9.0, draw(count)[1:]), 777, 10, tolerance=0.0)) == 778
+    assert len(until_sure(lambda count: draw(count, 9.0), 777, 10).statistics) == 778
     assert sum(asked) == 777
 
 

@@ -14,7 +14,7 @@ from drift.detect.binned.binning import QuantileBins
 from drift.detect.binned.calibration import bootstrap, permutation_null, rank_null
 from drift.detect.binned.profiles import Profile, same_binning
 from drift.detect.binned.sides import sides_of
-from drift.detect.permuted import judge, require_reachable
+from drift.detect.permuted import Drawn, judge, require_reachable
 from drift.detect.univariate import adjusted
 from drift.errors import BlockError
 
@@ -154,7 +154,7 @@ def _judged(
     name: str, observed: np.float64, null: NDArray[np.float64], again: NDArray[np.float64], *, level: float
 ) -> Distance:
     value, expected = float(observed), float(null.mean())
-    verdict = judge(np.append(value, null), level=level, tolerance=ROUNDING * max(value, expected))
+    verdict = judge(Drawn(np.append(value, null), ROUNDING * max(value, expected)), level=level)
     power = SQUARED.get(name, 1)
     drawn = again**power
     centre, spread = 2 * value**power - drawn.mean(), NormalDist().inv_cdf(1 - level / 2) * drawn.std()

@@ -63,10 +63,20 @@ def _quantile_sides(bins: QuantileBins, reference: CellCounts, current: CellCoun
     lows, highs = bins.lows, bins.highs
     labels: tuple[str, ...] = ("below", "any value")
     if lows:
-        inside = [f"[{low:.4g}, {high:.4g})" for low, high in pairwise(lows)]
-        labels = (f"below {lows[0]:.4g}", *inside, f"[{lows[-1]:.4g}, {highs[-1]:.4g}]", f"above {highs[-1]:.4g}")
+        *ends, last = _in_few_digits([*lows, highs[-1]])
+        inside = [f"[{low}, {high})" for low, high in pairwise(ends)]
+        labels = (f"below {ends[0]}", *inside, f"[{ends[-1]}, {last}]", f"above {last}")
     one, two = (np.asarray((*part.counts, part.missing)) for part in (reference, current))
     return Sides((*labels, "missing"), one, two, (np.asarray(lows), np.asarray(highs)) if lows else None)
+
+
+def _in_few_digits(numbers: list[float]) -> list[str]:
+    """Numbers in as few digits as tell them apart, from four up."""
+    for digits in range(4, 18):
+        texts = [f"{number:.{digits}g}" for number in numbers]
+        if len(set(texts)) == len(set(numbers)):
+            break
+    return texts
 
 
 def _named_sides(reference: NamedCounts, current: NamedCounts, *, numeric: bool) -> Sides:

@@ -12,6 +12,7 @@ import numpy as np
 from drift import __version__
 from drift.blocks import Reference
 from drift.detect.detectors import DETECTORS, FixedReference
+from drift.disk import write_at_once
 from drift.errors import BlockError, DataError, StateError
 
 FORMAT = 1  # of the folder; readers refuse a newer one
@@ -25,7 +26,7 @@ def save_detector(detector: FixedReference, folder: Path | str) -> Path:
     Raises:
         StateError: the folder cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     folder = Path(folder)
     reference = detector.reference
@@ -39,8 +40,9 @@ def save_detector(detector: FixedReference, folder: Path | str) -> Path:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: np.ascontiguousarray(getattr(reference, name)) for name in ARRAYS}, folder / TENSORS)
-        (folder / CARD).write_text(json.dumps(card, indent=2))
+        (folder / CARD).unlink(missing_ok=True)  # without a card, the folder is no detector
+        write_at_once(folder / TENSORS, save({name: np.ascontiguousarray(getattr(reference, name)) for name in ARRAYS}))
+        write_at_once(folder / CARD, json.dumps(card, indent=2).encode())
     except OSError as error:
         raise StateError(f"the detector cannot be written to {folder}: {error.strerror or error}") from error
     return folder
