@@ -9,7 +9,7 @@ import numpy as np
 
 from drift.blocks import Answer, Floats, Reference, Table
 from drift.errors import ServingError, TrackingError
-from drift.loop.events import Event, Said
+from drift.loop.events import Event
 from drift.tracking.registry import Version
 
 
@@ -122,5 +122,9 @@ class Listener:
         self.events.append(event)
 
     def names(self) -> list[str]:
-        """The kinds of events, in order; without what is only said."""
-        return [type(event).__name__ for event in self.events if not isinstance(event, Said)]
+        """The kinds of events, in order."""
+        return [type(event).__name__ for event in self.events]
+
+    def deeds(self) -> list[str]:
+        """The same without what is only said."""
+        return [name for name in self.names() if name != "Said"]

@@ -255,7 +255,7 @@ def test_power(scheme: str) -> None:
         (*two(), {"kernel": "gaussian", "bandwidth": 0}, "bandwidths above 0"),
         (*two(), {"bandwidth": 1.0}, "no bandwidth with the fused kernel"),
         (*two(), {"scheme": "wild"}, "expected scheme auto, rows or bins"),
-        (*two(n=12, m=200), {"scheme": "bins"}, "permute rows instead"),
+        (*two(n=6, m=200), {"scheme": "bins"}, "permute rows instead"),
         (*two(), {"level": 1.5}, "level between 0 and 1"),
         (two()[0] * 1e160, two()[1] * 1e160, {}, "values whose squares fit torch.float64"),
         (two()[0] * 1e-170, two()[1] * 1e-170, {}, "values whose squares fit torch.float64"),

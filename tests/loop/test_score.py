@@ -72,7 +72,7 @@ def test_drift_is_flagged_retrained_and_healed(tmp_path: Path) -> None:
     assert [block.version for block in found] == [1] * 6 + [2] * 4
     assert all(block.accuracy == 1 for block in found[:5] + found[6:])
     assert all(block.first_champion_correct < block.correct for block in found[6:])
-    assert story.listener.names() == ["BlockScored"] * 6 + ["DriftFlagged"] + ["BlockScored"] * 4
+    assert story.listener.deeds() == ["BlockScored"] * 6 + ["DriftFlagged"] + ["BlockScored"] * 4
     assert exit_code(story.progress) is ExitCode.DONE
 
 
@@ -155,7 +155,7 @@ def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Pa
     assert story.journal.blocks("d")[-1].flagged
     again = Story(tmp_path, Always())
     again.run()
-    assert again.listener.names()[:2] == ["DriftFlagged", "BlockScored"]
+    assert again.listener.deeds()[:2] == ["DriftFlagged", "BlockScored"]
     assert again.journal.decisions("d")[0].block == 5
 
 
