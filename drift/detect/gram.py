@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     KernelFunction: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
+SQUARED = Metric.SQUARED_EUCLIDEAN
 PRECISION = 1e-2  # of a kernel's argument, for a distance of 0
 TILE_ROWS = 256
 TILE_COLUMNS = 1024  # with TILE_ROWS: 1 MB in float32, as much as a core's second cache
@@ -51,10 +52,11 @@ def _is_precise(rows: torch.Tensor, terms: Sequence[Term]) -> bool:
     """
     import torch
 
+    metrics = {term.kernel.metric for term in terms}
     off = {
-        Metric.SQUARED_EUCLIDEAN: float((rows * rows).sum(dim=1).max()),
-        Metric.CITY_BLOCK: float(rows.abs().sum(dim=1).max()),
+        metric: float(torch.linalg.vector_norm(rows, 2 if metric is SQUARED else 1, dim=1).max()) for metric in metrics
     }
+    off = {metric: size**2 if metric is SQUARED else size for metric, size in off.items()}
     worst = max(off[term.kernel.metric] * abs(term.kernel.factor(term.bandwidth)) for term in terms)
     return float(torch.finfo(rows.dtype).eps) * worst < PRECISION
 
@@ -73,10 +75,11 @@ class Gram:
         import torch
 
         self.terms = None if callable(terms) else tuple(terms)
-        if self.terms is not None and not _is_precise(rows, self.terms):
-            rows = rows.double()
-        self.rows = rows
         self.precise = self.terms is None or _is_precise(rows, self.terms)
+        if self.terms is not None and not self.precise:
+            rows = rows.double()
+            self.precise = _is_precise(rows, self.terms)
+        self.rows = rows
         self.function = terms if callable(terms) else None
         self.matrices = len(self.terms) if self.terms is not None else 1
         norms = (rows * rows).sum(dim=1, keepdim=True)

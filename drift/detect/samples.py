@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,8 +46,19 @@ class TwoSamples:
 
         A distance does not change by that, but fewer of its digits cancel.
         """
+        return self._centred
+
+    @cached_property
+    def _centred(self) -> torch.Tensor:
         rows = self.raw()
         return rows - rows.mean(dim=0)
+
+    def squares_fit(self) -> bool:
+        """Whether sums of squared distances are neither too large nor too small for the type."""
+        import torch
+
+        extent, limits = float(self._centred.abs().max()), torch.finfo(self.reference.dtype)
+        return sqrt(limits.tiny / limits.eps) < extent < sqrt(limits.max / (64 * self._centred.shape[1]))
 
     def standardised(self) -> TwoSamples:
         """The same rows in units of each feature's standard deviation over both samples; 0 where it is constant.
@@ -85,26 +97,19 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
         raise BlockError(f"expected samples on one device, got {x.device} and {y.device}: move one with .to(device)")
     dtype = torch.float32 if torch.float32 in (x.dtype, y.dtype) else torch.float64
     x, y = x.to(dtype), y.to(dtype)  # the lower precision: 0.1 is not the float32 of 0.1
-    if dtype == torch.float32 and not _squares_fit(x, y):
-        x, y = x.double(), y.double()
     samples = TwoSamples(x, y)
     shapes = f"(reference.shape={tuple(x.shape)}, current.shape={tuple(y.shape)})"
     if bool((x == x[0]).all()) and bool((y == x[0]).all()):
         raise BlockError(f"expected rows that differ, got the same one {len(x) + len(y)} times {shapes}")
-    if not _squares_fit(x, y):
+    if samples.squares_fit():
+        return samples
+    samples = TwoSamples(x.double(), y.double())
+    if not samples.squares_fit():
         raise BlockError(
-            f"expected values whose squares fit {x.dtype}, got distances from the mean up to"
+            f"expected values whose squares fit {samples.reference.dtype}, got distances from the mean up to"
             f" {float(samples.pooled().abs().max()):.3g} {shapes}: scale the features"
         )
     return samples
-
-
-def _squares_fit(x: torch.Tensor, y: torch.Tensor) -> bool:
-    """Whether sums of squared distances are neither too large nor too small for the type."""
-    import torch
-
-    extent, limits = float(TwoSamples(x, y).pooled().abs().max()), torch.finfo(x.dtype)
-    return sqrt(limits.tiny / limits.eps) < extent < sqrt(limits.max / (64 * x.shape[1]))
 
 
 def _in_order(frame: Any, reference: Any) -> Any:

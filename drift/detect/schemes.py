@@ -228,15 +228,16 @@ def bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.fl
 
     def visit(rows: slice, strip: Strip) -> None:
         first, last = rows.start // width, rows.stop // width
+        kept = gram.rows.new_empty((gram.matrices, last - first, bins.total * width - rows.start))
         for columns, tiles in strip.tiles(width=width * max(1, TILE_COLUMNS // width)):
-            left, right = columns.start // width, columns.stop // width
+            place = slice(columns.start - rows.start, columns.stop - rows.start)
             for matrix, tile in enumerate(tiles):
                 if columns.start == rows.start:
                     own = tile.diagonal().view(last - first, width)
                     selves[matrix, first:last] = own.sum(dim=1, dtype=torch.float64).cpu()
-                by_row = tile.view(last - first, width, -1).sum(dim=1)
-                by_bin = by_row.view(last - first, right - left, width).sum(dim=2, dtype=torch.float64)
-                sums[matrix, first:last, left:right] = by_bin.cpu()
+                torch.sum(tile.view(last - first, width, -1), dim=1, out=kept[matrix, :, place])
+        by_bin = kept.view(gram.matrices, last - first, -1, width).sum(dim=3, dtype=torch.float64)
+        sums[:, first:last, first:] = by_bin.cpu()
 
     gram.for_each_strip(visit, height=height)
     upper = sums.triu()
