@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-slow check install system lock clean
+.PHONY: help run ui test test-slow test-levels check install system lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,10 @@ test: $(READY)  ## the default suite, under ten minutes
 	$(BIN)/python -m pytest
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --ignore=tests/detect
+
+test-levels: $(READY)  ## every statistical test on a thousand draws without a difference, on all cores
+	$(BIN)/python -m pytest -m slow -n auto tests/detect
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
