@@ -74,6 +74,8 @@ PEERS = {
 
 Tried: TypeAlias = dict[str, tuple[int, int, str]]
 """Rows of the table that took too long: at how many rows and permutations, and what they went over."""
+Took: TypeAlias = dict[tuple[str, int], tuple[int, float]]
+"""By row of the table and permutations: at how many rows it last ended, and after how many seconds."""
 
 
 def our_records(point: dict[str, Any], runs: int, limits: Limits) -> list[Record]:
@@ -83,7 +85,7 @@ def our_records(point: dict[str, Any], runs: int, limits: Limits) -> list[Record
 
 
 def peer_records(
-    name: str, point: dict[str, Any], runs: int, limits: Limits, folder: Path | None, tried: Tried
+    name: str, point: dict[str, Any], runs: int, limits: Limits, folder: Path | None, tried: Tried, took: Took
 ) -> Iterator[Record]:
     """Each call of a peer.
 
@@ -94,15 +96,20 @@ def peer_records(
         limits: on each.
         folder: the checkout of one that needs it.
         tried: what took too long at a smaller point is not tried again.
+        took: what would take too long if its time grew with the square of the rows is not tried either.
     """
     peer = PEERS[name]
     for what in peer.calls:
         row = f"{name}, {what}" if what else name
         n, permutations, failure = tried.get(row, (sys.maxsize, sys.maxsize, ""))
+        before, seconds = took.get((row, point["permutations"]), (point["n"], 0.0))
+        expected = seconds * (point["n"] / before) ** 2
         if peer.checkout and folder is None:
             yield Record(row, failure=f"not run: on no package index; give a checkout, --source {name}=FOLDER")
         elif point["n"] >= n and point["permutations"] >= permutations:
             yield Record(row, failure=f"not run: {failure} at n = {n:,}, B = {permutations:,}")
+        elif expected > limits.seconds:
+            yield Record(row, failure=f"not run: about {expected:,.0f} s by the square of its {seconds:,.0f} s before")
         else:
             try:
                 python = environment(name, peer)
@@ -160,6 +167,7 @@ def main() -> None:
     peers = list(dict.fromkeys([*given.peers, *(name for name in checkouts if name in PEERS)]))
     written: list[Record | dict[str, Any]] = []
     tried: Tried = {}
+    took: Took = {}
     versions: dict[str, dict[str, str]] = {}
     print(f"Two-sample tests, d = 32: medians of {given.runs} runs. {machine_line()}.\n")
     for n in sorted(given.rows):
@@ -167,10 +175,12 @@ def main() -> None:
             point = {"n": n, "permutations": permutations, "shift": given.shift, "seed": given.seed}
             records = our_records(point, given.runs, limits)
             for peer in peers:
-                found = list(peer_records(peer, point, given.runs, limits, checkouts.get(peer), tried))
+                found = list(peer_records(peer, point, given.runs, limits, checkouts.get(peer), tried, took))
                 for record in found:
                     if record.timed_out:
                         tried.setdefault(record.test, (n, permutations, record.failure))
+                    if record.wall_seconds is not None:
+                        took[record.test, permutations] = n, record.wall_seconds
                     if record.versions:
                         versions[peer] = record.versions
                 records += found

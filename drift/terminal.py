@@ -173,7 +173,7 @@ class Screen:
             self._bar("scoring", total=total, completed=record.index)
         self._records.append(record)
         self._total = total
-        p_values = {score.detector: score.p_value for score in record.scores}
+        p_values = {score.detector: score.p_value for score in record.scores if score.p_value is not None}
         shown = "  ".join(
             f"{p_values[name]:>7.2g}" for name in ("accuracy", "features", "predictions") if name in p_values
         )

@@ -28,8 +28,10 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(twosample, "environment", lambda name, peer: Path(sys.executable))
 
 
-def peer_records(name: str, folder: Path | None = None, tried: twosample.Tried | None = None) -> list[Record]:
-    return list(twosample.peer_records(name, POINT, 2, LIMITS, folder, tried or {}))
+def peer_records(
+    name: str, folder: Path | None = None, tried: twosample.Tried | None = None, took: twosample.Took | None = None
+) -> list[Record]:
+    return list(twosample.peer_records(name, POINT, 2, LIMITS, folder, tried or {}, took or {}))
 
 
 @pytest.mark.usefixtures("here")
@@ -58,6 +60,10 @@ def test_what_took_too_long_is_not_tried_with_more() -> None:
     assert found.failure == "not run: over 60 s at n = 30, B = 20"
     (found,) = peer_records("hyppo", tried={"hyppo": (20, 100, "over 60 s")})
     assert "hyppo" in found.failure  # tried, and not installed here
+    (found,) = peer_records("hyppo", took={("hyppo", 25): (10, 7.0)})
+    assert found.failure == "not run: about 63 s by the square of its 7 s before"
+    (found,) = peer_records("hyppo", took={("hyppo", 25): (10, 6.0), ("hyppo", 100): (10, 50.0)})
+    assert "hyppo" in found.failure
 
 
 def test_a_peer_that_cannot_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,5 +62,10 @@ def block_metrics(record: BlockRecord) -> list[Metric]:
         "block/version": record.version,
         "block/flagged": record.flagged,
         "block/seconds": record.seconds,
-    } | {f"detector/{score.detector}_p_value": score.p_value for score in record.scores}
+    }
+    for score in record.scores:
+        if score.p_value is None:
+            values[f"detector/{score.detector}"] = score.statistic
+        else:
+            values[f"detector/{score.detector}_p_value"] = score.p_value
     return [Metric(key, float(value), record.index, at) for key, value in values.items()]

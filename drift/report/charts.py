@@ -7,6 +7,7 @@ from html import escape
 from math import log10
 from typing import TYPE_CHECKING, Any
 
+from drift.detect import Score
 from drift.detect.accuracy import chance_band
 from drift.loop.events import BlockRecord
 from drift.loop.records import DecisionRecord
@@ -108,16 +109,17 @@ def accuracy_chart(
 
 
 def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:
-    """Each detector's p-value by block, on a logarithmic axis, with its level."""
+    """The p-value by block of each detector that has one, on a logarithmic axis, with its level."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for place, name in enumerate(dict.fromkeys(score.detector for block in blocks for score in block.scores)):
-        points = [(block.index, score) for block in blocks for score in block.scores if score.detector == name]
-        below = [score.p_value < SMALLEST_P for _, score in points]
+    tested = [(block.index, score, p) for block in blocks for score, p in _tests(block)]
+    for place, name in enumerate(dict.fromkeys(score.detector for _, score, _ in tested)):
+        points = [(index, score, p) for index, score, p in tested if score.detector == name]
+        below = [p < SMALLEST_P for _, _, p in points]
         figure.add_scatter(
-            x=[index for index, _ in points],
-            y=[max(score.p_value, SMALLEST_P) for _, score in points],
+            x=[index for index, _, _ in points],
+            y=[max(p, SMALLEST_P) for _, _, p in points],
             mode="lines+markers",
             line={"color": VERSION_COLOURS[place % len(VERSION_COLOURS)], "width": 1.5},
             marker={
@@ -127,19 +129,25 @@ def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:
                 "size": [10 if small else 7 for small in below],
             },
             name=name,
-            text=[
-                f"p = {score.p_value:.2g}<br>statistic {score.statistic:.3f} {escape(score.detail)}"
-                for _, score in points
-            ],
+            text=[f"{score.words}<br>statistic {score.statistic:.3f} {escape(score.detail)}" for _, score, _ in points],
             hovertemplate=f"{name}, block %{{x}}: %{{text}}<extra></extra>",
         )
-    level = blocks[0].scores[0].level
+    level = tested[0][1].level or 0.0
     _line_across(figure, level, [block.index for block in blocks], f"level {level:g}")
     figure.update_layout(**LAYOUT, height=340, xaxis_title="block", yaxis_title="p-value")
-    lowest = min(max(score.p_value, SMALLEST_P) for block in blocks for score in block.scores)
+    lowest = min(max(p, SMALLEST_P) for _, _, p in tested)
     figure.update_yaxes(type="log", exponentformat="power", range=[log10(lowest) - 0.7, 0.6])
     figure.update_xaxes(**_whole([block.index for block in blocks]))
     return figure
+
+
+def has_triangles(blocks: Sequence[BlockRecord]) -> bool:
+    """Whether a p-value is too small to be shown in its place."""
+    return any(p < SMALLEST_P for block in blocks for _, p in _tests(block))
+
+
+def _tests(block: BlockRecord) -> list[tuple[Score, float]]:
+    return [(score, score.p_value) for score in block.scores if score.p_value is not None]
 
 
 def difference_chart(decisions: Sequence[DecisionRecord]) -> go.Figure:
@@ -183,7 +191,7 @@ def _hover(block: BlockRecord) -> str:
     if block.first_time:
         lines.append(f"{block.first_time[:16]} to {(block.last_time or '')[:16]}")
     lines.append(f"accuracy {block.accuracy:.3f} ({block.wrong} wrong), confidence {block.mean_confidence:.3f}")
-    lines += [f"{score.detector}: p = {score.p_value:.2g} {escape(score.detail)}" for score in block.scores]
+    lines += [f"{score.detector}: {score.words} {escape(score.detail)}" for score in block.scores]
     return "<br>".join(lines)
 
 

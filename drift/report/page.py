@@ -87,7 +87,7 @@ def render(data: ReportData) -> str:
             confusions=_confusions(data),
             summary=summary(data.blocks, data.decisions),
             verdict=verdict(data),
-            has_triangles=any(score.p_value < charts.SMALLEST_P for block in data.blocks for score in block.scores),
+            has_triangles=charts.has_triangles(data.blocks),
             plotly=get_plotlyjs(),
             made_at=now(),
             version=__version__,

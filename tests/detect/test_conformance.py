@@ -52,6 +52,7 @@ def test_a_question_changes_nothing(name: str) -> None:
     detector.update(block)
     assert detector.score(block) == first
     assert first.detector == detector.name == name
+    assert first.p_value is not None
     assert 0 < first.p_value <= 1
 
 

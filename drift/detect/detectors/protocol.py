@@ -21,18 +21,28 @@ BLOCKS_IN_REFERENCE = 10  # with fewer, the reference's own luck shows in every 
 
 @dataclass(frozen=True)
 class Score:
-    """A detector's verdict on one block."""
+    """A detector's verdict on one block: by a test of that block alone, or by evidence kept over blocks."""
 
     detector: str
     statistic: float  # in the detector's own units
-    p_value: float  # in (0, 1]; probability of such a block if nothing changed and rows were independent
-    level: float  # the alarm is p_value <= level
+    p_value: float | None = None  # in (0, 1]; of such a block if nothing changed and rows were independent
+    level: float | None = None  # the alarm of a test is p_value <= level
     detail: str = ""  # what moved most, in a few words
+    threshold: float | None = None  # the alarm of a detector that keeps evidence is statistic >= threshold
 
     @property
     def alarm(self) -> bool:
         """Whether the score is past its threshold."""
-        return self.p_value <= self.level
+        if self.p_value is not None and self.level is not None:
+            return self.p_value <= self.level
+        return self.threshold is not None and self.statistic >= self.threshold
+
+    @property
+    def words(self) -> str:
+        """The p-value, or the statistic beside its threshold."""
+        if self.p_value is not None:
+            return f"p = {self.p_value:.2g}"
+        return f"{self.statistic:.3g} of {self.threshold:.3g}"
 
 
 class Detector(Protocol):
