@@ -1,0 +1,101 @@
+"""Champion against challenger on rows that both answer, until the evidence says which. Pure functions on counts.
+
+Both answer the same new rows. A row's *gain* is the champion's loss less the challenger's. Two bets run side by side:
+that the mean gain is above 0, and that it is below a least gain worth having. Each wealth starts at 1 and has a mean of
+at most 1 as long as the opposite is true, so that it ever reaches 1 / level with probability at most `level`, however
+often one looks (Ville 1939; Waudby-Smith and Ramdas 2024; for 0/1 losses it is McNemar's test by betting).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from drift.errors import BlockError
+
+BETS = 24
+
+
+class Verdict(StrEnum):
+    """Where a duel stands."""
+
+    BETTER = "better"
+    NOT_BETTER = "not better"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Row by row gains of the challenger, added up."""
+
+    gained: float = 0.0  # sum of positive gains; for 0/1 losses the rows that only the challenger has right
+    lost: float = 0.0  # sum of negative gains, as a positive number
+    rows: int = 0  # on which both answered
+
+    @property
+    def mean_gain(self) -> float:
+        """In [-1, 1]."""
+        return (self.gained - self.lost) / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Duel:
+    """What the rows so far have shown."""
+
+    tally: Tally
+    log_wealth: float  # of the bet that the challenger is better
+    log_wealth_against: float  # of the bet that it gains less than the least gain
+    level: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether one of the bets has earned enough; the better challenger wins a tie."""
+        enough = -np.log(self.level)
+        if self.log_wealth >= enough:
+            return Verdict.BETTER
+        return Verdict.NOT_BETTER if self.log_wealth_against >= enough else Verdict.OPEN
+
+
+def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tally | None = None) -> Tally:
+    """Add rows to a tally; losses are (n,) in [0, 1], of the same rows in the same order."""
+    champion, challenger = np.asarray(champion_losses, np.float64), np.asarray(challenger_losses, np.float64)
+    if champion.shape != challenger.shape or champion.ndim != 1:
+        raise BlockError(f"expected losses of the same rows, got shapes {champion.shape} and {challenger.shape}")
+    gains, before = champion - challenger, before or Tally()
+    return Tally(
+        before.gained + float(gains.clip(0, None).sum()),
+        before.lost - float(gains.clip(None, 0).sum()),
+        before.rows + len(gains),
+    )
+
+
+def duel(found: Tally, *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0) -> Duel:
+    """Judge a tally.
+
+    Args:
+        found: all rows on which both answered since the challenger was made.
+        level: of a wrong promotion, and of a wrong end, over all looks; in (0, 1).
+        least_gain: in accuracy, in [0, 1): a challenger that gains less is given up. With 0, one that is neither
+            better nor worse is never given up.
+        inflation: of the variance of a mean by errors that come in runs, 1 or more (see `dependence`).
+    """
+    if not 0 < level < 1 or not 0 <= least_gain < 1:
+        raise BlockError(f"expected a level in (0, 1) and a least gain in [0, 1), got {level:g} and {least_gain:g}")
+    plus, minus, rest = found.gained, found.lost, found.rows - found.gained - found.lost
+    up = _wealth(plus, minus, rest, 0.0, inflation)
+    down = _wealth(minus, plus, rest, -least_gain, inflation)
+    return Duel(found, up, down, level)
+
+
+def _wealth(plus: float, minus: float, rest: float, at_most: float, inflation: float) -> float:
+    """Logarithm of a mixture of bets that the mean of values in [-1, 1] is above `at_most`."""
+    share = np.geomspace(0.01, 0.95, BETS) / (1 + at_most)  # of the wealth that is put at risk
+    logs: NDArray[np.float64] = (
+        plus * np.log1p(share * (1 - at_most))
+        + minus * np.log1p(share * (-1 - at_most))
+        + rest * np.log1p(-share * at_most)
+    ) / inflation
+    return float(np.logaddexp.reduce(logs) - np.log(BETS))

@@ -1,0 +1,67 @@
+"""An interval of the current risk that holds at all blocks at once. Numbers in, numbers out.
+
+Bets on the mean losses of the blocks in a sliding window are turned around: a risk is in the interval as long as no
+mixture of bets against it has earned `1 / level`. The bets are fixed before the data, so that the risk may move inside
+the window, even in answer to what came before; what is covered is its mean over the window's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TILTS = np.geomspace(0.02, 4.0, 24)  # of the bets, in units of log odds
+STEPS = 40  # of bisection: far below what a plot or a decision can see
+
+
+@dataclass(frozen=True)
+class RiskInterval:
+    """A mean risk over the newest blocks."""
+
+    low: float  # in [0, 1]
+    high: float  # in [0, 1]
+    mean: float  # of the losses, in [0, 1]
+    blocks: int  # in the window
+
+
+def risk_intervals(
+    mean_losses: Sequence[float], effective_rows: Sequence[float], *, window: int = 10, level: float = 0.05
+) -> list[RiskInterval]:
+    """For each block, an interval of the mean risk over it and those before it, up to `window` blocks.
+
+    With probability at least `1 - level`, all of them hold, however many there are: the interval of block t, from 1, is
+    given the share `level / (t (t + 1))` of what may go wrong. Needs the assumption of `effective_rows` (`bets`).
+
+    Args:
+        mean_losses: of each block, in [0, 1].
+        effective_rows: of each block, at least 1.
+        window: blocks.
+        level: in (0, 1).
+    """
+    found = []
+    for at in range(len(mean_losses)):
+        rows = np.asarray(effective_rows[max(0, at + 1 - window) : at + 1], np.float64)
+        losses = rows * np.asarray(mean_losses[max(0, at + 1 - window) : at + 1], np.float64)
+        share = level / ((at + 1) * (at + 2))
+        low, high = mean_interval(float(losses.sum()), float(rows.sum()), level=share)
+        found.append(RiskInterval(low, high, float(losses.sum() / rows.sum()), len(rows)))
+    return found
+
+
+def mean_interval(total_loss: float, rows: float, *, level: float) -> tuple[float, float]:
+    """Low and high end of the mean risk of `rows` (effective) rows with losses that add up to `total_loss`."""
+    return 1 - _high(rows - total_loss, rows, level / 2), _high(total_loss, rows, level / 2)
+
+
+def _high(total: float, rows: float, level: float) -> float:
+    """The largest mean in [0, 1] against which bets that it is smaller have not earned 1 / level."""
+    holds, excluded = min(1.0, max(0.0, total / rows)), 1.0
+    for _ in range(STEPS):
+        middle = (holds + excluded) / 2
+        logs: NDArray[np.float64] = TILTS * (rows - total) - rows * np.log1p((1 - middle) * np.expm1(TILTS))
+        earned = np.logaddexp.reduce(logs) - np.log(len(TILTS))
+        holds, excluded = (middle, excluded) if earned < -np.log(level) else (holds, middle)
+    return excluded

@@ -1,0 +1,203 @@
+"""Evidence over blocks: fast code beside naive twins, and its promises as statistics."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from benchmarks.streams import Law, independent, moving, runs
+from drift.detect.sequential.bets import alternatives, log_bets
+from drift.detect.sequential.dependence import measure_dependence
+from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, tally
+from drift.detect.sequential.intervals import mean_interval, risk_intervals
+from drift.detect.sequential.run_length import Evidence, Form, after, nothing
+from drift.errors import BlockError
+
+
+def test_a_bet_on_rows_is_the_product_over_rows() -> None:
+    rng = np.random.default_rng(0)
+    losses = (rng.random(30) < 0.3).astype(float)
+    against = alternatives(0.25)
+    naive = [np.prod([a / 0.25 if loss else (1 - a) / 0.75 for loss in losses]) for a in against]
+    assert np.exp(log_bets(losses.mean(), 0.25, against, 30)) == pytest.approx(naive, rel=1e-10)
+
+
+@pytest.mark.parametrize("risk", [0.02, 0.25, 0.6])
+@pytest.mark.parametrize("rows", [1, 7, 48])
+def test_the_mean_of_a_bet_is_one_at_most(risk: float, rows: int) -> None:
+    """Exactly 1 for independent rows at the edge of the null, at most 1 for fewer effective rows; 1 for equal rows."""
+    wrong = np.arange(rows + 1)
+    chances = binom.pmf(wrong, rows, risk)
+    for effective in (rows, max(1.0, rows / 3), 1):
+        means = chances @ np.exp(log_bets(wrong / rows, risk, alternatives(risk), effective))
+        assert (means <= 1 + 1e-9).all()
+        if effective == rows:
+            assert means == pytest.approx(np.ones_like(means))
+    groups = np.arange(5)  # 4 groups whose rows are all right or all wrong
+    means = binom.pmf(groups, 4, risk) @ np.exp(log_bets(groups / 4, risk, alternatives(risk), 4))
+    assert means == pytest.approx(np.ones_like(means))
+
+
+def test_losses_between_0_and_1_may_be_bet_on() -> None:
+    """A bet on real losses pays no more than the product over rows of the linear bets, whose means are at most 1."""
+    losses = np.random.default_rng(1).random(20)
+    against = alternatives(0.4)
+    linear = [np.prod(1 + (a - 0.4) * (losses - 0.4) / (0.4 * 0.6)) for a in against]
+    assert (np.exp(log_bets(losses.mean(), 0.4, against, 20)) <= linear).all()
+
+
+def test_evidence_is_a_sum_over_beginnings() -> None:
+    """Shiryaev-Roberts against the sum, CUSUM against the largest, of the products of bets begun at each block."""
+    logs = np.random.default_rng(2).normal(0, 0.5, (15, 3))
+    for form, add in (("shiryaev-roberts", np.sum), ("cusum", np.max)):
+        found = nothing(3, form=form)  # type: ignore[arg-type]
+        for at in range(len(logs)):
+            found = after(found, logs[at])
+            products = [np.exp(logs[begin : at + 1].sum(axis=0)) for begin in range(at + 1)]
+            assert float(found.value) == pytest.approx(add(products, axis=0).mean(), rel=1e-10)  # type: ignore[operator]
+
+
+def test_a_null_without_room_is_refused() -> None:
+    for risk in (0.0, 1.0, 1.2, float("nan")):
+        with pytest.raises(BlockError, match="expected an accepted risk with tolerance between 0 and 1"):
+            alternatives(risk)
+
+
+def run_lengths(
+    law: Law, promised: float, *, streams: int, rows: int, most: int, form: Form = "shiryaev-roberts", seed: int = 0
+) -> NDArray[np.float64]:
+    """Blocks to the first alarm of each stream, `most` if there is none; dependence from 60 blocks of its own."""
+    rng, draw = np.random.default_rng(seed), law.begin()
+    reference = draw(rng, streams, 60).reshape(streams, -1)
+    effective = np.array([measure_dependence(losses, rows).effective_rows for losses in reference])
+    against = alternatives(law.risk)
+    evidence, found = nothing(len(against), (streams,), form=form), np.full(streams, float(most))
+    for block in range(most):
+        means = draw(rng, streams, 1)[:, 0].mean(axis=1)
+        evidence = after(evidence, log_bets(means, law.risk, against, effective))
+        found = np.where((evidence.log_value >= np.log(promised)) & (found == most), block + 1, found)
+        if (found < most).all():
+            break
+    return found
+
+
+LAWS = [*(independent(risk, 20) for risk in (0.1, 0.25, 0.4)), moving(0.25, 20), runs(0.25, 20)]
+
+
+@pytest.mark.parametrize("form", ["shiryaev-roberts", "cusum"])
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_the_promised_run_length_is_kept(law: Law, form: Form) -> None:
+    """With the risk at the null's edge, the mean run to a false alarm is at least the promised one (runs cut short)."""
+    found = run_lengths(law, 50, streams=400, rows=20, most=400, form=form)
+    assert found.mean() + 3 * found.std() / np.sqrt(len(found)) >= 50
+    assert found.mean() >= 45
+
+
+def test_the_promise_needs_the_dependence() -> None:
+    """Rows that are taken as independent although errors come in runs break the promise: what is measured matters."""
+    law, rng = runs(0.25, 20), np.random.default_rng(0)
+    against, draw = alternatives(0.25), law.begin()
+    evidence, alarmed = nothing(len(against), (400,)), np.full(400, 400.0)
+    for block in range(400):
+        evidence = after(evidence, log_bets(draw(rng, 400, 1)[:, 0].mean(axis=1), 0.25, against, 20))
+        alarmed = np.where((evidence.log_value >= np.log(50)) & (alarmed == 400), block + 1, alarmed)
+    assert alarmed.mean() < 40
+
+
+def test_dependence_is_measured() -> None:
+    rng = np.random.default_rng(3)
+    plain = [measure_dependence(rng.random(2_000) < 0.25, 48) for _ in range(200)]
+    assert np.mean([one.inflation == 1 for one in plain]) >= 0.7  # the level is 0.2
+    clusters = [measure_dependence(np.repeat(rng.random(250) < 0.25, 8), 48) for _ in range(50)]
+    assert np.mean([one.inflation >= 8 for one in clusters]) >= 0.7
+    assert all(one.effective_rows <= 48 / 4 for one in clusters)
+
+
+def test_a_reference_that_cannot_say_leaves_block_means() -> None:
+    found = measure_dependence([0.0, 1.0] * 15, 336)
+    assert found.effective_rows == 1
+    assert "only block means are believed: 30 reference rows" in found.words
+    assert measure_dependence(np.zeros(500), 20).effective_rows == 20  # no error, no dependence to be seen
+    assert measure_dependence(np.random.default_rng(0).random(100), 1).inflation >= 1
+
+
+def test_shorter_blocks_count_in_proportion() -> None:
+    found = measure_dependence(np.repeat(np.random.default_rng(4).random(250) < 0.25, 8), 48)
+    assert found.effective(24) == pytest.approx(max(1, found.effective(48) / 2))
+    assert found.effective(1) == 1
+
+
+def test_intervals_cover_a_moving_risk_at_all_blocks_at_once() -> None:
+    rng, misses = np.random.default_rng(5), 0
+    for stream in range(60):
+        risk = 0.25 + 0.15 * np.sin(np.arange(60) / 7 + stream)
+        found = risk_intervals(rng.binomial(48, risk) / 48, [48.0] * 60, window=5, level=0.2)
+        truth = [risk[max(0, at - 4) : at + 1].mean() for at in range(60)]
+        misses += any(not one.low <= true <= one.high for one, true in zip(found, truth, strict=True))
+    assert misses <= binom.ppf(0.999, 60, 0.2)
+
+
+def test_an_interval_at_its_ends() -> None:
+    assert mean_interval(0, 50, level=0.05)[0] == pytest.approx(0, abs=1e-9)
+    assert mean_interval(50, 50, level=0.05)[1] == 1
+    low, high = mean_interval(15, 50, level=0.05)
+    assert 0.1 < low < 0.3 < high < 0.55
+    assert (1 - high, 1 - low) == pytest.approx(mean_interval(35, 50, level=0.05))
+    narrow = mean_interval(1_500, 5_000, level=0.05)
+    assert narrow[1] - narrow[0] < 0.06
+
+
+def naive_wealth(gains: list[int], at_most: float) -> float:
+    """As many bets side by side, each multiplied row by row."""
+    shares = np.geomspace(0.01, 0.95, 24) / (1 + at_most)
+    return float(np.mean([np.prod([1 + share * (gain - at_most) for gain in gains]) for share in shares]))
+
+
+def test_a_duel_multiplies_row_by_row() -> None:
+    rng = np.random.default_rng(6)
+    champion, challenger = rng.random(80) < 0.3, rng.random(80) < 0.2
+    half = tally(champion[:40], challenger[:40])
+    found = duel(tally(champion[40:], challenger[40:], half), least_gain=0.02)
+    gains = [int(a) - int(b) for a, b in zip(champion, challenger, strict=True)]
+    assert found.tally.mean_gain == pytest.approx(np.mean(gains))
+    assert np.exp(found.log_wealth) == pytest.approx(naive_wealth(gains, 0.0), rel=1e-10)
+    assert np.exp(found.log_wealth_against) == pytest.approx(naive_wealth([-gain for gain in gains], -0.02), rel=1e-10)
+
+
+def fought(gain: float, rng: np.random.Generator, *, looks: int = 60, disagree: float = 0.15, rows: int = 50) -> Duel:
+    found = Tally()
+    counts = rng.multinomial(rows, [(disagree + gain) / 2, (disagree - gain) / 2, 1 - disagree], size=looks)
+    for plus, minus, _ in counts:
+        found = Tally(found.gained + plus, found.lost + minus, found.rows + rows)
+        ended = duel(found, least_gain=0.01)
+        if ended.verdict is not Verdict.OPEN:
+            break
+    return ended
+
+
+def test_wrong_promotions_are_rare_however_often_one_looks() -> None:
+    rng = np.random.default_rng(7)
+    equal = [fought(0.0, rng).verdict for _ in range(400)]
+    assert equal.count(Verdict.BETTER) <= binom.ppf(0.999, 400, 0.05)
+    just = [fought(0.01, rng).verdict for _ in range(400)]
+    assert just.count(Verdict.NOT_BETTER) <= binom.ppf(0.999, 400, 0.05)
+
+
+def test_a_true_gain_is_found() -> None:
+    rng = np.random.default_rng(8)
+    assert np.mean([fought(0.05, rng).verdict is Verdict.BETTER for _ in range(100)]) >= 0.9
+    assert np.mean([fought(-0.05, rng).verdict is Verdict.NOT_BETTER for _ in range(100)]) >= 0.9
+
+
+def test_a_duel_of_other_rows_is_refused() -> None:
+    with pytest.raises(BlockError, match="expected losses of the same rows"):
+        tally([0.0, 1.0], [0.0])
+    with pytest.raises(BlockError, match="expected a level"):
+        duel(Tally(), level=1.0)
+
+
+def test_evidence_does_not_overflow() -> None:
+    found: Evidence = nothing(12)
+    for _ in range(200):
+        found = after(found, log_bets(1.0, 0.1, alternatives(0.1), 336))
+    assert np.isfinite(found.log_value)
