@@ -54,7 +54,7 @@ def test_evidence_is_a_sum_over_beginnings() -> None:
         for at in range(len(logs)):
             found = after(found, logs[at])
             products = [np.exp(logs[begin : at + 1].sum(axis=0)) for begin in range(at + 1)]
-            assert float(found.value) == pytest.approx(add(products, axis=0).mean(), rel=1e-10)  # type: ignore[operator]
+            assert float(found.value) == pytest.approx(add(products, axis=0).mean(), rel=1e-10)
 
 
 def test_a_null_without_room_is_refused() -> None:

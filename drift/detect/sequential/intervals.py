@@ -7,11 +7,10 @@ the window, even in answer to what came before; what is covered is its mean over
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 TILTS = np.geomspace(0.02, 4.0, 24)  # of the bets, in units of log odds
 STEPS = 40  # of bisection: far below what a plot or a decision can see
@@ -28,7 +27,7 @@ class RiskInterval:
 
 
 def risk_intervals(
-    mean_losses: Sequence[float], effective_rows: Sequence[float], *, window: int = 10, level: float = 0.05
+    mean_losses: ArrayLike, effective_rows: ArrayLike, *, window: int = 10, level: float = 0.05
 ) -> list[RiskInterval]:
     """For each block, an interval of the mean risk over it and those before it, up to `window` blocks.
 
@@ -36,15 +35,16 @@ def risk_intervals(
     given the share `level / (t (t + 1))` of what may go wrong. Needs the assumption of `effective_rows` (`bets`).
 
     Args:
-        mean_losses: of each block, in [0, 1].
-        effective_rows: of each block, at least 1.
+        mean_losses: of each block, (t,) in [0, 1].
+        effective_rows: of each block, (t,), at least 1.
         window: blocks.
         level: in (0, 1).
     """
+    all_rows = np.asarray(effective_rows, np.float64)
+    all_losses = all_rows * np.asarray(mean_losses, np.float64)
     found = []
-    for at in range(len(mean_losses)):
-        rows = np.asarray(effective_rows[max(0, at + 1 - window) : at + 1], np.float64)
-        losses = rows * np.asarray(mean_losses[max(0, at + 1 - window) : at + 1], np.float64)
+    for at in range(len(all_rows)):
+        rows, losses = (part[max(0, at + 1 - window) : at + 1] for part in (all_rows, all_losses))
         share = level / ((at + 1) * (at + 2))
         low, high = mean_interval(float(losses.sum()), float(rows.sum()), level=share)
         found.append(RiskInterval(low, high, float(losses.sum() / rows.sum()), len(rows)))
