@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,14 @@ class ScoredBlock:
         block = Block(index, range(rows), np.asarray(features), None, None)
         return cls(block, Answer(np.ones((rows, 1), np.float32), 0), 0.0)
 
+    @classmethod
+    def of_losses(cls, losses: Sequence[float] | NDArray[Any], index: int = 0) -> ScoredBlock:
+        """A block known by its losses alone, (n,): 0 right, 1 wrong; for detectors that watch errors."""
+        answers = _answers_of(losses)
+        rows = len(answers)
+        block = Block(index, range(rows), np.empty((rows, 0), np.float32), np.zeros(rows, np.int64), None)
+        return cls(block, Answer(answers, 0), 0.0)
+
     @property
     def predictions(self) -> Integers:
         """Most probable class of each row, (n,)."""
@@ -78,11 +86,20 @@ class ScoredBlock:
         return float(self.answer.probabilities.max(axis=1).mean())
 
     @property
-    def correct(self) -> int:
-        """Number of rows whose predicted class is the true one."""
+    def losses(self) -> NDArray[np.float64]:
+        """The loss of each row, (n,): 0 right, 1 wrong.
+
+        Raises:
+            BlockError: the truth is not known yet.
+        """
         if self.block.labels is None:
             raise BlockError(f"expected labels for block {self.block.index}, got none: the truth is not known yet")
-        return int((self.predictions == self.block.labels).sum())
+        return np.asarray(self.predictions != self.block.labels, dtype=np.float64)
+
+    @property
+    def correct(self) -> int:
+        """Number of rows whose predicted class is the true one."""
+        return len(self.block) - int(self.losses.sum())
 
     @property
     def wrong(self) -> int:
@@ -121,13 +138,24 @@ class Reference:
         rows = len(features)
         return cls(np.asarray(features), np.zeros(rows, np.int64), np.ones((rows, 1), np.float32), tuple(feature_names))
 
+    @classmethod
+    def of_losses(cls, losses: Sequence[float] | NDArray[Any]) -> Reference:
+        """A reference known by its losses alone, (n,): 0 right, 1 wrong; for detectors that watch errors."""
+        answers = _answers_of(losses)
+        return cls(np.empty((len(answers), 0), np.float32), np.zeros(len(answers), np.int64), answers)
+
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
+    def losses(self) -> NDArray[np.float64]:
+        """The accepted model's loss on each row, (n,): 0 right, 1 wrong."""
+        return np.asarray(self.probabilities.argmax(axis=1) != self.labels, dtype=np.float64)
+
+    @property
     def accuracy(self) -> float:
         """The accepted accuracy, in [0, 1]."""
-        return float((self.probabilities.argmax(axis=1) == self.labels).mean())
+        return 1 - float(self.losses.mean())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -156,6 +184,14 @@ class Reference:
         with np.load(path, allow_pickle=False) as arrays:
             names = {name: tuple(arrays[name].tolist()) for name in ("feature_names", "classes") if name in arrays}
             return cls(arrays["features"], arrays["labels"], arrays["probabilities"], **names)
+
+
+def _answers_of(losses: Sequence[float] | NDArray[Any]) -> Floats:
+    """Probabilities (n, 2) that are right about a true class 0 where the loss is 0, and wrong where it is 1."""
+    wrong = np.asarray(losses, dtype=np.float32)
+    if wrong.ndim != 1 or not np.isin(wrong, (0, 1)).all():
+        raise BlockError(f"expected losses (n,) of 0 or 1, got shape {wrong.shape} with values {np.unique(wrong)[:5]}")
+    return np.column_stack([1 - wrong, wrong])
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,34 @@ from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
 from drift.detect.permuted import PermutationTest
+from drift.detect.streaming import (
+    STREAMING,
+    Adwin,
+    Ddm,
+    Eddm,
+    Fhddm,
+    FollowsErrors,
+    Harm,
+    HddmA,
+    HddmW,
+    Kswin,
+    PageHinkley,
+)
 from drift.detect.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
 
 __all__ = [
     "DETECTORS",
+    "STREAMING",
     "AccuracyDrop",
+    "Adwin",
     "Binning",
     "ClassifierShift",
     "ClassifierTest",
+    "Ddm",
     "Detector",
     "Distance",
     "DistanceShift",
+    "Eddm",
     "EnergyShift",
     "Explanation",
     "FeatureDistances",
@@ -44,10 +61,17 @@ __all__ = [
     "FeatureTest",
     "FeatureTests",
     "FeaturesTest",
+    "Fhddm",
     "FixedReference",
+    "FollowsErrors",
     "FourierSketch",
+    "Harm",
+    "HddmA",
+    "HddmW",
     "JointShift",
+    "Kswin",
     "MMDTest",
+    "PageHinkley",
     "PairedTest",
     "PermutationTest",
     "PredictionShift",

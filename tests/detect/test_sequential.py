@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from benchmarks.streams import Law, independent, moving, runs
+from drift.blocks import Reference, ScoredBlock
+from drift.detect import Harm
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import measure_dependence
 from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, tally
@@ -201,3 +203,28 @@ def test_evidence_does_not_overflow() -> None:
     for _ in range(200):
         found = after(found, log_bets(1.0, 0.1, alternatives(0.1), 336))
     assert np.isfinite(found.log_value)
+
+
+def test_harm_is_the_evidence_of_its_parts() -> None:
+    """The detector, beside bets and evidence put together by hand; a shorter last block counts for less."""
+    rng = np.random.default_rng(9)
+    reference, losses = (rng.random(900) < 0.2).astype(float), (rng.random(260) < 0.4).astype(float)
+    detector = Harm(Reference.of_losses(reference), tolerated_loss=0.03)
+    risk, dependence = reference.mean() + 0.03, measure_dependence(reference, 48)
+    evidence = nothing(12)
+    for block in np.split(losses, range(48, 260, 48)):
+        bets = log_bets(block.mean(), risk, alternatives(risk), dependence.effective(len(block)))
+        evidence = after(evidence, bets)
+        score = detector.score(ScoredBlock.of_losses(block))
+        detector.update(ScoredBlock.of_losses(block))
+        assert score.statistic == pytest.approx(float(evidence.value))
+    assert score.alarm
+    assert score.threshold == 200
+    assert score.detail.startswith("risk ")
+
+
+def test_harm_that_cannot_be_watched_is_refused() -> None:
+    with pytest.raises(BlockError, match="tolerate a loss of more than 0"):
+        Harm(Reference.of_losses([0] * 50), tolerated_loss=0)
+    with pytest.raises(BlockError, match="expected a tolerated loss in"):
+        Harm(Reference.of_losses([0, 1]), expected_run_length=1)

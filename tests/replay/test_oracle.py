@@ -28,7 +28,7 @@ def naive(candidates: list[Candidate], blocks: int, retrains: int) -> int:
 def test_it_is_the_best_of_all(seed: int) -> None:
     rng = np.random.default_rng(seed)
     candidates = [Candidate(block, rng.integers(0, 20, 6), window) for block in range(6) for window in (1, 2)]
-    rng.shuffle(candidates)  # type: ignore[arg-type]
+    rng.shuffle(candidates)
     found = best_schedules(candidates, 6, 4)
     for retrains, schedule in enumerate(found):
         assert schedule.correct == naive(candidates, 6, retrains)

@@ -1,0 +1,70 @@
+"""Evidence that a model has become worse than what was accepted, with a promise about false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from drift.blocks import Reference
+from drift.detect.detectors.protocol import Score
+from drift.detect.sequential.bets import alternatives, log_bets
+from drift.detect.sequential.dependence import Dependence, measure_dependence
+from drift.detect.sequential.run_length import Evidence, Form, after, nothing
+from drift.detect.streaming.protocol import FollowsErrors, Losses
+from drift.errors import BlockError
+
+MOST_SHOWN = 1e300  # evidence beyond this is shown as this
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the blocks since the last reset have shown."""
+
+    evidence: Evidence
+    dependence: Dependence | None = None  # measured when the first block tells how many rows a block has
+
+
+@dataclass(eq=False)
+class Harm(FollowsErrors):
+    """Alarms when bets against "the risk is at most the accepted one plus a tolerance" have grown enough.
+
+    The risk is the conditional mean loss of a block. As long as it stays within the tolerance, whatever it does there,
+    the mean number of blocks to an alarm is at least `expected_run_length`, counted from the last reset (Shin, Ramdas
+    and Rinaldo 2024). The accepted risk is the reference's mean loss, taken as agreed: choose a tolerance of about two
+    of its standard errors or more if it is only an estimate. How rows within a block depend on each other is measured
+    on the reference, whose rows are to be in the order of time; see `sequential.dependence`.
+
+    The statistic is the evidence, in blocks: how long one would expect to wait for as much of it by chance.
+    """
+
+    name: ClassVar[str] = "harm"
+    tolerated_loss: float = 0.02  # of accuracy, in [0, 1)
+    expected_run_length: float = 200.0  # blocks between false alarms, at least; more than 1
+    form: Form = "shiryaev-roberts"  # or "cusum", which alarms later
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerated_loss < 1 or not self.expected_run_length > 1:
+            raise BlockError(
+                "expected a tolerated loss in [0, 1) and an expected run length of more than 1 block,"
+                f" got {self.tolerated_loss:g} and {self.expected_run_length:g}"
+            )
+        super().__post_init__()
+
+    @property
+    def highest_risk(self) -> float:
+        """What is tolerated: the accepted risk plus the tolerance."""
+        return float(np.mean(self.reference.losses)) + self.tolerated_loss
+
+    def _begin(self, reference: Reference) -> Watched:
+        return Watched(nothing(len(alternatives(self.highest_risk)), form=self.form))
+
+    def _step(self, state: Watched, losses: Losses) -> tuple[Watched, Score]:
+        dependence = state.dependence or measure_dependence(self.reference.losses, len(losses))
+        risk, mean = self.highest_risk, float(losses.mean())
+        bets = log_bets(mean, risk, alternatives(risk), dependence.effective(len(losses)))
+        evidence = after(state.evidence, bets)
+        value = float(np.exp(min(float(evidence.log_value), np.log(MOST_SHOWN))))
+        detail = f"risk {mean:.3f}, tolerated {risk:.3f}; {dependence.words}"
+        return Watched(evidence, dependence), Score(self.name, value, detail=detail, threshold=self.expected_run_length)

@@ -1,0 +1,88 @@
+"""What detectors share that keep evidence over blocks: a state, and a step that one block of losses makes.
+
+They satisfy `Detector` of `drift.detect.detectors.protocol`. Here no block is judged alone, so that scores are evidence
+beside a threshold, and `update` matters.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.blocks import Reference, ScoredBlock
+from drift.detect.detectors.protocol import Score
+from drift.errors import BlockError
+
+Losses = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class FollowsErrors(ABC):
+    """A detector that keeps evidence over blocks, from the losses of their rows in row order.
+
+    A subclass says how it begins and what a block's losses do to its state. The state may be of any type; a step leaves
+    the one that it is given as it was. Every field but the reference is an option: a plain value with a default.
+    """
+
+    name: ClassVar[str]
+    reference: Reference = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reference, Reference):
+            raise BlockError(
+                f"expected a Reference, got {type(self.reference).__name__}: make one with Reference.of_losses"
+            )
+        self._state: Any = self._begin(self.reference)
+
+    @abstractmethod
+    def _begin(self, reference: Reference) -> Any:
+        """The state before the first block."""
+
+    @abstractmethod
+    def _step(self, state: Any, losses: Losses) -> tuple[Any, Score]:
+        """The state after a block, and its score; losses are (n,) in [0, 1], and `state` stays as it was."""
+
+    def score(self, scored: ScoredBlock) -> Score:
+        """The verdict as if the block were taken into account now.
+
+        Raises:
+            BlockError: the block has no labels.
+        """
+        return self._step(self._state, scored.losses)[1]
+
+    def update(self, scored: ScoredBlock) -> None:
+        """Take a block into account.
+
+        Raises:
+            BlockError: the block has no labels.
+        """
+        self._state = self._step(self._state, scored.losses)[0]
+
+    def reset(self, reference: Reference) -> None:
+        """Forget every block, and judge later ones against another reference."""
+        self.reference = reference
+        self._state = self._begin(reference)
+
+    def alarms(self, losses: Iterable[float], *, block_size: int = 1) -> Iterator[int]:
+        """The rows, from 0, at which it would alarm, had it begun anew on `losses`; changes nothing.
+
+        Rows are read as alarms are asked for: `next(detector.alarms(losses), None)` goes no further than the first, and
+        `losses` may be endless. A detector that judges whole blocks alarms at a block's last row; whether it goes on
+        alarming is its own affair.
+
+        Args:
+            losses: of each row, in [0, 1].
+            block_size: rows, of detectors that judge whole blocks; the last block may be shorter.
+        """
+        state, rows, seen = self._begin(self.reference), iter(losses), 0
+        while block := list(islice(rows, block_size)):
+            state, score = self._step(state, np.asarray(block, dtype=np.float64))
+            seen += len(block)
+            if score.alarm:
+                yield seen - 1

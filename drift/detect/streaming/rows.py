@@ -1,0 +1,78 @@
+"""What detectors share that judge every row and change in place, as those of other libraries do."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from drift.blocks import Reference
+from drift.detect.detectors.protocol import Score
+from drift.detect.streaming.protocol import FollowsErrors, Losses
+
+
+@dataclass(frozen=True)
+class RowAlarm:
+    """An alarm of a detector that judges every row."""
+
+    row: int  # from 0, of the rows it was given
+    rose: bool  # whether the mean error rose; else it fell
+
+    def __str__(self) -> str:
+        return f"error {'rose' if self.rose else 'fell'} at row {self.row}"
+
+
+@dataclass(eq=False)
+class JudgesRows(FollowsErrors):
+    """A detector that judges every row; the statistic of a block is the number of alarms in it, the threshold 1.
+
+    The object behind it changes in place: `update(loss)` takes a row, `drift_detected` says whether it alarmed there,
+    and it restarts itself after an alarm. Alarms at which the error fell are told in the detail and restart it all the
+    same, but count only if `only_worse` is false.
+    """
+
+    only_worse: bool = True  # count only alarms at which the mean error rose
+
+    @abstractmethod
+    def _made(self) -> Any:
+        """A new object with these options."""
+
+    def _given(self, losses: Iterable[float]) -> Iterable[float]:
+        """What the object is to be given for these losses."""
+        return losses
+
+    def _before(self, detector: Any) -> Any:
+        """What `_rose` has to know of the rows before one that may alarm."""
+
+    def _rose(self, detector: Any, before: Any, loss: float) -> bool:
+        """Whether the mean error rose, at an alarm; most detectors look for nothing else."""
+        return True
+
+    def _begin(self, reference: Reference) -> Any:
+        return self._made()
+
+    def _step(self, state: Any, losses: Losses) -> tuple[Any, Score]:
+        after = deepcopy(state)  # it changes in place
+        found = list(self._follow(after, losses.tolist()))
+        told = [str(alarm) + ("" if self._counts(alarm) else " (not counted)") for alarm in found]
+        return after, Score(self.name, float(sum(map(self._counts, found))), threshold=1.0, detail=", ".join(told))
+
+    def _counts(self, alarm: RowAlarm) -> bool:
+        return alarm.rose or not self.only_worse
+
+    def _follow(self, detector: Any, losses: Iterable[float]) -> Iterator[RowAlarm]:
+        """Every alarm of `detector`, which changes."""
+        for row, loss in enumerate(self._given(losses)):
+            before = self._before(detector)
+            detector.update(loss)
+            if detector.drift_detected:
+                yield RowAlarm(row, self._rose(detector, before, loss))
+
+    def alarms(self, losses: Iterable[float], *, block_size: int = 1) -> Iterator[int]:
+        """The rows, from 0, at which it would alarm; they are the same whatever the block size."""
+        plain = losses.tolist() if isinstance(losses, np.ndarray) else losses  # NumPy's own numbers are slow one by one
+        return (alarm.row for alarm in self._follow(self._made(), plain) if self._counts(alarm))
