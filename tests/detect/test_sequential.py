@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import binom
 
+from benchmarks.run_lengths import ours
 from benchmarks.streams import Law, independent, moving, runs
 from drift.blocks import Reference, ScoredBlock
 from drift.detect import Harm
@@ -65,24 +65,6 @@ def test_a_null_without_room_is_refused() -> None:
             alternatives(risk)
 
 
-def run_lengths(
-    law: Law, promised: float, *, streams: int, rows: int, most: int, form: Form = "shiryaev-roberts", seed: int = 0
-) -> NDArray[np.float64]:
-    """Blocks to the first alarm of each stream, `most` if there is none; dependence from 60 blocks of its own."""
-    rng, draw = np.random.default_rng(seed), law.begin()
-    reference = draw(rng, streams, 60).reshape(streams, -1)
-    effective = np.array([measure_dependence(losses, rows).effective_rows for losses in reference])
-    against = alternatives(law.risk)
-    evidence, found = nothing(len(against), (streams,), form=form), np.full(streams, float(most))
-    for block in range(most):
-        means = draw(rng, streams, 1)[:, 0].mean(axis=1)
-        evidence = after(evidence, log_bets(means, law.risk, against, effective))
-        found = np.where((evidence.log_value >= np.log(promised)) & (found == most), block + 1, found)
-        if (found < most).all():
-            break
-    return found
-
-
 LAWS = [*(independent(risk, 20) for risk in (0.1, 0.25, 0.4)), moving(0.25, 20), runs(0.25, 20)]
 
 
@@ -90,7 +72,7 @@ LAWS = [*(independent(risk, 20) for risk in (0.1, 0.25, 0.4)), moving(0.25, 20),
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_the_promised_run_length_is_kept(law: Law, form: Form) -> None:
     """With the risk at the null's edge, the mean run to a false alarm is at least the promised one (runs cut short)."""
-    found = run_lengths(law, 50, streams=400, rows=20, most=400, form=form)
+    found = ours(law, 50, streams=400, rows=20, most=400, form=form, seed=0)
     assert found.mean() + 3 * found.std() / np.sqrt(len(found)) >= 50
     assert found.mean() >= 45
 
