@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drift.blocks import ScoredBlock
 from drift.detect import PairedTest, Score
 
 if TYPE_CHECKING:
@@ -58,6 +59,28 @@ class BlockRecord:
     scores: tuple[Score, ...]
     first_champion_correct: int  # right answers of the model this deployment began with
     scored_at: str  # ISO 8601, UTC
+
+    @classmethod
+    def of(
+        cls, scored: ScoredBlock, scores: tuple[Score, ...], *, first_champion_correct: int, scored_at: str
+    ) -> BlockRecord:
+        """What is kept of a block that no policy has judged yet."""
+        block, times = scored.block, scored.block.timestamps
+        return cls(
+            index=block.index,
+            start=block.rows.start,
+            stop=block.rows.stop,
+            first_time=None if times is None else str(times[0]),
+            last_time=None if times is None else str(times[-1]),
+            version=scored.answer.version,
+            correct=scored.correct,
+            mean_confidence=scored.mean_confidence,
+            seconds=scored.seconds,
+            flagged=False,
+            scores=scores,
+            first_champion_correct=first_champion_correct,
+            scored_at=scored_at,
+        )
 
     @property
     def rows(self) -> int:

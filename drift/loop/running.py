@@ -20,7 +20,7 @@ from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
-from drift.loop.policy import BelowThreshold
+from drift.loop.policies import BelowThreshold
 from drift.loop.promote import Championship, Service, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.retrain import Challenger

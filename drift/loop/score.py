@@ -13,7 +13,7 @@ from drift.detect import Detector, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Said, Tell
-from drift.loop.policy import History, Policy
+from drift.loop.policies import History, Policy
 from drift.loop.records import DecisionRecord, now
 
 
@@ -101,25 +101,11 @@ def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> floa
 
 
 def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
-    block, times = scored.block, scored.block.timestamps
     with catch_warnings():  # `_watch` has told it
         simplefilter("ignore", SmallReferenceWarning)
         scores = tuple(detector.score(scored) for detector in parts.detectors)
-    return BlockRecord(
-        index=block.index,
-        start=block.rows.start,
-        stop=block.rows.stop,
-        first_time=None if times is None else str(times[0]),
-        last_time=None if times is None else str(times[-1]),
-        version=scored.answer.version,
-        correct=scored.correct,
-        mean_confidence=scored.mean_confidence,
-        seconds=scored.seconds,
-        flagged=False,
-        scores=scores,
-        first_champion_correct=int((first == block.labels).sum()),
-        scored_at=now(),
-    )
+    right = int((first == scored.block.labels).sum())
+    return BlockRecord.of(scored, scores, first_champion_correct=right, scored_at=now())
 
 
 def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float) -> None:

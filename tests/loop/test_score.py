@@ -12,7 +12,7 @@ from drift.errors import ExitCode, ServingError
 from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
 from drift.loop.events import BlockRecord, DriftFlagged
 from drift.loop.journal import Journal
-from drift.loop.policy import BelowThreshold
+from drift.loop.policies import BelowThreshold
 from drift.loop.records import DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
 from drift.loop.score import Parts, Progress, run_blocks
@@ -160,7 +160,7 @@ def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Pa
 
 
 def test_policy_is_pure_and_waits_out_its_cooldown(tmp_path: Path) -> None:
-    from drift.loop.policy import History
+    from drift.loop.policies import History
 
     story = Story(tmp_path, Never())
     story.run()

@@ -16,6 +16,7 @@ from drift.detect.streaming.protocol import FollowsErrors, Losses
 from drift.errors import BlockError
 
 MOST_SHOWN = 1e300  # evidence beyond this is shown as this
+HIGHEST = 0.999  # risk; a model that is accepted with more cannot become worse, and never alarms
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Harm(FollowsErrors):
     @property
     def highest_risk(self) -> float:
         """What is tolerated: the accepted risk plus the tolerance."""
-        return float(np.mean(self.reference.losses)) + self.tolerated_loss
+        return min(HIGHEST, float(np.mean(self.reference.losses)) + self.tolerated_loss)
 
     def _begin(self, reference: Reference) -> Watched:
         return Watched(nothing(len(alternatives(self.highest_risk)), form=self.form))
