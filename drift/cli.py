@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, comparing, deploying, training
+from drift.commands import champion, comparing, deploying, replaying, training
 
 app = typer.Typer(
     name="drift",
@@ -32,6 +32,7 @@ for _command in (
     champion.rollback,
     deploying.serve,
     comparing.compare,
+    replaying.replay,
 ):
     app.command()(_command)
 

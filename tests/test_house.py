@@ -24,7 +24,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "serving": 2,
     "loop": 3,
     "report": 3,
-    "replay": 4,
+    "replay": 3,
     "terminal": 4,
     "commands": 5,
     "cli": 6,

@@ -52,8 +52,9 @@ def test_features_that_look_back_are_refused(elec: Table) -> None:
 
 def test_what_does_not_look_back_is_let_pass(elec: Table) -> None:
     rng = np.random.default_rng(0)
+    price = elec.features[:, 0].astype(np.float64)
     walk = np.cumsum(rng.normal(size=len(elec)))
-    for values in (rng.normal(size=len(elec)), walk, np.zeros(len(elec)), elec.features[:, 0] ** 2):
+    for values in (rng.normal(size=len(elec)), walk, np.zeros(len(elec)), price**2):
         assert looking_back(beside(elec, values)) == []
     assert looking_back(replace(elec, features=elec.features[:40], labels=elec.labels[:40])) == []
 

@@ -1,0 +1,104 @@
+"""`drift replay`: which policy would have retrained at the right moments?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.parts import options_as_called, source_of, write_json
+from drift.errors import ExitCode, UsageError
+
+POLICIES = "never,every:4,spaced:10,threshold:.7,cost:200,harm,adwin,oracle:10"
+
+
+@command
+def replay(
+    policies: Annotated[
+        str,
+        typer.Option(
+            "--policies",
+            help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY, cost:ANSWERS, any"
+            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = POLICIES,
+    block_size: Annotated[
+        int, typer.Option("--block_size", min=1, help="Rows scored together.", rich_help_panel=o.MAIN)
+    ] = 336,
+    start_rows: Annotated[
+        int, typer.Option("--start_rows", min=1, help="First rows, which train the base model.", rich_help_panel=o.MAIN)
+    ] = 1007,
+    window_rows: Annotated[
+        int,
+        typer.Option("--window_rows", min=100, help="Newest rows that a retrain learns from.", rich_help_panel=o.MAIN),
+    ] = 10_070,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=1000, help="Repetitions, with other seeds.", rich_help_panel=o.MAIN)
+    ] = 1,
+    mlflow_experiment_name: o.Experiment = "drift",
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Where the page goes. Default: reports/.", rich_help_panel=o.MORE, show_default=False
+        ),
+    ] = None,
+    seed: o.Seed = 0,
+    data: o.Data = None,
+    label: o.Label = None,
+    time: o.Time = None,
+    ignore: o.Ignore = "",
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Replay a whole stream under several policies: when would each have retrained, and what did it gain?
+
+    Labels of a block arrive when it ends; features are those of a row alone. What was trained once is kept, so that an
+    interrupted replay goes on where it was, and another policy costs little.
+
+    Example: drift replay --policies never,spaced:10,harm --block_size 1007 --seeds 3
+    """
+    names = [name.strip() for name in policies.split(",") if name.strip()]
+    if not names:
+        raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
+    table = source_of(data, label, time, ignore).load()
+    from drift.loop.home import Home
+    from drift.loop.records import now
+    from drift.replay.experiment import compare_policies
+    from drift.replay.family import FAMILY, fit_member_of_family
+    from drift.replay.logged import log_results
+    from drift.replay.looking_back import require_row_wise
+    from drift.replay.play import Stream
+    from drift.replay.text import table_lines
+    from drift.replay.versions import Versions
+    from drift.report.replay import write_replay
+    from drift.terminal import counting
+    from drift.tracking.store import connect
+
+    require_row_wise(table)
+    stream = Stream(table, start_rows, block_size)
+    home, store = Home(), connect(create=True)
+    versions = Versions(table, fit_member_of_family, family=FAMILY, cache=home.path / "replay")
+    with counting() as tell:
+        results = compare_policies(
+            stream,
+            versions,
+            names,
+            seeds=range(seed, seed + seeds),
+            window_rows=window_rows,
+            hindsight=any(name.startswith("oracle") for name in names),
+            tell=lambda step: tell(step.words, step.done, step.total),
+        )
+    for line in table_lines(results):
+        print(line)
+    options = options_as_called(replay, locals())
+    page = html or home.reports / f"replay-{now()[:19].replace(':', '').replace('-', '')}.html"
+    write_replay(results, page)
+    run = log_results(results, store, mlflow_experiment_name, options=options, page=page)
+    print(f"run {run} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"page: {page}")
+    write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run)
+    return ExitCode.DONE

@@ -1,0 +1,72 @@
+"""Policies by name, as the command line and the tables know them: `harm`, `every:4`, `spaced:10`, `adwin`.
+
+A name is a policy and what it is told after a colon. Every detector is a policy by its own name: it retrains on alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from drift.blocks import Reference
+from drift.detect import DETECTORS, STREAMING, Detector
+from drift.errors import UsageError
+from drift.loop.policies import BelowThreshold, CostAware, Every, Never, OnAlarm, Policy, Spaced
+
+ORACLE = "oracle"  # not decided block by block: it is computed from what every model would have answered
+
+_Maker: TypeAlias = Callable[[float, int], Policy]
+MADE: dict[str, tuple[_Maker, float | None, str]] = {
+    "never": (lambda value, blocks: Never(), None, "never retrain"),
+    "every": (lambda value, blocks: Every(int(value)), 1, "every:K, after every K blocks"),
+    "spaced": (lambda value, blocks: Spaced(int(value), blocks), 10, "spaced:R, R retrains at even distances"),
+    "threshold": (lambda value, blocks: BelowThreshold(value), 0.7, "threshold:A, when a block's accuracy is below A"),
+    "cost": (lambda value, blocks: CostAware(value), 200, "cost:N, when N right answers or more are to be gained"),
+}
+"""How each is made from its value and the number of blocks, its default value (None: it takes none), and its help."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A policy, and the detector that it listens to."""
+
+    name: str
+    policy: Policy
+    detector: Callable[[Reference], Detector] | None = None
+
+
+def contender(name: str, blocks: int) -> Contender:
+    """The policy called `name`, for a stream of so many blocks.
+
+    Raises:
+        UsageError: no such policy, or a value that it does not take.
+    """
+    kind, colon, text = name.partition(":")
+    detectors: dict[str, Callable[[Reference], Detector]] = {**DETECTORS, **STREAMING}
+    if kind in detectors and not colon:
+        return Contender(name, OnAlarm(kind), detectors[kind])
+    if kind not in MADE:
+        raise UsageError(
+            f"expected policies among {', '.join(MADE)}, {ORACLE}:R and the detectors"
+            f" {', '.join(sorted(detectors))}; got {name!r}"
+        )
+    make, default, words = MADE[kind]
+    try:
+        value = float(text) if colon else (default or 0.0)
+    except ValueError as error:
+        raise UsageError(f"expected {words}; got {name!r}") from error
+    if colon and default is None:
+        raise UsageError(f"expected {kind} without a value, got {name!r}")
+    return Contender(name, make(value, blocks))
+
+
+def oracle_retrains(name: str) -> int | None:
+    """How many retrains an oracle of that name may make; None if it is another policy's name."""
+    kind, colon, text = name.partition(":")
+    if kind != ORACLE:
+        return None
+    try:
+        return int(text) if colon else 10
+    except ValueError as error:
+        raise UsageError(f"expected {ORACLE}:R, the best R retrains in hindsight; got {name!r}") from error

@@ -1,0 +1,165 @@
+"""Policies compared: each on the whole stream, with every seed, beside what needs no model and what hindsight knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+
+import numpy as np
+
+from drift.loop.policies import Scheduled
+from drift.replay.answering import Answering
+from drift.replay.contenders import contender, oracle_retrains
+from drift.replay.measures import Baselines, Measures, baselines, measures
+from drift.replay.oracle import Candidate, Schedule, best_schedules
+from drift.replay.play import Played, Stream, play
+from drift.replay.versions import Versions
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a comparison has come."""
+
+    words: str  # what is being done
+    done: int  # blocks
+    total: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A policy with one seed."""
+
+    name: str
+    played: Played
+    measures: Measures
+
+    @property
+    def record(self) -> dict[str, object]:
+        """Plain values, for a file."""
+        return {
+            "policy": self.name,
+            "seed": self.played.seed,
+            "retrains": len(self.played.retrains),
+            **vars(self.measures),
+            "alarms": len(self.played.alarms),
+            "seconds": self.played.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a comparison found."""
+
+    stream: Stream
+    beside: Baselines
+    outcomes: tuple[Outcome, ...]
+    oracles: dict[int, list[Schedule]] = field(default_factory=dict)  # by seed; by number of retrains, from 0
+
+    @property
+    def names(self) -> list[str]:
+        """The policies, in the order they were asked for."""
+        return list(dict.fromkeys(outcome.name for outcome in self.outcomes))
+
+    def of(self, name: str) -> list[Outcome]:
+        """A policy's outcomes, one for each seed."""
+        return [outcome for outcome in self.outcomes if outcome.name == name]
+
+    def accuracy(self, name: str) -> tuple[float, float]:
+        """Mean and standard deviation over seeds (0 for one seed), each in [0, 1]."""
+        found = [outcome.measures.accuracy for outcome in self.of(name)]
+        return mean(found), stdev(found) if len(found) > 1 else 0.0
+
+    def recovered(self, name: str) -> float | None:
+        """Share of hindsight's gain over never retraining that a policy has, with as many retrains as it made.
+
+        None if there is nothing to compare with, or nothing to be gained.
+        """
+        shares = []
+        for outcome in self.of(name):
+            schedules = self.oracles.get(outcome.played.seed)
+            if not schedules:
+                return None
+            rows = len(outcome.played.predictions)
+            never = schedules[0].correct / rows
+            best = schedules[min(len(outcome.played.retrains), len(schedules) - 1)].correct / rows
+            if best > never:
+                shares.append((outcome.measures.accuracy - never) / (best - never))
+        return mean(shares) if shares else None
+
+
+def compare_policies(
+    stream: Stream,
+    versions: Versions,
+    names: Sequence[str],
+    *,
+    seeds: Sequence[int],
+    window_rows: int,
+    answering: Answering | None = None,
+    hindsight: bool = False,
+    tell: Callable[[Step], None] = lambda step: None,
+) -> Results:
+    """Replay every policy with every seed.
+
+    Args:
+        stream: what comes.
+        versions: trains, or looks up.
+        names: of policies, see `contenders`.
+        seeds: of the training.
+        window_rows: that retrains learn from.
+        answering: how the versions trained so far answer.
+        hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
+        tell: hears of every block.
+    """
+    blocks = stream.blocks
+    labels = stream.table.labels
+    beside = baselines(labels, stream.start)
+    contenders = {name: contender(name, len(blocks)) for name in names if oracle_retrains(name) is None}
+    outcomes: list[Outcome] = []
+    oracles: dict[int, list[Schedule]] = {}
+    for seed in seeds:
+        if hindsight or len(contenders) < len(set(names)):
+            oracles[seed] = _oracles(stream, versions, seed, window_rows, tell)
+        for name in names:
+            retrains = oracle_retrains(name)
+            if retrains is None:
+                policy, detector, served = contenders[name].policy, contenders[name].detector, answering
+            else:
+                schedules = oracles[seed]
+                schedule = schedules[min(retrains, len(schedules) - 1)]
+                policy, detector, served = Scheduled([one.block - 1 for one in schedule.chosen[1:]], name), None, None
+            played = play(
+                stream,
+                versions,
+                policy,
+                seed=seed,
+                window_rows=window_rows,
+                answering=served,
+                detector=detector,
+                tell=_blocks_of(f"{name}, seed {seed}", tell, len(blocks)),
+            )
+            scored = labels[stream.start :]
+            outcomes.append(Outcome(name, played, measures(scored, played.predictions, beside)))
+    return Results(stream, beside, tuple(outcomes), oracles)
+
+
+def _blocks_of(words: str, tell: Callable[[Step], None], total: int) -> Callable[[int], None]:
+    """Tells each block of one replay."""
+    return lambda block: tell(Step(words, block + 1, total))
+
+
+def _oracles(
+    stream: Stream, versions: Versions, seed: int, window_rows: int, tell: Callable[[Step], None]
+) -> list[Schedule]:
+    """The best schedules of 0, 1, ... retrains, each version answering alone."""
+    blocks, labels = stream.blocks, stream.table.labels
+    starts = np.array([block.rows.start - stream.start for block in blocks])
+    candidates = []
+    for index, block in enumerate(blocks):
+        rows = range(stream.start) if index == 0 else range(max(0, block.rows.start - window_rows), block.rows.start)
+        version = versions.get(rows, seed)
+        right = version.probabilities.argmax(axis=1) == labels[block.rows.start :]
+        sums = np.add.reduceat(right.astype(np.int64), starts[index:] - starts[index])
+        candidates.append(Candidate(index, np.concatenate([np.zeros(index, np.int64), sums])))
+        tell(Step(f"training for hindsight, seed {seed}", index + 1, len(blocks)))
+    return best_schedules(candidates, len(blocks), len(blocks) - 1)

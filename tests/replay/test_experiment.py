@@ -1,0 +1,104 @@
+"""Policies by name, and their comparison on a stream whose change is known."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from drift.detect import DETECTORS, STREAMING
+from drift.errors import UsageError
+from drift.loop.policies import CostAware, Every, Never, OnAlarm, Spaced
+from drift.replay.contenders import contender, oracle_retrains
+from drift.replay.experiment import Results, compare_policies
+from drift.replay.logged import log_results
+from drift.replay.play import Stream
+from drift.replay.text import table_lines
+from drift.replay.versions import Versions
+from drift.report.replay import lines, write_replay
+from drift.tracking.found import find_runs
+from drift.tracking.store import Store, connect
+from tests.replay.test_play import SIZE, START, fit, moving_table
+
+NAMES = ("never", "every:2", "spaced:3", "cost:10", "harm", "hddm_w", "oracle:1", "oracle:3")
+
+
+def test_names_are_policies() -> None:
+    made = {name: contender(name, 20) for name in ("never", "every:4", "spaced:5", "cost:90", "threshold:.8")}
+    assert isinstance(made["never"].policy, Never)
+    assert isinstance(made["every:4"].policy, Every)
+    assert isinstance(made["spaced:5"].policy, Spaced)
+    assert isinstance(made["cost:90"].policy, CostAware)
+    assert made["threshold:.8"].detector is None
+    for name in [*DETECTORS, *STREAMING]:
+        found = contender(name, 20)
+        assert isinstance(found.policy, OnAlarm)
+        assert vars(found)["detector"] is {**DETECTORS, **STREAMING}[name]
+    assert (oracle_retrains("oracle:7"), oracle_retrains("oracle"), oracle_retrains("never")) == (7, 10, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sometimes", "expected policies among never, every"),
+        ("every:often", "expected every:K, after every K blocks; got 'every:often'"),
+        ("never:3", "expected never without a value"),
+        ("harm:3", "expected policies among"),
+        ("every:0", "expected to retrain every 1 block or more"),
+    ],
+)
+def test_other_names_are_refused(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        contender(name, 20)
+    with pytest.raises(UsageError, match="expected oracle:R"):
+        oracle_retrains("oracle:many")
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    stream = Stream(moving_table(), START, SIZE)
+    versions = Versions(stream.table, fit, family="threshold", cache=None)
+    return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100, hindsight=True)
+
+
+def test_nobody_beats_hindsight(results: Results) -> None:
+    for seed in (0, 1):
+        schedules = results.oracles[seed]
+        for name in results.names:
+            (outcome,) = [one for one in results.of(name) if one.played.seed == seed]
+            retrains = len(outcome.played.retrains)
+            right = sum(block.correct for block in outcome.played.blocks)
+            assert right <= schedules[min(retrains, len(schedules) - 1)].correct
+    assert results.recovered("oracle:3") == pytest.approx(1)
+    assert results.recovered("never") is None  # nothing was to be gained without a retrain
+    assert results.accuracy("oracle:1")[0] > results.accuracy("never")[0] + 0.1
+
+
+def test_a_record_holds_what_is_promised(results: Results) -> None:
+    record = results.of("harm")[0].record
+    assert {"policy", "seed", "retrains", "accuracy", "kappa_temporal", "alarms", "seconds"} <= set(record)
+    assert json.loads(json.dumps(record)) == record
+    assert (record["policy"], record["seed"]) == ("harm", 0)
+
+
+def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -> None:
+    text = list(table_lines(results))
+    assert len(text) == len(NAMES) + 2
+    order = [line.name for line in lines(results)]
+    assert [line.split()[0] for line in text[1:-1]] == order
+    page = write_replay(results, tmp_path / "page.html").read_text()
+    assert all(name in page for name in NAMES)
+    assert "http-equiv" in page
+    best = max((line for line in lines(results) if not line.hindsight), key=lambda line: line.accuracy)
+    assert f"<b>{best.name}</b> was right most often" in page
+
+
+def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store: Store = connect(create=True)
+    page = write_replay(results, tmp_path / "page.html")
+    parent = log_results(results, store, "replays", options={"block_size": SIZE}, page=page)
+    children = find_runs(store, "replays", kind="policy")
+    assert {run.tags["drift.policy"] for run in children} == set(NAMES)
+    assert all(run.tags["mlflow.parentRunId"] == parent for run in children)
+    harm = next(run for run in children if run.tags["drift.policy"] == "harm")
+    assert harm.metrics["accuracy"] == pytest.approx(results.accuracy("harm")[0])
