@@ -12,7 +12,7 @@ from drift.commands.ending import command
 from drift.commands.parts import options_as_called, source_of, write_json
 from drift.errors import ExitCode, UsageError
 
-POLICIES = "never,every:4,spaced:10,threshold:.7,cost:200,harm,adwin,oracle:10"
+POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
 
 
 @command
@@ -22,7 +22,8 @@ def replay(
         typer.Option(
             "--policies",
             help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY, cost:ANSWERS, any"
-            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight.",
+            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight; with +recall or +mix, versions"
+            " trained earlier answer, too.",
             rich_help_panel=o.MAIN,
         ),
     ] = POLICIES,
@@ -35,7 +36,7 @@ def replay(
     window_rows: Annotated[
         int,
         typer.Option("--window_rows", min=100, help="Newest rows that a retrain learns from.", rich_help_panel=o.MAIN),
-    ] = 10_070,
+    ] = 4_032,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=1000, help="Repetitions, with other seeds.", rich_help_panel=o.MAIN)
     ] = 1,

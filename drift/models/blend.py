@@ -1,4 +1,4 @@
-"""Ensembles of a short and a long window as one model: steadier on a moving stream than one window of any length."""
+"""Ensembles of short and long windows as one model: steadier on a moving stream than one window of any length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drift.blocks import Floats, Rows
 from drift.models.ensemble import Ensemble, EnsembleOptions, fit_ensemble
 from drift.threads import one_thread
 
-WINDOWS = (2_016, 5_040)  # rows: 6 and 15 weeks of half-hours
+WINDOWS = (1_008, 2_016, 4_032)  # rows: 3, 6 and 12 weeks of half-hours; no single one has to be chosen
 SMALLEST = 1e-6  # a probability below this counts as this much
 
 

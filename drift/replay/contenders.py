@@ -1,6 +1,7 @@
 """Policies by name, as the command line and the tables know them: `harm`, `every:4`, `spaced:10`, `adwin`.
 
 A name is a policy and what it is told after a colon. Every detector is a policy by its own name: it retrains on alarm.
+After a plus stands how the versions trained so far answer, if not the newest alone: `spaced:10+mix`, `harm+recall`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from drift.blocks import Reference
 from drift.detect import DETECTORS, STREAMING, Detector
 from drift.errors import UsageError
 from drift.loop.policies import BelowThreshold, CostAware, Every, Never, OnAlarm, Policy, Spaced
+from drift.replay.answering import ANSWERINGS, Answering, Newest
 
+NEWEST = Newest()
 ORACLE = "oracle"  # not decided block by block: it is computed from what every model would have answered
 
 _Maker: TypeAlias = Callable[[float, int], Policy]
@@ -34,6 +37,7 @@ class Contender:
     name: str
     policy: Policy
     detector: Callable[[Reference], Detector] | None = None
+    answering: Answering = NEWEST
 
 
 def contender(name: str, blocks: int) -> Contender:
@@ -42,10 +46,14 @@ def contender(name: str, blocks: int) -> Contender:
     Raises:
         UsageError: no such policy, or a value that it does not take.
     """
-    kind, colon, text = name.partition(":")
+    plain, plus, answers = name.partition("+")
+    answering = ANSWERINGS.get(answers) if plus else NEWEST
+    if answering is None:
+        raise UsageError(f"expected {plain} with +{' or +'.join(ANSWERINGS)}, or without; got {name!r}")
+    kind, colon, text = plain.partition(":")
     detectors: dict[str, Callable[[Reference], Detector]] = {**DETECTORS, **STREAMING}
     if kind in detectors and not colon:
-        return Contender(name, OnAlarm(kind), detectors[kind])
+        return Contender(name, OnAlarm(kind), detectors[kind], answering)
     if kind not in MADE:
         raise UsageError(
             f"expected policies among {', '.join(MADE)}, {ORACLE}:R and the detectors"
@@ -58,7 +66,7 @@ def contender(name: str, blocks: int) -> Contender:
         raise UsageError(f"expected {words}; got {name!r}") from error
     if colon and default is None:
         raise UsageError(f"expected {kind} without a value, got {name!r}")
-    return Contender(name, make(value, blocks))
+    return Contender(name, make(value, blocks), answering=answering)
 
 
 def oracle_retrains(name: str) -> int | None:

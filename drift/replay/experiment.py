@@ -9,8 +9,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from drift.loop.policies import Scheduled
-from drift.replay.answering import Answering
-from drift.replay.contenders import contender, oracle_retrains
+from drift.replay.contenders import Contender, contender, oracle_retrains
 from drift.replay.measures import Baselines, Measures, baselines, measures
 from drift.replay.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
@@ -95,7 +94,6 @@ def compare_policies(
     *,
     seeds: Sequence[int],
     window_rows: int,
-    answering: Answering | None = None,
     hindsight: bool = False,
     tell: Callable[[Step], None] = lambda step: None,
 ) -> Results:
@@ -107,7 +105,6 @@ def compare_policies(
         names: of policies, see `contenders`.
         seeds: of the training.
         window_rows: that retrains learn from.
-        answering: how the versions trained so far answer.
         hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
         tell: hears of every block.
     """
@@ -123,19 +120,19 @@ def compare_policies(
         for name in names:
             retrains = oracle_retrains(name)
             if retrains is None:
-                policy, detector, served = contenders[name].policy, contenders[name].detector, answering
+                one = contenders[name]
             else:
                 schedules = oracles[seed]
                 schedule = schedules[min(retrains, len(schedules) - 1)]
-                policy, detector, served = Scheduled([one.block - 1 for one in schedule.chosen[1:]], name), None, None
+                one = Contender(name, Scheduled([chosen.block - 1 for chosen in schedule.chosen[1:]], name))
             played = play(
                 stream,
                 versions,
-                policy,
+                one.policy,
                 seed=seed,
                 window_rows=window_rows,
-                answering=served,
-                detector=detector,
+                answering=one.answering,
+                detector=one.detector,
                 tell=_blocks_of(f"{name}, seed {seed}", tell, len(blocks)),
             )
             scored = labels[stream.start :]
@@ -152,13 +149,13 @@ def _oracles(
     stream: Stream, versions: Versions, seed: int, window_rows: int, tell: Callable[[Step], None]
 ) -> list[Schedule]:
     """The best schedules of 0, 1, ... retrains, each version answering alone."""
-    blocks, labels = stream.blocks, stream.table.labels
+    blocks = stream.blocks
     starts = np.array([block.rows.start - stream.start for block in blocks])
     candidates = []
     for index, block in enumerate(blocks):
         rows = range(stream.start) if index == 0 else range(max(0, block.rows.start - window_rows), block.rows.start)
         version = versions.get(rows, seed)
-        right = version.probabilities.argmax(axis=1) == labels[block.rows.start :]
+        right = version.right[block.rows.start - version.first :]
         sums = np.add.reduceat(right.astype(np.int64), starts[index:] - starts[index])
         candidates.append(Candidate(index, np.concatenate([np.zeros(index, np.int64), sums])))
         tell(Step(f"training for hindsight, seed {seed}", index + 1, len(blocks)))

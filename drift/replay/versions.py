@@ -1,6 +1,7 @@
 """Models trained on windows of a stream, each once: what one policy trains, the next one finds in the cache.
 
-A version's answers to all rows after its window are kept with it, so that a policy is replayed by looking them up.
+A version's answers to all rows after its window are kept with it, so that a policy is replayed by looking them up. So
+are those to the newest rows of its window, which say how well it fits what was current when it was trained.
 """
 
 from __future__ import annotations
@@ -13,27 +14,40 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift.blocks import Floats, Predictor, Rows, Table
 from drift.disk import write_at_once
 from drift.errors import DataError, StateError, TrainingError
 
+OWN_ROWS = 1_008  # newest rows of its window that a version's answers are kept for
+
 Fit: TypeAlias = Callable[[Rows, int, int], Predictor]
 """Of training rows, the number of classes, and a seed: a model."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Version:
     """A model, known by its answers."""
 
     rows: range  # that it was trained on
-    probabilities: Floats  # (n, classes) of the rows from `rows.stop` to the end of the stream
+    probabilities: Floats  # (n, classes) of the rows from `first` to the end of the stream
+    right: NDArray[np.bool_]  # (n,) whether they are; not to be looked at where labels are not known yet
+
+    @property
+    def first(self) -> int:
+        """The first row that there is an answer to; those before `rows.stop` it has been trained on."""
+        return _first(self.rows)
 
     def answers(self, rows: range) -> Floats:
-        """Class probabilities of later rows, (len(rows), classes)."""
-        if rows.start < self.rows.stop:
-            raise DataError(f"expected rows after {self.rows.stop - 1}, the last one trained on, got {rows}")
-        return self.probabilities[rows.start - self.rows.stop : rows.stop - self.rows.stop]
+        """Class probabilities of rows, (len(rows), classes).
+
+        Raises:
+            DataError: rows before those that there are answers to.
+        """
+        if rows.start < self.first:
+            raise DataError(f"expected rows from {self.first} on, got {rows}")
+        return self.probabilities[rows.start - self.first : rows.stop - self.first]
 
 
 class Versions:
@@ -61,20 +75,27 @@ class Versions:
         if key not in self._known:
             path = None if self._folder is None else self._folder / f"{rows.start}-{rows.stop}-{seed}.npy"
             found = _read(path)
-            expected = len(self.table) - rows.stop, len(self.table.classes)
+            first = _first(rows)
+            expected = len(self.table) - first, len(self.table.classes)
             if found is None or found.shape != expected:
-                found = self._train(rows, seed)
+                found = self._train(rows, first, seed)
                 _write(path, found)
-            self._known[key] = Version(rows, found)
+            right = found.argmax(axis=1) == self.table.labels[first:]
+            self._known[key] = Version(rows, found, right)
         return self._known[key]
 
-    def _train(self, rows: range, seed: int) -> Floats:
+    def _train(self, rows: range, first: int, seed: int) -> Floats:
         train = self.table.part(rows)
         if len(np.unique(train.labels)) < 2:
             raise TrainingError(f"rows {rows.start} to {rows.stop - 1} are all of one class")
         self.trained += 1
         model = self._fit(train, len(self.table.classes), seed)
-        return np.asarray(model.predict(self.table.features[rows.stop :]).probabilities, np.float32)
+        return np.asarray(model.predict(self.table.features[first:]).probabilities, np.float32)
+
+
+def _first(rows: range) -> int:
+    """Of the rows that a version trained on `rows` answers."""
+    return max(rows.start, rows.stop - OWN_ROWS)
 
 
 def _read(path: Path | None) -> Floats | None:
