@@ -64,6 +64,10 @@ class SmallReferenceWarning(UserWarning):
     """A reference smaller than ten blocks."""
 
 
+class LittleOverlapWarning(UserWarning):
+    """A block whose rows hardly occur in the reference that it is judged by."""
+
+
 class TrainingError(DriftError):
     """No usable model came out of training."""
 

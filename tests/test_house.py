@@ -42,9 +42,9 @@ DOORS = {  # foreign library: the only modules that may import it
     "matplotlib": {"figures.py", "tracking/runs.py"},
     "typer": {"cli.py", "commands"},
     "rich": {"terminal.py"},
-    "sklearn": {"detect/classifier.py"},
+    "sklearn": {"detect/classifier.py", "detect/density_ratio.py"},
+    "threadpoolctl": {"detect/classifier.py", "detect/density_ratio.py"},
     "river": {"detect/streaming/river.py"},
-    "threadpoolctl": {"detect/classifier.py"},
 }
 SAME_LAYER = {("figures", "models")}  # pictures of what models report
 

@@ -5,6 +5,7 @@ from drift.detect.binned.binning import Binning, learn_binning
 from drift.detect.binned.compare import Distance, FeatureDistances, compare_profiles
 from drift.detect.binned.profiles import Profile, merge, profile
 from drift.detect.classifier import ClassifierTest, classifier_test
+from drift.detect.density_ratio import DensityRatio, density_ratio
 from drift.detect.detectors import (
     DETECTORS,
     AccuracyDrop,
@@ -40,16 +41,24 @@ from drift.detect.streaming import (
     PageHinkley,
 )
 from drift.detect.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
+from drift.detect.unlabelled import ATC, CBPE, ESTIMATORS, PAPE, AccuracyEstimate, AccuracyEstimator
 
 __all__ = [
+    "ATC",
+    "CBPE",
     "DETECTORS",
+    "ESTIMATORS",
+    "PAPE",
     "STREAMING",
     "AccuracyDrop",
+    "AccuracyEstimate",
+    "AccuracyEstimator",
     "Adwin",
     "Binning",
     "ClassifierShift",
     "ClassifierTest",
     "Ddm",
+    "DensityRatio",
     "Detector",
     "Distance",
     "DistanceShift",
@@ -82,6 +91,7 @@ __all__ = [
     "chance_of_at_most",
     "classifier_test",
     "compare_profiles",
+    "density_ratio",
     "energy_test",
     "explain",
     "feature_tests",
