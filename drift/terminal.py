@@ -144,8 +144,7 @@ class Screen:
 
         record, evidence = flag.record, flag.evidence
         text = (
-            f"block {record.index}: {record.wrong} of {record.rows} rows wrong, accuracy {record.accuracy:.3f},"
-            f" threshold {evidence['threshold']:.3f}\n"
+            f"block {record.index}: {record.wrong} of {record.rows} rows wrong; {flag.reason}\n"
             f"by chance: {_odds(evidence['chance'])}"
             f" if the accepted accuracy of {evidence['accepted_accuracy']:.3f} still held\n"
             f"last {evidence['recent_blocks']:.0f} blocks of this version: accuracy"

@@ -48,16 +48,45 @@ def deploy(
     block_size: Annotated[
         int, typer.Option("--block_size", min=1, help="Rows scored together.", rich_help_panel=o.MAIN)
     ] = 20,
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy",
+            help="What flags a block: threshold (of its accuracy), evidence (kept over blocks, with a promise about"
+            " false alarms), never, or a detector that follows errors: adwin, ddm, eddm, fhddm, hddm_a, hddm_w, kswin,"
+            " page_hinkley.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = "threshold",
     threshold_accuracy: Annotated[
         float,
         typer.Option(
             "--threshold_accuracy",
             min=0.0,
             max=1.0,
-            help="A block below this is flagged.",
+            help="Of the policy threshold: a block below this is flagged.",
             rich_help_panel=o.MAIN,
         ),
     ] = 0.55,
+    tolerated_loss: Annotated[
+        float,
+        typer.Option(
+            "--tolerated_loss",
+            min=0.0,
+            max=0.99,
+            help="Of the policy evidence: accuracy that may be lost, of what was accepted.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = 0.02,
+    expected_run_length: Annotated[
+        float,
+        typer.Option(
+            "--expected_run_length",
+            min=2,
+            help="Of the policy evidence: blocks between false alarms, at least, in the mean.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = 200,
     register_model_name: o.ModelName = "drift_model",
     mlflow_experiment_name: o.Experiment = "drift",
     max_epochs: o.Epochs = 3,
@@ -112,7 +141,7 @@ def deploy(
 ) -> ExitCode:
     """Serve the best model with TorchServe and score what comes after its training, block by block.
 
-    A block below the threshold is flagged, and you are asked whether to retrain now.
+    A block below the threshold (or what --policy says) is flagged, and you are asked whether to retrain now.
     Without a terminal nothing is asked, and the exit code is 3; it is 4 if a challenger was refused.
 
     Example: drift deploy --test_data_rows 100 --block_size 20 --threshold_accuracy .55
@@ -141,7 +170,8 @@ def deploy(
     asked = DeployOptions(
         experiment=mlflow_experiment_name, model_name=register_model_name, test_data_rows=test_data_rows,
         start_row=start_row, block_size=block_size, threshold_accuracy=threshold_accuracy,
-        cooldown_blocks=cooldown_blocks,
+        cooldown_blocks=cooldown_blocks, policy=policy, tolerated_loss=tolerated_loss,
+        expected_run_length=expected_run_length,
         retrain=retraining, ask=consent.RetrainMode(retrain), promote=consent.PromoteMode(promote), format=format,
     )  # fmt: skip
     options = _kept(unfinished(journal, register_model_name), asked, source, context) if resume else asked

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from drift.blocks import Reference
+from drift.detect import STREAMING, FollowsErrors, Harm
+from drift.errors import UsageError
 from drift.loop.consent import PromoteMode, RetrainMode
+from drift.loop.policies import BelowThreshold, Never, OnAlarm, Policy
 from drift.loop.retrain import RetrainOptions
 from drift.loop.train import TrainOptions
+
+EVIDENCE = "evidence"  # the policy that listens to `Harm`
+POLICIES = ("threshold", EVIDENCE, "never", *sorted(name for name in STREAMING if name != Harm.name))
 
 
 @dataclass(frozen=True)
@@ -19,12 +26,34 @@ class DeployOptions:
     test_data_rows: int = 100
     start_row: int | None = None  # None is the first that the model has not seen
     block_size: int = 20
-    threshold_accuracy: float = 0.55
+    policy: str = "threshold"  # or never, evidence, or the name of a detector that follows errors
+    threshold_accuracy: float = 0.55  # of the policy `threshold`
+    tolerated_loss: float = 0.02  # of accuracy, of the policy `evidence`
+    expected_run_length: float = 200.0  # blocks between its false alarms, at least
     cooldown_blocks: int = 5
     retrain: RetrainOptions = field(default_factory=RetrainOptions)
     ask: RetrainMode = RetrainMode.ASK
     promote: PromoteMode = PromoteMode.AUTO
     format: Literal["npy", "json"] = "npy"
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise UsageError(f"expected --policy {', '.join(POLICIES)}; got {self.policy!r}")
+
+    def followers(self, reference: Reference) -> list[FollowsErrors]:
+        """The detector that the policy listens to, if it does."""
+        if self.policy == EVIDENCE:
+            return [Harm(reference, tolerated_loss=self.tolerated_loss, expected_run_length=self.expected_run_length)]
+        return [STREAMING[self.policy](reference)] if self.policy in STREAMING else []
+
+    def decides(self) -> Policy:
+        """The policy."""
+        if self.policy == "never":
+            return Never()
+        if self.policy == "threshold":
+            return BelowThreshold(self.threshold_accuracy, cooldown=self.cooldown_blocks)
+        name = Harm.name if self.policy == EVIDENCE else self.policy
+        return OnAlarm(name, cooldown=self.cooldown_blocks)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -56,7 +85,10 @@ class DeployOptions:
             "test_data_rows": self.test_data_rows,
             "start_row": self.start_row,
             "block_size": self.block_size,
+            "policy": self.policy,
             "threshold_accuracy": self.threshold_accuracy,
+            "tolerated_loss": self.tolerated_loss,
+            "expected_run_length": self.expected_run_length,
             "cooldown_blocks": self.cooldown_blocks,
             "retrain": str(self.ask),
             "promote": str(self.promote),

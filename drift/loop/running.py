@@ -20,11 +20,10 @@ from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
-from drift.loop.policies import BelowThreshold
 from drift.loop.promote import Championship, Service, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.retrain import Challenger
-from drift.loop.score import Parts, Progress, run_blocks
+from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from drift.models.predict import LocalPredictor
 from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.found import load_reference
@@ -104,7 +103,11 @@ class Running:
     def _run(self) -> DeployResult:
         journal, deployment = self.world.journal, self.deployment
         try:
-            progress = Progress(journal.blocks(deployment.id), journal.decisions(deployment.id))
+            progress = Progress(
+                journal.blocks(deployment.id),
+                journal.decisions(deployment.id),
+                losses_by_block(journal.answers(deployment.id)),
+            )
             self._settle(progress)
             outbox = Outbox(journal, deployment.id, self.mlflow_run, sent=deployment.tracked, tell=self.world.tell)
             report = self._score_and_report(progress, outbox)
@@ -147,8 +150,9 @@ class Running:
                 AccuracyDrop(reference),
                 FeatureShift(reference, ignore=CALENDAR_NAMES),
                 PredictionShift(reference),
+                *self.options.followers(reference),
             ],
-            policy=BelowThreshold(self.options.threshold_accuracy, cooldown=self.options.cooldown_blocks),
+            policy=self.options.decides(),
             consent=self.world.consent,
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
             log=self.world.journal,
@@ -221,7 +225,7 @@ class Running:
         trail = journal.trail(deployment.model)
         data = ReportData(
             deployment=deployment,
-            threshold=self.options.threshold_accuracy,
+            threshold=self.options.threshold_accuracy if self.options.policy == "threshold" else None,
             classes=self.table.classes,
             accepted={version: references(version).accuracy for version in {block.version for block in scored}},
             blocks=scored,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Protocol
 from warnings import catch_warnings, simplefilter
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
-from drift.detect import Detector, small_reference
+from drift.detect import Detector, FollowsErrors, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Said, Tell
 from drift.loop.policies import History, Policy
-from drift.loop.records import DecisionRecord, now
+from drift.loop.records import Answers, DecisionRecord, now
 
 
 class Log(Protocol):
@@ -51,6 +54,7 @@ class Progress:
 
     blocks: list[BlockRecord]
     decisions: list[DecisionRecord]
+    losses: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # by block, in row order
 
     @property
     def retrained_at(self) -> list[int]:
@@ -69,6 +73,8 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
         last = progress.blocks[-1]
         if last.index not in {decision.block for decision in progress.decisions}:
             _decide(last, parts, progress, accepted)
+    if serving is not None:
+        _catch_up(parts.detectors, progress, serving)
     for block in blocks:
         began = perf_counter()
         answer = parts.predictor.predict(block.features)
@@ -82,11 +88,14 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
         record = replace(record, flagged=decision.alarm)
         parts.log.add_block(parts.deployment, record, scored, first)
         progress.blocks.append(record)
+        progress.losses[block.index] = scored.losses
         for detector in parts.detectors:
             detector.update(scored)
         parts.tell(BlockScored(record, total))
         if decision.alarm:
             _decide(record, parts, progress, accepted)
+            if progress.decisions[-1].retrain:  # evidence that was answered does not count again
+                _restart(parts, serving)
 
 
 def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> float:
@@ -95,9 +104,29 @@ def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> floa
     sentence = small_reference(len(reference), block_rows or 0)
     if sentence is not None:
         parts.tell(Said(f"version {version}: {sentence}"))
-    for detector in parts.detectors:
-        detector.reset(reference)
+    _restart(parts, version)
     return reference.accuracy
+
+
+def _restart(parts: Parts, version: int) -> None:
+    for detector in parts.detectors:
+        detector.reset(parts.reference_of(version))
+
+
+def _catch_up(detectors: Sequence[Detector], progress: Progress, serving: int) -> None:
+    """After a crash, what detectors had seen since the version began to serve or a retrain was last tried."""
+    answered = max(progress.retrained_at, default=-1)
+    for block in progress.blocks:
+        if block.version == serving and block.index > answered and block.index in progress.losses:
+            for detector in detectors:
+                if isinstance(detector, FollowsErrors):
+                    detector.update(ScoredBlock.of_losses(progress.losses[block.index], block.index))
+
+
+def losses_by_block(answers: Answers) -> dict[int, NDArray[np.float64]]:
+    """Of the answers in the log: 0 for a right one, 1 for a wrong one."""
+    wrong = np.asarray(answers.predictions != answers.labels, np.float64)
+    return {int(block): wrong[answers.blocks == block] for block in np.unique(answers.blocks)}
 
 
 def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:

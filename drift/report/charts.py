@@ -33,7 +33,7 @@ def accuracy_chart(
     blocks: Sequence[BlockRecord],
     decisions: Sequence[DecisionRecord],
     *,
-    threshold: float,
+    threshold: float | None,
     accepted: Mapping[int, float],
 ) -> go.Figure:
     """Accuracy by block, with threshold, chance band, flags, promotions, and the first champion had it stayed."""
@@ -88,7 +88,8 @@ def accuracy_chart(
             name="flagged",
             hoverinfo="skip",
         )
-    _line_across(figure, threshold, index, f"threshold {threshold:.4g}")
+    if threshold is not None:
+        _line_across(figure, threshold, index, f"threshold {threshold:.4g}")
     for decision in promoted:
         figure.add_vline(x=decision.block + 0.5, line={"color": "#222", "width": 1})
         figure.add_annotation(
@@ -102,7 +103,8 @@ def accuracy_chart(
             showarrow=False,
         )
     figure.update_layout(**LAYOUT, height=470, xaxis_title="block", yaxis_title="accuracy", hovermode="closest")
-    low = min([threshold, *(block.accuracy for block in blocks), *(low for low, _ in bands)])
+    lines = [] if threshold is None else [threshold]
+    low = min([*lines, *(block.accuracy for block in blocks), *(low for low, _ in bands)])
     figure.update_yaxes(range=[max(0.0, low - 0.08), 1.02], tickformat=".2~f")
     figure.update_xaxes(**_whole(index))
     return figure

@@ -29,7 +29,7 @@ class ReportData:
     """Everything a report is made from; all of it comes from the scoring log."""
 
     deployment: Deployment
-    threshold: float
+    threshold: float | None  # of the accuracy; None for a policy that has none
     classes: tuple[str, ...]
     accepted: Mapping[int, float]  # accuracy on its reference, by version
     blocks: Sequence[BlockRecord]  # one or more
@@ -99,10 +99,13 @@ def render(data: ReportData) -> str:
 def verdict(data: ReportData) -> str:
     """What came of the deployment, in a sentence or two that can be read alone."""
     found = summary(data.blocks, data.decisions)
-    threshold = f"the threshold of {data.threshold:.4g}"
+    if data.threshold is None:
+        none, some = "No block was flagged", "were flagged" if found.flagged > 1 else "was flagged"
+    else:
+        none, some = (f"{words} below the threshold of {data.threshold:.4g}" for words in ("No block fell", "fell"))
     if not found.flagged:
-        return f"No block fell below {threshold}: version {found.first_version} served all {found.rows:,} rows."
-    flagged = f"{found.flagged} of {_count(found.blocks, 'block')} fell below {threshold}"
+        return f"{none}: version {found.first_version} served all {found.rows:,} rows."
+    flagged = f"{found.flagged} of {_count(found.blocks, 'block')} {some}"
     if found.accuracy_after is None or found.accuracy_without is None:
         if found.promotions:
             return f"{flagged}; version {found.last_version} was promoted after the last one and serves from now on."

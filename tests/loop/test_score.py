@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from drift.blocks import blocks, cut
-from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
+from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
 from drift.errors import ExitCode, ServingError
 from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
 from drift.loop.events import BlockRecord, DriftFlagged
 from drift.loop.journal import Journal
-from drift.loop.policies import BelowThreshold
+from drift.loop.policies import BelowThreshold, OnAlarm
 from drift.loop.records import DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
-from drift.loop.score import Parts, Progress, run_blocks
+from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from tests.fakes import FakeService, Listener, SignPredictor, stream
 
 ROWS, SIZE, DRIFT_AT = range(200, 600), 40, 400
@@ -50,7 +50,8 @@ class Story:
         )
         if not self.journal.deployments():
             self.journal.begin(Deployment("d", "toy", "run", {}, 1, 200, 600, "running", 0, now()))
-        self.progress = Progress(self.journal.blocks("d"), self.journal.decisions("d"))
+        losses = losses_by_block(self.journal.answers("d"))
+        self.progress = Progress(self.journal.blocks("d"), self.journal.decisions("d"), losses)
 
     def run(self) -> None:
         left = blocks(TABLE, ROWS, SIZE, first=len(self.progress.blocks))
@@ -175,3 +176,46 @@ def test_policy_is_pure_and_waits_out_its_cooldown(tmp_path: Path) -> None:
     evidence = policy.decide(history).evidence
     assert evidence["recent_rows"] == 200
     assert evidence["threshold"] == 0.8
+
+
+def watch_evidence(story: Story) -> None:
+    """Let the story's policy listen to evidence kept over blocks."""
+    harm = Harm(SignPredictor(1).reference(TABLE, range(200)), tolerated_loss=0.1, expected_run_length=50)
+    story.parts.detectors = [*story.parts.detectors, harm]
+    story.parts.policy = OnAlarm("harm", cooldown=2)
+
+
+def test_evidence_retrains_and_begins_anew(tmp_path: Path) -> None:
+    """It grows over blocks until it alarms; after a promotion or a refusal, what was answered does not count again."""
+    for promote in (True, False):
+        folder = tmp_path / str(promote)
+        folder.mkdir()
+        story = Story(folder, Always(), promote=promote)
+        watch_evidence(story)
+        story.run()
+        values = [block.scores[-1].statistic for block in story.progress.blocks]
+        first = story.progress.retrained_at[0]
+        assert first >= 5
+        assert values[first - 1] < 50 <= values[first]
+        assert [block.flagged for block in story.progress.blocks].index(True) == first
+        if promote:
+            assert max(values[first + 1 :]) < 50
+
+
+def test_evidence_survives_a_crash(tmp_path: Path) -> None:
+    """Resumed after any block, the scores are those of a deployment that never stopped."""
+    (tmp_path / "whole").mkdir()
+    whole = Story(tmp_path / "whole", Always())
+    watch_evidence(whole)
+    whole.run()
+    for stop in (3, 6, 7):
+        folder = tmp_path / str(stop)
+        folder.mkdir()
+        story = Story(folder, Always())
+        watch_evidence(story)
+        run_blocks(list(blocks(TABLE, ROWS, SIZE))[:stop], story.parts, story.progress, total=10)
+        again = Story(folder, Always())
+        again.service.make_default(story.service.default_version or 1)
+        watch_evidence(again)
+        again.run()
+        assert [block.scores for block in again.progress.blocks] == [block.scores for block in whole.progress.blocks]

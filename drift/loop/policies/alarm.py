@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drift.loop.policies.protocol import Decision, History
+from drift.loop.policies.protocol import Decision, History, evidence_of
 
 
 class OnAlarm:
@@ -19,8 +19,12 @@ class OnAlarm:
         if score is None:
             return Decision(False, False, f"{self.name} has not scored this block", {})
         waiting = any(last.index - at <= self.cooldown for at in history.retrained_at)
-        evidence = {"statistic": score.statistic} | ({} if score.threshold is None else {"threshold": score.threshold})
+        evidence = evidence_of(history) | {"statistic": score.statistic}
+        if score.threshold is not None:
+            evidence["statistic_threshold"] = score.threshold
         if score.p_value is not None:
             evidence["p_value"] = score.p_value
         reason = f"{self.name}: {score.words}" + (f" ({score.detail})" if score.detail else "")
+        if score.alarm and waiting:
+            reason += f", but retrained within {self.cooldown} blocks"
         return Decision(score.alarm, score.alarm and not waiting, reason, evidence)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from drift.detect import chance_of_at_most
-from drift.loop.policies.protocol import Decision, History
-
-RECENT = 5  # blocks that the question looks back on
+from drift.loop.policies.protocol import Decision, History, evidence_of
 
 
 class BelowThreshold:
-    """Retrain when a block's accuracy is below a threshold, but not again within `cooldown` blocks.
-
-    On 20 rows, a model of accuracy .68 falls below .55 by chance alone once in 14 blocks: the evidence says how
-    likely each block was, so that a person can tell bad luck from drift.
-    """
+    """Retrain when a block's accuracy is below a threshold, but not again within `cooldown` blocks."""
 
     name = "threshold"
 
@@ -24,19 +17,7 @@ class BelowThreshold:
     def decide(self, history: History) -> Decision:
         """Compare the last block with the threshold."""
         last = history.blocks[-1]
-        same_version = [block for block in history.blocks if block.version == last.version][-RECENT:]
-        rows, correct = sum(b.rows for b in same_version), sum(b.correct for b in same_version)
-        evidence = {
-            "block": last.index,
-            "accuracy": last.accuracy,
-            "threshold": self.threshold,
-            "accepted_accuracy": history.accepted_accuracy,
-            "chance": chance_of_at_most(last.correct, last.rows, history.accepted_accuracy),
-            "recent_blocks": len(same_version),
-            "recent_rows": rows,
-            "recent_accuracy": correct / rows,
-            "recent_chance": chance_of_at_most(correct, rows, history.accepted_accuracy),
-        }
+        evidence = evidence_of(history) | {"threshold": self.threshold}
         alarm = last.accuracy < self.threshold
         waiting = any(last.index - at <= self.cooldown for at in history.retrained_at)
         reason = f"accuracy {last.accuracy:.3f} {'<' if alarm else '>='} threshold {self.threshold:.3f}"
