@@ -103,6 +103,15 @@ def deploy(
             rich_help_panel=o.MAIN,
         ),
     ] = "auto",
+    shadow: Annotated[
+        bool,
+        typer.Option(
+            "--shadow",
+            help="A challenger answers new blocks unheard, beside the champion, and is promoted or given up when a bet"
+            " on the difference says so, however often one looks.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = False,
     window_rows: o.Window = None,
     held_out_rows: o.HeldOut = None,
     warm_start: o.Warm = False,
@@ -171,7 +180,7 @@ def deploy(
         experiment=mlflow_experiment_name, model_name=register_model_name, test_data_rows=test_data_rows,
         start_row=start_row, block_size=block_size, threshold_accuracy=threshold_accuracy,
         cooldown_blocks=cooldown_blocks, policy=policy, tolerated_loss=tolerated_loss,
-        expected_run_length=expected_run_length,
+        expected_run_length=expected_run_length, shadow=shadow,
         retrain=retraining, ask=consent.RetrainMode(retrain), promote=consent.PromoteMode(promote), format=format,
     )  # fmt: skip
     options = _kept(unfinished(journal, register_model_name), asked, source, context) if resume else asked

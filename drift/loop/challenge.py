@@ -51,18 +51,7 @@ def challenge(
         evidence: why now, in numbers; kept in the audit trail with the comparison.
     """
     championship = ring.championship
-    challenger = retrain(
-        table,
-        stop,
-        champion,
-        registry=championship.registry,
-        home=championship.home,
-        experiment=ring.experiment,
-        options=ring.options,
-        tell=championship.tell,
-        cause=cause,
-        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)},
-    )
+    challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence)
     promoted, by, reason = judge(challenger, ring)
     test = comparison_evidence(challenger.test)
     full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
@@ -76,6 +65,25 @@ def challenge(
         championship.refuse(challenger.version, champion, by=by, reason=reason, evidence=full)
         championship.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
     return Verdict(challenger, promoted, by, reason)
+
+
+def train_challenger(
+    table: Table, stop: int, champion: Version, ring: Ring, *, cause: str, evidence: dict[str, Any]
+) -> Challenger:
+    """Train and register a challenger, which is not judged yet; arguments as those of `challenge`."""
+    championship = ring.championship
+    return retrain(
+        table,
+        stop,
+        champion,
+        registry=championship.registry,
+        home=championship.home,
+        experiment=ring.experiment,
+        options=ring.options,
+        tell=championship.tell,
+        cause=cause,
+        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)},
+    )
 
 
 def by_hand(model_name: str) -> str:

@@ -34,6 +34,7 @@ class DeployOptions:
     retrain: RetrainOptions = field(default_factory=RetrainOptions)
     ask: RetrainMode = RetrainMode.ASK
     promote: PromoteMode = PromoteMode.AUTO
+    shadow: bool = False  # judge challengers on new rows, by betting, instead of on held-out ones
     format: Literal["npy", "json"] = "npy"
 
     def __post_init__(self) -> None:
@@ -99,5 +100,6 @@ class DeployOptions:
             "held_out_rows": self.retrain.held_out_rows,
             "warm_start": self.retrain.warm_start,
             "promote_level": self.retrain.level,
+            "shadow": self.shadow,
             "format": self.format,
         }

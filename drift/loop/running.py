@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from drift.blocks import Answer, Floats, Reference, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
-from drift.loop.challenge import Ring, challenge
+from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, DriftFlagged, Event, Said, Tell
 from drift.loop.home import Home
@@ -24,6 +24,8 @@ from drift.loop.promote import Championship, Service, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.retrain import Challenger
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
+from drift.loop.shadow import SHADOW
+from drift.loop.shadow_ring import ShadowRing
 from drift.models.predict import LocalPredictor
 from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.found import load_reference
@@ -141,6 +143,9 @@ class Running:
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
         self.service.restore_with(self.championship.reconcile)
+        watched = ShadowRing(
+            self.deployment.id, self.table, replace(self.championship, tell=tell), references, folder, self.options
+        )
         parts = Parts(
             deployment=self.deployment.id,
             predictor=self.service,
@@ -157,6 +162,8 @@ class Running:
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
             log=self.world.journal,
             tell=tell,
+            shadow=watched.begin,
+            end_shadow=watched.end,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
@@ -178,6 +185,12 @@ class Running:
         }
         champion, cause = self.registry.champion(), f"block {record.index}: {flag.reason}"
         try:
+            if self.options.shadow:
+                challenger = train_challenger(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
+                tell(Said(f"version {challenger.version.number} answers in the shadow until a bet decides"))
+                return DecisionRecord(
+                    record.index, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
+                )
             verdict = challenge(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
@@ -275,7 +288,7 @@ def exit_code(progress: Progress) -> ExitCode:
     for decision in progress.decisions:
         if decision.outcome == "promoted":
             code = ExitCode.DONE
-        elif decision.outcome == "refused":
+        elif decision.outcome in ("refused", SHADOW):
             code = ExitCode.REFUSED
         elif decision.outcome == "failed" or not decision.by.startswith("policy "):
             code = ExitCode.DRIFT

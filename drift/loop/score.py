@@ -18,6 +18,7 @@ from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Said, Tell
 from drift.loop.policies import History, Policy
 from drift.loop.records import Answers, DecisionRecord, now
+from drift.loop.shadow import SHADOW, Shadow
 
 
 class Log(Protocol):
@@ -46,6 +47,8 @@ class Parts:
     retrain: Callable[[BlockRecord, Consent, DriftFlagged], DecisionRecord]
     log: Log
     tell: Tell
+    shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
+    end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses
 
 
 @dataclass
@@ -75,6 +78,10 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             _decide(last, parts, progress, accepted)
     if serving is not None:
         _catch_up(parts.detectors, progress, serving)
+    shadow = _shadow(parts, progress)
+    if shadow is not None and shadow.decided:  # a crash came between the block and the decision
+        _end(parts, progress, shadow, progress.blocks[-1])
+        shadow = None
     for block in blocks:
         began = perf_counter()
         answer = parts.predictor.predict(block.features)
@@ -84,18 +91,44 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             accepted = _watch(parts, serving, block_rows=len(block))
         first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
         record = _record(scored, first, parts)
-        decision = parts.policy.decide(History([*progress.blocks, record], accepted, progress.retrained_at))
-        record = replace(record, flagged=decision.alarm)
+        history = History([*progress.blocks, record], accepted, progress.retrained_at)
+        alarm = shadow is None and parts.policy.decide(history).alarm  # while a challenger is watched, nothing is asked
+        record = replace(record, flagged=alarm)
         parts.log.add_block(parts.deployment, record, scored, first)
         progress.blocks.append(record)
         progress.losses[block.index] = scored.losses
         for detector in parts.detectors:
             detector.update(scored)
         parts.tell(BlockScored(record, total))
-        if decision.alarm:
+        if shadow is not None:
+            shadow.observe(scored)
+            if shadow.decided:
+                _end(parts, progress, shadow, record)
+                shadow = None
+                _restart(parts, serving)
+        elif alarm:
             _decide(record, parts, progress, accepted)
+            shadow = _shadow(parts, progress)
             if progress.decisions[-1].retrain:  # evidence that was answered does not count again
                 _restart(parts, serving)
+    if shadow is not None:
+        parts.tell(Said(f"version {shadow.version} is still in the shadow: {shadow.words}"))
+
+
+def _shadow(parts: Parts, progress: Progress) -> Shadow | None:
+    """The challenger that is being watched, if there is one."""
+    last = progress.decisions[-1] if progress.decisions else None
+    if last is None or last.outcome != SHADOW or parts.shadow is None:
+        return None
+    return parts.shadow(last, progress)
+
+
+def _end(parts: Parts, progress: Progress, shadow: Shadow, record: BlockRecord) -> None:
+    """Act on the verdict, and write it down."""
+    assert parts.end_shadow is not None  # noqa: S101  # whoever makes shadows ends them
+    made = parts.end_shadow(shadow, record)
+    parts.log.add_decision(parts.deployment, made)
+    progress.decisions.append(made)
 
 
 def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> float:

@@ -10,7 +10,7 @@ from drift.blocks import Reference, ScoredBlock
 from drift.detect import Harm
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import measure_dependence
-from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, tally
+from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_interval, tally
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
 from drift.detect.sequential.run_length import Evidence, Form, after, nothing
 from drift.errors import BlockError
@@ -210,3 +210,17 @@ def test_harm_that_cannot_be_watched_is_refused() -> None:
         Harm(Reference.of_losses([0] * 50), tolerated_loss=0)
     with pytest.raises(BlockError, match="expected a tolerated loss in"):
         Harm(Reference.of_losses([0, 1]), expected_run_length=1)
+
+
+def test_the_interval_of_a_gain_covers_it_at_all_looks() -> None:
+    rng, misses = np.random.default_rng(10), 0
+    for _ in range(60):
+        found, missed = Tally(), False
+        for plus, minus, _ in rng.multinomial(50, [0.1, 0.06, 0.84], size=20):
+            found = Tally(found.gained + plus, found.lost + minus, found.rows + 50)
+            low, high = gain_interval(found, level=0.2)
+            missed |= not low <= 0.04 <= high
+        misses += missed
+    assert misses <= binom.ppf(0.999, 60, 0.2)
+    assert high - low < 0.2
+    assert gain_interval(Tally(0, 0, 500))[0] > -0.05

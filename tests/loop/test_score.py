@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from drift.blocks import blocks, cut
+from drift.blocks import ScoredBlock, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
+from drift.detect.sequential.duel import Verdict
 from drift.errors import ExitCode, ServingError
 from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
 from drift.loop.events import BlockRecord, DriftFlagged
@@ -16,6 +17,7 @@ from drift.loop.policies import BelowThreshold, OnAlarm
 from drift.loop.records import DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
+from drift.loop.shadow import SHADOW, Shadow, shadow_of
 from tests.fakes import FakeService, Listener, SignPredictor, stream
 
 ROWS, SIZE, DRIFT_AT = range(200, 600), 40, 400
@@ -219,3 +221,76 @@ def test_evidence_survives_a_crash(tmp_path: Path) -> None:
         watch_evidence(again)
         again.run()
         assert [block.scores for block in again.progress.blocks] == [block.scores for block in whole.progress.blocks]
+
+
+class Shadowing(Story):
+    """A story whose challengers are watched on new blocks."""
+
+    def __init__(self, folder: Path, *, better: bool) -> None:
+        super().__init__(folder, Always())
+        self.predictor = SignPredictor(2 if better else 1)
+        self.ended: list[Shadow] = []
+        self.parts.shadow, self.parts.end_shadow = self._begin, self._end
+
+    def _retrain(self, record: BlockRecord, consent: Consent, flag: DriftFlagged) -> DecisionRecord:
+        return DecisionRecord(record.index, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger=2)
+
+    def _begin(self, decision: DecisionRecord, progress: Progress) -> Shadow:
+        found = shadow_of(2, self.predictor, self.parts.reference_of(1), block_rows=SIZE, level=0.05)
+        for block in progress.blocks:
+            if block.index > decision.block:
+                rows = TABLE.block(block.index, range(block.start, block.stop))
+                found.observe(ScoredBlock(rows, SignPredictor(block.version).predict(rows.features), 0.0))
+        return found
+
+    def _end(self, shadow: Shadow, record: BlockRecord) -> DecisionRecord:
+        self.ended.append(shadow)
+        better = shadow.duel.verdict is Verdict.BETTER
+        if better:
+            self.service.make_default(2)
+        outcome = "promoted" if better else "refused"
+        return DecisionRecord(record.index, True, "--shadow", shadow.words, {}, outcome, 2, shadow.comparison)
+
+
+def test_a_challenger_in_the_shadow_is_promoted_by_new_rows(tmp_path: Path) -> None:
+    story = Shadowing(tmp_path, better=True)
+    story.run()
+    assert [decision.outcome for decision in story.progress.decisions] == [SHADOW, "promoted"]
+    begun, ended = (decision.block for decision in story.progress.decisions)
+    versions = [block.version for block in story.progress.blocks]
+    assert versions == [1] * (ended + 1) + [2] * (9 - ended)
+    assert [block.flagged for block in story.progress.blocks].count(True) == 1  # nothing is asked meanwhile
+    (shadow,) = story.ended
+    assert shadow.tally.rows == SIZE * (ended - begun)
+    found = shadow.comparison
+    assert found["low"] > 0
+    assert found["p_value"] < 0.05
+    assert found["only_challenger"] > found["only_champion"] == 0
+    assert found["challenger_accuracy"] == 1
+
+
+def test_a_challenger_that_gains_nothing_stays_in_the_shadow(tmp_path: Path) -> None:
+    story = Shadowing(tmp_path, better=False)
+    story.run()
+    assert [decision.outcome for decision in story.progress.decisions] == [SHADOW]
+    assert not story.ended
+    assert "version 2 is still in the shadow: challenger undecided: +0.000" in str(story.listener.events[-1])
+    assert exit_code(story.progress) is ExitCode.REFUSED
+
+
+def test_a_shadow_survives_a_crash(tmp_path: Path) -> None:
+    """Resumed after any block, the verdict falls after the same one, on the same rows."""
+    (tmp_path / "whole").mkdir()
+    whole = Shadowing(tmp_path / "whole", better=True)
+    whole.run()
+    for stop in (6, 7, 8):
+        folder = tmp_path / str(stop)
+        folder.mkdir()
+        story = Shadowing(folder, better=True)
+        run_blocks(list(blocks(TABLE, ROWS, SIZE))[:stop], story.parts, story.progress, total=10)
+        again = Shadowing(folder, better=True)
+        again.service.make_default(story.service.default_version or 1)
+        again.run()
+        found, expected = again.journal.decisions("d"), whole.journal.decisions("d")
+        assert [(one.block, one.outcome) for one in found] == [(one.block, one.outcome) for one in expected]
+        assert found[-1].comparison == expected[-1].comparison

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from drift.errors import BlockError
 
 BETS = 24
+STEPS = 40  # of bisection
 
 
 class Verdict(StrEnum):
@@ -88,6 +89,22 @@ def duel(found: Tally, *, level: float = 0.05, least_gain: float = 0.0, inflatio
     up = _wealth(plus, minus, rest, 0.0, inflation)
     down = _wealth(minus, plus, rest, -least_gain, inflation)
     return Duel(found, up, down, level)
+
+
+def gain_interval(found: Tally, *, level: float = 0.05, inflation: float = 1.0) -> tuple[float, float]:
+    """Low and high end of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`."""
+    plus, minus, rest = found.gained, found.lost, found.rows - found.gained - found.lost
+    return _low(plus, minus, rest, level / 2, inflation), -_low(minus, plus, rest, level / 2, inflation)
+
+
+def _low(plus: float, minus: float, rest: float, level: float, inflation: float) -> float:
+    """The smallest mean against which the bet that it is more has not earned 1 / level."""
+    excluded, holds = -1.0, (plus - minus) / max(1.0, plus + minus + rest)
+    for _ in range(STEPS):
+        middle = (excluded + holds) / 2
+        earned = _wealth(plus, minus, rest, middle, inflation)
+        excluded, holds = (middle, holds) if earned >= -np.log(level) else (excluded, middle)
+    return excluded
 
 
 def _wealth(plus: float, minus: float, rest: float, at_most: float, inflation: float) -> float:

@@ -1,0 +1,85 @@
+"""A challenger in the shadow: it answers the champion's new rows, too, unheard, until a bet says which is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import exp
+
+from drift.blocks import Predictor, Reference, ScoredBlock
+from drift.detect.sequential.dependence import measure_dependence
+from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_interval, tally
+
+SHADOW = "shadow"  # outcome of a decision whose challenger is being watched
+LEAST_GAIN = 0.01  # in accuracy: a challenger that gains less is given up
+
+
+@dataclass
+class Shadow:
+    """One challenger beside the champion, on the blocks since it was trained."""
+
+    version: int
+    predictor: Predictor
+    level: float  # of a wrong promotion, over all looks
+    inflation: float  # of a mean's variance by errors that come in runs, 1 or more
+    tally: Tally = field(default_factory=Tally)
+    champion_right: int = 0  # answers
+
+    def observe(self, scored: ScoredBlock) -> None:
+        """Answer a block and add up the gains."""
+        assert scored.block.labels is not None  # noqa: S101  # the loop scores blocks whose labels are known
+        answers = self.predictor.predict(scored.block.features).probabilities.argmax(axis=1)
+        self.tally = tally(scored.losses, answers != scored.block.labels, self.tally)
+        self.champion_right += scored.correct
+
+    @property
+    def duel(self) -> Duel:
+        """Where it stands."""
+        return duel(self.tally, level=self.level, least_gain=LEAST_GAIN, inflation=self.inflation)
+
+    @property
+    def decided(self) -> bool:
+        """Whether one of the bets has earned enough."""
+        return self.duel.verdict is not Verdict.OPEN
+
+    @property
+    def words(self) -> str:
+        """What the rows so far have shown."""
+        found = self.comparison
+        verdict = self.duel.verdict
+        word = {Verdict.BETTER: "better", Verdict.NOT_BETTER: "not worth it"}.get(verdict, "undecided")
+        return (
+            f"challenger {word}: {found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] on"
+            f" {self.tally.rows} new rows, p = {found['p_value']:.3g} at any look"
+        )
+
+    @property
+    def comparison(self) -> Mapping[str, float]:
+        """The same fields as those of a comparison on held-out rows."""
+        found, rows = self.tally, max(1, self.tally.rows)
+        low, high = gain_interval(found, level=self.level, inflation=self.inflation)
+        return {
+            "rows": found.rows,
+            "champion_accuracy": self.champion_right / rows,
+            "challenger_accuracy": self.champion_right / rows + found.mean_gain,
+            "only_champion": round(found.lost),
+            "only_challenger": round(found.gained),
+            "difference": found.mean_gain,
+            "low": low,
+            "high": high,
+            "p_value": min(1.0, exp(-self.duel.log_wealth)),
+        }
+
+
+def shadow_of(version: int, predictor: Predictor, reference: Reference, *, block_rows: int, level: float) -> Shadow:
+    """A shadow that has seen nothing yet.
+
+    Args:
+        version: of the challenger.
+        predictor: answers as it would.
+        reference: of the champion; how its errors hang together says how much a row counts.
+        block_rows: of a block; where the reference cannot say, a block counts as one row.
+        level: of a wrong promotion.
+    """
+    inflation = min(measure_dependence(reference.losses, block_rows).inflation, float(block_rows))
+    return Shadow(version, predictor, level, inflation)
