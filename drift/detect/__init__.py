@@ -27,6 +27,7 @@ from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
 from drift.detect.permuted import PermutationTest
+from drift.detect.sequential.feature_evidence import FeatureEvidence
 from drift.detect.streaming import (
     STREAMING,
     Adwin,
@@ -66,6 +67,7 @@ __all__ = [
     "EnergyShift",
     "Explanation",
     "FeatureDistances",
+    "FeatureEvidence",
     "FeatureShift",
     "FeatureTest",
     "FeatureTests",

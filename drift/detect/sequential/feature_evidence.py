@@ -1,0 +1,129 @@
+"""Evidence that unlabelled rows are no longer like a fixed reference, with a promise about false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.blocks import Reference, ScoredBlock
+from drift.detect.detectors.protocol import Score
+from drift.detect.sequential.bets import alternatives, log_bets
+from drift.detect.sequential.dependence import Dependence, measure_dependence
+from drift.detect.sequential.intervals import mean_interval
+from drift.detect.sequential.run_length import Evidence, after, nothing
+from drift.errors import BlockError
+
+LEAST_ROWS = 40  # of a reference
+MOST_SHOWN = 1e300  # evidence beyond this is shown as this
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One number in [0, 1] for each row, whose mean says where a feature lies, or how widely it is spread."""
+
+    feature: str
+    change: str  # what a larger mean says
+    highest: float  # mean under the null, with the sampling error of the reference on top
+    dependence: Dependence | None = None
+
+
+@dataclass(eq=False)
+class FeatureEvidence:
+    """Alarms when bets against "each feature's rows come as in the reference" have grown enough; needs no labels.
+
+    Tests against one fixed reference are wrong together if that reference was drawn unluckily, so their p-values over
+    blocks cannot be multiplied or followed. Here half of the reference's rows fixes the ranks of every feature; the
+    other half says, with a confidence interval, how high their mean and their distance from the middle may be; and bets
+    are against the interval's end (in the manner of Shaer et al. 2026). The mean over all bets is an e-detector: with
+    probability `confidence` over references, the mean number of blocks to a false alarm is at least
+    `expected_run_length`. How far rows of a block count is measured on the reference, in the order of time.
+    """
+
+    name: ClassVar[str] = "feature_evidence"
+    reference: Reference = field(repr=False)
+    expected_run_length: float = 200.0  # blocks between false alarms, at least; more than 1
+    confidence: float = 0.95  # over references, in (0, 1)
+    ignore: tuple[str, ...] = ()  # features to leave out, such as the calendar
+
+    def __post_init__(self) -> None:
+        if not self.expected_run_length > 1 or not 0 < self.confidence < 1:
+            raise BlockError(
+                "expected an expected run length of more than 1 block and a confidence in (0, 1),"
+                f" got {self.expected_run_length:g} and {self.confidence:g}"
+            )
+        self.reset(self.reference)
+
+    def reset(self, reference: Reference) -> None:
+        """Forget every block, and compare with another reference from now on."""
+        if len(reference) < LEAST_ROWS:
+            raise BlockError(f"expected a reference of {LEAST_ROWS} rows or more, got {len(reference)}: collect more")
+        self.reference = reference
+        self._watched = [at for at, name in enumerate(reference.names) if name not in self.ignore]
+        self._sorted = np.sort(reference.features[::2, self._watched].astype(np.float64), axis=0)
+        self._witnesses = self._learn(reference)
+        self._evidence = self._none()
+
+    def score(self, scored: ScoredBlock) -> Score:
+        """The evidence as if the block were taken into account now."""
+        evidence, _ = self._step(scored.block.features)
+        logs = np.array([float(one.log_value) for one in evidence])
+        whole = float(np.logaddexp.reduce(logs) - np.log(len(logs)))
+        most = self._witnesses[int(np.argmax(logs))]
+        value = float(np.exp(min(whole, np.log(MOST_SHOWN))))
+        return Score(self.name, value, detail=f"{most.feature} {most.change}", threshold=self.expected_run_length)
+
+    def update(self, scored: ScoredBlock) -> None:
+        """Take a block into account."""
+        self._evidence, self._witnesses = self._step(scored.block.features)
+
+    def _values(self, features: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Witnesses of rows (n, d), (n, 4 d'): larger, smaller, farther from the middle, nearer to it, by feature."""
+        if features.ndim != 2 or features.shape[1] != len(self.reference.names):
+            raise BlockError(
+                f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
+                " Was the model retrained on other columns?"
+            )
+        columns = []
+        for place, at in enumerate(self._watched):
+            values, known = features[:, at].astype(np.float64), self._sorted[:, place]
+            below, upto = np.searchsorted(known, values, "left"), np.searchsorted(known, values, "right")
+            rank = (below + upto) / (2 * len(known))
+            far = np.abs(2 * rank - 1)
+            columns += [rank, 1 - rank, far, 1 - far]
+        return np.column_stack(columns)
+
+    def _learn(self, reference: Reference) -> list[Witness]:
+        values = self._values(reference.features[1::2])
+        share = (1 - self.confidence) / values.shape[1]
+        changes = ("larger", "smaller", "farther out", "nearer to the middle")
+        found = []
+        for at, column in enumerate(values.T):
+            dependence = measure_dependence(column, len(column) // 10)
+            rows = len(column) / min(dependence.inflation, len(column))
+            highest = mean_interval(float(column.mean()) * rows, rows, level=2 * share)[1]
+            feature = reference.names[self._watched[at // 4]]
+            found.append(Witness(feature, changes[at % 4], min(highest, 0.999)))
+        return found
+
+    def _none(self) -> list[Evidence]:
+        return [nothing(len(alternatives(witness.highest))) for witness in self._witnesses]
+
+    def _step(self, features: NDArray[np.generic]) -> tuple[list[Evidence], list[Witness]]:
+        means, rows = self._values(features).mean(axis=0), len(features)
+        if self._witnesses[0].dependence is None:
+            known = self._values(self.reference.features)
+            witnesses = [
+                Witness(one.feature, one.change, one.highest, measure_dependence(column, rows))
+                for one, column in zip(self._witnesses, known.T, strict=True)
+            ]
+        else:
+            witnesses = self._witnesses
+        found = []
+        for evidence, witness, mean in zip(self._evidence, witnesses, means, strict=True):
+            assert witness.dependence is not None  # noqa: S101  # measured above
+            against, count = alternatives(witness.highest), witness.dependence.effective(rows)
+            found.append(after(evidence, log_bets(mean, witness.highest, against, count)))
+        return found, witnesses
