@@ -208,7 +208,7 @@ def risk_chart(results: Results) -> go.Figure:
     best = max(deciding, key=lambda name: results.accuracy(name)[0])
     played = results.of(best)[0].played
     wrong = played.predictions != results.stream.table.labels[results.stream.start :]
-    inflation = measure_dependence(wrong[: len(wrong) // 4], 48)
+    inflation = measure_dependence(wrong[: len(wrong) // 4], results.stream.block_size)
     rows = [inflation.effective(block.rows) for block in played.blocks]
     found = risk_intervals([1 - block.accuracy for block in played.blocks], rows, window=5)
     times = [_when(block.last_time, block.index) for block in played.blocks]
