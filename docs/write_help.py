@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
-COMMANDS = ("base", "deploy", "retrain", "status", "history", "rollback", "serve", "compare")
+COMMANDS = ("base", "deploy", "retrain", "status", "history", "rollback", "serve", "compare", "replay")
 
 
 def help_of(*command: str) -> str:

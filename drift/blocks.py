@@ -238,6 +238,11 @@ class Table:
         codes = np.asarray([known.index(name) for name in self.classes], dtype=np.int64)
         return replace(self, labels=codes[self.labels], classes=known)
 
+    def upto(self, stop: int) -> Table:
+        """The rows before `stop`, as if no others had come."""
+        times = None if self.timestamps is None else self.timestamps[:stop]
+        return replace(self, features=self.features[:stop], labels=self.labels[:stop], timestamps=times)
+
     def known_from(self, rows: range) -> Table:
         """The same rows, with the classes that occur in `rows` coded first."""
         seen = set(self.labels[rows.start : rows.stop].tolist())

@@ -1,5 +1,7 @@
 """Tables and blocks: nothing is lost, nothing is coded twice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +51,14 @@ def test_classes_that_occur_in_some_rows_come_first() -> None:
     known = table([2, 0, 2, 1], ("a", "b", "c")).known_from(range(3))
     assert known.classes == ("a", "c", "b")
     assert known.labels.tolist() == [1, 0, 1, 2]
+
+
+def test_up_to_a_row_as_if_no_others_had_come() -> None:
+    whole = table([0, 1, 1, 0])
+    assert whole.upto(3).digest() == whole.digest(range(3))
+    times = np.datetime64("2024-01-01T00:00:00") + np.arange(4) * np.timedelta64(1, "h")
+    part = replace(whole, timestamps=times).upto(3)
+    assert (len(part), part.classes, part.timestamps is not None and len(part.timestamps)) == (3, whole.classes, 3)
 
 
 def test_scored_block_counts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,24 @@ def replay(
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=1000, help="Repetitions, with other seeds.", rich_help_panel=o.MAIN)
     ] = 1,
+    test_data_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--test_data_rows",
+            min=1,
+            help="Rows to replay, after those of the base model. Default: all.",
+            rich_help_panel=o.MAIN,
+            show_default=False,
+        ),
+    ] = None,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="Answer through a TorchServe of its own, with a rollover at every retrain; not with +mix.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = False,
     mlflow_experiment_name: o.Experiment = "drift",
     html: Annotated[
         Path | None,
@@ -73,6 +92,7 @@ def replay(
     from drift.replay.logged import log_results
     from drift.replay.looking_back import require_row_wise
     from drift.replay.play import Stream
+    from drift.replay.served import Serving, own_server
     from drift.replay.text import table_lines
     from drift.replay.versions import Versions
     from drift.report.replay import write_replay
@@ -80,10 +100,15 @@ def replay(
     from drift.tracking.store import connect
 
     require_row_wise(table)
-    stream = Stream(table, start_rows, block_size)
+    stream = Stream.of_first(table, start_rows, block_size, test_data_rows)
     home, store = Home(), connect(create=True)
-    versions = Versions(table, fit_member_of_family, family=FAMILY, cache=home.path / "replay")
-    with counting() as tell:
+    versions = Versions(stream.table, fit_member_of_family, family=FAMILY, cache=home.path / "replay")
+    with ExitStack() as stack:
+        serving = None
+        if serve:
+            stack.enter_context(home.lock("replay-server", doing="replaying with --serve"))
+            serving = stack.enter_context(Serving(versions, lambda: own_server(home.path / "replay-server")))
+        tell = stack.enter_context(counting())
         results = compare_policies(
             stream,
             versions,
@@ -91,15 +116,19 @@ def replay(
             seeds=range(seed, seed + seeds),
             window_rows=window_rows,
             hindsight=any(name.startswith("oracle") for name in names),
+            serving=serving,
             tell=lambda step: tell(step.words, step.done, step.total),
         )
     for line in table_lines(results):
         print(line)
+    if serving is not None:
+        print(serving.tally)
     options = options_as_called(replay, locals())
     page = html or home.reports / f"replay-{now()[:19].replace(':', '').replace('-', '')}.html"
     write_replay(results, page)
     run = log_results(results, store, mlflow_experiment_name, options=options, page=page)
     print(f"run {run} in experiment {mlflow_experiment_name} of {store.uri}")
     print(f"page: {page}")
-    write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run)
+    more = {} if serving is None else {"served": vars(serving.tally)}
+    write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run, **more)
     return ExitCode.DONE

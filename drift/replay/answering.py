@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,15 @@ class Answering(Protocol):
         ...
 
 
+@runtime_checkable
+class Picking(Answering, Protocol):
+    """An answering in which one version answers a block alone: it can be served."""
+
+    def pick(self, block: Block, versions: Sequence[Version]) -> Version:
+        """The version that answers a block; arguments as those of `answer`."""
+        ...
+
+
 class Newest:
     """The newest version answers alone."""
 
@@ -39,7 +48,11 @@ class Newest:
 
     def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
         """Look its answers up."""
-        return versions[-1].answers(block.rows)
+        return self.pick(block, versions).answers(block.rows)
+
+    def pick(self, block: Block, versions: Sequence[Version]) -> Version:
+        """The last one trained."""
+        return versions[-1]
 
 
 class Recall:
@@ -51,9 +64,13 @@ class Recall:
     name = "recall"
 
     def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
-        """Look the best one's answers up; the newest of equals."""
+        """Look the best one's answers up."""
+        return self.pick(block, versions).answers(block.rows)
+
+    def pick(self, block: Block, versions: Sequence[Version]) -> Version:
+        """The best one; the newest of equals."""
         scores = recent_accuracies(versions, block.rows.start)
-        return versions[len(scores) - 1 - int(np.argmax(scores[::-1]))].answers(block.rows)
+        return versions[len(scores) - 1 - int(np.argmax(scores[::-1]))]
 
 
 class Mix:

@@ -13,6 +13,7 @@ from drift.replay.contenders import Contender, contender, oracle_retrains
 from drift.replay.measures import Baselines, Measures, baselines, measures
 from drift.replay.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
+from drift.replay.served import Serving
 from drift.replay.versions import Versions
 
 
@@ -95,6 +96,7 @@ def compare_policies(
     seeds: Sequence[int],
     window_rows: int,
     hindsight: bool = False,
+    serving: Serving | None = None,
     tell: Callable[[Step], None] = lambda step: None,
 ) -> Results:
     """Replay every policy with every seed.
@@ -106,12 +108,19 @@ def compare_policies(
         seeds: of the training.
         window_rows: that retrains learn from.
         hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
-        tell: hears of every block.
+        serving: answers the blocks over HTTP; by default what the versions answered in this process is looked up.
+        tell: hears of every block, and of what is loaded into a server.
+
+    Raises:
+        UsageError: no such policy, or one that cannot be served.
     """
     blocks = stream.blocks
     labels = stream.table.labels
     beside = baselines(labels, stream.start)
     contenders = {name: contender(name, len(blocks)) for name in names if oracle_retrains(name) is None}
+    if serving is not None:  # said now, not when its turn comes
+        for one in contenders.values():
+            serving.require_one_at_a_time(one)
     outcomes: list[Outcome] = []
     oracles: dict[int, list[Schedule]] = {}
     for seed in seeds:
@@ -125,15 +134,19 @@ def compare_policies(
                 schedules = oracles[seed]
                 schedule = schedules[min(retrains, len(schedules) - 1)]
                 one = Contender(name, Scheduled([chosen.block - 1 for chosen in schedule.chosen[1:]], name))
+            words = f"{name}, seed {seed}"
+            answering = one.answering
+            if serving is not None:
+                answering = serving.answering(one, _news_of(words, tell, len(blocks)))
             played = play(
                 stream,
                 versions,
                 one.policy,
                 seed=seed,
                 window_rows=window_rows,
-                answering=one.answering,
+                answering=answering,
                 detector=one.detector,
-                tell=_blocks_of(f"{name}, seed {seed}", tell, len(blocks)),
+                tell=_blocks_of(words, tell, len(blocks)),
             )
             scored = labels[stream.start :]
             outcomes.append(Outcome(name, played, measures(scored, played.predictions, beside)))
@@ -143,6 +156,11 @@ def compare_policies(
 def _blocks_of(words: str, tell: Callable[[Step], None], total: int) -> Callable[[int], None]:
     """Tells each block of one replay."""
     return lambda block: tell(Step(words, block + 1, total))
+
+
+def _news_of(words: str, tell: Callable[[Step], None], total: int) -> Callable[[str, int], None]:
+    """Tells what else is being done at a block of one replay."""
+    return lambda news, block: tell(Step(f"{words}: {news}", block, total))
 
 
 def _oracles(

@@ -36,6 +36,23 @@ class Stream:
                 f" rows of {self.table.name}, got {self.start}"
             )
 
+    @classmethod
+    def of_first(cls, table: Table, start: int, block_size: int, rows: int | None) -> Stream:
+        """Of only the first `rows` rows after the start, or of all; later ones are as if they had not come.
+
+        Raises:
+            DataError: there are not so many rows, or they make no block.
+        """
+        whole = cls(table, start, block_size)
+        if rows is None:
+            return whole
+        if not block_size <= rows <= len(whole.rows):
+            raise DataError(
+                f"expected --test_data_rows from {block_size} (one block) to {len(whole.rows)}, which {table.name} has"
+                f" after row {start}, got {rows}"
+            )
+        return cls(table.upto(start + rows), start, block_size)
+
     @property
     def rows(self) -> range:
         """That are scored."""

@@ -33,6 +33,7 @@ class Version:
     rows: range  # that it was trained on
     probabilities: Floats  # (n, classes) of the rows from `first` to the end of the stream
     right: NDArray[np.bool_]  # (n,) whether they are; not to be looked at where labels are not known yet
+    seed: int = 0  # of its training
 
     @property
     def first(self) -> int:
@@ -59,6 +60,7 @@ class Versions:
         self.trained = 0  # fits that the cache did not have
         self._fit = fit
         self._known: dict[tuple[int, int, int], Version] = {}
+        self._newest: tuple[range, int, Predictor] | None = None  # what was trained last, and on what
         self._folder = None
         if cache is not None:
             key = hashlib.sha256(f"{table.digest()} {family}".encode()).hexdigest()[:16]
@@ -81,16 +83,27 @@ class Versions:
                 found = self._train(rows, first, seed)
                 _write(path, found)
             right = found.argmax(axis=1) == self.table.labels[first:]
-            self._known[key] = Version(rows, found, right)
+            self._known[key] = Version(rows, found, right, seed)
         return self._known[key]
 
+    def model(self, version: Version) -> Predictor:
+        """The model itself; the cache holds answers only, so it is trained again unless it was the last one trained."""
+        if self._newest is not None and self._newest[:2] == (version.rows, version.seed):
+            return self._newest[2]
+        return self._fitted(version.rows, version.seed)
+
     def _train(self, rows: range, first: int, seed: int) -> Floats:
+        model = self._fitted(rows, seed)
+        return np.asarray(model.predict(self.table.features[first:]).probabilities, np.float32)
+
+    def _fitted(self, rows: range, seed: int) -> Predictor:
         train = self.table.part(rows)
         if len(np.unique(train.labels)) < 2:
             raise TrainingError(f"rows {rows.start} to {rows.stop - 1} are all of one class")
         self.trained += 1
         model = self._fit(train, len(self.table.classes), seed)
-        return np.asarray(model.predict(self.table.features[first:]).probabilities, np.float32)
+        self._newest = rows, seed, model
+        return model
 
 
 def _first(rows: range) -> int:

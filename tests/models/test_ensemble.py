@@ -1,6 +1,7 @@
 """The batched ensemble: the answers of its members trained apart, the same for the same seed, never blown up."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from drift.blocks import Rows
 from drift.errors import TrainingError
 from drift.models.blend import Blend, fit_blend
 from drift.models.ensemble import EnsembleOptions, fit_ensemble
+from drift.models.predict import LocalPredictor
 from drift.models.quantiles import fit_quantile_ranks
 
 SMALL = EnsembleOptions(width=16, epochs=4, batch_size=100)
@@ -123,10 +125,13 @@ def test_a_blend_is_the_mean_of_its_windows_in_log_probability() -> None:
     np.testing.assert_allclose(blend.predict(probe), expected, atol=1e-5)
 
 
-def test_it_can_be_exported_and_served() -> None:
-    train = problem()
-    model: Blend = fit_blend(train, windows=(300, 600), seed=0, options=SMALL).eval()
-    rows = torch.export.Dim("rows", min=2)
-    program = torch.export.export(model, (torch.from_numpy(train.features[:4]),), dynamic_shapes=({0: rows},))
-    served = program.module()(torch.from_numpy(train.features[:77])).numpy()
-    np.testing.assert_allclose(served, model.predict(train.features[:77]), atol=1e-6)
+def test_it_can_be_exported_for_any_number_of_rows(tmp_path: Path) -> None:
+    """More rows than `predict` takes at a time among them."""
+    train, probe = problem(), problem(5_000, seed=1).features
+    model: Blend = fit_blend(train, windows=(300, 600), seed=0, options=SMALL)
+    LocalPredictor(model).to_file(tmp_path / "model.pt2", width=3)
+    exported = LocalPredictor.from_file(tmp_path / "model.pt2", version=7)
+    for rows in (1, 2, 77, 5_000):
+        answer = exported.predict(probe[:rows])
+        assert answer.version == 7
+        np.testing.assert_allclose(answer.probabilities, model.predict(probe[:rows]), atol=1e-6)

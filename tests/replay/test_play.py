@@ -114,6 +114,37 @@ def test_the_cache_saves_training(stream: Stream, tmp_path: Path) -> None:
     assert third.trained == 1
 
 
+def test_the_model_of_a_version_is_the_one_that_answered(stream: Stream, tmp_path: Path) -> None:
+    """The last one trained is at hand; another one is trained again, and answers the same."""
+    first = versions(stream, tmp_path)
+    old, new = first.get(range(200), 1), first.get(range(100, 300), 1)
+    first.model(new)
+    assert first.trained == 2
+    for version in (old, new):
+        answers = first.model(version).predict(stream.table.features[version.first :]).probabilities
+        assert (answers == version.probabilities).all()
+    assert first.trained == 4
+    second = versions(stream, tmp_path)
+    cached = second.get(range(200), 1)
+    assert second.trained == 0
+    second.model(cached)
+    assert second.trained == 1
+
+
+def test_the_first_rows_are_a_stream_of_their_own(stream: Stream) -> None:
+    """Up to them, all comes out as in the whole stream."""
+    short = Stream.of_first(stream.table, START, SIZE, 300)
+    assert short.rows == range(START, START + 300)
+    assert len(short.table) == START + 300
+    whole, part = (play(one, versions(one), Every(2), seed=0, window_rows=100) for one in (stream, short))
+    assert part.blocks == whole.blocks[:6]
+    assert (part.predictions == whole.predictions[:300]).all()
+    assert Stream.of_first(stream.table, START, SIZE, None) == stream
+    for rows in (SIZE - 1, 801):
+        with pytest.raises(DataError, match=rf"--test_data_rows from 50 \(one block\) to 800, .* got {rows}"):
+            Stream.of_first(stream.table, START, SIZE, rows)
+
+
 def test_after_the_last_block_nothing_is_trained(stream: Stream) -> None:
     found = play(stream, versions(stream), Every(), seed=0, window_rows=100)
     assert len(found.retrains) == len(found.blocks) - 1

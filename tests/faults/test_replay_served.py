@@ -1,0 +1,58 @@
+"""A served replay is interrupted, or loses its server: nothing is left running."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .conftest import DRIFT, Project, ours, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+REPLAY = [*DRIFT, "replay", "--serve", "--policies", "every:1", "--test_data_rows", "3000", "--block_size", "500"]
+JVM = "org.pytorch.serve"
+
+
+def servers(temp_folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in ours(temp_folder):
+        with contextlib.suppress(psutil.Error):
+            if JVM in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+def begun(project: Project, temp_folder: Path) -> None:
+    """Wait until the first version was packed for the server, which is up then."""
+    store = project.folder / ".drift" / "replay-server" / "model_store"
+    wait_until(lambda: list(store.glob("replay-v1-*.mar")), 90, what="the first archive")
+    assert servers(temp_folder)
+
+
+def test_an_interrupted_replay_leaves_nothing(fresh: Project, temp_folder: Path) -> None:
+    process = fresh.start(command=REPLAY)
+    begun(fresh, temp_folder)
+    process.send_signal(2)
+    ended = fresh.finish(process)
+    assert (ended.code, ended.error[:11]) == (130, "interrupted")
+    assert not (fresh.folder / ".drift" / "replay-server").exists()
+
+
+def test_a_server_killed_in_a_rollover_is_one_clear_error(fresh: Project, temp_folder: Path) -> None:
+    """Its logs stay; the next replay begins with a server of its own."""
+    process = fresh.start(command=REPLAY)
+    begun(fresh, temp_folder)
+    for server in servers(temp_folder):
+        server.kill()
+    ended = fresh.finish(process)
+    assert ended.code == 1
+    assert ended.error.startswith("TorchServe at http://127.0.0.1:")
+    assert "is it running?" in ended.error
+    assert (fresh.folder / ".drift" / "replay-server" / "console.log").is_file()
+    again = fresh.run(command=[*REPLAY, "--policies", "never"])
+    assert again.code == 0, again.err
+    assert "served by TorchServe: 3,000 rows (versions: 1, rollovers: 0)" in again.out
+    assert not (fresh.folder / ".drift" / "replay-server").exists()
