@@ -14,7 +14,7 @@ from drift.replay.measures import Baselines, Measures, baselines, measures
 from drift.replay.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
 from drift.replay.served import Serving
-from drift.replay.versions import Versions
+from drift.replay.versions import Version, Versions
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Results:
     stream: Stream
     beside: Baselines
     outcomes: tuple[Outcome, ...]
+    base: Version  # the base model of the first seed, which every policy begins with
     oracles: dict[int, list[Schedule]] = field(default_factory=dict)  # by seed; by number of retrains, from 0
 
     @property
@@ -150,7 +151,7 @@ def compare_policies(
             )
             scored = labels[stream.start :]
             outcomes.append(Outcome(name, played, measures(scored, played.predictions, beside)))
-    return Results(stream, beside, tuple(outcomes), oracles)
+    return Results(stream, beside, tuple(outcomes), versions.get(range(stream.start), seeds[0]), oracles)
 
 
 def _blocks_of(words: str, tell: Callable[[Step], None], total: int) -> Callable[[int], None]:

@@ -12,10 +12,13 @@ import numpy as np
 
 from drift import __version__
 from drift.detect.sequential.intervals import risk_intervals
+from drift.replay.concept import has_concept
 from drift.replay.contenders import oracle_retrains
+from drift.replay.estimates import estimate_stream
 from drift.replay.experiment import Results
 from drift.replay.truth import truth
 from drift.report.charts import LAYOUT, OLD, VERSION_COLOURS
+from drift.report.estimates import estimates_chart
 from drift.report.page import environment, inline, write_whole
 
 if TYPE_CHECKING:
@@ -58,12 +61,17 @@ def write_replay(results: Results, path: Path) -> Path:
     if known is not None:
         figures["displacement"] = known
     figures["risk"] = risk_chart(results)
+    estimates = estimate_stream(results.stream, results.base)
+    if estimates is not None:
+        figures["estimates"] = estimates_chart(estimates)
     page: str = (
         environment()
         .get_template("replay.html.j2")
         .render(
             results=results,
             table=table,
+            estimates=estimates,
+            moves=has_concept(results.stream.table),
             best=max([line for line in table if not line.hindsight] or table, key=lambda line: line.accuracy),
             seeds=len(results.outcomes) // len(table),
             figures={name: inline(figure) for name, figure in figures.items()},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.detect import DETECTORS, STREAMING
+from drift.detect import DETECTORS, ESTIMATORS, STREAMING
 from drift.errors import UsageError
 from drift.loop.policies import CostAware, Every, Never, OnAlarm, Spaced
 from drift.replay.contenders import contender, oracle_retrains
@@ -88,6 +88,7 @@ def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -
     page = write_replay(results, tmp_path / "page.html").read_text()
     assert all(name in page for name in NAMES)
     assert "http-equiv" in page
+    assert all(made.fails_when in page for made in ESTIMATORS.values())
     best = max((line for line in lines(results) if not line.hindsight), key=lambda line: line.accuracy)
     assert f"<b>{best.name}</b> was right most often" in page
 
