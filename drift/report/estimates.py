@@ -26,7 +26,7 @@ def estimates_chart(found: Estimates) -> go.Figure:
             x = [places[one.block] for one in track.told]
             figure.add_scatter(
                 x=x + x[::-1], y=[*(one.high for one in track.told), *(one.low for one in reversed(track.told))],
-                fill="toself", fillcolor=BAND, line={"width": 0}, hoverinfo="skip",
+                fill="toself", mode="lines", fillcolor=BAND, line={"width": 0}, hoverinfo="skip",
                 name=f"95 % interval of {track.method}",
             )  # fmt: skip
     figure.add_scatter(

@@ -188,7 +188,7 @@ def displacement_chart(results: Results) -> go.Figure | None:
         x=times, y=known.displacements, name=f"labels turned since the window of {never!r}'s model", fill="tozeroy",
         line={"color": "#56B4E9"}, hovertemplate="%{x}: %{y:.1%} of labels turned<extra></extra>",
     )  # fmt: skip
-    step = 0.06 * max(known.displacements)
+    step = 0.08 * max(known.displacements)
     for row, (name, style) in enumerate(zip(results.names, _styles(), strict=False), start=1):
         played = results.of(name)[0].played
         marked = {"retrain": [retrain.block for retrain in played.retrains], "alarm": played.alarms}
@@ -223,7 +223,7 @@ def risk_chart(results: Results) -> go.Figure:
     figure = go.Figure()
     band = [*(one.high for one in found), *(one.low for one in reversed(found))]
     figure.add_scatter(
-        x=times + times[::-1], y=band, fill="toself", line={"width": 0}, fillcolor="rgba(0, 114, 178, 0.15)",
+        x=times + times[::-1], y=band, fill="toself", mode="lines", line={"width": 0}, fillcolor="rgba(0, 114, 178, 0.15)",
         name="95 % interval of the mean risk of 5 blocks, valid at all of them", hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(x=times, y=[one.mean for one in found], name=f"{best}: share of wrong answers, 5 blocks",

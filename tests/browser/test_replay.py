@@ -1,0 +1,47 @@
+"""The page of `drift replay` in a real browser."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.test_layout import CUT_OFF, SPILLS, WORDS
+
+WORDS_OF_PLOTS = WORDS.replace(".xtick text, ", "")  # slanted labels share their boxes
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine blocks of ELEC under a few policies."""
+    folder = tmp_path_factory.mktemp("replay")
+    line = [sys.executable, "-m", "drift", "replay", "--block_size", "1007", "--test_data_rows", "9063"]
+    line += ["--policies", "never,spaced:2,spaced:2+mix,ddm,oracle:2", "--html", "page.html"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=280, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "page: page.html" in done.stdout
+    return folder / "page.html"
+
+
+@pytest.mark.parametrize("width", [1150, 400])
+def test_it_is_drawn_without_a_network_and_fits(page: Page, replayed: Path, width: int, pictures: Path | None) -> None:
+    asked, errors = list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(replayed.as_uri())
+    page.wait_for_selector(".plotly-graph-div .main-svg")
+    page.wait_for_timeout(1_500)
+    assert page.locator(".plotly-graph-div").count() == 5  # frontier, accuracy, truth, estimates, risk
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert errors == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(SPILLS) == []
+    if width > 1_000:
+        assert page.evaluate(CUT_OFF, WORDS_OF_PLOTS) == []
+    if pictures and width > 1_000:
+        page.screenshot(path=pictures / "replay.png", full_page=True)
