@@ -72,7 +72,7 @@ def deploy(
         float,
         typer.Option(
             "--tolerated_loss",
-            min=0.0,
+            min=0.001,
             max=0.99,
             help="Of the policy evidence: accuracy that may be lost, of what was accepted.",
             rich_help_panel=o.MAIN,

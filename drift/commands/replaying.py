@@ -81,7 +81,7 @@ def replay(
 
     Example: drift replay --policies never,spaced:10,harm --block_size 1007 --seeds 3
     """
-    names = [name.strip() for name in policies.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
     if not names:
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
     table = source_of(data, label, time, ignore).load()

@@ -82,6 +82,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
     if shadow is not None and shadow.decided:  # a crash came between the block and the decision
         _end(parts, progress, shadow, progress.blocks[-1])
         shadow = None
+        _restart(parts, progress.blocks[-1].version)
     for block in blocks:
         began = perf_counter()
         answer = parts.predictor.predict(block.features)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp
 
+import numpy as np
+
 from drift.blocks import Predictor, Reference, ScoredBlock
 from drift.detect.sequential.dependence import measure_dependence
 from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_interval, tally
@@ -71,15 +73,23 @@ class Shadow:
         }
 
 
-def shadow_of(version: int, predictor: Predictor, reference: Reference, *, block_rows: int, level: float) -> Shadow:
+def shadow_of(
+    version: int, predictor: Predictor, champion: Predictor, held_out: Reference, *, block_rows: int, level: float
+) -> Shadow:
     """A shadow that has seen nothing yet.
 
     Args:
         version: of the challenger.
         predictor: answers as it would.
-        reference: of the champion; how its errors hang together says how much a row counts.
-        block_rows: of a block; where the reference cannot say, a block counts as one row.
-        level: of a wrong promotion.
+        champion: answers as the one that serves.
+        held_out: rows in the order of time that neither has learned from; how gains hang together there says how much a
+            row counts.
+        block_rows: of a block; where the rows cannot say, a block counts as one row.
+        level: of a promotion of an equal.
     """
-    inflation = min(measure_dependence(reference.losses, block_rows).inflation, float(block_rows))
+    wrong = [
+        one.predict(held_out.features).probabilities.argmax(axis=1) != held_out.labels for one in (champion, predictor)
+    ]
+    gains = (wrong[0].astype(np.float64) - wrong[1] + 1) / 2
+    inflation = min(measure_dependence(gains, block_rows).inflation, float(block_rows))
     return Shadow(version, predictor, level, inflation)

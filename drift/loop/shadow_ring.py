@@ -35,12 +35,11 @@ class ShadowRing:
         """The challenger of a decision, caught up with the blocks that were scored since."""
         registry = self.championship.registry
         version = registry.get(decision.challenger or 0)
-        place = self.folder / f"shadow-{version.number}"
-        place.mkdir(exist_ok=True)
         found = shadow_of(
             version.number,
-            LocalPredictor.from_file(registry.fetch(version, place), version=version.number),
-            self.reference_of(progress.blocks[-1].version),
+            self._predictor(version.number),
+            self._predictor(progress.blocks[-1].version),
+            self.reference_of(version.number),
             block_rows=self.options.block_size,
             level=self.options.retrain.level,
         )
@@ -52,6 +51,11 @@ class ShadowRing:
             answer = Answer(np.eye(len(self.table.classes), dtype=np.float32)[served], block.version)
             found.observe(ScoredBlock(self.table.block(block.index, range(block.start, block.stop)), answer, 0.0))
         return found
+
+    def _predictor(self, number: int) -> LocalPredictor:
+        registry, place = self.championship.registry, self.folder / f"shadow-{number}"
+        place.mkdir(exist_ok=True)
+        return LocalPredictor.from_file(registry.fetch(registry.get(number), place), version=number)
 
     def end(self, shadow: Shadow, record: BlockRecord) -> DecisionRecord:
         """Promote or refuse; what had been done before a crash is only written down."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import TypeAlias
 
 from drift.blocks import Reference
@@ -64,6 +65,13 @@ def contender(name: str, blocks: int) -> Contender:
         value = float(text) if colon else (default or 0.0)
     except ValueError as error:
         raise UsageError(f"expected {words}; got {name!r}") from error
+    counts, share = kind in ("every", "spaced"), kind == "threshold"
+    if (
+        not isfinite(value)
+        or (counts and (not value.is_integer() or value >= blocks))
+        or (share and not 0 <= value <= 1)
+    ):
+        raise UsageError(f"expected {words} ({'0 to 1' if share else f'of {blocks} blocks'}); got {name!r}")
     if colon and default is None:
         raise UsageError(f"expected {kind} without a value, got {name!r}")
     return Contender(name, make(value, blocks), answering=answering)
@@ -75,6 +83,9 @@ def oracle_retrains(name: str) -> int | None:
     if kind != ORACLE:
         return None
     try:
-        return int(text) if colon else 10
+        retrains = int(text) if colon else 10
+        if retrains < 0:
+            raise ValueError(text)
     except ValueError as error:
-        raise UsageError(f"expected {ORACLE}:R, the best R retrains in hindsight; got {name!r}") from error
+        raise UsageError(f"expected {ORACLE}:R, the best R retrains in hindsight, 0 or more; got {name!r}") from error
+    return retrains

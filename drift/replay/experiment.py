@@ -8,6 +8,7 @@ from statistics import mean, stdev
 
 import numpy as np
 
+from drift.errors import TrainingError
 from drift.loop.policies import Scheduled
 from drift.replay.contenders import Contender, contender, oracle_retrains
 from drift.replay.measures import Baselines, Measures, baselines, measures
@@ -173,7 +174,12 @@ def _oracles(
     candidates = []
     for index, block in enumerate(blocks):
         rows = range(stream.start) if index == 0 else range(max(0, block.rows.start - window_rows), block.rows.start)
-        version = versions.get(rows, seed)
+        try:
+            version = versions.get(rows, seed)
+        except TrainingError:
+            if index == 0:
+                raise
+            continue  # a window that nothing can be learned from is no candidate
         right = version.right[block.rows.start - version.first :]
         sums = np.add.reduceat(right.astype(np.int64), starts[index:] - starts[index])
         candidates.append(Candidate(index, np.concatenate([np.zeros(index, np.int64), sums])))

@@ -1,4 +1,4 @@
-"""A replay is row-wise: features that repeat or average earlier rows are found and refused.
+"""A replay is row-wise: features that copy or average earlier rows, or tell the label alone, are found and refused.
 
 With history in the features, a stream's labels can leak: one line on ELEC's past prices is right in every row, and no
 model that sees them has anything to say about drift.
@@ -17,6 +17,7 @@ from drift.errors import DataError
 
 LAGS = (*range(1, 49), 96, 144, 336)  # rows; also the lengths of the means that are tried
 AGREE = 0.999  # correlation, beyond what present columns explain, from which on a feature is made of the past
+TELLING = 0.99  # accuracy of one split on one feature from which on it is suspected of knowing the label
 ROWS = 4_000  # looked at
 LEAST_ROWS = 500  # of fewer, nothing can be said
 PERIOD = 12  # rows; a feature that repeats itself sooner is smooth, not periodic
@@ -67,9 +68,34 @@ def looking_back(table: Table) -> list[Suspect]:
     return found
 
 
+def telling(table: Table) -> list[str]:
+    """Features by which one split is right in nearly every row of a long stretch: what leaks looks like this."""
+    found = []
+    starts = range(0, max(1, len(table) - ROWS + 1), max(1, (len(table) - ROWS) // 4 or 1))
+    for at, name in enumerate(table.feature_names):
+        parts = [slice(start, start + ROWS) for start in starts]
+        if any(_one_split(table.features[part, at], table.labels[part]) >= TELLING for part in parts):
+            found.append(f"{name} alone tells the label of nearly every row")
+    return found
+
+
+def _one_split(values: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Accuracy of the best rule "above a value this class, else the other"; 0 where it would say nothing."""
+    if len(labels) < LEAST_ROWS or len(np.unique(labels)) != 2:
+        return 0.0
+    order = np.argsort(values, kind="stable")
+    upper = labels[order] == labels.max()
+    ends = np.flatnonzero(np.append(np.diff(values[order]) > 0, True)) + 1  # a split lies between different values
+    below = np.cumsum(upper)[ends - 1]
+    right = (ends - below) + (upper.sum() - below)
+    best = max(int(right.max()), len(labels) - int(right.min()))
+    share = upper.mean()
+    return float(best / len(labels)) if max(share, 1 - share) < TELLING - 0.05 else 0.0
+
+
 def require_row_wise(table: Table) -> None:
-    """Raise `DataError` if a feature looks back."""
-    found = looking_back(table)
+    """Raise `DataError` if a feature looks back, or tells the label alone."""
+    found = [*looking_back(table), *telling(table)]
     if found:
         raise DataError(
             f"expected features of each row alone, got some with history: {'; '.join(map(str, found[:5]))}."

@@ -223,7 +223,8 @@ def risk_chart(results: Results) -> go.Figure:
     figure = go.Figure()
     band = [*(one.high for one in found), *(one.low for one in reversed(found))]
     figure.add_scatter(
-        x=times + times[::-1], y=band, fill="toself", mode="lines", line={"width": 0}, fillcolor="rgba(0, 114, 178, 0.15)",
+        x=times + times[::-1], y=band, fill="toself", mode="lines", line={"width": 0},
+        fillcolor="rgba(0, 114, 178, 0.15)",
         name="95 % interval of the mean risk of 5 blocks, valid at all of them", hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(x=times, y=[one.mean for one in found], name=f"{best}: share of wrong answers, 5 blocks",

@@ -62,12 +62,27 @@ def test_ignored_features_and_reset() -> None:
     assert loud.score(block) == FeatureEvidence(reference).score(block)
 
 
+def test_a_constant_feature_never_alarms() -> None:
+    """Nor does one that is constant but for one row in thousands."""
+    rng = np.random.default_rng(4)
+    features = np.column_stack([np.zeros(1_000), rng.random(1_000) < 2e-4, rng.normal(size=1_000)]).astype(np.float32)
+    detector = FeatureEvidence(Reference.of_features(features), expected_run_length=1_000)
+    for _ in range(60):
+        drawn = np.column_stack([np.zeros(336), rng.random(336) < 2e-4, rng.normal(size=336)]).astype(np.float32)
+        block = ScoredBlock.of_features(drawn)
+        assert not detector.score(block).alarm
+        detector.update(block)
+
+
 def test_what_cannot_be_watched_is_refused() -> None:
     rng = np.random.default_rng(3)
     with pytest.raises(BlockError, match="expected a reference of 40 rows or more, got 20"):
         FeatureEvidence(Reference.of_features(rows(rng, 20)))
     with pytest.raises(BlockError, match="expected an expected run length"):
         FeatureEvidence(Reference.of_features(rows(rng, 100)), expected_run_length=1)
+    for ignored in (("d",), ("0", "1", "2")):
+        with pytest.raises(BlockError, match="expected features to ignore among 0, 1, 2"):
+            FeatureEvidence(Reference.of_features(rows(rng, 100)), ignore=ignored)
     detector = FeatureEvidence(Reference.of_features(rows(rng, 100)))
     with pytest.raises(BlockError, match=r"expected 3 features, as in the reference; got shape \(5, 2\)"):
         detector.score(ScoredBlock.of_features(rows(rng, 5)[:, :2]))

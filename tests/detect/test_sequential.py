@@ -101,8 +101,44 @@ def test_a_reference_that_cannot_say_leaves_block_means() -> None:
     found = measure_dependence([0.0, 1.0] * 15, 336)
     assert found.effective_rows == 1
     assert "only block means are believed: 30 reference rows" in found.words
-    assert measure_dependence(np.zeros(500), 20).effective_rows == 20  # no error, no dependence to be seen
+    assert measure_dependence(np.zeros(500), 20).effective_rows == 1  # no error, so none that come together
     assert measure_dependence(np.random.default_rng(0).random(100), 1).inflation >= 1
+
+
+def test_dependence_beyond_what_was_looked_at_is_feared() -> None:
+    """A reference with too few blocks never makes a block's rows independent, however independent they look."""
+    rng = np.random.default_rng(0)
+    for rows in (100, 400, 1_000):
+        assert measure_dependence(rng.random(rows) < 0.3, 336).inflation >= 336 * 10 / rows / 2
+
+
+def test_a_model_that_is_always_wrong_is_never_alarmed_on() -> None:
+    detector = Harm(Reference.of_losses([1] * 400))
+    for _ in range(40):
+        block = ScoredBlock.of_losses([1] * 48)
+        assert not detector.score(block).alarm
+        detector.update(block)
+
+
+def test_bets_on_block_means_hold_where_whole_blocks_go_wrong() -> None:
+    """One block in fifty goes wrong as a whole, and the mean risk is what is tolerated: only block means are safe."""
+    rng, lengths = np.random.default_rng(0), dict[bool, list[int]]()
+    bad = rng.random((60, 500)) < 0.02
+    risks = np.where(bad, 0.8, (0.25 - 0.02 * 0.8) / 0.98)
+    for block_means in (False, True):
+        for stream in risks:
+            reference = Reference.of_losses((rng.random(2_880) < 0.25).astype(int))
+            detector = Harm(reference, tolerated_loss=0.01, expected_run_length=50, block_means=block_means)
+            found = 500
+            for at, risk in enumerate(stream):
+                block = ScoredBlock.of_losses((rng.random(48) < risk).astype(int))
+                if detector.score(block).alarm:
+                    found = at + 1
+                    break
+                detector.update(block)
+            lengths.setdefault(block_means, []).append(found)
+    assert np.mean(lengths[True]) > 50
+    assert np.mean(lengths[False]) < np.mean(lengths[True])
 
 
 def test_shorter_blocks_count_in_proportion() -> None:

@@ -236,7 +236,8 @@ class Shadowing(Story):
         return DecisionRecord(record.index, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger=2)
 
     def _begin(self, decision: DecisionRecord, progress: Progress) -> Shadow:
-        found = shadow_of(2, self.predictor, self.parts.reference_of(1), block_rows=SIZE, level=0.05)
+        held_out = self.parts.reference_of(1)
+        found = shadow_of(2, self.predictor, SignPredictor(1), held_out, block_rows=SIZE, level=0.05)
         for block in progress.blocks:
             if block.index > decision.block:
                 rows = TABLE.block(block.index, range(block.start, block.stop))

@@ -44,6 +44,11 @@ def test_names_are_policies() -> None:
         ("never:3", "expected never without a value"),
         ("harm:3", "expected policies among"),
         ("every:0", "expected to retrain every 1 block or more"),
+        ("every:nan", "expected every:K"),
+        ("spaced:2.5", "expected spaced:R"),
+        ("spaced:1000", "of 20 blocks"),
+        ("threshold:70", "0 to 1"),
+        ("cost:inf", "expected cost:N"),
     ],
 )
 def test_other_names_are_refused(name: str, message: str) -> None:
@@ -51,6 +56,8 @@ def test_other_names_are_refused(name: str, message: str) -> None:
         contender(name, 20)
     with pytest.raises(UsageError, match="expected oracle:R"):
         oracle_retrains("oracle:many")
+    with pytest.raises(UsageError, match="0 or more"):
+        oracle_retrains("oracle:-1")
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,13 @@ def test_what_does_not_look_back_is_let_pass(elec: Table) -> None:
     assert looking_back(replace(elec, features=elec.features[:40], labels=elec.labels[:40])) == []
 
 
+def test_features_that_know_the_label_are_refused(elec: Table) -> None:
+    price = elec.features[:, 0].astype(np.float64)
+    for values in (price / np.maximum(thresholds(elec), 1e-6), (price > thresholds(elec)).astype(float)):
+        with pytest.raises(DataError, match="extra alone tells the label"):
+            require_row_wise(beside(elec, values))
+
+
 def test_displacement_is_the_share_of_turned_labels(elec: Table) -> None:
     price, rows = elec.features[:, 0].astype(np.float64), range(2_000, 2_336)
     learned = thresholds(elec)[500:1_500].mean()

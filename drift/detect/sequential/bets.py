@@ -8,9 +8,11 @@ What may be multiplied within a block depends on how the errors of a block hang 
 
 - all rows: each row's loss has a conditional mean of at most `risk` given the rows before it;
 - 1: only the block's mean loss has one given the blocks before it, and rows may depend on each other in any way;
-- between them, v: the sum of losses is no more spread than v independent groups of rows would make it, with anything
-  at all inside a group. A group's mean pays the geometric mean of what its rows would pay, which is never more than the
-  bet on the group's mean (the logarithm is concave), so that the product is an e-value.
+- between them, v: a block is v groups of rows, with anything at all inside a group, and each group's mean loss has a
+  conditional mean of at most `risk` given the groups before it. A group's mean pays the geometric mean of what its rows
+  would pay, which is never more than the bet on the group's mean (the logarithm is concave), so that the product is an
+  e-value. A variance like that of v groups does not imply this: a world in which one block in fifty goes wrong as a
+  whole has the variance of some groups, and rarer, longer tails.
 """
 
 from __future__ import annotations

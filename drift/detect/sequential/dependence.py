@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 LEAST_GROUPS = 10  # fewer say little about a variance
+LEAST_ERRORS = 10  # and right answers: with fewer, errors that come together have not been seen
 SUSPICION = 0.2  # level at which the test of independence is believed: missing dependence costs more than minding it
 CONFIDENCE = 0.8  # of the bound on the inflation, once there is some
 
@@ -46,16 +47,19 @@ class Dependence:
         if self.inflation == 1:
             return f"rows taken as independent (p = {self.p_value:.2g} on {self.rows:,} reference rows)"
         counted = f"{self.block_rows:,} rows count as {self.effective_rows:,.0f}"
-        return f"{counted}: errors come in runs (p = {self.p_value:.2g})"
+        if self.p_value <= SUSPICION:
+            return f"{counted}: errors come in runs (p = {self.p_value:.2g})"
+        return f"{counted}: the reference shows no more than groups of {self.longest:,}"
 
 
 def measure_dependence(losses: ArrayLike, block_rows: int) -> Dependence:
     """The inflation for blocks of `block_rows` rows.
 
     Variances of the means of consecutive groups of 1, 2, 4, ... rows are compared with those of independent rows by a
-    chi-squared test each (Bonferroni over the group sizes). If none is suspicious at level 0.2, the inflation is 1. If
-    one is, it is the largest of their upper 80 % bounds, and beyond the longest groups of which there are ten it is
-    taken to grow in proportion to the rows, which is the worst that it can do.
+    chi-squared test each (Bonferroni over the group sizes). If whole blocks were looked at and no size is suspicious at
+    level 0.2, the inflation is 1. Else it is the largest of their upper 80 % bounds, and beyond the longest groups of
+    which there are ten it is taken to grow in proportion to the rows, which is the worst that a variance can do. With
+    fewer than ten errors (or right answers) nothing can be said.
 
     Args:
         losses: of the reference, (n,) in [0, 1], in the order of time; a shuffled reference shows no dependence.
@@ -67,10 +71,9 @@ def measure_dependence(losses: ArrayLike, block_rows: int) -> Dependence:
     rows = len(values)
     sizes = [size for size in _sizes(block_rows) if rows // size >= LEAST_GROUPS]
     variance = float(values.var())
-    if len(sizes) < min(3, len(_sizes(block_rows))):
+    least = min(float(values.sum()), float((1 - values).sum()))  # of errors, or of right answers
+    if len(sizes) < min(3, len(_sizes(block_rows))) or least < LEAST_ERRORS or variance == 0:
         return Dependence(float("inf"), 1.0, rows, 1, block_rows)
-    if variance == 0:  # no errors at all, or nothing else
-        return Dependence(1.0, 1.0, rows, sizes[-1], block_rows)
     p_values, bounds = [], []
     for size in sizes[1:] or sizes:
         groups = rows // size
@@ -79,7 +82,7 @@ def measure_dependence(losses: ArrayLike, block_rows: int) -> Dependence:
         p_values.append(float(chi2.sf(squares, groups - 1)))
         bounds.append(squares / float(chi2.ppf(1 - CONFIDENCE, groups - 1)))
     p_value = min(1.0, len(p_values) * min(p_values))
-    if p_value > SUSPICION:
+    if p_value > SUSPICION and sizes[-1] == block_rows:
         return Dependence(1.0, p_value, rows, sizes[-1], block_rows)
     inflation = max(1.0, *bounds) * max(1.0, block_rows / sizes[-1])
     return Dependence(inflation, p_value, rows, sizes[-1], block_rows)

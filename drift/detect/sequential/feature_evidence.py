@@ -16,6 +16,7 @@ from drift.detect.sequential.intervals import mean_interval
 from drift.detect.sequential.run_length import Evidence, after, nothing
 from drift.errors import BlockError
 
+HIGHEST = 0.999  # mean under the null from which on there is nothing to bet on
 LEAST_ROWS = 40  # of a reference
 MOST_SHOWN = 1e300  # evidence beyond this is shown as this
 
@@ -60,6 +61,10 @@ class FeatureEvidence:
         """Forget every block, and compare with another reference from now on."""
         if len(reference) < LEAST_ROWS:
             raise BlockError(f"expected a reference of {LEAST_ROWS} rows or more, got {len(reference)}: collect more")
+        unknown = sorted(set(self.ignore) - set(reference.names))
+        if unknown or set(reference.names) <= set(self.ignore):
+            what = f"no feature called {', '.join(unknown)}" if unknown else "no feature left to watch"
+            raise BlockError(f"expected features to ignore among {', '.join(reference.names)}, not all; got {what}")
         self.reference = reference
         self._watched = [at for at, name in enumerate(reference.names) if name not in self.ignore]
         self._sorted = np.sort(reference.features[::2, self._watched].astype(np.float64), axis=0)
@@ -105,11 +110,11 @@ class FeatureEvidence:
             rows = len(column) / min(dependence.inflation, len(column))
             highest = mean_interval(float(column.mean()) * rows, rows, level=2 * share)[1]
             feature = reference.names[self._watched[at // 4]]
-            found.append(Witness(feature, changes[at % 4], min(highest, 0.999)))
+            found.append(Witness(feature, changes[at % 4], highest))
         return found
 
     def _none(self) -> list[Evidence]:
-        return [nothing(len(alternatives(witness.highest))) for witness in self._witnesses]
+        return [nothing(len(alternatives(min(HIGHEST, one.highest)))) for one in self._witnesses]
 
     def _step(self, features: NDArray[np.generic]) -> tuple[list[Evidence], list[Witness]]:
         means, rows = self._values(features).mean(axis=0), len(features)
@@ -123,6 +128,9 @@ class FeatureEvidence:
             witnesses = self._witnesses
         found = []
         for evidence, witness, mean in zip(self._evidence, witnesses, means, strict=True):
+            if witness.highest >= HIGHEST:  # it cannot become larger: nothing to bet on
+                found.append(evidence)
+                continue
             assert witness.dependence is not None  # noqa: S101  # measured above
             against, count = alternatives(witness.highest), witness.dependence.effective(rows)
             found.append(after(evidence, log_bets(mean, witness.highest, against, count)))

@@ -31,11 +31,15 @@ class Watched:
 class Harm(FollowsErrors):
     """Alarms when bets against "the risk is at most the accepted one plus a tolerance" have grown enough.
 
-    The risk is the conditional mean loss of a block. As long as it stays within the tolerance, whatever it does there,
-    the mean number of blocks to an alarm is at least `expected_run_length`, counted from the last reset (Shin, Ramdas
-    and Rinaldo 2024). The accepted risk is the reference's mean loss, taken as agreed: choose a tolerance of about two
-    of its standard errors or more if it is only an estimate. How rows within a block depend on each other is measured
-    on the reference, whose rows are to be in the order of time; see `sequential.dependence`.
+    The risk is the conditional mean loss. As long as it stays within the tolerance, whatever it does there, the mean
+    number of blocks to an alarm is at least `expected_run_length`, counted from the last reset (Shin, Ramdas and
+    Rinaldo 2024). With `block_means`, that takes the mean of whole blocks. Without, a block counts as so many groups of
+    rows as the reference shows (`sequential.dependence`; its rows are to be in the order of time), and the risk of each
+    group must be within the tolerance: a world in which one whole block goes wrong now and then, more rarely than the
+    reference can tell, breaks the promise.
+
+    The accepted risk is the reference's mean loss, taken as agreed: choose a tolerance of about two of its standard
+    errors or more if it is only an estimate.
 
     The statistic is the evidence, in blocks: how long one would expect to wait for as much of it by chance.
     """
@@ -44,6 +48,7 @@ class Harm(FollowsErrors):
     tolerated_loss: float = 0.02  # of accuracy, in [0, 1)
     expected_run_length: float = 200.0  # blocks between false alarms, at least; more than 1
     form: Form = "shiryaev-roberts"  # or "cusum", which alarms later
+    block_means: bool = False  # bet on block means alone: safe whatever happens within a block, and much slower
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerated_loss < 1 or not self.expected_run_length > 1:
@@ -56,16 +61,19 @@ class Harm(FollowsErrors):
     @property
     def highest_risk(self) -> float:
         """What is tolerated: the accepted risk plus the tolerance."""
-        return min(HIGHEST, float(np.mean(self.reference.losses)) + self.tolerated_loss)
+        return float(np.mean(self.reference.losses)) + self.tolerated_loss
 
     def _begin(self, reference: Reference) -> Watched:
-        return Watched(nothing(len(alternatives(self.highest_risk)), form=self.form))
+        return Watched(nothing(len(alternatives(min(HIGHEST, self.highest_risk))), form=self.form))
 
     def _step(self, state: Watched, losses: Losses) -> tuple[Watched, Score]:
         dependence = state.dependence or measure_dependence(self.reference.losses, len(losses))
         risk, mean = self.highest_risk, float(losses.mean())
-        bets = log_bets(mean, risk, alternatives(risk), dependence.effective(len(losses)))
-        evidence = after(state.evidence, bets)
+        evidence = state.evidence
+        if risk < HIGHEST:
+            rows = 1.0 if self.block_means else dependence.effective(len(losses))
+            evidence = after(evidence, log_bets(mean, risk, alternatives(risk), rows))
         value = float(np.exp(min(float(evidence.log_value), np.log(MOST_SHOWN))))
-        detail = f"risk {mean:.3f}, tolerated {risk:.3f}; {dependence.words}"
+        believed = "bets on block means" if self.block_means else dependence.words
+        detail = f"risk {mean:.3f}, tolerated {risk:.3f}; {believed}"
         return Watched(evidence, dependence), Score(self.name, value, detail=detail, threshold=self.expected_run_length)
