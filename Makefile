@@ -28,7 +28,7 @@ ui: $(READY)  ## MLflow on the results, at http://127.0.0.1:5000
 	  --backend-store-uri sqlite:///mlflow.db
 
 test: $(READY)  ## the default suite, under ten minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
 	$(BIN)/python -m pytest -m slow --ignore=tests/detect
