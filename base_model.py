@@ -1,6 +1,6 @@
 """Train the base model: `drift base` at the address that `mlflow run .` calls."""
 
-from drift.cli import run
+from drift.__main__ import main
 
 if __name__ == "__main__":
-    run("base")
+    main("base")

@@ -1,6 +1,6 @@
 """Deploy the best model and watch it age: `drift deploy` at its own address."""
 
-from drift.cli import run
+from drift.__main__ import main
 
 if __name__ == "__main__":
-    run("deploy")
+    main("deploy")

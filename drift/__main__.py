@@ -1,6 +1,26 @@
-"""`python -m drift`: the `drift` command where the package is on the path but not installed."""
+"""The `drift` command, and `python -m drift`: Ctrl-C ends in one line and an exit code, also while Python imports."""
 
-from drift.cli import main
+from __future__ import annotations
+
+import signal
+import sys
+
+
+def main(command: str | None = None) -> None:
+    """Run `drift`, or one of its commands as a script of its own."""
+    try:
+        from drift.cli import run
+
+        run(command)
+    except (KeyboardInterrupt, SystemExit) as end:  # Typer makes the first, while it parses, an exit
+        interrupted = isinstance(end, KeyboardInterrupt) or end.code == 130
+        if not interrupted or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the command has said so itself
+            raise
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        print("error: interrupted; nothing is lost, run the same command again", file=sys.stderr)
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

@@ -44,16 +44,9 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def run(command: str) -> None:
-    """Run one command as a script of its own."""
-    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
-    found.main(prog_name=f"{command}_model.py")
-
-
-def main() -> None:
-    """The `drift` command."""
-    app(prog_name="drift")
-
-
-if __name__ == "__main__":
-    main()
+def run(command: str | None = None) -> None:
+    """Run `drift`, or one of its commands as a script of its own."""
+    if command is None:
+        app(prog_name="drift")
+    else:
+        typer.main.get_command(app).commands[command].main(prog_name=f"{command}_model.py")  # type: ignore[attr-defined]

@@ -124,7 +124,7 @@ def test_nothing_heavy_is_imported_for_help() -> None:
 @pytest.mark.parametrize("command", ["base", "deploy", "retrain", "rollback", "status", "history", "serve"])
 def test_every_command_has_help_that_teaches(command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "drift.cli", command, "--help"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "drift", command, "--help"], capture_output=True, text=True, check=True, timeout=60
     )
     assert "--register_model_name" in done.stdout or command == "base"
 

@@ -30,6 +30,6 @@ if __name__ == "__main__":
     split = sys.argv.index("--")
     break_archive(int(sys.argv[1]))
     sys.argv = ["drift", *sys.argv[split + 1 :]]
-    from drift.cli import main
+    from drift.__main__ import main
 
     main()

@@ -47,6 +47,13 @@ def wait_until(condition: Callable[[], object], seconds: float, *, what: str) ->
         time.sleep(0.05)
 
 
+def handles(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    """Whether a process has come far enough to catch a signal; before, the signal's default ends it."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 def free_port() -> int:
     """A port on which nobody listens now."""
     with socket.socket() as probe:
@@ -83,10 +90,12 @@ class Terminal:
     """A command in a pseudo-terminal, as a person sees it."""
 
     def __init__(self, command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-        env = {**environment, "TERM": "xterm-256color"}
+        env = {**environment, "TERM": "xterm-256color", "PYTHONFAULTHANDLER": "1"}
         self.child = pexpect.spawn(
-            command[0], command[1:], cwd=str(folder), env=env, encoding="utf-8", timeout=SECONDS, dimensions=(60, 220)
-        )
+            command[0], command[1:], cwd=str(folder), env=env, encoding="utf-8",
+            codec_errors="replace",  # Ctrl-C makes a terminal drop what is on its way, also half a character
+            timeout=SECONDS, dimensions=(60, 220),
+        )  # fmt: skip
         self.text = ""
 
     @property
@@ -94,8 +103,15 @@ class Terminal:
         return int(self.child.pid)
 
     def expect(self, pattern: str, *, seconds: float = SECONDS) -> None:
-        """Wait for text."""
-        self.child.expect(pattern, timeout=seconds)
+        """Wait for text; a command that does not write it in time is ended, and the failure says where it hung."""
+        try:
+            self.child.expect(pattern, timeout=seconds)
+        except pexpect.TIMEOUT:
+            self.child.kill(signal.SIGABRT)  # PYTHONFAULTHANDLER: where every thread is
+            with contextlib.suppress(pexpect.ExceptionPexpect):
+                self.child.expect(pexpect.EOF, timeout=10)
+            shown = ESCAPES.sub("", str(self.child.before))[-6000:]
+            raise AssertionError(f"no {pattern!r} within {seconds:.0f} s: {shown}") from None
         self.text += ESCAPES.sub("", f"{self.child.before}{self.child.after}")
 
     def answer(self, line: str) -> None:
@@ -210,6 +226,10 @@ class Project:
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+        store = self.mlflow_file or self.folder / "mlflow.db"
+        if store.exists():  # tests share the store: one that failed is not to fail the others
+            with contextlib.closing(sqlite3.connect(store, timeout=30)) as connection, connection:
+                connection.execute("update runs set status = 'KILLED' where status = 'RUNNING'")
 
     # --- what the databases say -------------------------------------------------------------------------------------
 

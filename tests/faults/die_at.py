@@ -38,6 +38,6 @@ if __name__ == "__main__":
     split = sys.argv.index("--")
     die_at(*sys.argv[1:split])
     sys.argv = ["drift", *sys.argv[split + 1 :]]
-    from drift.cli import main
+    from drift.__main__ import main
 
     main()
