@@ -54,7 +54,7 @@ def deploy(
             "--policy",
             help="What flags a block: threshold (of its accuracy), evidence (kept over blocks, with a promise about"
             " false alarms), never, or a detector that follows errors: adwin, ddm, eddm, fhddm, hddm_a, hddm_w, kswin,"
-            " page_hinkley.",
+            " page_hinkley. With @change, a retrain learns from the rows since accuracy changed.",
             rich_help_panel=o.MAIN,
         ),
     ] = "threshold",

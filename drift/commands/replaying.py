@@ -23,8 +23,9 @@ def replay(
         typer.Option(
             "--policies",
             help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY, cost:ANSWERS, any"
-            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight; with +recall or +mix, versions"
-            " trained earlier answer, too.",
+            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight; with @ROWS or @change, a retrain"
+            " learns from so many rows, or from those since accuracy changed; with +recall or +mix, versions trained"
+            " earlier answer, too.",
             rich_help_panel=o.MAIN,
         ),
     ] = POLICIES,

@@ -113,6 +113,7 @@ class DriftFlagged:
     record: BlockRecord
     reason: str
     evidence: Mapping[str, float]
+    window_rows: int | None = None  # that the policy wants learnt from; None leaves it to the options
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from drift.blocks import Reference
 from drift.detect import STREAMING, FollowsErrors, Harm
 from drift.errors import UsageError
 from drift.loop.consent import PromoteMode, RetrainMode
-from drift.loop.policies import BelowThreshold, Never, OnAlarm, Policy
+from drift.loop.policies import CHANGE, BelowThreshold, Never, OnAlarm, Policy, SinceChange
 from drift.loop.retrain import RetrainOptions
 from drift.loop.train import TrainOptions
 
@@ -26,7 +26,7 @@ class DeployOptions:
     test_data_rows: int = 100
     start_row: int | None = None  # None is the first that the model has not seen
     block_size: int = 20
-    policy: str = "threshold"  # or never, evidence, or the name of a detector that follows errors
+    policy: str = "threshold"  # or never, evidence, or a detector that follows errors; then @change
     threshold_accuracy: float = 0.55  # of the policy `threshold`
     tolerated_loss: float = 0.02  # of accuracy, of the policy `evidence`
     expected_run_length: float = 200.0  # blocks between its false alarms, at least
@@ -38,23 +38,32 @@ class DeployOptions:
     format: Literal["npy", "json"] = "npy"
 
     def __post_init__(self) -> None:
-        if self.policy not in POLICIES:
-            raise UsageError(f"expected --policy {', '.join(POLICIES)}; got {self.policy!r}")
+        when, at, window = self.policy.partition("@")
+        if when not in POLICIES or (at and window != CHANGE):
+            raise UsageError(f"expected --policy {', '.join(POLICIES)}, each also with @{CHANGE}; got {self.policy!r}")
 
     def followers(self, reference: Reference) -> list[FollowsErrors]:
         """The detector that the policy listens to, if it does."""
-        if self.policy == EVIDENCE:
+        if self.when == EVIDENCE:
             return [Harm(reference, tolerated_loss=self.tolerated_loss, expected_run_length=self.expected_run_length)]
-        return [STREAMING[self.policy](reference)] if self.policy in STREAMING else []
+        return [STREAMING[self.when](reference)] if self.when in STREAMING else []
 
     def decides(self) -> Policy:
         """The policy."""
-        if self.policy == "never":
+        return SinceChange(self._decides()) if self.policy.endswith(f"@{CHANGE}") else self._decides()
+
+    def _decides(self) -> Policy:
+        if self.when == "never":
             return Never()
-        if self.policy == "threshold":
+        if self.when == "threshold":
             return BelowThreshold(self.threshold_accuracy, cooldown=self.cooldown_blocks)
-        name = Harm.name if self.policy == EVIDENCE else self.policy
+        name = Harm.name if self.when == EVIDENCE else self.when
         return OnAlarm(name, cooldown=self.cooldown_blocks)
+
+    @property
+    def when(self) -> str:
+        """The policy's name without how far back it learns."""
+        return self.policy.partition("@")[0]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -169,10 +169,11 @@ class Running:
         run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
 
     def _challenge(self, record: BlockRecord, consent: Consent, flag: DriftFlagged, tell: Tell) -> DecisionRecord:
+        options = self.options.retrain
         ring = Ring(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
-            options=self.options.retrain,
+            options=options if flag.window_rows is None else replace(options, window_rows=flag.window_rows),
             mode=self.options.promote,
             ask=self.world.ask_promotion,
             person=self.world.person,
@@ -238,7 +239,7 @@ class Running:
         trail = journal.trail(deployment.model)
         data = ReportData(
             deployment=deployment,
-            threshold=self.options.threshold_accuracy if self.options.policy == "threshold" else None,
+            threshold=self.options.threshold_accuracy if self.options.when == "threshold" else None,
             classes=self.table.classes,
             accepted={version: references(version).accuracy for version in {block.version for block in scored}},
             blocks=scored,

@@ -175,7 +175,7 @@ def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: flo
     """A flagged block: retrain now, or say why not."""
     upto = [block for block in progress.blocks if block.index <= record.index]
     decision = parts.policy.decide(History(upto, accepted, progress.retrained_at))
-    flag = DriftFlagged(record, decision.reason, decision.evidence)
+    flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows)
     parts.tell(flag)
     if not decision.retrain:
         made = DecisionRecord(

@@ -1,20 +1,33 @@
 """Policies by name, as the command line and the tables know them: `harm`, `every:4`, `spaced:10`, `adwin`.
 
 A name is a policy and what it is told after a colon. Every detector is a policy by its own name: it retrains on alarm.
-After a plus stands how the versions trained so far answer, if not the newest alone: `spaced:10+mix`, `harm+recall`.
+After an at sign stands what a retrain learns from, if not the usual window: `every:4@2016` rows, `harm@change`, those
+since accuracy changed. After a plus stands how the versions trained so far answer, if not the newest alone:
+`spaced:10+mix`, `harm+recall`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TypeAlias
 
 from drift.blocks import Reference
 from drift.detect import DETECTORS, STREAMING, Detector
 from drift.errors import UsageError
-from drift.loop.policies import BelowThreshold, CostAware, Every, Never, OnAlarm, Policy, Spaced
+from drift.loop.policies import (
+    CHANGE,
+    BelowThreshold,
+    CostAware,
+    Every,
+    Never,
+    OnAlarm,
+    Policy,
+    SinceChange,
+    Spaced,
+    Window,
+)
 from drift.replay.answering import ANSWERINGS, Answering, Newest
 
 NEWEST = Newest()
@@ -51,6 +64,17 @@ def contender(name: str, blocks: int) -> Contender:
     answering = ANSWERINGS.get(answers) if plus else NEWEST
     if answering is None:
         raise UsageError(f"expected {plain} with +{' or +'.join(ANSWERINGS)}, or without; got {name!r}")
+    plain, at, window = plain.partition("@")
+    if at and window != CHANGE and not (window.isdecimal() and int(window) > 0):
+        raise UsageError(f"expected {plain} with @{CHANGE}, @ROWS of the window, or without; got {name!r}")
+    found = _without_window(name, plain, blocks, answering)
+    if not at:
+        return found
+    policy = SinceChange(found.policy) if window == CHANGE else Window(found.policy, int(window))
+    return replace(found, policy=policy)
+
+
+def _without_window(name: str, plain: str, blocks: int, answering: Answering) -> Contender:
     kind, colon, text = plain.partition(":")
     detectors: dict[str, Callable[[Reference], Detector]] = {**DETECTORS, **STREAMING}
     if kind in detectors and not colon:

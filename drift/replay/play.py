@@ -117,7 +117,8 @@ def play(
         versions: trains, or looks up.
         policy: decides after each block, when its labels are known.
         seed: of the training.
-        window_rows: the newest rows that a retrain learns from; the base model learns from all before the start.
+        window_rows: the newest rows that a retrain learns from, where the policy does not say how many; the base model
+            learns from all before the start.
         answering: how the versions trained so far answer; the newest one alone by default.
         detector: made anew from each reference; its scores are there for the policy.
         tell: hears of every block that is done.
@@ -145,7 +146,7 @@ def play(
         predictions.append(scored.predictions)
         seen = block.rows.stop
         if decision.retrain and seen < len(stream.table):  # after the last block there is nothing left to answer
-            rows = range(max(0, seen - window_rows), seen)
+            rows = range(max(0, seen - (decision.window_rows or window_rows)), seen)
             try:
                 trained.append(versions.get(rows, seed))
                 retrains.append(Retrain(block.index, rows, decision.reason))

@@ -7,7 +7,7 @@ import pytest
 
 from drift.detect import DETECTORS, ESTIMATORS, STREAMING
 from drift.errors import UsageError
-from drift.loop.policies import CostAware, Every, Never, OnAlarm, Spaced
+from drift.loop.policies import CostAware, Every, Never, OnAlarm, SinceChange, Spaced, Window
 from drift.replay.contenders import contender, oracle_retrains
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
@@ -33,6 +33,12 @@ def test_names_are_policies() -> None:
         found = contender(name, 20)
         assert isinstance(found.policy, OnAlarm)
         assert vars(found)["detector"] is {**DETECTORS, **STREAMING}[name]
+    windowed = contender("every:4@2016+mix", 20)
+    assert isinstance(windowed.policy, Window)
+    assert (windowed.policy.rows, windowed.policy.name, windowed.answering.name) == (2016, "every:4@2016", "mix")
+    since = contender("harm@change", 20)
+    assert isinstance(since.policy, SinceChange)
+    assert since.detector is STREAMING["harm"]
     assert (oracle_retrains("oracle:7"), oracle_retrains("oracle"), oracle_retrains("never")) == (7, 10, None)
 
 
@@ -49,6 +55,8 @@ def test_names_are_policies() -> None:
         ("spaced:1000", "of 20 blocks"),
         ("threshold:70", "0 to 1"),
         ("cost:inf", "expected cost:N"),
+        ("every:4@lately", "expected every:4 with @change, @ROWS"),
+        ("every:4@0", "expected every:4 with @change, @ROWS"),
     ],
 )
 def test_other_names_are_refused(name: str, message: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from drift.blocks import Answer, Floats, Reference, Rows, Table
 from drift.detect import Harm
 from drift.errors import DataError, TrainingError
-from drift.loop.policies import Every, Never, OnAlarm, Scheduled
+from drift.loop.policies import Every, Never, OnAlarm, Scheduled, SinceChange, Window
 from drift.replay.play import Stream, play
 from drift.replay.versions import Versions
 
@@ -66,6 +66,15 @@ def test_a_retrain_learns_from_the_window_and_answers_the_next_block(stream: Str
     assert found.blocks[5].accuracy > 0.95
     assert found.blocks[6].accuracy < 0.7
     assert found.blocks[8].accuracy >= 0.9
+
+
+def test_a_policy_may_choose_the_window(stream: Stream) -> None:
+    found = play(stream, versions(stream), Window(Scheduled({5, 7}), 150), seed=0, window_rows=100)
+    assert [retrain.rows for retrain in found.retrains] == [range(350, 500), range(450, 600)]
+    since = play(stream, versions(stream), SinceChange(Scheduled({7}), least=1), seed=0, window_rows=400)
+    (retrain,) = since.retrains
+    assert retrain.rows == range(500, 600)  # the threshold jumps at row 500
+    assert since.blocks[8].accuracy > found.blocks[6].accuracy
 
 
 def test_later_rows_change_nothing(stream: Stream) -> None:

@@ -10,3 +10,6 @@ from drift.loop.policies.protocol import History as History
 from drift.loop.policies.protocol import Policy as Policy
 from drift.loop.policies.schedule import Scheduled as Scheduled
 from drift.loop.policies.threshold import BelowThreshold as BelowThreshold
+from drift.loop.policies.window import CHANGE as CHANGE
+from drift.loop.policies.window import SinceChange as SinceChange
+from drift.loop.policies.window import Window as Window

@@ -27,6 +27,7 @@ class Decision:
     retrain: bool  # ask for a new model now
     reason: str
     evidence: Mapping[str, float]
+    window_rows: int | None = None  # newest rows to learn from; None leaves it to whoever retrains
 
 
 RECENT = 5  # blocks that a question looks back on

@@ -1,0 +1,72 @@
+"""Which rows to learn from: a policy decides when, and one of these around it decides how far back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import UsageError
+from drift.loop.events import BlockRecord
+from drift.loop.policies.protocol import Decision, History, Policy
+
+CHANGE = "change"  # names, after an at sign, the rows since accuracy changed
+
+
+class Window:
+    """Learn from the newest `rows`, whenever `policy` retrains."""
+
+    def __init__(self, policy: Policy, rows: int) -> None:
+        if rows < 1:
+            raise UsageError(f"expected a window of 1 row or more, got {rows}")
+        self.name = f"{policy.name}@{rows}"
+        self.policy = policy
+        self.rows = rows
+
+    def decide(self, history: History) -> Decision:
+        """What the policy decides, with the window."""
+        return replace(self.policy.decide(history), window_rows=self.rows)
+
+
+class SinceChange:
+    """Learn from the rows since the serving version's accuracy changed, whenever `policy` retrains.
+
+    The change is dated by maximum likelihood: of all ways to cut the version's blocks in two, the one under which right
+    answers at two rates are the most likely (Hinkley 1970, for binomial counts). Rows before the change follow another
+    rule if it was the concept that moved, and teach what is no longer true; but few rows teach little, hence `least`.
+    """
+
+    def __init__(self, policy: Policy, least: int = 1_008) -> None:
+        self.name = f"{policy.name}@{CHANGE}"
+        self.policy = policy
+        self.least = least  # rows: fewer are never learnt from
+
+    def decide(self, history: History) -> Decision:
+        """What the policy decides, with the window; without one where the version has answered one block only."""
+        decision = self.policy.decide(history)
+        last = history.blocks[-1]
+        served = [block for block in history.blocks if block.version == last.version]
+        if not decision.retrain or len(served) < 2:
+            return decision
+        changed = served[change_point(served)]
+        rows = max(self.least, last.stop - changed.start)
+        reason = f"{decision.reason}; learns from {rows:,} rows, since a change before block {changed.index}"
+        return replace(decision, window_rows=rows, reason=reason)
+
+
+def change_point(blocks: Sequence[BlockRecord]) -> int:
+    """The position, from 1 to len(blocks) - 1, of the first block after the most likely change of accuracy."""
+    right = np.cumsum([block.correct for block in blocks], dtype=np.float64)
+    rows = np.cumsum([block.rows for block in blocks], dtype=np.float64)
+    before = _log_likelihood(right[:-1], rows[:-1])
+    after = _log_likelihood(right[-1] - right[:-1], rows[-1] - rows[:-1])
+    return int(np.argmax(before + after)) + 1
+
+
+def _log_likelihood(right: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of counts at the rate that makes them most likely."""
+    from scipy.special import xlogy
+
+    return np.asarray(xlogy(right, right / rows) + xlogy(rows - right, 1 - right / rows))
