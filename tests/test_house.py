@@ -15,6 +15,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "disk": 0,
     "quiet": 0,
     "threads": 0,
+    "signals": 0,
     "sources": 1,
     "detect": 1,
     "compare": 2,

@@ -19,6 +19,7 @@ from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDec
 from drift.loop.policies import History, Policy
 from drift.loop.records import Answers, DecisionRecord, now
 from drift.loop.shadow import SHADOW, Shadow
+from drift.signals import unbroken
 
 
 class Log(Protocol):
@@ -84,23 +85,26 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
         shadow = None
         _restart(parts, progress.blocks[-1].version)
     for block in blocks:
-        began = perf_counter()
-        answer = parts.predictor.predict(block.features)
-        scored = ScoredBlock(block, answer, perf_counter() - began)
-        if answer.version != serving:
-            serving = answer.version
-            accepted = _watch(parts, serving, block_rows=len(block))
-        first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
-        record = _record(scored, first, parts)
-        history = History([*progress.blocks, record], accepted, progress.retrained_at)
-        alarm = shadow is None and parts.policy.decide(history).alarm  # while a challenger is watched, nothing is asked
-        record = replace(record, flagged=alarm)
-        parts.log.add_block(parts.deployment, record, scored, first)
-        progress.blocks.append(record)
-        progress.losses[block.index] = scored.losses
-        for detector in parts.detectors:
-            detector.update(scored)
-        parts.tell(BlockScored(record, total))
+        with unbroken():  # a block is scored, committed and told whole; Ctrl-C is heard after it
+            began = perf_counter()
+            answer = parts.predictor.predict(block.features)
+            scored = ScoredBlock(block, answer, perf_counter() - began)
+            if answer.version != serving:
+                serving = answer.version
+                accepted = _watch(parts, serving, block_rows=len(block))
+            first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
+            record = _record(scored, first, parts)
+            history = History([*progress.blocks, record], accepted, progress.retrained_at)
+            alarm = (
+                shadow is None and parts.policy.decide(history).alarm
+            )  # while a challenger is watched, nothing is asked
+            record = replace(record, flagged=alarm)
+            parts.log.add_block(parts.deployment, record, scored, first)
+            progress.blocks.append(record)
+            progress.losses[block.index] = scored.losses
+            for detector in parts.detectors:
+                detector.update(scored)
+            parts.tell(BlockScored(record, total))
         if shadow is not None:
             shadow.observe(scored)
             if shadow.decided:

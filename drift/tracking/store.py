@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.signals import unbroken
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,35 +90,8 @@ def mlflow_errors(doing: str) -> Iterator[None]:
     except ImportError as error:  # pragma: no cover - the lock file names it
         raise TrackingError("mlflow is not installed; run `make install`") from error
     try:
-        with _unbroken():
+        with unbroken():
             yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise TrackingError(f"MLflow failed while {doing}: {first[:300]}") from error
-
-
-@contextmanager
-def _unbroken() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM that arrives inside wait until the end; a second one breaks through.
-
-    MLflow's SQLite store, broken off in the middle of a statement, keeps its file locked: the run could not even be
-    ended, after a wait of 20 seconds.
-    """
-    waiting: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
-
-    def remember(number: int, _frame: object) -> None:
-        if waiting:
-            raise KeyboardInterrupt
-        waiting.append(number)
-
-    for number in before:
-        signal.signal(number, remember)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if waiting:
-            signal.raise_signal(signal.Signals(waiting[0]))
