@@ -2,7 +2,8 @@
 
     DriftError                 one line that says what to do; exit code 1
     ├── DataError              a table that cannot be used
-    │   └── BlockError         a block whose shape or values do not fit the model or the reference
+    │   ├── BlockError         a block whose shape or values do not fit the model or the reference
+    │   └── UnreachableError   what was to be downloaded could not be had from there
     ├── TrainingError          no trial gave a usable model
     ├── TrackingError          MLflow away, unknown experiment, a registry without the model
     ├── ServingError           TorchServe could not do what was asked
@@ -58,6 +59,10 @@ class DataError(DriftError):
 
 class BlockError(DataError):
     """A block whose shape or values do not fit."""
+
+
+class UnreachableError(DataError):
+    """What was to be downloaded could not be had from there; the next address may do."""
 
 
 class SmallReferenceWarning(UserWarning):
