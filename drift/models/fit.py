@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from drift.blocks import Rows
-from drift.errors import TrainingError
+from drift.errors import TrainingError, UsageError
 from drift.models.checkpoint import Checkpoint
 from drift.models.digests import digest
 from drift.models.network import TableNet
@@ -131,7 +131,10 @@ def descend(
     Raises:
         TrainingError: there are fewer rows than `smallest_batch`, or the loss is no longer a number.
         StateError: the checkpoint is another fit's, or cannot be read or written.
+        UsageError: no seconds.
     """
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"expected more than 0 seconds to fit in, got {seconds}")
     loss_of = torch.nn.functional.cross_entropy
     rest = len(train) % options.batch_size
     left_out = rest if rest < smallest_batch else 0

@@ -7,7 +7,7 @@ from time import sleep
 import pytest
 import torch
 
-from drift.errors import StateError, TrainingError
+from drift.errors import StateError, TrainingError, UsageError
 from drift.models.fit import Epoch, FitOptions, Samples, descend, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
@@ -171,6 +171,11 @@ def test_a_clock_that_has_time_enough_changes_nothing() -> None:
     descend(without, samples(), samples(), OPTIONS)
     descend(with_clock, samples(), samples(), OPTIONS, seconds=1e6)
     assert same(without.state_dict(), with_clock.state_dict())
+
+
+def test_no_time_at_all_is_one_clear_line() -> None:
+    with pytest.raises(UsageError, match="expected more than 0 seconds to fit in, got 0"):
+        descend(module(), samples(), samples(), OPTIONS, seconds=0)
 
 
 def test_small_ends_of_epochs_are_left_out() -> None:
