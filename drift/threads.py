@@ -1,4 +1,4 @@
-"""One thread for small work: handing out pieces of a microsecond's work costs more than it gives."""
+"""One thread for small work: handing out pieces of a microsecond's work costs more than it gives. All for images."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ def one_thread() -> Iterator[None]:
     cores busy, threads that wait for one another make Ax's suggestions take a minute instead of a second; and threads
     that wait for more work keep a core busy, too: a small two-sample test spent several times its own time so.
     """
-    import torch
-
-    before = torch.get_num_threads()
-    token = _outside.set(_outside.get() or before)
-    torch.set_num_threads(1)
-    try:
+    with _this_many(1):
         yield
-    finally:
-        torch.set_num_threads(before)
-        _outside.reset(token)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Let torch compute in as many threads as it may, also within `one_thread`: convolutions are large work."""
+    with _this_many(threads()):
+        yield
 
 
 def threads() -> int:
@@ -34,3 +33,17 @@ def threads() -> int:
     import torch
 
     return _outside.get() or torch.get_num_threads()
+
+
+@contextmanager
+def _this_many(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    token = _outside.set(_outside.get() or before)
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _outside.reset(token)

@@ -59,3 +59,20 @@ class Stream:
 
     def flush(self) -> None:
         """Nothing is kept."""
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_sleep_unless_the_operator_says_otherwise(
+    said: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    from drift import __main__, cli
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", said or "")
+    if said is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    seen: list[str | None] = []
+    monkeypatch.setattr(cli, "run", lambda command: seen.append(os.environ.get("OMP_WAIT_POLICY")))
+    __main__.main()
+    assert seen == [expected]

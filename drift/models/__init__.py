@@ -1,1 +1,1 @@
-"""What is trained: the network, one fitting loop, and the Ax search over both."""
+"""What is trained: networks for tables and images, one fitting loop, and the Ax search."""

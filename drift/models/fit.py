@@ -1,22 +1,30 @@
-"""The one fitting loop: AdamW with a one-cycle learning rate on tensors that stay in memory.
+"""The one fitting loop, of tables and images: AdamW with a one-cycle learning rate on tensors that stay in memory.
 
-The rows are preprocessed once, shuffled whole once an epoch and cut into large batches; no row is touched by Python
-code of its own, which is what makes it tens of times faster than a loop over small batches from a loader.
+What the loop is given is preprocessed, or is preprocessed by the module a batch at a time; it is shuffled once an epoch
+and cut into large batches; no row is touched by Python code of its own, which is what makes it tens of times faster
+than a loop over small batches from a loader.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import monotonic
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from drift.blocks import Rows
-from drift.errors import TrainingError
+from drift.errors import TrainingError, UsageError
+from drift.models.checkpoint import Checkpoint
+from drift.models.digests import digest
 from drift.models.network import TableNet
 from drift.threads import one_thread
+
+Augment: TypeAlias = Callable[[torch.Tensor, int, int], torch.Tensor]
+"""Of a batch's inputs, the epoch and the batch's number in it (both from 1): the inputs to learn from instead."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class FitOptions:
     batch_size: int  # rows
     max_epochs: int
     seed: int
+    label_smoothing: float = 0.0  # share of each label that is spread over all classes, in [0, 1)
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,15 @@ class Epoch:
     seconds: float  # since fitting began
 
 
-def _tensors(rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(np.ascontiguousarray(rows.features)), torch.from_numpy(np.ascontiguousarray(rows.labels))
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a module is fitted to."""
+
+    inputs: torch.Tensor  # (n, ...)
+    labels: torch.Tensor  # (n,) int64 class codes
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 def fit(
@@ -68,42 +84,125 @@ def fit(
     Raises:
         TrainingError: when the loss is no longer a number.
     """
-    began = monotonic()
-    loss_of = torch.nn.functional.cross_entropy
     with torch.no_grad():
-        features, labels = _tensors(train)
-        inputs = net.ranks(features)
-        val_features, val_labels = _tensors(validation)
-        val_inputs = net.ranks(val_features)
-    steps = options.max_epochs * -(-len(labels) // options.batch_size)
-    optimizer = torch.optim.AdamW(
-        net.dense.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
+        known, judged = (
+            Samples(net.ranks(features), labels) for features, labels in map(_tensors, (train, validation))
+        )
+    with one_thread():
+        epochs = descend(net.dense, known, judged, options, keep_going=keep_going)
+    net.eval()
+    return epochs
+
+
+def descend(
+    module: torch.nn.Module,
+    train: Samples,
+    validation: Samples,
+    options: FitOptions,
+    *,
+    keep_going: Callable[[Epoch], bool] = lambda epoch: True,
+    augment: Augment | None = None,
+    seconds: float | None = None,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
+    judged_at_once: int | None = None,
+    smallest_batch: int = 1,
+) -> list[Epoch]:
+    """Fit a module that maps inputs to logits (n, classes), in place; those of its parameters that need a gradient.
+
+    Args:
+        module: left on `device`, ready to answer.
+        train: what to learn from.
+        validation: what to judge each epoch on.
+        options: learning rate, batches, epochs and the seed of shuffling and dropout.
+        keep_going: told each epoch, after a resumption also those before it; False ends the fit early.
+        augment: changes each batch's inputs before it is learned from.
+        seconds: no more than these, give or take a batch and the last look at `validation`. The cycle then runs with
+            the clock where that is ahead of the batches, so that it ends at its low rate; and with it what comes out
+            depends on the machine.
+        checkpoint: a file that is written after each epoch, and that the same fit goes on from.
+        device: where to compute.
+        judged_at_once: rows of `validation` answered at a time; None for all.
+        smallest_batch: a smaller one at an epoch's end is left out (batch norm cannot judge one row by itself).
+
+    Returns:
+        The epochs, in order; when time ran out, the last one is a part of one.
+
+    Raises:
+        TrainingError: there are fewer rows than `smallest_batch`, or the loss is no longer a number.
+        StateError: the checkpoint is another fit's, or cannot be read or written.
+        UsageError: no seconds.
+    """
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"expected more than 0 seconds to fit in, got {seconds}")
+    loss_of = torch.nn.functional.cross_entropy
+    rest = len(train) % options.batch_size
+    left_out = rest if rest < smallest_batch else 0
+    learned = len(train) - left_out
+    if not learned:
+        raise TrainingError(f"expected {smallest_batch} rows or more to learn from, got {len(train)}")
+    steps = options.max_epochs * -(-learned // options.batch_size)
+    of = digest(str(options), module.state_dict(), train.inputs, train.labels) if checkpoint else ""
+    module.to(device)
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=max(steps, 2))
-    epochs: list[Epoch] = []
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    saved = Checkpoint(checkpoint, of, module, optimizer, schedule) if checkpoint else None
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         torch.manual_seed(options.seed)
-        for number in range(1, options.max_epochs + 1):
-            net.train()
-            total = torch.zeros(())
-            order = torch.randperm(len(labels))
-            batches = zip(inputs[order].split(options.batch_size), labels[order].split(options.batch_size), strict=True)
-            for batch, truth in batches:
+        epochs = [Epoch(**known) for known in saved.resume()] if saved else []  # type: ignore[arg-type]
+        began = monotonic() - (epochs[-1].seconds if epochs else 0.0)
+        done = schedule.last_epoch
+        going = all(keep_going(epoch) for epoch in epochs)
+        while going and len(epochs) < options.max_epochs and done < steps:
+            number = len(epochs) + 1
+            module.train()
+            total, seen = torch.zeros((), device=device), 0
+            for batch, picked in enumerate(torch.randperm(len(train))[:learned].split(options.batch_size), start=1):
+                inputs, truth = train.inputs[picked], train.labels[picked].to(device)
+                if augment:
+                    inputs = augment(inputs, number, batch)
                 optimizer.zero_grad(set_to_none=True)
-                loss = loss_of(net.dense(batch), truth)
+                loss = loss_of(module(inputs.to(device)), truth, label_smoothing=options.label_smoothing)
                 loss.backward()
                 optimizer.step()
+                done += 1
+                if seconds is not None:
+                    done = max(done, int(steps * (monotonic() - began) / seconds))
+                    schedule.last_epoch = min(done, steps) - 1
                 schedule.step()
                 total += loss.detach() * len(truth)
-            net.eval()
-            with torch.no_grad():
-                logits = net.dense(val_inputs)
-                val_loss = float(loss_of(logits, val_labels))
-                val_accuracy = float((logits.argmax(dim=1) == val_labels).double().mean())
-            train_loss = float(total) / len(labels)
-            if not np.isfinite([train_loss, val_loss]).all():
-                raise TrainingError(f"the loss is no longer a number after epoch {number} ({train_loss=}, {val_loss=})")
-            epochs.append(Epoch(number, train_loss, val_loss, val_accuracy, monotonic() - began))
-            if not keep_going(epochs[-1]):
-                break
+                seen += len(truth)
+                if done >= steps:
+                    break
+            epochs.append(_judged(module, validation, number, float(total) / seen, began, device, judged_at_once))
+            if saved:
+                saved.write([asdict(epoch) for epoch in epochs])
+            going = keep_going(epochs[-1])
+    module.eval()
     return epochs
+
+
+def _judged(
+    module: torch.nn.Module,
+    validation: Samples,
+    number: int,
+    train_loss: float,
+    began: float,
+    device: str,
+    at_once: int | None,
+) -> Epoch:
+    """What an epoch gave; TrainingError when it is no number."""
+    module.eval()
+    with torch.no_grad():
+        parts = validation.inputs.split(at_once or max(len(validation), 1))
+        logits, labels = torch.cat([module(part.to(device)) for part in parts]), validation.labels.to(device)
+        val_loss = float(torch.nn.functional.cross_entropy(logits, labels))
+        val_accuracy = float((logits.argmax(dim=1) == labels).double().mean())
+    if not np.isfinite([train_loss, val_loss]).all():
+        raise TrainingError(f"the loss is no longer a number after epoch {number} ({train_loss=}, {val_loss=})")
+    return Epoch(number, train_loss, val_loss, val_accuracy, monotonic() - began)
+
+
+def _tensors(rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(np.ascontiguousarray(rows.features)), torch.from_numpy(np.ascontiguousarray(rows.labels))

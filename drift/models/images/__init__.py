@@ -1,0 +1,21 @@
+"""Networks for images: built by name, fitted by the loop of all networks, saved, and asked."""
+
+from drift.models.images.cache import cached_features
+from drift.models.images.fitting import Augment, Labelled, fit_head, fit_images, recipe
+from drift.models.images.model import NETWORKS, ImageModel, new_model
+from drift.models.images.network import ImageNetwork
+from drift.models.images.pixels import Pixels
+
+__all__ = [
+    "NETWORKS",
+    "Augment",
+    "ImageModel",
+    "ImageNetwork",
+    "Labelled",
+    "Pixels",
+    "cached_features",
+    "fit_head",
+    "fit_images",
+    "new_model",
+    "recipe",
+]

@@ -1,0 +1,56 @@
+"""Features that are computed once: a file for each body of weights and each set of images."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from drift.blocks import Floats
+from drift.disk import write_at_once
+from drift.errors import StateError
+from drift.models.digests import digest
+from drift.models.images.model import ImageModel
+from drift.models.images.pixels import Pixels
+
+FORMAT = "1"
+
+
+def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str) -> Floats:
+    """`model.features(pixels)`, (n, d), read from a folder where they were computed before.
+
+    What they depend on is in the file's name: the network and what it was told, its weights without the head's (a head
+    that is fitted again changes no features), and the pixels. A file that cannot be read is written anew.
+
+    Raises:
+        BlockError: the network was made for other images.
+        StateError: the folder cannot be written.
+    """
+    images = model.net.check(pixels)
+    told = {name: value for name, value in model.net.options.items() if name != "classes"}
+    fixed = dict(
+        model.net.named_buffers()
+    )  # those that no state dict holds, too: means of a pretrained network's pixels
+    of = digest(FORMAT, model.net.name, str(told), model.net.body_state, fixed, images)
+    path = Path(cache_folder) / f"features-{of}.npy"
+    kept = _read(path)
+    if kept is not None and len(kept) == len(images):
+        return kept
+    features = model.features(images)
+    content = BytesIO()
+    np.save(content, features, allow_pickle=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_at_once(path, content.getvalue())
+    except OSError as error:
+        raise StateError(f"features cannot be kept in {cache_folder}: {error.strerror or error}") from error
+    return features
+
+
+def _read(path: Path) -> Floats | None:
+    try:
+        found: Floats = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found
