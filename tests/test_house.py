@@ -23,6 +23,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "tracking": 2,
     "serving": 2,
     "loop": 3,
+    "images": 3,
     "report": 3,
     "replay": 3,
     "terminal": 4,
@@ -45,6 +46,8 @@ DOORS = {  # foreign library: the only modules that may import it
     "sklearn": {"detect/classifier.py", "detect/density_ratio.py"},
     "threadpoolctl": {"detect/classifier.py", "detect/density_ratio.py"},
     "river": {"detect/streaming/river.py"},
+    "albumentations": {"images/perturbations/compositions.py"},
+    "cv2": {"images/opencv.py"},
 }
 SAME_LAYER = {("figures", "models")}  # pictures of what models report
 
@@ -115,7 +118,7 @@ def test_modules_stay_readable() -> None:
 
 
 def test_nothing_heavy_is_imported_for_help() -> None:
-    heavy = {"torch", "mlflow", "ax", "pandas", "scipy", "requests", "numpy", "sklearn", "river"}
+    heavy = {"torch", "mlflow", "ax", "pandas", "scipy", "requests", "numpy", "sklearn", "river", "cv2"}
     code = f"import sys, drift.cli; print(','.join({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""
