@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
-COMMANDS = ("base", "deploy", "retrain", "status", "history", "rollback", "serve", "compare", "replay")
+PLAIN = ("base", "deploy", "retrain", "status", "history", "rollback", "serve", "compare", "replay", "images")
+LABORATORY = ("simulate", "kernels", "augment")
+COMMANDS = (*((name,) for name in PLAIN), *(("images", name) for name in LABORATORY))
 
 
 def help_of(*command: str) -> str:
@@ -21,7 +23,7 @@ def help_of(*command: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = ["# Commands\n\nWritten by `python docs/write_help.py` from the commands themselves.\n"]
-    for command in ((), *((name,) for name in COMMANDS)):
+    for command in ((), *COMMANDS):
         title = " ".join(("drift", *command))
         parts.append(f"## {title}\n\n```text\n{help_of(*command)}\n```\n")
     return "\n".join(parts)

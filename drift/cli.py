@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, comparing, deploying, replaying, training
+from drift.commands import champion, comparing, deploying, images, replaying, training
 
 app = typer.Typer(
     name="drift",
@@ -35,6 +35,7 @@ for _command in (
     replaying.replay,
 ):
     app.command()(_command)
+app.add_typer(images.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -52,6 +52,7 @@ def test_every_option_in_the_readme_exists(line: str) -> None:
     words = shlex.split(line, comments=True)
     name = words[1].removesuffix("_model.py")
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = command.commands[words[2]] if hasattr(command, "commands") else command
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= options | {"--help"}
 

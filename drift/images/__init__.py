@@ -1,4 +1,11 @@
-"""The image laboratory: perturbations, the shifts of "Failing Loudly", and ramps of severity over batches."""
+"""The image laboratory: make drift, measure it, see it, train it away.
+
+perturbations, failing_loudly, ramps     what is done to images, and how much of it when
+evolution                                batches that drift; laboratory deals images out to their roles
+spaces, watchers                         where images are compared, and the detectors
+simulate, side_by_side, augment          the experiments; experiments has what all of them begin with
+embeddings, pictures, telling            planes, figures, sentences and tables; board and logged keep them
+"""
 
 from __future__ import annotations
 

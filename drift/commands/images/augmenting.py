@@ -1,0 +1,120 @@
+"""`drift images augment`: does augmentation train drift away?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.images import options as own
+from drift.commands.parts import options_as_called, write_json
+from drift.errors import ExitCode, UsageError
+
+SEEN_SAYS = (
+    "Features of the network's last layer; distance is MMD² with a Gaussian kernel at the median distance,"
+    " threshold and p-value by permutations. Clean test images differ from training images, too, where a network knows"
+    " these by heart."
+)
+
+
+@command
+def augment(
+    data: own.DataSet = "cifar-10",
+    perturbation: own.Perturbed = "cifar10_augmentation",
+    images: Annotated[
+        int,
+        typer.Option("--images", min=20, help="On each side of the drift test.", rich_help_panel=o.MAIN),
+    ] = 500,
+    level: Annotated[
+        float, typer.Option("--level", min=1e-4, max=0.5, help="Of the test.", rich_help_panel=o.MORE)
+    ] = 0.05,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            min=0.1,
+            help="Most time to train each of the two networks. Default: 20; 1 with --quick.",
+            rich_help_panel=o.MAIN,
+            show_default=False,
+        ),
+    ] = None,
+    network: own.NetworkName = "small",
+    weights: own.Weights = None,
+    train_rows: own.TrainRows = None,
+    max_epochs: own.MaxEpochs = None,
+    quick: own.Quick = False,
+    mlflow_experiment_name: o.Experiment = "drift-images",
+    tensorboard: Annotated[
+        Path,
+        typer.Option(
+            "--tensorboard", help="Folder for TensorBoard, one below it for each network.", rich_help_panel=o.MORE
+        ),
+    ] = Path("runs"),
+    html: own.Html = None,
+    seed: o.Seed = 0,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Train one network without and one with augmentation, and test what each sees of perturbed test images for drift.
+
+    Example: drift images augment --data cifar-10 --quick
+    """
+    from dataclasses import asdict
+
+    from drift.disk import write_at_once
+    from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
+    from drift.images.evolution import Pool
+    from drift.images.experiments import images_of, perturb_by, train_network
+    from drift.images.laboratory import parts_of
+    from drift.images.logged import log_augment
+    from drift.images.telling import seen_rows, text_table
+    from drift.report.images import Numbers, markdown, write_images
+    from drift.terminal import counting
+    from drift.tracking.store import connect
+
+    options = options_as_called(augment, locals()) | {"tensorboard": str(tensorboard)}
+    changes = perturb_by(perturbation)
+    if changes is None:
+        raise UsageError("expected a --perturbation to augment with, got none")
+    store = connect(create=True)
+    with counting() as tell:
+        train, test = images_of(data, tell=tell)
+        parts = parts_of(
+            train, test, train_rows=train_rows or (own.QUICK_ROWS if quick else None), reference_rows=100, seed=seed
+        )
+        trained = {}
+        for name, hook in (("without augmentation", None), ("with augmentation", changes)):
+            trained[name] = train_network(
+                network,
+                parts.train,
+                parts.validation,
+                max_epochs=max_epochs or (own.QUICK_EPOCHS if quick else 20),
+                seed=seed,
+                weights=weights,
+                seconds=60 * (minutes or (1 if quick else 20)),
+                augment=hook,
+                augmented_by=perturbation if hook else "",
+                board=tensorboard / name.replace(" ", "-"),
+                tell=tell,
+                words=f"training {name}",
+            )
+        samples = {CLEAN: parts.pool, PERTURBED: Pool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}
+        seen = compare_networks(trained, parts.train.pixels, samples, n=images, level=level, seed=seed)
+    columns, rows = seen_rows(seen)
+    sentences = words(seen)
+    for line in (*text_table(columns, rows), "", *sentences):
+        print(line)
+    title = f"Augmentation and drift on {data}"
+    tables = [Numbers(f"{images} training images against {images} of each sample", columns, rows, SEEN_SAYS)]
+    page = write_images(html or own.page_of("augment"), title=title, verdict=sentences, tables=tables)
+    text = page.with_suffix(".md")
+    write_at_once(text, markdown(title, sentences, tables).encode())
+    run_id = log_augment(seen, store, mlflow_experiment_name, options=options, page=page)
+    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"TensorBoard: tensorboard --logdir {tensorboard}")
+    print(f"page: {page}, and {text.name} beside it")
+    write_json(json, options, [asdict(one) for one in seen], run_id=run_id)
+    return ExitCode.DONE

@@ -1,0 +1,174 @@
+"""`drift images kernels`: detectors side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.images import options as own
+from drift.commands.parts import options_as_called, write_json
+from drift.errors import ExitCode, UsageError
+
+POOL_ROWS = 2_000  # of each shift, that samples are drawn from
+PLANES_SAY = (
+    "Each plane holds as many images of the reference as of the sample, where the detector's own distances put them;"
+    " below it the p-value of the sample against the whole reference, in red where the shift is seen."
+)
+KERNELS_SAY = (
+    "Scores are in each detector's own units (MMD²; standard deviations for the fused test; the largest distance of"
+    " distribution functions for the others). Images needed: the smallest of sizes from 2 to 500 that shows the"
+    " shift in 8 of 10 samples."
+)
+
+
+@command
+def kernels(
+    data: own.DataSet = "mnist",
+    other_data: Annotated[
+        str,
+        typer.Option(
+            "--other_data", help="Out-of-distribution images: another data set, or a folder.", rich_help_panel=o.MAIN
+        ),
+    ] = "fashion-mnist",
+    perturbation: own.Perturbed = "gaussian_blur",
+    severity: Annotated[
+        float, typer.Option("--severity", min=0, max=1, help="Of the perturbation.", rich_help_panel=o.MAIN)
+    ] = 0.3,
+    images: Annotated[
+        int, typer.Option("--images", min=10, help="In each sample, and in each plane.", rich_help_panel=o.MAIN)
+    ] = 100,
+    detectors: Annotated[
+        str,
+        typer.Option(
+            "--detectors",
+            help="mmd_KERNEL (fused, gaussian, laplacian, rational_quadratic, inverse_multiquadric), ks_pca, bbsds,"
+            " untrained_autoencoder. Default: all.",
+            rich_help_panel=o.MAIN,
+            show_default=False,
+        ),
+    ] = "",
+    space: Annotated[
+        str,
+        typer.Option(
+            "--space", help="Where the MMD tests compare: features (of the network) or pixels.", rich_help_panel=o.MAIN
+        ),
+    ] = "features",
+    embedding: Annotated[
+        str,
+        typer.Option("--embedding", help="Of the planes: isomap, pca, tsne, umap, or pacmap.", rich_help_panel=o.MAIN),
+    ] = "isomap",
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            "--repeats",
+            min=5,
+            help="Samples of each size, for the images needed. Default: 20; 10 with --quick.",
+            rich_help_panel=o.MORE,
+            show_default=False,
+        ),
+    ] = None,
+    level: Annotated[
+        float, typer.Option("--level", min=1e-4, max=0.5, help="Of each test.", rich_help_panel=o.MORE)
+    ] = 0.05,
+    reference_rows: Annotated[
+        int, typer.Option("--reference_rows", min=100, help="Test images to compare with.", rich_help_panel=o.MORE)
+    ] = 1_000,
+    network: own.NetworkName = "small",
+    weights: own.Weights = None,
+    train_rows: own.TrainRows = None,
+    max_epochs: own.MaxEpochs = None,
+    quick: own.Quick = False,
+    mlflow_experiment_name: o.Experiment = "drift-images",
+    html: own.Html = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            "--picture", help="Also write the planes to this PNG.", rich_help_panel=o.MORE, show_default=False
+        ),
+    ] = None,
+    seed: o.Seed = 0,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Put detectors side by side on clean, perturbed and foreign images: score, p-value, and how many images they need.
+
+    Example: drift images kernels --data mnist --other_data fashion-mnist --quick
+    """
+    from drift.images.evolution import Pool
+    from drift.images.experiments import images_of, perturb_by, train_network
+    from drift.images.laboratory import parts_of
+    from drift.images.logged import log_table
+    from drift.images.pictures import planes_picture
+    from drift.images.side_by_side import CLEAN, side_by_side
+    from drift.images.telling import side_by_side_rows, text_table
+    from drift.images.watchers import chosen, watchers
+    from drift.report.images import Numbers, Picture, write_images
+    from drift.terminal import counting
+    from drift.tracking.store import connect
+
+    if space not in ("features", "pixels"):
+        raise UsageError(f"expected --space features or pixels, got {space!r}")
+    options = options_as_called(kernels, locals())
+    watching = chosen(detectors or ",".join(watchers()), space)
+    changes = perturb_by(perturbation)
+    if changes is None:
+        raise UsageError("expected a --perturbation to put beside clean and foreign images, got none")
+    store = connect(create=True)
+    with counting() as tell:
+        train, test = images_of(data, tell=tell)
+        other = images_of(other_data, tell=tell)[1]
+        parts = parts_of(
+            train,
+            test,
+            train_rows=train_rows or (own.QUICK_ROWS if quick else None),
+            reference_rows=reference_rows,
+            other=other,
+            seed=seed,
+        )
+        trained = train_network(
+            network,
+            parts.train,
+            parts.validation,
+            max_epochs=max_epochs or (own.QUICK_EPOCHS if quick else 10),
+            seed=seed,
+            weights=weights,
+            tell=tell,
+        )
+        assert isinstance(parts.strangers, Pool)  # noqa: S101  # another data set was asked for
+        third = len(parts.pool) // 2
+        clean, later = parts.pool.pixels[:third], parts.pool.pixels[third:]
+        shifts = {CLEAN: clean, perturbation: changes(later, severity, seed), other.name: parts.strangers.pixels}
+        found = side_by_side(
+            trained,
+            parts.reference.pixels,
+            {name: pool[:POOL_ROWS] for name, pool in shifts.items()},
+            watching,
+            n=images,
+            level=level,
+            repeats=repeats or (10 if quick else 20),
+            embedding=embedding,
+            seed=seed,
+            tell=tell,
+        )
+    columns, rows = side_by_side_rows(found)
+    for line in (*text_table(columns, rows), "", found.words()):
+        print(line)
+    figure = planes_picture(found, embedding)
+    if picture is not None:
+        figure.savefig(picture)
+    page = write_images(
+        html or own.page_of("kernels"),
+        title=f"Detectors on {data}, {perturbation} and {other.name}",
+        verdict=[found.words()],
+        pictures=[Picture("As each detector sees them", figure, PLANES_SAY)],
+        tables=[Numbers(f"{images} images against {found.reference_rows:,}", columns, rows, KERNELS_SAY)],
+    )
+    run_id = log_table(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
+    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"page: {page}")
+    write_json(json, options, [cell.record for cell in found.cells], run_id=run_id)
+    return ExitCode.DONE

@@ -1,0 +1,85 @@
+"""Options that the laboratory's commands share, and where their pages go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+
+DataSet = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        help="mnist, fashion-mnist, cifar-10 (fetched once), or a folder with a subfolder of images for each class.",
+        rich_help_panel=o.MAIN,
+    ),
+]
+Perturbed = Annotated[
+    str,
+    typer.Option(
+        "--perturbation",
+        help="What changes the images: gaussian_blur, gaussian_noise, shot_noise, impulse_noise, rotation, shift, zoom,"
+        " brightness, contrast, pixelation, occlusion, cifar10_augmentation, a composition of Albumentations in a JSON"
+        " or YAML file, or none.",
+        rich_help_panel=o.MAIN,
+    ),
+]
+NetworkName = Annotated[
+    str,
+    typer.Option(
+        "--network",
+        help="small (a convolutional network, trained here), resnet18, or efficientnet-lite0; the last two begin"
+        " with what they learnt on ImageNet.",
+        rich_help_panel=o.MAIN,
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        help="ResNet-18's ImageNet weights as torchvision publishes them. Default: fetched.",
+        rich_help_panel=o.MORE,
+        show_default=False,
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="Fewer images to learn from, minutes instead of tens.", rich_help_panel=o.MAIN),
+]
+TrainRows = Annotated[
+    int | None,
+    typer.Option(
+        "--train_rows",
+        min=100,
+        help="Images to learn from. Default: all; 10,000 with --quick.",
+        rich_help_panel=o.MORE,
+        show_default=False,
+    ),
+]
+MaxEpochs = Annotated[
+    int | None,
+    typer.Option(
+        "--max_epochs",
+        min=1,
+        help="Passes over them. Default: 10; 4 with --quick.",
+        rich_help_panel=o.MORE,
+        show_default=False,
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", help="Where the page goes. Default: reports/.", rich_help_panel=o.MORE, show_default=False),
+]
+QUICK_ROWS = 10_000
+QUICK_EPOCHS = 4
+
+
+def page_of(what: str) -> Path:
+    """Where the page of an experiment goes by default."""
+    from drift.loop.home import Home
+    from drift.loop.records import now
+
+    return Home().reports / f"images-{what}-{now()[:19].replace(':', '').replace('-', '')}.html"

@@ -1,0 +1,209 @@
+"""`drift images simulate`: a ramp of drift, what it costs, and who notices."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.images import options as own
+from drift.commands.parts import options_as_called, write_json
+from drift.errors import ExitCode, UsageError
+
+RAMP_SAYS = (
+    "Above, images of each batch as they degrade. The red line is where 5 points of accuracy are lost beyond what"
+    " chance explains: an alarm left of it came in time. A diamond is a detector's first alarm. harm sees labels, the"
+    " others images alone."
+)
+BATCHES_SAY = "Of the detectors: p-values, for harm its evidence of its threshold; ⚑ is an alarm."
+
+
+@command
+def simulate(
+    data: own.DataSet = "mnist",
+    perturbation: own.Perturbed = "gaussian_blur",
+    ramp: Annotated[
+        str,
+        typer.Option(
+            "--ramp",
+            help="How severity goes over the batches: gradual, sudden, recurring, or clean (none).",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = "gradual",
+    severity: Annotated[
+        float, typer.Option("--severity", min=0, max=1, help="At its strongest.", rich_help_panel=o.MAIN)
+    ] = 1.0,
+    start: Annotated[
+        float,
+        typer.Option("--start", min=0, max=1, help="Share of the batches before it begins.", rich_help_panel=o.MORE),
+    ] = 0.25,
+    period: Annotated[
+        int,
+        typer.Option("--period", min=1, help="Batches that a recurring drift stays.", rich_help_panel=o.MORE),
+    ] = 5,
+    batches: Annotated[int, typer.Option("--batches", min=2, help="That come.", rich_help_panel=o.MAIN)] = 20,
+    batch_size: Annotated[
+        int, typer.Option("--batch_size", min=2, help="Images in each.", rich_help_panel=o.MAIN)
+    ] = 100,
+    new_classes: Annotated[
+        str,
+        typer.Option(
+            "--new_classes",
+            help="Data evolution: classes that the network is not shown, mixed in as severity grows; such as 8,9.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = "",
+    other_data: Annotated[
+        str,
+        typer.Option(
+            "--other_data",
+            help="Data evolution: another data set (or folder), mixed in as severity grows.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = "",
+    most_strange: Annotated[
+        float,
+        typer.Option(
+            "--most_strange",
+            min=0.01,
+            max=1,
+            help="Share of a batch that is mixed in at severity 1.",
+            rich_help_panel=o.MORE,
+        ),
+    ] = 0.5,
+    relabel: Annotated[
+        str,
+        typer.Option(
+            "--relabel",
+            help="Concept drift: classes that are called otherwise as severity grows, OLD:NEW; such as 3:5,5:3.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = "",
+    detectors: Annotated[
+        str,
+        typer.Option(
+            "--detectors",
+            help="mmd_KERNEL (fused, gaussian, laplacian, rational_quadratic, inverse_multiquadric; on the network's"
+            " features), bbsds, ks_pca, untrained_autoencoder; harm, which sees labels, stands beside them.",
+            rich_help_panel=o.MORE,
+        ),
+    ] = "mmd_fused,bbsds,ks_pca,untrained_autoencoder",
+    level: Annotated[
+        float,
+        typer.Option(
+            "--level",
+            min=1e-4,
+            max=0.5,
+            help="Chance of any false alarm of a detector on the whole ramp.",
+            rich_help_panel=o.MORE,
+        ),
+    ] = 0.01,
+    reference_rows: Annotated[
+        int,
+        typer.Option(
+            "--reference_rows", min=100, help="Test images on which the network is accepted.", rich_help_panel=o.MORE
+        ),
+    ] = 1_000,
+    network: own.NetworkName = "small",
+    weights: own.Weights = None,
+    train_rows: own.TrainRows = None,
+    max_epochs: own.MaxEpochs = None,
+    quick: own.Quick = False,
+    mlflow_experiment_name: o.Experiment = "drift-images",
+    html: own.Html = None,
+    seed: o.Seed = 0,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Train a network, let its images drift batch by batch, and see what is lost and which detector notices when.
+
+    Example: drift images simulate --data mnist --perturbation gaussian_blur --quick
+    """
+    from drift.images.evolution import Evolution
+    from drift.images.experiments import images_of, perturb_by, train_network
+    from drift.images.laboratory import parts_of, relabelled
+    from drift.images.logged import log_ramp
+    from drift.images.pictures import ramp_picture
+    from drift.images.ramps import RAMPS
+    from drift.images.simulate import simulate as run
+    from drift.images.telling import batch_records, batch_rows, ramp_words, text_table
+    from drift.images.watchers import chosen
+    from drift.report.images import Numbers, Picture, Tile, write_images
+    from drift.terminal import counting
+    from drift.tracking.store import connect
+
+    if ramp not in RAMPS:
+        raise UsageError(f"expected --ramp {', '.join(RAMPS)}; got {ramp!r}")
+    options = options_as_called(simulate, locals())
+    watching = chosen(detectors)
+    changes = perturb_by(perturbation)
+    severities = tuple(
+        RAMPS[ramp](index, batches, start=start, severity=severity, period=period) for index in range(batches)
+    )
+    store = connect(create=True)
+    with counting() as tell:
+        train, test = images_of(data, tell=tell)
+        strange = [name.strip() for name in new_classes.split(",") if name.strip()]
+        other = images_of(other_data, tell=tell)[1] if other_data else None
+        parts = parts_of(
+            train,
+            test,
+            train_rows=train_rows or (own.QUICK_ROWS if quick else None),
+            reference_rows=reference_rows,
+            new_classes=strange,
+            other=other,
+            seed=seed,
+        )
+        evolution = Evolution(
+            parts.pool,
+            severities,
+            batch_size,
+            perturb=changes,
+            strangers=parts.strangers,
+            most_strange=most_strange,
+            relabelled=relabelled(relabel, parts.classes),
+            seed=seed,
+        )
+        trained = train_network(
+            network,
+            parts.train,
+            parts.validation,
+            max_epochs=max_epochs or (own.QUICK_EPOCHS if quick else 10),
+            seed=seed,
+            weights=weights,
+            tell=tell,
+        )
+        found = run(
+            trained,
+            evolution,
+            parts.reference.pixels,
+            parts.reference.labels,
+            watching,
+            classes=parts.classes,
+            level=level,
+            seed=seed,
+            tell=lambda batch: tell("batches", batch + 1, batches),
+        )
+    sentences, (columns, rows) = ramp_words(found), batch_rows(found)
+    for line in (*text_table(columns, rows), "", *sentences):
+        print(line)
+    figure = ramp_picture(found, [evolution.batch(index).pixels[:3] for index in range(batches)])
+    page = write_images(
+        html or own.page_of("simulate"),
+        title=f"{data}: {perturbation}, {ramp}",
+        verdict=sentences,
+        tiles=[
+            Tile("accepted accuracy", f"{found.accepted:.3f}", f"{found.reference_rows:,} test images"),
+            Tile("in the last batch", f"{found.batches[-1].accuracy:.3f}"),
+            Tile("5 points lost", "never" if found.lost_at is None else f"batch {found.lost_at}"),
+        ],
+        pictures=[Picture("The ramp", figure, RAMP_SAYS)],
+        tables=[Numbers("Batch by batch", columns, rows, BATCHES_SAY)],
+    )
+    run_id = log_ramp(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
+    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"page: {page}")
+    write_json(json, options, batch_records(found), run_id=run_id)
+    return ExitCode.DONE

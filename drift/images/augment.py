@@ -1,0 +1,113 @@
+"""Does augmentation train drift away? Networks trained without and with it, asked by a test of what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from drift.blocks import Integers
+from drift.detect import mmd_test
+from drift.images.evolution import Pool
+from drift.images.pixels import Pixels
+from drift.images.spaces import Network
+
+CLEAN, PERTURBED = "clean test images", "perturbed test images"
+PERMUTATIONS = 1_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a network sees of a sample, beside what it sees of its training images."""
+
+    model: str
+    sample: str
+    accuracy: float  # in [0, 1], on all images of the sample
+    n: int  # images of each side that the test compares
+    distance: float  # MMD² of the features, Gaussian kernel with the median bandwidth
+    threshold: float  # of the distance at the level, by permutations
+    p_value: float  # in (0, 1]
+    drift: bool  # p_value <= level
+
+    @property
+    def verdict(self) -> str:
+        """In a word or two."""
+        return "drift" if self.drift else "no drift"
+
+
+def compare_networks(
+    networks: Mapping[str, Network],
+    train: Pixels,
+    samples: Mapping[str, Pool],
+    *,
+    n: int = 500,
+    level: float = 0.05,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda words: None,
+) -> list[Seen]:
+    """Test, for each network, whether its features of samples differ from those of its training images.
+
+    A network that is no longer disturbed by a perturbation maps perturbed images to where it maps others: that, and
+    not the pixels, is what drifts for the layers behind. A network that knows its training images by heart has some
+    drift on clean test images, too, which is the measure for the others.
+
+    Args:
+        networks: by name.
+        train: (rows, height, width, channels) that all of them were trained on, without augmentation.
+        samples: images with labels, by name.
+        n: images of each side that are compared, at most; more show smaller differences.
+        level: of the test.
+        seed: of the choice and the permutations.
+        tell: hears what is being done.
+    """
+    found = []
+    rng = np.random.default_rng(seed)
+    before = train[np.sort(rng.permutation(len(train))[:n])]
+    for model, network in networks.items():
+        reference = network.features(before)
+        for sample, pool in samples.items():
+            tell(f"{model} on {sample}")
+            rows = np.sort(np.random.default_rng((seed, 1)).permutation(len(pool))[:n])
+            current = network.features(pool.pixels[rows])
+            test = mmd_test(reference, current, kernel="gaussian", permutations=PERMUTATIONS, level=level, seed=seed)
+            found.append(
+                Seen(
+                    model,
+                    sample,
+                    accuracy(network, pool.pixels, pool.labels),
+                    len(rows),
+                    test.statistic,
+                    test.threshold,
+                    test.p_value,
+                    test.rejected,
+                )
+            )
+    return found
+
+
+def accuracy(network: Network, pixels: Pixels, labels: Integers) -> float:
+    """Share of right answers, in [0, 1]."""
+    return float((network.predict(pixels).probabilities.argmax(axis=1) == labels).mean())
+
+
+def words(seen: list[Seen]) -> list[str]:
+    """What came of it, in sentences: the first network is the one without augmentation."""
+    plain, augmented = list(dict.fromkeys(one.model for one in seen))[:2]
+    by = {(one.model, one.sample): one for one in seen}
+    before, after = by[plain, PERTURBED], by[augmented, PERTURBED]
+    sentences = [
+        f"{one.model}: {one.verdict} on perturbed images, distance {one.distance:.4f} (threshold {one.threshold:.4f},"
+        f" p = {one.p_value:.2g})"
+        for one in (before, after)
+    ]
+    if after.distance < before.distance:
+        left = max(after.distance, 0) / before.distance
+        sentences.append(f"augmentation leaves {left:.0%} of the distance that perturbed images have without it")
+    else:
+        sentences.append("augmentation did not bring perturbed images nearer")
+    sentences.append(
+        f"accuracy on perturbed images {before.accuracy:.3f} without and {after.accuracy:.3f} with augmentation,"
+        f" on clean ones {by[plain, CLEAN].accuracy:.3f} and {by[augmented, CLEAN].accuracy:.3f}"
+    )
+    return sentences

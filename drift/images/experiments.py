@@ -1,0 +1,159 @@
+"""What the laboratory's commands are built from: images and perturbations by name, networks that are trained once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drift.blocks import Answer, Floats
+from drift.images.evolution import Perturb
+from drift.images.pixels import Pixels
+from drift.images.spaces import Network
+from drift.models.digests import digest
+from drift.models.images import ImageModel, cached_features, fit_head, fit_images, new_model, recipe
+from drift.sources.cache import cache_folder
+from drift.sources.images import Images, load_images
+
+if TYPE_CHECKING:
+    from drift.models.fit import Epoch
+
+Tell = Callable[[str, int, int], None]
+"""Of what is being done, how far it is, and of how much."""
+
+MEGABYTE = 1_000_000
+NONE = "none"
+
+
+class Remembered:
+    """A model whose features of the same images are computed once, and kept."""
+
+    def __init__(self, model: ImageModel, folder: Path) -> None:
+        self.model = model
+        self._folder = folder
+
+    def predict(self, features: Pixels) -> Answer:
+        """Class probabilities (n, classes) of images."""
+        return self.model.predict(features)
+
+    def features(self, pixels: Pixels) -> Floats:
+        """What the last layer is given, (n, d)."""
+        return cached_features(self.model, pixels, self._folder)
+
+
+def images_of(name: str, *, tell: Tell) -> tuple[Images, Images]:
+    """The training and test images of a data set or folder, fetched if need be.
+
+    Raises:
+        DataError: no such images, or none that can be had.
+    """
+
+    def told(words: str, done: int, total: int | None) -> None:
+        tell(f"{words}, MB", done // MEGABYTE, max(1, (total or done) // MEGABYTE))
+
+    return load_images(name, "train", tell=told), load_images(name, "test", tell=told)
+
+
+def perturb_by(name: str) -> Perturb | None:
+    """The perturbation of a name, or of a file that holds a composition of Albumentations; None of "none".
+
+    Raises:
+        UsageError: no such perturbation or file.
+    """
+    if name == NONE:
+        return None
+    from drift.images import named_perturbation
+
+    found = named_perturbation(name)
+    return lambda pixels, severity, seed: found(pixels, severity, seed=seed)
+
+
+def train_network(
+    network: str,
+    train: Images,
+    validation: Images,
+    *,
+    max_epochs: int,
+    seed: int,
+    weights: Path | None = None,
+    seconds: float | None = None,
+    augment: Perturb | None = None,
+    augmented_by: str = "",
+    board: Path | None = None,
+    tell: Tell,
+    words: str = "training",
+) -> Network:
+    """A network trained on images; what was trained once with the same options is taken from the cache.
+
+    A pretrained network of which only the last layer is new learns that layer alone, unless its images are augmented.
+
+    Args:
+        network: one of `drift.models.images.NETWORKS`.
+        train: images to learn from.
+        validation: images to judge each epoch on.
+        max_epochs: passes over the images.
+        seed: of all draws.
+        weights: a file with ImageNet weights, for a network that takes them.
+        seconds: most time to fit in.
+        augment: changes every batch, at severity 1.
+        augmented_by: its name, a part of the cache's key.
+        board: a folder for TensorBoard.
+        tell: hears of every epoch.
+        words: what to tell.
+
+    Raises:
+        UsageError: no such network.
+        DataError: weights that cannot be had.
+        TrainingError: too few images, or a loss that is no number.
+    """
+    from drift.images.board import Board
+
+    options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
+    told = f"{network} {options} {seconds} {augmented_by} {weights}"
+    key = digest(told, train.digest(), validation.digest())[:24]
+    cache = cache_folder()
+    folder, features = cache / "networks" / key, cache / "features"
+    if folder.exists() and (board is None or board.exists()):
+        return Remembered(ImageModel.load(folder), features)
+    model = new_model(network, train.pixels, train.classes, name=network, seed=seed, weights=weights)
+    if board is not None:
+        shutil.rmtree(board, ignore_errors=True)  # half a one, of an earlier try
+    shown = None if board is None else Board(board)
+
+    def each(epoch: Epoch) -> bool:
+        tell(f"{words}, epoch {epoch.number}: accuracy {epoch.val_accuracy:.3f}", epoch.number, max_epochs)
+        if shown is not None:
+            shown.epoch(
+                epoch.number,
+                train_loss=epoch.train_loss,
+                validation_loss=epoch.val_loss,
+                validation_accuracy=epoch.val_accuracy,
+            )
+            if augment is not None:
+                shown.images("augmented", augment(train.pixels[:25], 1.0, seed + epoch.number), epoch.number)
+        return True
+
+    tell(words, 0, max_epochs)
+    if network == "efficientnet-lite0" and augment is None:
+        fit_head(model, train, validation, cache_folder=features, keep_going=each)
+    else:
+        hook = None if augment is None else _hook(augment, seed)
+        checkpoint = cache / "fits" / f"{key}.pt"
+        fit_images(
+            model, train, validation, options, keep_going=each, augment=hook, seconds=seconds, checkpoint=checkpoint
+        )
+        checkpoint.unlink(missing_ok=True)
+    trained = Remembered(model, features)
+    if shown is not None:
+        part = validation.part(slice(0, 1_000))
+        shown.projector("features", trained.features(part.pixels), part.labels, part.classes, part.pixels)
+        shown.close()
+    model.save(folder)
+    return trained
+
+
+def _hook(augment: Perturb, seed: int) -> Callable[[Pixels, int, int], Pixels]:
+    """Every batch of every epoch is changed in its own way, the same one for the same seed."""
+    return lambda pixels, epoch, batch: augment(pixels, 1.0, (seed * 1_009 + epoch) * 100_003 + batch)

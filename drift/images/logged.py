@@ -1,0 +1,75 @@
+"""The laboratory's experiments in MLflow: a run each, with batches as steps, and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drift.images.augment import Seen
+from drift.images.side_by_side import SideBySide
+from drift.images.simulate import Simulated
+from drift.tracking.runs import Metric, open_run
+from drift.tracking.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def log_ramp(
+    found: Simulated, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
+) -> str:
+    """Log every batch's numbers; returns the run's id."""
+    points = [Metric("accepted_accuracy", found.accepted)]
+    for one in found.batches:
+        values = {
+            "batch/severity": one.severity,
+            "batch/accuracy": one.accuracy,
+            "batch/confidence": one.confidence,
+            "batch/calibration_error": one.calibration_error,
+        }
+        values |= {f"detector/{s.detector}_p_value": s.p_value for s in one.scores if s.p_value is not None}
+        points += [Metric(name, value, one.index) for name, value in values.items()]
+    return log_experiment("simulate", points, store, experiment, options=options, page=page, figures={"ramp": figure})
+
+
+def log_table(
+    found: SideBySide, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
+) -> str:
+    """Log score and p-value of every detector on every shift; returns the run's id."""
+    points = []
+    for cell in found.cells:
+        shift = cell.shift.replace(" ", "_")
+        points += [Metric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
+        points += [Metric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
+    return log_experiment("kernels", points, store, experiment, options=options, page=page, figures={"planes": figure})
+
+
+def log_augment(seen: list[Seen], store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:
+    """Log what each network sees of each sample, and the Markdown beside the page; returns the run's id."""
+    points = []
+    for one in seen:
+        name = f"{one.model}/{one.sample}".replace(" ", "_")
+        values = {"accuracy": one.accuracy, "distance": one.distance, "p_value": one.p_value}
+        points += [Metric(f"{name}_{key}", value) for key, value in values.items()]
+    return log_experiment("augment", points, store, experiment, options=options, page=page, figures={})
+
+
+def log_experiment(
+    name: str,
+    points: list[Metric],
+    store: Store,
+    experiment: str,
+    *,
+    options: Mapping[str, object],
+    page: Path,
+    figures: Mapping[str, Figure],
+) -> str:
+    """Log numbers, pictures and the page of one experiment; returns the run's id."""
+    with open_run(store, experiment, name=f"images {name}", kind=f"images-{name}") as run:
+        run.params(options)
+        run.metrics(points)
+        for title, figure in figures.items():
+            run.figure(title, figure)
+        run.file(page)
+        return run.id

@@ -1,0 +1,115 @@
+"""What came of an experiment in sentences and tables, for the terminal, the pages and Markdown alike."""
+
+from __future__ import annotations
+
+from drift.images.augment import Seen
+from drift.images.side_by_side import SideBySide
+from drift.images.simulate import Simulated
+
+
+def ramp_words(found: Simulated) -> list[str]:
+    """What a ramp cost, and who noticed when."""
+    first, last = found.batches[0], found.batches[-1]
+    lines = [
+        f"accuracy {found.accepted:.3f} on the reference, {first.accuracy:.3f} in the first batch and"
+        f" {last.accuracy:.3f} in the last; severity up to {max(one.severity for one in found.batches):.2f}"
+    ]
+    lost = found.lost_at
+    if lost is None:
+        lines.append("nowhere 5 points of accuracy were lost beyond what chance explains")
+    else:
+        lines.append(f"5 points are lost from batch {lost} on (severity {found.batches[lost].severity:.2f})")
+    for name in found.detectors:
+        lines.append(f"{name}: {_when(found.first_alarm(name), lost)}")
+    return lines
+
+
+def _when(alarm: int | None, lost: int | None) -> str:
+    if alarm is None:
+        return "no alarm" if lost is None else "no alarm, missed"
+    if lost is None:
+        return f"first alarm at batch {alarm}, where little was lost"
+    if alarm == lost:
+        return f"first alarm at batch {alarm}, in time"
+    batches = "1 batch" if abs(alarm - lost) == 1 else f"{abs(alarm - lost)} batches"
+    return f"first alarm at batch {alarm}, {batches} {'before' if alarm < lost else 'late'}"
+
+
+BATCH_COLUMNS = ("batch", "severity", "accuracy", "confidence", "calibration error")
+
+
+def batch_rows(found: Simulated) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows of the table of batches; the detectors' are p-values, or evidence of its threshold."""
+    columns = (*BATCH_COLUMNS, *found.detectors)
+    rows = []
+    for one in found.batches:
+        cells = [str(one.index), f"{one.severity:.2f}", f"{one.accuracy:.3f}", f"{one.confidence:.3f}"]
+        cells.append(f"{one.calibration_error:.3f}")
+        cells += [("⚑ " if score.alarm else "") + score.words.removeprefix("p = ") for score in one.scores]
+        rows.append(tuple(cells))
+    return columns, rows
+
+
+def batch_records(found: Simulated) -> list[dict[str, object]]:
+    """Plain values of every batch, for a file."""
+    return [
+        {
+            "batch": one.index,
+            "severity": one.severity,
+            "strange": one.strange,
+            "accuracy": one.accuracy,
+            "accuracy_by_class": dict(zip(found.classes, one.by_class, strict=True)),
+            "calibration_error": one.calibration_error,
+            "confidence": one.confidence,
+            "detectors": {
+                score.detector: {"statistic": score.statistic, "p_value": score.p_value, "alarm": score.alarm}
+                for score in one.scores
+            },
+        }
+        for one in found.batches
+    ]
+
+
+def side_by_side_rows(found: SideBySide) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows of the table of detectors: score and p-value for each shift, and the images needed."""
+    columns = ["detector"]
+    for shift in found.shifts:
+        columns += [f"{shift}: score", "p"] + (["images needed"] if shift != found.shifts[0] else [])
+    rows = []
+    for name in found.detectors:
+        cells = [name]
+        for shift in found.shifts:
+            cell = found.cell(name, shift)
+            cells += [f"{cell.statistic:.4g}", f"{cell.p_value:.2g}"]
+            if shift != found.shifts[0]:
+                cells.append("over 500" if cell.needed is None else str(cell.needed))
+        rows.append(tuple(cells))
+    return tuple(columns), rows
+
+
+def seen_rows(seen: list[Seen]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows of the table of networks and samples."""
+    columns = ("network", "images", "accuracy", "distance", "threshold", "p", "verdict")
+    rows: list[tuple[str, ...]] = [
+        (
+            one.model,
+            one.sample,
+            f"{one.accuracy:.3f}",
+            f"{one.distance:.4f}",
+            f"{one.threshold:.4f}",
+            f"{one.p_value:.2g}",
+            one.verdict,
+        )
+        for one in seen
+    ]
+    return columns, rows
+
+
+def text_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """Lines for a terminal, numbers to the right."""
+    widths = [max(len(row[at]) for row in [columns, *rows]) for at in range(len(columns))]
+    lines = []
+    for row in [columns, *rows]:
+        first, *others = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join([first, *(cell.strip().rjust(len(cell)) for cell in others)]).rstrip())
+    return lines
