@@ -61,4 +61,4 @@ lock: $(READY)  ## write requirements.lock from what is installed
 	mv requirements.new requirements.lock
 
 clean:  ## take away everything that was built or run, the environment too
-	rm -rf $(VENV) .drift reports mlruns mlartifacts mlflow.db* build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .drift reports runs mlruns mlartifacts mlflow.db* build *.egg-info .mypy_cache .ruff_cache .pytest_cache
