@@ -67,6 +67,26 @@ def test_a_ramp(run: Run, folder: Path, tmp_path: Path) -> None:
     assert json.loads(Path("r.json").read_text())["records"] == records  # the network came from the cache
 
 
+def test_files_that_are_no_images_are_left_out_and_named(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "some"
+    for path in sorted(folder.rglob("*.png")):
+        (copied / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (copied / path.parent.name / path.name).write_bytes(path.read_bytes())
+    (copied / "3" / "broken.png").write_bytes(b"no image")
+    words = ("--batches", "3", "--batch_size", "20", "--detectors", "bbsds", *SMALL)
+    code, out = run("simulate", "--data", str(copied), *words)
+    assert code == 0, out
+    assert "left out: " in out
+    assert "broken.png" in out
+    (copied / "3" / "large.png").write_bytes(b"")
+    Image.new("L", (20, 20)).save(copied / "3" / "large.png")
+    code, out = run("simulate", "--data", str(copied), *words)
+    assert code == 1
+    assert "12" in out
+    assert "20" in out
+    assert "Traceback" not in out
+
+
 def test_new_classes_and_new_names(run: Run, folder: Path) -> None:
     words = (
         "simulate",

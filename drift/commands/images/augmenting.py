@@ -67,7 +67,7 @@ def augment(
     from drift.disk import write_at_once
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
     from drift.images.evolution import Pool
-    from drift.images.experiments import images_of, perturb_by, train_network
+    from drift.images.experiments import perturb_by, train_network
     from drift.images.laboratory import parts_of
     from drift.images.logged import log_augment
     from drift.images.telling import seen_rows, text_table
@@ -81,7 +81,7 @@ def augment(
         raise UsageError("expected a --perturbation to augment with, got none")
     store = connect(create=True)
     with counting() as tell:
-        train, test = images_of(data, tell=tell)
+        train, test = own.images_of(data, tell)
         parts = parts_of(
             train, test, train_rows=train_rows or (own.QUICK_ROWS if quick else None), reference_rows=100, seed=seed
         )

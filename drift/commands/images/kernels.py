@@ -99,7 +99,7 @@ def kernels(
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
     """
     from drift.images.evolution import Pool
-    from drift.images.experiments import images_of, perturb_by, train_network
+    from drift.images.experiments import perturb_by, train_network
     from drift.images.laboratory import parts_of
     from drift.images.logged import log_table
     from drift.images.pictures import planes_picture
@@ -119,8 +119,8 @@ def kernels(
         raise UsageError("expected a --perturbation to put beside clean and foreign images, got none")
     store = connect(create=True)
     with counting() as tell:
-        train, test = images_of(data, tell=tell)
-        other = images_of(other_data, tell=tell)[1]
+        train, test = own.images_of(data, tell)
+        other = own.images_of(other_data, tell)[1]
         parts = parts_of(
             train,
             test,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from drift.commands import options as o
+
+if TYPE_CHECKING:
+    from drift.images.experiments import Tell
+    from drift.sources.images import Images
 
 DataSet = Annotated[
     str,
@@ -75,6 +80,16 @@ Html = Annotated[
 ]
 QUICK_ROWS = 10_000
 QUICK_EPOCHS = 4
+
+
+def images_of(name: str, tell: Tell) -> tuple[Images, Images]:
+    """Training and test images, fetched if need be; says which files of a folder were left out."""
+    from drift.images.experiments import images_of as both
+
+    train, test = both(name, tell=tell)
+    for line in (*train.left_out, *test.left_out):
+        print(f"left out: {line}", file=sys.stderr)
+    return train, test
 
 
 def page_of(what: str) -> Path:

@@ -122,7 +122,7 @@ def simulate(
     Example: drift images simulate --data mnist --perturbation gaussian_blur --quick
     """
     from drift.images.evolution import Evolution
-    from drift.images.experiments import images_of, perturb_by, train_network
+    from drift.images.experiments import perturb_by, train_network
     from drift.images.laboratory import parts_of, relabelled
     from drift.images.logged import log_ramp
     from drift.images.pictures import ramp_picture
@@ -144,9 +144,9 @@ def simulate(
     )
     store = connect(create=True)
     with counting() as tell:
-        train, test = images_of(data, tell=tell)
+        train, test = own.images_of(data, tell)
         strange = [name.strip() for name in new_classes.split(",") if name.strip()]
-        other = images_of(other_data, tell=tell)[1] if other_data else None
+        other = own.images_of(other_data, tell)[1] if other_data else None
         parts = parts_of(
             train,
             test,
