@@ -108,7 +108,7 @@ def train_network(
         DataError: weights that cannot be had.
         TrainingError: too few images, or a loss that is no number.
     """
-    from drift.images.board import Board
+    from drift.images.board import SHOWN, Board
 
     options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
     told = f"{network} {options} {seconds} {augmented_by} {weights}"
@@ -132,7 +132,7 @@ def train_network(
                 validation_accuracy=epoch.val_accuracy,
             )
             if augment is not None:
-                shown.images("augmented", augment(train.pixels[:25], 1.0, seed + epoch.number), epoch.number)
+                shown.images("augmented", augment(train.pixels[:SHOWN], 1.0, seed + epoch.number), epoch.number)
         return True
 
     tell(words, 0, max_epochs)

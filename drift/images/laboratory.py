@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drift.blocks import Integers
 from drift.errors import UsageError
 from drift.images.evolution import NEVER_SEEN, Pool
 from drift.sources.images import Images
@@ -116,9 +115,3 @@ def relabelled(text: str, classes: Sequence[str]) -> Mapping[int, int]:
             raise UsageError(f"expected pairs OLD:NEW of the classes {', '.join(classes)}; got {pair!r}")
         found[classes.index(old)] = classes.index(new)
     return found
-
-
-def by_class(labels: Integers, classes: Sequence[str]) -> dict[str, int]:
-    """How many images each class has."""
-    counts = np.bincount(labels[labels >= 0], minlength=len(classes))
-    return {name: int(count) for name, count in zip(classes, counts, strict=True)}
