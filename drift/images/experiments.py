@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,7 +112,8 @@ def train_network(
     from drift.images.board import SHOWN, Board
 
     options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
-    told = f"{network} {options} {seconds} {augmented_by} {weights}"
+    files = [_contents(name) for name in (augmented_by, str(weights or ""))]
+    told = f"{network} {options} {seconds} {augmented_by} {files}"
     key = digest(told, train.digest(), validation.digest())[:24]
     cache = cache_folder()
     folder, features = cache / "networks" / key, cache / "features"
@@ -152,6 +154,12 @@ def train_network(
         shown.close()
     model.save(folder)
     return trained
+
+
+def _contents(name: str) -> str:
+    """The digest of a file, if that is what a name is: what was in it before made other networks."""
+    path = Path(name)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if name and path.is_file() else ""
 
 
 def _hook(augment: Perturb, seed: int) -> Callable[[Pixels, int, int], Pixels]:

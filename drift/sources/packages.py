@@ -16,7 +16,6 @@ from pathlib import Path
 from drift.errors import UnreachableError
 from drift.sources.fetch import Tell, download
 
-NPM_REGISTRY = "https://registry.npmjs.org"  # npm's own default, for who has no npm
 ANSWER_SECONDS = 30
 DOWNLOAD_SECONDS = 900
 
@@ -55,7 +54,7 @@ class Npm:
         return f"{self.name}-{self.version}.tgz"
 
     def fetch(self, part: Path, *, tell: Tell) -> None:
-        """Bring it from the registry that the user's npm asks, or npm's own."""
+        """Bring it from the registry that the user's npm asks; by HTTP, so that it can be resumed."""
         download(f"{npm_registry()}/{self.name}/-/{self.file_name}", part, tell=tell)
 
 
@@ -77,10 +76,14 @@ class Debian:
 
 
 def npm_registry() -> str:
-    """The address of the registry that npm is set up for, without a slash at its end."""
+    """The address of the registry that npm is set up for, its own by default, without a slash at its end.
+
+    Raises:
+        UnreachableError: there is no npm to ask, or it names none.
+    """
     npm = shutil.which("npm")
     if npm is None:
-        return NPM_REGISTRY
+        raise UnreachableError("the registry of npm: there is no npm")
     try:
         done = subprocess.run(
             [npm, "config", "get", "registry"],
@@ -90,10 +93,12 @@ def npm_registry() -> str:
             timeout=ANSWER_SECONDS,
             check=True,
         )
-    except (OSError, subprocess.SubprocessError):
-        return NPM_REGISTRY
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UnreachableError(f"the registry of npm: npm does not say where it is ({type(error).__name__})") from error
     found = done.stdout.strip().rstrip("/")
-    return found if found.startswith(("http://", "https://")) else NPM_REGISTRY
+    if not found.startswith(("http://", "https://")):
+        raise UnreachableError(f"the registry of npm: expected an address, npm says {found!r}")
+    return found
 
 
 def _by_command(command: list[str], part: Path, *, what: str, tell: Tell) -> None:

@@ -139,8 +139,8 @@ def kernels(
             tell=tell,
         )
         assert isinstance(parts.strangers, Pool)  # noqa: S101  # another data set was asked for
-        third = len(parts.pool) // 2
-        clean, later = parts.pool.pixels[:third], parts.pool.pixels[third:]
+        half = len(parts.pool) // 2
+        clean, later = parts.pool.pixels[:half], parts.pool.pixels[half:]
         shifts = {CLEAN: clean, perturbation: changes(later, severity, seed), other.name: parts.strangers.pixels}
         found = side_by_side(
             trained,
