@@ -12,6 +12,7 @@ PACKAGE = ROOT / "drift"
 LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "blocks": 0,
+    "pixels": 0,
     "disk": 0,
     "quiet": 0,
     "threads": 0,
@@ -55,7 +56,7 @@ DOORS = {  # foreign library: the only modules that may import it
     "albumentations": {"images/perturbations/compositions.py"},
     "cv2": {"images/opencv.py"},
 }
-SAME_LAYER = {("figures", "models")}  # pictures of what models report
+SAME_LAYER = {("figures", "models"), ("pixels", "errors")}  # pictures of what models report; bad pixels
 
 
 def modules() -> list[Path]:

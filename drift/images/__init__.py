@@ -16,7 +16,6 @@ from drift.images.failing_loudly import FAILING_LOUDLY as FAILING_LOUDLY
 from drift.images.perturbations import PERTURBATIONS as PERTURBATIONS
 from drift.images.perturbations import FromAlbumentations as FromAlbumentations
 from drift.images.perturbations import Perturbation as Perturbation
-from drift.images.pixels import Pixels as Pixels
 from drift.images.ramps import RAMPS as RAMPS
 from drift.images.ramps import Ramp as Ramp
 

@@ -10,8 +10,8 @@ import numpy as np
 from drift.blocks import Integers
 from drift.detect import mmd_test
 from drift.images.evolution import Pool
-from drift.images.pixels import Pixels
 from drift.images.spaces import Network
+from drift.pixels import Pixels
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"
 PERMUTATIONS = 1_000

@@ -12,7 +12,7 @@ import torch
 
 from drift.blocks import Floats, Integers
 from drift.errors import StateError
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 SHOWN = 25  # images of an epoch
 PROJECTED = 1_000  # images in the projector

@@ -10,7 +10,7 @@ import numpy as np
 
 from drift.blocks import Integers
 from drift.errors import BlockError, UsageError
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 Perturb: TypeAlias = Callable[[Pixels, float, int], Pixels]
 """Of images, a severity in [0, 1] and a seed: the images, perturbed."""

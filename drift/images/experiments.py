@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from drift.blocks import Answer, Floats
 from drift.images.evolution import Perturb
-from drift.images.pixels import Pixels
 from drift.images.spaces import Network
 from drift.models.digests import digest
 from drift.models.images import ImageModel, cached_features, fit_head, fit_images, new_model, recipe
+from drift.pixels import Pixels
 from drift.sources.cache import cache_folder
 from drift.sources.images import Images, load_images
 

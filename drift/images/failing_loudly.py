@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from drift.images.opencv import about_centre, warped
 from drift.images.perturbations.protocol import Perturbation, generator
-from drift.images.pixels import Pixels, as_bytes, checked
+from drift.pixels import Pixels, as_bytes, checked
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 
 def about_centre(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.images.pixels import Pixels
 from drift.images.side_by_side import CLEAN, SideBySide
 from drift.images.simulate import LOST, Simulated
+from drift.pixels import Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

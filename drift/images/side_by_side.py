@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from drift.errors import BlockError
 from drift.images.embeddings import embed, euclidean, kernel_distances
-from drift.images.pixels import Pixels
 from drift.images.spaces import Network, Spaces
 from drift.images.watchers import Compared, Watcher
+from drift.pixels import Pixels
 
 CLEAN = "clean"
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500)  # images

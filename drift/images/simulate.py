@@ -10,10 +10,10 @@ import numpy as np
 from drift.blocks import Answer, Block, Floats, Integers, Reference, ScoredBlock
 from drift.detect import Harm, Score, chance_of_at_most
 from drift.images.evolution import Batch, Evolution
-from drift.images.pixels import Pixels
 from drift.images.spaces import Network, Spaces
 from drift.images.watchers import Watcher
 from drift.models.quality import expected_calibration_error
+from drift.pixels import Pixels
 
 LOST = 0.05  # of accuracy, that an alarm should come before
 LUCK = 0.001  # the chance below which a loss is one

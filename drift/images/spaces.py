@@ -10,7 +10,7 @@ import torch
 
 from drift.blocks import Answer, Floats
 from drift.errors import UsageError
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 from drift.threads import one_thread
 
 COMPONENTS = 32  # of PCA and of the untrained autoencoder, as in Rabanser et al. 2019 for images of 28 x 28

@@ -11,8 +11,8 @@ from drift.blocks import Floats
 from drift.detect import Score, bbsds_test, feature_tests, mmd_test
 from drift.detect.kernels import KERNELS
 from drift.errors import UsageError
-from drift.images.pixels import Pixels
 from drift.images.spaces import Spaces
+from drift.pixels import Pixels
 
 MMD = "mmd_"  # before the name of a kernel
 FUSED = "mmd_fused"

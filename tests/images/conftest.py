@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from drift.blocks import Answer, Floats
 from drift.images.evolution import Pool
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 CLASSES = tuple(str(digit) for digit in range(10))
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from drift.images import Pixels
+from drift.pixels import Pixels
 
 
 def digits(n: int, size: int = 28) -> Pixels:

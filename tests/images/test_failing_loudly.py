@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from drift.images import FAILING_LOUDLY, Pixels
+from drift.images import FAILING_LOUDLY
 from drift.images.failing_loudly import ImageShift, shifted_rows
 from drift.images.perturbations.protocol import generator
+from drift.pixels import Pixels
 from tests.images.pictures import digits, photographs
 
 IMAGE_SHIFTS = {name: shift for name, shift in FAILING_LOUDLY.items() if isinstance(shift, ImageShift)}

@@ -20,9 +20,10 @@ import pytest
 from PIL import Image
 
 from drift.errors import DataError
+from drift.pixels import Pixels
 from drift.sources.fetch import Url
 from drift.sources.images import IMAGE_SETS, Images, Split, archives, cifar, idx, kept, load_images, pickled, sets
-from drift.sources.images.record import Labels, Pixels
+from drift.sources.images.record import Labels
 from tests.sources.web import Web, web
 
 RNG = np.random.default_rng(5)

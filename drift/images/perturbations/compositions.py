@@ -18,7 +18,7 @@ import numpy as np
 
 from drift.errors import UsageError
 from drift.images.perturbations.protocol import Seeded
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 SEEDS = 1 << 32
 

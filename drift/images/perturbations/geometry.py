@@ -9,7 +9,7 @@ import numpy as np
 
 from drift.images.opencv import about_centre, warped
 from drift.images.perturbations.protocol import Seeded, signed_amounts
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 
 @dataclass(frozen=True)

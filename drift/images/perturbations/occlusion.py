@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.images.perturbations.protocol import Seeded, amounts
-from drift.images.pixels import Pixels
+from drift.pixels import Pixels
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drift.images.opencv import blurred
 from drift.images.perturbations.protocol import Seeded, amounts
-from drift.images.pixels import Pixels, as_bytes
+from drift.pixels import Pixels, as_bytes
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from drift.models.images.cache import cached_features
 from drift.models.images.fitting import Augment, Labelled, fit_head, fit_images, recipe
 from drift.models.images.model import NETWORKS, ImageModel, new_model
 from drift.models.images.network import ImageNetwork
-from drift.models.images.pixels import Pixels
 
 __all__ = [
     "NETWORKS",
@@ -12,7 +11,6 @@ __all__ = [
     "ImageModel",
     "ImageNetwork",
     "Labelled",
-    "Pixels",
     "cached_features",
     "fit_head",
     "fit_images",

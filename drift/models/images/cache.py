@@ -12,7 +12,7 @@ from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.models.digests import digest
 from drift.models.images.model import ImageModel
-from drift.models.images.pixels import Pixels
+from drift.pixels import Pixels
 
 FORMAT = "1"
 

@@ -8,7 +8,7 @@ import torch
 
 from drift.errors import DataError
 from drift.models.images.network import ImageNetwork
-from drift.models.images.pixels import Standardised
+from drift.models.images.standardised import Standardised
 from drift.models.images.weights import from_file, take_body
 
 CENTRE, SPREAD = 127.0, 128.0  # of 255, all channels: what Lite networks were trained with

@@ -15,7 +15,7 @@ from drift.errors import BlockError, UsageError
 from drift.models.fit import Epoch, FitOptions, Samples, descend
 from drift.models.images.cache import cached_features
 from drift.models.images.model import ImageModel
-from drift.models.images.pixels import Pixels
+from drift.pixels import Pixels
 from drift.threads import all_threads, one_thread
 
 RECIPES = {  # of a whole network

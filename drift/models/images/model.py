@@ -17,9 +17,9 @@ from drift.disk import write_at_once
 from drift.errors import DataError, StateError, UsageError
 from drift.models.images.efficientnet import EfficientNetLite0
 from drift.models.images.network import ImageNetwork
-from drift.models.images.pixels import Pixels
 from drift.models.images.resnet import ResNet18
 from drift.models.images.small import SmallConvNet
+from drift.pixels import Pixels
 
 NETWORKS: dict[str, type[ImageNetwork]] = {kind.name: kind for kind in (SmallConvNet, ResNet18, EfficientNetLite0)}
 FORMAT = 1  # of the folder; readers refuse a newer one

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 
 from drift.errors import UsageError
-from drift.models.images.pixels import Pixels, checked
+from drift.pixels import Pixels, checked
 
 AT_ONCE = 2**18  # pixels answered at a time, as the body sees them: more do not stay in a core's cache
 
@@ -69,7 +69,9 @@ class ImageNetwork(torch.nn.Module):
             BlockError: they are not.
         """
         height, width = (None, None) if self.any_size else (self.height, self.width)
-        return checked(pixels, height, width, self.channels)
+        return checked(
+            pixels, height=height, width=width, channels=self.channels, whose=", as the network was made for"
+        )
 
     def load_weights(self, source: Path | None = None) -> None:
         """Take pretrained weights, all but the head's.

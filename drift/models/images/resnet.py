@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from drift.models.images.network import ImageNetwork
-from drift.models.images.pixels import Standardised
+from drift.models.images.standardised import Standardised
 from drift.models.images.weights import downloaded, from_file, take_body
 
 ADDRESS = "https://download.pytorch.org/models/resnet18-f37072fd.pth"  # its name ends in the start of its SHA-256

@@ -8,7 +8,8 @@ import torch
 
 from drift.errors import BlockError, UsageError
 from drift.models.images.network import ImageNetwork
-from drift.models.images.pixels import Pixels, Standardised, checked, measured
+from drift.models.images.standardised import Standardised, measured
+from drift.pixels import Pixels, checked
 
 WIDTHS = (16, 32, 64, 128)  # channels after each convolution; half of the pixels are left on each side in between
 SMALLEST = 2 ** (len(WIDTHS) - 1)  # pixels
@@ -53,7 +54,7 @@ class SmallConvNet(ImageNetwork):
             BlockError: not pixels, or none.
             UsageError: as of the constructor.
         """
-        _, height, width, channels = checked(pixels, None, None, (1, 3)).shape
+        _, height, width, channels = checked(pixels).shape
         if not len(pixels):
             raise BlockError("expected images to learn from, got none")
         net = cls(height, width, channels, classes)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from drift.errors import DataError
+from drift.pixels import Pixels
 from drift.sources.images.archives import members
 from drift.sources.images.pictures import read_picture
-from drift.sources.images.record import Labels, Pixels, Split
+from drift.sources.images.record import Labels, Split
 
 SIDE = 32
 IMAGE_BYTES = 3 * SIDE * SIDE

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import DataError
+from drift.pixels import Pixels
 from drift.sources.images.archives import members, unpacked
-from drift.sources.images.record import Labels, Pixels, Split
+from drift.sources.images.record import Labels, Split
 
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 UNSIGNED_BYTE = 8

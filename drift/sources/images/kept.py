@@ -12,8 +12,9 @@ import numpy as np
 
 from drift.disk import at_once
 from drift.errors import DataError, UnreachableError
+from drift.pixels import Pixels
 from drift.sources.fetch import Tell, obtain
-from drift.sources.images.record import Images, Labels, Pixels, Split
+from drift.sources.images.record import Images, Labels, Split
 from drift.sources.images.sets import ImageSet, Source
 
 

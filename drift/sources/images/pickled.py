@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from drift.errors import DataError
+from drift.pixels import Pixels
 from drift.sources.images.archives import members, unpacked
-from drift.sources.images.record import Labels, Pixels, Split
+from drift.sources.images.record import Labels, Split
 
 SIDE = 28
 LEVELS = 256  # grey values are told in steps of 1/256

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from drift.pixels import Pixels
 from drift.sources.fetch import Address, Url
 from drift.sources.images.cifar import read_binary, read_strips
 from drift.sources.images.idx import IDX_FILES, read_idx_files, read_idx_members
 from drift.sources.images.pickled import read_pickled
-from drift.sources.images.record import Labels, Pixels, Split
+from drift.sources.images.record import Labels, Split
 from drift.sources.packages import Debian, Npm, PyPI
 
 

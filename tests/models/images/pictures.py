@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift.blocks import Integers
-from drift.models.images import Pixels
+from drift.pixels import Pixels
 
 CLASSES = tuple("0123456789")
 

@@ -9,9 +9,9 @@ import torch
 from drift.errors import BlockError, DataError, UsageError
 from drift.models.images import NETWORKS, ImageModel, ImageNetwork, new_model
 from drift.models.images.efficientnet import EfficientNetLite0
-from drift.models.images.pixels import Standardised, measured
 from drift.models.images.resnet import ResNet18
 from drift.models.images.small import SmallConvNet
+from drift.models.images.standardised import Standardised, measured
 
 RNG = np.random.default_rng(0)
 
@@ -83,10 +83,10 @@ def test_it_exports_for_any_number_of_images(model: ImageModel) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (images(2, height=27), r"got pixels.shape=\(2, 27, 28, 3\)"),
+        (images(2, height=27), r"got \(2, 27, 28, 3\)"),
         (images(2, channels=1), r"expected pixels \(n, 28, 28, 3\), as the network was made for"),
-        (images(2)[0], r"got pixels.shape=\(28, 28, 3\)"),
-        (images(2).astype(np.float32), "of uint8, 0 to 255; got float32"),
+        (images(2)[0], r"got \(28, 28, 3\)"),
+        (images(2).astype(np.float32), "of uint8, 0 to 255, got float32"),
         (images(2).tolist(), "got list"),
         (torch.from_numpy(images(2)), "got Tensor"),
     ],

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from drift.errors import BlockError, UsageError
-
-Pixels: TypeAlias = NDArray[np.uint8]
-"""(n, height, width, channels), 1 channel (grey) or 3 (red, green, blue)."""
+from drift.errors import UsageError
+from drift.pixels import Pixels
 
 SMALLEST_SPREAD = 1.0  # of 255: a channel that hardly varies is not blown up
 SIZES = range(32, 513)  # pixels that images may be resized to
@@ -56,19 +51,3 @@ def measured(pixels: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
     mean = share @ values
     spread = np.sqrt(np.maximum(share @ values**2 - mean**2, 0)).clip(SMALLEST_SPREAD)
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(spread, dtype=torch.float32)
-
-
-def checked(pixels: Pixels, height: int | None, width: int | None, channels: tuple[int, ...]) -> Pixels:
-    """The same pixels, if they are of that height and width (None for any) and one of these numbers of channels.
-
-    Raises:
-        BlockError: they are not.
-    """
-    expected = f"(n, {height or 'height'}, {width or 'width'}, {' or '.join(map(str, channels))})"
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-        got = f"{pixels.dtype}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise BlockError(f"expected pixels {expected} of uint8, 0 to 255; got {got}")
-    fits = pixels.ndim == 4 and pixels.shape[3] in channels and min(pixels.shape[1:]) > 0
-    if not fits or height not in (None, pixels.shape[1]) or width not in (None, pixels.shape[2]):
-        raise BlockError(f"expected pixels {expected}, as the network was made for; got {pixels.shape=}")
-    return pixels
