@@ -10,6 +10,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.images import options as own
+from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 
@@ -67,8 +68,7 @@ def augment(
     from drift.disk import write_at_once
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
     from drift.images.evolution import Pool
-    from drift.images.experiments import perturb_by, train_network
-    from drift.images.laboratory import parts_of
+    from drift.images.experiments import perturb_by
     from drift.images.logged import log_augment
     from drift.images.telling import seen_rows, text_table
     from drift.report.images import Numbers, markdown, write_images
@@ -79,26 +79,20 @@ def augment(
     changes = perturb_by(perturbation)
     if changes is None:
         raise UsageError("expected a --perturbation to augment with, got none")
+    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
     store = connect(create=True)
     with counting() as tell:
-        train, test = own.images_of(data, tell)
-        parts = parts_of(
-            train, test, train_rows=train_rows or (own.QUICK_ROWS if quick else None), reference_rows=100, seed=seed
-        )
+        parts = lesson.parts(images_of(data, tell), reference_rows=100)
         trained = {}
         for name, hook in (("without augmentation", None), ("with augmentation", changes)):
-            trained[name] = train_network(
-                network,
-                parts.train,
-                parts.validation,
-                max_epochs=max_epochs or (own.QUICK_EPOCHS if quick else 20),
-                seed=seed,
-                weights=weights,
+            trained[name] = lesson.learn(
+                parts,
+                tell,
+                epochs=20,
                 seconds=60 * (minutes or (1 if quick else 20)),
                 augment=hook,
                 augmented_by=perturbation if hook else "",
                 board=tensorboard / name.replace(" ", "-"),
-                tell=tell,
                 words=f"training {name}",
             )
         samples = {CLEAN: parts.pool, PERTURBED: Pool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}

@@ -10,6 +10,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.images import options as own
+from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 
@@ -99,8 +100,7 @@ def kernels(
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
     """
     from drift.images.evolution import Pool
-    from drift.images.experiments import perturb_by, train_network
-    from drift.images.laboratory import parts_of
+    from drift.images.experiments import perturb_by
     from drift.images.logged import log_table
     from drift.images.pictures import planes_picture
     from drift.images.side_by_side import CLEAN, side_by_side
@@ -117,27 +117,13 @@ def kernels(
     changes = perturb_by(perturbation)
     if changes is None:
         raise UsageError("expected a --perturbation to put beside clean and foreign images, got none")
+    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
     store = connect(create=True)
     with counting() as tell:
-        train, test = own.images_of(data, tell)
-        other = own.images_of(other_data, tell)[1]
-        parts = parts_of(
-            train,
-            test,
-            train_rows=train_rows or (own.QUICK_ROWS if quick else None),
-            reference_rows=reference_rows,
-            other=other,
-            seed=seed,
-        )
-        trained = train_network(
-            network,
-            parts.train,
-            parts.validation,
-            max_epochs=max_epochs or (own.QUICK_EPOCHS if quick else 10),
-            seed=seed,
-            weights=weights,
-            tell=tell,
-        )
+        images_of_data = images_of(data, tell)
+        other = images_of(other_data, tell)[1]
+        parts = lesson.parts(images_of_data, reference_rows=reference_rows, other=other)
+        trained = lesson.learn(parts, tell)
         assert isinstance(parts.strangers, Pool)  # noqa: S101  # another data set was asked for
         half = len(parts.pool) // 2
         clean, later = parts.pool.pixels[:half], parts.pool.pixels[half:]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from drift.commands import options as o
-
-if TYPE_CHECKING:
-    from drift.images.experiments import Tell
-    from drift.sources.images import Images
 
 DataSet = Annotated[
     str,
@@ -78,18 +73,6 @@ Html = Annotated[
     Path | None,
     typer.Option("--html", help="Where the page goes. Default: reports/.", rich_help_panel=o.MORE, show_default=False),
 ]
-QUICK_ROWS = 10_000
-QUICK_EPOCHS = 4
-
-
-def images_of(name: str, tell: Tell) -> tuple[Images, Images]:
-    """Training and test images, fetched if need be; says which files of a folder were left out."""
-    from drift.images.experiments import images_of as both
-
-    train, test = both(name, tell=tell)
-    for line in (*train.left_out, *test.left_out):
-        print(f"left out: {line}", file=sys.stderr)
-    return train, test
 
 
 def page_of(what: str) -> Path:

@@ -9,6 +9,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.images import options as own
+from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 
@@ -122,8 +123,8 @@ def simulate(
     Example: drift images simulate --data mnist --perturbation gaussian_blur --quick
     """
     from drift.images.evolution import Evolution
-    from drift.images.experiments import perturb_by, train_network
-    from drift.images.laboratory import parts_of, relabelled
+    from drift.images.experiments import perturb_by
+    from drift.images.laboratory import relabelled
     from drift.images.logged import log_ramp
     from drift.images.pictures import ramp_picture
     from drift.images.ramps import RAMPS
@@ -142,20 +143,13 @@ def simulate(
     severities = tuple(
         RAMPS[ramp](index, batches, start=start, severity=severity, period=period) for index in range(batches)
     )
+    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
     store = connect(create=True)
     with counting() as tell:
-        train, test = own.images_of(data, tell)
+        images = images_of(data, tell)
         strange = [name.strip() for name in new_classes.split(",") if name.strip()]
-        other = own.images_of(other_data, tell)[1] if other_data else None
-        parts = parts_of(
-            train,
-            test,
-            train_rows=train_rows or (own.QUICK_ROWS if quick else None),
-            reference_rows=reference_rows,
-            new_classes=strange,
-            other=other,
-            seed=seed,
-        )
+        other = images_of(other_data, tell)[1] if other_data else None
+        parts = lesson.parts(images, reference_rows=reference_rows, new_classes=strange, other=other)
         evolution = Evolution(
             parts.pool,
             severities,
@@ -166,17 +160,8 @@ def simulate(
             relabelled=relabelled(relabel, parts.classes),
             seed=seed,
         )
-        trained = train_network(
-            network,
-            parts.train,
-            parts.validation,
-            max_epochs=max_epochs or (own.QUICK_EPOCHS if quick else 10),
-            seed=seed,
-            weights=weights,
-            tell=tell,
-        )
         found = run(
-            trained,
+            lesson.learn(parts, tell),
             evolution,
             parts.reference.pixels,
             parts.reference.labels,

@@ -1,0 +1,91 @@
+"""What the laboratory's commands begin with: images in their roles, and a network that has learnt from some."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drift.images.evolution import Perturb
+    from drift.images.experiments import Tell
+    from drift.images.laboratory import Parts
+    from drift.images.spaces import Network
+    from drift.sources.images import Images
+
+QUICK_ROWS = 10_000
+QUICK_EPOCHS = 4
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network learns from, and how long; `quick` fills in what was not asked for."""
+
+    network: str
+    weights: Path | None
+    train_rows: int | None
+    max_epochs: int | None
+    quick: bool
+    seed: int
+
+    def parts(
+        self,
+        images: tuple[Images, Images],
+        *,
+        reference_rows: int,
+        new_classes: Sequence[str] = (),
+        other: Images | None = None,
+    ) -> Parts:
+        """Training and test images in their roles; see `drift.images.laboratory.parts_of`."""
+        from drift.images.laboratory import parts_of
+
+        return parts_of(
+            *images,
+            train_rows=self.train_rows or (QUICK_ROWS if self.quick else None),
+            reference_rows=reference_rows,
+            new_classes=new_classes,
+            other=other,
+            seed=self.seed,
+        )
+
+    def learn(
+        self,
+        parts: Parts,
+        tell: Tell,
+        *,
+        epochs: int = 10,
+        seconds: float | None = None,
+        augment: Perturb | None = None,
+        augmented_by: str = "",
+        board: Path | None = None,
+        words: str = "training",
+    ) -> Network:
+        """The network, trained or remembered; `epochs` where neither an option nor `quick` says how many."""
+        from drift.images.experiments import train_network
+
+        return train_network(
+            self.network,
+            parts.train,
+            parts.validation,
+            max_epochs=self.max_epochs or (QUICK_EPOCHS if self.quick else epochs),
+            seed=self.seed,
+            weights=self.weights,
+            seconds=seconds,
+            augment=augment,
+            augmented_by=augmented_by,
+            board=board,
+            tell=tell,
+            words=words,
+        )
+
+
+def images_of(name: str, tell: Tell) -> tuple[Images, Images]:
+    """Training and test images, fetched if need be; says which files of a folder were left out."""
+    from drift.images.experiments import images_of as both
+
+    train, test = both(name, tell=tell)
+    for line in (*train.left_out, *test.left_out):
+        print(f"left out: {line}", file=sys.stderr)
+    return train, test
