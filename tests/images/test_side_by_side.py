@@ -1,5 +1,7 @@
 """Detectors side by side, and where images lie as each of them sees them."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -56,7 +58,10 @@ def test_kernel_distances_are_those_of_the_kernel(digits: Digits) -> None:
     assert (np.diag(fused) == 0).all()
 
 
-@pytest.mark.parametrize("method", [name for name in EMBEDDINGS if name not in ("umap", "pacmap")])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in ("umap", "pacmap") else []) for name in EMBEDDINGS],
+)  # the two compile themselves for half a minute
 def test_what_is_apart_stays_apart(method: str, digits: Digits) -> None:
     """Two groups far from each other lie apart on the plane, whatever the method."""
     rng = np.random.default_rng(0)
@@ -74,6 +79,13 @@ def test_principal_components_of_distances_are_those_of_coordinates() -> None:
     plane = embed(euclidean(rows), "pca")
     values = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1][:2]
     assert plane.var(axis=0, ddof=1) == pytest.approx(values, rel=1e-4)
+
+
+@pytest.mark.parametrize(("method", "package"), [("umap", "umap"), ("pacmap", "pacmap")])
+def test_a_method_that_is_not_installed_says_how(method: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UsageError, match=r"is not installed: pip install \S+, or take --embedding isomap"):
+        embed(np.ones((30, 30)) - np.eye(30), method)
 
 
 def test_what_cannot_be_embedded_is_refused(digits: Digits) -> None:
