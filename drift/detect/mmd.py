@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from drift.detect.samples import Sample
 
 FUSED = (Gaussian(), Laplacian())
-WEIGHT = 0.5  # of how much a kernel's values vary, against how surprising its statistic is
+WEIGHT = 1.5  # of how much a kernel's values vary, against how surprising its statistic is; over its degrees of freedom
+MOST_WEIGHT = 0.5
 LEAST_SPREAD = 8  # of a statistic, in its rounding
 MOST_ROUNDING = 0.05  # of a fused score
 LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
@@ -118,10 +119,12 @@ def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float
 
     A kernel's MMD² is right-skewed under permutations, the more so the larger its bandwidth; taken for a shifted
     chi-squared variable of that mean, variance and skewness, it becomes normal by a cube root (Wilson and Hilferty
-    1931), and kernels can be compared. Kernels that are nearly constant, the wide ones, see little but the means, and
-    see it all alike: each score is lowered by `WEIGHT` times minus the logarithm of the part of the kernel's values
-    that varies, a little of what MMD-FUSE's division by the size of all values does. All these quantities are the same
-    for every assignment, so the maximum over kernels is exchangeable and the test exact.
+    1931), and kernels can be compared. In few dimensions kernels that are nearly constant, the wide ones, see little
+    but the means, and see it all alike: each score is lowered by a weight times minus the logarithm of the part of the
+    kernel's values that varies, a little of what MMD-FUSE's division by the size of all values does. A kernel that sees
+    few directions has few degrees of freedom; the weight is `WEIGHT` over these, and at most `MOST_WEIGHT`: in many
+    dimensions all rows are about equally far apart, and a kernel is nearly constant whatever it sees. All these
+    quantities are the same for every assignment, so the maximum over kernels is exchangeable and the test exact.
 
     Args:
         statistics: (matrices, 1 + permutations) MMD², larger is stranger.
@@ -144,8 +147,8 @@ def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float
     normal = (np.cbrt(ratio) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom))
     varying = spread / (np.sqrt(2) * (1 / sums.n + 1 / sums.m))  # root mean square of the centred kernel's values
     constant = totals[:, None] / ((sums.n + sums.m) * (sums.n + sums.m - 1))
-    weights = WEIGHT * np.log(varying / np.hypot(varying, constant))
-    return Drawn((normal + weights).max(axis=0), min(MOST_ROUNDING, 2 * float((rounding / spread[:, 0]).max())))
+    handicap = np.minimum(MOST_WEIGHT, WEIGHT / freedom) * np.log(varying / np.hypot(varying, constant))
+    return Drawn((normal + handicap).max(axis=0), min(MOST_ROUNDING, 2 * float((rounding / spread[:, 0]).max())))
 
 
 def _terms(

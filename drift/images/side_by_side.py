@@ -159,5 +159,7 @@ def _needed(one: Watcher, spaces: Spaces, rows: np.ndarray, level: float, repeat
 
 def _plane(one: Watcher, reference: np.ndarray, rows: np.ndarray, method: str, seed: int) -> NDArray[np.float64]:
     both = np.concatenate([reference, rows])
+    if one.standardises:
+        both = both / np.where(both.std(axis=0) > 0, both.std(axis=0), 1)
     distances = euclidean(both) if one.kernel is None else kernel_distances(both, one.kernel, seed=seed)
     return embed(distances, method, seed=seed)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from drift.blocks import Floats
 from drift.detect import Score, bbsds_test, feature_tests, mmd_test
 from drift.detect.kernels import KERNELS
+from drift.detect.samples import two_samples
 from drift.errors import UsageError
 from drift.images.spaces import Spaces
 from drift.pixels import Pixels
@@ -39,6 +40,7 @@ class Watcher:
     space: str  # see `spaces`
     test: Test
     kernel: str | None = None  # of an MMD test
+    standardises: bool = False  # features are in units of their spread over both samples, which keeps tests exact
 
     def compare(self, spaces: Spaces, current: Pixels, *, level: float, seed: int) -> Compared:
         """Test whether images come from where the reference came from."""
@@ -51,9 +53,11 @@ class Watcher:
         return Score(self.name, found.statistic, found.p_value, level)
 
 
-def _mmd(kernel: str) -> Test:
+def _mmd(kernel: str, standardises: bool) -> Test:
     def test(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> Compared:
-        found = mmd_test(reference, current, kernel=kernel, permutations=permutations, level=level, seed=seed)
+        both = two_samples(reference, current)
+        both = both.standardised() if standardises else both
+        found = mmd_test(both.reference, both.current, kernel=kernel, permutations=permutations, level=level, seed=seed)
         return Compared(found.statistic, found.p_value, found.threshold)
 
     return test
@@ -70,9 +74,12 @@ def _bbsds(reference: Floats, current: Floats, permutations: int, level: float, 
 
 
 def watchers(space: str = "features") -> dict[str, Watcher]:
-    """Every detector by its name; `space` is where the MMD tests compare."""
-    kernels = ("fused", *sorted(KERNELS))
-    made = [Watcher(MMD + kernel, space, _mmd(kernel), kernel) for kernel in kernels]
+    """Every detector by its name; `space` is where the MMD tests compare.
+
+    Pixels at the edge hardly vary, and tell most where they do: they are standardised. Features share their units.
+    """
+    kernels, standardises = ("fused", *sorted(KERNELS)), space == "pixels"
+    made = [Watcher(MMD + kernel, space, _mmd(kernel, standardises), kernel, standardises) for kernel in kernels]
     made.append(Watcher("ks_pca", "pca", _ks))
     made.append(Watcher("bbsds", "softmax", _bbsds))
     made.append(Watcher("untrained_autoencoder", "untrained_autoencoder", _ks))

@@ -48,14 +48,13 @@ def mmd2(gram: Array, n: int, *, unbiased: bool) -> float:
     return float(within - 2 * between.mean())
 
 
-def fused(grams: list[Array], orders: NDArray[np.integer], n: int, weight: float) -> Array:
+def fused(grams: list[Array], orders: NDArray[np.integer], n: int) -> Array:
     """The most surprising kernel of each assignment.
 
     Args:
         grams: of N rows, one for each kernel.
         orders: (assignments, N), row numbers of which the first n are then the first sample.
         n: its rows.
-        weight: of how much a kernel's values vary.
     """
     from scipy.stats import skew
 
@@ -69,5 +68,6 @@ def fused(grams: list[Array], orders: NDArray[np.integer], n: int, weight: float
         total = len(gram)
         varying = row.std() / (np.sqrt(2) * (1 / n + 1 / (total - n)))
         constant = (gram.sum() - np.trace(gram)) / (total * (total - 1))
+        weight = min(0.5, 1.5 / freedom)
         found.append(normal + weight * np.log(varying / np.sqrt(varying**2 + constant**2)))
     return np.asarray(np.max(found, axis=0))

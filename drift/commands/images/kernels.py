@@ -55,7 +55,9 @@ def kernels(
     space: Annotated[
         str,
         typer.Option(
-            "--space", help="Where the MMD tests compare: features (of the network) or pixels.", rich_help_panel=o.MAIN
+            "--space",
+            help="Where the MMD tests compare: features (of the network), or pixels in units of their spread.",
+            rich_help_panel=o.MAIN,
         ),
     ] = "features",
     embedding: Annotated[
