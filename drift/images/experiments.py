@@ -50,11 +50,13 @@ def images_of(name: str, *, tell: Tell) -> tuple[Images, Images]:
     Raises:
         DataError: no such images, or none that can be had.
     """
-
-    def told(words: str, done: int, total: int | None) -> None:
-        tell(f"{words}, MB", done // MEGABYTE, max(1, (total or done) // MEGABYTE))
-
+    told = in_megabytes(tell)
     return load_images(name, "train", tell=told), load_images(name, "test", tell=told)
+
+
+def in_megabytes(tell: Tell) -> Callable[[str, int, int | None], None]:
+    """Of downloads, which tell bytes, and may not know how many there are."""
+    return lambda words, done, total: tell(f"{words}, MB", done // MEGABYTE, max(1, (total or done) // MEGABYTE))
 
 
 def perturb_by(name: str) -> Perturb | None:
@@ -119,7 +121,9 @@ def train_network(
     folder, features = cache / "networks" / key, cache / "features"
     if folder.exists() and (board is None or board.exists()):
         return Remembered(ImageModel.load(folder), features)
-    model = new_model(network, train.pixels, train.classes, name=network, seed=seed, weights=weights)
+    model = new_model(
+        network, train.pixels, train.classes, name=network, seed=seed, weights=weights, tell=in_megabytes(tell)
+    )
     if board is not None:
         shutil.rmtree(board, ignore_errors=True)  # half a one, of an earlier try
     shown = None if board is None else Board(board)

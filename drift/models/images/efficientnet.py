@@ -10,6 +10,7 @@ from drift.errors import DataError
 from drift.models.images.network import ImageNetwork
 from drift.models.images.standardised import Standardised
 from drift.models.images.weights import from_file, take_body
+from drift.sources.fetch import Tell, to_nobody
 
 CENTRE, SPREAD = 127.0, 128.0  # of 255, all channels: what Lite networks were trained with
 
@@ -41,11 +42,12 @@ class EfficientNetLite0(ImageNetwork):
         """What the last layer is given, (n, 1280), in [0, 6]."""
         return self.net.extract_features(self.pixels(pixels)).mean(dim=(2, 3))
 
-    def load_weights(self, source: Path | None = None) -> None:
+    def load_weights(self, source: Path | None = None, *, tell: Tell = to_nobody) -> None:
         """Take ImageNet's weights, all but the head's.
 
         Args:
             source: another file of them; None for the package's.
+            tell: hears nothing: the package is there.
 
         Raises:
             DataError: there are none, or they are not EfficientNet-Lite0's.

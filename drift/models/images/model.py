@@ -20,6 +20,7 @@ from drift.models.images.network import ImageNetwork
 from drift.models.images.resnet import ResNet18
 from drift.models.images.small import SmallConvNet
 from drift.pixels import Pixels
+from drift.sources.fetch import Tell, to_nobody
 
 NETWORKS: dict[str, type[ImageNetwork]] = {kind.name: kind for kind in (SmallConvNet, ResNet18, EfficientNetLite0)}
 FORMAT = 1  # of the folder; readers refuse a newer one
@@ -142,6 +143,7 @@ def new_model(
     seed: int,
     size: int | None = None,
     weights: Path | None = None,
+    tell: Tell = to_nobody,
 ) -> ImageModel:
     """A model to fit; a network that can begin with published weights does, and its head alone is new.
 
@@ -153,6 +155,7 @@ def new_model(
         seed: of the first weights.
         size: pixels on each side that images are resized to; None for the network's own choice.
         weights: a file to take weights from; None for the published ones.
+        tell: hears how much of them was downloaded.
 
     Raises:
         UsageError: no such network, or options that it does not take.
@@ -172,5 +175,5 @@ def new_model(
         options = {"classes": len(classes)} | ({} if size is None else {"size": size})
         net = made(network, options)
     net.check(pixels)
-    net.load_weights(weights)
+    net.load_weights(weights, tell=tell)
     return ImageModel(net.eval(), tuple(classes), name)

@@ -10,6 +10,7 @@ import torch
 
 from drift.errors import UsageError
 from drift.pixels import Pixels, checked
+from drift.sources.fetch import Tell, to_nobody
 
 AT_ONCE = 2**18  # pixels answered at a time, as the body sees them: more do not stay in a core's cache
 
@@ -73,11 +74,12 @@ class ImageNetwork(torch.nn.Module):
             pixels, height=height, width=width, channels=self.channels, whose=", as the network was made for"
         )
 
-    def load_weights(self, source: Path | None = None) -> None:
+    def load_weights(self, source: Path | None = None, *, tell: Tell = to_nobody) -> None:
         """Take pretrained weights, all but the head's.
 
         Args:
             source: a file; None for the published one.
+            tell: hears how much of it was downloaded.
 
         Raises:
             UsageError: there are none of this network.

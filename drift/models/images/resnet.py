@@ -9,6 +9,7 @@ import torch
 from drift.models.images.network import ImageNetwork
 from drift.models.images.standardised import Standardised
 from drift.models.images.weights import downloaded, from_file, take_body
+from drift.sources.fetch import Tell, to_nobody
 
 ADDRESS = "https://download.pytorch.org/models/resnet18-f37072fd.pth"  # its name ends in the start of its SHA-256
 IMAGENET_CLASSES = 1_000
@@ -79,16 +80,18 @@ class ResNet18(ImageNetwork):
             images = self.get_submodule(f"layer{number}")(images)
         return images.mean(dim=(2, 3))
 
-    def load_weights(self, source: Path | None = None) -> None:
+    def load_weights(self, source: Path | None = None, *, tell: Tell = to_nobody) -> None:
         """Take ImageNet's weights, all but the head's.
 
         Args:
             source: a checkpoint of torchvision's ResNet-18, any version; None to download the published one, once.
+            tell: hears how much of it is there.
 
         Raises:
             DataError: it cannot be had, or is not ResNet-18's.
         """
-        state = from_file(source) if source else downloaded(ADDRESS)
+        path = source or downloaded(ADDRESS, tell=tell)
+        state = from_file(path)
         with torch.device("meta"):
             published = ResNet18(IMAGENET_CLASSES).state_dict()
-        take_body(self, state, published, of=str(source or ADDRESS))
+        take_body(self, state, published, of=str(path))

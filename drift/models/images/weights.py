@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,9 +10,10 @@ import torch
 
 from drift.errors import DataError
 from drift.models.images.network import ImageNetwork
+from drift.sources.cache import cache_folder
+from drift.sources.fetch import Tell, Url, obtain
 
 State: TypeAlias = Mapping[str, torch.Tensor]
-PATIENCE = 20.0  # seconds without a byte
 COUNTED = ".num_batches_tracked"  # of batch norm: files of before 2018 do without, and nothing depends on it here
 
 
@@ -34,32 +33,25 @@ def from_file(path: Path) -> State:
     return state
 
 
-def downloaded(address: str, folder: Path | None = None) -> State:
-    """Tensors by name, of a file that is downloaded once and whose name ends in the start of its SHA-256.
+def downloaded(address: str, *, tell: Tell) -> Path:
+    """A file that is downloaded once, into the cache, and whose name ends in the start of its SHA-256.
 
     Args:
         address: of the file.
-        folder: where it is kept; None for torch's own cache.
+        tell: hears how much of it is there.
 
     Raises:
         DataError: it cannot be had from there, or is another file.
     """
     name = address.rsplit("/", 1)[-1]
+    folder = cache_folder() / "weights"
     try:
-        with _patience():
-            return torch.hub.load_state_dict_from_url(  # type: ignore[no-any-return]
-                address,
-                model_dir=None if folder is None else str(folder),
-                map_location="cpu",
-                progress=False,
-                check_hash=True,
-                weights_only=True,
-            )
-    except Exception as error:  # as above, and all that may happen on the way
-        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+        folder.mkdir(parents=True, exist_ok=True)
+        return obtain(Url((address,), name.removesuffix(".pth").rsplit("-", 1)[-1]), folder, tell=tell)
+    except (DataError, OSError) as error:
         raise DataError(
-            f"{name} could not be downloaded ({str(why).splitlines()[0]}): download {address} elsewhere and give it as"
-            " --weights FILE, or take the network efficientnet-lite0, whose weights a package brings, or small"
+            f"{name} could not be downloaded ({error}): download {address} elsewhere and give it as --weights FILE, or"
+            " take --network efficientnet-lite0, whose weights a package brings, or small"
         ) from error
 
 
@@ -88,14 +80,3 @@ def take_body(net: ImageNetwork, state: State, published: State, *, of: str) -> 
         raise DataError(f"expected the weights of {net.name} in {of}: {', '.join(problems[:3])}{more}")
     own = net.state_dict()
     net.load_state_dict({name: state[name] if name in state and name in net.body_state else own[name] for name in own})
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Connections made inside give up on a server that says nothing."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from drift.errors import DataError
 from drift.sources.cache import cache_folder
-from drift.sources.fetch import Tell
+from drift.sources.fetch import Tell, to_nobody
 from drift.sources.images.folder import load_folder
 from drift.sources.images.kept import load_set
 from drift.sources.images.record import Images, Split
@@ -22,11 +22,7 @@ from drift.sources.images.sets import IMAGE_SETS
 __all__ = ["IMAGE_SETS", "Images", "Split", "load_images"]
 
 
-def _to_nobody(words: str, done_bytes: int, total_bytes: int | None) -> None:
-    """Nobody listens."""
-
-
-def load_images(name: str, split: Split = "train", *, cache: Path | None = None, tell: Tell = _to_nobody) -> Images:
+def load_images(name: str, split: Split = "train", *, cache: Path | None = None, tell: Tell = to_nobody) -> Images:
     """Labelled images of one size.
 
     Args:
