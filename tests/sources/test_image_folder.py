@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from drift.errors import DataError
-from drift.sources.images import Images, folder, load_images
+from drift.sources.images import Images, folder, load_images, pictures
 
 RNG = np.random.default_rng(6)
 
@@ -109,6 +109,28 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.pixels[0, ..., 0], deep >> 8)
     picture(tmp_path / "train/b/2.png")
     np.testing.assert_array_equal(load_images(str(tmp_path)).pixels[0, ..., 2], deep >> 8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_cameras_picture_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+    """All eight EXIF orientations of one picture are the same picture; undone here by NumPy alone."""
+    upright = RNG.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.png", exif=exif)
+    look = pictures.look_at(tmp_path / "a.png", name="a")
+    assert (look.height, look.width) == (7, 9)
+    np.testing.assert_array_equal(pictures.read_picture(tmp_path / "a.png", name="a"), upright)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "bmp", "gif", "webp", "tiff"])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
 TOO_DEEP = {"I", "F"}  # 32 bits: what is white in them is not told
+ORIENTATION, LYING = 0x0112, range(5, 9)  # the EXIF tag, and its values where height and width change places
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,16 @@ def look_at(path: Path, *, name: str) -> Look:
     with _told(name), Image.open(path) as picture:
         if picture.mode in TOO_DEEP:
             raise ValueError("its pixels have 32 bits, 8 or 16 are expected")
-        return Look(picture.height, picture.width, 1 if picture.mode in GREY else 3)
+        height, width = picture.height, picture.width
+        if picture.getexif().get(ORIENTATION) in LYING:
+            height, width = width, height
+        return Look(height, width, 1 if picture.mode in GREY else 3)
 
 
 def read_picture(file: Path | bytes, *, name: str, channels: int = 3) -> NDArray[np.uint8]:
     """The pixels of a picture, of the first one if it holds several; transparency is dropped, 16 bits become 8.
+
+    A camera's picture is turned as its EXIF orientation says.
 
     Args:
         file: where it is, or its contents.
@@ -55,10 +61,10 @@ def read_picture(file: Path | bytes, *, name: str, channels: int = 3) -> NDArray
     Raises:
         DataError: it is damaged, or no picture.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     with _told(name), Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as picture:
-        pixels = _eight_bits(picture, channels)
+        pixels = _eight_bits(ImageOps.exif_transpose(picture), channels)
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
