@@ -59,7 +59,9 @@ def counting() -> Iterator[Callable[[str, int, int], None]]:
     """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
     console = Console(stderr=True, highlight=False, markup=False)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}")
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("", total=1)
 
         def tell(words: str, done: int, total: int) -> None:

@@ -101,7 +101,9 @@ def words(seen: list[Seen]) -> list[str]:
         f" p = {one.p_value:.2g})"
         for one in (before, after)
     ]
-    if after.distance < before.distance:
+    if not before.drift:
+        sentences.append("the network without augmentation sees no drift either: there is nothing to train away")
+    elif after.distance < before.distance:
         left = max(after.distance, 0) / before.distance
         sentences.append(f"augmentation leaves {left:.0%} of the distance that perturbed images have without it")
     else:

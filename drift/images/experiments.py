@@ -118,8 +118,10 @@ def train_network(
     told = f"{network} {options} {seconds} {augmented_by} {files}"
     key = digest(told, train.digest(), validation.digest())[:24]
     cache = cache_folder()
-    folder, features = cache / "networks" / key, cache / "features"
-    if folder.exists() and (board is None or board.exists()):
+    folder, features, kept_board = cache / "networks" / key, cache / "features", cache / "boards" / key
+    if folder.exists() and (board is None or kept_board.exists()):
+        if board is not None:
+            _copied(kept_board, board)
         return Remembered(ImageModel.load(folder), features)
     model = new_model(
         network, train.pixels, train.classes, name=network, seed=seed, weights=weights, tell=in_megabytes(tell)
@@ -156,8 +158,15 @@ def train_network(
         part = validation.part(slice(0, 1_000))
         shown.projector("features", trained.features(part.pixels), part.labels, part.classes, part.pixels)
         shown.close()
+        _copied(shown.folder, kept_board)
     model.save(folder)
     return trained
+
+
+def _copied(source: Path, target: Path) -> None:
+    """A folder put in the place of another one, which may hold what another network left."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
 
 
 def _contents(name: str) -> str:

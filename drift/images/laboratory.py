@@ -9,6 +9,7 @@ import numpy as np
 
 from drift.errors import UsageError
 from drift.images.evolution import NEVER_SEEN, Pool
+from drift.images.opencv import fitted
 from drift.sources.images import Images
 
 
@@ -46,7 +47,7 @@ def parts_of(
         train_rows: to learn from, drawn at random; all by default. A tenth of them, 2,000 at most, judge epochs.
         reference_rows: of the test images.
         new_classes: names of classes that the network is not shown; their test images are strangers.
-        other: another data set's test images, which are strangers, too.
+        other: another data set's test images, which are strangers, too; they are brought to the shape of these.
         seed: of all draws.
 
     Raises:
@@ -65,7 +66,8 @@ def parts_of(
         strangers.append(test.pixels[foreign])
         train, test = _without(train, new_classes), _without(test, new_classes)
     if other is not None:
-        strangers.append(other.pixels)
+        height, width, channels = test.pixels.shape[1:]
+        strangers.append(fitted(other.pixels, (height, width, channels)))
     chosen = rng.permutation(len(train))[: train_rows or len(train)]
     held = min(2_000, len(chosen) // 10)
     order = rng.permutation(len(test))
@@ -95,9 +97,6 @@ def _without(images: Images, names: Sequence[str]) -> Images:
 def _pool_of(strangers: Sequence[np.ndarray]) -> Pool | None:
     if not strangers:
         return None
-    shapes = {part.shape[1:] for part in strangers}
-    if len(shapes) > 1:
-        raise UsageError(f"expected strangers of one shape, got {' and '.join(map(str, shapes))}")
     pixels = np.concatenate(list(strangers))
     return Pool(pixels, np.full(len(pixels), NEVER_SEEN, np.int64))
 

@@ -64,6 +64,25 @@ def blurred(pixels: Pixels, sigmas: NDArray[np.float64]) -> Pixels:
     )
 
 
+def fitted(pixels: Pixels, shape: tuple[int, int, int]) -> Pixels:
+    """Images brought to another (height, width, channels), the whole of each; those of that shape are as they were.
+
+    Smaller by means over areas, larger linearly; grey is repeated for three channels, colours become their luma.
+    """
+    height, width, channels = shape
+    if pixels.shape[1:3] != (height, width):
+        shrinks = height * width < pixels.shape[1] * pixels.shape[2]
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        resized = [cv2.resize(image, (width, height), interpolation=how) for image in pixels]
+        pixels = np.asarray(resized, np.uint8).reshape(len(pixels), height, width, pixels.shape[3])
+    if pixels.shape[3] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=3)
+    greys = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in pixels]
+    return np.asarray(greys, np.uint8)[..., np.newaxis]
+
+
 def _stacked(pixels: Pixels, images: list[Any]) -> Pixels:
     """As the pixels' shape; OpenCV drops the axis of a single channel."""
     return np.asarray(images, dtype=np.uint8).reshape(pixels.shape)

@@ -18,7 +18,7 @@ def ramp_words(found: Simulated) -> list[str]:
     if lost is None:
         lines.append("nowhere 5 points of accuracy were lost beyond what chance explains")
     else:
-        lines.append(f"5 points are lost from batch {lost} on (severity {found.batches[lost].severity:.2f})")
+        lines.append(f"5 points are first lost at batch {lost} (severity {found.batches[lost].severity:.2f})")
     for name in found.detectors:
         lines.append(f"{name}: {_when(found.first_alarm(name), lost)}")
     return lines

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
 from drift.images.board import SHOWN, Board
 from drift.images.evolution import Pool
+from drift.images.experiments import train_network
+from drift.sources.images import Images
 
 from .conftest import CLASSES, Centroids, Digits, noisy
 
@@ -32,10 +35,38 @@ def test_a_network_that_expects_noise_sees_less_drift(digits: Digits) -> None:
     assert f"{found[1].accuracy:.3f} without and {found[3].accuracy:.3f} with augmentation" in sentences[-1]
 
 
+def test_where_nothing_is_seen_nothing_is_trained_away(digits: Digits) -> None:
+    pixels, labels = digits.pool.pixels, digits.pool.labels
+    samples = {CLEAN: Pool(pixels[500:900], labels[500:900]), PERTURBED: Pool(pixels[900:], labels[900:])}
+    found = compare_networks({"plain": digits.network, "other": digits.network}, pixels[:500], samples, n=200)
+    assert "nothing to train away" in words(found)[2]
+
+
+def test_a_board_is_of_the_network_that_is_given(
+    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that is remembered brings its own board, whatever another one has left in that folder."""
+    monkeypatch.setenv("DRIFT_CACHE", str(tmp_path / "cache"))
+    pixels, labels = digits.pool.pixels, digits.pool.labels
+    train, validation = (Images("d", pixels[rows], labels[rows], CLASSES) for rows in (slice(0, 300), slice(300, 400)))
+
+    def losses(seed: int) -> list[float]:
+        board = tmp_path / "runs"
+        train_network(
+            "small", train, validation, max_epochs=2, seed=seed, board=board, tell=lambda words, done, total: None
+        )
+        read = EventAccumulator(str(board))
+        read.Reload()
+        return [event.value for event in read.Scalars("train_loss")]
+
+    first, second = losses(1), losses(2)
+    assert first != second
+    assert losses(1) == first
+    assert losses(1) == first
+
+
 def test_the_board_holds_what_was_written(digits: Digits, tmp_path: Path) -> None:
     """Read back as TensorBoard itself reads it."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     pixels, labels = digits.pool.pixels[:40], digits.pool.labels[:40]
     with Board(tmp_path / "board") as board:
         for number in (1, 2):

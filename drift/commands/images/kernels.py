@@ -17,7 +17,7 @@ from drift.errors import ExitCode, UsageError
 POOL_ROWS = 2_000  # of each shift, that samples are drawn from
 PLANES_SAY = (
     "Each plane holds as many images of the reference as of the sample, where the detector's own distances put them;"
-    " below it the p-value of the sample against the whole reference, in red where the shift is seen."
+    " below it the p-value of the sample against the whole reference, bold and orange where the shift is seen."
 )
 KERNELS_SAY = (
     "Scores are in each detector's own units (MMD²; standard deviations for the fused test; the largest distance of"

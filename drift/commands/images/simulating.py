@@ -14,7 +14,7 @@ from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 
 RAMP_SAYS = (
-    "Above, images of each batch as they degrade. The red line is where 5 points of accuracy are lost beyond what"
+    "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
     " chance explains: an alarm left of it came in time. A diamond is a detector's first alarm. harm sees labels, the"
     " others images alone."
 )

@@ -29,9 +29,7 @@ def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str)
     """
     images = model.net.check(pixels)
     told = {name: value for name, value in model.net.options.items() if name != "classes"}
-    fixed = dict(
-        model.net.named_buffers()
-    )  # those that no state dict holds, too: means of a pretrained network's pixels
+    fixed = dict(model.net.named_buffers())  # of a pretrained network's pixels, too, which no state dict holds
     of = digest(FORMAT, model.net.name, str(told), model.net.body_state, fixed, images)
     path = Path(cache_folder) / f"features-{of}.npy"
     kept = _read(path)
