@@ -11,10 +11,10 @@ from drift.blocks import Integers
 from drift.detect import mmd_test
 from drift.images.evolution import Pool
 from drift.images.spaces import Network
+from drift.images.watchers import permutations_at
 from drift.pixels import Pixels
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"
-PERMUTATIONS = 1_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ def compare_networks(
             tell(f"{model} on {sample}")
             rows = np.sort(np.random.default_rng((seed, 1)).permutation(len(pool))[:n])
             current = network.features(pool.pixels[rows])
-            test = mmd_test(reference, current, kernel="gaussian", permutations=PERMUTATIONS, level=level, seed=seed)
+            test = mmd_test(
+                reference, current, kernel="gaussian", permutations=permutations_at(level), level=level, seed=seed
+            )
             found.append(
                 Seen(
                     model,

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.blocks import Answer, Floats
+from drift.errors import DataError
 from drift.images.evolution import Perturb
 from drift.images.spaces import Network
 from drift.models.digests import digest
-from drift.models.images import ImageModel, cached_features, fit_head, fit_images, new_model, recipe
+from drift.models.images import HEAD, ImageModel, cached_features, fit_head, fit_images, new_model, recipe
 from drift.pixels import Pixels
 from drift.sources.cache import cache_folder
 from drift.sources.images import Images, load_images
@@ -84,13 +85,12 @@ def train_network(
     seconds: float | None = None,
     augment: Perturb | None = None,
     augmented_by: str = "",
+    whole: bool = False,
     board: Path | None = None,
     tell: Tell,
     words: str = "training",
 ) -> Network:
     """A network trained on images; what was trained once with the same options is taken from the cache.
-
-    A pretrained network of which only the last layer is new learns that layer alone, unless its images are augmented.
 
     Args:
         network: one of `drift.models.images.NETWORKS`.
@@ -102,6 +102,7 @@ def train_network(
         seconds: most time to fit in.
         augment: changes every batch, at severity 1.
         augmented_by: its name, a part of the cache's key.
+        whole: fit all weights, where EfficientNet-Lite0 would keep its body as it is and learn the last layer alone.
         board: a folder for TensorBoard.
         tell: hears of every epoch.
         words: what to tell.
@@ -115,14 +116,16 @@ def train_network(
 
     options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
     files = [_contents(name) for name in (augmented_by, str(weights or ""))]
-    told = f"{network} {options} {seconds} {augmented_by} {files}"
+    head_alone = network == "efficientnet-lite0" and not whole and augment is None
+    told = f"{network} {options} {seconds} {augmented_by} {files} {head_alone}"
     key = digest(told, train.digest(), validation.digest())[:24]
     cache = cache_folder()
     folder, features, kept_board = cache / "networks" / key, cache / "features", cache / "boards" / key
-    if folder.exists() and (board is None or kept_board.exists()):
+    known = _known(folder)
+    if known is not None and (board is None or kept_board.exists()):
         if board is not None:
             _copied(kept_board, board)
-        return Remembered(ImageModel.load(folder), features)
+        return Remembered(known, features)
     model = new_model(
         network, train.pixels, train.classes, name=network, seed=seed, weights=weights, tell=in_megabytes(tell)
     )
@@ -144,8 +147,9 @@ def train_network(
         return True
 
     tell(words, 0, max_epochs)
-    if network == "efficientnet-lite0" and augment is None:
-        fit_head(model, train, validation, cache_folder=features, keep_going=each)
+    if head_alone:
+        head = replace(HEAD, seed=seed, max_epochs=max_epochs)
+        fit_head(model, train, validation, cache_folder=features, options=head, keep_going=each, seconds=seconds)
     else:
         hook = None if augment is None else _hook(augment, seed)
         checkpoint = cache / "fits" / f"{key}.pt"
@@ -161,6 +165,14 @@ def train_network(
         _copied(shown.folder, kept_board)
     model.save(folder)
     return trained
+
+
+def _known(folder: Path) -> ImageModel | None:
+    """The model in a folder, if it is there whole: a crash may have left half of one."""
+    try:
+        return ImageModel.load(folder)
+    except DataError:
+        return None
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from math import inf
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from drift.errors import BlockError
 from drift.images.embeddings import embed, euclidean, kernel_distances
 from drift.images.spaces import Network, Spaces
-from drift.images.watchers import Compared, Watcher
+from drift.images.watchers import Watcher
 from drift.pixels import Pixels
 
 CLEAN = "clean"
@@ -29,7 +30,8 @@ class Cell:
     n: int  # images of the sample
     statistic: float  # in the detector's own units
     p_value: float  # in (0, 1]
-    needed: int | None  # images that show the shift in 8 of 10 samples; None if even 500 do not, or nothing shifted
+    needed: int | None  # images that show the shift in 8 of 10 samples; None if not even `tried` do
+    tried: int  # the most images that were tried; 0 where nothing shifted
     plane: NDArray[np.float64] | None = None  # (reference + n, 2) points, those of the reference first
 
     @property
@@ -65,15 +67,13 @@ class SideBySide:
     def words(self) -> str:
         """Which of two shifts is easier to see, and by how much."""
         first, second = (shift for shift in self.shifts if shift != CLEAN)
-        most = SIZES[-1] * 2  # counts where so many do not suffice
-        pairs = [
-            (self.cell(name, first).needed or most, self.cell(name, second).needed or most) for name in self.detectors
-        ]
+        pairs = [(self._needed(name, first), self._needed(name, second)) for name in self.detectors]
         easier_first, easier_second = sum(a < b for a, b in pairs), sum(b < a for a, b in pairs)
-        needs = median(a for a, _ in pairs), median(b for _, b in pairs)
+        needs = median_low(a for a, _ in pairs), median_low(b for _, b in pairs)
+        tried = tuple(self.cell(self.detectors[0], shift).tried for shift in (first, second))
         numbers = (
-            f"in the median a detector needs {_images(needs[0])} to see {first} in 8 of 10 samples, and"
-            f" {_images(needs[1])} to see {second}"
+            f"in the median a detector needs {_images(needs[0], tried[0])} to see {first} in 8 of 10 samples, and"
+            f" {_images(needs[1], tried[1])} to see {second}"
         )
         if needs[0] == needs[1]:
             return (
@@ -81,17 +81,23 @@ class SideBySide:
                 f" detectors, {second} for {easier_second}): {numbers}"
             )
         easier, other, count = (first, second, easier_first) if needs[0] < needs[1] else (second, first, easier_second)
-        times = f"{max(needs) / min(needs):.2g} times as many for {other}"
+        most = min(max(needs), max(tried))
+        times = f"{'' if most == max(needs) else 'more than '}{most / min(needs):.2g} times as many for {other}"
         return f"{easier} is easier to see than {other} for {count} of {len(pairs)} detectors: {numbers}, {times}"
 
+    def _needed(self, detector: str, shift: str) -> float:
+        needed = self.cell(detector, shift).needed
+        return inf if needed is None else needed
 
-def _images(count: float) -> str:
-    return f"{count:.0f} images" if count <= SIZES[-1] else f"more than {SIZES[-1]} images"
+
+def _images(count: float, tried: int) -> str:
+    return f"{count:.0f} images" if count < inf else f"more than {tried} images"
 
 
 def side_by_side(
     network: Network,
     reference: Pixels,
+    known: Pixels,
     shifts: Mapping[str, Pixels],
     detectors: Sequence[Watcher],
     *,
@@ -107,6 +113,7 @@ def side_by_side(
     Args:
         network: trained on images like the reference.
         reference: (rows, height, width, channels).
+        known: other images of that kind, for spaces that are learned; see `Spaces`.
         shifts: pools of images by name, among them `CLEAN`; the first `n` of each make the table's p-values, and
             samples drawn from the whole pool tell how many images are needed.
         detectors: that compare.
@@ -123,35 +130,32 @@ def side_by_side(
     for name, pool in shifts.items():
         if len(pool) < n:
             raise BlockError(f"expected {n} images of {name} or more, got {len(pool)}")
-    spaces = Spaces(network, reference, seed=seed)
+    spaces = Spaces(network, reference, known, seed=seed)
     cells = []
     for shift, pool in shifts.items():
         for one in detectors:
             rows = spaces.of(one.space, pool)
-            found = _compare(one, spaces, rows[:n], level, seed)
-            needed = None if shift == CLEAN else _needed(one, spaces, rows, level, repeats, seed)
+            found = one.apart(spaces.reference(one.space), rows[:n], level=level, seed=seed)
+            sizes = [size for size in SIZES if size <= len(rows) and shift != CLEAN]
+            needed = _needed(one, spaces, rows, sizes, level=level, repeats=repeats, seed=seed)
             plane = None
             if embedding is not None:
                 plane = _plane(one, spaces.reference(one.space)[:n], rows[:n], embedding, seed)
-            cells.append(Cell(one.name, shift, n, found.statistic, found.p_value, needed, plane))
+            cells.append(Cell(one.name, shift, n, found.statistic, found.p_value, needed, max(sizes, default=0), plane))
             tell(f"{one.name} on {shift}", len(cells), len(shifts) * len(detectors))
     return SideBySide(tuple(cells), min(n, len(reference)), len(reference), level)
 
 
-def _compare(one: Watcher, spaces: Spaces, rows: np.ndarray, level: float, seed: int) -> Compared:
-    return one.test(spaces.reference(one.space), rows, 1_000, level, seed)
-
-
-def _needed(one: Watcher, spaces: Spaces, rows: np.ndarray, level: float, repeats: int, seed: int) -> int | None:
+def _needed(
+    one: Watcher, spaces: Spaces, rows: np.ndarray, sizes: Sequence[int], *, level: float, repeats: int, seed: int
+) -> int | None:
     """The smallest size of which enough samples show the shift."""
-    rng = np.random.default_rng(seed)
-    for size in SIZES:
-        if size > len(rows):
-            return None
+    rng, reference = np.random.default_rng(seed), spaces.reference(one.space)
+    for size in sizes:
         seen = 0
         for repeat in range(repeats):
             sample = rows[rng.choice(len(rows), size, replace=False)]
-            seen += _compare(one, spaces, sample, level, seed + repeat).p_value <= level
+            seen += one.apart(reference, sample, level=level, seed=seed + repeat).p_value <= level
         if seen >= ENOUGH * repeats:
             return size
     return None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift.blocks import Answer, Block, Floats, Integers, Reference, ScoredBlock
-from drift.detect import Harm, Score, chance_of_at_most
+from drift.detect import Harm, Score
+from drift.detect.accuracy import drop_p_value
 from drift.images.evolution import Batch, Evolution
 from drift.images.spaces import Network, Spaces
 from drift.images.watchers import Watcher
@@ -27,7 +28,7 @@ class BatchResult:
     severity: float  # in [0, 1]
     strange: int  # images that are of no known class, or of another data set
     accuracy: float  # in [0, 1]
-    chance: float  # of so few right answers or fewer, had the accepted accuracy held
+    chance: float  # of so few right answers or fewer, were the batch as easy as the reference (Fisher's exact test)
     by_class: tuple[float | None, ...]  # accuracy on the images of each class; None where the batch has none
     calibration_error: float  # mean distance of confidence from accuracy, in [0, 1]
     confidence: float  # mean probability of the answers, in (0, 1]
@@ -50,6 +51,11 @@ class Simulated:
         return tuple(score.detector for score in self.batches[0].scores)
 
     @property
+    def drifts_at(self) -> int | None:
+        """The first batch with a severity above 0."""
+        return next((one.index for one in self.batches if one.severity > 0), None)
+
+    @property
     def lost_at(self) -> int | None:
         """The first batch whose accuracy is 5 points or more below the accepted one, beyond what chance explains."""
         lost = (one.index for one in self.batches if one.accuracy <= self.accepted - LOST and one.chance <= LUCK)
@@ -66,6 +72,7 @@ def simulate(
     evolution: Evolution,
     reference_pixels: Pixels,
     reference_labels: Integers,
+    known: Pixels,
     detectors: Sequence[Watcher],
     *,
     classes: tuple[str, ...],
@@ -81,6 +88,7 @@ def simulate(
         evolution: the batches.
         reference_pixels: (n, height, width, channels) on which the network was accepted; ten batches or more.
         reference_labels: (n,).
+        known: other images of that kind, for spaces that are learned; see `Spaces`.
         detectors: that see images; `Harm`, which sees labels, stands beside them.
         classes: names of the network's classes.
         level: of any false alarm of a detector on the whole ramp: each batch is tested at level / batches, which holds
@@ -89,7 +97,7 @@ def simulate(
         seed: of permutations and of the untrained encoder.
         tell: hears of every batch that is done.
     """
-    spaces = Spaces(network, reference_pixels, seed=seed)
+    spaces = Spaces(network, reference_pixels, known, seed=seed)
     answer = network.predict(reference_pixels)
     accepted = Reference(spaces.reference("features"), reference_labels, answer.probabilities, (), classes)
     harm = Harm(accepted, tolerated_loss=tolerated_loss)
@@ -102,9 +110,7 @@ def simulate(
         scored = _scored(batch, answered)
         scores.append(harm.score(scored))
         harm.update(scored)
-        results.append(
-            result_of(batch, answered.probabilities, len(classes), tuple(scores), accepted=accepted.accuracy)
-        )
+        results.append(result_of(batch, answered.probabilities, len(classes), tuple(scores), accepted=accepted))
         tell(batch.index)
     return Simulated(accepted.accuracy, len(accepted), classes, tuple(results), level)
 
@@ -115,7 +121,7 @@ def batches_of(evolution: Evolution) -> Iterator[Batch]:
 
 
 def result_of(
-    batch: Batch, probabilities: Floats, classes: int, scores: tuple[Score, ...], *, accepted: float
+    batch: Batch, probabilities: Floats, classes: int, scores: tuple[Score, ...], *, accepted: Reference
 ) -> BatchResult:
     """The measures of a batch that do not need detectors, with what these said."""
     predicted = probabilities.argmax(axis=1)
@@ -126,7 +132,7 @@ def result_of(
         batch.severity,
         batch.strange,
         float(right.mean()),
-        chance_of_at_most(int(right.sum()), len(right), accepted),
+        drop_p_value(int(right.sum()), len(right), round(accepted.accuracy * len(accepted)), len(accepted)),
         tuple(float(part.mean()) if len(part) else None for part in of_class),
         expected_calibration_error(batch.labels, probabilities),
         float(probabilities.max(axis=1).mean()),

@@ -38,10 +38,19 @@ class Spaces:
 
     names = ("features", "softmax", "pixels", "pca", "untrained_autoencoder")
 
-    def __init__(self, network: Network, reference: Pixels, *, seed: int) -> None:
-        """The network's spaces, and those that a sample of images is needed for."""
+    def __init__(self, network: Network, reference: Pixels, known: Pixels, *, seed: int) -> None:
+        """The network's spaces, and those that are learned from images.
+
+        Args:
+            network: whose answers and features are spaces.
+            reference: (n, height, width, channels) that samples will be compared with.
+            known: other images of that kind, to learn from: what is learned from the reference knows its noise, and
+                tests would find every other sample unlike it.
+            seed: of the untrained encoder.
+        """
         self._network = network
         self._reference = reference
+        self._known = known
         self._seed = seed
         self._made: dict[str, Space] = {}
         self._references: dict[str, Floats] = {}
@@ -71,7 +80,7 @@ class Spaces:
             case "pixels":
                 return flat
             case "pca":
-                return principal_components(self._reference)
+                return principal_components(self._known)
             case "untrained_autoencoder":
                 return untrained_encoder(self._reference.shape[1:], seed=self._seed)
         raise UsageError(f"expected a space among {', '.join(self.names)}; got {name!r}")
@@ -82,9 +91,9 @@ def flat(pixels: Pixels) -> Floats:
     return (pixels.reshape(len(pixels), -1) / np.float32(255)).astype(np.float32)
 
 
-def principal_components(reference: Pixels, components: int = COMPONENTS) -> Space:
-    """The coordinates along which the reference varies most."""
-    rows = flat(reference)
+def principal_components(known: Pixels, components: int = COMPONENTS) -> Space:
+    """The coordinates along which known images vary most."""
+    rows = flat(known)
     mean = rows.mean(axis=0)
     most = min(components, *rows.shape)
     _, _, directions = np.linalg.svd(rows - mean, full_matrices=False)

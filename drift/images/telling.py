@@ -20,11 +20,13 @@ def ramp_words(found: Simulated) -> list[str]:
     else:
         lines.append(f"5 points are first lost at batch {lost} (severity {found.batches[lost].severity:.2f})")
     for name in found.detectors:
-        lines.append(f"{name}: {_when(found.first_alarm(name), lost)}")
+        lines.append(f"{name}: {_when(found.first_alarm(name), lost, found.drifts_at)}")
     return lines
 
 
-def _when(alarm: int | None, lost: int | None) -> str:
+def _when(alarm: int | None, lost: int | None, drifts: int | None) -> str:
+    if alarm is not None and (drifts is None or alarm < drifts):
+        return f"first alarm at batch {alarm}, where nothing had drifted: a false one"
     if alarm is None:
         return "no alarm" if lost is None else "no alarm, missed"
     if lost is None:
@@ -82,7 +84,7 @@ def side_by_side_rows(found: SideBySide) -> tuple[tuple[str, ...], list[tuple[st
             cell = found.cell(name, shift)
             cells += [f"{cell.statistic:.4g}", f"{cell.p_value:.2g}"]
             if shift != found.shifts[0]:
-                cells.append("over 500" if cell.needed is None else str(cell.needed))
+                cells.append(f"over {cell.tried}" if cell.needed is None else str(cell.needed))
         rows.append(tuple(cells))
     return tuple(columns), rows
 

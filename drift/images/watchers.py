@@ -44,13 +44,21 @@ class Watcher:
 
     def compare(self, spaces: Spaces, current: Pixels, *, level: float, seed: int) -> Compared:
         """Test whether images come from where the reference came from."""
-        permutations = max(1_000, ceil(2 / level))  # so that a p-value can fall below the level
-        return self.test(spaces.reference(self.space), spaces.of(self.space, current), permutations, level, seed)
+        return self.apart(spaces.reference(self.space), spaces.of(self.space, current), level=level, seed=seed)
+
+    def apart(self, reference: Floats, current: Floats, *, level: float, seed: int) -> Compared:
+        """Test rows that are in the detector's space already."""
+        return self.test(reference, current, permutations_at(level), level, seed)
 
     def score(self, spaces: Spaces, current: Pixels, *, level: float, seed: int) -> Score:
         """The same as a score, which is an alarm at p <= level."""
         found = self.compare(spaces, current, level=level, seed=seed)
         return Score(self.name, found.statistic, found.p_value, level)
+
+
+def permutations_at(level: float) -> int:
+    """So many that a p-value can fall below a level."""
+    return max(1_000, ceil(2 / level))
 
 
 def _mmd(kernel: str, standardises: bool) -> Test:

@@ -36,6 +36,7 @@ class Digits:
 
     network: Centroids
     pool: Pool
+    known: Pixels  # that the network was made of
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def digits() -> Digits:
     pixels, labels = pixels[order], found.target[order].astype(np.int64)
     train, truth = pixels[:500].reshape(500, -1).astype(np.float32) / 255, labels[:500]
     means = np.stack([train[truth == code].mean(axis=0) for code in range(10)])
-    return Digits(Centroids(means), Pool(pixels[500:], labels[500:]))
+    return Digits(Centroids(means), Pool(pixels[500:], labels[500:]), pixels[:500])
 
 
 def noisy(pixels: Pixels, severity: float, seed: int) -> Pixels:

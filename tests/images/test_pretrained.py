@@ -34,6 +34,7 @@ def test_resnets_features_feed_every_detector(tmp_path: Path, monkeypatch: pytes
     found = side_by_side(
         network,
         pixels[700:1_000],
+        digits.known,
         {CLEAN: pixels[1_000:1_100], "inverted": 255 - pixels[1_100:1_200]},
         list(watchers().values()),
         n=80,

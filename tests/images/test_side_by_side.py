@@ -10,6 +10,7 @@ from drift.errors import BlockError, UsageError
 from drift.images.embeddings import EMBEDDINGS, embed, euclidean, kernel_distances
 from drift.images.pictures import planes_picture
 from drift.images.side_by_side import CLEAN, SideBySide, side_by_side
+from drift.images.telling import side_by_side_rows
 from drift.images.watchers import chosen
 
 from .conftest import Digits, noisy
@@ -20,7 +21,7 @@ def table(digits: Digits) -> SideBySide:
     pixels = digits.pool.pixels
     shifts = {CLEAN: pixels[300:600], "noise": noisy(pixels[600:900], 0.3, 0), "inverted": 255 - pixels[600:900]}
     detectors = chosen("mmd_fused,mmd_laplacian,bbsds,ks_pca")
-    return side_by_side(digits.network, pixels[:300], shifts, detectors, n=40, repeats=8)
+    return side_by_side(digits.network, pixels[:300], digits.known, shifts, detectors, n=40, repeats=8)
 
 
 def test_shifts_are_seen_and_the_clean_half_is_not(table: SideBySide) -> None:
@@ -37,6 +38,25 @@ def test_the_words_say_which_is_easier(table: SideBySide) -> None:
     assert None not in needs["inverted"]
     assert "inverted is easier to see than noise" in table.words()
     assert f"{np.median([n for n in needs['inverted'] if n]):.0f} images to see inverted" in table.words()
+
+
+def test_what_no_sample_shows_is_said_with_the_size_that_was_tried(digits: Digits) -> None:
+    """Of a pool of 60 images no more than 50 are tried, and a level below 1 in 1,001 can be reached."""
+    pixels = digits.pool.pixels
+    shifts = {CLEAN: pixels[300:360], "nothing": pixels[360:420], "inverted": 255 - pixels[420:480]}
+    found = side_by_side(
+        digits.network, pixels[:300], digits.known, shifts, chosen("mmd_gaussian"), n=40, level=0.0005, repeats=5,
+        embedding=None,
+    )  # fmt: skip
+    assert found.cell("mmd_gaussian", "nothing").needed is None
+    assert found.cell("mmd_gaussian", "nothing").tried == 50
+    needed = found.cell("mmd_gaussian", "inverted").needed
+    assert needed is not None
+    assert (
+        f"more than 50 images to see nothing in 8 of 10 samples, and {needed} images to see inverted" in found.words()
+    )
+    assert f"more than {50 / needed:.2g} times as many for nothing" in found.words()
+    assert side_by_side_rows(found)[1][0][5] == "over 50"
 
 
 def test_the_picture_has_a_plane_for_every_cell(table: SideBySide) -> None:
@@ -94,4 +114,11 @@ def test_what_cannot_be_embedded_is_refused(digits: Digits) -> None:
     with pytest.raises(BlockError, match="expected 20 points or more to embed, got 3"):
         embed(np.zeros((3, 3)))
     with pytest.raises(BlockError, match="expected 50 images of few or more, got 10"):
-        side_by_side(digits.network, digits.pool.pixels[:100], {"few": digits.pool.pixels[:10]}, chosen("bbsds"), n=50)
+        side_by_side(
+            digits.network,
+            digits.pool.pixels[:100],
+            digits.known,
+            {"few": digits.pool.pixels[:10]},
+            chosen("bbsds"),
+            n=50,
+        )

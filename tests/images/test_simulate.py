@@ -22,7 +22,7 @@ def simulated(
     pool = Pool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = replace(Evolution(pool, severities, 50), **ingredients)  # type: ignore[arg-type]
     return simulate(
-        digits.network, evolution, digits.pool.pixels[:500], digits.pool.labels[:500],
+        digits.network, evolution, digits.pool.pixels[:500], digits.pool.labels[:500], digits.known,
         chosen(names), classes=CLASSES,
     )  # fmt: skip
 

@@ -92,6 +92,7 @@ def augment(
                 seconds=60 * (minutes or (1 if quick else 20)),
                 augment=hook,
                 augmented_by=perturbation if hook else "",
+                whole=True,
                 board=tensorboard / name.replace(" ", "-"),
                 words=f"training {name}",
             )

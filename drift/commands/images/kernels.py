@@ -21,8 +21,8 @@ PLANES_SAY = (
 )
 KERNELS_SAY = (
     "Scores are in each detector's own units (MMD²; standard deviations for the fused test; the largest distance of"
-    " distribution functions for the others). Images needed: the smallest of sizes from 2 to 500 that shows the"
-    " shift in 8 of 10 samples."
+    " distribution functions for the others). Images needed: the smallest of sizes from 2 to 500"
+    " that shows the shift in 8 of 10 samples."
 )
 
 
@@ -133,6 +133,7 @@ def kernels(
         found = side_by_side(
             trained,
             parts.reference.pixels,
+            parts.validation.pixels,
             {name: pool[:POOL_ROWS] for name, pool in shifts.items()},
             watching,
             n=images,

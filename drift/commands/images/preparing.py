@@ -59,6 +59,7 @@ class Lesson:
         seconds: float | None = None,
         augment: Perturb | None = None,
         augmented_by: str = "",
+        whole: bool = False,
         board: Path | None = None,
         words: str = "training",
     ) -> Network:
@@ -75,6 +76,7 @@ class Lesson:
             seconds=seconds,
             augment=augment,
             augmented_by=augmented_by,
+            whole=whole,
             board=board,
             tell=tell,
             words=words,

@@ -165,6 +165,7 @@ def simulate(
             evolution,
             parts.reference.pixels,
             parts.reference.labels,
+            parts.validation.pixels,
             watching,
             classes=parts.classes,
             level=level,

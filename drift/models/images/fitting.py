@@ -119,6 +119,7 @@ def fit_head(
     cache_folder: Path | str,
     options: FitOptions = HEAD,
     keep_going: Callable[[Epoch], bool] = lambda epoch: True,
+    seconds: float | None = None,
 ) -> list[Epoch]:
     """Fit the last layer alone, in place: what a pretrained network needs least time for.
 
@@ -129,6 +130,7 @@ def fit_head(
         cache_folder: where features are kept, see `cached_features`.
         options: as of `fit_images`.
         keep_going: told each epoch; False ends the fit early.
+        seconds: time to fit in, see `descend`; that of the features does not count.
 
     Returns:
         The epochs, in order; their seconds do not hold those of the features.
@@ -141,7 +143,8 @@ def fit_head(
     with all_threads():
         learned, judged = (_features(model, images, cache_folder) for images in (train, validation))
     with one_thread():
-        return descend(model.net.head, learned, judged, options, keep_going=keep_going, device=str(model.net.device))
+        device = str(model.net.device)
+        return descend(model.net.head, learned, judged, options, keep_going=keep_going, seconds=seconds, device=device)
 
 
 def _features(model: ImageModel, images: Labelled, cache_folder: Path | str) -> Samples:
