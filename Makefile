@@ -31,7 +31,7 @@ test: $(READY)  ## the default suite, under ten minutes
 	$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
-	$(BIN)/python -m pytest -m slow --ignore=tests/detect
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --ignore=tests/detect
 
 test-levels: $(READY)  ## every statistical test on a thousand draws without a difference, on all cores
 	$(BIN)/python -m pytest -m slow -n auto tests/detect

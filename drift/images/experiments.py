@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.blocks import Answer, Floats
+from drift.disk import write_at_once
 from drift.errors import DataError
 from drift.images.evolution import Perturb
-from drift.images.spaces import Network
 from drift.models.digests import digest
 from drift.models.images import HEAD, ImageModel, cached_features, fit_head, fit_images, new_model, recipe
 from drift.pixels import Pixels
@@ -27,13 +28,16 @@ Tell = Callable[[str, int, int], None]
 
 MEGABYTE = 1_000_000
 NONE = "none"
+FIT = "fit.json"  # beside a network: what its fit was like
 
 
 class Remembered:
     """A model whose features of the same images are computed once, and kept."""
 
-    def __init__(self, model: ImageModel, folder: Path) -> None:
+    def __init__(self, model: ImageModel, folder: Path, *, epochs: int) -> None:
+        """`epochs`: how many the fit got through, the last one perhaps in part."""
         self.model = model
+        self.epochs = epochs
         self._folder = folder
 
     def predict(self, features: Pixels) -> Answer:
@@ -89,7 +93,7 @@ def train_network(
     board: Path | None = None,
     tell: Tell,
     words: str = "training",
-) -> Network:
+) -> Remembered:
     """A network trained on images; what was trained once with the same options is taken from the cache.
 
     Args:
@@ -121,17 +125,18 @@ def train_network(
     key = digest(told, train.digest(), validation.digest())[:24]
     cache = cache_folder()
     folder, features, kept_board = cache / "networks" / key, cache / "features", cache / "boards" / key
-    known = _known(folder)
+    known = _known(folder, features)
     if known is not None and (board is None or kept_board.exists()):
         if board is not None:
             _copied(kept_board, board)
-        return Remembered(known, features)
+        return known
     model = new_model(
         network, train.pixels, train.classes, name=network, seed=seed, weights=weights, tell=in_megabytes(tell)
     )
     if board is not None:
         shutil.rmtree(board, ignore_errors=True)  # half a one, of an earlier try
     shown = None if board is None else Board(board)
+    hook = None if augment is None else _hook(augment, seed)
 
     def each(epoch: Epoch) -> bool:
         tell(f"{words}, epoch {epoch.number}: accuracy {epoch.val_accuracy:.3f}", epoch.number, max_epochs)
@@ -142,36 +147,40 @@ def train_network(
                 validation_loss=epoch.val_loss,
                 validation_accuracy=epoch.val_accuracy,
             )
-            if augment is not None:
-                shown.images("augmented", augment(train.pixels[:SHOWN], 1.0, seed + epoch.number), epoch.number)
+            if hook is not None:  # as the epoch's first batch was changed
+                shown.images("augmented", hook(train.pixels[:SHOWN], epoch.number, 1), epoch.number)
         return True
 
     tell(words, 0, max_epochs)
     if head_alone:
         head = replace(HEAD, seed=seed, max_epochs=max_epochs)
-        fit_head(model, train, validation, cache_folder=features, options=head, keep_going=each, seconds=seconds)
+        epochs = fit_head(
+            model, train, validation, cache_folder=features, options=head, keep_going=each, seconds=seconds
+        )
     else:
-        hook = None if augment is None else _hook(augment, seed)
         checkpoint = cache / "fits" / f"{key}.pt"
-        fit_images(
+        epochs = fit_images(
             model, train, validation, options, keep_going=each, augment=hook, seconds=seconds, checkpoint=checkpoint
         )
         checkpoint.unlink(missing_ok=True)
-    trained = Remembered(model, features)
+    trained = Remembered(model, features, epochs=len(epochs))
     if shown is not None:
         part = validation.part(slice(0, 1_000))
         shown.projector("features", trained.features(part.pixels), part.labels, part.classes, part.pixels)
         shown.close()
         _copied(shown.folder, kept_board)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_at_once(folder / FIT, json.dumps({"epochs": trained.epochs}).encode())
     model.save(folder)
     return trained
 
 
-def _known(folder: Path) -> ImageModel | None:
-    """The model in a folder, if it is there whole: a crash may have left half of one."""
+def _known(folder: Path, features: Path) -> Remembered | None:
+    """The network in a folder, if it is there whole: a crash may have left half of one."""
     try:
-        return ImageModel.load(folder)
-    except DataError:
+        model = ImageModel.load(folder)
+        return Remembered(model, features, epochs=int(json.loads((folder / FIT).read_text())["epochs"]))
+    except (DataError, OSError, ValueError, KeyError):
         return None
 
 

@@ -74,7 +74,7 @@ def parts_of(
     if held < 10 or len(test) <= reference_rows:
         raise UsageError(
             f"expected 100 images or more to learn from and more than {reference_rows:,} to test with, got"
-            f" {len(chosen):,} and {len(test):,}: set other --train_rows or --reference_rows"
+            f" {len(chosen):,} and {len(test):,}: take more images, or a smaller --reference_rows if there is one"
         )
     tested = Pool(test.pixels[order], test.labels[order])
     return Parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def log_table(
     """Log score and p-value of every detector on every shift; returns the run's id."""
     points = []
     for cell in found.cells:
-        shift = cell.shift.replace(" ", "_")
+        shift = plain(cell.shift)
         points += [Metric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
         points += [Metric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
     return log_experiment("kernels", points, store, experiment, options=options, page=page, figures={"planes": figure})
@@ -49,10 +50,15 @@ def log_augment(seen: list[Seen], store: Store, experiment: str, *, options: Map
     """Log what each network sees of each sample, and the Markdown beside the page; returns the run's id."""
     points = []
     for one in seen:
-        name = f"{one.model}/{one.sample}".replace(" ", "_")
+        name = f"{plain(one.model)}/{plain(one.sample)}"
         values = {"accuracy": one.accuracy, "distance": one.distance, "p_value": one.p_value}
         points += [Metric(f"{name}_{key}", value) for key, value in values.items()]
     return log_experiment("augment", points, store, experiment, options=options, page=page, figures={})
+
+
+def plain(name: str) -> str:
+    """What MLflow takes as a part of a metric's name: a folder may be called anything."""
+    return re.sub(r"[^\w.\-]", "_", name)
 
 
 def log_experiment(

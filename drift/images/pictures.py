@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.images.side_by_side import CLEAN, SideBySide
+from drift.images.side_by_side import SideBySide
 from drift.images.simulate import LOST, Simulated
 from drift.pixels import Pixels
 
@@ -129,10 +129,15 @@ def _classes(figure: Figure, axes: Axes, simulated: Simulated) -> None:
     shares = np.array([[np.nan if v is None else v for v in one.by_class] for one in simulated.batches]).T
     extent = (-0.5, len(simulated.batches) - 0.5, len(simulated.classes) - 0.5, -0.5)
     drawn = axes.imshow(shares, extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-    names = [name.replace("$", r"\$") for name in simulated.classes]
+    names = [_literal(name) for name in simulated.classes]
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_ylabel("class", fontsize=9)
     figure.colorbar(drawn, ax=axes, label="accuracy", pad=0.01)
+
+
+def _literal(name: str) -> str:
+    """A user's name as it is: matplotlib would read formulas between two dollar signs."""
+    return name.replace("$", r"\$")
 
 
 def planes_picture(found: SideBySide, method: str) -> Figure:
@@ -158,7 +163,7 @@ def planes_picture(found: SideBySide, method: str) -> Figure:
             if row == 0:
                 axes.set_title(name.replace("mmd_", "MMD ").replace("_", " "), fontsize=9)
             if column == 0:
-                axes.set_ylabel(shift if shift != CLEAN else "clean", fontsize=10)
+                axes.set_ylabel(_literal(shift), fontsize=10)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9, markerscale=1.8)
     figure.suptitle(f"{method} of each detector's own distances, {found.cells[0].n} images of each", fontsize=10)

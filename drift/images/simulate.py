@@ -91,8 +91,9 @@ def simulate(
         known: other images of that kind, for spaces that are learned; see `Spaces`.
         detectors: that see images; `Harm`, which sees labels, stands beside them.
         classes: names of the network's classes.
-        level: of any false alarm of a detector on the whole ramp: each batch is tested at level / batches, which holds
-            however the batches depend on each other through the reference (Bonferroni).
+        level: of any false alarm of a detector of images on the whole ramp: each batch is tested at level / batches,
+            which holds however the batches depend on each other through the reference (Bonferroni). `Harm` promises a
+            run length instead.
         tolerated_loss: of accuracy, to `Harm`.
         seed: of permutations and of the untrained encoder.
         tell: hears of every batch that is done.

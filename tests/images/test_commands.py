@@ -48,7 +48,7 @@ def run(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
-def test_a_ramp(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_a_ramp(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("--data", str(folder), "--batches", "5", "--batch_size", "40", "--html", "page.html", "--json", "r.json")
     code, out = run("simulate", *words, *SMALL, "--perturbation", "gaussian_noise", "--start", "0.4")
     assert code == 0, out
@@ -62,9 +62,10 @@ def test_a_ramp(run: Run, folder: Path, tmp_path: Path) -> None:
     page = Path("page.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http-equiv", "")
+    monkeypatch.setattr("drift.images.experiments.fit_images", None)  # the network comes from the cache
     again, said = run("simulate", *words, *SMALL, "--perturbation", "gaussian_noise", "--start", "0.4")
     assert again == 0, said
-    assert json.loads(Path("r.json").read_text())["records"] == records  # the network came from the cache
+    assert json.loads(Path("r.json").read_text())["records"] == records
 
 
 def test_files_that_are_no_images_are_left_out_and_named(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -107,8 +108,10 @@ def test_new_classes_and_new_names(run: Run, folder: Path) -> None:
     assert code == 0, out
 
 
-def test_detectors_side_by_side(run: Run, folder: Path, tmp_path: Path) -> None:
-    inverted = tmp_path / "inverted"
+@pytest.mark.parametrize("name", ["inverted", "clean", "odd $_^$ (neu) & <b>"])
+def test_detectors_side_by_side(run: Run, folder: Path, tmp_path: Path, name: str) -> None:
+    """Also beside a folder that is called as another shift is, or as nothing that a page, a picture or MLflow likes."""
+    inverted = tmp_path / name
     for path in folder.rglob("*.png"):
         copied = inverted / path.parent.name / path.name
         copied.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +126,8 @@ def test_detectors_side_by_side(run: Run, folder: Path, tmp_path: Path) -> None:
     assert {"detector", "shift", "n", "statistic", "p_value"} <= set(records[0])
     fused = {one["shift"]: one["p_value"] for one in records if one["detector"] == "mmd_fused"}
     assert fused["clean"] > 0.05
-    assert fused["inverted"] < 0.01
+    assert fused["foreign clean" if name == "clean" else name] < 0.01
+    assert "<b>" not in next(Path("reports").glob("*.html")).read_text().replace("&lt;b&gt;", "")
     assert Image.open("k.png").size[0] > 400
 
 
@@ -133,6 +137,8 @@ def test_augmentation(run: Run, folder: Path) -> None:
     assert code == 0, out
     records = json.loads(Path("a.json").read_text())["records"]
     assert [one["sample"] for one in records] == ["clean test images", "perturbed test images"] * 2
+    assert [one["epochs"] for one in records] == [3] * 4
+    assert "3 without augmentation and 3 with augmentation" in out
     assert "| without augmentation | perturbed test images |" in Path("a.md").read_text()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -150,6 +156,9 @@ def test_augmentation(run: Run, folder: Path) -> None:
         (("simulate", "--detectors", "guess"), "expected detectors among mmd_fused"),
         (("simulate", "--data", "nowhere"), "a folder of images, got 'nowhere'"),
         (("kernels", "--space", "guess"), "expected --space features or pixels, got 'guess'"),
+        (("kernels", "--embedding", "guess"), "expected --embedding isomap"),
+        (("kernels", "--picture", "nowhere/x.png"), "expected --picture in a folder that is there"),
+        (("augment", "--html", "a.md"), "expected --html to name a page"),
         (("augment", "--perturbation", "none"), "expected a --perturbation to augment with, got none"),
     ],
 )

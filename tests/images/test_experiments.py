@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,22 @@ def test_half_a_network_is_trained_again(parts: tuple[Images, Images], tmp_path:
 def test_options_reach_the_fit_of_the_last_layer(parts: tuple[Images, Images], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pretrained network's body is kept as it is, unless it is to be compared with one that is fitted whole."""
     told: list[dict[str, Any]] = []
-    monkeypatch.setattr(experiments, "fit_head", lambda *images, **options: told.append(options))
-    monkeypatch.setattr(experiments, "fit_images", lambda *images, **options: told.append({"whole": True}))
+
+    def remember(kind: str) -> Callable[..., list[object]]:
+        def fit(*images: object, **options: Any) -> list[object]:
+            told.append({"fitted": kind} | options)
+            return []
+
+        return fit
+
+    monkeypatch.setattr(experiments, "fit_head", remember("head"))
+    monkeypatch.setattr(experiments, "fit_images", remember("whole"))
     train_network("efficientnet-lite0", *parts, max_epochs=3, seed=7, seconds=30.0, tell=nobody)
     (head,) = told
+    assert head["fitted"] == "head"
     assert (head["options"].max_epochs, head["options"].seed, head["seconds"]) == (3, 7, 30.0)
     train_network("efficientnet-lite0", *parts, max_epochs=3, seed=7, seconds=30.0, whole=True, tell=nobody)
-    assert told[1] == {"whole": True}
+    assert told[1]["fitted"] == "whole"
 
 
 def test_an_alarm_before_anything_drifts_is_called_false(digits: Digits) -> None:

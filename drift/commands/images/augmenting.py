@@ -79,6 +79,9 @@ def augment(
     changes = perturb_by(perturbation)
     if changes is None:
         raise UsageError("expected a --perturbation to augment with, got none")
+    if html is not None and html.suffix == ".md":
+        raise UsageError(f"expected --html to name a page, got {html}: Markdown is written beside it")
+    had = minutes or (1 if quick else 20)
     lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
     store = connect(create=True)
     with counting() as tell:
@@ -89,7 +92,7 @@ def augment(
                 parts,
                 tell,
                 epochs=20,
-                seconds=60 * (minutes or (1 if quick else 20)),
+                seconds=60 * had,
                 augment=hook,
                 augmented_by=perturbation if hook else "",
                 whole=True,
@@ -99,7 +102,8 @@ def augment(
         samples = {CLEAN: parts.pool, PERTURBED: Pool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}
         seen = compare_networks(trained, parts.train.pixels, samples, n=images, level=level, seed=seed)
     columns, rows = seen_rows(seen)
-    sentences = words(seen)
+    epochs = " and ".join(f"{made.epochs} {name}" for name, made in trained.items())
+    sentences = [*words(seen), f"epochs in {had:g} minutes at most for each network: {epochs}"]
     for line in (*text_table(columns, rows), "", *sentences):
         print(line)
     title = f"Augmentation and drift on {data}"
@@ -111,5 +115,5 @@ def augment(
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
     print(f"TensorBoard: tensorboard --logdir {tensorboard}")
     print(f"page: {page}, and {text.name} beside it")
-    write_json(json, options, [asdict(one) for one in seen], run_id=run_id)
+    write_json(json, options, [asdict(one) | {"epochs": trained[one.model].epochs} for one in seen], run_id=run_id)
     return ExitCode.DONE

@@ -101,6 +101,7 @@ def kernels(
 
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
     """
+    from drift.images.embeddings import EMBEDDINGS
     from drift.images.evolution import Pool
     from drift.images.experiments import perturb_by
     from drift.images.logged import log_table
@@ -119,6 +120,10 @@ def kernels(
     changes = perturb_by(perturbation)
     if changes is None:
         raise UsageError("expected a --perturbation to put beside clean and foreign images, got none")
+    if embedding not in EMBEDDINGS:
+        raise UsageError(f"expected --embedding {', '.join(EMBEDDINGS)}; got {embedding!r}")
+    if picture is not None and not picture.parent.is_dir():
+        raise UsageError(f"expected --picture in a folder that is there, got {picture}")
     lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
     store = connect(create=True)
     with counting() as tell:
@@ -129,7 +134,9 @@ def kernels(
         assert isinstance(parts.strangers, Pool)  # noqa: S101  # another data set was asked for
         half = len(parts.pool) // 2
         clean, later = parts.pool.pixels[:half], parts.pool.pixels[half:]
-        shifts = {CLEAN: clean, perturbation: changes(later, severity, seed), other.name: parts.strangers.pixels}
+        perturbed = Path(perturbation).stem
+        foreign = other.name if other.name not in (CLEAN, perturbed) else f"foreign {other.name}"
+        shifts = {CLEAN: clean, perturbed: changes(later, severity, seed), foreign: parts.strangers.pixels}
         found = side_by_side(
             trained,
             parts.reference.pixels,
@@ -151,7 +158,7 @@ def kernels(
         figure.savefig(picture)
     page = write_images(
         html or own.page_of("kernels"),
-        title=f"Detectors on {data}, {perturbation} and {other.name}",
+        title=f"Detectors on {data}, {perturbed} and {foreign}",
         verdict=[found.words()],
         pictures=[Picture("As each detector sees them", figure, PLANES_SAY)],
         tables=[Numbers(f"{images} images against {found.reference_rows:,}", columns, rows, KERNELS_SAY)],

@@ -22,7 +22,8 @@ Perturbed = Annotated[
     typer.Option(
         "--perturbation",
         help="What changes the images: gaussian_blur, gaussian_noise, shot_noise, impulse_noise, rotation, shift, zoom,"
-        " brightness, contrast, pixelation, occlusion, cifar10_augmentation, a composition of Albumentations in a JSON"
+        ' brightness, contrast, pixelation, occlusion, cifar10_augmentation, a shift of "Failing Loudly" such as'
+        " medium_image_shift, a composition of Albumentations in a JSON"
         " or YAML file, or none.",
         rich_help_panel=o.MAIN,
     ),
@@ -54,7 +55,7 @@ TrainRows = Annotated[
     typer.Option(
         "--train_rows",
         min=100,
-        help="Images to learn from. Default: all; 10,000 with --quick.",
+        help="Images to learn from, of which a tenth judges epochs. Default: all; 10,000 with --quick.",
         rich_help_panel=o.MORE,
         show_default=False,
     ),
@@ -64,7 +65,7 @@ MaxEpochs = Annotated[
     typer.Option(
         "--max_epochs",
         min=1,
-        help="Passes over them. Default: 10; 4 with --quick.",
+        help="Passes over them. Default: 10 (augment: 20); 4 with --quick.",
         rich_help_panel=o.MORE,
         show_default=False,
     ),

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from drift.images.evolution import Perturb
-    from drift.images.experiments import Tell
+    from drift.images.experiments import Remembered, Tell
     from drift.images.laboratory import Parts
-    from drift.images.spaces import Network
     from drift.sources.images import Images
 
 QUICK_ROWS = 10_000
@@ -62,7 +61,7 @@ class Lesson:
         whole: bool = False,
         board: Path | None = None,
         words: str = "training",
-    ) -> Network:
+    ) -> Remembered:
         """The network, trained or remembered; `epochs` where neither an option nor `quick` says how many."""
         from drift.images.experiments import train_network
 

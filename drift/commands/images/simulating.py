@@ -15,8 +15,8 @@ from drift.errors import ExitCode, UsageError
 
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
-    " chance explains: an alarm left of it came in time. A diamond is a detector's first alarm. harm sees labels, the"
-    " others images alone."
+    " chance explains: an alarm left of it, once severity is above 0, came in time. A diamond is a detector's first"
+    " alarm. harm sees labels, the others images alone."
 )
 BATCHES_SAY = "Of the detectors: p-values, for harm its evidence of its threshold; ⚑ is an alarm."
 
@@ -97,7 +97,8 @@ def simulate(
             "--level",
             min=1e-4,
             max=0.5,
-            help="Chance of any false alarm of a detector on the whole ramp.",
+            help="Chance of any false alarm on the whole ramp, for each detector of images; harm, which sees labels,"
+            " raises one in 200 batches at most.",
             rich_help_panel=o.MORE,
         ),
     ] = 0.01,

@@ -119,8 +119,13 @@ def _below(folder: Path, classes: Path) -> list[_File]:
     for path in sorted(classes.rglob("*")):
         inside = path.relative_to(classes).parts
         if len(inside) > 1 and not any(part.startswith(".") for part in inside) and path.is_file():
-            found.append(_File(path, path.relative_to(folder).as_posix(), inside[0]))
+            found.append(_File(path, path.relative_to(folder).as_posix(), _text(inside[0])))
     return found
+
+
+def _text(name: str) -> str:
+    """A folder's name as text: bytes in it that are no UTF-8 become question marks, which anything can print."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _is_test(name: str) -> bool:

@@ -60,13 +60,13 @@ def _kept(entry: ImageSet, split: Split, folder: Path) -> Images | None:
 
 
 def _fetch(entry: ImageSet, folder: Path, *, tell: Tell) -> None:
-    """Bring both splits from the first source that can be reached, and keep them."""
+    """Bring both splits from the first source that has them, and keep them."""
     downloads = folder / "downloads"
     tried = []
     for source in entry.sources:
         try:
             paths = _obtained(source, downloads, tell=tell)
-        except UnreachableError as error:
+        except DataError as error:  # not to be had, or something else: a page that asks for a password, say
             tried.append(str(error))
             continue
         tell(f"reading {entry.name}", 0, None)
