@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from drift.blocks import Answer, Floats
 from drift.disk import write_at_once
-from drift.errors import DataError
+from drift.errors import DataError, UsageError
 from drift.images.evolution import Perturb
 from drift.models.digests import digest
 from drift.models.images import HEAD, ImageModel, cached_features, fit_head, fit_images, new_model, recipe
@@ -28,6 +28,8 @@ Tell = Callable[[str, int, int], None]
 
 MEGABYTE = 1_000_000
 NONE = "none"
+EVENTS, PROJECTOR = "events.out.tfevents.", "projector_config.pbtxt"  # what TensorBoard's folder holds
+WORTH_KEEPING = 500  # images
 FIT = "fit.json"  # beside a network: what its fit was like
 
 
@@ -45,7 +47,9 @@ class Remembered:
         return self.model.predict(features)
 
     def features(self, pixels: Pixels) -> Floats:
-        """What the last layer is given, (n, d)."""
+        """What the last layer is given, (n, d); of few images it is quicker computed than kept."""
+        if len(pixels) < WORTH_KEEPING:
+            return self.model.features(pixels)
         return cached_features(self.model, pixels, self._folder)
 
 
@@ -134,7 +138,7 @@ def train_network(
         network, train.pixels, train.classes, name=network, seed=seed, weights=weights, tell=in_megabytes(tell)
     )
     if board is not None:
-        shutil.rmtree(board, ignore_errors=True)  # half a one, of an earlier try
+        _emptied(board)  # half a one, of an earlier try
     shown = None if board is None else Board(board)
     hook = None if augment is None else _hook(augment, seed)
 
@@ -175,6 +179,11 @@ def train_network(
     return trained
 
 
+def _is_shown(path: Path) -> bool:
+    """Whether TensorBoard's writer made it: events, a projector's folders (by step) and their list."""
+    return path.name == PROJECTOR or path.name.startswith(EVENTS) or (path.is_dir() and path.name.isdigit())
+
+
 def _known(folder: Path, features: Path) -> Remembered | None:
     """The network in a folder, if it is there whole: a crash may have left half of one."""
     try:
@@ -186,8 +195,21 @@ def _known(folder: Path, features: Path) -> Remembered | None:
 
 def _copied(source: Path, target: Path) -> None:
     """A folder put in the place of another one, which may hold what another network left."""
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
+    _emptied(target)
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def _emptied(board: Path) -> None:
+    """Take away what TensorBoard was shown before, and nothing else.
+
+    Raises:
+        UsageError: the folder holds something else, too.
+    """
+    strange = [path.name for path in board.iterdir() if not _is_shown(path)] if board.is_dir() else []
+    if strange:
+        others = ", ".join(sorted(strange))
+        raise UsageError(f"expected TensorBoard's folder {board} to be new or an earlier network's, got {others} in it")
+    shutil.rmtree(board, ignore_errors=True)
 
 
 def _contents(name: str) -> str:

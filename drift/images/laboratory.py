@@ -82,7 +82,7 @@ def parts_of(
         train.part(chosen[:held]),
         Pool(tested.pixels[:reference_rows], tested.labels[:reference_rows]),
         Pool(tested.pixels[reference_rows:], tested.labels[reference_rows:]),
-        _pool_of(strangers),
+        _pool_of(strangers, rng),
     )
 
 
@@ -94,10 +94,11 @@ def _without(images: Images, names: Sequence[str]) -> Images:
     return replace(found, labels=codes[found.labels], classes=kept)
 
 
-def _pool_of(strangers: Sequence[np.ndarray]) -> Pool | None:
+def _pool_of(strangers: Sequence[np.ndarray], rng: np.random.Generator) -> Pool | None:
+    """In an order drawn at random: the first ones of a folder would be of its first class."""
     if not strangers:
         return None
-    pixels = np.concatenate(list(strangers))
+    pixels = rng.permutation(np.concatenate(list(strangers)))
     return Pool(pixels, np.full(len(pixels), NEVER_SEEN, np.int64))
 
 

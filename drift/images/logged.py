@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from drift.images.augment import Seen
 from drift.images.side_by_side import SideBySide
-from drift.images.simulate import Simulated
+from drift.images.simulate import BatchResult, Simulated
 from drift.tracking.runs import Metric, open_run
 from drift.tracking.store import Store
 
@@ -29,7 +29,9 @@ def log_ramp(
             "batch/confidence": one.confidence,
             "batch/calibration_error": one.calibration_error,
         }
+        values |= {f"class/{plain(name)}": share for name, share in _shares(found, one)}
         values |= {f"detector/{s.detector}_p_value": s.p_value for s in one.scores if s.p_value is not None}
+        values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in one.scores}
         points += [Metric(name, value, one.index) for name, value in values.items()]
     return log_experiment("simulate", points, store, experiment, options=options, page=page, figures={"ramp": figure})
 
@@ -46,14 +48,21 @@ def log_table(
     return log_experiment("kernels", points, store, experiment, options=options, page=page, figures={"planes": figure})
 
 
-def log_augment(seen: list[Seen], store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:
-    """Log what each network sees of each sample, and the Markdown beside the page; returns the run's id."""
+def log_augment(
+    seen: list[Seen], store: Store, experiment: str, *, options: Mapping[str, object], page: Path, text: Path
+) -> str:
+    """Log what each network sees of each sample, and the page with the Markdown; returns the run's id."""
     points = []
     for one in seen:
         name = f"{plain(one.model)}/{plain(one.sample)}"
-        values = {"accuracy": one.accuracy, "distance": one.distance, "p_value": one.p_value}
+        values = {key: getattr(one, key) for key in ("accuracy", "distance", "threshold", "p_value")}
         points += [Metric(f"{name}_{key}", value) for key, value in values.items()]
-    return log_experiment("augment", points, store, experiment, options=options, page=page, figures={})
+    return log_experiment("augment", points, store, experiment, options=options, page=page, figures={}, text=text)
+
+
+def _shares(found: Simulated, one: BatchResult) -> list[tuple[str, float]]:
+    known = zip(found.classes, one.by_class, strict=True)
+    return [(name, share) for name, share in known if share is not None]
 
 
 def plain(name: str) -> str:
@@ -70,12 +79,14 @@ def log_experiment(
     options: Mapping[str, object],
     page: Path,
     figures: Mapping[str, Figure],
+    text: Path | None = None,
 ) -> str:
-    """Log numbers, pictures and the page of one experiment; returns the run's id."""
+    """Log numbers, pictures and the page of one experiment, and its text; returns the run's id."""
     with open_run(store, experiment, name=f"images {name}", kind=f"images-{name}") as run:
         run.params(options)
         run.metrics(points)
         for title, figure in figures.items():
             run.figure(title, figure)
-        run.file(page)
+        for file in (page, text) if text else (page,):
+            run.file(file)
         return run.id

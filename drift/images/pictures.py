@@ -121,15 +121,18 @@ def _p_values(axes: Axes, simulated: Simulated) -> None:
             axes.plot(*zip(*values, strict=True), color=colour, marker=marker, markersize=4, linewidth=1, label=name)
     level = simulated.level / len(simulated.batches)
     axes.axhline(level, color=GREY, linestyle=":", linewidth=1, label=f"alarm at {level:.2g} or less")
-    axes.set(yscale="log", ylabel="p-value", ylim=(LOWEST_P / 2, 1.6))
+    axes.set(yscale="log", ylabel=f"p-value\n({LOWEST_P:g} or less below)", ylim=(LOWEST_P / 2, 1.6))
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _classes(figure: Figure, axes: Axes, simulated: Simulated) -> None:
     shares = np.array([[np.nan if v is None else v for v in one.by_class] for one in simulated.batches]).T
-    extent = (-0.5, len(simulated.batches) - 0.5, len(simulated.classes) - 0.5, -0.5)
-    drawn = axes.imshow(shares, extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
     names = [_literal(name) for name in simulated.classes]
+    if any(one.strange for one in simulated.batches):  # never right
+        shares = np.vstack([shares, [0.0 if one.strange else np.nan for one in simulated.batches]])
+        names.append("not known")
+    extent = (-0.5, len(simulated.batches) - 0.5, len(names) - 0.5, -0.5)
+    drawn = axes.imshow(shares, extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_ylabel("class", fontsize=9)
     figure.colorbar(drawn, ax=axes, label="accuracy", pad=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drift.detect import Score
 from drift.images.augment import Seen
 from drift.images.side_by_side import SideBySide
 from drift.images.simulate import Simulated
@@ -37,6 +38,7 @@ def _when(alarm: int | None, lost: int | None, drifts: int | None) -> str:
     return f"first alarm at batch {alarm}, {batches} {'before' if alarm < lost else 'late'}"
 
 
+MOST_EVIDENCE = 1_000_000
 BATCH_COLUMNS = ("batch", "severity", "accuracy", "confidence", "calibration error")
 
 
@@ -47,9 +49,16 @@ def batch_rows(found: Simulated) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     for one in found.batches:
         cells = [str(one.index), f"{one.severity:.2f}", f"{one.accuracy:.3f}", f"{one.confidence:.3f}"]
         cells.append(f"{one.calibration_error:.3f}")
-        cells += [("⚑ " if score.alarm else "") + score.words.removeprefix("p = ") for score in one.scores]
+        cells += [("⚑ " if score.alarm else "") + _said(score) for score in one.scores]
         rows.append(tuple(cells))
     return columns, rows
+
+
+def _said(score: Score) -> str:
+    """A p-value, or evidence of its threshold, which grows beyond what anybody reads."""
+    if score.p_value is None and score.statistic > MOST_EVIDENCE:
+        return f"over {MOST_EVIDENCE:,} of {score.threshold:.3g}"
+    return score.words.removeprefix("p = ")
 
 
 def batch_records(found: Simulated) -> list[dict[str, object]]:
@@ -60,6 +69,7 @@ def batch_records(found: Simulated) -> list[dict[str, object]]:
             "severity": one.severity,
             "strange": one.strange,
             "accuracy": one.accuracy,
+            "chance": one.chance,
             "accuracy_by_class": dict(zip(found.classes, one.by_class, strict=True)),
             "calibration_error": one.calibration_error,
             "confidence": one.confidence,

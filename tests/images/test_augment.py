@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from drift.errors import UsageError
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
 from drift.images.board import SHOWN, Board
 from drift.images.evolution import Pool
@@ -63,6 +64,10 @@ def test_a_board_is_of_the_network_that_is_given(
     assert first != second
     assert losses(1) == first
     assert losses(1) == first
+    (tmp_path / "runs" / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"to be new or an earlier network's, got notes.txt in it"):
+        losses(2)
+    assert (tmp_path / "runs" / "notes.txt").exists()
 
 
 def test_the_board_holds_what_was_written(digits: Digits, tmp_path: Path) -> None:

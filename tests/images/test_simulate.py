@@ -62,6 +62,25 @@ def test_a_class_never_seen_is_always_wrong(digits: Digits) -> None:
     assert found.batches[0].strange == 50
 
 
+def test_measures_of_a_batch_equal_naive_twins(digits: Digits) -> None:
+    """Confidence, calibration in ten bins (Guo et al. 2017), each class' accuracy, and the share of the level."""
+    found = simulated(digits, (0.0, 0.8), perturb=noisy)
+    pool = Pool(digits.pool.pixels[500:], digits.pool.labels[500:])
+    for one in found.batches:
+        batch = Evolution(pool, (0.0, 0.8), 50, perturb=noisy).batch(one.index)
+        answers = digits.network.predict(batch.pixels).probabilities
+        confidence, right = answers.max(axis=1), answers.argmax(axis=1) == batch.labels
+        assert one.confidence == pytest.approx(confidence.mean())
+        assert one.accuracy == right.mean()
+        bins = np.minimum(((confidence - 0.1) / 0.09).astype(int), 9)
+        gaps = [(bins == b).sum() * abs(confidence[bins == b].mean() - right[bins == b].mean()) for b in set(bins)]
+        assert one.calibration_error == pytest.approx(sum(gaps) / 50, abs=1e-6)
+        for code, share in enumerate(one.by_class):
+            of_class = right[batch.labels == code]
+            assert share == (of_class.mean() if len(of_class) else None)
+        assert [score.level for score in one.scores[:2]] == [0.005, 0.005]
+
+
 def test_the_picture_shows_every_batch(digits: Digits) -> None:
     found = simulated(digits, tuple(float(s) for s in np.linspace(0, 1, BATCHES)), perturb=noisy)
     figure = ramp_picture(found, [digits.pool.pixels[:3]] * BATCHES)

@@ -111,7 +111,7 @@ def augment(
     page = write_images(html or own.page_of("augment"), title=title, verdict=sentences, tables=tables)
     text = page.with_suffix(".md")
     write_at_once(text, markdown(title, sentences, tables).encode())
-    run_id = log_augment(seen, store, mlflow_experiment_name, options=options, page=page)
+    run_id = log_augment(seen, store, mlflow_experiment_name, options=options, page=page, text=text)
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
     print(f"TensorBoard: tensorboard --logdir {tensorboard}")
     print(f"page: {page}, and {text.name} beside it")

@@ -173,13 +173,17 @@ def simulate(
             seed=seed,
             tell=lambda batch: tell("batches", batch + 1, batches),
         )
+    ingredients = [perturbation] if changes else []
+    ingredients += [f"new classes {new_classes}"] if new_classes else []
+    ingredients += [f"images of {other_data}"] if other_data else []
+    ingredients += [f"{relabel} called otherwise"] if relabel else []
     sentences, (columns, rows) = ramp_words(found), batch_rows(found)
     for line in (*text_table(columns, rows), "", *sentences):
         print(line)
     figure = ramp_picture(found, [evolution.batch(index).pixels[:3] for index in range(batches)])
     page = write_images(
         html or own.page_of("simulate"),
-        title=f"{data}: {perturbation}, {ramp}",
+        title=f"{data}: {' and '.join(ingredients) or 'nothing'}, {ramp}",
         verdict=sentences,
         tiles=[
             Tile("accepted accuracy", f"{found.accepted:.3f}", f"{found.reference_rows:,} test images"),
@@ -192,5 +196,12 @@ def simulate(
     run_id = log_ramp(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
     print(f"page: {page}")
-    write_json(json, options, batch_records(found), run_id=run_id)
+    summary = {
+        "accepted_accuracy": found.accepted,
+        "level": found.level,
+        "drifts_at": found.drifts_at,
+        "lost_at": found.lost_at,
+        "first_alarms": {name: found.first_alarm(name) for name in found.detectors},
+    }
+    write_json(json, options, batch_records(found), run_id=run_id, summary=summary)
     return ExitCode.DONE

@@ -47,7 +47,7 @@ def _paths(folder: Path, split: Split) -> tuple[Path, Path]:
 
 
 def _kept(entry: ImageSet, split: Split, folder: Path) -> Images | None:
-    """What the cache holds; None if it is not there or not whole."""
+    """What the cache holds; None if it is not there or not what it should be."""
     try:
         pixels, labels = (np.load(path, mmap_mode="r", allow_pickle=False) for path in _paths(folder, split))
     except (OSError, ValueError, EOFError):
@@ -56,7 +56,8 @@ def _kept(entry: ImageSet, split: Split, folder: Path) -> Images | None:
     fits = pixels.shape == (rows, *entry.size) and labels.shape == (rows,)
     if not fits or pixels.dtype != np.uint8 or labels.dtype != np.int64:
         return None
-    return Images(entry.name, pixels, labels, entry.classes)
+    images = Images(entry.name, pixels, labels, entry.classes)
+    return images if images.digest() == entry.digests[split] else None
 
 
 def _fetch(entry: ImageSet, folder: Path, *, tell: Tell) -> None:

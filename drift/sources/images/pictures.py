@@ -79,9 +79,11 @@ def _eight_bits(picture: Image, channels: int) -> NDArray[np.uint8]:
 def _told(name: str) -> Iterator[None]:
     """Say of a picture what is wrong with it, in one line; Pillow's readers raise whatever they come upon."""
     from PIL import UnidentifiedImageError
+    from PIL.Image import DecompressionBombWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of metadata and the like, which are not read
+        warnings.simplefilter("error", DecompressionBombWarning)
         try:
             yield
         except UnidentifiedImageError as error:
