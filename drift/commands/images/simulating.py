@@ -15,8 +15,8 @@ from drift.errors import ExitCode, UsageError
 
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
-    " chance explains: an alarm left of it, once severity is above 0, came in time. A diamond is a detector's first"
-    " alarm. harm sees labels, the others images alone."
+    " chance explains: an alarm on it or left of it, once severity is above 0, came in time. A diamond is a detector's"
+    " first alarm. harm sees labels, the others images alone."
 )
 BATCHES_SAY = "Of the detectors: p-values, for harm its evidence of its threshold; ⚑ is an alarm."
 
