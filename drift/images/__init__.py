@@ -33,6 +33,6 @@ def named_perturbation(text: str) -> Perturbation:
     if Path(text).suffix.lower() in {".json", ".yaml", ".yml"}:
         return FromAlbumentations.load(Path(text))
     raise UsageError(
-        f"expected one of {', '.join([*PERTURBATIONS, *FAILING_LOUDLY])}, or a composition of Albumentations in a file"
-        f" that ends in .json, .yaml or .yml; got {text}"
+        f"expected one of {', '.join([*PERTURBATIONS, *FAILING_LOUDLY])}, none, or a composition of Albumentations"
+        f" in a file that ends in .json, .yaml or .yml; got {text}"
     )

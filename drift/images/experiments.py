@@ -82,6 +82,21 @@ def perturb_by(name: str) -> Perturb | None:
     return lambda pixels, severity, seed: found(pixels, severity, seed=seed)
 
 
+def check_weights(network: str, weights: Path | None) -> None:
+    """Whether a network can take weights from a file, before anything is fetched.
+
+    Raises:
+        UsageError: it takes none.
+        DataError: there is no such file.
+    """
+    if weights is not None and network == "small":
+        raise UsageError(
+            "expected --weights with --network resnet18 or efficientnet-lite0, got small, which takes none"
+        )
+    if weights is not None and not weights.is_file():
+        raise DataError(f"expected --weights to name a file, got {weights}: there is none")
+
+
 def train_network(
     network: str,
     train: Images,
@@ -122,6 +137,7 @@ def train_network(
     """
     from drift.images.board import SHOWN, Board
 
+    check_weights(network, weights)
     options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
     files = [_contents(name) for name in (augmented_by, str(weights or ""))]
     head_alone = network == "efficientnet-lite0" and not whole and augment is None

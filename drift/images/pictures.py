@@ -161,7 +161,7 @@ def planes_picture(found: SideBySide, method: str) -> Figure:
             axes.set_yticks([])
             axes.spines[:].set_color("#C9CED6")
             seen = cell.p_value <= found.level
-            text = f"p {'<' if cell.p_value < 1e-3 else '='} {max(cell.p_value, 1e-3):.2g}"
+            text = f"p = {cell.p_value:.2g}" if cell.p_value > 5e-4 else "p < 0.0005"
             axes.set_xlabel(text, fontsize=9, color=RED if seen else GREY, weight="bold" if seen else "normal")
             if row == 0:
                 axes.set_title(name.replace("mmd_", "MMD ").replace("_", " "), fontsize=9)

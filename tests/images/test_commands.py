@@ -104,8 +104,13 @@ def test_new_classes_and_new_names(run: Run, folder: Path) -> None:
     code, out = run(*words, "--new_classes", "8,9", "--ramp", "sudden", "--json", "new.json")
     assert code == 0, out
     assert [one["strange"] for one in json.loads(Path("new.json").read_text())["records"]] == [0, 15, 15, 15]
-    code, out = run(*words, "--relabel", "3:5,5:3", "--ramp", "sudden")
+    code, out = run(*words, "--relabel", "3:5,5:3", "--ramp", "sudden", "--json", "old.json")
     assert code == 0, out
+    whole = json.loads(Path("old.json").read_text())
+    of_three = [one["accuracy_by_class"]["3"] for one in whole["records"]]
+    assert of_three[0] > 0.6
+    assert max(share for share in of_three[1:] if share is not None) < 0.4  # they are called 5 now
+    assert whole["summary"]["drifts_at"] == 1
 
 
 @pytest.mark.parametrize("name", ["inverted", "clean", "odd $_^$ (neu) & <b>"])
@@ -158,6 +163,8 @@ def test_augmentation(run: Run, folder: Path) -> None:
         (("kernels", "--space", "guess"), "expected --space features or pixels, got 'guess'"),
         (("kernels", "--embedding", "guess"), "expected --embedding isomap"),
         (("kernels", "--picture", "nowhere/x.png"), "expected --picture in a folder that is there"),
+        (("simulate", "--weights", "w.pth"), "expected --weights with --network resnet18 or efficientnet-lite0"),
+        (("simulate", "--network", "resnet18", "--weights", "w.pth"), "to name a file, got w.pth: there is none"),
         (("augment", "--html", "a.md"), "expected --html to name a page"),
         (("augment", "--perturbation", "none"), "expected a --perturbation to augment with, got none"),
     ],

@@ -17,7 +17,7 @@ from drift.errors import ExitCode, UsageError
 SEEN_SAYS = (
     "Features of the network's last layer; distance is MMD² with a Gaussian kernel at the median distance,"
     " threshold and p-value by permutations. Clean test images differ from training images, too, where a network knows"
-    " these by heart."
+    " these by heart. Accuracy is of all test images."
 )
 
 
@@ -107,7 +107,9 @@ def augment(
     for line in (*text_table(columns, rows), "", *sentences):
         print(line)
     title = f"Augmentation and drift on {data}"
-    tables = [Numbers(f"{images} training images against {images} of each sample", columns, rows, SEEN_SAYS)]
+    compared = min(images, len(parts.train)), min(one.n for one in seen)
+    what = f"{compared[0]:,} training images against {compared[1]:,} of each sample"
+    tables = [Numbers(what, columns, rows, SEEN_SAYS)]
     page = write_images(html or own.page_of("augment"), title=title, verdict=sentences, tables=tables)
     text = page.with_suffix(".md")
     write_at_once(text, markdown(title, sentences, tables).encode())

@@ -77,9 +77,7 @@ def kernels(
     level: Annotated[
         float, typer.Option("--level", min=1e-4, max=0.5, help="Of each test.", rich_help_panel=o.MORE)
     ] = 0.05,
-    reference_rows: Annotated[
-        int, typer.Option("--reference_rows", min=100, help="Test images to compare with.", rich_help_panel=o.MORE)
-    ] = 1_000,
+    reference_rows: own.ReferenceRows = None,
     network: own.NetworkName = "small",
     weights: own.Weights = None,
     train_rows: own.TrainRows = None,

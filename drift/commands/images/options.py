@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import getpid
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +71,17 @@ MaxEpochs = Annotated[
         show_default=False,
     ),
 ]
+ReferenceRows = Annotated[
+    int | None,
+    typer.Option(
+        "--reference_rows",
+        min=20,
+        help="Test images on which the network is accepted, and that others are compared with. Default: 1,000, or a"
+        " third of the test images if there are fewer than 3,000.",
+        rich_help_panel=o.MORE,
+        show_default=False,
+    ),
+]
 Html = Annotated[
     Path | None,
     typer.Option("--html", help="Where the page goes. Default: reports/.", rich_help_panel=o.MORE, show_default=False),
@@ -81,4 +93,5 @@ def page_of(what: str) -> Path:
     from drift.loop.home import Home
     from drift.loop.records import now
 
-    return Home().reports / f"images-{what}-{now()[:19].replace(':', '').replace('-', '')}.html"
+    when = now()[:19].replace(":", "").replace("-", "")
+    return Home().reports / f"images-{what}-{when}-{getpid()}.html"  # several may begin in one second

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 QUICK_ROWS = 10_000
 QUICK_EPOCHS = 4
+REFERENCE_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,16 @@ class Lesson:
     quick: bool
     seed: int
 
+    def __post_init__(self) -> None:
+        from drift.images.experiments import check_weights
+
+        check_weights(self.network, self.weights)
+
     def parts(
         self,
         images: tuple[Images, Images],
         *,
-        reference_rows: int,
+        reference_rows: int | None = None,
         new_classes: Sequence[str] = (),
         other: Images | None = None,
     ) -> Parts:
@@ -43,7 +49,7 @@ class Lesson:
         return parts_of(
             *images,
             train_rows=self.train_rows or (QUICK_ROWS if self.quick else None),
-            reference_rows=reference_rows,
+            reference_rows=reference_rows or min(REFERENCE_ROWS, len(images[1]) // 3),
             new_classes=new_classes,
             other=other,
             seed=self.seed,

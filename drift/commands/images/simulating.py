@@ -18,7 +18,11 @@ RAMP_SAYS = (
     " chance explains: an alarm on it or left of it, once severity is above 0, came in time. A diamond is a detector's"
     " first alarm. harm sees labels, the others images alone."
 )
-BATCHES_SAY = "Of the detectors: p-values, for harm its evidence of its threshold; ⚑ is an alarm."
+BATCHES_SAY = (
+    "Of detectors of images: p-values. Of harm: how many batches one would wait for so much evidence by chance, of"
+    " those promised to a false alarm; it adds up over batches, also over those where nothing is lost any more."
+    " ⚑ is an alarm."
+)
 
 
 @command
@@ -102,12 +106,7 @@ def simulate(
             rich_help_panel=o.MORE,
         ),
     ] = 0.01,
-    reference_rows: Annotated[
-        int,
-        typer.Option(
-            "--reference_rows", min=100, help="Test images on which the network is accepted.", rich_help_panel=o.MORE
-        ),
-    ] = 1_000,
+    reference_rows: own.ReferenceRows = None,
     network: own.NetworkName = "small",
     weights: own.Weights = None,
     train_rows: own.TrainRows = None,

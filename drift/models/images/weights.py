@@ -26,8 +26,8 @@ def from_file(path: Path) -> State:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch's reader fails in a dozen ways on what is no such file
-        reason = error.strerror if isinstance(error, OSError) else "is not a file of weights that torch wrote"
-        raise DataError(f"expected weights in {path}: {reason or error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "a file that torch did not write"
+        raise DataError(f"expected weights in {path}, got {reason or error}") from error
     if not isinstance(state, Mapping) or not all(isinstance(part, torch.Tensor) for part in state.values()):
         raise DataError(f"expected weights in {path}: tensors by name, as state_dict() gives them")
     return state

@@ -148,7 +148,7 @@ def test_no_file_and_no_weights_are_one_clear_line(
     monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(DataError, match=r"expected weights in .*w\.pth: ") as caught:
+    with pytest.raises(DataError, match=r"expected weights in .*w\.pth, got ") as caught:
         ResNet18(10).load_weights(tmp_path / "w.pth")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "pwned").exists()
