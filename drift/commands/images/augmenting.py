@@ -103,7 +103,7 @@ def augment(
         seen = compare_networks(trained, parts.train.pixels, samples, n=images, level=level, seed=seed)
     columns, rows = seen_rows(seen)
     epochs = " and ".join(f"{made.epochs} {name}" for name, made in trained.items())
-    sentences = [*words(seen), f"epochs in {had:g} minutes at most for each network: {epochs}"]
+    sentences = [*words(seen), f"epochs in {had:g} min at most for each network: {epochs}"]
     for line in (*text_table(columns, rows), "", *sentences):
         print(line)
     title = f"Augmentation and drift on {data}"
