@@ -52,8 +52,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q $(PIP_ARGS) --no-deps -e .
 	@touch $@
 
-system:  ## what the slow tests need of Debian: a browser
-	apt-get update -qq && apt-get install -y -qq chromium
+system:  ## what the slow tests need of Debian: a browser, PostgreSQL, Prometheus
+	apt-get update -qq && apt-get install -y -qq chromium postgresql prometheus
 
 lock: $(READY)  ## write requirements.lock from what is installed
 	@{ sed -n '/^#/p' requirements.lock; \

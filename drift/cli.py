@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, comparing, deploying, images, replaying, training
+from drift.commands import champion, comparing, deploying, images, monitor, replaying, training
 
 app = typer.Typer(
     name="drift",
@@ -36,6 +36,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(images.app)
+app.add_typer(monitor.app)
 
 
 @app.callback(invoke_without_command=True)

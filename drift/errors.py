@@ -11,6 +11,7 @@
     │   ├── PredictionError    it answered, but not with probabilities
     │   └── ArchiveError       an archive that was refused
     ├── ChampionChangedError   a challenger was compared with a version that is champion no more
+    ├── DeliveryError          a message about an alert that could not be delivered
     ├── StateError             the project's own folder: read-only, full, in use, or of no deployment
     └── UsageError             options that contradict each other; exit code 2
 
@@ -99,6 +100,10 @@ class ArchiveError(ServingError):
 
 class ChampionChangedError(DriftError):
     """A challenger was compared with a version that is champion no more."""
+
+
+class DeliveryError(DriftError):
+    """A message about an alert could not be delivered; it waits, and is tried again."""
 
 
 class StateError(DriftError):

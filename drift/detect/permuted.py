@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from drift.errors import BlockError
 
+MANY = 60  # rows in both samples can be chosen in more ways than any level needs; counting them all takes long
 FIRST_BATCH = 4  # permutations drawn first, for each that must reach the observed statistic: most nulls are decided
 
 
@@ -124,7 +125,7 @@ def require_reachable(level: float, permutations: int, first: int, second: int, 
         raise BlockError(
             f"expected at least {least} permutations for level {level}, got {permutations}: no p-value is as small"
         )
-    if 1 / comb(first + second, first) > level:
+    if min(first, second) < MANY and 1 / comb(first + second, min(first, second)) > level:
         needed = next(size for size in range(1, 10_000) if comb(2 * size, size) * level >= 1)
         raise BlockError(
             f"expected at least {needed} {of} in each sample for level {level}, got {first} and {second}:"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sql
+from numpy.typing import NDArray
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from drift.blocks import Integers, ScoredBlock
@@ -208,6 +209,15 @@ class Journal:
         query = sql.select(*columns).where(_predictions.c.deployment == deployment).order_by(_predictions.c.row)
         found = np.asarray([tuple(row.values()) for row in self._rows(query)], dtype=np.int64).reshape(-1, 4)
         return Answers(*found.T)
+
+    def predictions(self, deployment: str) -> Iterator[dict[str, NDArray[Any]]]:
+        """Rows as they were answered, block by block: row, block, version, prediction, label (-1: none), confidence."""
+        names = ("row", "block", "version", "prediction", "label", "confidence")
+        columns = [_predictions.c[name] for name in names]
+        for block in self.blocks(deployment):
+            own = (_predictions.c.deployment == deployment) & (_predictions.c.block == block.index)
+            rows = self._rows(sql.select(*columns).where(own).order_by(_predictions.c.row))
+            yield {name: np.asarray([row[name] for row in rows]) for name in names}
 
     def add_decision(self, deployment: str, decision: DecisionRecord) -> None:
         """Remember what came of a flagged block."""

@@ -1,0 +1,16 @@
+"""`drift monitor ...`: batches of predictions, followed over time."""
+
+import typer
+
+from drift.commands.monitor.agreeing import reference
+from drift.commands.monitor.checking import alerts, check
+from drift.commands.monitor.ingesting import ingest, truth
+
+app = typer.Typer(
+    name="monitor",
+    help="Follow a deployed model's predictions batch by batch: what got worse, why, and what people found out.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+for _command in (ingest, truth, reference, check, alerts):
+    app.command()(_command)

@@ -1,0 +1,191 @@
+"""`drift monitor reference`: which rows later batches are judged against, and who agreed to that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.monitor import options as m
+from drift.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from drift.monitor.records import Monitor
+    from drift.monitor.rows import Rows
+    from drift.monitor.store import Store
+
+
+@command
+def reference(
+    first_batches: Annotated[
+        int,
+        typer.Option(
+            "--first_batches",
+            min=0,
+            help="The monitor's first so many batches.",
+            rich_help_panel=o.MAIN,
+            show_default=False,
+        ),
+    ] = 0,
+    since: Annotated[str, m.text("Rows of a period, from this time (ISO 8601) on.", "from")] = "",
+    until: Annotated[str, m.text("Rows of a period, up to before this time.", "to")] = "",
+    data: Annotated[
+        str, m.text("Rows of a file, folder or database (with --query), with the same columns.", "data")
+    ] = "",
+    query: m.Query = "",
+    training_run: Annotated[
+        str, m.text("The reference of a training run of the loop, by its MLflow id.", "training_run")
+    ] = "",
+    why: Annotated[str, m.text("Why these rows are good: kept, and shown.", "why")] = "",
+    by: Annotated[str, m.text("Who agrees. Default: you.", "by")] = "",
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    expected_run_length: m.RunLength = 1000.0,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Agree on the rows that batches are judged against; a new version takes the place of the last.
+
+    All stored batches are measured against it. At least ten times as many rows as a batch has are best.
+    Without a choice, it tells the references so far.
+    """
+    from drift.loop.promote import person
+    from drift.monitor.columns import cut_short
+    from drift.monitor.explain.conditions import parse_slice
+    from drift.monitor.reference import make_reference
+    from drift.monitor.store import references
+    from drift.monitor.truths import in_force, measure_all
+    from drift.terminal import counting
+
+    opened = m.open_store(store)
+    found = m.find_monitor(opened, monitor)
+    if not any((first_batches, since, until, data, training_run)):
+        return _tell_all(opened, found)
+    if not why.strip():
+        raise UsageError("expected --why TEXT: on what grounds are these rows good?")
+    rows, chosen = _chosen(opened, found, first_batches, since, until, data, query, training_run)
+    made = make_reference(
+        rows, chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
+        slices=[parse_slice(text) for text in found.slices],
+    )  # fmt: skip
+    with opened.write() as connection:
+        references.add_reference(connection, found, made)
+    calibration = in_force(opened, found, m.promise_of(expected_run_length))
+    assert calibration is not None  # noqa: S101 - added above
+    with counting() as tell:
+        measured = measure_all(opened, found, calibration, tell=tell)
+    version = calibration.reference.version
+    print(f"reference {version} of {monitor}: {chosen}, {len(rows):,} rows, agreed by {made.agreed_by}: {made.why}")
+    print(f"{measured:,} batches measured against it; next: drift monitor check --monitor {monitor}")
+    return ExitCode.DONE
+
+
+def _tell_all(store: Store, monitor: Monitor) -> ExitCode:
+    from drift.monitor.store import references
+
+    with store.read() as connection:
+        found = references.all_references(connection, monitor)
+    for one in found:
+        agreed = f"{one.agreed_at[:16].replace('T', ' ')} by {one.agreed_by}"
+        print(f"{one.version}  {one.chosen}, {one.rows:,} rows; agreed {agreed}: {one.why}")
+    if not found:
+        print("no reference yet; for example: drift monitor reference --first_batches 20 --why 'accepted in May'")
+    return ExitCode.DONE
+
+
+def _chosen(
+    store: Store, monitor: Monitor, first: int, since: str, until: str, data: str, query: str, training_run: str
+) -> tuple[Rows, str]:
+    from drift.monitor.rows import joined
+
+    if sum(map(bool, (first, since or until, data, training_run))) > 1:
+        raise UsageError("expected one of --first_batches, --from and --to, --data, and --training_run; got several")
+    if training_run:
+        return _of_run(monitor, training_run), f"training run {training_run}"
+    if data:
+        from drift.monitor.collect import open_source
+
+        columns = monitor.columns
+        chunks = open_source(data, query=query, columns=columns.needed, order=(columns.time,) if columns.time else ())
+        parts = [columns.read(frame) for frame in chunks if len(frame)]
+        if not parts:
+            raise UsageError(f"expected rows in {chunks.name}, got none")
+        return joined(parts), f"rows of {chunks.name}"
+    parts = _stored(store, monitor, first, since, until)
+    if first:
+        return joined(parts), f"the first {first} batches"
+    return joined(parts), " ".join(
+        part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part
+    )
+
+
+def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) -> list[Rows]:
+    """Rows of stored batches, oldest first."""
+    import numpy as np
+
+    from drift.monitor.store import batches
+
+    start, stop = (_moment(text) for text in (since, until))
+    if (since or until) and not monitor.columns.time:
+        raise UsageError("expected a monitor whose rows have times (--time at its first ingest) with --from and --to")
+    with store.read() as connection:
+        there = batches.all_batches(connection, monitor)
+        if first > len(there):
+            raise UsageError(f"expected at most {len(there)} batches, as there are; got --first_batches {first}")
+        found = []
+        for batch in there[:first] if first else there:
+            for _, rows in batches.rows_of(connection, batch.id):
+                if rows.times is not None and (since or until):
+                    after = rows.times >= start if start is not None else np.ones(len(rows), bool)
+                    before = rows.times < stop if stop is not None else np.ones(len(rows), bool)
+                    rows = rows.take(after & before)  # noqa: PLW2901
+                if len(rows):
+                    found.append(rows)
+    if not found:
+        raise UsageError("expected some rows, got none from that period")
+    return found
+
+
+def _moment(text: str) -> np.datetime64 | None:
+    import numpy as np
+
+    if not text:
+        return None
+    try:
+        return np.datetime64(text.removesuffix("Z"), "ms")
+    except ValueError as error:
+        raise UsageError(f"expected a time in UTC such as 1997-08-24T00:00, got {text!r}") from error
+
+
+def _of_run(monitor: Monitor, run: str) -> Rows:
+    """The rows that a model of the loop was accepted on, as rows of a monitor."""
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+
+    from drift.monitor.rows import Rows
+    from drift.tracking.found import load_reference
+    from drift.tracking.store import connect
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = load_reference(connect(), run, Path(folder))
+    wanted = [name for name, _ in monitor.columns.features]
+    absent = [name for name in wanted if name not in found.names]
+    if absent:
+        raise UsageError(
+            f"expected a run whose reference has features {', '.join(wanted)}; it lacks {', '.join(absent)}"
+        )
+    names = np.asarray(found.class_names, object)
+    frame = pd.DataFrame(found.features.astype(np.float64), columns=list(found.names))
+    return Rows(
+        np.asarray([str(at) for at in range(len(found))], object),
+        names[found.probabilities.argmax(axis=1)],
+        names[found.labels],
+        frame[wanted],
+        confidence=found.probabilities.max(axis=1).astype(np.float64),
+    )

@@ -1,0 +1,197 @@
+"""`drift monitor check` and `drift monitor alerts`: what is consistently bad, and who looks after it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.monitor import options as m
+from drift.commands.parts import options_as_called, write_json
+from drift.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from drift.monitor.channels import Channel
+    from drift.monitor.limits import RunRule
+
+
+@command
+def check(
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    expected_run_length: m.RunLength = 1000.0,
+    tolerated_loss: Annotated[
+        float,
+        typer.Option(
+            "--tolerated_loss",
+            min=0,
+            max=0.9,
+            help="Accuracy that may be lost without an alert.",
+            rich_help_panel=m.ALERTS,
+        ),
+    ] = 0.02,
+    bad_batches: Annotated[
+        str,
+        typer.Option(
+            "--bad_batches", help="Bad batches that alarm: 3/4 is three of the last four.", rich_help_panel=m.ALERTS
+        ),
+    ] = "3/4",
+    expect_every: Annotated[
+        str, m.text("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
+    ] = "",
+    cooldown: Annotated[
+        int,
+        typer.Option(
+            "--cooldown",
+            min=0,
+            help="Batches after an alert's end in which the same signal opens none.",
+            rich_help_panel=m.ALERTS,
+        ),
+    ] = 4,
+    webhook: Annotated[str, m.text("POST messages to this address.", "webhook", m.ALERTS)] = "",
+    webhook_secret: Annotated[
+        str, m.text("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
+    ] = "",
+    run_command: Annotated[str, m.text("Run this for each message, given as JSON.", "command", m.ALERTS)] = "",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            help="Append messages to this file, one line of JSON each.",
+            rich_help_panel=m.ALERTS,
+            show_default=False,
+        ),
+    ] = None,
+    quiet_hours: Annotated[
+        str, m.text("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
+    ] = "",
+    link: Annotated[str, m.text("Address of the monitor's page, for messages.", "link", m.ALERTS)] = "",
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Judge new batches, open and close alerts, deliver messages. Exit code 3: an alert is open; 0: none is.
+
+    For schedulers: run it after each ingest. One bad batch alarms nobody; see --bad_batches and
+    --expected_run_length. Messages that could not be delivered are tried again by the next check.
+    """
+    from drift.monitor.batching import period_of
+    from drift.monitor.delivering import deliver
+    from drift.monitor.limits import Promise
+    from drift.monitor.signals import told
+    from drift.monitor.watching import QuietHours, Watch
+    from drift.monitor.watching import check as look
+    from drift.terminal import counting
+
+    channels = _channels(webhook, webhook_secret, run_command, file)
+    watch = Watch(
+        promise=Promise(expected_run_length, _rule(bad_batches)),
+        tolerated_loss=tolerated_loss,
+        expect_every=float(period_of(expect_every).astype("int64")) / 1000 if expect_every else 0.0,
+        cooldown=cooldown,
+        channels=channels,
+        quiet_hours=QuietHours.parse(quiet_hours) if quiet_hours else None,
+        link=link,
+    )
+    opened = m.open_store(store)
+    found = m.find_monitor(opened, monitor)
+    with counting() as tell:
+        checked = look(opened, found, watch, tell=tell)
+    for words, some in (("opened", checked.opened), ("closed", checked.closed)):
+        for alert in some:
+            reason = alert.reason if words == "opened" else alert.closed_why
+            print(f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {reason}")
+    delivered = deliver(opened, found, channels)
+    for error in delivered.errors:
+        print(f"not delivered yet: {error}")
+    if checked.reference is None:
+        print("no reference yet, so nothing is judged: drift monitor reference --first_batches 20 --why '...'")
+    waiting = f", messages that wait: {delivered.waiting:,}" if delivered.waiting else ""
+    print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
+    records = [vars(alert) for alert in (*checked.open, *checked.acknowledged)]
+    called = options_as_called(check, locals()) | {
+        "store": opened.name,
+        "webhook": channels[0].target if webhook else "",
+    }
+    write_json(json, called, records, delivered=delivered.done, waiting=delivered.waiting)
+    return ExitCode.DRIFT if checked.open else ExitCode.DONE
+
+
+@command
+def alerts(
+    acknowledge: Annotated[
+        int,
+        typer.Option(
+            "--acknowledge", min=0, help="You look after this alert.", rich_help_panel=o.MAIN, show_default=False
+        ),
+    ] = 0,
+    close: Annotated[
+        int,
+        typer.Option(
+            "--close", min=0, help="You are done with this alert.", rich_help_panel=o.MAIN, show_default=False
+        ),
+    ] = 0,
+    why: Annotated[str, m.text("Why: kept, and shown.", "why")] = "",
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """List a monitor's alerts, acknowledge one, or close one."""
+    from drift.loop.promote import person
+    from drift.monitor import watching
+    from drift.monitor.signals import told
+    from drift.monitor.store import alerts as stored
+
+    opened = m.open_store(store)
+    found = m.find_monitor(opened, monitor)
+    if acknowledge or close:
+        if bool(acknowledge) == bool(close) or not why.strip():
+            raise UsageError("expected --acknowledge NUMBER or --close NUMBER, with --why TEXT")
+        with opened.read() as connection:
+            alert = stored.find_alert(connection, found, acknowledge or close)
+        if alert is None or alert.state == "closed":
+            raise UsageError(f"expected an alert that is not closed, got {acknowledge or close}")
+        change = watching.acknowledge if acknowledge else watching.close
+        change(opened, found, alert, by=person(), why=why.strip()[:1000])
+    with opened.read() as connection:
+        rows = stored.all_alerts(connection, found)
+    for alert in rows:
+        print(f"{alert.id:>4}  {alert.state:<12}  {told(alert.signal)}, batch {alert.batch}: {alert.reason}")
+    if not rows:
+        print("no alerts")
+    write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
+    return ExitCode.DONE
+
+
+def _rule(text: str) -> RunRule:
+    import re
+
+    from drift.monitor.limits import RunRule
+
+    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if found is None or not 2 <= int(found[1]) <= int(found[2]) <= 100:
+        raise UsageError(f"expected bad batches such as 3/4, two or more of at most 100, got {text!r}")
+    return RunRule(int(found[1]), int(found[2]))
+
+
+def _channels(webhook: str, secret: str, command: str, file: Path | None) -> list[Channel]:
+    from drift.monitor.channels.local import Command, File
+
+    found: list[Channel] = []
+    if webhook:
+        from drift.monitor.channels.webhook import Webhook
+
+        if secret and secret not in os.environ:
+            raise UsageError(
+                f"expected the environment variable {secret}, which is to hold the webhook's secret; it is not set"
+            )
+        found.append(Webhook(webhook, os.environ[secret] if secret else ""))
+    if command:
+        found.append(Command(command))
+    if file is not None:
+        found.append(File(file.absolute()))
+    return found

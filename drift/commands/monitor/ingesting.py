@@ -1,0 +1,245 @@
+"""`drift monitor ingest` and `drift monitor truth`: rows and truths into the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.monitor import options as m
+from drift.commands.parts import options_as_called, write_json
+from drift.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from drift.monitor.batching import Batching
+    from drift.monitor.collect import Chunks
+    from drift.monitor.columns import Columns
+    from drift.monitor.ingest import Ingested
+    from drift.monitor.rows import Task
+    from drift.monitor.store import Store
+
+
+@command
+def ingest(
+    source: m.Source,
+    query: m.Query = "",
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    batch: Annotated[str, m.text("Column that says which batch a row is of.", "batch")] = "",
+    every: Annotated[str, m.text("A batch for every period of --time: 30min, 6h, 1d, 1w.", "every")] = "",
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            "--batch_size", min=0, help="A batch for every so many rows.", rich_help_panel=o.MAIN, show_default=False
+        ),
+    ] = 0,
+    prediction: m.Prediction = "",
+    truth: m.Truth = "",
+    key: m.Key = "",
+    time: Annotated[str, m.text("Column with each row's time.", "time", m.COLUMNS)] = "",
+    probability: Annotated[
+        str,
+        m.text(
+            "Column with the probability of the predicted class (of --positive, if given).", "probability", m.COLUMNS
+        ),
+    ] = "",
+    positive: Annotated[str, m.text("The class that --probability is of.", "positive", m.COLUMNS)] = "",
+    probabilities: Annotated[
+        str,
+        m.text(
+            "What the columns of all classes' probabilities begin with: p_ for p_UP, p_DOWN.",
+            "probabilities",
+            m.COLUMNS,
+        ),
+    ] = "",
+    version: Annotated[str, m.text("Column with the model's version.", "version", m.COLUMNS)] = "",
+    ignore: Annotated[str, m.text("Columns that are no features: a,b,c.", "ignore", m.COLUMNS)] = "",
+    categories: Annotated[
+        str, m.text("Features that are categories though they are numbers: a,b,c.", "categories", m.COLUMNS)
+    ] = "",
+    task: Annotated[
+        str, m.text("classification or regression. Default: as the predictions look.", "task", m.COLUMNS)
+    ] = "",
+    slices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slice",
+            help="Rows to follow apart: 'night: period < 0.25 and day == 6'. May be given several times.",
+            rich_help_panel=m.COLUMNS,
+            show_default=False,
+        ),
+    ] = None,
+    deployment: Annotated[str, m.text("Of the scoring log: which. Default: the newest.", "deployment", o.MORE)] = "",
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Replace batches that are stored with other rows.", rich_help_panel=o.MORE),
+    ] = False,
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help="Also store the last, unfinished batch of --every or --batch_size.",
+            rich_help_panel=o.MORE,
+        ),
+    ] = False,
+    expected_run_length: m.RunLength = 1000.0,
+    json: o.Json = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Read batches of predictions into the monitor's store; what is stored already stays as it is.
+
+    The first ingest says which column is what, and all other columns are features; later ones need not repeat it.
+    """
+    from dataclasses import replace as with_
+
+    from drift.monitor import ingest as library
+    from drift.monitor.batching import Batching
+    from drift.monitor.columns import Columns
+    from drift.terminal import counting
+
+    of_task: Task | None = "regression" if task == "regression" else "classification" if task else None
+    if task not in ("", "classification", "regression"):
+        raise UsageError(f"expected --task classification or regression, got {task!r}")
+    asked = Columns(
+        prediction, truth, key, time, batch, version, probability, positive, probabilities,
+        m.names_in(ignore), m.names_in(categories), of_task,
+    )  # fmt: skip
+    opened = m.open_store(store)
+    known = _known_columns(opened, monitor)
+    if source == "log":
+        chunks, asked = _log(deployment)
+        batching = Batching(column=asked.batch)
+        deployed = asked
+    else:
+        deployed = m.columns_asked(asked, known)
+        batching = Batching("" if every or batch_size else deployed.batch, every, batch_size)
+        if deployed.batch and (every or batch_size):
+            raise UsageError("expected one of --batch COLUMN, --every PERIOD and --batch_size ROWS, got several")
+        chunks = _chunks(source, query, deployed, batching)
+    ordered = source == "log" or not chunks.files or bool(batching.size) or not (batching.column or batching.every)
+    with counting() as tell:
+        done = library.ingest(
+            opened,
+            monitor,
+            chunks,
+            source=chunks.name,
+            columns=with_(deployed, task=None, features=()) if known is None else asked,
+            batching=batching,
+            ordered=ordered,
+            slices=tuple(slices or ()),
+            promise=m.promise_of(expected_run_length),
+            replace=replace,
+            partial=partial,
+            tell=tell,
+        )
+    _say(done, opened.name, _next(opened, monitor))
+    write_json(json, options_as_called(ingest, locals()) | {"store": opened.name, "source": chunks.name}, [vars(done)])
+    return ExitCode.ERROR if done.refused else ExitCode.DONE
+
+
+@command
+def truth(
+    source: m.Source,
+    query: m.Query = "",
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    key: Annotated[str, m.text("Column with the key. Default: as in the monitor's rows.", "key")] = "",
+    truth: Annotated[str, m.text("Column with the truth. Default: as in the monitor's rows.", "truth")] = "",
+    expected_run_length: m.RunLength = 1000.0,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """Join truth that came later to the rows of a monitor, by key.
+
+    Truth of rows that have not come yet is kept, and joined when they come. The batches are measured anew.
+    """
+    from dataclasses import replace as with_
+
+    import numpy as np
+
+    from drift.monitor.collect import open_source
+    from drift.monitor.truths import in_force, join_truths
+    from drift.terminal import counting
+
+    opened = m.open_store(store)
+    found = m.find_monitor(opened, monitor)
+    columns = with_(found.columns, key=key or found.columns.key, truth=truth or found.columns.truth)
+    if not columns.key or not columns.truth or not found.columns.key:
+        raise UsageError(
+            "expected a monitor whose rows have keys (--key at its first ingest), and --key and --truth columns here"
+        )
+    chunks = open_source(source, query=query, columns=(columns.key, columns.truth))
+    read = [columns.truths(frame) for frame in chunks]
+    if not read:
+        raise UsageError(f"expected truths in {chunks.name}, got no rows")
+    with counting() as tell:
+        done = join_truths(
+            opened,
+            found,
+            np.concatenate([keys for keys, _ in read]),
+            np.concatenate([truths for _, truths in read]),
+            calibration=in_force(opened, found, m.promise_of(expected_run_length)),
+            tell=tell,
+        )
+    print(
+        f"truth of {done.joined:,} rows joined, {done.changed:,} changed, {done.same:,} known already;"
+        f" {done.waiting:,} wait for their rows ({done.batches:,} batches measured anew)"
+    )
+    print(f"next: drift monitor check --monitor {monitor}")
+    return ExitCode.DONE
+
+
+def _known_columns(store: object, monitor: str) -> Columns | None:
+    from drift.monitor.store import Store, batches
+
+    assert isinstance(store, Store)  # noqa: S101 - for the type alone
+    with store.read() as connection:
+        found = batches.find_monitor(connection, monitor)
+    return None if found is None else found.columns
+
+
+def _log(deployment: str) -> tuple[Chunks, Columns]:
+    from drift.loop.home import Home
+    from drift.monitor.collect.log import LogRows
+
+    rows = LogRows.newest(Home(create=False).log, deployment)
+    return rows, rows.columns
+
+
+def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Chunks:
+    from drift.monitor.collect import open_source
+
+    return open_source(source, query=query, columns=columns.needed, order=batching.order(columns))
+
+
+def _next(store: Store, monitor: str) -> str:
+    """The command to go on with."""
+    from drift.monitor.store import batches, references
+
+    with store.read() as connection:
+        found = batches.find_monitor(connection, monitor)
+        agreed = found is not None and references.current_version(connection, found) is not None
+    own = "" if monitor == "default" else f" --monitor {monitor}"
+    return f"drift monitor check{own}" if agreed else f"drift monitor reference{own} --first_batches 10 --why '...'"
+
+
+def _say(done: Ingested, store: str, following: str) -> None:
+    if done.left_out:
+        print(f"left out, since the monitor does not know them or they are times: {', '.join(done.left_out)}")
+    parts = [f"{done.stored:,} batches stored ({done.rows:,} rows)"]
+    for count, words in (
+        (done.unchanged, "there already"),
+        (done.replaced, "replaced"),
+        (done.truths, "truths joined"),
+        (done.duplicates, "duplicate rows left out"),
+    ):
+        parts += [f"{count:,} {words}"] if count else []
+    print(", ".join(parts))
+    if done.unfinished:
+        print(f"batch {done.unfinished!r} may get more rows and waits for them; --partial stores it now")
+    for line in done.refused[:5]:
+        print(f"refused: {line}; --replace puts these in its place")
+    if len(done.refused) > 5:
+        print(f"refused: {len(done.refused) - 5} more")
+    print(f"store: {store}; next: {following}")

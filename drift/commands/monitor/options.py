@@ -1,0 +1,113 @@
+"""The options that the monitor's commands share, and the store that they name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.errors import UsageError
+
+if TYPE_CHECKING:
+    from drift.monitor.columns import Columns
+    from drift.monitor.limits import Promise
+    from drift.monitor.records import Monitor
+    from drift.monitor.store import Store
+
+COLUMNS, ALERTS = "Columns, at a monitor's first ingest", "Alerts"
+
+
+def text(help: str, name: str, panel: str = o.MAIN) -> typer.models.OptionInfo:
+    """An option that takes text, and is empty by default."""
+    found: typer.models.OptionInfo = typer.Option(f"--{name}", help=help, rich_help_panel=panel, show_default=False)
+    return found
+
+
+Name = Annotated[str, typer.Option("--monitor", help="Which deployed model is followed.", rich_help_panel=o.MAIN)]
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        help="Where all is kept: a file (SQLite), or PostgreSQL's URL. DRIFT_MONITOR_STORE, or else .drift/monitor.db.",
+        rich_help_panel=o.MAIN,
+        show_default=False,
+    ),
+]
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A database's URL (with --query), a CSV or Parquet file, a folder of such, or 'log': the loop's own log.",
+        show_default=False,
+    ),
+]
+Query = Annotated[str, text("What to read from a database: a SELECT, or the name of a table.", "query")]
+Prediction = Annotated[str, text("Column with the model's answer: a class, or a number.", "prediction", COLUMNS)]
+Truth = Annotated[str, text("Column with the truth; empty where it has not come yet.", "truth", COLUMNS)]
+Key = Annotated[str, text("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
+RunLength = Annotated[
+    float,
+    typer.Option(
+        "--expected_run_length",
+        min=10,
+        help="Batches between false alarms, in the mean and at least.",
+        rich_help_panel=ALERTS,
+    ),
+]
+
+
+def open_store(store: str) -> Store:
+    """The store that an option or the environment names."""
+    from drift.loop.home import Home
+    from drift.monitor.store import Store
+
+    place = store or os.environ.get("DRIFT_MONITOR_STORE", "")
+    if not place:
+        return Store(Home().path / "monitor.db")
+    if "://" not in place and not Path(place).absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {Path(place).parent} for the store {place}: make it first")
+    return Store(place)
+
+
+def find_monitor(store: Store, name: str) -> Monitor:
+    """The monitor of that name.
+
+    Raises:
+        UsageError: there is none, saying which there are.
+    """
+    from drift.monitor.store import batches
+
+    with store.read() as connection:
+        found = batches.find_monitor(connection, name)
+        there = [one.name for one in batches.all_monitors(connection)]
+    if found is None:
+        known = f"it has {', '.join(there)}" if there else "it is empty: drift monitor ingest begins one"
+        raise UsageError(f"expected a monitor of {store.name}, got {name!r}; {known}")
+    return found
+
+
+def promise_of(expected_run_length: float) -> Promise:
+    """What is promised of false alarms."""
+    from drift.monitor.limits import Promise
+
+    return Promise(expected_run_length)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """a,b,c as names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def columns_asked(columns: Columns, known: Columns | None) -> Columns:
+    """Columns as an option names them, or as the monitor knows them.
+
+    Raises:
+        UsageError: neither tells which column holds the prediction.
+    """
+    if known is None and not columns.prediction:
+        raise UsageError(
+            "expected --prediction COLUMN at a monitor's first ingest: which column holds the model's answer?"
+        )
+    return columns if known is None else known.fit_to(columns)

@@ -1,0 +1,108 @@
+"""Which batch a row belongs to: by a column, by period, by number of rows, or by file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import DataError, UsageError
+from drift.monitor.columns import Columns, cut_short
+from drift.monitor.rows import Texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How a source is cut; exactly one of the three, or else every file is a batch."""
+
+    column: str = ""
+    every: str = ""  # a period of the time column: "1d", "6h", "30min", "1w"
+    size: int = 0  # rows
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.column, self.every, self.size))) > 1:
+            raise UsageError("expected one of --batch COLUMN, --every PERIOD and --batch_size ROWS, got several")
+        if self.every:
+            period_of(self.every)
+
+    @property
+    def unfinished_last(self) -> bool:
+        """Whether more rows may come for the last batch, by its nature."""
+        return bool(self.every or self.size)
+
+    def order(self, columns: Columns) -> tuple[str, ...]:
+        """By which columns a database is to sort, so that a batch's rows come together."""
+        found = (self.column, columns.time, columns.key) if self.column else (columns.time, columns.key)
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    def labels(self, frame: pd.DataFrame, times: NDArray[np.datetime64] | None, *, first: int, file: str) -> Texts:
+        """The batch of each row, (n,).
+
+        Args:
+            frame: rows of the source.
+            times: of each row.
+            first: the number of the first row in the source.
+            file: that they come from; empty for a database.
+
+        Raises:
+            DataError: rows without a batch.
+        """
+        if self.column:
+            return _named(frame[self.column], self.column)
+        if self.size:
+            starts = (first + np.arange(len(frame))) // self.size * self.size
+            return _texts(starts, lambda start: f"rows {start}–{start + self.size - 1}")
+        if self.every:
+            if times is None:
+                raise UsageError("expected --time COLUMN with --every PERIOD: which column holds each row's time?")
+            unit = period_of(self.every)
+            starts = (times - np.datetime64(0, "ms")) // unit
+            return _texts(starts.astype(np.int64), lambda start: _moment(np.datetime64(0, "ms") + start * unit))
+        if not file:
+            raise UsageError("expected --batch COLUMN, --every PERIOD or --batch_size ROWS: what is a batch?")
+        return np.full(len(frame), file, object)
+
+
+def period_of(text: str) -> np.timedelta64:
+    """A period such as 30min, 6h, 1d or 1w.
+
+    Raises:
+        UsageError: anything else.
+    """
+    import re
+
+    units = {"min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+    found = re.fullmatch(r"(\d+)(min|h|d|w)", text.strip())
+    if found is None or int(found[1]) < 1:
+        raise UsageError(f"expected a period such as 30min, 6h, 1d or 1w, got {text!r}")
+    return np.timedelta64(int(found[1]) * units[found[2]], "ms")
+
+
+def _moment(time: np.datetime64) -> str:
+    text = str(time.astype("datetime64[m]"))
+    return text.removesuffix("T00:00").replace("T", " ")
+
+
+def _texts(starts: NDArray[np.int64], named: object) -> Texts:
+    values, places = np.unique(starts, return_inverse=True)
+    assert callable(named)  # noqa: S101
+    return np.asarray([named(int(value)) for value in values], object)[places]
+
+
+def _named(column: pd.Series, name: str) -> Texts:
+    import pandas as pd
+    from pandas.api import types
+
+    if types.is_datetime64_any_dtype(column.dtype):
+        column = column.astype(str)
+    elif types.is_float_dtype(column.dtype) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    if (codes < 0).any():
+        raise DataError(f"expected a batch in every row, got none in column {name!r} ({int((codes < 0).sum())} rows)")
+    return np.asarray([cut_short(str(value)) for value in values], object)[codes]

@@ -1,0 +1,5 @@
+"""How alerts reach people: a webhook, a command, a file. A message is one event of one alert."""
+
+from drift.monitor.channels.protocol import Channel, Message, text
+
+__all__ = ["Channel", "Message", "text"]

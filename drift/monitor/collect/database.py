@@ -1,0 +1,173 @@
+"""Rows of a query, from any database that SQLAlchemy reaches: sorted by it, and fetched as they are asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sql
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from drift.errors import DataError, UsageError
+from drift.monitor.store.opening import CONNECT_SECONDS, masked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class DatabaseRows:
+    """The rows of a query, by a server-side cursor where the database has one."""
+
+    files = False
+
+    def __init__(
+        self, url: str, query: str, *, columns: Sequence[str] | None, order: Sequence[str], chunk_rows: int
+    ) -> None:
+        """Nothing is asked of the database yet.
+
+        Args:
+            url: SQLAlchemy's.
+            query: one SELECT (or WITH), or the name of a table.
+            columns: that are wanted.
+            order: columns to sort by.
+            chunk_rows: at most.
+
+        Raises:
+            UsageError: a URL that is none, or a query that is not one SELECT.
+        """
+        try:
+            self._url = sql.make_url(url)
+        except ArgumentError as error:
+            raise UsageError(f"expected a URL like postgresql://user@host/database, got {masked(url)}") from error
+        if self._url.drivername in ("postgresql", "postgres"):
+            self._url = self._url.set(drivername="postgresql+psycopg")
+        self._query = _checked(query)
+        self._columns, self._order, self._chunk_rows = columns, tuple(order), chunk_rows
+
+    @property
+    def name(self) -> str:
+        """The URL without its password, and the table if it is one."""
+        url = self._url.render_as_string(hide_password=True)
+        return f"{url} {self._query}" if _is_name(self._query) else url
+
+    def __repr__(self) -> str:
+        return f"DatabaseRows({self.name!r})"
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Chunks of the sorted rows.
+
+        Raises:
+            DataError: the database cannot be reached, or the query not run.
+        """
+        import pandas as pd
+
+        engine = self._engine()
+        try:
+            with engine.connect() as connection:
+                connection.execution_options(postgresql_readonly=True)  # others pass over what is not theirs
+                if engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("PRAGMA query_only = ON")
+                result = connection.execution_options(stream_results=True, max_row_buffer=self._chunk_rows).execute(
+                    self._select(connection)
+                )
+                names = list(result.keys())
+                while rows := result.fetchmany(self._chunk_rows):
+                    columns = [_column(values) for values in zip(*rows, strict=True)]
+                    yield pd.DataFrame(dict(zip(names, columns, strict=True)))
+        except SQLAlchemyError as error:
+            raise DataError(f"{self.name} cannot be read: {self._reason(error)}") from error
+        finally:
+            engine.dispose()
+
+    def _engine(self) -> sql.Engine:
+        try:
+            if self._url.get_backend_name() == "postgresql":
+                return sql.create_engine(self._url, connect_args={"connect_timeout": CONNECT_SECONDS})
+            if self._url.get_backend_name() == "sqlite":
+                self._require_file()
+            return sql.create_engine(self._url)
+        except (ImportError, NoSuchModuleError) as error:
+            raise UsageError(f"the driver of {self._url.drivername} is not installed: {error}") from error
+
+    def _require_file(self) -> None:
+        from pathlib import Path
+
+        path = self._url.database
+        if path and path != ":memory:" and not Path(path).is_file():
+            raise DataError(f"there is no database {path}")
+
+    def _select(self, connection: sql.Connection) -> sql.Select[Any]:
+        """The query with the wanted columns, sorted."""
+        if _is_name(self._query):
+            schema, _, table = self._query.rpartition(".")
+            inner: Any = (
+                sql.select(sql.text("*")).select_from(sql.table(table, schema=schema or None)).subquery("source")
+            )
+        else:
+            inner = sql.text(self._query).columns().subquery("source")
+        asked = sql.select(sql.text("*")).select_from(inner)
+        there = list(connection.execute(asked.limit(0)).keys())
+        wanted = [*(self._columns or ()), *self._order]
+        absent = [name for name in dict.fromkeys(wanted) if name not in there]
+        if absent:
+            raise DataError(
+                f"expected columns {', '.join(dict.fromkeys(wanted))} in the query; got none called"
+                f" {', '.join(absent)}. It has {', '.join(there)}"
+            )
+        chosen: list[Any] = [sql.column(name) for name in (there if self._columns is None else self._columns)]
+        return sql.select(*chosen).select_from(inner).order_by(*(sql.column(name) for name in self._order))
+
+    def _reason(self, error: SQLAlchemyError) -> str:
+        lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
+        text = lines[0] if lines else type(error).__name__
+        for secret in (self._url.password, _encoded(self._url.password)):
+            if secret:
+                text = text.replace(str(secret), "***")
+        return text
+
+
+def _encoded(password: Any) -> str:
+    from urllib.parse import quote_plus
+
+    return quote_plus(str(password)) if password else ""
+
+
+def _is_name(query: str) -> bool:
+    return re.fullmatch(r"\w+(\.\w+)?", query) is not None
+
+
+def _checked(query: str) -> str:
+    """One statement that reads.
+
+    Raises:
+        UsageError: anything else.
+    """
+    text = query.strip().rstrip(";").strip()
+    if _is_name(text) or (re.match(r"(select|with)\b", text, re.IGNORECASE) and ";" not in text):
+        return text
+    raise UsageError(f"expected one SELECT, or the name of a table, got {query.strip()[:60]!r}")
+
+
+def _column(values: tuple[Any, ...]) -> pd.Series:
+    """A column of a chunk: numbers, times in UTC, or what it is."""
+    import datetime
+
+    import pandas as pd
+
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, (datetime.datetime, datetime.date)):
+        return pd.Series(pd.to_datetime(pd.Series(values, dtype=object), utc=True))
+    if first is None or isinstance(first, (bool, str, bytes)):
+        return pd.Series(values, dtype=object)
+    array = np.asarray(values)
+    if array.dtype.kind in "iuf":
+        return pd.Series(array)
+    try:  # with missing values, or decimal ones
+        return pd.Series(values, dtype="Int64" if isinstance(first, int) else np.float64)
+    except (TypeError, ValueError):
+        try:
+            return pd.Series(np.asarray(values, np.float64))
+        except (TypeError, ValueError):  # texts among them: for the reader to say so
+            return pd.Series(values, dtype=object)

@@ -1,0 +1,109 @@
+"""The scoring log of the loop as a source: every row that a deployment answered, with its features and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drift.errors import DataError, StateError
+from drift.loop.cards import DataSource
+from drift.loop.journal import Journal
+from drift.loop.records import Deployment
+from drift.monitor.columns import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from drift.blocks import Table
+
+COLUMNS = Columns(
+    prediction="prediction",
+    truth="truth",
+    key="row",
+    time="time",
+    batch="block",
+    version="version",
+    probability="confidence",
+)
+
+
+@dataclass(frozen=True)
+class LogRows:
+    """The rows of one deployment, block by block."""
+
+    path: Path
+    deployment: Deployment
+    files = False
+
+    @classmethod
+    def newest(cls, path: Path, deployment: str = "") -> LogRows:
+        """The log's newest deployment, or the one of that name.
+
+        Raises:
+            StateError: there is none.
+        """
+        if not path.is_file():
+            raise StateError(f"there is no scoring log {path}: run from the folder of a deployment, or set DRIFT_HOME")
+        found = [one for one in Journal(path).deployments() if not deployment or one.id == deployment]
+        if not found:
+            raise StateError(f"the scoring log {path} has no deployment{f' {deployment!r}' if deployment else ''}")
+        return cls(path, found[-1])
+
+    @property
+    def name(self) -> str:
+        """The deployment."""
+        return self.deployment.id
+
+    @property
+    def columns(self) -> Columns:
+        """Which column is what; a table without times has none."""
+        from dataclasses import replace
+
+        return COLUMNS if self._table().timestamps is not None else replace(COLUMNS, time="")
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """One chunk a block.
+
+        Raises:
+            DataError: the table is not the one that was scored.
+        """
+        import pandas as pd
+
+        table = self._table()
+        if len(table) < self.deployment.stop_row or table.digest(range(self.deployment.stop_row)) != (
+            self.deployment.options.get("digest")
+        ):
+            raise DataError(f"{table.name} is not the table that deployment {self.deployment.id} scored")
+        classes = np.asarray(table.classes, object)
+        for block in Journal(self.path).predictions(self.deployment.id):
+            part = slice(int(block["row"][0]), int(block["row"][-1]) + 1)
+            features: Mapping[str, object] = {
+                name: table.features[part, at] for at, name in enumerate(table.feature_names)
+            }
+            labels = block["label"]
+            told = {
+                "row": block["row"],
+                "block": [f"block {number}" for number in block["block"]],
+                "version": block["version"],
+                "prediction": classes[block["prediction"]],
+                "truth": np.where(labels >= 0, classes[np.maximum(labels, 0)], None),
+                "confidence": block["confidence"],
+            }
+            if table.timestamps is not None:
+                told["time"] = table.timestamps[part]
+            yield pd.DataFrame(told | dict(features))
+
+    def _table(self) -> Table:
+        from drift.loop.promote import card_of
+        from drift.tracking.registry import Registry
+        from drift.tracking.store import connect
+
+        told = self.deployment.options["source"]
+        source = DataSource(**told | {"ignore": tuple(told["ignore"])})
+        registry = Registry(connect(), self.deployment.model)
+        card = card_of(registry, registry.get(self.deployment.first_champion))
+        return source.load().recoded(card.classes)

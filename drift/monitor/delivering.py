@@ -1,0 +1,79 @@
+"""Messages out of the store: each claimed, sent, and marked as done, so that several processes may deliver at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from time import time
+
+from drift.errors import DeliveryError
+from drift.monitor.channels import Channel, Message
+from drift.monitor.records import Monitor, now
+from drift.monitor.store import Store, alerts
+from drift.monitor.store.alerts import Delivery
+
+CLAIM_SECONDS = 120.0  # that a process has for one message; then another may try
+FIRST_WAIT, LONGEST_WAIT = 30.0, 3_600.0  # before a message is tried again, doubled each time
+MOST_ATTEMPTS = 60  # about two days
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What came of it."""
+
+    done: int
+    waiting: int  # not yet, or refused for now
+    errors: tuple[str, ...]
+
+
+def deliver(store: Store, monitor: Monitor, channels: Sequence[Channel]) -> Delivered:
+    """Deliver what is due to the given channels; what fails waits in the store and is tried again by later calls.
+
+    A message is sent at least once, and with the same id if a crash comes between sending and marking.
+    """
+    by_target = {(channel.kind, channel.target): channel for channel in channels}
+    done, errors = 0, []
+    for delivery in _due(store, monitor):
+        channel = by_target.get((delivery.kind, delivery.target))
+        claimed = _claimed(store, monitor, delivery) if channel is not None else None
+        if channel is None or claimed is None:
+            continue
+        try:
+            channel.send(Message(**claimed.message))
+        except DeliveryError as error:
+            errors.append(str(error))
+            _put(store, _failed(claimed, str(error)))
+        else:
+            done += 1
+            _put(store, replace(claimed, state="done", error="", done_at=now()))
+    with store.read() as connection:
+        waiting = len(alerts.deliveries_of(connection, monitor, "pending"))
+    return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
+
+
+def _due(store: Store, monitor: Monitor) -> Iterable[Delivery]:
+    with store.read() as connection:
+        return [one for one in alerts.deliveries_of(connection, monitor, "pending") if one.not_before <= time()]
+
+
+def _claimed(store: Store, monitor: Monitor, delivery: Delivery) -> Delivery | None:
+    """The delivery, if it is still to be done and nobody else is at it."""
+    with store.write() as connection:
+        there = {one.id: one for one in alerts.deliveries_of(connection, monitor, "pending")}.get(delivery.id)
+        if there is None or there.not_before > time():
+            return None
+        claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)
+        alerts.set_delivery(connection, claimed)
+    return claimed
+
+
+def _failed(delivery: Delivery, error: str) -> Delivery:
+    if delivery.attempts >= MOST_ATTEMPTS:
+        return replace(delivery, state="given up", error=error)
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(delivery.attempts - 1, 10))
+    return replace(delivery, not_before=time() + wait, error=error)
+
+
+def _put(store: Store, delivery: Delivery) -> None:
+    with store.write() as connection:
+        alerts.set_delivery(connection, delivery)

@@ -1,0 +1,108 @@
+"""Conditions on a row's features, and slices that are named by them: read from text, never evaluated as code."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison of a feature with a value; what is missing satisfies none, but `MISSING`."""
+
+    column: str
+    op: str  # of OPERATORS
+    value: float | str | None  # None with "==": the value is missing
+
+    def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Where it holds, (n,).
+
+        Raises:
+            UsageError: a column that is not there, or text where numbers are.
+        """
+        if self.column not in frame.columns:
+            raise UsageError(f"expected a feature, got {self.column!r}: there are {', '.join(map(str, frame))}")
+        values = frame[self.column]
+        there = values.notna().to_numpy()
+        if self.value is None:
+            return np.asarray(~there if self.op == "==" else there)
+        number = values.dtype.kind == "f"
+        if number and isinstance(self.value, str):
+            raise UsageError(f"expected a number for {self.column!r}, got {self.value!r}")
+        if not number and self.op not in ("==", "!="):
+            raise UsageError(f"expected == or != for {self.column!r}, which has categories; got {self.op}")
+        wanted = self.value if number else str(self.value)
+        return np.asarray(OPERATORS[self.op](values.to_numpy(), wanted), bool) & there
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.column} {'is' if self.op == '==' else 'is not'} missing"
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else f"'{self.value}'"
+        return f"{self.column} {self.op} {value}"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows for which all conditions hold."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+
+    def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Where they hold, (n,)."""
+        found = np.ones(len(frame), bool)
+        for condition in self.conditions:
+            found &= condition.rows(frame)
+        return found
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.conditions))
+
+
+def parse_slice(text: str) -> Slice:
+    """A slice from `NAME: CONDITION and CONDITION`; a condition is `feature <= 0.25` or `state == 'NSW'`.
+
+    Raises:
+        UsageError: anything else.
+
+    >>> str(parse_slice("night: period < 0.25 and state != 'VIC'"))
+    "period < 0.25 and state != 'VIC'"
+    """
+    name, colon, rest = text.partition(":")
+    if not colon or not name.strip() or not rest.strip():
+        raise UsageError(f"expected a slice as 'NAME: feature < number and ...', got {text!r}")
+    return Slice(name.strip(), tuple(_condition(part, text) for part in re.split(r"\s+and\s+", rest.strip())))
+
+
+def _condition(part: str, whole: str) -> Condition:
+    found = _CONDITION.fullmatch(part)
+    if found is None:
+        raise UsageError(f"expected a condition such as 'feature <= 0.25', got {part!r} in {whole!r}")
+    column, op, value = found.groups()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return Condition(column, op, value[1:-1])
+    try:
+        return Condition(column, op, float(value))
+    except ValueError:
+        return Condition(column, op, value)

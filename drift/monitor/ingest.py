@@ -1,0 +1,275 @@
+"""From a source into the store: batches once each, whole or not at all, and truths by key whenever they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.errors import UsageError
+from drift.monitor.batching import Batching
+from drift.monitor.columns import Columns
+from drift.monitor.explain.conditions import parse_slice
+from drift.monitor.gathering import Gathered, Gathering, SeenKeys
+from drift.monitor.limits import Promise
+from drift.monitor.records import Batch, Monitor, Reference
+from drift.monitor.reference import Calibration
+from drift.monitor.rows import Texts
+from drift.monitor.store import Store, batches, references
+from drift.monitor.truths import in_force, join_truths, keep_limits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_BUFFERED = 1_000_000  # rows of all open batches that are not compressed yet
+MOST_KEYS = 5_000_000  # of the newest batches, among which repeated rows are looked for
+Tell = Callable[[str, int, int], None]  # what is done, how far, of how much (0: not known)
+
+
+@dataclass
+class Ingested:
+    """What came of an ingest."""
+
+    stored: int = 0  # batches
+    rows: int = 0  # of them
+    unchanged: int = 0  # batches that were there already
+    replaced: int = 0
+    truths: int = 0  # that were joined to rows stored earlier, or changed
+    duplicates: int = 0  # rows left out
+    unfinished: str = ""  # a batch that more rows may come for, and was left
+    refused: list[str] = field(default_factory=list)  # batches that are stored with other rows
+    left_out: tuple[str, ...] = ()  # columns of the source that the monitor does not follow
+
+
+def ingest(
+    store: Store,
+    name: str,
+    chunks: Iterable[pd.DataFrame],
+    *,
+    source: str,
+    columns: Columns,
+    batching: Batching,
+    ordered: bool,
+    slices: tuple[str, ...] = (),
+    promise: Promise | None = None,
+    replace: bool = False,
+    partial: bool = False,
+    tell: Tell = lambda words, done, total: None,
+) -> Ingested:
+    """Read a source into a monitor's store; what is stored already stays as it is.
+
+    Each batch is committed with its rows, measures and drift in one transaction, so that after a crash it is there
+    whole or not at all, and the same command goes on.
+
+    Args:
+        store: where to.
+        name: of the monitor; it begins with its first rows.
+        chunks: of the source.
+        source: what it is called, without a password.
+        columns: which column is what, as asked for.
+        batching: how it is cut.
+        ordered: whether a batch's rows come together.
+        slices: to be followed, as texts.
+        promise: on false alarms.
+        replace: put batches that are stored with other rows in their place.
+        partial: also store the last batch of a period or number of rows, for which more rows may come.
+        tell: of progress.
+
+    Raises:
+        DataError: rows that cannot be used; batches before them are stored.
+    """
+    return _Ingest(store, name, source, columns, batching, slices, promise or Promise(), replace, tell).run(
+        chunks, ordered=ordered, partial=partial
+    )
+
+
+@dataclass
+class _Ingest:
+    store: Store
+    name: str
+    source: str
+    columns: Columns
+    batching: Batching
+    slices: tuple[str, ...]
+    promise: Promise
+    replace: bool
+    tell: Tell
+    monitor: Monitor | None = None
+    calibration: Calibration | None = None
+    seen: SeenKeys = field(default_factory=SeenKeys)
+    waiting: Mapping[str, Any] = field(default_factory=dict)
+    open: dict[str, Gathering] = field(default_factory=dict)
+    done: Ingested = field(default_factory=Ingested)
+
+    def run(self, chunks: Iterable[pd.DataFrame], *, ordered: bool, partial: bool) -> Ingested:
+        first, file, last = 0, "", ""
+        try:
+            for frame in chunks:
+                if not len(frame):
+                    continue
+                if self.monitor is None:
+                    self._begin(frame)
+                if not self.batching.column and not self.batching.every and frame.attrs.get("file", "") != file:
+                    file = frame.attrs.get("file", "")
+                    first = first if self.batching.size else 0  # rows without keys are counted within a batch
+                last = self._take(frame, first, file)
+                first += len(frame)
+                if ordered:
+                    for label in [label for label in self.open if label != last]:
+                        self._store(self.open.pop(label))
+                elif sum(gathering.buffered for gathering in self.open.values()) > MOST_BUFFERED:
+                    for gathering in self.open.values():
+                        gathering.flush()
+                self.tell(f"{self.done.stored:,} batches", first, 0)
+            self._store_rest(partial)
+        finally:
+            for gathering in self.open.values():
+                gathering.close()
+        return self.done
+
+    def _begin(self, frame: pd.DataFrame) -> None:
+        with self.store.read() as connection:
+            found = batches.find_monitor(connection, self.name)
+        if found is None:
+            settled = self.columns.settle(frame)
+            wanted = [parse_slice(text) for text in self.slices]
+            rows = settled.read(frame)  # what is wrong with them, or with slices, is said before anything is stored
+            for one in wanted:
+                one.rows(rows.features)
+            with self.store.write() as connection:
+                found = batches.begin_monitor(connection, self.name, settled, self.slices)
+        if self.slices and self.slices != found.slices:
+            raise UsageError(
+                f"expected the slices that the monitor began with ({'; '.join(found.slices) or 'none'}):"
+                " leave --slice out, or begin another monitor with --monitor NAME"
+            )
+        self.monitor, self.columns = found, found.columns.fit_to(self.columns)
+        known = {*self.columns.named, *self.columns.ignore, *(name for name, _ in self.columns.features)}
+        prefix = self.columns.probabilities
+        self.done.left_out = tuple(
+            name for name in map(str, frame.columns) if name not in known and not (prefix and name.startswith(prefix))
+        )
+        self.calibration = in_force(self.store, found, self.promise)
+        with self.store.read() as connection:
+            self.waiting = self._as_truths(batches.waiting_truths(connection, found))
+            if self.columns.key:
+                for _, hashes in batches.key_hashes(connection, found, most=MOST_KEYS):
+                    self.seen.add(hashes)
+
+    def _as_truths(self, waiting: Mapping[str, str]) -> Mapping[str, Any]:
+        return {key: float(text) for key, text in waiting.items()} if self.columns.task == "regression" else waiting
+
+    def _take(self, frame: pd.DataFrame, first: int, file: str) -> str:
+        """Give the rows of a chunk to their batches; the last row's batch."""
+        rows = self.columns.read(frame, first=first)
+        labels = self.batching.labels(frame, rows.times, first=first, file=file)
+        for label, chosen in _groups(labels):
+            if label not in self.open:
+                self.open[label] = self._gathering(label)
+            self.open[label].add(rows if len(chosen) == len(rows) else rows.take(chosen))
+        return str(labels[-1])
+
+    def _gathering(self, label: str) -> Gathering:
+        assert self.monitor is not None  # noqa: S101 - begun with the first chunk
+        return Gathering(
+            label,
+            source=self.source,
+            keyed=bool(self.columns.key),
+            reference=self.calibration.reference if self.calibration else None,
+            slices=[parse_slice(text) for text in self.monitor.slices],
+            waiting=self.waiting,
+        )
+
+    def _store_rest(self, partial: bool) -> None:
+        left = list(self.open)
+        if left and self.batching.unfinished_last and not partial:
+            newest = left[-1] if self.batching.size else max(left)
+            gathering = self.open[newest]
+            gathering.flush()
+            if not self.batching.size or len(gathering.hashes) < self.batching.size:
+                self.done.unfinished = newest
+        for label in left:
+            gathering = self.open.pop(label)
+            if label == self.done.unfinished:
+                gathering.close()
+            else:
+                self._store(gathering)
+
+    def _store(self, gathering: Gathering) -> None:
+        """Commit one batch, if it is not there yet."""
+        assert self.monitor is not None  # noqa: S101
+        try:
+            limits = self.calibration.limits if self.calibration else None
+            found = gathering.finish(limits=limits, seen=self.seen)
+            with self.store.write() as connection:
+                there = batches.find_batch(connection, self.monitor, name=gathering.name)
+                what = self._what_to_do(there, found.batch)
+                if what == "replace" and there is not None:
+                    batches.remove_batch(connection, there)
+                if what in ("store", "replace"):
+                    put_batch(connection, self.monitor, found, self.calibration.reference if self.calibration else None)
+                    batches.take_truths(connection, self.monitor, gathering.joined_truths)
+            keep_limits(self.store, self.calibration)
+            self._count(what, there, found)
+            self.seen.add(gathering.hashes)
+        finally:
+            gathering.close()
+
+    def _what_to_do(self, there: Batch | None, new: Batch) -> str:
+        if there is None:
+            return "store"
+        if (there.digest, there.rows) != (new.digest, new.rows):
+            return "replace" if self.replace else "refuse"
+        if there.truth_digest == new.truth_digest or not new.known:
+            return "keep"
+        if self.columns.key:
+            return "join"  # some of the truth may have come by another way
+        return "replace" if new.known >= there.known else "keep"
+
+    def _count(self, what: str, there: Batch | None, found: Gathered) -> None:
+        done, new = self.done, found.batch
+        if what == "store":
+            done.stored += 1
+            done.rows += new.rows
+            done.duplicates += new.quality.duplicates
+        elif what == "replace" and there is not None:
+            done.replaced += 1
+            done.truths += new.known - there.known if there.digest == new.digest else 0
+        elif what == "keep":
+            done.unchanged += 1
+        elif what == "join" and self.monitor is not None:
+            for rows in found.gathering.rows():
+                joined = join_truths(
+                    self.store,
+                    self.monitor,
+                    rows.keys[rows.known],
+                    rows.truth[rows.known],
+                    calibration=self.calibration,
+                )
+                done.truths += joined.joined + joined.changed
+        elif there is not None:
+            done.refused.append(
+                f"batch {new.name!r} is stored with other rows ({there.rows:,} of them, now {new.rows:,})"
+            )
+
+
+def put_batch(connection: Any, monitor: Monitor, found: Gathered, reference: Reference | None) -> None:
+    """Store a batch with its rows, its measures and its drift."""
+    number = batches.add_batch(connection, monitor, found.batch, found.gathering.parts())
+    batches.set_measures(connection, number, found.measured.measures)
+    if reference is not None and found.measured.drift is not None:
+        references.set_drift(connection, number, reference, found.measured.drift)
+
+
+def _groups(labels: Texts) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Positions of each label, in the order of their first rows."""
+    import pandas as pd
+
+    codes, names = pd.factorize(labels)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+    for name, positions in zip(names, np.split(order, ends[:-1]), strict=True):
+        yield str(name), positions

@@ -1,0 +1,159 @@
+"""When is a signal consistently bad? Pure: a history of batches in, openings and closings of alerts out.
+
+One bad batch alarms nobody. Distances and the losses of slices follow a run rule with calibrated limits
+(`drift.monitor.limits`). Accuracy follows bets against "the loss is tolerable" (`drift.detect.sequential`), whose
+evidence grows with every batch, also a slightly bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from drift.detect.sequential.bets import alternatives, log_bets
+from drift.detect.sequential.dependence import measure_dependence
+from drift.detect.sequential.run_length import after, nothing
+from drift.monitor.limits import RunRule
+from drift.monitor.records import Alert, Batch
+from drift.monitor.signals import Losses
+
+HIGHEST_RISK = 0.999  # an accepted loss beyond this cannot become worse
+
+
+@dataclass(frozen=True)
+class Change:
+    """An alert is to be opened or closed."""
+
+    signal: str
+    what: Literal["open", "close"]
+    batch: Batch  # at which
+    reason: str
+    seen: Batch  # the newest that was looked at
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One batch of a signal under the run rule."""
+
+    batch: Batch
+    bad: bool
+    words: str  # what was measured, for the reason
+
+
+def follow_runs(
+    signal: str, history: Sequence[Followed], *, rule: RunRule, last: Alert | None, cooldown: int = 0
+) -> list[Change]:
+    """Openings and closings since a signal was looked at last.
+
+    An alert closes by itself when as many batches as the rule looks at were good. Batches that an earlier alert of the
+    signal has seen count no more once it is closed.
+
+    Args:
+        signal: which.
+        history: of it, oldest batch first.
+        rule: what alarms.
+        last: the newest alert of the signal.
+        cooldown: batches after a closing in which none opens.
+    """
+    changes: list[Change] = []
+    active = last is not None and last.state != "closed"
+    since = [one for one in history if last is None or one.batch.at > last.seen_at]
+    flags: list[bool] = []
+    quiet = cooldown if last is not None and not active else 0
+    for one in since:
+        flags.append(one.bad)
+        recent = flags[-rule.window :]
+        if active:
+            if len(recent) == rule.window and not any(recent):
+                changes.append(
+                    Change(signal, "close", one.batch, f"the last {rule.window} batches are within limits", one.batch)
+                )
+                active, flags, quiet = False, [], cooldown
+            continue
+        quiet -= 1
+        if one.bad and sum(recent) >= rule.bad and quiet < 0:
+            reason = f"{one.words}; bad in {sum(recent)} of the last {min(rule.window, len(flags))} batches"
+            changes.append(Change(signal, "open", one.batch, reason, one.batch))
+            active, flags = True, []
+    return changes
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The losses of one batch."""
+
+    batch: Batch
+    loss: float  # mean, in [0, 1]
+    rows: int  # whose truth is known
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch."""
+
+    losses: Losses  # of the reference, in the order of time
+    tolerated_loss: float = 0.02
+    expected_run_length: float = 2000.0  # batches between false alarms, in the mean and at least
+
+    @property
+    def highest_risk(self) -> float:
+        """What is tolerated."""
+        return float(self.losses.mean()) + self.tolerated_loss
+
+    def evidence(self, history: Sequence[Lost]) -> list[float]:
+        """After each batch; it alarms at `expected_run_length`."""
+        risk = self.highest_risk
+        if not 0 < risk < HIGHEST_RISK:
+            return [0.0] * len(history)
+        against = alternatives(risk)
+        found, values = nothing(len(against)), []
+        effective = {
+            rows: measure_dependence(self.losses, rows).effective(rows) for rows in {one.rows for one in history}
+        }
+        for one in history:
+            found = after(found, log_bets(one.loss, risk, against, effective[one.rows]))
+            values.append(float(np.exp(min(float(found.log_value), 690.0))))
+        return values
+
+
+def follow_harm(signal: str, history: Sequence[Lost], *, harm: Harm, last: Alert | None) -> list[Change]:
+    """The opening of an alert since the signal was looked at last; a person closes it, and evidence begins anew."""
+    if last is not None and last.state != "closed":
+        return []
+    since = [one for one in history if last is None or one.batch.at > last.seen_at]
+    for one, evidence in zip(since, harm.evidence(since), strict=True):
+        if evidence >= harm.expected_run_length:
+            shown = "more than a million" if evidence > 1e6 else f"{evidence:,.0f}"
+            reason = (
+                f"loss {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
+                f" by chance as much evidence comes once in {shown} batches"
+            )
+            return [Change(signal, "open", one.batch, reason, since[-1].batch)]
+    return []
+
+
+def follow_freshness(
+    signal: str, newest: Batch | None, *, seconds: float, now: float, last: Alert | None, told: Callable[[float], str]
+) -> list[Change]:
+    """Whether the newest batch is too old.
+
+    Args:
+        signal: which.
+        newest: batch, by the time of its rows.
+        seconds: that may pass after it.
+        now: since 1970.
+        last: the newest alert of the signal.
+        told: how a number of seconds is said.
+    """
+    if newest is None:
+        return []
+    late, active = now - newest.at > seconds, last is not None and last.state != "closed"
+    if late and not active and (last is None or newest.at > last.batch_at):
+        reason = f"the newest rows are {told(now - newest.at)} old, expected at most {told(seconds)}"
+        return [Change(signal, "open", newest, reason, newest)]
+    if active and not late:
+        return [Change(signal, "close", newest, f"rows have come that are {told(now - newest.at)} old", newest)]
+    return []

@@ -1,0 +1,202 @@
+"""Monitors and their batches in the store. Every function is given a connection; none opens or commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import sqlalchemy as sql
+from numpy.typing import NDArray
+
+from drift.monitor.columns import Columns
+from drift.monitor.measures import Measure
+from drift.monitor.records import Batch, Monitor, Quality, SliceMeasure, now
+from drift.monitor.rows import Rows, from_bytes
+from drift.monitor.store.tables import batches, measures, monitors, parts, truths
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a batch's rows, ready to be stored."""
+
+    rows: int
+    hashes: bytes  # of their keys
+    body: bytes
+
+
+def find_monitor(connection: sql.Connection, name: str) -> Monitor | None:
+    """A monitor by its name."""
+    row = connection.execute(monitors.select().where(monitors.c.name == name)).mappings().one_or_none()
+    return None if row is None else _monitor(row)
+
+
+def all_monitors(connection: sql.Connection) -> list[Monitor]:
+    """All of them, by name."""
+    return [_monitor(row) for row in connection.execute(monitors.select().order_by(monitors.c.name)).mappings()]
+
+
+def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> Monitor:
+    """Remember a new monitor; one of that name that another process has begun meanwhile is found instead."""
+    found = find_monitor(connection, name)
+    if found is not None:
+        return found
+    values = {"name": name, "columns": columns.to_json(), "slices": list(slices), "began_at": now()}
+    connection.execute(monitors.insert().values(**values))
+    begun = find_monitor(connection, name)
+    assert begun is not None  # noqa: S101 - inserted above
+    return begun
+
+
+def set_slices(connection: sql.Connection, monitor: Monitor, slices: Iterable[str]) -> None:
+    """Follow these slices from now on."""
+    connection.execute(monitors.update().where(monitors.c.id == monitor.id).values(slices=list(slices)))
+
+
+def all_batches(connection: sql.Connection, monitor: Monitor) -> list[Batch]:
+    """A monitor's batches, oldest first."""
+    query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at, batches.c.id)
+    return [_batch(row) for row in connection.execute(query).mappings()]
+
+
+def find_batch(connection: sql.Connection, monitor: Monitor, *, name: str | None = None, id: int = 0) -> Batch | None:
+    """A batch by its name or its number."""
+    which = batches.c.id == id if name is None else batches.c.name == name
+    row = connection.execute(batches.select().where(batches.c.monitor == monitor.id, which)).mappings().one_or_none()
+    return None if row is None else _batch(row)
+
+
+def add_batch(connection: sql.Connection, monitor: Monitor, batch: Batch, stored: Iterable[Part]) -> int:
+    """Store a new batch with its rows.
+
+    Returns:
+        Its number.
+    """
+    values = asdict(batch) | {"monitor": monitor.id}
+    del values["id"]
+    inserted = connection.execute(batches.insert().values(**values).returning(batches.c.id))
+    number: int = inserted.scalar_one()
+    for at, part in enumerate(stored):
+        connection.execute(parts.insert().values(batch=number, part=at, **asdict(part)))
+    return number
+
+
+def remove_batch(connection: sql.Connection, batch: Batch) -> None:
+    """Forget a batch and all that hangs on it."""
+    connection.execute(batches.delete().where(batches.c.id == batch.id))
+
+
+def set_known(connection: sql.Connection, batch: int, known: int, truth_digest: str) -> None:
+    """Remember how many rows of a batch have their truth, and which."""
+    changed = {"known": known, "truth_digest": truth_digest}
+    connection.execute(batches.update().where(batches.c.id == batch).values(**changed))
+
+
+def set_quality(connection: sql.Connection, batch: int, quality: Quality) -> None:
+    """Put what is wrong with a batch's rows in the place of what was."""
+    connection.execute(batches.update().where(batches.c.id == batch).values(quality=asdict(quality)))
+
+
+def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, Rows]]:
+    """A batch's rows, part by part, each with its number."""
+    numbers = connection.execute(sql.select(parts.c.part).where(parts.c.batch == batch).order_by(parts.c.part))
+    for number in numbers.scalars().all():
+        query = sql.select(parts.c.body).where(parts.c.batch == batch, parts.c.part == number)
+        yield number, from_bytes(connection.execute(query).scalar_one())
+
+
+def set_part(connection: sql.Connection, batch: int, part: int, body: bytes) -> None:
+    """Put rows with more truth in the place of a part."""
+    connection.execute(parts.update().where(parts.c.batch == batch, parts.c.part == part).values(body=body))
+
+
+def key_hashes(connection: sql.Connection, monitor: Monitor, *, most: int) -> Iterator[tuple[int, Hashes]]:
+    """Hashes of the keys of batches, the newest first, until `most` rows were given."""
+    query = (
+        sql.select(parts.c.batch, parts.c.part, parts.c.rows)
+        .join(batches, batches.c.id == parts.c.batch)
+        .where(batches.c.monitor == monitor.id)
+        .order_by(batches.c.at.desc(), batches.c.id.desc(), parts.c.part)
+    )
+    seen = 0
+    for batch, part, rows in connection.execute(query).all():
+        if seen >= most:
+            return
+        seen += rows
+        one = sql.select(parts.c.hashes).where(parts.c.batch == batch, parts.c.part == part)
+        yield batch, np.frombuffer(connection.execute(one).scalar_one(), np.uint64)
+
+
+def set_measures(connection: sql.Connection, batch: int, found: Iterable[SliceMeasure]) -> None:
+    """Put a batch's measures in the place of earlier ones."""
+    connection.execute(measures.delete().where(measures.c.batch == batch))
+    rows = [
+        asdict(one.measure) | {"batch": batch, "of_class": one.measure.of_class or "", "of_slice": one.of_slice}
+        for one in found
+    ]
+    if rows:
+        connection.execute(measures.insert(), rows)
+
+
+def measures_of_batch(connection: sql.Connection, batch: int) -> list[SliceMeasure]:
+    """All measures of a batch."""
+    query = measures.select().where(measures.c.batch == batch)
+    return [slice_measure(row) for row in connection.execute(query).mappings()]
+
+
+def history(
+    connection: sql.Connection, monitor: Monitor, names: Iterable[str] | None = None, *, whole: bool = True
+) -> dict[int, list[SliceMeasure]]:
+    """Measures by batch number: of all rows and classes together if `whole`, else also of classes and slices."""
+    query = measures.select().join(batches, batches.c.id == measures.c.batch).where(batches.c.monitor == monitor.id)
+    if names is not None:
+        query = query.where(measures.c.name.in_(list(names)))
+    if whole:
+        query = query.where(measures.c.of_class == "", measures.c.of_slice == "")
+    found: dict[int, list[SliceMeasure]] = {}
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["batch"], []).append(slice_measure(row))
+    return found
+
+
+def add_truths(connection: sql.Connection, monitor: Monitor, waiting: Mapping[str, str]) -> None:
+    """Keep truths whose rows have not come yet; a newer one takes the place of an older."""
+    for keys in _some(list(waiting)):
+        connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(keys)))
+        came = now()
+        rows = [{"monitor": monitor.id, "key": key, "truth": waiting[key], "came_at": came} for key in keys]
+        connection.execute(truths.insert(), rows)
+
+
+def take_truths(connection: sql.Connection, monitor: Monitor, keys: Iterable[str]) -> None:
+    """Forget truths whose rows have come."""
+    for some in _some(list(keys)):
+        connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(some)))
+
+
+def waiting_truths(connection: sql.Connection, monitor: Monitor) -> dict[str, str]:
+    """Truths whose rows have not come yet, by key."""
+    query = sql.select(truths.c.key, truths.c.truth).where(truths.c.monitor == monitor.id)
+    return dict(connection.execute(query).tuples().all())
+
+
+def _some(keys: list[str], most: int = 500) -> Iterator[list[str]]:
+    for start in range(0, len(keys), most):
+        yield keys[start : start + most]
+
+
+def _monitor(row: sql.RowMapping) -> Monitor:
+    return Monitor(row["id"], row["name"], Columns.from_json(row["columns"]), tuple(row["slices"]), row["began_at"])
+
+
+def _batch(row: sql.RowMapping) -> Batch:
+    values = {name: value for name, value in row.items() if name != "monitor"}
+    return Batch(**values | {"quality": Quality(**row["quality"])})
+
+
+def slice_measure(row: sql.RowMapping) -> SliceMeasure:
+    """A measure as it is stored."""
+    measure = Measure(row["name"], row["value"], row["low"], row["high"], row["rows"], row["of_class"] or None)
+    return SliceMeasure(measure, row["of_slice"])

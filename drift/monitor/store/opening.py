@@ -1,0 +1,147 @@
+"""Opening a store: its URL, its tables, and transactions that are kept whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from drift.errors import StateError, UsageError
+
+PATIENCE_SECONDS = 60  # for another process that is writing
+CONNECT_SECONDS = 10
+WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any number that is always the same
+HEAD = "0003"  # the newest migration
+
+
+class Store:
+    """A store that has the newest tables; one process at a time writes, any number read."""
+
+    def __init__(self, place: str | Path) -> None:
+        """Open a store, making or migrating its tables.
+
+        Args:
+            place: a file (SQLite), or an SQLAlchemy URL of SQLite or PostgreSQL.
+
+        Raises:
+            UsageError: a URL of neither.
+            StateError: it cannot be reached, or was written by a newer drift.
+        """
+        self.url = _url(place)
+        is_file = self.url.get_backend_name() == "sqlite"
+        path = self.url.database if is_file else None
+        self.name = path or self.url.render_as_string(hide_password=True)  # to be shown
+        self._engine = _engine(self.url)
+        with self.errors("opened"):
+            with self._engine.connect() as connection:
+                ready = _revision(connection) == HEAD
+            if not ready:
+                with self.write() as connection:
+                    _migrate(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[sql.Connection]:
+        """A connection that sees the store as of one moment."""
+        with self.errors("read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sql.Connection]:
+        """A transaction of the only writer: all of it is kept when the block ends well, nothing otherwise."""
+        with self.errors("written"), self._engine.execution_options(writes=True).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sql.text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
+                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(WRITER)))
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def errors(self, done: str) -> Iterator[None]:
+        """Errors of the database as one line without its password."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise StateError(f"the monitor's store {self.name} cannot be {done}: {self._reason(error)}") from error
+
+    def _reason(self, error: SQLAlchemyError) -> str:
+        lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
+        text = lines[-1] if lines else type(error).__name__
+        if self.url.password:
+            text = text.replace(str(self.url.password), "***")
+        return text
+
+
+def _url(place: str | Path) -> sql.URL:
+    text = str(place)
+    if "://" not in text:
+        return sql.URL.create("sqlite", database=text)
+    try:
+        url = sql.make_url(text)
+    except ArgumentError as error:
+        raise UsageError(
+            f"expected a file or a URL like postgresql://user@host/database, got {masked(text)}"
+        ) from error
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        raise UsageError(f"expected a store in SQLite or PostgreSQL, got {url.render_as_string(hide_password=True)}")
+    return url
+
+
+def masked(text: str) -> str:
+    """A text with what looks like a URL's password taken out."""
+    return re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+
+
+def _engine(url: sql.URL) -> sql.Engine:
+    try:
+        if url.get_backend_name() == "postgresql":
+            return sql.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
+        engine = sql.create_engine(url, connect_args={"timeout": PATIENCE_SECONDS, "check_same_thread": False})
+    except (ImportError, NoSuchModuleError) as error:
+        raise UsageError(f"the driver of {url.drivername} is not installed: {error}") from error
+    sql.event.listen(engine, "connect", _settings)
+    sql.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _settings(connection: Any, _record: object) -> None:
+    """Readers do not wait for a writer, a commit survives a power cut, and transactions are begun by us alone."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sql.Connection) -> None:
+    """A writer of SQLite takes its place at once: one that reads first could not be let in later."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _revision(connection: sql.Connection) -> str | None:
+    if not sql.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def _migrate(connection: sql.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, HEAD)
+    except CommandError as error:
+        raise StateError(f"the monitor's store was written by another version of drift: {error}") from error

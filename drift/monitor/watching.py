@@ -1,0 +1,313 @@
+"""What `drift monitor check` does: measure what is new, open and close alerts, and queue what is to be told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from drift.errors import UsageError
+from drift.monitor.channels import Channel, Message
+from drift.monitor.limits import Promise, loss_limit
+from drift.monitor.measuring import LARGE_ERRORS
+from drift.monitor.records import Alert, Batch, Monitor, Reference, SliceMeasure, now
+from drift.monitor.reference import Calibration
+from drift.monitor.rules import Change, Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
+from drift.monitor.signals import ACCURACY, told
+from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.store.alerts import Delivery
+from drift.monitor.truths import in_force, measure_all
+
+FRESHNESS = "freshness"
+SETTLED = 0.9  # share of a batch's truth that must be known before its loss counts as evidence
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """Hours of the day, by this machine's clock, in which nothing is delivered."""
+
+    start: time
+    end: time
+
+    @classmethod
+    def parse(cls, text: str) -> QuietHours:
+        """From 22:00-07:00.
+
+        Raises:
+            UsageError: anything else.
+        """
+        try:
+            start, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+        except ValueError as error:
+            raise UsageError(f"expected quiet hours such as 22:00-07:00, got {text!r}") from error
+        return cls(start, end)
+
+    def over(self, moment: datetime) -> datetime:
+        """When they are over, or the moment itself if it is not in them."""
+        clock = moment.time()
+        inside = self.start <= clock < self.end if self.start < self.end else clock >= self.start or clock < self.end
+        if not inside:
+            return moment
+        ended = datetime.combine(moment.date(), self.end, moment.tzinfo)
+        return ended if ended > moment else ended + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched for, and who is told."""
+
+    promise: Promise = field(default_factory=Promise)
+    tolerated_loss: float = 0.02  # of accuracy, or share of large errors
+    expect_every: float = 0.0  # seconds between batches; 0: not watched
+    cooldown: int = 4  # batches after an alert's closing in which the same signal opens none
+    channels: Sequence[Channel] = ()
+    quiet_hours: QuietHours | None = None
+    link: str = ""  # address of the monitor's page
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    opened: tuple[Alert, ...]
+    closed: tuple[Alert, ...]
+    open: tuple[Alert, ...]  # that nobody has acknowledged
+    acknowledged: tuple[Alert, ...]
+    measured: int  # batches, anew
+    reference: Reference | None
+    undelivered: int  # messages that wait
+
+
+def check(
+    store: Store,
+    monitor: Monitor,
+    watch: Watch,
+    *,
+    moment: datetime | None = None,
+    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+) -> Checked:
+    """Look at what is new, and open and close alerts; messages about them are queued in the same transaction.
+
+    Args:
+        store: where.
+        monitor: whose batches.
+        watch: what for.
+        moment: now, with a time zone.
+        tell: of progress.
+    """
+    moment = moment or datetime.now().astimezone()
+    calibration = in_force(store, monitor, watch.promise)
+    measured = measure_all(store, monitor, calibration, tell=tell) if calibration else 0
+    with store.write() as connection:
+        last = _last_alerts(alerts.all_alerts(connection, monitor))
+        opened: list[Alert] = []
+        closed: list[Alert] = []
+        if calibration is not None:
+            closed += _superseded(connection, last, calibration.reference)
+        for change in _changes(connection, monitor, watch, calibration, last, moment.timestamp()):
+            if change.what == "open":
+                opened.append(_opened(connection, monitor, change))
+                last[change.signal] = opened[-1]
+            else:
+                closed.append(_closed(connection, last[change.signal], change.reason, change.seen.at))
+                last[change.signal] = closed[-1]
+        for alert in opened:
+            queue(connection, monitor, alert, "opened", watch, moment)
+        for alert in closed:
+            queue(connection, monitor, alert, "closed", watch, moment)
+        found = alerts.all_alerts(connection, monitor, "open", "acknowledged")
+        waiting = alerts.deliveries_of(connection, monitor, "pending")
+    return Checked(
+        tuple(opened),
+        tuple(closed),
+        tuple(alert for alert in found if alert.state == "open"),
+        tuple(alert for alert in found if alert.state == "acknowledged"),
+        measured,
+        calibration.reference if calibration else None,
+        len(waiting),
+    )
+
+
+def acknowledge(
+    store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
+) -> Alert:
+    """Somebody looks after an alert; it stays until it is closed."""
+    changed = replace(alert, state="acknowledged", acknowledged_at=now(), acknowledged_by=by, acknowledged_why=why)
+    with store.write() as connection:
+        alerts.set_alert(connection, changed)
+        queue(connection, monitor, changed, "acknowledged", watch, datetime.now().astimezone())
+    return changed
+
+
+def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None) -> Alert:
+    """A person is done with an alert; the signal is followed anew from the next batch on."""
+    with store.write() as connection:
+        newest = batches.all_batches(connection, monitor)[-1]
+        changed = _closed(connection, alert, why, newest.at, by=by)
+        queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
+    return changed
+
+
+def queue(
+    connection: Any,
+    monitor: Monitor,
+    alert: Alert,
+    event: Literal["opened", "acknowledged", "closed"],
+    watch: Watch | None,
+    moment: datetime,
+) -> None:
+    """Messages about an alert, to be delivered when there is no quiet hour; the same event is queued once.
+
+    Without a watch, to wherever the alert was announced.
+    """
+    targets = {(channel.kind, channel.target) for channel in watch.channels} if watch else set()
+    there = {one.id: one for one in alerts.deliveries_of(connection, monitor) if one.alert == alert.id}
+    if watch is None:
+        targets = {(one.kind, one.target) for one in there.values()}
+    since = watch.quiet_hours.over(moment) if watch and watch.quiet_hours else moment
+    why = {"opened": alert.reason, "acknowledged": alert.acknowledged_why, "closed": alert.closed_why}[event]
+    at = {"opened": alert.opened_at, "acknowledged": alert.acknowledged_at, "closed": alert.closed_at}[event]
+    for kind, target in sorted(targets):
+        number = str(uuid5(NAMESPACE_URL, f"{monitor.name}/{monitor.began_at}/{alert.id}/{event}/{at}/{kind}/{target}"))
+        if number in there:
+            continue
+        link = f"{watch.link.rstrip('/')}/monitors/{monitor.id}/alerts#{alert.id}" if watch and watch.link else ""
+        message = Message(
+            id=number, event=event, monitor=monitor.name, alert=alert.id, signal=told(alert.signal),
+            batch=alert.batch, reason=why or "", at=at or "", link=link,
+        )  # fmt: skip
+        alerts.add_delivery(
+            connection,
+            Delivery(number, alert.id, kind, target, vars(message), "pending", 0, since.timestamp(), ""),
+        )
+
+
+def _changes(
+    connection: Any,
+    monitor: Monitor,
+    watch: Watch,
+    calibration: Calibration | None,
+    last: dict[str, Alert],
+    moment: float,
+) -> list[Change]:
+    all_batches = batches.all_batches(connection, monitor)
+    changes: list[Change] = []
+    if calibration is not None:
+        since = [batch for batch in all_batches if _counts(batch, calibration.reference)]
+        rule = watch.promise.rule
+        for signal, followed in (
+            *_distances(connection, calibration.reference, since),
+            *_slice_losses(connection, monitor, calibration, since),
+        ):
+            changes += follow_runs(signal, followed, rule=rule, last=last.get(signal), cooldown=watch.cooldown)
+        if len(calibration.reference.losses):
+            harm = Harm(calibration.reference.losses, watch.tolerated_loss, 2 * watch.promise.expected_run_length)
+            history = batches.history(connection, monitor, [loss_name(calibration.reference)])
+            lost = [
+                Lost(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
+                for batch in since
+                if batch.id in history and batch.known >= SETTLED * batch.rows
+            ]
+            changes += follow_harm(ACCURACY, lost, harm=harm, last=last.get(ACCURACY))
+    if watch.expect_every:
+        newest = all_batches[-1] if all_batches else None
+        changes += follow_freshness(
+            FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), told=duration
+        )
+    return changes
+
+
+def loss_name(reference: Reference) -> str:
+    """The measure that losses are read off: accuracy, or the share of large errors."""
+    return ACCURACY if reference.large_error is None else LARGE_ERRORS
+
+
+def _loss(found: SliceMeasure) -> float:
+    return 1 - found.measure.value if found.measure.name == ACCURACY else found.measure.value
+
+
+def _counts(batch: Batch, reference: Reference) -> bool:
+    """Whether a batch is judged by a reference: of a later version, only those that came after it was agreed."""
+    return reference.version == 1 or batch.ingested_at > reference.agreed_at
+
+
+def _distances(connection: Any, reference: Reference, since: Sequence[Batch]) -> list[tuple[str, list[Followed]]]:
+    by_id = {batch.id: batch for batch in since}
+    found: dict[str, list[Followed]] = {}
+    for number, signal, value, limit, bad in references.signal_history(
+        connection, reference, "jensen_shannon", "limit", "bad"
+    ):
+        if number in by_id:
+            words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
+            found.setdefault(signal, []).append(Followed(by_id[number], bad, words))
+    return list(found.items())
+
+
+def _slice_losses(
+    connection: Any, monitor: Monitor, calibration: Calibration, since: Sequence[Batch]
+) -> list[tuple[str, list[Followed]]]:
+    """The losses of each slice, judged by what the slice lost in the reference."""
+    reference, promise = calibration.reference, calibration.promise
+    name = loss_name(reference)
+    accepted = {one.of_slice: one for one in reference.measures if one.of_slice and one.measure.name == name}
+    if not accepted:
+        return []
+    history = batches.history(connection, monitor, [name], whole=False)
+    found: dict[str, list[Followed]] = {}
+    rate = promise.rate(calibration.signals)
+    for batch in since:
+        for one in history.get(batch.id, ()):
+            if one.of_slice not in accepted or one.measure.of_class or batch.known < SETTLED * batch.rows:
+                continue
+            was = accepted[one.of_slice]
+            limit = loss_limit(
+                _loss(was) * was.measure.rows, was.measure.rows, one.measure.rows, rate=rate, rule=promise.rule
+            )
+            words = f"loss {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference, limit {limit:.3f}"
+            followed = Followed(batch, _loss(one) > limit, words)
+            found.setdefault(f"{ACCURACY} of {one.of_slice}", []).append(followed)
+    return list(found.items())
+
+
+def _last_alerts(found: Sequence[Alert]) -> dict[str, Alert]:
+    """The newest alert of each signal."""
+    return {alert.signal: alert for alert in sorted(found, key=lambda alert: alert.id)}
+
+
+def _superseded(connection: Any, last: dict[str, Alert], reference: Reference) -> list[Alert]:
+    """Alerts about an earlier reference are closed when another one is agreed."""
+    closed = []
+    for signal, alert in last.items():
+        if alert.state != "closed" and signal != FRESHNESS and alert.opened_at < reference.agreed_at:
+            why = f"reference {reference.version} was agreed by {reference.agreed_by}: {reference.why}"
+            last[signal] = _closed(connection, alert, why, alert.seen_at)
+            closed.append(last[signal])
+    return closed
+
+
+def _opened(connection: Any, monitor: Monitor, change: Change) -> Alert:
+    alert = Alert(
+        id=0, signal=change.signal, state="open", batch=change.batch.name, batch_at=change.batch.at,
+        seen_at=change.seen.at, reason=change.reason, opened_at=now(),
+    )  # fmt: skip
+    return replace(alert, id=alerts.add_alert(connection, monitor, alert))
+
+
+def _closed(connection: Any, alert: Alert, why: str, seen_at: float, *, by: str = "drift") -> Alert:
+    changed = replace(alert, state="closed", closed_at=now(), closed_by=by, closed_why=why, seen_at=seen_at)
+    alerts.set_alert(connection, changed)
+    return changed
+
+
+def duration(seconds: float) -> str:
+    """A number of seconds as people say it.
+
+    >>> duration(5400), duration(200_000)
+    ('90 minutes', '2.3 days')
+    """
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit or (unit == 60 and seconds >= 60):
+            return f"{seconds / unit:.2g} {name}"
+    return f"{seconds:.0f} seconds"
