@@ -6,9 +6,15 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
-PLAIN = ("base", "deploy", "retrain", "status", "history", "rollback", "serve", "compare", "replay", "images")
+LOOP = ("base", "deploy", "retrain", "status", "history", "rollback", "serve")
+PLAIN = (*LOOP, "compare", "replay", "images", "monitor")
 LABORATORY = ("simulate", "kernels", "augment")
-COMMANDS = (*((name,) for name in PLAIN), *(("images", name) for name in LABORATORY))
+MONITOR = ("ingest", "truth", "reference", "check", "alerts", "serve", "report", "findings")
+COMMANDS = (
+    *((name,) for name in PLAIN),
+    *(("images", name) for name in LABORATORY),
+    *(("monitor", name) for name in MONITOR),
+)
 
 
 def help_of(*command: str) -> str:

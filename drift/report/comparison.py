@@ -10,7 +10,7 @@ from drift import __version__
 from drift.compare import Comparison
 from drift.compare.words import p_text, reasons, verdict
 from drift.report.charts import LAYOUT, SIDES
-from drift.report.page import environment, inline, write_whole
+from drift.report.page import environment, inline, plotly_library, write_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,8 +23,6 @@ MOST_CELLS = 9  # columns whose values are shown
 
 def write_comparison(comparison: Comparison, path: Path, *, reference: str, current: str) -> Path:
     """Write the page to `path`, whole or not at all; `reference` and `current` are what the tables are called."""
-    from plotly.offline import get_plotlyjs
-
     page: str = (
         environment()
         .get_template("comparison.html.j2")
@@ -39,7 +37,7 @@ def write_comparison(comparison: Comparison, path: Path, *, reference: str, curr
                 (column, inline(value_chart(comparison, column.column))) for column in comparison.columns[:MOST_CELLS]
             ],
             p_text=p_text,
-            plotly=get_plotlyjs(),
+            plotly=plotly_library(),
             version=__version__,
         )
     )

@@ -66,8 +66,6 @@ def write_whole(text: str, path: Path) -> Path:
 
 def render(data: ReportData) -> str:
     """The page as text."""
-    from plotly.offline import get_plotlyjs
-
     from drift.report import charts
 
     figures = {
@@ -88,7 +86,7 @@ def render(data: ReportData) -> str:
             summary=summary(data.blocks, data.decisions),
             verdict=verdict(data),
             has_triangles=charts.has_triangles(data.blocks),
-            plotly=get_plotlyjs(),
+            plotly=plotly_library(),
             made_at=now(),
             version=__version__,
         )
@@ -145,12 +143,20 @@ def _table(title: str, labels: Integers, predictions: Integers, data: ReportData
     return ConfusionTable(title, counts.tolist(), float(np.trace(counts)) / len(labels), len(labels))
 
 
-def environment() -> Environment:
-    """Where templates come from; everything in them is escaped."""
+def plotly_library() -> str:
+    """Plotly's JavaScript, whole, for pages that ask the network for nothing."""
+    from plotly.offline import get_plotlyjs
+
+    library: str = get_plotlyjs()
+    return library
+
+
+def environment(folder: str = "report") -> Environment:
+    """Where templates come from, a folder of this package; everything in them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("drift", "report"),
+        loader=PackageLoader("drift", folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -19,7 +19,7 @@ from drift.replay.experiment import Results
 from drift.replay.truth import truth
 from drift.report.charts import LAYOUT, OLD, VERSION_COLOURS
 from drift.report.estimates import estimates_chart
-from drift.report.page import environment, inline, write_whole
+from drift.report.page import environment, inline, plotly_library, write_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -53,8 +53,6 @@ class Line:
 
 def write_replay(results: Results, path: Path) -> Path:
     """Write the page to `path`, whole or not at all."""
-    from plotly.offline import get_plotlyjs
-
     table = lines(results)
     figures = {"accuracy": accuracy_chart(results), "frontier": frontier_chart(results, table)}
     known = displacement_chart(results)
@@ -75,7 +73,7 @@ def write_replay(results: Results, path: Path) -> Path:
             best=max([line for line in table if not line.hindsight] or table, key=lambda line: line.accuracy),
             seeds=len(results.outcomes) // len(table),
             figures={name: inline(figure) for name, figure in figures.items()},
-            plotly=get_plotlyjs(),
+            plotly=plotly_library(),
             version=__version__,
         )
     )

@@ -5,6 +5,7 @@ import typer
 from drift.commands.monitor.agreeing import reference
 from drift.commands.monitor.checking import alerts, check
 from drift.commands.monitor.ingesting import ingest, truth
+from drift.commands.monitor.showing import findings, report, serve
 
 app = typer.Typer(
     name="monitor",
@@ -12,5 +13,5 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for _command in (ingest, truth, reference, check, alerts):
+for _command in (ingest, truth, reference, check, alerts, findings, serve, report):
     app.command()(_command)

@@ -1,0 +1,136 @@
+"""`drift monitor serve`, `report` and `findings`: what people look at, and take away."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drift.commands import options as o
+from drift.commands.ending import command
+from drift.commands.monitor import options as m
+from drift.errors import ExitCode, StateError, UsageError
+
+
+@command
+def serve(
+    store: m.StoreOption = "",
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", help="Address to listen on; others than loopback are seen by others.", rich_help_panel=o.MAIN
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.", rich_help_panel=o.MAIN)
+    ] = 8080,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Let those write who know the token: DRIFT_MONITOR_TOKEN, or one made up and printed here.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = False,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            help="Another name that browsers may ask for, such as that of a proxy.",
+            rich_help_panel=o.MORE,
+            show_default=False,
+        ),
+    ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="Browsers come by https, through a proxy.", rich_help_panel=o.MORE)
+    ] = False,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """The monitor's page, until Ctrl-C: overview, batches, features, worst rows, alerts, findings.
+
+    /metrics is for Prometheus. Read only, and on loopback, unless you say otherwise.
+    """
+    import secrets
+
+    from drift.monitor.web.security import LEAST_TOKEN, Gate
+    from drift.monitor.web.serving import LOOPBACK
+    from drift.monitor.web.serving import serve as run
+
+    token = os.environ.get("DRIFT_MONITOR_TOKEN", "") if write else ""
+    if token and len(token) < LEAST_TOKEN:
+        raise UsageError(f"expected a DRIFT_MONITOR_TOKEN of {LEAST_TOKEN} characters or more, got {len(token)}")
+    made_up = write and not token
+    if made_up:
+        token = secrets.token_urlsafe(18)
+    opened = m.open_store(store)
+    if host not in LOOPBACK:
+        print(f"warning: whoever reaches {host}:{port} can read what is in {opened.name}", file=sys.stderr)
+
+    def ready(address: str) -> None:
+        if made_up:
+            print(f"token, for writing: {token}")
+        print(
+            f"{opened.name} at {address} ({'writing needs the token' if write else 'read only'}); Ctrl-C ends it",
+            flush=True,
+        )
+
+    run(opened, Gate(token), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
+    return ExitCode.DONE
+
+
+@command
+def report(
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Where to. Default: reports/MONITOR.html.", rich_help_panel=o.MAIN, show_default=False
+        ),
+    ] = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """One HTML file with the monitor's history: aggregates only, no rows, and nothing asked of the network."""
+    from drift.loop.home import Home
+    from drift.monitor.report import write_monitor_report
+
+    opened = m.open_store(store)
+    found = m.find_monitor(opened, monitor)
+    safe = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in found.name)
+    path = write_monitor_report(opened, found, html or Home().reports / f"monitor-{safe}.html")
+    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return ExitCode.DONE
+
+
+@command
+def findings(
+    monitor: m.Name = "default",
+    store: m.StoreOption = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write to this file. Default: print.", rich_help_panel=o.MAIN, show_default=False),
+    ] = None,
+    verbose: o.Verbose = False,
+) -> ExitCode:
+    """What people found out about rows, as Markdown."""
+    from drift.disk import write_at_once
+    from drift.monitor.findings import as_markdown
+    from drift.monitor.store import alerts
+
+    opened = m.open_store(store)
+    found = m.find_monitor(opened, monitor)
+    with opened.read() as connection:
+        there = alerts.all_findings(connection, found)
+    text = as_markdown(found, there)
+    if out is None:
+        print(text, end="")
+        return ExitCode.DONE
+    try:
+        write_at_once(out, text.encode())
+    except OSError as error:
+        raise StateError(f"{out} cannot be written: {error.strerror}") from error
+    print(f"{len(there)} findings: {out}")
+    return ExitCode.DONE

@@ -1,0 +1,63 @@
+"""A monitor's history as one HTML file: aggregates only, and nothing asked of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drift import __version__
+from drift.monitor.records import Monitor, now
+from drift.monitor.signals import told
+from drift.monitor.store import Store, alerts, references
+from drift.monitor.web.charts import Chart, Point, distance_chart
+from drift.monitor.web.views import Views
+from drift.monitor.web.wording import FILTERS
+from drift.report.page import environment, plotly_library, write_whole
+
+MOST_SIGNALS = 50  # that have a chart of their own
+
+
+def write_monitor_report(store: Store, monitor: Monitor, path: Path) -> Path:
+    """Write the page to `path`, whole or not at all."""
+    views = Views(store)
+    shown = views.overview(monitor)
+    with store.read() as connection:
+        found = alerts.all_alerts(connection, monitor)
+        findings = alerts.all_findings(connection, monitor)
+        reference = references.current_reference(connection, monitor)
+    templates = environment("monitor/web/templates")
+    templates.filters |= FILTERS
+    html = templates.get_template("report.html.j2").render(
+        monitor=monitor,
+        shown=shown,
+        metric_charts=views.metric_charts(monitor),
+        signal_charts=_signal_charts(store, monitor) if reference else {},
+        alerts=found,
+        verdicts={name: sum(one.verdict == name for one in findings) for name in ("anomaly", "real")},
+        style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
+        script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
+        plotly=plotly_library(),
+        made_at=now(),
+        version=__version__,
+    )
+    return write_whole(html, path)
+
+
+def _signal_charts(store: Store, monitor: Monitor) -> dict[str, Chart]:
+    """KL of each signal over batches, with what chance explains."""
+    from drift.monitor.store import batches
+
+    with store.read() as connection:
+        reference = references.current_reference(connection, monitor)
+        if reference is None:
+            return {}
+        everything = batches.all_batches(connection, monitor)
+        rows = references.signal_history(connection, reference, "kl", "kl_threshold")
+    by_signal: dict[str, dict[int, tuple[float, float]]] = {}
+    for batch, signal, kl, threshold in rows:
+        by_signal.setdefault(signal, {})[batch] = (kl, threshold)
+    found = {}
+    for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
+        points = [Point(one.id, one.name, values[one.id][0] if one.id in values else None) for one in everything]
+        limits = [values[one.id][1] if one.id in values else None for one in everything]
+        found[told(signal)] = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
+    return found

@@ -1,0 +1,184 @@
+"""What the pages show of errors: where they are, what moves with them, the worst rows, what was found of such."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from drift.monitor.explain.error_slices import ErrorSlice, find_error_slices
+from drift.monitor.explain.losses import largest, row_losses
+from drift.monitor.explain.moved import Moved, moved_together
+from drift.monitor.explain.neighbours import Anomaly, Neighbourhood
+from drift.monitor.records import Batch, Finding, Monitor, Reference
+from drift.monitor.rows import Rows, joined
+from drift.monitor.signals import LABEL, losses_of
+from drift.monitor.store import alerts, batches, references
+from drift.monitor.watching import loss_name
+from drift.monitor.web.reading import Reading, beside, stamp
+
+ROWS_SHOWN = 20  # of the worst
+MOST_ANALYSED = 200_000  # rows of a batch that errors are analysed in
+LAST_BATCHES = 200  # in which signals are looked for that move with the errors
+
+
+class ErrorViews:
+    """Reads what is shown of errors."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def worst(self, monitor: Monitor, batch: Batch) -> dict[str, Any]:
+        """The worst rows of a batch, how strange they are, what is near them, and what was found of such before."""
+        with self._reading.store.read() as connection:
+            reference = self._reading.reference(connection, monitor)
+            everything = batches.all_batches(connection, monitor)
+            found = alerts.all_findings(connection, monitor)
+        key = stamp(monitor, reference, everything)
+        rows = self._reading.once(("worst", batch.id, *key), lambda: self._worst(batch, reference))
+        return {
+            "batch": batch,
+            "reference": reference,
+            "rows": [self._with_findings(row, found, batch, reference) for row in rows],
+            **beside(everything, batch),
+        }
+
+    def findings(self, monitor: Monitor, *, verdict: str = "", tag: str = "") -> list[Finding]:
+        """What people found out, newest first."""
+        with self._reading.store.read() as connection:
+            found = alerts.all_findings(connection, monitor)
+        return [one for one in found if (not verdict or one.verdict == verdict) and (not tag or tag in one.tags)]
+
+    def worst_row(self, monitor: Monitor, batch: Batch, key: str) -> Mapping[str, Any] | None:
+        """One of the rows on the page of errors, by its key."""
+        rows = self.worst(monitor, batch)["rows"]
+        return next((row for row in rows if row["key"] == key), None)
+
+    def neighbourhood(self, reference: Reference) -> Neighbourhood | None:
+        """What usual rows are like."""
+        if len(reference.sample) < 2 or not len(reference.sample.features.columns):
+            return None
+        return self._reading.once(("neighbourhood", reference.id), lambda: Neighbourhood(reference.sample.features))
+
+    def slices(self, batch: Batch, reference: Reference | None, key: tuple[Any, ...]) -> tuple[ErrorSlice, ...]:
+        """Where the errors of a batch concentrate."""
+        return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference))
+
+    def moved(self, monitor: Monitor, reference: Reference | None, key: tuple[Any, ...]) -> tuple[Moved, ...]:
+        """Signals that move with the errors over the last batches."""
+        return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference))
+
+    def _rows(self, batch: Batch) -> Rows | None:
+        with self._reading.store.read() as connection:
+            parts, count = [], 0
+            for _, rows in batches.rows_of(connection, batch.id):
+                parts.append(rows)
+                count += len(rows)
+                if count >= MOST_ANALYSED:
+                    break
+        return joined(parts) if parts else None
+
+    def _error_slices(self, batch: Batch, reference: Reference | None) -> tuple[ErrorSlice, ...]:
+        rows = self._rows(batch)
+        if rows is None or not rows.known.any():
+            return ()
+        there = rows.take(rows.known)
+        large = reference.large_error if reference else None
+        if there.prediction.dtype == np.float64 and large is None:
+            return ()
+        return find_error_slices(there.features, losses_of(there, large))
+
+    def _moved(self, monitor: Monitor, reference: Reference | None) -> tuple[Moved, ...]:
+        if reference is None:
+            return ()
+        with self._reading.store.read() as connection:
+            order = [batch.id for batch in batches.all_batches(connection, monitor)][-LAST_BATCHES:]
+            lost = batches.history(connection, monitor, [loss_name(reference)])
+            rows = references.signal_history(connection, reference, "jensen_shannon")
+        places = {number: at for at, number in enumerate(order)}
+        losses = np.full(len(order), np.nan)
+        for number, many in lost.items():
+            if number in places:
+                value = many[0].measure.value
+                losses[places[number]] = value if reference.large_error is not None else 1 - value
+        distances: dict[str, Any] = {}
+        for number, signal, value in rows:
+            if number in places and signal != LABEL:
+                distances.setdefault(signal, np.full(len(order), np.nan))[places[number]] = value
+        return moved_together(distances, losses.tolist())
+
+    def _worst(self, batch: Batch, reference: Reference | None) -> list[dict[str, Any]]:
+        rows = self._rows(batch)
+        if rows is None:
+            return []
+        losses = row_losses(rows)
+        chosen = largest(losses, most=ROWS_SHOWN)
+        some = rows.take(chosen)
+        usual = self.neighbourhood(reference) if reference is not None and len(some) else None
+        strange: Sequence[Anomaly | None] = usual.anomalies(some.features) if usual else [None] * len(some)
+        near = usual.nearest(some.features) if usual else [()] * len(some)
+        found = []
+        for at in range(len(some)):
+            found.append(
+                {
+                    **_row(some, at),
+                    "loss": float(losses[chosen[at]]),
+                    "anomaly": strange[at],
+                    "near": [
+                        {**_row(reference.sample, one.position), "distance": one.distance}
+                        for one in near[at]
+                        if reference is not None
+                    ],
+                    "frame": some.features.iloc[[at]],
+                }
+            )
+        return found
+
+    def _with_findings(
+        self, row: dict[str, Any], found: Sequence[Finding], batch: Batch, reference: Reference | None
+    ) -> dict[str, Any]:
+        own = next((one for one in found if one.batch == batch.name and one.key == row["key"]), None)
+        others = [one for one in found if one is not own]
+        similar: list[Finding] = []
+        usual = self.neighbourhood(reference) if reference is not None else None
+        if usual is not None and others:
+            frame = row["frame"]
+            table = _frame_of(others, frame)
+            similar = [one for one, near in zip(others, usual.alike(frame, table)[0], strict=True) if near]
+        return row | {"finding": own, "similar": similar[:5]}
+
+
+def _frame_of(found: Sequence[Finding], like: Any) -> Any:
+    """The features of findings, with the columns and types of a row."""
+    import pandas as pd
+
+    columns = {}
+    for name in like:
+        values = [one.row.get("features", {}).get(str(name)) for one in found]
+        number = like[name].dtype.kind == "f"
+        columns[name] = np.asarray(
+            [np.nan if value is None else value for value in values] if number else values,
+            np.float64 if number else object,
+        )
+    return pd.DataFrame(columns, index=range(len(found)))
+
+
+def _row(rows: Rows, at: int) -> dict[str, Any]:
+    """A row as plain values."""
+    features = {str(name): _plain(value) for name, value in rows.features.iloc[at].items()}
+    confidence = None if rows.confidence is None else float(rows.confidence[at])
+    return {
+        "key": rows.keys[at],
+        "prediction": _plain(rows.prediction[at]),
+        "truth": _plain(rows.truth[at]),
+        "confidence": confidence,
+        "time": None if rows.times is None else str(rows.times[at]),
+        "features": features,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return None if np.isnan(value) else float(value)
+    return value

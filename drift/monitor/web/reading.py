@@ -1,0 +1,60 @@
+"""What pages read more than once: the reference in force, and whatever takes long and has not changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from drift.monitor.records import Batch, Monitor, Reference
+from drift.monitor.store import Store, references
+
+MOST = 64  # things that are remembered
+T = TypeVar("T")
+
+
+class Reading:
+    """A store, and what was made of it lately."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def reference(self, connection: Any, monitor: Monitor) -> Reference | None:
+        """The reference in force."""
+        newest = references.current_version(connection, monitor)
+        if newest is None:
+            return None
+        return self.once(("reference", newest), lambda: references.current_reference(connection, monitor))
+
+    def once(self, key: tuple[Any, ...], made: Callable[[], T]) -> T:
+        """What `made` gave for this key before, or gives now."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                found: T = self._kept[key]
+                return found
+        value = made()  # two requests at once may both make it, but neither waits for the other
+        with self._lock:
+            self._kept[key] = value
+            while len(self._kept) > MOST:
+                self._kept.popitem(last=False)
+        return value
+
+
+def stamp(monitor: Monitor, reference: Reference | None, everything: Sequence[Batch]) -> tuple[Any, ...]:
+    """What changes when there is something new to be shown."""
+    digest = hash(tuple((batch.id, batch.digest, batch.truth_digest) for batch in everything))
+    return monitor.id, reference.id if reference else 0, len(everything), digest
+
+
+def beside(everything: Sequence[Batch], batch: Batch) -> dict[str, Batch | None]:
+    """The batches before and after one."""
+    places = {one.id: at for at, one in enumerate(everything)}
+    at = places[batch.id]
+    return {
+        "before": everything[at - 1] if at else None,
+        "after": everything[at + 1] if at + 1 < len(everything) else None,
+    }

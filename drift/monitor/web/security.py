@@ -1,0 +1,104 @@
+"""Who may write: sessions begun with the token, forms of our own pages only, and headers that keep others out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from urllib.parse import urlsplit
+
+SESSION_SECONDS = 12 * 3600.0
+COOKIE = "drift_session"
+LEAST_TOKEN = 16  # characters
+MOST_FAILURES, FAILURE_SECONDS = 10, 60.0
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A person who has shown the token."""
+
+    number: str
+    name: str
+    until: float
+    form_secret: str  # what a form of ours holds, and nobody else's can
+
+
+@dataclass
+class Gate:
+    """Lets those write who know the token; without one, nobody."""
+
+    token: str = field(default="", repr=False)
+    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
+    _failures: list[float] = field(default_factory=list, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def writable(self) -> bool:
+        """Whether anybody may write."""
+        return bool(self.token)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether there were too many wrong tokens lately."""
+        with self._lock:
+            self._failures = [at for at in self._failures if monotonic() - at < FAILURE_SECONDS]
+            return len(self._failures) >= MOST_FAILURES
+
+    def enter(self, token: str, name: str) -> Session | None:
+        """Begin a session, if the token is right."""
+        if not self.writable or not hmac.compare_digest(token.encode(), self.token.encode()):
+            with self._lock:
+                self._failures.append(monotonic())
+            return None
+        number = secrets.token_urlsafe(24)
+        session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number))
+        with self._lock:
+            self._sessions = {key: one for key, one in self._sessions.items() if one.until > monotonic()}
+            self._sessions[number] = session
+        return session
+
+    def session(self, cookie: str | None) -> Session | None:
+        """The session of a cookie, if it is one of ours and not over."""
+        with self._lock:
+            found = self._sessions.get(cookie or "")
+        return found if found is not None and found.until > monotonic() else None
+
+    def leave(self, session: Session) -> None:
+        """End a session."""
+        with self._lock:
+            self._sessions.pop(session.number, None)
+
+    def of_our_form(self, session: Session, given: str) -> bool:
+        """Whether a form's secret is that of the session."""
+        return hmac.compare_digest(given.encode(), session.form_secret.encode())
+
+    def _form_secret(self, number: str) -> str:
+        return hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()
+
+
+def same_site(headers: Mapping[str, str]) -> bool:
+    """Whether a request that writes comes from a page of ours, as far as the browser says where it comes from."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host", "")
+
+
+def known_host(host: str, allowed: frozenset[str]) -> bool:
+    """Whether a request names this server as we do: another name that leads here may be an attacker's."""
+    return (urlsplit(f"//{host}").hostname or "") in allowed

@@ -1,0 +1,57 @@
+"""The page on an address of this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from drift.errors import UsageError
+from drift.monitor.store import Store
+from drift.monitor.web.app import create_app
+from drift.monitor.web.security import Gate
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def serve(
+    store: Store,
+    gate: Gate,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    names: tuple[str, ...] = (),
+    secure: bool = False,
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        store: what is shown.
+        gate: who may write.
+        host: address to listen on.
+        port: of it; 0 takes a free one.
+        names: by which browsers may ask for it, beside the address and loopback.
+        secure: whether they do so by https.
+        ready: is told the page's address once it listens.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UsageError(f"{host}:{port} cannot be listened on ({error.strerror}): choose another --port") from error
+    with listening:
+        app = create_app(store, gate, hosts=frozenset({*LOOPBACK, host, *names}), secure=secure)
+        bound = listening.getsockname()[1]
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none"
+        )
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,284 @@
+"""What a page shows, read from the store; charts included. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from drift.detect.binned.compare import Cell
+from drift.detect.binned.sides import sides_of
+from drift.monitor.measuring import LARGE_ERRORS
+from drift.monitor.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
+from drift.monitor.signals import LABEL, told
+from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.web.charts import Chart, Point, cells_chart, distance_chart, heat_chart, metric_chart
+from drift.monitor.web.errors import ErrorViews
+from drift.monitor.web.reading import Reading, beside, stamp
+
+MOST_SIGNALS = 20  # rows of the overview's map
+PER_PAGE = 50  # batches in its table
+METRICS = (
+    "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier", "calibration_error", "mae", "rmse", "bias",
+    "large_errors",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BatchLine:
+    """A batch in a table."""
+
+    batch: Batch
+    measure: SliceMeasure | None
+    bad: int  # signals
+    signals: int
+    worst: str  # the signal that is farthest, in units of its limit
+    ratio: float
+    joint: float | None  # p-value of all features together
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A monitor at a glance."""
+
+    monitor: Monitor
+    reference: Reference | None
+    metric: str
+    metrics: tuple[str, ...]  # that there are
+    lines: list[BatchLine]  # of this page, newest first
+    page: int
+    pages: int
+    batches: int
+    rows: int
+    known: int
+    newest: Batch | None
+    open: list[Alert]
+    acknowledged: list[Alert]
+    metric_chart: Chart | None
+    heat_chart: Chart | None
+    left_out: int  # signals that the map has no room for
+
+
+class Views:
+    """Reads what pages show."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._reading = Reading(store)
+        self.errors = ErrorViews(self._reading)
+
+    def monitors(self) -> list[Monitor]:
+        """All of them."""
+        with self.store.read() as connection:
+            return batches.all_monitors(connection)
+
+    def overview(self, monitor: Monitor, *, metric: str = "", page: int = 1) -> Overview:
+        """The batches of a monitor over time."""
+        with self.store.read() as connection:
+            everything = batches.all_batches(connection, monitor)
+            reference = self._reading.reference(connection, monitor)
+            key = stamp(monitor, reference, everything)
+            found = alerts.all_alerts(connection, monitor)
+            history = self._reading.once(("metrics", *key), lambda: batches.history(connection, monitor))
+            far = self._reading.once(("far", *key), lambda: self._far(connection, reference))
+            joint = references.joint_history(connection, reference) if reference else {}
+        names = tuple(
+            name for name in METRICS if any(one.measure.name == name for many in history.values() for one in many)
+        )
+        chosen = metric if metric in names else names[0] if names else ""
+        by_batch = {number: one for number, many in history.items() for one in many if one.measure.name == chosen}
+        pages = max(1, -(-len(everything) // PER_PAGE))
+        page = min(max(1, page), pages)
+        newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
+        ratios, bad = far
+        shown = _most_remarkable(ratios)
+        points = [Point(batch.id, batch.name, None) for batch in everything]
+        return Overview(
+            monitor=monitor,
+            reference=reference,
+            metric=chosen,
+            metrics=names,
+            lines=[_line(batch, by_batch, ratios, bad, joint) for batch in newest_first],
+            page=page,
+            pages=pages,
+            batches=len(everything),
+            rows=sum(batch.rows for batch in everything),
+            known=sum(batch.known for batch in everything),
+            newest=everything[-1] if everything else None,
+            open=[alert for alert in found if alert.state == "open"],
+            acknowledged=[alert for alert in found if alert.state == "acknowledged"],
+            metric_chart=metric_chart(
+                _points(everything, by_batch),
+                chosen.replace("_", " "),
+                accepted=_accepted(reference, chosen),
+                limit=None,
+                versions=_versions(everything),
+                alerts=_opened(everything, found),
+            )
+            if by_batch
+            else None,
+            heat_chart=heat_chart(
+                points, {told(name): [ratios[name].get(batch.id) for batch in everything] for name in shown}
+            )
+            if shown
+            else None,
+            left_out=len(ratios) - len(shown),
+        )
+
+    def metric_charts(self, monitor: Monitor) -> dict[str, Chart]:
+        """A chart of every measure."""
+        first = self.overview(monitor)
+        found = {name: self.overview(monitor, metric=name).metric_chart for name in first.metrics}
+        return {name: chart for name, chart in found.items() if chart is not None}
+
+    def batch(self, monitor: Monitor, batch: Batch) -> dict[str, Any]:
+        """One batch: measures, signals, quality, and where errors concentrate."""
+        with self.store.read() as connection:
+            reference = self._reading.reference(connection, monitor)
+            found = batches.measures_of_batch(connection, batch.id)
+            drift = references.drift_of_batch(connection, batch.id, reference) if reference else None
+            everything = batches.all_batches(connection, monitor)
+        accepted = {(one.measure.name, one.measure.of_class, one.of_slice): one.measure for one in _measures(reference)}
+        key = stamp(monitor, reference, everything)
+        return {
+            "batch": batch,
+            "reference": reference,
+            "measures": [
+                (one, accepted.get((one.measure.name, one.measure.of_class, one.of_slice))) for one in _sorted(found)
+            ],
+            "signals": sorted(drift.signals, key=lambda one: -one.kl) if drift else [],
+            "joint": drift.joint if drift else None,
+            "slices": self.errors.slices(batch, reference, key),
+            "moved": self.errors.moved(monitor, reference, key)[:5],
+            **beside(everything, batch),
+        }
+
+    def signal(self, monitor: Monitor, signal: str, batch: Batch | None) -> dict[str, Any] | None:
+        """One feature (or prediction, or label) over batches, and in one batch against the reference."""
+        with self.store.read() as connection:
+            reference = self._reading.reference(connection, monitor)
+            if reference is None:
+                return None
+            everything = batches.all_batches(connection, monitor)
+            names = ("kl", "kl_threshold", "jensen_shannon", "limit", "psi", "wasserstein", "p_value")
+            rows = references.signal_history(connection, reference, *names, signals=[signal])
+            if not rows:
+                return None
+            measured = {row[0] for row in rows}
+            shown = batch or next((one for one in reversed(everything) if one.id in measured), None)
+            drift = references.drift_of_batch(connection, shown.id, reference) if shown else None
+        by_batch = {row[0]: row[2:] for row in rows}
+
+        def points(place: int) -> list[Point]:
+            return [
+                Point(one.id, one.name, by_batch[one.id][place] if one.id in by_batch else None) for one in everything
+            ]
+
+        def limits(place: int) -> list[float | None]:
+            return [by_batch[one.id][place] if one.id in by_batch else None for one in everything]
+
+        cells = cells_of(reference, drift, signal) if drift and shown else []
+        return {
+            "signal": signal,
+            "reference": reference,
+            "batch": shown,
+            "now": next((one for one in drift.signals if one.signal == signal), None) if drift else None,
+            "cells": cells,
+            "kl_chart": distance_chart(points(0), limits(1), name="KL", limit="exceeded by chance in 5 % of batches"),
+            "js_chart": distance_chart(points(2), limits(3), name="Jensen-Shannon", limit="limit of the run rule"),
+            "cells_chart": cells_chart(cells, batch=shown.name) if shown and cells else None,
+            "batches": everything[::-1][:200],
+        }
+
+    def _far(self, connection: Any, reference: Reference | None) -> tuple[dict[str, dict[int, float]], dict[int, int]]:
+        """Distances over their limits, by signal and batch; and how many signals of a batch are bad."""
+        ratios: dict[str, dict[int, float]] = {}
+        bad: dict[int, int] = {}
+        if reference is None:
+            return ratios, bad
+        for number, signal, value, limit, is_bad in references.signal_history(
+            connection, reference, "jensen_shannon", "limit", "bad"
+        ):
+            ratios.setdefault(signal, {})[number] = value / limit if limit > 0 else 0.0
+            bad[number] = bad.get(number, 0) + bool(is_bad)
+        return ratios, bad
+
+
+def cells_of(reference: Reference, drift: Drift, signal: str) -> list[Cell]:
+    """A signal's rows in each cell, of the reference and of a batch."""
+    had, has = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
+    if had is None or has is None or signal not in had.columns:
+        return []
+    sides = sides_of(had.binning.columns[signal], had.columns[signal], has.columns[signal])
+    return [Cell(*one) for one in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)]
+
+
+def _points(everything: Sequence[Batch], by_batch: Mapping[int, SliceMeasure]) -> list[Point]:
+    found = []
+    for batch in everything:
+        one = by_batch.get(batch.id)
+        measure = one.measure if one else None
+        found.append(
+            Point(
+                batch.id, batch.name, *((measure.value, measure.low, measure.high) if measure else (None, None, None))
+            )
+        )
+    return found
+
+
+def _line(
+    batch: Batch,
+    by_batch: Mapping[int, SliceMeasure],
+    ratios: Mapping[str, Mapping[int, float]],
+    bad: Mapping[int, int],
+    joint: Mapping[int, float],
+) -> BatchLine:
+    own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
+    worst = max(own, key=lambda signal: own[signal], default="")
+    return BatchLine(
+        batch, by_batch.get(batch.id), bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id)
+    )
+
+
+def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
+    """Signals with the most batches beyond their limit, in the order of the monitor."""
+    order = list(ratios)
+    chosen = sorted(
+        order, key=lambda name: (-sum(value > 1 for value in ratios[name].values()), -max(ratios[name].values()))
+    )
+    return [name for name in order if name in set(chosen[:MOST_SIGNALS])]
+
+
+def _versions(everything: Sequence[Batch]) -> list[tuple[int, str]]:
+    """Positions at which another version of the model begins to answer."""
+    told_versions = [batch.version for batch in everything]
+    return [
+        (at, f"v{now}" if now.isdigit() else now)
+        for at, (before, now) in enumerate(pairwise(told_versions), start=1)
+        if before != now and now
+    ]
+
+
+def _opened(everything: Sequence[Batch], found: Sequence[Alert]) -> list[tuple[int, str]]:
+    places = {batch.name: at for at, batch in enumerate(everything)}
+    return [(places[alert.batch], f"{told(alert.signal)}: {alert.reason}") for alert in found if alert.batch in places]
+
+
+def _measures(reference: Reference | None) -> tuple[SliceMeasure, ...]:
+    return reference.measures if reference else ()
+
+
+def _accepted(reference: Reference | None, name: str) -> float | None:
+    if reference is not None and name == LARGE_ERRORS:
+        return float(reference.losses.mean()) if len(reference.losses) else None
+    whole = (one.measure for one in _measures(reference) if not one.of_slice and not one.measure.of_class)
+    return next((measure.value for measure in whole if measure.name == name), None)
+
+
+def _sorted(found: Sequence[SliceMeasure]) -> list[SliceMeasure]:
+    def key(one: SliceMeasure) -> tuple[Any, ...]:
+        order = METRICS.index(one.measure.name) if one.measure.name in METRICS else len(METRICS)
+        return one.of_slice, one.measure.of_class or "", order, one.measure.name
+
+    return sorted(found, key=key)

@@ -1,0 +1,50 @@
+"""Values as templates show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from drift.monitor.signals import told
+
+
+def chart_json(chart: Mapping[str, Any]) -> Markup:
+    """A chart for a block of data in a page: no text in it can end the block."""
+    text = json.dumps(chart, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - no markup left
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number as tables show it.
+
+    >>> number(0.73214), number(1234567.0), number(None)
+    ('0.7321', '1.235e+06', '–')
+    """
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def count(many: int, name: str) -> str:
+    """So many of them.
+
+    >>> count(1, "batch"), count(1200, "row")
+    ('1 batch', '1,200 rows')
+    """
+    plural = f"{name}es" if name.endswith("ch") else f"{name}s"
+    return f"{many:,} {name if many == 1 else plural}"
+
+
+def moment(text: str | None) -> str:
+    """A time to the minute."""
+    return "" if text is None else text[:16].replace("T", " ")
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "told": told,
+    "chart": chart_json,
+    "number": number,
+    "count": count,
+    "moment": moment,
+}
