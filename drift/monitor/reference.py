@@ -85,7 +85,8 @@ class Calibration:
     @property
     def signals(self) -> int:
         """How many share the promise: each has a part of it."""
-        return len(self.reference.inputs.columns) + 2  # the label, and accuracy
+        slices = {one.of_slice for one in self.reference.measures if one.of_slice}
+        return len(self.reference.inputs.columns) + 1 + len(slices)  # and the label
 
     def limits(self, rows: int) -> Mapping[str, float]:
         """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`."""

@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
+from drift.detect.sequential.dependence import measure_dependence
 from drift.errors import UsageError
 from drift.monitor.channels import Channel, Message
 from drift.monitor.limits import Promise, loss_limit
@@ -248,7 +249,7 @@ def _distances(connection: Any, reference: Reference, since: Sequence[Batch]) ->
 def _slice_losses(
     connection: Any, monitor: Monitor, calibration: Calibration, since: Sequence[Batch]
 ) -> list[tuple[str, list[Followed]]]:
-    """The losses of each slice, judged by what the slice lost in the reference."""
+    """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
     reference, promise = calibration.reference, calibration.promise
     name = loss_name(reference)
     accepted = {one.of_slice: one for one in reference.measures if one.of_slice and one.measure.name == name}
@@ -261,9 +262,14 @@ def _slice_losses(
         for one in history.get(batch.id, ()):
             if one.of_slice not in accepted or one.measure.of_class or batch.known < SETTLED * batch.rows:
                 continue
-            was = accepted[one.of_slice]
+            was, rows = accepted[one.of_slice], one.measure.rows
             limit = loss_limit(
-                _loss(was) * was.measure.rows, was.measure.rows, one.measure.rows, rate=rate, rule=promise.rule
+                _loss(was) * was.measure.rows,
+                was.measure.rows,
+                rows,
+                rate=rate,
+                rule=promise.rule,
+                inflation=rows / measure_dependence(reference.losses, rows).effective(rows),
             )
             words = f"loss {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference, limit {limit:.3f}"
             followed = Followed(batch, _loss(one) > limit, words)

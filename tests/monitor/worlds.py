@@ -10,6 +10,7 @@ import pandas as pd
 
 from drift.monitor.batching import Batching
 from drift.monitor.columns import Columns
+from drift.monitor.explain.conditions import parse_slice
 from drift.monitor.ingest import Ingested, ingest
 from drift.monitor.records import Monitor
 from drift.monitor.reference import make_reference
@@ -90,5 +91,6 @@ def agree(store: Store, first: int) -> None:
     with store.write() as connection:
         chosen = batches.all_batches(connection, monitor)[:first]
         rows = joined([rows for batch in chosen for _, rows in batches.rows_of(connection, batch.id)])
-        made = make_reference(rows, chosen=f"the first {first}", by="tests", why="they are good")
+        slices = [parse_slice(text) for text in monitor.slices]
+        made = make_reference(rows, chosen=f"the first {first}", by="tests", why="they are good", slices=slices)
         references.add_reference(connection, monitor, made)

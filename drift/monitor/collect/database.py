@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sql
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.errors import DataError, UsageError
-from drift.monitor.store.opening import CONNECT_SECONDS, masked
+from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,12 +37,7 @@ class DatabaseRows:
         Raises:
             UsageError: a URL that is none, or a query that is not one SELECT.
         """
-        try:
-            self._url = sql.make_url(url)
-        except ArgumentError as error:
-            raise UsageError(f"expected a URL like postgresql://user@host/database, got {masked(url)}") from error
-        if self._url.drivername in ("postgresql", "postgres"):
-            self._url = self._url.set(drivername="postgresql+psycopg")
+        self._url = parse_url(url)
         self._query = _checked(query)
         self._columns, self._order, self._chunk_rows = columns, tuple(order), chunk_rows
 
@@ -77,7 +72,7 @@ class DatabaseRows:
                     columns = [_column(values) for values in zip(*rows, strict=True)]
                     yield pd.DataFrame(dict(zip(names, columns, strict=True)))
         except SQLAlchemyError as error:
-            raise DataError(f"{self.name} cannot be read: {self._reason(error)}") from error
+            raise DataError(f"{self.name} cannot be read: {reason_of(error, self._url)}") from error
         finally:
             engine.dispose()
 
@@ -118,20 +113,6 @@ class DatabaseRows:
             )
         chosen: list[Any] = [sql.column(name) for name in (there if self._columns is None else self._columns)]
         return sql.select(*chosen).select_from(inner).order_by(*(sql.column(name) for name in self._order))
-
-    def _reason(self, error: SQLAlchemyError) -> str:
-        lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
-        text = lines[0] if lines else type(error).__name__
-        for secret in (self._url.password, _encoded(self._url.password)):
-            if secret:
-                text = text.replace(str(secret), "***")
-        return text
-
-
-def _encoded(password: Any) -> str:
-    from urllib.parse import quote_plus
-
-    return quote_plus(str(password)) if password else ""
 
 
 def _is_name(query: str) -> bool:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.errors import StateError, UsageError
+from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of
 
 PATIENCE_SECONDS = 60  # for another process that is writing
-CONNECT_SECONDS = 10
 WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any number that is always the same
 HEAD = "0003"  # the newest migration
 
@@ -69,36 +68,21 @@ class Store:
         try:
             yield
         except SQLAlchemyError as error:
-            raise StateError(f"the monitor's store {self.name} cannot be {done}: {self._reason(error)}") from error
-
-    def _reason(self, error: SQLAlchemyError) -> str:
-        lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
-        text = lines[-1] if lines else type(error).__name__
-        if self.url.password:
-            text = text.replace(str(self.url.password), "***")
-        return text
+            raise StateError(
+                f"the monitor's store {self.name} cannot be {done}: {reason_of(error, self.url)}"
+            ) from error
 
 
 def _url(place: str | Path) -> sql.URL:
     text = str(place)
     if "://" not in text:
         return sql.URL.create("sqlite", database=text)
-    try:
-        url = sql.make_url(text)
-    except ArgumentError as error:
-        raise UsageError(
-            f"expected a file or a URL like postgresql://user@host/database, got {masked(text)}"
-        ) from error
+    url = parse_url(text)
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
         raise UsageError(f"expected a store in SQLite or PostgreSQL, got {url.render_as_string(hide_password=True)}")
     return url
-
-
-def masked(text: str) -> str:
-    """A text with what looks like a URL's password taken out."""
-    return re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
 
 
 def _engine(url: sql.URL) -> sql.Engine:

@@ -1,0 +1,45 @@
+"""Databases' URLs: read, and shown without their passwords."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, quote_plus
+
+import sqlalchemy as sql
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from drift.errors import UsageError
+
+CONNECT_SECONDS = 10
+
+
+def parse_url(text: str) -> sql.URL:
+    """A URL of SQLAlchemy's; PostgreSQL is reached by psycopg unless another driver is named.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        url = sql.make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(f"expected a URL like postgresql://user@host/database, got {masked(text)}") from error
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def masked(text: str) -> str:
+    """A text with what looks like a URL's password taken out."""
+    return re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+
+
+def reason_of(error: SQLAlchemyError, url: sql.URL) -> str:
+    """What a database said, in one line, without the password."""
+    lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
+    lines = lines or [type(error).__name__]
+    text = lines[-1] if lines[0].endswith(":") else lines[0]  # what follows the first is where in a query, or a hint
+    secret = str(url.password or "")
+    for form in (secret, quote_plus(secret), quote(secret, safe="")):
+        if form:
+            text = text.replace(form, "***")
+    return text

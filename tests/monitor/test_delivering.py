@@ -1,0 +1,228 @@
+"""Messages reach a webhook, a command and a file: signed, once each, and never lost while a receiver is away."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drift.errors import DeliveryError, UsageError
+from drift.monitor.channels import Channel, Message
+from drift.monitor.channels.local import Command, File
+from drift.monitor.channels.webhook import Webhook, verify
+from drift.monitor.delivering import CLAIM_SECONDS, FIRST_WAIT, deliver
+from drift.monitor.store import Store, alerts
+from drift.monitor.watching import Watch, check
+from tests.monitor.receiver import receiver
+from tests.monitor.worlds import World, agree, monitor_of, take_in
+from tests.servers import free_port
+
+MESSAGE = Message("id-1", "opened", "shop", 7, "price", "day 3", "far\nfrom it", "2026-01-01T00:00:00+00:00")
+HOSTILE = "'; touch harmed; $(touch harmed) `touch harmed` \" \n\x00 <script> 💥"
+
+
+def test_a_webhook_gets_a_signed_message() -> None:
+    with receiver() as there:
+        Webhook(f"{there.address}/hook?key=hidden", secret="s3cret").send(MESSAGE)
+        [(headers, body)] = there.came
+    found = json.loads(body)
+    assert (found["signal"], found["alert"], found["event"]) == ("price", 7, "opened")
+    assert found["text"] == "shop: price opened at batch day 3: far from it"
+    given = headers["Drift-Timestamp"], body, headers["Drift-Signature"]
+    assert verify("s3cret", *given, now=time.time())
+    assert not verify("another", *given, now=time.time())
+    assert not verify("s3cret", given[0], body + b" ", given[2], now=time.time())
+    assert not verify("s3cret", *given, now=time.time() + 3_600)  # caught and played again later
+
+
+def test_a_webhook_is_shown_without_its_secrets() -> None:
+    hook = Webhook("https://user:pass@hooks.example:8443/a/b?token=abc", secret="s3cret")
+    assert hook.target == "https://hooks.example:8443/a/b"
+    assert not any(word in repr(hook) for word in ("pass", "abc", "s3cret"))
+    with pytest.raises(UsageError, match="http:// or https://"):
+        Webhook("file:///etc/passwd")
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_webhook_that_is_busy_is_asked_again_within_its_patience(status: int) -> None:
+    with receiver() as there:
+        there.status = status
+        threading.Timer(0.7, lambda: setattr(there, "status", 200)).start()
+        Webhook(there.address, patience=10).send(MESSAGE)
+        assert there.ids == ["id-1"]
+        there.status = status
+        with pytest.raises(DeliveryError, match=f"it answered {status}"):
+            Webhook(there.address, patience=0.5).send(MESSAGE)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 302, 307])
+def test_a_webhook_that_refuses_is_not_pressed_and_sends_nobody_elsewhere(status: int) -> None:
+    with receiver() as there, receiver() as elsewhere:
+        there.status, there.location = status, elsewhere.address
+        begun = time.monotonic()
+        with pytest.raises(DeliveryError, match=f"refused the message: it answered {status}"):
+            Webhook(there.address).send(MESSAGE)
+        assert time.monotonic() - begun < 5
+        assert elsewhere.came == []
+
+
+def test_a_webhook_that_is_away_or_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DeliveryError, match="did not take the message"):
+        Webhook(f"http://127.0.0.1:{free_port()}", patience=0.5).send(MESSAGE)
+    monkeypatch.setattr("drift.monitor.channels.webhook.TIMEOUT_SECONDS", 0.3)
+    with receiver() as there:
+        there.seconds = 1.0
+        with pytest.raises(DeliveryError, match="ReadTimeout"):
+            Webhook(there.address, patience=0.5).send(MESSAGE)
+
+
+def test_a_command_gets_hostile_text_as_data_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "take it.py"
+    script.write_text(
+        "import json, os, sys; json.dump([json.load(sys.stdin), dict(os.environ)], open('came.json', 'w'))"
+    )
+    Command(f"{sys.executable} '{script}'").send(replace(MESSAGE, reason=HOSTILE, batch=HOSTILE))
+    given, variables = json.loads((tmp_path / "came.json").read_text())
+    assert given["reason"] == HOSTILE
+    assert variables["DRIFT_ALERT_REASON"] == HOSTILE.replace("\0", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["came.json", "take it.py"]
+
+
+def test_a_command_that_fails_hangs_or_is_not_there_says_so() -> None:
+    with pytest.raises(DeliveryError, match="ended with 3: no such printer"):
+        Command(f"{sys.executable} -c \"import sys; print('no such printer', file=sys.stderr); sys.exit(3)\"").send(
+            MESSAGE
+        )
+    with pytest.raises(DeliveryError, match=r"more than 0.5 s"):
+        Command(f"{sys.executable} -c 'import time; time.sleep(60)'", seconds=0.5).send(MESSAGE)
+    with pytest.raises(DeliveryError, match="cannot be started"):
+        Command("/nowhere/at/all").send(MESSAGE)
+    for text in ("", "'"):
+        with pytest.raises(UsageError, match="expected a command"):
+            Command(text)
+
+
+def test_a_file_holds_each_message_once_also_after_a_torn_line(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    channel = File(path)
+    channel.send(replace(MESSAGE, reason=HOSTILE))
+    channel.send(MESSAGE)
+    with path.open("ab") as handle:
+        handle.write(b'{"id": "id-2", "eve')  # as a crash leaves it
+    channel.send(replace(MESSAGE, id="id-2"))
+    lines = path.read_bytes().splitlines()
+    whole = []
+    for line in lines:
+        try:
+            whole.append(json.loads(line)["id"])
+        except ValueError:
+            continue
+    assert whole == ["id-1", "id-2"]
+    with pytest.raises(DeliveryError, match="cannot be written"):
+        File(tmp_path / "no" / "folder").send(MESSAGE)
+
+
+def test_two_writers_of_a_file_write_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+
+    def write(writer: int) -> None:
+        for at in range(40):
+            File(path).send(replace(MESSAGE, id=f"{writer}-{at}", reason="x" * 5_000))
+
+    threads = [threading.Thread(target=write, args=(at,)) for at in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    ids = [json.loads(line)["id"] for line in path.read_text().splitlines()]
+    assert len(ids) == len(set(ids)) == 120
+
+
+@pytest.fixture
+def alarmed(store: Store) -> Store:
+    """A store with an alert to be told."""
+    take_in(store, World(batches=16, rows=150, moved_from=8))
+    agree(store, 8)
+    return store
+
+
+def look(store: Store, *channels: Channel) -> None:
+    check(store, monitor_of(store), Watch(channels=channels))
+
+
+def age(store: Store, seconds: float) -> None:
+    """As if so many seconds had passed."""
+    with store.write() as connection:
+        for one in alerts.deliveries_of(connection, monitor_of(store), "pending"):
+            alerts.set_delivery(connection, replace(one, not_before=one.not_before - seconds))
+
+
+def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed: Store) -> None:
+    port = free_port()
+    hook = Webhook(f"http://127.0.0.1:{port}", patience=0.2)
+    look(alarmed, hook)
+    for _ in range(3):
+        found = deliver(alarmed, monitor_of(alarmed), [hook])
+        assert (found.done, found.waiting) == (0, 1)
+        age(alarmed, 10 * FIRST_WAIT)
+    with receiver(port) as there:
+        found = deliver(alarmed, monitor_of(alarmed), [hook])
+        assert (found.done, found.waiting) == (1, 0)
+        look(alarmed, hook)
+        deliver(alarmed, monitor_of(alarmed), [hook])
+        assert len(there.ids) == 1
+
+
+def test_between_tries_it_waits(alarmed: Store) -> None:
+    hook = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.1)
+    look(alarmed, hook)
+    assert len(deliver(alarmed, monitor_of(alarmed), [hook]).errors) == 1
+    assert deliver(alarmed, monitor_of(alarmed), [hook]).errors == ()
+    with alarmed.read() as connection:
+        [one] = alerts.deliveries_of(connection, monitor_of(alarmed), "pending")
+    assert one.attempts == 1
+    assert time.time() + FIRST_WAIT / 2 < one.not_before <= time.time() + FIRST_WAIT
+    assert "did not take the message" in one.error
+
+
+def test_processes_at_once_deliver_it_once(alarmed: Store) -> None:
+    with receiver() as there:
+        there.seconds = 0.3
+        hook = Webhook(there.address)
+        look(alarmed, hook)
+        threads = [threading.Thread(target=lambda: deliver(alarmed, monitor_of(alarmed), [hook])) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        assert len(there.ids) == 1
+
+
+def test_a_process_that_died_while_sending_leaves_the_message_to_the_next(alarmed: Store, tmp_path: Path) -> None:
+    class Dies(File):
+        def send(self, message: Message) -> None:
+            super().send(message)
+            raise KeyboardInterrupt  # after it was written, before it was marked as done
+
+    path = tmp_path / "alerts.jsonl"
+    look(alarmed, File(path))
+    with pytest.raises(KeyboardInterrupt):
+        deliver(alarmed, monitor_of(alarmed), [Dies(path)])
+    assert deliver(alarmed, monitor_of(alarmed), [File(path)]).waiting == 1  # it may still be at it
+    age(alarmed, CLAIM_SECONDS + 1)
+    assert deliver(alarmed, monitor_of(alarmed), [File(path)]).done == 1
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_messages_for_other_channels_wait_for_them(alarmed: Store, tmp_path: Path) -> None:
+    look(alarmed, File(tmp_path / "a"), File(tmp_path / "b"))
+    found = deliver(alarmed, monitor_of(alarmed), [File(tmp_path / "a")])
+    assert (found.done, found.waiting) == (1, 1)
+    assert not os.path.exists(tmp_path / "b")  # noqa: PTH110

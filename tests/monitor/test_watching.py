@@ -1,0 +1,273 @@
+"""Alerts: opened by batches that are consistently bad, acknowledged, closed, never twice, told at the right time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from drift.errors import UsageError
+from drift.monitor.channels import Message
+from drift.monitor.limits import Promise, RunRule
+from drift.monitor.records import Alert, Batch, Quality
+from drift.monitor.rules import Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
+from drift.monitor.store import Store, alerts, references
+from drift.monitor.watching import QuietHours, Watch, acknowledge, check, close, duration
+from tests.monitor.worlds import World, agree, monitor_of, take_in
+
+WORLD = World(batches=24, rows=150, moved_from=12)
+
+
+def batch(at: int) -> Batch:
+    return Batch(at, f"b{at}", float(at), None, None, 100, 100, "", "", "", {}, Quality(), "2026-01-01T00:00:00+00:00")
+
+
+def followed(flags: str, *, first: int = 0) -> list[Followed]:
+    """A history of `x` for bad and `.` for good."""
+    return [Followed(batch(first + at), sign == "x", "far") for at, sign in enumerate(flags)]
+
+
+def alert(state: str, seen: int) -> Alert:
+    return Alert(1, "s", state, "b0", 0.0, float(seen), "", "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("x.x.", []),
+        ("xx.x", [("open", 3)]),
+        ("xxx", [("open", 2)]),
+        ("x..xx.x", [("open", 6)]),
+        ("xxx....", [("open", 2), ("close", 6)]),
+        ("xxx..x....", [("open", 2), ("close", 9)]),
+        ("xxx....xxx", [("open", 2), ("close", 6), ("open", 9)]),
+        ("xxxxxxxx", [("open", 2)]),
+    ],
+)
+def test_the_run_rule_opens_and_closes(flags: str, expected: list[tuple[str, int]]) -> None:
+    found = follow_runs("s", followed(flags), rule=RunRule(), last=None)
+    assert [(one.what, one.batch.id) for one in found] == expected
+
+
+@pytest.mark.parametrize("cut", range(1, 10))
+def test_looking_after_every_batch_is_as_looking_once(cut: int) -> None:
+    flags = "xxx..x....xxxx"
+    once = follow_runs("s", followed(flags), rule=RunRule(), last=None, cooldown=2)
+    changes, last = [], None
+    for end in range(cut, len(flags) + cut, cut):
+        for one in follow_runs("s", followed(flags[:end]), rule=RunRule(), last=last, cooldown=2):
+            changes.append(one)
+            state = "open" if one.what == "open" else "closed"
+            last = alert(state, one.batch.id)
+    assert [(one.what, one.batch.id) for one in changes] == [(one.what, one.batch.id) for one in once]
+
+
+def test_after_a_closing_the_signal_is_left_alone_for_a_while() -> None:
+    flags = "xxx....xxxxxx"
+    found = follow_runs("s", followed(flags), rule=RunRule(), last=None, cooldown=4)
+    assert [(one.what, one.batch.id) for one in found] == [("open", 2), ("close", 6), ("open", 11)]
+
+
+def test_batches_that_an_alert_has_seen_count_no_more() -> None:
+    assert follow_runs("s", followed("xxx"), rule=RunRule(), last=alert("closed", 2)) == []
+    again = follow_runs("s", followed("xxxxxx"), rule=RunRule(), last=alert("closed", 2))
+    assert [(one.what, one.batch.id) for one in again] == [("open", 5)]
+
+
+def test_evidence_of_harm_opens_once_and_begins_anew_after_a_closing() -> None:
+    rng = np.random.default_rng(0)
+    harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=2_000)
+    history = [Lost(batch(at), 0.1 if at < 10 else 0.3, 200) for at in range(30)]
+    [opened] = follow_harm("accuracy", history, harm=harm, last=None)
+    assert 10 <= opened.batch.id <= 14
+    assert "tolerated 0.1" in opened.reason
+    assert follow_harm("accuracy", history, harm=harm, last=alert("acknowledged", 29)) == []
+    assert follow_harm("accuracy", history, harm=harm, last=alert("closed", 29)) == []
+    more = [*history, *(Lost(batch(at), 0.1, 200) for at in range(30, 60))]
+    assert follow_harm("accuracy", more, harm=harm, last=alert("closed", 29)) == []
+
+
+def test_harm_keeps_its_promise_where_the_loss_is_tolerated() -> None:
+    """40 streams of 200 batches, promised 400 between alarms: in at most half of them one, within chance."""
+    found = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=400)
+        losses = rng.binomial(200, 0.1, size=200) / 200
+        history = [Lost(batch(at), float(loss), 200) for at, loss in enumerate(losses)]
+        found += len(follow_harm("accuracy", history, harm=harm, last=None))
+    assert found <= 20
+
+
+def test_rows_that_stay_away_open_an_alert_and_their_coming_closes_it() -> None:
+    def follow(now: float, newest: int, last: Alert | None = None) -> list[str]:
+        found = follow_freshness("f", batch(newest), seconds=100, now=now, last=last, told=duration)
+        return [one.what for one in found]
+
+    assert follow(90, 0) == []
+    assert follow(110, 0) == ["open"]
+    opened = Alert(1, "f", "open", "b0", 0.0, 0.0, "", "")
+    assert follow(500, 0, opened) == []
+    assert follow(510, 500, opened) == ["close"]
+    assert follow(700, 0, replace(opened, state="closed")) == []  # the same silence is told once
+    assert follow_freshness("f", None, seconds=1, now=9, last=None, told=duration) == []
+
+
+def test_an_alert_is_opened_once_however_often_it_is_looked_for(store: Store) -> None:
+    take_in(store, WORLD)
+    agree(store, 10)
+    monitor = monitor_of(store)
+    first = check(store, monitor, Watch())
+    assert [one.signal for one in first.opened] == ["feature:a"]
+    assert first.opened[0].batch == "day 014"
+    assert "bad in 3 of the last" in first.opened[0].reason
+    again = check(store, monitor, Watch())
+    assert (again.opened, [one.id for one in again.open]) == ((), [first.opened[0].id])
+
+
+def test_acknowledged_it_stays_and_no_exit_code_tells_of_it_and_closed_by_hand_it_comes_back_if_it_goes_on(
+    store: Store,
+) -> None:
+    take_in(store, [WORLD.batch(at) for at in range(16)])
+    agree(store, 10)
+    monitor = monitor_of(store)
+    [opened] = check(store, monitor, Watch()).opened
+    changed = acknowledge(store, monitor, opened, by="Ada", why="I look at it")
+    found = check(store, monitor, Watch())
+    assert (found.open, [one.acknowledged_by for one in found.acknowledged]) == ((), ["Ada"])
+    closed = close(store, monitor, changed, by="Ada", why="a sensor, mended")
+    assert check(store, monitor, Watch(cooldown=0)).opened == ()
+    take_in(store, WORLD)
+    [again] = check(store, monitor, Watch(cooldown=0)).opened
+    assert (again.id, again.batch) != (closed.id, closed.batch)
+    assert again.batch == "day 018"
+    with store.read() as connection:
+        kept = alerts.find_alert(connection, monitor, opened.id)
+    assert kept is not None
+    assert (kept.acknowledged_why, kept.closed_why, kept.closed_by) == ("I look at it", "a sensor, mended", "Ada")
+
+
+def test_it_closes_by_itself_when_batches_are_good_again(store: Store) -> None:
+    good = World(batches=24, rows=150)
+    frames = [(WORLD if 12 <= at < 16 else good).batch(at) for at in range(24)]
+    take_in(store, frames)
+    agree(store, 10)
+    found = check(store, monitor_of(store), Watch())
+    assert [one.state for one in found.closed] == ["closed"]
+    assert found.closed[0].closed_why == "the last 4 batches are within limits"
+    assert found.open == ()
+
+
+def test_a_new_reference_closes_what_an_older_one_alarmed(store: Store) -> None:
+    take_in(store, WORLD)
+    agree(store, 10)
+    monitor = monitor_of(store)
+    check(store, monitor, Watch())
+    agree(store, 24)
+    found = check(store, monitor, Watch())
+    assert found.open == ()
+    assert "reference 2 was agreed by tests" in (found.closed[0].closed_why or "")
+    with store.read() as connection:
+        assert [one.version for one in references.all_references(connection, monitor)] == [1, 2]
+
+
+def test_a_slice_that_became_bad_alone_alarms_alone(store: Store) -> None:
+    world = World(batches=40, rows=400)
+    frames = []
+    for at in range(40):
+        frame = world.batch(at)
+        if at >= 20:
+            wrong = ((frame["state"] == "NSW") & (np.arange(len(frame)) % 2 == 0)).to_numpy()
+            frame.loc[wrong, "truth"] = np.where(frame.loc[wrong, "prediction"] == "UP", "DOWN", "UP")
+        frames.append(frame)
+    take_in(store, frames, slices=("north: state == NSW", "rest: state != NSW"))
+    agree(store, 15)
+    signals = {one.signal for one in check(store, monitor_of(store), Watch()).opened}
+    assert "accuracy of north" in signals
+    assert "accuracy of rest" not in signals
+
+
+def test_truth_that_has_not_settled_is_no_evidence(store: Store) -> None:
+    bad = World(batches=30, rows=150, wrong_from=15)
+    frames = [bad.batch(at) for at in range(30)]
+    for frame in frames[15:]:
+        frame.loc[frame.index[: len(frame) // 2], "truth"] = None
+    take_in(store, frames)
+    agree(store, 12)
+    assert "accuracy" not in {one.signal for one in check(store, monitor_of(store), Watch()).opened}
+
+
+class Told:
+    """A channel that remembers."""
+
+    kind: ClassVar[str] = "told"
+    target = "here"
+
+    def send(self, message: Message) -> None:  # pragma: no cover - queued only
+        raise AssertionError
+
+
+def queued(store: Store) -> list[tuple[str, float]]:
+    with store.read() as connection:
+        found = alerts.deliveries_of(connection, monitor_of(store))
+    return [(str(one.message["event"]), one.not_before) for one in found]
+
+
+def test_messages_are_queued_once_and_held_back_in_quiet_hours(store: Store) -> None:
+    take_in(store, WORLD)
+    agree(store, 10)
+    night = datetime(2026, 3, 1, 23, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    watch = Watch(channels=[Told()], quiet_hours=QuietHours.parse("22:00-07:00"), link="http://page/")
+    [opened] = check(store, monitor_of(store), watch, moment=night).opened
+    check(store, monitor_of(store), watch, moment=night)
+    morning = datetime(2026, 3, 2, 7, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert queued(store) == [("opened", morning.timestamp())]
+    acknowledge(store, monitor_of(store), opened, by="Ada", why="seen")
+    assert [event for event, _ in queued(store)].count("acknowledged") == 1  # to wherever it was announced
+    with store.read() as connection:
+        [first, *_] = alerts.deliveries_of(connection, monitor_of(store))
+    assert first.message["link"].startswith("http://page/monitors/")
+    assert first.message["signal"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("hours", "moment", "over"),
+    [
+        ("22:00-07:00", "2026-03-01T23:30", "2026-03-02T07:00"),
+        ("22:00-07:00", "2026-03-02T06:59", "2026-03-02T07:00"),
+        ("22:00-07:00", "2026-03-02T07:00", "2026-03-02T07:00"),
+        ("12:00-13:00", "2026-03-02T12:15", "2026-03-02T13:00"),
+        ("12:00-13:00", "2026-03-02T13:15", "2026-03-02T13:15"),
+        ("22:00-07:00", "2026-03-28T23:30", "2026-03-29T07:00"),  # clocks go forward in this night
+        ("22:00-02:30", "2026-10-24T23:30", "2026-10-25T02:30"),  # and back in this one
+    ],
+)
+def test_quiet_hours_end_when_the_clock_says_so(hours: str, moment: str, over: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    found = QuietHours.parse(hours).over(datetime.fromisoformat(moment).replace(tzinfo=zone))
+    assert found == datetime.fromisoformat(over).replace(tzinfo=zone)
+
+
+@pytest.mark.parametrize("text", ["", "22-", "22:00", "a-b", "25:00-07:00"])
+def test_quiet_hours_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="22:00-07:00"):
+        QuietHours.parse(text)
+
+
+def test_a_clock_that_jumps_neither_opens_nor_loses_an_alert(store: Store) -> None:
+    take_in(store, WORLD)
+    agree(store, 10)
+    monitor = monitor_of(store)
+    past = datetime(1999, 1, 1, tzinfo=ZoneInfo("UTC"))
+    watch = Watch(promise=Promise(), expect_every=86_400.0)
+    first = check(store, monitor, watch, moment=past)
+    assert {one.signal for one in first.opened} == {"feature:a"}
+    late = check(store, monitor, watch, moment=past + timedelta(days=40_000))
+    assert {one.signal for one in late.opened} == {"freshness"}
+    back = check(store, monitor, watch, moment=past)
+    assert {one.signal for one in back.closed} == {"freshness"}
+    assert {one.signal for one in back.open} == {"feature:a"}
