@@ -28,6 +28,6 @@ class RowDataset(IterableDataset[torch.Tensor]):
         number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
         first = 0
         for frame in self.source:
-            values = torch.from_numpy(frame[list(self.features)].to_numpy(np.float32))
+            values = torch.from_numpy(frame[list(self.features)].to_numpy(np.float32, copy=True))
             yield from values[(number - first) % workers :: workers]
             first += len(frame)

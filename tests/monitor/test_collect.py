@@ -1,0 +1,225 @@
+"""Sources: databases, files and the scoring log give the same rows, in chunks, and refuse what they cannot read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sql
+from torch.utils.data import DataLoader
+
+from drift.errors import DataError, UsageError
+from drift.monitor.batching import Batching
+from drift.monitor.collect import Chunks, open_source
+from drift.monitor.collect.dataset import RowDataset
+from drift.monitor.ingest import ingest
+from drift.monitor.store import Store, batches
+from tests.monitor.worlds import COLUMNS, World, monitor_of
+from tests.postgres import PASSWORD
+
+WORLD = World(batches=5, rows=120, truth_until=4)
+
+
+def whole() -> pd.DataFrame:
+    return pd.concat(list(WORLD), ignore_index=True)
+
+
+def in_database(url: str, frame: pd.DataFrame, table: str = "predictions") -> str:
+    """The rows in a table, in no order; the URL to read them by."""
+    engine = sql.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    frame.sample(frac=1, random_state=0).to_sql(table, engine, index=False)
+    engine.dispose()
+    return url
+
+
+def as_csv(folder: Path) -> Chunks:
+    whole().to_csv(folder / "rows.csv", index=False)
+    return open_source(str(folder / "rows.csv"), chunk_rows=100)
+
+
+def as_parquet(folder: Path) -> Chunks:
+    whole().to_parquet(folder / "rows.parquet", index=False)
+    return open_source(str(folder / "rows.parquet"), chunk_rows=100)
+
+
+def as_folder(folder: Path) -> Chunks:
+    for at, frame in enumerate(WORLD):
+        frame.to_parquet(folder / f"part-{at}.parquet", index=False)
+    return open_source(str(folder), chunk_rows=100)
+
+
+def as_partitions(folder: Path) -> Chunks:
+    for at, frame in enumerate(WORLD):
+        inside = folder / f"day=day {at:03d}"
+        inside.mkdir()
+        frame.drop(columns="day").to_parquet(inside / "rows.parquet", index=False)
+    return open_source(str(folder), chunk_rows=100)
+
+
+def as_sqlite(folder: Path) -> Chunks:
+    url = in_database(f"sqlite:///{folder}/rows.db", whole())
+    return open_source(url, query="predictions", order=("day", "at", "id"), chunk_rows=100)
+
+
+@pytest.fixture
+def expected(tmp_path: Path) -> list[tuple[str, int, str, str]]:
+    """Batches as they are without any source."""
+    return ingested(tmp_path / "expected.db", list(WORLD))
+
+
+def ingested(path: Path, chunks: Chunks | list[pd.DataFrame]) -> list[tuple[str, int, str, str]]:
+    store = Store(path)
+    ingest(store, "m", chunks, source="", columns=COLUMNS, batching=Batching(column="day"), ordered=False)
+    with store.read() as connection:
+        found = [
+            (b.name, b.known, b.digest, b.truth_digest) for b in batches.all_batches(connection, monitor_of(store))
+        ]
+    store.close()
+    return found
+
+
+@pytest.mark.parametrize("made", [as_csv, as_parquet, as_folder, as_partitions, as_sqlite])
+def test_the_same_rows_are_the_same_batches_from_every_source(
+    tmp_path: Path, made: Callable[[Path], Chunks], expected: list[tuple[str, int, str, str]]
+) -> None:
+    (tmp_path / "source").mkdir()
+    found = ingested(tmp_path / "m.db", made(tmp_path / "source"))
+    assert found == expected
+    assert [known for _, known, _, _ in found] == [120] * 4 + [0]
+
+
+@pytest.mark.slow
+def test_the_same_rows_are_the_same_batches_from_postgresql(
+    tmp_path: Path, database: Callable[[], str], expected: list[tuple[str, int, str, str]]
+) -> None:
+    url = in_database(database(), whole())
+    source = open_source(url, query="SELECT * FROM predictions", order=("day", "at", "id"), chunk_rows=100)
+    assert ingested(tmp_path / "m.db", source) == expected
+    assert PASSWORD not in source.name and "***" in source.name
+    sizes = [len(frame) for frame in source]
+    assert max(sizes) == 100 and sum(sizes) == 600
+
+
+@pytest.mark.slow
+def test_types_of_postgresql_become_numbers_texts_and_times(database: Callable[[], str]) -> None:
+    url = database()
+    engine = sql.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sql.text(
+            "CREATE TABLE t (n numeric(9,2), i bigint, b boolean, s text, z timestamptz, u uuid, d date, e int);"
+            "INSERT INTO t VALUES (1.25, 7, true, 'x', '2026-01-01 12:00+02', gen_random_uuid(), '2026-01-01', null),"
+            " (null, null, null, null, null, null, null, null)"
+        ))  # fmt: skip
+    engine.dispose()
+    [frame] = list(open_source(url, query="t"))
+    assert frame["n"].tolist()[0] == 1.25 and np.isnan(frame["n"][1])
+    assert frame["i"][0] == 7 and pd.isna(frame["i"][1])
+    assert str(frame["z"][0]) == "2026-01-01 10:00:00+00:00"
+    assert frame["b"][0] is True or frame["b"][0] == True  # noqa: E712
+
+
+@pytest.mark.slow
+def test_a_query_of_postgresql_can_only_read_and_says_what_is_wrong(database: Callable[[], str]) -> None:
+    url = in_database(database(), whole())
+    for query, words in (
+        ("SELECT nothing FROM predictions", "nothing"),
+        ("WITH gone AS (DELETE FROM predictions RETURNING *) SELECT * FROM gone", "cannot be read"),
+        ("nowhere", "nowhere"),
+    ):
+        with pytest.raises(DataError, match=words) as error:
+            list(open_source(url, query=query))
+        assert PASSWORD not in str(error.value)
+        assert "\n" not in str(error.value)
+    assert sum(len(frame) for frame in open_source(url, query="predictions")) == 600
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP TABLE predictions",
+        "SELECT 1; DROP TABLE predictions",
+        "DELETE FROM predictions",
+        "predictions; DROP TABLE predictions",
+        'predictions"',
+        "pragma writable_schema=1",
+        "",
+    ],
+)
+def test_a_query_is_one_select_or_a_table(tmp_path: Path, query: str) -> None:
+    url = in_database(f"sqlite:///{tmp_path}/rows.db", whole())
+    with pytest.raises(UsageError, match=r"SELECT, or the name of a table"):
+        list(open_source(url, query=query))
+    with sqlite3.connect(tmp_path / "rows.db") as connection:
+        assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (600,)
+
+
+def test_columns_called_like_statements_are_only_names(tmp_path: Path) -> None:
+    hostile = 'x"; DROP TABLE predictions; --'
+    frame = whole().rename(columns={"a": hostile, "b": "select"})
+    url = in_database(f"sqlite:///{tmp_path}/rows.db", frame)
+    source = open_source(url, query="predictions", columns=(hostile, "select", "day"), order=("day", hostile))
+    read = pd.concat(list(source))
+    assert sorted(read[hostile]) == pytest.approx(sorted(frame[hostile]))
+    assert list(read.columns) == [hostile, "select", "day"]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "error", "words"),
+    [
+        ("missing.csv", "", DataError, "there is no missing.csv"),
+        ("sqlite:///missing.db", "t", DataError, "there is no database missing.db"),
+        ("sqlite:///missing.db", "", UsageError, "expected --query"),
+        ("rows.csv", "t", UsageError, "only, got the file rows.csv"),
+        ("postgresql://u:hush@127.0.0.1:1/d", "t", DataError, "cannot be read"),
+        ("nodriver://u:hush@h/d", "t", UsageError, "is not installed"),
+        ("postgresql://u:hush@h:port/d", "t", UsageError, "expected a URL"),
+    ],
+)
+def test_sources_that_cannot_be_opened_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, query: str, error: type[Exception], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=words) as told:
+        list(open_source(text, query=query))
+    assert "hush" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_files_are_read_in_natural_order_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    for name in ("part-10.csv", "part-2.csv", ".hidden.csv", "_temporary.csv"):
+        (tmp_path / name).write_text("x\n1\n")
+    (tmp_path / "note.txt").write_text("not rows")
+    assert [frame.attrs["file"] for frame in open_source(str(tmp_path))] == ["part-2.csv", "part-10.csv"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="got none"):
+        open_source(str(tmp_path / "empty"))
+
+
+def test_files_that_differ_are_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("x,y\n1,a\n")
+    (tmp_path / "2.csv").write_text("x,y\nmany,a\n")
+    with pytest.raises(DataError, match=r"expected number in column 'x' of 2\.csv.*got other"):
+        list(open_source(str(tmp_path)))
+    (tmp_path / "2.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"2\.csv"):
+        list(open_source(str(tmp_path)))
+    (tmp_path / "2.csv").unlink()
+    (tmp_path / "2.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(DataError, match=r"2\.parquet cannot be read"):
+        list(open_source(str(tmp_path)))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_rows_for_a_model_come_once_each_whatever_the_number_of_workers(tmp_path: Path, workers: int) -> None:
+    source = as_folder(tmp_path)
+    loader = DataLoader(RowDataset(source, ("a", "b")), batch_size=64, num_workers=workers)
+    rows = np.concatenate([batch.numpy() for batch in loader])
+    expected = whole()[["a", "b"]].to_numpy(np.float32)
+    assert rows.shape == expected.shape
+    if not workers:
+        np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(rows[np.lexsort(rows.T)], expected[np.lexsort(expected.T)])
