@@ -66,10 +66,10 @@ def serve(
     if made_up:
         token = secrets.token_urlsafe(18)
     opened = m.open_store(store)
-    if host not in LOOPBACK:
-        print(f"warning: whoever reaches {host}:{port} can read what is in {opened.name}", file=sys.stderr)
 
     def ready(address: str) -> None:
+        if host not in LOOPBACK:
+            print(f"warning: whoever reaches {address} can read what is in {opened.name}", file=sys.stderr)
         if made_up:
             print(f"token, for writing: {token}")
         print(

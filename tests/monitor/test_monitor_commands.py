@@ -1,0 +1,144 @@
+"""`drift monitor ...` from a shell: the way of the README, exit codes, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import sqlalchemy as sql
+
+from tests.monitor.commands import Commands
+from tests.monitor.worlds import World
+
+COLUMNS = ("--prediction", "prediction", "--truth", "truth", "--key", "id", "--time", "at", "--probability", "p",
+           "--version", "model", "--batch", "day")  # fmt: skip
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Commands:
+    return Commands(tmp_path)
+
+
+def csv_of(world: World, path: Path) -> str:
+    pd.concat(list(world), ignore_index=True).to_csv(path, index=False)
+    return path.name
+
+
+def test_the_way_of_the_readme(commands: Commands) -> None:
+    folder = commands.folder
+    world = World(batches=16, rows=150, moved_from=8, truth_until=14)
+    source = csv_of(world, folder / "predictions.csv")
+    first = commands.run("ingest", source, *COLUMNS, "--json", "ingest.json")
+    assert (first.code, first.err) == (0, "")
+    assert "16 batches stored (2,400 rows)" in first.out
+    assert "next: drift monitor reference --first_batches" in first.out
+    again = commands.run("ingest", source)
+    assert "0 batches stored (0 rows), 16 there already" in again.out
+    truths = pd.concat(list(world.known()))[["id", "truth"]].iloc[14 * 150 :]
+    pd.concat([truths, pd.DataFrame({"id": [10**9], "truth": ["UP"]})]).to_csv(folder / "truths.csv", index=False)
+    joined = commands.run("truth", "truths.csv")
+    assert joined.code == 0 and "300" in joined.out
+    nothing = commands.run("check")
+    assert nothing.code == 0 and "no reference yet" in nothing.out
+    agreed = commands.run("reference", "--first_batches", "8", "--why", "accepted in May", "--by", "Ada")
+    assert "reference 1 of default: the first 8 batches, 1,200 rows, agreed by Ada: accepted in May" in agreed.out
+    checked = commands.run("check", "--file", "alerts.jsonl", "--json", "check.json")
+    assert checked.code == 3 and "opened: alert 1, a, batch day 010" in checked.out
+    [message] = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]
+    assert (message["event"], message["signal"]) == ("opened", "a")
+    assert json.loads((folder / "check.json").read_text())["records"][0]["batch"] == "day 010"
+    listed = commands.run("alerts")
+    assert "day 010" in listed.out
+    assert commands.run("alerts", "--acknowledge", "1", "--why", "on it").code == 0
+    assert commands.run("check", "--file", "alerts.jsonl").code == 0
+    assert len((folder / "alerts.jsonl").read_text().splitlines()) == 2
+    reported = commands.run("report")
+    assert reported.out.startswith("report: ") and (folder / "reports" / "monitor-default.html").is_file()
+    assert "None yet." in commands.run("findings").out
+    told = json.loads((folder / "ingest.json").read_text())
+    assert told["records"][0]["stored"] == 16
+
+
+def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwards(commands: Commands) -> None:
+    commands.run("ingest", csv_of(World(batches=2), commands.folder / "p.csv"), *COLUMNS)
+    process = commands.start("serve", "--port", "0", "--write")
+    try:
+        address = commands.wait_for("Ctrl-C").split(" at ")[-1].split(" ")[0]
+        token = commands.said().split("token, for writing: ")[1].splitlines()[0]
+        assert requests.get(address, timeout=10).status_code == 200
+        assert requests.post(f"{address}sign-in", data={"name": "Ada", "token": token}, timeout=10).status_code == 200
+        taken = address.rsplit(":", 1)[1].strip("/")
+        second = Commands(commands.folder / ".drift").run("serve", "--port", taken, "--store", "monitor.db")
+        assert second.code == 2 and "choose another --port" in second.err
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) in (0, 130)
+    finally:
+        process.kill()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(address, timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("ingest", "missing.csv", "--prediction", "p"), 1, "there is no missing.csv"),
+        (("ingest", "p.csv"), 2, "expected --prediction COLUMN"),
+        (("ingest", "p.csv", "--prediction", "nope", "--batch", "day"), 1, "got none called nope"),
+        (("ingest", "p.csv", *COLUMNS, "--every", "1d"), 2, "expected one of --batch"),
+        (("ingest", "p.csv", "--prediction", "prediction", "--every", "1 day", "--time", "at"), 2, "30min"),
+        (("ingest", "p.csv", *COLUMNS, "--slice", "x: nope < 1"), 2, "expected a feature, got 'nope'"),
+        (("ingest", "p.csv", *COLUMNS, "--task", "guessing"), 2, "expected --task"),
+        (("ingest", "log"), 1, "there is no scoring log"),
+        (("ingest", "postgresql://u:hush@127.0.0.1:1/d", "--query", "t", *COLUMNS), 1, "cannot be read"),
+        (("ingest", "p.csv", *COLUMNS, "--store", "postgresql://u:hush@127.0.0.1:1/d"), 1, "cannot be opened"),
+        (("ingest", "p.csv", *COLUMNS, "--store", "no/folder/m.db"), 2, "there is no folder"),
+        (("check", "--monitor", "nope"), 2, "expected a monitor"),
+        (("report", "--monitor", "nope"), 2, "expected a monitor"),
+        (("serve", "--host", "no.such.host.invalid"), 2, "cannot be listened on"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_a_right_exit_code(
+    commands: Commands, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    csv_of(World(batches=2), commands.folder / "p.csv")
+    done = commands.run(*arguments)
+    assert done.code == code, done
+    assert words in done.err
+    assert "Traceback" not in done.err and "hush" not in done.err + done.out
+    assert len(done.err.strip().splitlines()) == 1, done.err
+
+
+def test_a_batch_sent_with_other_rows_is_refused_with_exit_code_1(commands: Commands) -> None:
+    commands.run("ingest", csv_of(World(batches=2), commands.folder / "p.csv"), *COLUMNS)
+    refused = commands.run("ingest", csv_of(World(batches=2, seed=1), commands.folder / "p.csv"))
+    assert refused.code == 1
+    assert "refused: batch 'day 000' is stored with other rows" in refused.out
+    replaced = commands.run("ingest", "p.csv", "--replace")
+    assert replaced.code == 0 and "2 replaced" in replaced.out
+
+
+def test_a_database_without_a_time_or_key_is_cut_by_rows(commands: Commands) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1_000)
+    frame = pd.DataFrame({"x": x, "yhat": 2 * x, "y": 2 * x + rng.normal(size=1_000)})
+    engine = sql.create_engine(f"sqlite:///{commands.folder}/rows.db")
+    frame.to_sql("predictions", engine, index=False)
+    engine.dispose()
+    line = ("ingest", "sqlite:///rows.db", "--query", "predictions", "--prediction", "yhat", "--truth", "y")
+    done = commands.run(*line, "--batch_size", "250")
+    assert done.code == 0 and "4 batches stored" in done.out
+    again = commands.run("ingest", "sqlite:///rows.db", "--query", "predictions", "--batch_size", "250")
+    assert "4 there already" in again.out
+
+
+def test_the_store_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, {"DRIFT_MONITOR_STORE": str(tmp_path / "elsewhere.db")})
+    commands.run("ingest", csv_of(World(batches=2), tmp_path / "p.csv"), *COLUMNS)
+    assert os.path.getsize(tmp_path / "elsewhere.db") > 10_000  # noqa: PTH202
+    assert not (tmp_path / ".drift").exists()

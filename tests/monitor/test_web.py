@@ -1,0 +1,366 @@
+"""The page over real HTTP: it shows what is stored, escapes everything, and lets only those write who may."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+
+from drift.monitor.batching import Batching
+from drift.monitor.columns import Columns
+from drift.monitor.ingest import ingest
+from drift.monitor.records import Monitor
+from drift.monitor.report import write_monitor_report
+from drift.monitor.store import Store, alerts, batches
+from drift.monitor.watching import Watch, check
+from tests.monitor.serving import TOKEN, Site, serving
+from tests.monitor.worlds import World, agree, monitor_of, take_in
+
+HOSTILE = "<script>alert(1)</script>\"'--></textarea><img src=x onerror=alert(2)>{{7*7}}${7*7}"
+
+
+@dataclass
+class Page:
+    """A site on a store with an alert, whose truth is known."""
+
+    site: Site
+    store: Store
+    monitor: Monitor
+
+    @property
+    def newest(self) -> int:
+        with self.store.read() as connection:
+            return batches.all_batches(connection, self.monitor)[-1].id
+
+    @property
+    def errors(self) -> str:
+        return f"/monitors/{self.monitor.id}/batches/{self.newest}/errors"
+
+    @property
+    def key(self) -> str:
+        found = re.search(r'data-row="([^"]+)"', self.site.get(self.errors).text)
+        assert found is not None
+        return html.unescape(found[1])
+
+    def findings(self) -> int:
+        with self.store.read() as connection:
+            return len(alerts.all_findings(connection, self.monitor))
+
+    def write(self, secret: str, **more: object) -> requests.Response:
+        form = {"form_secret": secret, "key": self.key, "verdict": "real", "reason": "a holiday", "tags": "x, y"}
+        return self.site.post(f"/monitors/{self.monitor.id}/batches/{self.newest}/findings", data=form, **more)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("web") / "m.db")
+    take_in(store, World(batches=16, rows=150, moved_from=8), slices=("north: state == NSW",))
+    agree(store, 8)
+    check(store, monitor_of(store), Watch())
+    return store
+
+
+@pytest.fixture
+def page(filled: Store) -> Iterator[Page]:
+    with serving(filled) as site:
+        yield Page(site, filled, monitor_of(filled))
+
+
+def test_pages_show_what_is_stored(page: Page) -> None:
+    assert page.site.get("/").url.endswith(f"/monitors/{page.monitor.id}")
+    overview = page.site.get(f"/monitors/{page.monitor.id}").text
+    assert "1 open alert" in overview and "16 batches, 2,400 rows, truth known of 100 %" in overview
+    with page.store.read() as connection:
+        everything = batches.all_batches(connection, page.monitor)
+        [accuracy] = batches.history(connection, page.monitor, ["accuracy"])[everything[-1].id]
+    assert f"{accuracy.measure.value:.4g}" in overview
+    batch = page.site.get(f"/monitors/{page.monitor.id}/batches/{page.newest}").text
+    for words in ("balanced accuracy", "north", "Jensen-Shannon", "✕ yes", "MMD, p ="):
+        assert words in batch, words
+    signal = page.site.get(f"/monitors/{page.monitor.id}/signal", params={"signal": "feature:a"}).text
+    chart = json.loads(re.findall(r'id="chart-cells">(.*?)</script>', signal)[0])
+    assert sum(chart["data"][1]["customdata"]) == 150
+    assert "Worst rows" in page.site.get(page.errors).text
+    assert "Jensen-Shannon" in page.site.get(f"/monitors/{page.monitor.id}/alerts").text
+
+
+def test_what_is_not_there_is_a_page_and_no_trace(page: Page) -> None:
+    for path, status in (
+        ("/monitors/99", 404),
+        ("/monitors/1/batches/999", 404),
+        ("/monitors/x", 400),
+        ("/nothing", 404),
+        ("/monitors/1/signal?signal=nope", 404),
+        ("/static/../app.py", 404),
+        ("/static/%2e%2e%2fapp.py", 404),
+        ("/monitors/1?page=99999", 200),
+        ("/monitors/1?metric=nope", 200),
+    ):
+        answer = page.site.get(path)
+        assert answer.status_code == status, path
+        assert "Traceback" not in answer.text
+
+
+def test_every_answer_has_the_headers_that_keep_others_out(page: Page) -> None:
+    for path in ("/", "/sign-in", "/metrics", "/static/monitor.js", "/nothing"):
+        answer = page.site.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "script-src 'self';" in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_nobody_writes_without_the_token(page: Page) -> None:
+    for path in (page.errors.replace("/errors", "/findings"), f"/monitors/{page.monitor.id}/alerts/1", "/sign-out"):
+        assert page.site.post(path, data={"form_secret": "", "verdict": "real"}).status_code == 403
+        assert page.site.post(path, data={}, cookies={"drift_session": "made up"}).status_code == 403
+    wrong = page.site.post("/sign-in", data={"name": "Eve", "token": TOKEN + "x"})
+    assert wrong.status_code == 403 and "set-cookie" not in wrong.headers
+    assert page.site.post("/sign-in", data={"name": " ", "token": TOKEN}).status_code == 403
+    assert "form_secret" not in page.site.get(page.errors).text
+    assert page.findings() == 0
+
+
+def test_a_page_without_a_token_takes_none(filled: Store) -> None:
+    with serving(filled, token="") as site:
+        assert site.post("/sign-in", data={"name": "Eve", "token": ""}).status_code == 403
+        assert "read only" in site.get("/").text
+
+
+def test_guessing_the_token_is_slow(page: Page) -> None:
+    for _ in range(10):
+        page.site.post("/sign-in", data={"name": "Eve", "token": "guess"})
+    assert page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).status_code == 429
+
+
+def test_the_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(page: Page) -> None:
+    answer = page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie
+    assert TOKEN not in cookie
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/json"},
+    ],
+)
+def test_forms_of_other_sites_write_nothing(page: Page, headers: dict[str, str]) -> None:
+    secret = page.site.sign_in()
+    assert page.write(secret, headers=headers).status_code in (403, 415)
+    assert page.findings() == 0
+
+
+def test_a_form_of_another_session_writes_nothing(page: Page) -> None:
+    secret = page.site.sign_in()
+    other = Site(page.site.address).sign_in("Eve")
+    assert other != secret
+    for given in (other, "", "x" * 64):
+        assert page.write(given).status_code == 403
+    assert page.findings() == 0
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil:80"])
+def test_other_names_that_lead_here_are_refused(page: Page, host: str) -> None:
+    assert page.site.get("/", headers={"Host": host}).status_code in (400, 421)
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_signing_in_leads_nowhere_else(page: Page, target: str) -> None:
+    answer = page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN, "next": target})
+    assert answer.headers["location"] == "/"
+
+
+def test_too_much_is_refused(page: Page) -> None:
+    page.site.sign_in()
+    assert page.site.post("/sign-out", data="x" * 100_000).status_code == 413
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1_000
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert page.site.post("/sign-out", data=endless(), headers=headers).status_code == 413
+
+
+def test_who_has_the_token_writes_and_it_is_found_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    take_in(store, World(batches=10, rows=150))
+    agree(store, 5)
+    with serving(store) as site:
+        page = Page(site, store, monitor_of(store))
+        secret = site.sign_in("Ada\nLovelace")
+        answer = page.write(secret, headers={"Accept": "application/json"})
+        assert answer.json() == {"by": "Ada Lovelace", "verdict": "real"}
+        assert page.write(secret).status_code == 303
+        assert page.findings() == 1  # about the same row: the later one
+        assert "a holiday" in site.get(page.errors).text
+        text = site.get(f"/monitors/{page.monitor.id}/findings.md").text
+        assert "reason: a holiday" in text and "tags: x, y" in text
+        findings = site.get(f"/monitors/{page.monitor.id}/findings", params={"tag": "x"}).text
+        assert "a holiday" in findings
+        wrong = site.post(
+            f"/monitors/{page.monitor.id}/batches/{page.newest}/findings",
+            data={"form_secret": secret, "key": "not shown", "verdict": "anomaly"},
+        )
+        assert wrong.status_code == 404
+        assert site.post("/sign-out", data={"form_secret": secret}).status_code == 303
+        assert page.write(secret).status_code == 403
+
+
+def test_an_alert_is_acknowledged_and_closed_with_a_reason(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    take_in(store, World(batches=16, rows=150, moved_from=8))
+    agree(store, 8)
+    [opened] = check(store, monitor_of(store), Watch()).opened
+    with serving(store) as site:
+        secret = site.sign_in()
+        path = f"/monitors/1/alerts/{opened.id}"
+
+        def change(what: str, why: str) -> int:
+            return site.post(path, data={"form_secret": secret, "change": what, "why": why}).status_code
+
+        assert (change("acknowledge", " "), change("delete", "why not")) == (400, 400)
+        assert change("acknowledge", "on it") == 303
+        assert "on it" in site.get("/monitors/1/alerts").text
+        assert (change("close", "mended"), change("close", "again")) == (303, 400)
+    with store.read() as connection:
+        found = alerts.find_alert(connection, monitor_of(store), opened.id)
+    assert found is not None
+    assert (found.state, found.acknowledged_by, found.closed_why) == ("closed", "Ada", "mended")
+
+
+def hostile_store(path: Path) -> Store:
+    """Every name and text that others choose is hostile."""
+    store = Store(path)
+    columns = Columns("prediction", truth="truth", key="key", time="at", batch="day", version="model", probability="p")
+    frames = []
+    for at, frame in enumerate(World(batches=14, rows=120, moved_from=7, wrong_from=7)):
+        frame = frame.rename(columns={"a": HOSTILE, "state": f"state {HOSTILE}", "id": "key"})  # noqa: PLW2901
+        for name in ("prediction", "truth", f"state {HOSTILE}", "model"):
+            frame[name] = frame[name].astype(str) + HOSTILE
+        frame["day"] = f"{at:02d}{HOSTILE}"
+        frame["key"] = [f"{at}-{row}{HOSTILE}" for row in range(len(frame))]
+        frames.append(frame)
+    slices = (f"{HOSTILE.replace(':', '')}: b > 0",)
+    ingest(
+        store,
+        HOSTILE,
+        frames,
+        source=HOSTILE,
+        columns=columns,
+        batching=Batching(column="day"),
+        ordered=True,
+        slices=slices,
+    )
+    from drift.monitor.reference import make_reference
+    from drift.monitor.rows import joined
+    from drift.monitor.store import references
+
+    with store.write() as connection:
+        [monitor] = batches.all_monitors(connection)
+        chosen = batches.all_batches(connection, monitor)[:7]
+        rows = joined([rows for batch in chosen for _, rows in batches.rows_of(connection, batch.id)])
+        references.add_reference(connection, monitor, make_reference(rows, chosen=HOSTILE, by=HOSTILE, why=HOSTILE))
+    check(store, monitor, Watch())
+    return store
+
+
+def test_hostile_text_in_every_field_is_shown_and_inert(tmp_path: Path) -> None:
+    store = hostile_store(tmp_path / "m.db")
+    with serving(store) as site:
+        with store.read() as connection:
+            [monitor] = batches.all_monitors(connection)
+            newest = batches.all_batches(connection, monitor)[-1]
+        secret = site.sign_in(HOSTILE)
+        root = f"/monitors/{monitor.id}"
+        errors = site.get(f"{root}/batches/{newest.id}/errors").text
+        keys = [html.unescape(key) for key in re.findall(r'name="key" value="([^"]+)"', errors)]
+        assert HOSTILE in keys[0]
+        form = {
+            "form_secret": secret,
+            "key": keys[0],
+            "verdict": "real",
+            "reason": HOSTILE,
+            "note": HOSTILE,
+            "tags": HOSTILE,
+        }
+        assert site.post(f"{root}/batches/{newest.id}/findings", data=form).status_code == 303
+        numbers = re.findall(r'id="(\d+)" aria', site.get(f"{root}/alerts").text)
+        assert numbers
+        for number in numbers:
+            change = {"form_secret": secret, "change": "acknowledge", "why": HOSTILE}
+            assert site.post(f"{root}/alerts/{number}", data=change).status_code == 303
+        paths = [
+            root,
+            f"{root}/batches/{newest.id}",
+            f"{root}/batches/{newest.id}/errors",
+            f"{root}/alerts",
+            f"{root}/findings",
+        ]
+        pages = [site.get(path).text for path in paths]
+        pages.append(site.get(f"{root}/signal", params={"signal": f"feature:{HOSTILE}"}).text)
+        pages.append(site.get(f"{root}/findings", params={"tag": HOSTILE}).text)
+        pages.append(write_monitor_report(store, monitor, tmp_path / "r.html").read_text())
+        for text in pages:
+            assert_inert(text)
+        assert "&lt;script&gt;alert(1)" in pages[0]
+        markdown = site.get(f"{root}/findings.md").text
+        assert "<script" not in markdown and "<img" not in markdown
+        assert "filename*" in site.get(f"{root}/findings.md").headers["content-disposition"]
+
+
+def assert_inert(text: str) -> None:
+    """No element or attribute of a hostile text has come to be, and no template was run in it."""
+    from html.parser import HTMLParser
+
+    found: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            handlers = [name for name, _ in attrs if name.startswith("on")]
+            if tag == "img" or handlers:
+                found.append(f"{tag} {handlers}")
+            if tag == "script" and not {"src", "type"} & {name for name, _ in attrs}:
+                found.append("script")
+
+        def handle_data(self, data: str) -> None:
+            if data.strip() == "alert(1)":
+                found.append(data)
+
+    Reader().feed(text)
+    assert [one for one in found if one != "script"] == []
+    assert found.count("script") <= 2  # the report's own: Plotly, and its page's script
+    for block in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL):
+        json.loads(block)
+        assert "<" not in block
+
+
+def test_the_report_is_small_asks_nobody_and_holds_no_row(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    rng = np.random.default_rng(0)
+    frames = []
+    for frame in World(batches=6, rows=150):
+        frame["id"] = [f"customer-{number}" for number in rng.integers(10**9, size=len(frame))]
+        frames.append(frame)
+    take_in(store, frames)
+    agree(store, 5)
+    path = write_monitor_report(store, monitor_of(store), tmp_path / "r.html")
+    text = path.read_text()
+    assert "customer-" not in text
+    assert path.stat().st_size < 6_000_000
+    outside = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.findall(r'(?:src|href)="(?!data:,|#)', outside)
