@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from drift.monitor.rows import Rows
     from drift.monitor.store import Store
 
+DEPLOYED = "deployed"
+
 
 @command
 def reference(
@@ -38,7 +40,12 @@ def reference(
     ] = "",
     query: m.Query = "",
     training_run: Annotated[
-        str, m.text("The reference of a training run of the loop, by its MLflow id.", "training_run")
+        str,
+        m.text(
+            "The rows that a model of the loop was accepted on, by its run's MLflow id; deployed: of the newest"
+            " deployment.",
+            "training_run",
+        ),
     ] = "",
     why: Annotated[str, m.text("Why these rows are good: kept, and shown.", "why")] = "",
     by: Annotated[str, m.text("Who agrees. Default: you.", "by")] = "",
@@ -104,7 +111,8 @@ def _chosen(
     if sum(map(bool, (first, since or until, data, training_run))) > 1:
         raise UsageError("expected one of --first_batches, --from and --to, --data, and --training_run; got several")
     if training_run:
-        return _of_run(monitor, training_run), f"training run {training_run}"
+        run = _deployed() if training_run == DEPLOYED else training_run
+        return _of_run(monitor, run), f"accepted in training run {run}"
     if data:
         from drift.monitor.collect import open_source
 
@@ -120,6 +128,14 @@ def _chosen(
     return joined(parts), " ".join(
         part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part
     )
+
+
+def _deployed() -> str:
+    """The training run of the newest deployment's first model."""
+    from drift.loop.home import Home
+    from drift.monitor.collect.log import LogRows
+
+    return LogRows.newest(Home(create=False).log).training_run
 
 
 def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) -> list[Rows]:

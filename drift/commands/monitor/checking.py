@@ -100,10 +100,13 @@ def check(
     found = m.find_monitor(opened, monitor)
     with counting() as tell:
         checked = look(opened, found, watch, tell=tell)
-    for words, some in (("opened", checked.opened), ("closed", checked.closed)):
-        for alert in some:
-            reason = alert.reason if words == "opened" else alert.closed_why
-            print(f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {reason}")
+    over = {alert.id: alert for alert in checked.closed}
+    for alert in checked.opened:
+        words = "opened, and closed again" if alert.id in over else "opened"
+        print(f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.reason}")
+    for alert in checked.closed:
+        if alert.id not in {one.id for one in checked.opened}:
+            print(f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}")
     delivered = deliver(opened, found, channels)
     for error in delivered.errors:
         print(f"not delivered yet: {error}")

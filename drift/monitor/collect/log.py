@@ -65,6 +65,14 @@ class LogRows:
 
         return COLUMNS if self._table().timestamps is not None else replace(COLUMNS, time="")
 
+    @property
+    def training_run(self) -> str:
+        """The MLflow run of the model that the deployment began with, whose reference it was accepted on."""
+        from drift.tracking.registry import Registry
+        from drift.tracking.store import connect
+
+        return Registry(connect(), self.deployment.model).get(self.deployment.first_champion).run_id
+
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """One chunk a block.
 

@@ -22,7 +22,7 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all, browsers also hide where a form comes from
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
