@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,9 @@ RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
     " chance explains: an alarm on it or left of it, once severity is above 0, came in time. A diamond is a detector's"
     " first alarm. harm sees labels, the others images alone."
+)
+FOR_THE_MONITOR = (
+    "--monitor images --prediction predicted --truth truth --probability confidence --key row --batch batch"
 )
 BATCHES_SAY = (
     "Of detectors of images: p-values. Of harm: how many batches one would wait for so much evidence by chance, of"
@@ -114,6 +118,16 @@ def simulate(
     quick: own.Quick = False,
     mlflow_experiment_name: o.Experiment = "drift-images",
     html: own.Html = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            "--rows",
+            help="Also write every image's answer, truth and simple features to this CSV or Parquet file, for drift"
+            " monitor ingest.",
+            rich_help_panel=o.MAIN,
+            show_default=False,
+        ),
+    ] = None,
     seed: o.Seed = 0,
     json: o.Json = None,
     verbose: o.Verbose = False,
@@ -128,6 +142,7 @@ def simulate(
     from drift.images.logged import log_ramp
     from drift.images.pictures import ramp_picture
     from drift.images.ramps import RAMPS
+    from drift.images.rows import table_of, write_rows
     from drift.images.simulate import simulate as run
     from drift.images.telling import batch_records, batch_rows, ramp_words, text_table
     from drift.images.watchers import chosen
@@ -160,8 +175,9 @@ def simulate(
             relabelled=relabelled(relabel, parts.classes),
             seed=seed,
         )
+        learned = lesson.learn(parts, tell)
         found = run(
-            lesson.learn(parts, tell),
+            learned,
             evolution,
             parts.reference.pixels,
             parts.reference.labels,
@@ -176,8 +192,11 @@ def simulate(
     ingredients += [f"new classes {new_classes}"] if new_classes else []
     ingredients += [f"images of {other_data}"] if other_data else []
     ingredients += [f"{relabel} called otherwise"] if relabel else []
-    sentences, (columns, rows) = ramp_words(found), batch_rows(found)
-    for line in (*text_table(columns, rows), "", *sentences):
+    if rows is not None:
+        accepted = parts.reference
+        write_rows(table_of(learned, evolution, accepted.pixels, accepted.labels, classes=parts.classes), rows)
+    sentences, (columns, lines) = ramp_words(found), batch_rows(found)
+    for line in (*text_table(columns, lines), "", *sentences):
         print(line)
     figure = ramp_picture(found, [evolution.batch(index).pixels[:3] for index in range(batches)])
     page = write_images(
@@ -190,11 +209,13 @@ def simulate(
             Tile("5 points lost", "never" if found.lost_at is None else f"batch {found.lost_at}"),
         ],
         pictures=[Picture("The ramp", figure, RAMP_SAYS)],
-        tables=[Numbers("Batch by batch", columns, rows, BATCHES_SAY)],
+        tables=[Numbers("Batch by batch", columns, lines, BATCHES_SAY)],
     )
     run_id = log_ramp(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
     print(f"page: {page}")
+    if rows is not None:
+        print(f"rows: {rows}; next: drift monitor ingest {rows} {FOR_THE_MONITOR}")
     summary = {
         "accepted_accuracy": found.accepted,
         "level": found.level,

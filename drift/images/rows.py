@@ -1,0 +1,85 @@
+"""Batches of images as rows of a table, for the monitor: what was answered, what was true, what an image is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drift.blocks import Integers
+from drift.disk import write_at_once
+from drift.errors import StateError
+from drift.images.evolution import Evolution
+from drift.images.spaces import Network
+from drift.pixels import Pixels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ACCEPTED = "accepted"  # the batch of the rows on which the network was accepted; it comes first
+OF_NO_CLASS = "of no known class"
+
+
+def table_of(
+    network: Network,
+    evolution: Evolution,
+    reference_pixels: Pixels,
+    reference_labels: Integers,
+    *,
+    classes: tuple[str, ...],
+) -> pd.DataFrame:
+    """One row an image: `batch`, `row`, `predicted`, `truth`, `confidence`, and three features of its pixels.
+
+    `brightness` is their mean and `contrast` their standard deviation, of 255; `sharpness` is the mean absolute
+    difference of neighbours.
+
+    Args:
+        network: that answers.
+        evolution: the batches.
+        reference_pixels: (n, height, width, channels) on which it was accepted.
+        reference_labels: (n,).
+        classes: names of the network's classes.
+    """
+    import pandas as pd
+
+    parts = [_rows(network, reference_pixels, reference_labels, ACCEPTED, classes)]
+    for index in range(len(evolution)):
+        batch = evolution.batch(index)
+        parts.append(_rows(network, batch.pixels, batch.labels, f"batch {index:03d}", classes))
+    found = pd.concat(parts, ignore_index=True)
+    found.insert(1, "row", np.arange(len(found)))
+    return found
+
+
+def write_rows(table: pd.DataFrame, path: Path) -> None:
+    """Write them as CSV or Parquet, whole or not at all.
+
+    Raises:
+        StateError: the file cannot be written.
+    """
+    content = table.to_parquet(index=False) if path.suffix == ".parquet" else table.to_csv(index=False).encode()
+    try:
+        write_at_once(path, content)
+    except OSError as error:
+        raise StateError(f"the rows cannot be written to {path}: {error.strerror}") from error
+
+
+def _rows(network: Network, pixels: Pixels, labels: Integers, batch: str, classes: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    probabilities = network.predict(pixels).probabilities
+    names = np.asarray([*classes, OF_NO_CLASS], object)
+    shares = pixels.astype(np.float32) / 255
+    across = [np.abs(np.diff(shares, axis=axis)).mean(axis=(1, 2, 3)) for axis in (1, 2)]
+    return pd.DataFrame(
+        {
+            "batch": batch,
+            "predicted": names[probabilities.argmax(axis=1)],
+            "truth": names[np.where(labels < 0, len(classes), labels)],
+            "confidence": probabilities.max(axis=1).astype(np.float64),
+            "brightness": shares.mean(axis=(1, 2, 3)),
+            "contrast": shares.std(axis=(1, 2, 3)),
+            "sharpness": (across[0] + across[1]) / 2,
+        }
+    )
