@@ -59,5 +59,7 @@ def _signal_charts(store: Store, monitor: Monitor) -> dict[str, Chart]:
     for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
         points = [Point(one.id, one.name, values[one.id][0] if one.id in values else None) for one in everything]
         limits = [values[one.id][1] if one.id in values else None for one in everything]
-        found[told(signal)] = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
+        found[told(signal)] = distance_chart(
+            points, limits, name="KL", limit="exceeded by chance in 5 % of batches", linked=False
+        )
     return found

@@ -77,7 +77,7 @@ def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwa
         second = Commands(commands.folder / ".drift").run("serve", "--port", taken, "--store", "monitor.db")
         assert second.code == 2 and "choose another --port" in second.err
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) in (0, 130)
+        assert process.wait(timeout=20) == 0
     finally:
         process.kill()
     with pytest.raises(requests.ConnectionError):

@@ -105,18 +105,37 @@ def heat_chart(points: Sequence[Point], rows: Mapping[str, Sequence[float | None
     return {"data": data, "layout": layout}
 
 
-def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, name: str, limit: str) -> Chart:
-    """One distance of a signal over batches, beside a line that depends on the batch's size."""
-    x = list(range(len(points)))
+def distance_chart(
+    points: Sequence[Point], limits: Sequence[float | None], *, name: str, limit: str, linked: bool = True
+) -> Chart:
+    """One distance of a signal over batches, beside a line that depends on the batch's size.
+
+    Args:
+        points: oldest first.
+        limits: of each.
+        name: of the distance, which is in nats.
+        limit: what the line is.
+        linked: with every batch's name and number, for a page whose points can be followed.
+    """
+    line = {"type": "scatter", "mode": "lines+markers", "y": [_short(point.value, 4) for point in points],
+            "name": name, "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5},
+            "hovertemplate": "batch %{x}: %{y:.4g}<extra></extra>"}  # fmt: skip
+    if linked:
+        line |= {"text": [point.name for point in points], "customdata": [point.number for point in points],
+                 "hovertemplate": "%{text}: %{y:.4g}<extra></extra>"}  # fmt: skip
+    places, steps = _steps(limits)
     data = [
-        {"type": "scatter", "mode": "lines+markers", "x": x, "y": [_short(point.value) for point in points],
-         "name": name, "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5},
-         "text": [point.name for point in points], "hovertemplate": "%{text}: %{y:.4g}<extra></extra>",
-         "customdata": [point.number for point in points]},
-        {"type": "scatter", "mode": "lines", "x": x, "y": [_short(value) for value in limits], "name": limit,
-         "line": {"color": ORANGE, "dash": "dash", "width": 1.4, "shape": "hvh"}, "hoverinfo": "skip"},
+        line,
+        {"type": "scatter", "mode": "lines", "x": places, "y": [_short(value) for value in steps], "name": limit,
+         "line": {"color": ORANGE, "dash": "dash", "width": 1.4, "shape": "hv"}, "hoverinfo": "skip"},
     ]  # fmt: skip
     return {"data": data, "layout": _layout(points, f"{name}, nats", height=300)}
+
+
+def _steps(values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
+    """Where values change, with what they change to, and the last one."""
+    places = [at for at, value in enumerate(values) if at == 0 or value != values[at - 1] or at == len(values) - 1]
+    return places, [values[at] for at in places]
 
 
 def cells_chart(cells: Sequence[Cell], *, batch: str) -> Chart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -12,6 +13,7 @@ from drift.monitor.store import Store
 from drift.monitor.web.app import create_app
 from drift.monitor.web.security import Gate
 
+BACKLOG = 128
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -44,6 +46,7 @@ def serve(
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # who comes before the server is up waits
     except OSError as error:
         listening.close()
         raise UsageError(f"{host}:{port} cannot be listened on ({error.strerror}): choose another --port") from error
@@ -54,4 +57,5 @@ def serve(
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none"
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has ended: it is how one stops it
+            uvicorn.Server(config).run(sockets=[listening])
