@@ -186,7 +186,7 @@ def followed(folder: Path, words: str, what: str, peer: Peer | None, runs: int) 
     options = {"folder": str(folder), "what": what, "reference": REFERENCE}
     path = [] if peer else [ROOT]
     once = partial(call, python, SCRIPTS / "batches_followed.py", options, limits=Limits(), path=path)
-    return repeated(words, once, runs=min(runs, 3), limits=Limits())
+    return repeated(words, once, runs=runs, limits=Limits(once_over=60))
 
 
 COLUMNS = ("--prediction", "prediction", "--truth", "truth", "--key", "key", "--probability", "p")

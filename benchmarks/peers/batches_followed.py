@@ -15,7 +15,6 @@ def ours(files: list[Path], reference: int) -> dict[str, Any]:
     from drift.monitor.collect.files import FileRows
     from drift.monitor.columns import Columns
     from drift.monitor.ingest import ingest
-    from drift.monitor.limits import Promise
     from drift.monitor.reference import make_reference
     from drift.monitor.rows import joined
     from drift.monitor.store import Store, batches, references
@@ -32,7 +31,7 @@ def ours(files: list[Path], reference: int) -> dict[str, Any]:
             everything = batches.all_batches(connection, monitor)
             rows = joined([r for batch in everything[:reference] for _, r in batches.rows_of(connection, batch.id)])
             references.add_reference(connection, monitor, make_reference(rows, chosen="", by="", why=""))
-        calibration = in_force(store, monitor, Promise())
+        calibration = in_force(store, monitor)
         assert calibration is not None
         measure_all(store, monitor, calibration)
         found = check(store, monitor, Watch())

@@ -14,7 +14,6 @@ from drift.monitor.batching import Batching
 from drift.monitor.columns import Columns
 from drift.monitor.explain.conditions import parse_slice
 from drift.monitor.gathering import Gathered, Gathering, SeenKeys
-from drift.monitor.limits import Promise
 from drift.monitor.records import Batch, Monitor, Reference
 from drift.monitor.reference import Calibration
 from drift.monitor.rows import Texts
@@ -54,7 +53,6 @@ def ingest(
     batching: Batching,
     ordered: bool,
     slices: tuple[str, ...] = (),
-    promise: Promise | None = None,
     replace: bool = False,
     partial: bool = False,
     tell: Tell = lambda words, done, total: None,
@@ -73,7 +71,6 @@ def ingest(
         batching: how it is cut.
         ordered: whether a batch's rows come together.
         slices: to be followed, as texts.
-        promise: on false alarms.
         replace: put batches that are stored with other rows in their place.
         partial: also store the last batch of a period or number of rows, for which more rows may come.
         tell: of progress.
@@ -81,7 +78,7 @@ def ingest(
     Raises:
         DataError: rows that cannot be used; batches before them are stored.
     """
-    return _Ingest(store, name, source, columns, batching, slices, promise or Promise(), replace, tell).run(
+    return _Ingest(store, name, source, columns, batching, slices, replace, tell).run(
         chunks, ordered=ordered, partial=partial
     )
 
@@ -94,7 +91,6 @@ class _Ingest:
     columns: Columns
     batching: Batching
     slices: tuple[str, ...]
-    promise: Promise
     replace: bool
     tell: Tell
     monitor: Monitor | None = None
@@ -152,7 +148,7 @@ class _Ingest:
         self.done.left_out = tuple(
             name for name in map(str, frame.columns) if name not in known and not (prefix and name.startswith(prefix))
         )
-        self.calibration = in_force(self.store, found, self.promise)
+        self.calibration = in_force(self.store, found)
         with self.store.read() as connection:
             self.waiting = self._as_truths(batches.waiting_truths(connection, found))
             if self.columns.key:

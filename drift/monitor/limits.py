@@ -45,15 +45,19 @@ class RunRule:
 
 @dataclass(frozen=True)
 class Promise:
-    """What is promised of false alarms."""
+    """What counts as bad, and how rarely it does by chance: agreed with a reference, since limits depend on both."""
 
     expected_run_length: float = 1000.0  # batches between false alarms of a monitor, in the mean and at least
     rule: RunRule = RunRule()
+    tolerated_loss: float = 0.02  # of accuracy, or share of large errors
 
     @property
     def words(self) -> str:
-        """What limits are remembered under."""
-        return f"{self.rule.bad} of {self.rule.window} in {self.expected_run_length:g}"
+        """As people read it."""
+        return (
+            f"{self.rule.bad} bad batches of {self.rule.window} alarm, and so does a loss of accuracy beyond"
+            f" {self.tolerated_loss:g}; by chance once in {self.expected_run_length:,g} batches"
+        )
 
     def rate(self, signals: int) -> float:
         """False alarms per batch that each of the monitor's signals may make; evidence of harm has half of all."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from drift.detect.binned.profiles import Profile
 from drift.monitor.columns import Columns
 from drift.monitor.drift import JointDrift, SignalDrift
+from drift.monitor.limits import Promise
 from drift.monitor.measures import Measure
 from drift.monitor.rows import Rows
 from drift.monitor.signals import Losses
@@ -93,6 +94,7 @@ class Reference:
 
     id: int  # 0: not stored yet
     version: int
+    name: str  # may be empty
     chosen: str  # how, in words
     rows: int
     inputs: Profile
@@ -104,6 +106,12 @@ class Reference:
     agreed_by: str
     agreed_at: str
     why: str
+    promise: Promise  # when batches count as bad, and how rarely by chance
+
+    @property
+    def title(self) -> str:
+        """Its version and its name."""
+        return f"{self.version}, {self.name}" if self.name else str(self.version)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,16 @@ SHUFFLES = 99
 CONFIDENCE = 0.8  # of the bound on the ratio
 
 
-def make_reference(rows: Rows, *, chosen: str, by: str, why: str, slices: Sequence[Slice] = ()) -> Reference:
+def make_reference(
+    rows: Rows,
+    *,
+    chosen: str,
+    by: str,
+    why: str,
+    name: str = "",
+    slices: Sequence[Slice] = (),
+    promise: Promise | None = None,
+) -> Reference:
     """A reference from rows in the order of time.
 
     Args:
@@ -36,7 +45,9 @@ def make_reference(rows: Rows, *, chosen: str, by: str, why: str, slices: Sequen
         chosen: how they were, in words.
         by: who agrees that they are good.
         why: on what grounds.
+        name: of the reference, for people.
         slices: that are followed.
+        promise: on alarms.
 
     Raises:
         DataError: too few rows.
@@ -53,6 +64,7 @@ def make_reference(rows: Rows, *, chosen: str, by: str, why: str, slices: Sequen
     return Reference(
         id=0,
         version=0,
+        name=name,
         chosen=chosen,
         rows=len(rows),
         inputs=inputs,
@@ -64,21 +76,16 @@ def make_reference(rows: Rows, *, chosen: str, by: str, why: str, slices: Sequen
         agreed_by=by,
         agreed_at=now(),
         why=why,
+        promise=promise or Promise(),
     )
 
 
 class Calibration:
     """Limits of a reference for batches of any size, each calibrated once."""
 
-    def __init__(
-        self,
-        reference: Reference,
-        promise: Promise,
-        *,
-        known: Callable[[int], Mapping[str, float]] = lambda rows: {},
-    ) -> None:
+    def __init__(self, reference: Reference, *, known: Callable[[int], Mapping[str, float]] = lambda rows: {}) -> None:
         """`known` answers with limits that were calibrated before, by rows."""
-        self.reference, self.promise, self._known = reference, promise, known
+        self.reference, self._known = reference, known
         self._found: dict[int, dict[str, float]] = {}
         self.fresh: dict[int, dict[str, float]] = {}  # calibrated here, by rows; for the caller to remember
 
@@ -99,7 +106,7 @@ class Calibration:
         return self._found[size]
 
     def _calibrate(self, rows: int) -> dict[str, float]:
-        rate, rule = self.promise.rate(self.signals), self.promise.rule
+        rate, rule = self.reference.promise.rate(self.signals), self.reference.promise.rule
         sample = self.reference.sample
         columns = inputs_of(sample) | labels_of(sample)
         found = {}

@@ -8,7 +8,7 @@ from drift import __version__
 from drift.monitor.records import Monitor, now
 from drift.monitor.signals import told
 from drift.monitor.store import Store, alerts, references
-from drift.monitor.web.charts import Chart, Point, distance_chart
+from drift.monitor.web.charts import Chart, Point, distance_chart, unlinked
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library, write_whole
@@ -29,7 +29,7 @@ def write_monitor_report(store: Store, monitor: Monitor, path: Path) -> Path:
     html = templates.get_template("report.html.j2").render(
         monitor=monitor,
         shown=shown,
-        metric_charts=views.metric_charts(monitor),
+        metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
         signal_charts=_signal_charts(store, monitor) if reference else {},
         alerts=found,
         verdicts={name: sum(one.verdict == name for one in findings) for name in ("anomaly", "real")},
@@ -59,7 +59,6 @@ def _signal_charts(store: Store, monitor: Monitor) -> dict[str, Chart]:
     for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
         points = [Point(one.id, one.name, values[one.id][0] if one.id in values else None) for one in everything]
         limits = [values[one.id][1] if one.id in values else None for one in everything]
-        found[told(signal)] = distance_chart(
-            points, limits, name="KL", limit="exceeded by chance in 5 % of batches", linked=False
-        )
+        chart = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
+        found[told(signal)] = unlinked(chart)
     return found

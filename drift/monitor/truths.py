@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from drift.monitor.explain.conditions import parse_slice
 from drift.monitor.gathering import among, hash_keys, truth_digest
-from drift.monitor.limits import Promise
 from drift.monitor.measuring import Measuring
 from drift.monitor.records import Monitor
 from drift.monitor.reference import Calibration
@@ -121,7 +120,7 @@ def measure_all(
     return len(left)
 
 
-def in_force(store: Store, monitor: Monitor, promise: Promise) -> Calibration | None:
+def in_force(store: Store, monitor: Monitor) -> Calibration | None:
     """The reference that batches are measured against, with the limits that are remembered of it."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)
@@ -131,9 +130,9 @@ def in_force(store: Store, monitor: Monitor, promise: Promise) -> Calibration | 
 
     def known(rows: int) -> Mapping[str, float]:
         with store.read() as connection:
-            return references.known_limits(connection, agreed, rows, promise.words)
+            return references.known_limits(connection, agreed, rows)
 
-    return Calibration(reference, promise, known=known)
+    return Calibration(reference, known=known)
 
 
 def keep_limits(store: Store, calibration: Calibration | None) -> None:
@@ -142,7 +141,7 @@ def keep_limits(store: Store, calibration: Calibration | None) -> None:
         return
     with store.write() as connection:
         for rows, found in calibration.fresh.items():
-            references.add_limits(connection, calibration.reference, rows, calibration.promise.words, found)
+            references.add_limits(connection, calibration.reference, rows, found)
     calibration.fresh.clear()
 
 

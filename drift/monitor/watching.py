@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from drift.detect.sequential.dependence import measure_dependence
 from drift.errors import UsageError
 from drift.monitor.channels import Channel, Message
-from drift.monitor.limits import Promise, loss_limit
+from drift.monitor.limits import loss_limit
 from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Alert, Batch, Monitor, Reference, SliceMeasure, now
 from drift.monitor.reference import Calibration
@@ -59,8 +59,6 @@ class QuietHours:
 class Watch:
     """What is watched for, and who is told."""
 
-    promise: Promise = field(default_factory=Promise)
-    tolerated_loss: float = 0.02  # of accuracy, or share of large errors
     expect_every: float = 0.0  # seconds between batches; 0: not watched
     cooldown: int = 4  # batches after an alert's closing in which the same signal opens none
     channels: Sequence[Channel] = ()
@@ -99,7 +97,7 @@ def check(
         tell: of progress.
     """
     moment = moment or datetime.now().astimezone()
-    calibration = in_force(store, monitor, watch.promise)
+    calibration = in_force(store, monitor)
     measured = measure_all(store, monitor, calibration, tell=tell) if calibration else 0
     with store.write() as connection:
         last = _last_alerts(alerts.all_alerts(connection, monitor))
@@ -197,14 +195,14 @@ def _changes(
     changes: list[Change] = []
     if calibration is not None:
         since = [batch for batch in all_batches if _counts(batch, calibration.reference)]
-        rule = watch.promise.rule
+        promise = calibration.reference.promise
         for signal, followed in (
             *_distances(connection, calibration.reference, since),
             *_slice_losses(connection, monitor, calibration, since),
         ):
-            changes += follow_runs(signal, followed, rule=rule, last=last.get(signal), cooldown=watch.cooldown)
+            changes += follow_runs(signal, followed, rule=promise.rule, last=last.get(signal), cooldown=watch.cooldown)
         if len(calibration.reference.losses):
-            harm = Harm(calibration.reference.losses, watch.tolerated_loss, 2 * watch.promise.expected_run_length)
+            harm = Harm(calibration.reference.losses, promise.tolerated_loss, 2 * promise.expected_run_length)
             history = batches.history(connection, monitor, [loss_name(calibration.reference)])
             lost = [
                 Lost(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
@@ -250,7 +248,7 @@ def _slice_losses(
     connection: Any, monitor: Monitor, calibration: Calibration, since: Sequence[Batch]
 ) -> list[tuple[str, list[Followed]]]:
     """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
-    reference, promise = calibration.reference, calibration.promise
+    reference, promise = calibration.reference, calibration.reference.promise
     name = loss_name(reference)
     accepted = {one.of_slice: one for one in reference.measures if one.of_slice and one.measure.name == name}
     if not accepted:

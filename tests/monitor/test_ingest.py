@@ -14,7 +14,6 @@ from drift.errors import DataError, UsageError
 from drift.monitor.batching import Batching, period_of
 from drift.monitor.columns import LONGEST, Columns
 from drift.monitor.ingest import ingest
-from drift.monitor.limits import Promise
 from drift.monitor.rows import from_bytes, joined, to_bytes
 from drift.monitor.store import Store, batches, references
 from drift.monitor.truths import in_force, join_truths, measure_all
@@ -253,7 +252,7 @@ def test_regression_is_seen_by_the_predictions(tmp_path: Any) -> None:
     ingest(store, "m", frames, source="", columns=columns, batching=Batching(column="day"), ordered=True)
     np.testing.assert_allclose(measures(store, "mae"), [float((f["y"] - f["yhat"]).abs().mean()) for f in frames])
     agree(store, 10)
-    calibration = in_force(store, monitor_of(store), Promise())
+    calibration = in_force(store, monitor_of(store))
     assert calibration is not None
     measure_all(store, monitor_of(store), calibration)
     assert len(measures(store, "large_errors")) == 12
@@ -280,13 +279,13 @@ def test_drift_is_the_same_whether_measured_at_once_or_later(tmp_path: Any) -> N
     at_once, later = Store(tmp_path / "a.db"), Store(tmp_path / "b.db")
     take_in(at_once, [world.batch(at) for at in range(5)])
     agree(at_once, 5)
-    calibration = in_force(at_once, monitor_of(at_once), Promise())
+    calibration = in_force(at_once, monitor_of(at_once))
     assert calibration is not None
     measure_all(at_once, monitor_of(at_once), calibration)
     take_in(at_once, world)
     take_in(later, world)
     agree(later, 5)
-    calibration = in_force(later, monitor_of(later), Promise())
+    calibration = in_force(later, monitor_of(later))
     assert calibration is not None
     assert measure_all(later, monitor_of(later), calibration) == 8
     found = []

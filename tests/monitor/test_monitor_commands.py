@@ -46,8 +46,22 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert joined.code == 0 and "300" in joined.out
     nothing = commands.run("check")
     assert nothing.code == 0 and "no reference yet" in nothing.out
-    agreed = commands.run("reference", "--first_batches", "8", "--why", "accepted in May", "--by", "Ada")
-    assert "reference 1 of default: the first 8 batches, 1,200 rows, agreed by Ada: accepted in May" in agreed.out
+    agreed = commands.run(
+        "reference",
+        "--first_batches",
+        "8",
+        "--why",
+        "accepted in May",
+        "--by",
+        "Ada",
+        "--name",
+        "spring",
+        "--expected_run_length",
+        "500",
+    )
+    assert (
+        "reference 1, spring of default: the first 8 batches, 1,200 rows, agreed by Ada: accepted in May" in agreed.out
+    )
     checked = commands.run("check", "--file", "alerts.jsonl", "--json", "check.json")
     assert checked.code == 3 and "opened: alert 1, a, batch day 010" in checked.out
     [message] = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]

@@ -56,8 +56,8 @@ class Stream:
 def alarms(stream: Stream, seed: int) -> int:
     """Alarms of the run rules of all signals, each batch counted at which one alarms."""
     rows, batches = stream.draw(seed)
-    reference = make_reference(rows, chosen="", by="", why="")
-    limits = Calibration(reference, PROMISE).limits(stream.rows)
+    reference = make_reference(rows, chosen="", by="", why="", promise=PROMISE)
+    limits = Calibration(reference).limits(stream.rows)
     found = 0
     for signal, values in distances(rows, batches).items():
         found += int(PROMISE.rule.alarms(values > limits[signal]).sum())
@@ -110,7 +110,7 @@ def test_half_a_deviation_alarms_soon() -> None:
     moved = [
         Rows(one.keys, one.prediction, one.truth, one.features.assign(x=one.features["x"] + 0.5)) for one in batches
     ]
-    limits = Calibration(make_reference(rows, chosen="", by="", why=""), PROMISE).limits(200)
+    limits = Calibration(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)
     flags = distances(rows, moved)["feature:x"] > limits["feature:x"]
     assert PROMISE.rule.alarms(flags).argmax() <= 4
 

@@ -14,6 +14,7 @@ from drift.errors import UsageError
 from drift.monitor.channels import Message
 from drift.monitor.limits import Promise, RunRule
 from drift.monitor.records import Alert, Batch, Quality
+from drift.monitor.reference import Calibration
 from drift.monitor.rules import Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
 from drift.monitor.store import Store, alerts, references
 from drift.monitor.watching import QuietHours, Watch, acknowledge, check, close, duration
@@ -127,6 +128,20 @@ def test_an_alert_is_opened_once_however_often_it_is_looked_for(store: Store) ->
     assert "bad in 3 of the last" in first.opened[0].reason
     again = check(store, monitor, Watch())
     assert (again.opened, [one.id for one in again.open]) == ((), [first.opened[0].id])
+
+
+def test_what_is_bad_is_agreed_with_the_reference(store: Store) -> None:
+    take_in(store, WORLD)
+    agree(store, 10)
+    agree(store, 10, Promise(rule=RunRule(1, 1), expected_run_length=50))
+    found = []
+    with store.read() as connection:
+        for reference in references.all_references(connection, monitor_of(store)):
+            found.append((reference.promise.rule.bad, Calibration(reference).limits(150)["feature:a"]))
+    assert [bad for bad, _ in found] == [3, 1]
+    assert found[0][1] != found[1][1]
+    take_in(store, [replace(WORLD, seed=1).batch(at) for at in (30, 31)])  # batches after it was agreed
+    assert [one.batch for one in check(store, monitor_of(store), Watch()).opened] == ["day 030"]
 
 
 def test_acknowledged_it_stays_and_no_exit_code_tells_of_it_and_closed_by_hand_it_comes_back_if_it_goes_on(
@@ -263,7 +278,7 @@ def test_a_clock_that_jumps_neither_opens_nor_loses_an_alert(store: Store) -> No
     agree(store, 10)
     monitor = monitor_of(store)
     past = datetime(1999, 1, 1, tzinfo=ZoneInfo("UTC"))
-    watch = Watch(promise=Promise(), expect_every=86_400.0)
+    watch = Watch(expect_every=86_400.0)
     first = check(store, monitor, watch, moment=past)
     assert {one.signal for one in first.opened} == {"feature:a"}
     late = check(store, monitor, watch, moment=past + timedelta(days=40_000))

@@ -12,6 +12,7 @@ from drift.monitor.batching import Batching
 from drift.monitor.columns import Columns
 from drift.monitor.explain.conditions import parse_slice
 from drift.monitor.ingest import Ingested, ingest
+from drift.monitor.limits import Promise
 from drift.monitor.records import Monitor
 from drift.monitor.reference import make_reference
 from drift.monitor.rows import joined
@@ -85,12 +86,14 @@ def monitor_of(store: Store) -> Monitor:
     return found
 
 
-def agree(store: Store, first: int) -> None:
+def agree(store: Store, first: int, promise: Promise | None = None) -> None:
     """Agree on the first batches as the reference."""
     monitor = monitor_of(store)
     with store.write() as connection:
         chosen = batches.all_batches(connection, monitor)[:first]
         rows = joined([rows for batch in chosen for _, rows in batches.rows_of(connection, batch.id)])
         slices = [parse_slice(text) for text in monitor.slices]
-        made = make_reference(rows, chosen=f"the first {first}", by="tests", why="they are good", slices=slices)
+        made = make_reference(
+            rows, chosen=f"the first {first}", by="tests", why="they are good", slices=slices, promise=promise
+        )
         references.add_reference(connection, monitor, made)

@@ -14,6 +14,7 @@ from drift.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from drift.monitor.limits import RunRule
     from drift.monitor.records import Monitor
     from drift.monitor.rows import Rows
     from drift.monitor.store import Store
@@ -49,19 +50,45 @@ def reference(
     ] = "",
     why: Annotated[str, m.text("Why these rows are good: kept, and shown.", "why")] = "",
     by: Annotated[str, m.text("Who agrees. Default: you.", "by")] = "",
+    name: Annotated[str, m.text("Of the reference.", "name")] = "",
+    expected_run_length: Annotated[
+        float,
+        typer.Option(
+            "--expected_run_length",
+            min=10,
+            help="Batches between false alarms, in the mean and at least.",
+            rich_help_panel=m.ALERTS,
+        ),
+    ] = 1000.0,
+    bad_batches: Annotated[
+        str,
+        typer.Option(
+            "--bad_batches", help="Bad batches that alarm: 3/4 is three of the last four.", rich_help_panel=m.ALERTS
+        ),
+    ] = "3/4",
+    tolerated_loss: Annotated[
+        float,
+        typer.Option(
+            "--tolerated_loss",
+            min=0,
+            max=0.9,
+            help="Accuracy that may be lost without an alert.",
+            rich_help_panel=m.ALERTS,
+        ),
+    ] = 0.02,
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    expected_run_length: m.RunLength = 1000.0,
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Agree on the rows that batches are judged against; a new version takes the place of the last.
 
-    All stored batches are measured against it. At least ten times as many rows as a batch has are best.
-    Without a choice, it tells the references so far.
+    What counts as bad is agreed with them. All stored batches are measured against it. At least ten times as many rows
+    as a batch has are best. Without a choice, it tells the references so far.
     """
     from drift.loop.promote import person
     from drift.monitor.columns import cut_short
     from drift.monitor.explain.conditions import parse_slice
+    from drift.monitor.limits import Promise
     from drift.monitor.reference import make_reference
     from drift.monitor.store import references
     from drift.monitor.truths import in_force, measure_all
@@ -76,18 +103,31 @@ def reference(
     rows, chosen = _chosen(opened, found, first_batches, since, until, data, query, training_run)
     made = make_reference(
         rows, chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
-        slices=[parse_slice(text) for text in found.slices],
+        name=cut_short(name.strip()), slices=[parse_slice(text) for text in found.slices],
+        promise=Promise(expected_run_length, _rule(bad_batches), tolerated_loss),
     )  # fmt: skip
     with opened.write() as connection:
         references.add_reference(connection, found, made)
-    calibration = in_force(opened, found, m.promise_of(expected_run_length))
+    calibration = in_force(opened, found)
     assert calibration is not None  # noqa: S101 - added above
     with counting() as tell:
         measured = measure_all(opened, found, calibration, tell=tell)
-    version = calibration.reference.version
-    print(f"reference {version} of {monitor}: {chosen}, {len(rows):,} rows, agreed by {made.agreed_by}: {made.why}")
+    title = calibration.reference.title
+    print(f"reference {title} of {monitor}: {chosen}, {len(rows):,} rows, agreed by {made.agreed_by}: {made.why}")
+    print(made.promise.words)
     print(f"{measured:,} batches measured against it; next: drift monitor check --monitor {monitor}")
     return ExitCode.DONE
+
+
+def _rule(text: str) -> RunRule:
+    import re
+
+    from drift.monitor.limits import RunRule
+
+    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if found is None or not 2 <= int(found[1]) <= int(found[2]) <= 100:
+        raise UsageError(f"expected bad batches such as 3/4, two or more of at most 100, got {text!r}")
+    return RunRule(int(found[1]), int(found[2]))
 
 
 def _tell_all(store: Store, monitor: Monitor) -> ExitCode:
@@ -97,7 +137,7 @@ def _tell_all(store: Store, monitor: Monitor) -> ExitCode:
         found = references.all_references(connection, monitor)
     for one in found:
         agreed = f"{one.agreed_at[:16].replace('T', ' ')} by {one.agreed_by}"
-        print(f"{one.version}  {one.chosen}, {one.rows:,} rows; agreed {agreed}: {one.why}")
+        print(f"{one.title}:  {one.chosen}, {one.rows:,} rows; agreed {agreed}: {one.why}")
     if not found:
         print("no reference yet; for example: drift monitor reference --first_batches 20 --why 'accepted in May'")
     return ExitCode.DONE

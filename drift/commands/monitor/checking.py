@@ -16,30 +16,12 @@ from drift.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from drift.monitor.channels import Channel
-    from drift.monitor.limits import RunRule
 
 
 @command
 def check(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    expected_run_length: m.RunLength = 1000.0,
-    tolerated_loss: Annotated[
-        float,
-        typer.Option(
-            "--tolerated_loss",
-            min=0,
-            max=0.9,
-            help="Accuracy that may be lost without an alert.",
-            rich_help_panel=m.ALERTS,
-        ),
-    ] = 0.02,
-    bad_batches: Annotated[
-        str,
-        typer.Option(
-            "--bad_batches", help="Bad batches that alarm: 3/4 is three of the last four.", rich_help_panel=m.ALERTS
-        ),
-    ] = "3/4",
     expect_every: Annotated[
         str, m.text("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
     ] = "",
@@ -75,12 +57,11 @@ def check(
 ) -> ExitCode:
     """Judge new batches, open and close alerts, deliver messages. Exit code 3: an alert is open; 0: none is.
 
-    For schedulers: run it after each ingest. One bad batch alarms nobody; see --bad_batches and
-    --expected_run_length. Messages that could not be delivered are tried again by the next check.
+    For schedulers: run it after each ingest. One bad batch alarms nobody: when batches are bad was agreed with the
+    reference. Messages that could not be delivered are tried again by the next check.
     """
     from drift.monitor.batching import period_of
     from drift.monitor.delivering import deliver
-    from drift.monitor.limits import Promise
     from drift.monitor.signals import told
     from drift.monitor.watching import QuietHours, Watch
     from drift.monitor.watching import check as look
@@ -88,8 +69,6 @@ def check(
 
     channels = _channels(webhook, webhook_secret, run_command, file)
     watch = Watch(
-        promise=Promise(expected_run_length, _rule(bad_batches)),
-        tolerated_loss=tolerated_loss,
         expect_every=float(period_of(expect_every).astype("int64")) / 1000 if expect_every else 0.0,
         cooldown=cooldown,
         channels=channels,
@@ -168,17 +147,6 @@ def alerts(
         print("no alerts")
     write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
     return ExitCode.DONE
-
-
-def _rule(text: str) -> RunRule:
-    import re
-
-    from drift.monitor.limits import RunRule
-
-    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-    if found is None or not 2 <= int(found[1]) <= int(found[2]) <= 100:
-        raise UsageError(f"expected bad batches such as 3/4, two or more of at most 100, got {text!r}")
-    return RunRule(int(found[1]), int(found[2]))
 
 
 def _channels(webhook: str, secret: str, command: str, file: Path | None) -> list[Channel]:

@@ -84,7 +84,6 @@ def ingest(
             rich_help_panel=o.MORE,
         ),
     ] = False,
-    expected_run_length: m.RunLength = 1000.0,
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -129,7 +128,6 @@ def ingest(
             batching=batching,
             ordered=ordered,
             slices=tuple(slices or ()),
-            promise=m.promise_of(expected_run_length),
             replace=replace,
             partial=partial,
             tell=tell,
@@ -147,7 +145,6 @@ def truth(
     store: m.StoreOption = "",
     key: Annotated[str, m.text("Column with the key. Default: as in the monitor's rows.", "key")] = "",
     truth: Annotated[str, m.text("Column with the truth. Default: as in the monitor's rows.", "truth")] = "",
-    expected_run_length: m.RunLength = 1000.0,
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Join truth that came later to the rows of a monitor, by key.
@@ -179,7 +176,7 @@ def truth(
             found,
             np.concatenate([keys for keys, _ in read]),
             np.concatenate([truths for _, truths in read]),
-            calibration=in_force(opened, found, m.promise_of(expected_run_length)),
+            calibration=in_force(opened, found),
             tell=tell,
         )
     print(

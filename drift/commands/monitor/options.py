@@ -13,7 +13,6 @@ from drift.errors import UsageError
 
 if TYPE_CHECKING:
     from drift.monitor.columns import Columns
-    from drift.monitor.limits import Promise
     from drift.monitor.records import Monitor
     from drift.monitor.store import Store
 
@@ -47,15 +46,6 @@ Query = Annotated[str, text("What to read from a database: a SELECT, or the name
 Prediction = Annotated[str, text("Column with the model's answer: a class, or a number.", "prediction", COLUMNS)]
 Truth = Annotated[str, text("Column with the truth; empty where it has not come yet.", "truth", COLUMNS)]
 Key = Annotated[str, text("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
-RunLength = Annotated[
-    float,
-    typer.Option(
-        "--expected_run_length",
-        min=10,
-        help="Batches between false alarms, in the mean and at least.",
-        rich_help_panel=ALERTS,
-    ),
-]
 
 
 def open_store(store: str) -> Store:
@@ -86,13 +76,6 @@ def find_monitor(store: Store, name: str) -> Monitor:
         known = f"it has {', '.join(there)}" if there else "it is empty: drift monitor ingest begins one"
         raise UsageError(f"expected a monitor of {store.name}, got {name!r}; {known}")
     return found
-
-
-def promise_of(expected_run_length: float) -> Promise:
-    """What is promised of false alarms."""
-    from drift.monitor.limits import Promise
-
-    return Promise(expected_run_length)
 
 
 def names_in(text: str) -> tuple[str, ...]:

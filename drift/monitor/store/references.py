@@ -12,6 +12,7 @@ import sqlalchemy as sql
 from drift.detect.binned.binning import Binning
 from drift.detect.binned.profiles import Profile
 from drift.monitor.drift import JointDrift, SignalDrift
+from drift.monitor.limits import Promise, RunRule
 from drift.monitor.measures import Measure
 from drift.monitor.records import Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.rows import from_bytes, to_bytes
@@ -29,6 +30,7 @@ def add_reference(connection: sql.Connection, monitor: Monitor, reference: Refer
         .values(
             monitor=monitor.id,
             version=version,
+            name=reference.name,
             chosen=reference.chosen,
             rows=reference.rows,
             inputs=_whole(reference.inputs),
@@ -40,6 +42,7 @@ def add_reference(connection: sql.Connection, monitor: Monitor, reference: Refer
             agreed_by=reference.agreed_by,
             agreed_at=reference.agreed_at,
             why=reference.why,
+            promise=asdict(reference.promise),
         )
         .returning(references.c.id)
     )
@@ -127,20 +130,16 @@ def joint_history(connection: sql.Connection, reference: Reference) -> dict[int,
     return dict(connection.execute(query).tuples().all())
 
 
-def known_limits(connection: sql.Connection, reference: Reference, rows: int, promise: str) -> dict[str, float]:
+def known_limits(connection: sql.Connection, reference: Reference, rows: int) -> dict[str, float]:
     """Limits that were calibrated for batches of `rows`, by signal."""
-    query = sql.select(limits.c.signal, limits.c.value).where(
-        limits.c.reference == reference.id, limits.c.rows == rows, limits.c.promise == promise
-    )
+    query = sql.select(limits.c.signal, limits.c.value).where(limits.c.reference == reference.id, limits.c.rows == rows)
     return dict(connection.execute(query).tuples().all())
 
 
-def add_limits(
-    connection: sql.Connection, reference: Reference, rows: int, promise: str, found: Mapping[str, float]
-) -> None:
+def add_limits(connection: sql.Connection, reference: Reference, rows: int, found: Mapping[str, float]) -> None:
     """Keep calibrated limits; those that another process has kept meanwhile stay."""
-    there = known_limits(connection, reference, rows, promise)
-    own = {"reference": reference.id, "rows": rows, "promise": promise}
+    there = known_limits(connection, reference, rows)
+    own = {"reference": reference.id, "rows": rows}
     new = [own | {"signal": signal, "value": value} for signal, value in found.items() if signal not in there]
     if new:
         connection.execute(limits.insert(), new)
@@ -162,6 +161,7 @@ def _reference(row: sql.RowMapping) -> Reference:
     return Reference(
         id=row["id"],
         version=row["version"],
+        name=row["name"],
         chosen=row["chosen"],
         rows=row["rows"],
         inputs=_profile(row["inputs"]),
@@ -173,6 +173,7 @@ def _reference(row: sql.RowMapping) -> Reference:
         agreed_by=row["agreed_by"],
         agreed_at=row["agreed_at"],
         why=row["why"],
+        promise=Promise(**row["promise"] | {"rule": RunRule(**row["promise"]["rule"])}),
     )
 
 

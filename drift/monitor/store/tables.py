@@ -75,6 +75,7 @@ references = sql.Table(
     _id(),
     _of("monitor"),
     sql.Column("version", sql.Integer, nullable=False),  # the newest is in force
+    sql.Column("name", sql.String, nullable=False),
     sql.Column("chosen", sql.String, nullable=False),  # how, in words
     sql.Column("rows", sql.Integer, nullable=False),
     sql.Column("inputs", sql.JSON, nullable=False),  # binning and profile of features and predictions
@@ -86,6 +87,7 @@ references = sql.Table(
     sql.Column("agreed_by", sql.String, nullable=False),
     sql.Column("agreed_at", sql.String, nullable=False),
     sql.Column("why", sql.String, nullable=False),
+    sql.Column("promise", sql.JSON, nullable=False),  # `Promise`
     sql.UniqueConstraint("monitor", "version"),
 )
 drifts = sql.Table(
@@ -125,7 +127,6 @@ limits = sql.Table(
     sql.Column("reference", sql.ForeignKey("references.id", ondelete="CASCADE"), primary_key=True),
     sql.Column("signal", sql.String, primary_key=True),
     sql.Column("rows", sql.Integer, primary_key=True),  # of a batch, at least
-    sql.Column("promise", sql.String, primary_key=True),
     sql.Column("value", sql.Float, nullable=False),
 )
 truths = sql.Table(

@@ -105,31 +105,36 @@ def heat_chart(points: Sequence[Point], rows: Mapping[str, Sequence[float | None
     return {"data": data, "layout": layout}
 
 
-def distance_chart(
-    points: Sequence[Point], limits: Sequence[float | None], *, name: str, limit: str, linked: bool = True
-) -> Chart:
-    """One distance of a signal over batches, beside a line that depends on the batch's size.
+def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, name: str, limit: str) -> Chart:
+    """One distance of a signal over batches, in nats, beside a line that depends on the batch's size.
 
     Args:
         points: oldest first.
         limits: of each.
-        name: of the distance, which is in nats.
+        name: of the distance.
         limit: what the line is.
-        linked: with every batch's name and number, for a page whose points can be followed.
     """
-    line = {"type": "scatter", "mode": "lines+markers", "y": [_short(point.value, 4) for point in points],
-            "name": name, "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5},
-            "hovertemplate": "batch %{x}: %{y:.4g}<extra></extra>"}  # fmt: skip
-    if linked:
-        line |= {"text": [point.name for point in points], "customdata": [point.number for point in points],
-                 "hovertemplate": "%{text}: %{y:.4g}<extra></extra>"}  # fmt: skip
     places, steps = _steps(limits)
     data = [
-        line,
+        {"type": "scatter", "mode": "lines+markers", "y": [_short(point.value, 4) for point in points], "name": name,
+         "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5}, "text": [point.name for point in points],
+         "customdata": [point.number for point in points], "hovertemplate": "%{text}: %{y:.4g}<extra></extra>"},
         {"type": "scatter", "mode": "lines", "x": places, "y": [_short(value) for value in steps], "name": limit,
          "line": {"color": ORANGE, "dash": "dash", "width": 1.4, "shape": "hv"}, "hoverinfo": "skip"},
     ]  # fmt: skip
     return {"data": data, "layout": _layout(points, f"{name}, nats", height=300)}
+
+
+def unlinked(chart: Chart) -> Chart:
+    """The same without each batch's name and number, for a file whose points lead nowhere: half as large."""
+    data = [
+        {key: value for key, value in trace.items() if key not in ("text", "customdata")}
+        | {"hovertemplate": "batch %{x}: %{y:.4g}<extra></extra>"}
+        if "customdata" in trace and trace["type"] == "scatter"
+        else trace
+        for trace in chart["data"]
+    ]
+    return chart | {"data": data}
 
 
 def _steps(values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:

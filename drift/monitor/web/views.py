@@ -13,6 +13,7 @@ from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.signals import LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.watching import loss_name
 from drift.monitor.web.charts import Chart, Point, cells_chart, distance_chart, heat_chart, metric_chart
 from drift.monitor.web.errors import ErrorViews
 from drift.monitor.web.reading import Reading, beside, stamp
@@ -112,7 +113,7 @@ class Views:
                 _points(everything, by_batch),
                 chosen.replace("_", " "),
                 accepted=_accepted(reference, chosen),
-                limit=None,
+                limit=_tolerated(reference, chosen),
                 versions=_versions(everything),
                 alerts=_opened(everything, found),
             )
@@ -274,6 +275,15 @@ def _accepted(reference: Reference | None, name: str) -> float | None:
         return float(reference.losses.mean()) if len(reference.losses) else None
     whole = (one.measure for one in _measures(reference) if not one.of_slice and not one.measure.of_class)
     return next((measure.value for measure in whole if measure.name == name), None)
+
+
+def _tolerated(reference: Reference | None, name: str) -> float | None:
+    """What accuracy (or the share of large errors) may come to without an alert."""
+    accepted = _accepted(reference, name)
+    if reference is None or accepted is None or name != loss_name(reference):
+        return None
+    tolerated = reference.promise.tolerated_loss
+    return accepted + tolerated if name == LARGE_ERRORS else accepted - tolerated
 
 
 def _sorted(found: Sequence[SliceMeasure]) -> list[SliceMeasure]:

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sql.Column("id", sql.Integer(), primary_key=True, autoincrement=True),
         sql.Column("monitor", sql.Integer(), sql.ForeignKey("monitors.id", ondelete="CASCADE"), nullable=False),
         sql.Column("version", sql.Integer(), nullable=False),
+        sql.Column("name", sql.String(), nullable=False),
         sql.Column("chosen", sql.String(), nullable=False),
         sql.Column("rows", sql.Integer(), nullable=False),
         sql.Column("inputs", sql.JSON(), nullable=False),
@@ -71,6 +72,7 @@ def upgrade() -> None:
         sql.Column("agreed_by", sql.String(), nullable=False),
         sql.Column("agreed_at", sql.String(), nullable=False),
         sql.Column("why", sql.String(), nullable=False),
+        sql.Column("promise", sql.JSON(), nullable=False),
         sql.UniqueConstraint("monitor", "version"),
     )
     op.create_table(
@@ -107,7 +109,6 @@ def upgrade() -> None:
         sql.Column("reference", sql.Integer(), sql.ForeignKey("references.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("signal", sql.String(), primary_key=True),
         sql.Column("rows", sql.Integer(), primary_key=True),
-        sql.Column("promise", sql.String(), primary_key=True),
         sql.Column("value", sql.Float(), nullable=False),
     )
     op.create_table(
