@@ -33,6 +33,7 @@ class Gathering:
         reference: Reference | None,
         slices: Sequence[Slice] = (),
         waiting: Mapping[str, Any] | None = None,
+        stored: bool = False,
     ) -> None:
         """Begin a batch.
 
@@ -43,14 +44,15 @@ class Gathering:
             reference: that it is measured against.
             slices: that are followed.
             waiting: truths that came before their rows, by key.
+            stored: whether there is such a batch already, so that its rows are likely to need no measuring.
         """
         self.name, self.buffered = name, 0
         self._source, self._keyed, self._waiting = source, keyed, waiting or {}
-        self._measuring = Measuring(reference=reference, slices=slices)
+        self._measuring, self._measured = Measuring(reference=reference, slices=slices), not stored
         self._buffer: list[Rows] = []
         self._bodies = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed with the batch
         self._parts: list[tuple[int, Hashes, int]] = []  # rows, hashes of keys, bytes
-        self._digest = self._truth_digest = self._duplicates = 0
+        self._digest = self._truth_digest = self._duplicates = self._known = 0
         self._versions: Counter[str] = Counter()
         self._times: tuple[np.datetime64, np.datetime64] | None = None
         self.joined_truths: list[str] = []  # keys of those that were waiting
@@ -77,7 +79,9 @@ class Gathering:
         if self._waiting:
             rows = self._with_waiting(rows)
         self._truth_digest = (self._truth_digest + truth_digest(rows)) % 2**64
-        self._measuring.add(rows)
+        self._known += int(rows.known.sum())
+        if self._measured:
+            self._measuring.add(rows)
         if rows.versions is not None:
             self._versions.update(Counter(str(version) for version in rows.versions.tolist()))
         if rows.times is not None:
@@ -87,6 +91,12 @@ class Gathering:
         self._bodies.write(body)
         self._parts.append((len(rows), hashes, len(body)))
 
+    def says_nothing_new(self, stored: Batch) -> bool:
+        """Whether it has the rows of a stored batch and no truth that this one lacks."""
+        self.flush()
+        same = (len(self.hashes), f"{self._digest:016x}") == (stored.rows, stored.digest)
+        return same and (not self._known or f"{self._truth_digest:016x}" == stored.truth_digest)
+
     def finish(self, *, limits: Limits | None = None, seen: SeenKeys | None = None) -> Gathered:
         """The whole batch, ready to be stored; nothing can be added afterwards.
 
@@ -95,6 +105,10 @@ class Gathering:
             seen: keys of other batches.
         """
         self.flush()
+        if not self._measured:
+            for rows in self.rows():
+                self._measuring.add(rows)
+            self._measured = True
         repeated = seen.count(self.hashes) if seen is not None and self._keyed else 0
         measured = self._measuring.result(limits=limits, duplicates=self._duplicates, repeated=repeated)
         came = now()

@@ -97,6 +97,7 @@ class _Ingest:
     calibration: Calibration | None = None
     seen: SeenKeys = field(default_factory=SeenKeys)
     waiting: Mapping[str, Any] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)  # of stored batches
     open: dict[str, Gathering] = field(default_factory=dict)
     done: Ingested = field(default_factory=Ingested)
 
@@ -151,6 +152,7 @@ class _Ingest:
         self.calibration = in_force(self.store, found)
         with self.store.read() as connection:
             self.waiting = self._as_truths(batches.waiting_truths(connection, found))
+            self.names = {batch.name for batch in batches.all_batches(connection, found)}
             if self.columns.key:
                 for _, hashes in batches.key_hashes(connection, found, most=MOST_KEYS):
                     self.seen.add(hashes)
@@ -177,6 +179,7 @@ class _Ingest:
             reference=self.calibration.reference if self.calibration else None,
             slices=[parse_slice(text) for text in self.monitor.slices],
             waiting=self.waiting,
+            stored=label in self.names,
         )
 
     def _store_rest(self, partial: bool) -> None:
@@ -198,6 +201,9 @@ class _Ingest:
         """Commit one batch, if it is not there yet."""
         assert self.monitor is not None  # noqa: S101
         try:
+            if self._is_known(gathering):
+                self.done.unchanged += 1
+                return
             limits = self.calibration.limits if self.calibration else None
             found = gathering.finish(limits=limits, seen=self.seen)
             with self.store.write() as connection:
@@ -210,9 +216,19 @@ class _Ingest:
                     batches.take_truths(connection, self.monitor, gathering.joined_truths)
             keep_limits(self.store, self.calibration)
             self._count(what, there, found)
+            self.names.add(gathering.name)
             self.seen.add(gathering.hashes)
         finally:
             gathering.close()
+
+    def _is_known(self, gathering: Gathering) -> bool:
+        """Whether the store holds all of this already."""
+        assert self.monitor is not None  # noqa: S101
+        if gathering.name not in self.names:
+            return False
+        with self.store.read() as connection:
+            there = batches.find_batch(connection, self.monitor, name=gathering.name)
+        return there is not None and gathering.says_nothing_new(there)
 
     def _what_to_do(self, there: Batch | None, new: Batch) -> str:
         if there is None:
