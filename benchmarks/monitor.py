@@ -37,11 +37,13 @@ REFERENCE = 20  # batches
 def main() -> None:
     """Print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=["", *PARTS], default=[], help="all of them by default")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them by default")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"expected {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     print(f"{machine_line()}; medians of {given.runs} runs")
     records: list[dict[str, Any]] = []
     for name in given.parts or PARTS:

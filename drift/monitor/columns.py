@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["number", "category"]
 LONGEST = 200  # characters of a text that are kept; longer ones keep their beginning and a digest
+LARGEST = 1e150  # of numbers; what is beyond counts as infinite, since its square would be
 MOST_CLASSES = 100  # more distinct whole numbers than this are a number to predict, not a class
 
 
@@ -115,7 +116,7 @@ class Columns:
         self._require(frame)
         count = len(frame)
         keys: Texts = (
-            _texts(frame[self.key], self.key)
+            _keys(frame[self.key], self.key)
             if self.key
             else np.asarray([str(at) for at in range(first, first + count)], object)
         )
@@ -151,11 +152,14 @@ class Columns:
         for name in (self.key, self.truth):
             if not name or name not in frame.columns:
                 raise DataError(f"expected columns {self.key!r} and {self.truth!r}; got {', '.join(map(str, frame))}")
-        keys, truth = _texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
+        keys, truth = _keys(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
         there = known(truth) & known(keys)
         return keys[there], truth[there]
 
     def _require(self, frame: pd.DataFrame) -> None:
+        twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
+        if twice:
+            raise DataError(f"expected columns with names of their own, got several called {twice[0]!r}: rename them")
         wanted = [*self.named, *(name for name, _ in self.features)]
         absent = [name for name in wanted if name not in frame.columns]
         if absent:
@@ -173,7 +177,12 @@ class Columns:
         return "number" if number and name not in self.categories else "category"
 
     def _answers(self, column: pd.Series, name: str) -> NDArray[Any]:
-        return _numbers(column, name) if self.task == "regression" else _class_names(column, name)
+        if self.task != "regression":
+            return _class_names(column, name)
+        found = _numbers(column, name)
+        if np.isinf(found).any():
+            raise DataError(f"expected finite numbers in column {name!r}, got {found[np.isinf(found).argmax()]}")
+        return found
 
     def _feature(self, column: pd.Series, name: str, kind: Kind) -> NDArray[Any]:
         return _numbers(column, name) if kind == "number" else _texts(column, name)
@@ -232,7 +241,7 @@ def _numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
     from pandas.api import types
 
     if types.is_numeric_dtype(column.dtype):
-        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+        return _bounded(column.to_numpy(np.float64, na_value=np.nan))
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     text = np.isnan(values) & ~column.isna().to_numpy()
     if text.any():
@@ -240,6 +249,13 @@ def _numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
             f"expected numbers in column {name!r}, as in earlier rows; got {short(column.iloc[int(text.argmax())])!r}:"
             " convert it, or leave it out with --ignore"
         )
+    return _bounded(values)
+
+
+def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    large = np.abs(values) > LARGEST
+    if large.any():
+        values = np.where(large & np.isfinite(values), np.copysign(np.inf, values), values)
     return np.asarray(values)
 
 
@@ -256,6 +272,14 @@ def _class_names(column: pd.Series, name: str) -> Texts:
             )
         column = column.astype("Int64")
     return _texts(column, name)
+
+
+def _keys(column: pd.Series, name: str) -> Texts:
+    """Keys as texts; whole numbers are written without a point, however the source types them."""
+    from pandas.api import types
+
+    whole = types.is_float_dtype(column.dtype) and bool((column.dropna() % 1 == 0).all())
+    return _texts(column.astype("Int64") if whole else column, name)
 
 
 def _texts(column: pd.Series, name: str) -> Texts:

@@ -34,7 +34,8 @@ def deliver(store: Store, monitor: Monitor, channels: Sequence[Channel]) -> Deli
     by_target = {(channel.kind, channel.target): channel for channel in channels}
     done, errors = 0, []
     for delivery in _due(store, monitor):
-        channel = by_target.get((delivery.kind, delivery.target))
+        target = delivery.kind, delivery.target
+        channel = by_target.get(target)
         claimed = _claimed(store, monitor, delivery) if channel is not None else None
         if channel is None or claimed is None:
             continue
@@ -42,6 +43,7 @@ def deliver(store: Store, monitor: Monitor, channels: Sequence[Channel]) -> Deli
             channel.send(Message(**claimed.message))
         except DeliveryError as error:
             errors.append(str(error))
+            del by_target[target]  # who does not take one message is not kept busy with the others
             _put(store, _failed(claimed, str(error)))
         else:
             done += 1

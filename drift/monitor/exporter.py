@@ -60,7 +60,7 @@ def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, 
     yield "batches", (), len(everything)
     yield "rows", (), sum(batch.rows for batch in everything)
     if everything:
-        yield "newest_batch_timestamp_seconds", (), everything[-1].at
+        yield "newest_batch_timestamp_seconds", (), max(batch.fresh_at for batch in everything)
         stored = max(datetime.fromisoformat(batch.ingested_at).timestamp() for batch in everything)
         yield "last_ingest_timestamp_seconds", (), stored
         yield from _newest(connection, monitor, everything)

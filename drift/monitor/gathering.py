@@ -55,6 +55,7 @@ class Gathering:
         self._digest = self._truth_digest = self._duplicates = self._known = 0
         self._versions: Counter[str] = Counter()
         self._times: tuple[np.datetime64, np.datetime64] | None = None
+        self._middles: list[tuple[np.datetime64, int]] = []  # of each part: the median of its times, and its rows
         self.joined_truths: list[str] = []  # keys of those that were waiting
 
     def add(self, rows: Rows) -> None:
@@ -87,6 +88,7 @@ class Gathering:
         if rows.times is not None:
             ends = rows.times.min(), rows.times.max()
             self._times = ends if self._times is None else (min(self._times[0], ends[0]), max(self._times[1], ends[1]))
+            self._middles.append((np.sort(rows.times)[len(rows) // 2], len(rows)))
         body = to_bytes(rows)
         self._bodies.write(body)
         self._parts.append((len(rows), hashes, len(body)))
@@ -113,11 +115,11 @@ class Gathering:
         measured = self._measuring.result(limits=limits, duplicates=self._duplicates, repeated=repeated)
         came = now()
         first, last = (None, None) if self._times is None else (str(end) for end in self._times)
-        newest = np.datetime64(came.removesuffix("+00:00"), "ms") if self._times is None else self._times[1]
+        middle = _median(self._middles) if self._middles else np.datetime64(came.removesuffix("+00:00"), "ms")
         batch = Batch(
             id=0,
             name=self.name,
-            at=float((newest - np.datetime64(0, "ms")) / np.timedelta64(1, "s")),
+            at=float((middle - np.datetime64(0, "ms")) / np.timedelta64(1, "s")),
             first_time=first,
             last_time=last,
             rows=measured.rows,
@@ -177,6 +179,16 @@ class Gathered:
     batch: Batch
     measured: Measured
     gathering: Gathering
+
+
+def _median(middles: Sequence[tuple[np.datetime64, int]]) -> np.datetime64:
+    """That of all rows, each taken to be in the middle of its part; a few with a wrong clock move no batch."""
+    half, seen = sum(rows for _, rows in middles) / 2, 0
+    for middle, rows in sorted(middles):
+        seen += rows
+        if seen > half:
+            return middle
+    return sorted(middles)[-1][0]
 
 
 def hash_keys(keys: Texts) -> Hashes:

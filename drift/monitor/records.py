@@ -52,7 +52,7 @@ class Batch:
 
     id: int
     name: str
-    at: float  # what batches are ordered by: the newest row's time, else that of the ingest; seconds since 1970 UTC
+    at: float  # what batches are ordered by: the median of its rows' times, else that of the ingest; seconds since 1970
     first_time: str | None
     last_time: str | None
     rows: int
@@ -63,6 +63,14 @@ class Batch:
     versions: Mapping[str, int]  # of the model: rows of each
     quality: Quality
     ingested_at: str
+
+    @property
+    def fresh_at(self) -> float:
+        """The time of its newest row, but not after it came; seconds since 1970 UTC."""
+        came = datetime.fromisoformat(self.ingested_at).timestamp()
+        if self.last_time is None:
+            return came
+        return min(came, datetime.fromisoformat(self.last_time).replace(tzinfo=UTC).timestamp())
 
     @property
     def version(self) -> str:

@@ -142,7 +142,7 @@ def follow_freshness(
 
     Args:
         signal: which.
-        newest: batch, by the time of its rows.
+        newest: batch, by its newest row.
         seconds: that may pass after it.
         now: since 1970.
         last: the newest alert of the signal.
@@ -150,10 +150,11 @@ def follow_freshness(
     """
     if newest is None:
         return []
-    late, active = now - newest.at > seconds, last is not None and last.state != "closed"
+    old = now - newest.fresh_at
+    late, active = old > seconds, last is not None and last.state != "closed"
     if late and not active and (last is None or newest.at > last.batch_at):
-        reason = f"the newest rows are {told(now - newest.at)} old, expected at most {told(seconds)}"
+        reason = f"the newest rows are {told(old)} old, expected at most {told(seconds)}"
         return [Change(signal, "open", newest, reason, newest)]
     if active and not late:
-        return [Change(signal, "close", newest, f"rows have come that are {told(now - newest.at)} old", newest)]
+        return [Change(signal, "close", newest, f"rows have come that are {told(old)} old", newest)]
     return []

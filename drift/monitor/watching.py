@@ -211,7 +211,7 @@ def _changes(
             ]
             changes += follow_harm(ACCURACY, lost, harm=harm, last=last.get(ACCURACY))
     if watch.expect_every:
-        newest = all_batches[-1] if all_batches else None
+        newest = max(all_batches, key=lambda batch: batch.fresh_at, default=None)
         changes += follow_freshness(
             FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), told=duration
         )

@@ -180,6 +180,21 @@ def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed:
         assert len(there.ids) == 1
 
 
+def test_who_is_away_is_asked_once_a_call_however_many_messages_wait(alarmed: Store, tmp_path: Path) -> None:
+    away, there = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.4), File(tmp_path / "a")
+    look(alarmed, away, there)
+    with alarmed.write() as connection:
+        for one in alerts.deliveries_of(connection, monitor_of(alarmed)):
+            for more in range(5):
+                alerts.add_delivery(
+                    connection, replace(one, id=f"{one.id}-{more}", message={**one.message, "id": f"{one.id}-{more}"})
+                )
+    begun = time.monotonic()
+    found = deliver(alarmed, monitor_of(alarmed), [away, there])
+    assert time.monotonic() - begun < 3
+    assert (found.done, found.waiting, len(found.errors)) == (6, 6, 1)
+
+
 def test_between_tries_it_waits(alarmed: Store) -> None:
     hook = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.1)
     look(alarmed, hook)

@@ -61,7 +61,7 @@ def test_the_newest_state_is_told(tmp_path: Path) -> None:
     assert (value("batches"), value("rows")) == (16, 2_400)
     assert (value("alerts", state="open"), value("alerts", state="closed")) == (1, 0)
     assert value("metric", metric="accuracy") == accuracy.measure.value  # of the newest batch whose truth is known
-    assert value("newest_batch_timestamp_seconds") == everything[-1].at
+    assert value("newest_batch_timestamp_seconds") == everything[-1].fresh_at
     assert abs(value("last_ingest_timestamp_seconds") - time.time()) < 600
     for one in drift.signals:
         assert value("distance", signal=one.signal.removeprefix("feature:")) == one.jensen_shannon

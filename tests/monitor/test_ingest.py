@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,6 +148,18 @@ def test_batches_are_ordered_by_their_rows_and_not_by_when_they_came(store: Stor
     with store.read() as connection:
         names = [one.name for one in batches.all_batches(connection, monitor_of(store))]
     assert names == [f"day {at:03d}" for at in range(4)]
+
+
+def test_a_few_rows_with_a_wrong_clock_move_no_batch(store: Store) -> None:
+    world = World(batches=4)
+    frames = list(world)
+    frames[1].loc[:3, "at"] = np.datetime64("2099-01-01")
+    frames[2].loc[:3, "at"] = np.datetime64("1970-01-01")
+    take_in(store, frames)
+    with store.read() as connection:
+        found = batches.all_batches(connection, monitor_of(store))
+    assert [one.name for one in found] == [f"day {at:03d}" for at in range(4)]
+    assert max(one.fresh_at for one in found) <= time.time()
 
 
 def test_an_error_in_the_middle_keeps_the_batches_before_and_nothing_of_its_own(store: Store) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,8 @@ WORLD = World(batches=24, rows=150, moved_from=12)
 
 
 def batch(at: int) -> Batch:
-    return Batch(at, f"b{at}", float(at), None, None, 100, 100, "", "", "", {}, Quality(), "2026-01-01T00:00:00+00:00")
+    came = datetime.fromtimestamp(at, UTC).isoformat()
+    return Batch(at, f"b{at}", float(at), None, None, 100, 100, "", "", "", {}, Quality(), came)
 
 
 def followed(flags: str, *, first: int = 0) -> list[Followed]:

@@ -70,7 +70,9 @@ class DatabaseRows:
                 names = list(result.keys())
                 while rows := result.fetchmany(self._chunk_rows):
                     columns = [_column(values) for values in zip(*rows, strict=True)]
-                    yield pd.DataFrame(dict(zip(names, columns, strict=True)))
+                    frame = pd.DataFrame(dict(enumerate(columns)))
+                    frame.columns = pd.Index(names)  # of which two may be alike, for the reader to say so
+                    yield frame
         except SQLAlchemyError as error:
             raise DataError(f"{self.name} cannot be read: {reason_of(error, self._url)}") from error
         finally:

@@ -50,11 +50,6 @@ def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slice
     return begun
 
 
-def set_slices(connection: sql.Connection, monitor: Monitor, slices: Iterable[str]) -> None:
-    """Follow these slices from now on."""
-    connection.execute(monitors.update().where(monitors.c.id == monitor.id).values(slices=list(slices)))
-
-
 def all_batches(connection: sql.Connection, monitor: Monitor) -> list[Batch]:
     """A monitor's batches, oldest first."""
     query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at, batches.c.id)

@@ -34,7 +34,7 @@ batches = sql.Table(
     _id(),
     _of("monitor"),
     sql.Column("name", sql.String, nullable=False),
-    sql.Column("at", sql.Float, nullable=False),  # what batches are ordered by: its newest row, seconds since 1970 UTC
+    sql.Column("at", sql.Float, nullable=False),  # what batches are ordered by, seconds since 1970 UTC
     sql.Column("first_time", sql.String),
     sql.Column("last_time", sql.String),
     sql.Column("rows", sql.Integer, nullable=False),

@@ -29,6 +29,7 @@ from drift.report.page import environment, plotly_library
 
 MOST_BYTES = 64_000  # of a form
 LONGEST_NAME, LONGEST_NOTE = 100, 4_000
+MOST_NUMBER = 2**31 - 1  # that a database's integers hold
 STATIC = Path(__file__).parent / "static"
 
 
@@ -215,8 +216,10 @@ class Pages:
         change = {"acknowledge": watching.acknowledge, "close": watching.close}.get(form.get("change", ""))
 
         def changed() -> str:
-            with self._store.read() as connection:
-                there = alerts.find_alert(connection, found, alert)
+            there = None
+            if alert <= MOST_NUMBER:
+                with self._store.read() as connection:
+                    there = alerts.find_alert(connection, found, alert)
             if there is None or there.state == "closed" or change is None or not why:
                 return "expected an alert that is not closed, whether to acknowledge or to close it, and why"
             change(self._store, found, there, by=session.name, why=why)
@@ -251,8 +254,10 @@ class Pages:
 
     def _batch(self, monitor: int, number: int) -> tuple[Monitor, Batch]:
         found = self._monitor(monitor)
-        with self._store.read() as connection:
-            batch = batches.find_batch(connection, found, id=number)
+        batch = None
+        if number <= MOST_NUMBER:
+            with self._store.read() as connection:
+                batch = batches.find_batch(connection, found, id=number)
         if batch is None:
             raise HTTPException(404, "there is no such batch")
         return found, batch

@@ -1,0 +1,141 @@
+"""Values of every kind that sources have: followed from ingest to report, or refused in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drift.errors import DataError
+from drift.monitor.batching import Batching
+from drift.monitor.columns import LARGEST, Columns
+from drift.monitor.ingest import ingest
+from drift.monitor.report import write_monitor_report
+from drift.monitor.store import Store, batches
+from drift.monitor.watching import Watch, check
+from tests.monitor.worlds import agree, monitor_of
+
+Change = Callable[[pd.DataFrame, int], pd.DataFrame]
+
+
+def frames(change: Change, *, rows: int = 60, count: int = 10, regression: bool = False) -> list[pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    found = []
+    for at in range(count):
+        x = rng.normal(size=rows)
+        frame = pd.DataFrame(
+            {"key": np.arange(rows) + at * rows, "day": f"d{at:02d}", "x": x, "y": rng.normal(size=rows)}
+        )
+        frame["c"] = rng.choice(np.asarray(["a", "b"], object), rows)
+        told = 2 * x if regression else np.where(x > 0, "U", "D")
+        truth = told + rng.normal(size=rows) if regression else np.where(rng.uniform(size=rows) < 0.8, told, "U")
+        frame = frame.assign(prediction=told, truth=truth)
+        found.append(change(frame, at))
+    return found
+
+
+def follow(folder: Path, given: list[pd.DataFrame], *, first: int = 5) -> set[str]:
+    """From ingest to report; the signals that alarm."""
+    store = Store(folder / "m.db")
+    columns = Columns("prediction", truth="truth", key="key", batch="day")
+    ingest(store, "m", given, source="", columns=columns, batching=Batching(column="day"), ordered=True)
+    agree(store, first)
+    found = check(store, monitor_of(store), Watch())
+    write_monitor_report(store, monitor_of(store), folder / "r.html")
+    return {alert.signal for alert in found.opened}
+
+
+def some(value: float, column: str = "x", since: int = 0) -> Change:
+    """The first rows of a column get a value."""
+
+    def change(frame: pd.DataFrame, at: int) -> pd.DataFrame:
+        if at >= since:
+            frame.loc[:4, column] = value
+        return frame
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        some(np.inf),
+        some(-np.inf, since=6),
+        some(np.nan),
+        lambda frame, at: frame.assign(x=np.nan),
+        lambda frame, at: frame.assign(c=None),
+        lambda frame, at: frame.assign(x=1.0),
+        lambda frame, at: frame.assign(x=frame["x"] * 1e300),
+        lambda frame, at: frame.assign(c=frame["x"] > 0),
+        lambda frame, at: frame.assign(c=frame["c"].astype("category")),
+        lambda frame, at: frame.assign(x=pd.array([1, None] * 30, dtype="Int64")),
+        lambda frame, at: frame.assign(c=pd.Timestamp("2026-01-01")),
+        lambda frame, at: frame.assign(x=[Decimal("1.5")] * 60),
+        lambda frame, at: frame.assign(c=b"\xff\x00"),
+        lambda frame, at: frame.assign(c="💥" * 300),
+        lambda frame, at: frame.assign(day=f"d{at:02d}\n\r\t\u202e"),
+        lambda frame, at: frame.assign(truth=None),
+        lambda frame, at: frame.assign(truth="U", prediction="U"),
+        lambda frame, at: frame.rename(columns={"x": "", "y": "%{y}<b>"}),
+    ],
+    ids=["inf", "-inf later", "nan", "all nan", "all none", "constant", "huge", "bool", "category", "Int64", "time",
+         "decimal", "bytes", "emoji", "control", "no truth", "one class", "odd names"],
+)  # fmt: skip
+def test_values_of_any_kind_are_followed_without_an_alarm(tmp_path: Path, change: Change) -> None:
+    assert follow(tmp_path, frames(change)) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "signal"),
+    [
+        (lambda frame, at: frame.assign(x=np.nan) if at > 5 else frame, "feature:x"),
+        (lambda frame, at: frame.assign(c=None) if at > 5 else frame, "feature:c"),
+        (lambda frame, at: frame.assign(c="never seen") if at > 5 else frame, "feature:c"),
+    ],
+    ids=["missing number", "missing category", "new category"],
+)
+def test_values_that_go_missing_or_are_new_alarm(tmp_path: Path, change: Change, signal: str) -> None:
+    assert signal in follow(tmp_path, frames(change))
+
+
+@pytest.mark.parametrize(("rows", "count", "first"), [(1, 80, 60), (3, 40, 20), (1_000, 8, 1)])
+def test_batches_of_any_size_are_followed(tmp_path: Path, rows: int, count: int, first: int) -> None:
+    assert follow(tmp_path, frames(lambda frame, at: frame, rows=rows, count=count), first=first) == set()
+
+
+@pytest.mark.parametrize("column", ["truth", "prediction"])
+def test_numbers_to_predict_are_finite(tmp_path: Path, column: str) -> None:
+    with pytest.raises(DataError, match=f"expected finite numbers in column '{column}', got inf"):
+        follow(tmp_path, frames(some(np.inf, column), regression=True))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got several called 'x'"):
+        follow(tmp_path, frames(lambda frame, at: frame.rename(columns={"y": "x"})))
+
+
+def test_numbers_whose_squares_are_none_count_as_infinite(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    given = frames(some(-10 * LARGEST), count=1)
+    columns = Columns("prediction", truth="truth", key="key", batch="day")
+    ingest(store, "m", given, source="", columns=columns, batching=Batching(column="day"), ordered=True)
+    with store.read() as connection:
+        [batch] = batches.all_batches(connection, monitor_of(store))
+        [(_, rows)] = batches.rows_of(connection, batch.id)
+    assert rows.features["x"].tolist()[:5] == [-np.inf] * 5
+
+
+def test_keys_are_the_same_whether_typed_as_whole_numbers_or_not(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    columns = Columns("prediction", truth="truth", key="key", batch="day")
+    given = frames(lambda frame, at: frame, count=2)
+    as_floats = [frame.assign(key=frame["key"].astype(float)) for frame in given]
+    for some_frames in (given, as_floats):
+        done = ingest(
+            store, "m", some_frames, source="", columns=columns, batching=Batching(column="day"), ordered=True
+        )
+    assert (done.stored, done.unchanged) == (0, 2)
