@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ import sqlalchemy as sql
 
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import World
+from tests.postgres import PASSWORD
 
 COLUMNS = ("--prediction", "prediction", "--truth", "truth", "--key", "id", "--time", "at", "--probability", "p",
            "--version", "model", "--batch", "day")  # fmt: skip
@@ -156,3 +159,55 @@ def test_the_store_may_be_named_by_the_environment(tmp_path: Path) -> None:
     commands.run("ingest", csv_of(World(batches=2), tmp_path / "p.csv"), *COLUMNS)
     assert os.path.getsize(tmp_path / "elsewhere.db") > 10_000  # noqa: PTH202
     assert not (tmp_path / ".drift").exists()
+
+
+@pytest.mark.slow
+def test_a_password_is_shown_nowhere(tmp_path: Path, database: Callable[[], str]) -> None:
+    """Not by commands, pages, the report, messages or to Prometheus; source and store are PostgreSQL."""
+    source, store = database(), database()
+    engine = sql.create_engine(source.replace("postgresql://", "postgresql+psycopg://"))
+    pd.concat(list(World(batches=12, rows=100, moved_from=6))).to_sql("predictions", engine, index=False)
+    engine.dispose()
+    commands, said = Commands(tmp_path, {"DRIFT_MONITOR_STORE": store}), []
+    for line, code in (
+        (("ingest", source, "--query", "predictions", *COLUMNS, "--json", "i.json", "--verbose"), 0),
+        (
+            (
+                "ingest",
+                source,
+                "--query",
+                "nowhere",
+                "--monitor",
+                "other",
+                "--prediction",
+                "p",
+                "--batch",
+                "d",
+                "--verbose",
+            ),
+            1,
+        ),
+        (("ingest", source.replace("@", "wrong@"), "--query", "predictions"), 1),
+        (("reference", "--first_batches", "6", "--why", "good"), 0),
+        (("check", "--file", "alerts.jsonl", "--json", "c.json"), 3),
+        (("alerts",), 0),
+        (("report",), 0),
+    ):
+        done = commands.run(*line)
+        assert done.code == code, done
+        said += [done.out, done.err]
+    assert "***" in "".join(said)
+    process = commands.start("serve", "--port", "0")
+    try:
+        address = commands.wait_for("Ctrl-C").split(" at http")[1].split(" ")[0]
+        for path in ("monitors/1", "monitors/1/batches/12", "monitors/1/alerts", "metrics"):
+            answer = requests.get(f"http{address}{path}", timeout=20)
+            assert answer.ok
+            said.append(answer.text)
+        assert "127.0.0.1" in said[-3]  # the batch tells where it came from
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    said += [path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".json", ".jsonl", ".html", ".txt")]
+    for form in (PASSWORD, quote(PASSWORD, safe=""), quote_plus(PASSWORD)):
+        assert not any(form in text for text in said)

@@ -119,7 +119,7 @@ def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, n
         {"type": "scatter", "mode": "lines+markers", "y": [_short(point.value, 4) for point in points], "name": name,
          "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5}, "text": [point.name for point in points],
          "customdata": [point.number for point in points], "hovertemplate": "%{text}: %{y:.4g}<extra></extra>"},
-        {"type": "scatter", "mode": "lines", "x": places, "y": [_short(value) for value in steps], "name": limit,
+        {"type": "scatter", "mode": "lines", "x": places, "y": [_short(value, 3) for value in steps], "name": limit,
          "line": {"color": ORANGE, "dash": "dash", "width": 1.4, "shape": "hv"}, "hoverinfo": "skip"},
     ]  # fmt: skip
     return {"data": data, "layout": _layout(points, f"{name}, nats", height=300)}
@@ -128,7 +128,7 @@ def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, n
 def unlinked(chart: Chart) -> Chart:
     """The same without each batch's name and number, for a file whose points lead nowhere: half as large."""
     data = [
-        {key: value for key, value in trace.items() if key not in ("text", "customdata")}
+        {key: value for key, value in trace.items() if key not in ("text", "customdata") and not _is_index(value)}
         | {"hovertemplate": "batch %{x}: %{y:.4g}<extra></extra>"}
         if "customdata" in trace and trace["type"] == "scatter"
         else trace
@@ -137,9 +137,15 @@ def unlinked(chart: Chart) -> Chart:
     return chart | {"data": data}
 
 
+def _is_index(value: Any) -> bool:
+    """Whether it is 0, 1, 2, ..., which a chart counts by itself."""
+    return isinstance(value, list) and value == list(range(len(value)))
+
+
 def _steps(values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
-    """Where values change, with what they change to, and the last one."""
-    places = [at for at, value in enumerate(values) if at == 0 or value != values[at - 1] or at == len(values) - 1]
+    """Where values change as far as one can see, with what they change to, and the last one."""
+    seen = [_short(value, 2) for value in values]
+    places = [at for at, value in enumerate(seen) if at == 0 or value != seen[at - 1] or at == len(seen) - 1]
     return places, [values[at] for at in places]
 
 
