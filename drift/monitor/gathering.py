@@ -71,12 +71,12 @@ class Gathering:
             return
         rows = joined(self._buffer)
         self._buffer, self.buffered = [], 0
-        self._digest = (self._digest + row_digest(rows, keyed=self._keyed)) % 2**64
         hashes = hash_keys(rows.keys)
         if self._keyed:
             rows, hashes = self._without_duplicates(rows, hashes)
         if not len(rows):
             return
+        self._digest = (self._digest + row_digest(rows, keyed=self._keyed)) % 2**64
         if self._waiting:
             rows = self._with_waiting(rows)
         self._truth_digest = (self._truth_digest + truth_digest(rows)) % 2**64
@@ -99,27 +99,31 @@ class Gathering:
         same = (len(self.hashes), f"{self._digest:016x}") == (stored.rows, stored.digest)
         return same and (not self._known or f"{self._truth_digest:016x}" == stored.truth_digest)
 
-    def finish(self, *, limits: Limits | None = None, seen: SeenKeys | None = None) -> Gathered:
+    def finish(
+        self, *, limits: Limits | None = None, seen: SeenKeys | None = None, own: Hashes | None = None
+    ) -> Gathered:
         """The whole batch, ready to be stored; nothing can be added afterwards.
 
         Args:
             limits: of distances, for the run rule.
-            seen: keys of other batches.
+            seen: keys of stored batches.
+            own: those of the stored batch of this name, which do not repeat themselves.
         """
         self.flush()
         if not self._measured:
             for rows in self.rows():
                 self._measuring.add(rows)
             self._measured = True
-        repeated = seen.count(self.hashes) if seen is not None and self._keyed else 0
+        new = self.hashes if own is None else self.hashes[~among(self.hashes, np.sort(own))]
+        repeated = seen.count(new) if seen is not None and self._keyed else 0
         measured = self._measuring.result(limits=limits, duplicates=self._duplicates, repeated=repeated)
         came = now()
         first, last = (None, None) if self._times is None else (str(end) for end in self._times)
-        middle = _median(self._middles) if self._middles else np.datetime64(came.removesuffix("+00:00"), "ms")
+        middle = _median(self._middles) if self._middles else np.datetime64(came[:23], "ms")
         batch = Batch(
             id=0,
             name=self.name,
-            at=float((middle - np.datetime64(0, "ms")) / np.timedelta64(1, "s")),
+            at=float((min(middle, np.datetime64(came[:23], "ms")) - np.datetime64(0, "ms")) / np.timedelta64(1, "s")),
             first_time=first,
             last_time=last,
             rows=measured.rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -178,7 +179,7 @@ class _Ingest:
             keyed=bool(self.columns.key),
             reference=self.calibration.reference if self.calibration else None,
             slices=[parse_slice(text) for text in self.monitor.slices],
-            waiting=self.waiting,
+            waiting={} if label in self.names else self.waiting,  # what is stored has its truth, or a better one
             stored=label in self.names,
         )
 
@@ -205,16 +206,20 @@ class _Ingest:
                 self.done.unchanged += 1
                 return
             limits = self.calibration.limits if self.calibration else None
-            found = gathering.finish(limits=limits, seen=self.seen)
+            found = gathering.finish(limits=limits, seen=self.seen, own=self._own_hashes(gathering.name))
             with self.store.write() as connection:
                 there = batches.find_batch(connection, self.monitor, name=gathering.name)
                 what = self._what_to_do(there, found.batch)
                 if what == "replace" and there is not None:
                     batches.remove_batch(connection, there)
+                    if found.batch.last_time is None:  # it stays where it was
+                        found = dataclasses.replace(found, batch=dataclasses.replace(found.batch, at=there.at))
                 if what in ("store", "replace"):
                     put_batch(connection, self.monitor, found, self.calibration.reference if self.calibration else None)
                     batches.take_truths(connection, self.monitor, gathering.joined_truths)
+                came = self._as_truths(batches.waiting_truths(connection, self.monitor))
             keep_limits(self.store, self.calibration)
+            self._join_what_came(came)
             self._count(what, there, found)
             self.names.add(gathering.name)
             self.seen.add(gathering.hashes)
@@ -229,6 +234,23 @@ class _Ingest:
         with self.store.read() as connection:
             there = batches.find_batch(connection, self.monitor, name=gathering.name)
         return there is not None and gathering.says_nothing_new(there)
+
+    def _own_hashes(self, name: str) -> Any:
+        if name not in self.names or self.monitor is None:
+            return None
+        with self.store.read() as connection:
+            there = batches.find_batch(connection, self.monitor, name=name)
+            return None if there is None else batches.hashes_of(connection, there.id)
+
+    def _join_what_came(self, waiting: Mapping[str, Any]) -> None:
+        """Truths that another process has left since this one began: their rows may be stored by now."""
+        assert self.monitor is not None  # noqa: S101
+        new = {key: value for key, value in waiting.items() if key not in self.waiting}
+        self.waiting = waiting
+        if new:
+            truth = np.asarray(list(new.values()), np.float64 if self.columns.task == "regression" else object)
+            keys = np.asarray(list(new), object)
+            self.done.truths += join_truths(self.store, self.monitor, keys, truth, calibration=self.calibration).joined
 
     def _what_to_do(self, there: Batch | None, new: Batch) -> str:
         if there is None:
@@ -260,6 +282,7 @@ class _Ingest:
                     rows.keys[rows.known],
                     rows.truth[rows.known],
                     calibration=self.calibration,
+                    within=there.id if there is not None else None,
                 )
                 done.truths += joined.joined + joined.changed
         elif there is not None:

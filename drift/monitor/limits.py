@@ -141,12 +141,16 @@ def _drawn_references(
         return np.asarray(shares), np.concatenate([cells * (1 - missing), missing], axis=1)
     assert isinstance(reference, NamedCounts)  # noqa: S101 - by `sides_of`, which has met them before
     named = [*reference.counts.values(), reference.other, reference.missing]
-    once = sum(count == 1 for count in named)  # as many rows as fall into values not seen before (Good 1953)
+    # As many rows fall into values not seen before as are alone in theirs (Good 1953). What the reference has of them
+    # no batch has, and the other way round: each gets a cell that the other leaves empty.
+    once = sum(count == 1 for count in named)
     counts = np.asarray([*named, max(once, HALF)], np.float64)
     chances = counts / counts.sum()
     rows = max(1, round((sum(named)) / inflation))
-    draws = _draws(len(counts))
-    return rng.multinomial(rows, chances, size=draws) / rows, np.broadcast_to(chances, (draws, len(counts)))
+    drawn = rng.multinomial(rows, chances, size=_draws(len(counts) + 1)) / rows
+    none = np.zeros((len(drawn), 1))
+    of_batches = np.broadcast_to(chances, drawn.shape)
+    return np.concatenate([drawn, none], axis=1), np.concatenate([of_batches[:, :-1], none, of_batches[:, -1:]], axis=1)
 
 
 def _draws(cells: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,14 @@ from drift.monitor.rows import Rows, joined
 from drift.monitor.signals import FEATURE, LABEL, inputs_of, labels_of, losses_of
 
 LARGE_ERRORS = "large_errors"  # regression: the share of errors above what the reference's largest tenth begins with
-Limits = Callable[[int], Mapping[str, float]]  # by signal, for a batch of so many rows
+
+
+class Limits(Protocol):
+    """Tells limits by signal."""
+
+    def __call__(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
+        """For a batch of so many rows, or for so many truths."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class Measuring:
         allowed = limits(self.rows) if limits is not None else {}
         signals = measure_drift(reference.inputs, self._inputs, limits=dict(allowed), seed=self.seed)
         if reference.labels is not None and self._labels is not None and self._labels.rows:
-            of_labels = limits(self._labels.rows) if limits is not None else {}
+            of_labels = limits(self._labels.rows, of_labels=True) if limits is not None else {}
             signals += measure_drift(reference.labels, self._labels, limits=dict(of_labels), seed=self.seed)
         joint = None
         if self._sample is not None:

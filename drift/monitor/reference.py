@@ -11,6 +11,7 @@ from drift.detect.binned.binning import Bins, QuantileBins
 from drift.detect.binned.columns import Column
 from drift.detect.binned.counts import NamedCounts
 from drift.detect.binned.distances import jensen_shannon
+from drift.detect.binned.profiles import Profile
 from drift.errors import DataError
 from drift.monitor.explain.conditions import Slice
 from drift.monitor.limits import Promise, bucket, distance_limit
@@ -86,6 +87,7 @@ class Calibration:
     def __init__(self, reference: Reference, *, known: Callable[[int], Mapping[str, float]] = lambda rows: {}) -> None:
         """`known` answers with limits that were calibrated before, by rows."""
         self.reference, self._known = reference, known
+        self._columns = inputs_of(reference.sample) | labels_of(reference.sample)
         self._found: dict[int, dict[str, float]] = {}
         self.fresh: dict[int, dict[str, float]] = {}  # calibrated here, by rows; for the caller to remember
 
@@ -95,34 +97,30 @@ class Calibration:
         slices = {one.of_slice for one in self.reference.measures if one.of_slice}
         return len(self.reference.inputs.columns) + 1 + len(slices)  # and the label
 
-    def limits(self, rows: int) -> Mapping[str, float]:
-        """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`."""
+    def limits(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
+        """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`, or for so many truths."""
         size = bucket(rows)
         if size not in self._found:
-            found = dict(self._known(size))
-            if not found:
-                found = self.fresh[size] = self._calibrate(size)
-            self._found[size] = found
-        return self._found[size]
-
-    def _calibrate(self, rows: int) -> dict[str, float]:
-        rate, rule = self.reference.promise.rate(self.signals), self.reference.promise.rule
-        sample = self.reference.sample
-        columns = inputs_of(sample) | labels_of(sample)
-        found = {}
-        for profile in (self.reference.inputs, self.reference.labels):
-            for signal, bins in profile.binning.columns.items() if profile else ():
-                assert profile is not None  # noqa: S101 - the line above
-                values = np.asarray(columns[signal]) if len(columns.get(signal, ())) else np.zeros(0)
-                found[signal] = distance_limit(
-                    bins,
-                    profile.columns[signal],
-                    rows,
-                    rate=rate,
-                    rule=rule,
-                    inflation=inflation_of(bins, values, rows),
-                )
+            self._found[size] = dict(self._known(size))
+        found, profile = self._found[size], self.reference.labels if of_labels else self.reference.inputs
+        left = [signal for signal in profile.columns if signal not in found] if profile is not None else []
+        if profile is not None and left:
+            fresh = {signal: self._calibrated(profile, signal, size) for signal in left}
+            found.update(fresh)
+            self.fresh.setdefault(size, {}).update(fresh)
         return found
+
+    def _calibrated(self, profile: Profile, signal: str, rows: int) -> float:
+        bins, promise = profile.binning.columns[signal], self.reference.promise
+        values = self._columns.get(signal, ())
+        return distance_limit(
+            bins,
+            profile.columns[signal],
+            rows,
+            rate=promise.rate(self.signals),
+            rule=promise.rule,
+            inflation=inflation_of(bins, np.asarray(values) if len(values) else np.zeros(0), rows),
+        )
 
     @property
     def has_labels(self) -> bool:

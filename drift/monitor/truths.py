@@ -38,6 +38,7 @@ def join_truths(
     truth: NDArray[Any],
     *,
     calibration: Calibration | None = None,
+    within: int | None = None,
     tell: Callable[[str, int, int], None] = lambda words, done, total: None,
 ) -> JoinedTruths:
     """Give rows their truth; batch by batch, each in one transaction, so that it may be done again after a crash.
@@ -48,35 +49,62 @@ def join_truths(
         keys: (n,); of a key that comes twice, the last one counts.
         truth: (n,), all known.
         calibration: of the reference in force, for the drift of labels.
+        within: the only batch whose rows are meant; by default all that have these keys.
         tell: of progress.
     """
     given = dict(zip(keys.tolist(), truth.tolist(), strict=True))
-    left = set(given)
     hashes = np.sort(hash_keys(np.asarray(list(given), object))) if given else np.zeros(0, np.uint64)
-    with store.read() as connection:
-        where = {
-            batch
-            for batch, stored in batches.key_hashes(connection, monitor, most=NO_LIMIT)
-            if among(stored, hashes).any()
-        }
-    joined = changed = same = 0
-    for done, batch in enumerate(sorted(where)):
-        with store.write() as connection:
-            touched = False
-            for number, rows in batches.rows_of(connection, batch):
-                new, counts = _with_truth(rows, given, left)
-                joined, changed, same = joined + counts[0], changed + counts[1], same + counts[2]
-                if counts[0] or counts[1]:
-                    batches.set_part(connection, batch, number, to_bytes(new))
-                    touched = True
-            if touched:
-                measure_again(connection, monitor, batch, calibration)
-        keep_limits(store, calibration)
-        tell("truths", done + 1, len(where))
-    if left:
-        with store.write() as connection:
-            batches.add_truths(connection, monitor, {key: str(given[key]) for key in left})
-    return JoinedTruths(joined, changed, same, len(left), len(where))
+    found, done = _Joined(set(given)), set[int]()
+    while True:
+        with store.write() as connection:  # batches that come meanwhile are found in the next round
+            there = {within} if within is not None else _batches_of(connection, monitor, hashes)
+            if there <= done:
+                if found.left and within is None:
+                    batches.add_truths(connection, monitor, {key: str(given[key]) for key in found.left})
+                break
+        for at, batch in enumerate(sorted(there - done)):
+            if calibration is not None:
+                with store.read() as connection:
+                    stored = batches.find_batch(connection, monitor, id=batch)
+                calibration.limits(stored.rows if stored else 1)  # it takes a while: not while others wait to write
+            with store.write() as connection:
+                if found.take(connection, monitor, batch, given):
+                    measure_again(connection, monitor, batch, calibration)
+            keep_limits(store, calibration)
+            tell("truths", len(done) + at + 1, len(there))
+        done |= there
+    return JoinedTruths(found.joined, found.changed, found.same, len(found.left), len(done))
+
+
+@dataclass
+class _Joined:
+    """What has come of truths so far."""
+
+    left: set[str]  # keys without a row
+    joined: int = 0
+    changed: int = 0
+    same: int = 0
+
+    def take(self, connection: Any, monitor: Monitor, batch: int, given: dict[str, Any]) -> bool:
+        """Give a batch's rows their truths; whether any is new to it."""
+        touched, met = False, set[str]()
+        for number, rows in batches.rows_of(connection, batch):
+            new, counts = _with_truth(rows, given, met)
+            self.joined, self.changed, self.same = (
+                had + more for had, more in zip((self.joined, self.changed, self.same), counts, strict=True)
+            )
+            if counts[0] or counts[1]:
+                batches.set_part(connection, batch, number, to_bytes(new))
+                touched = True
+        self.left -= met
+        batches.take_truths(connection, monitor, met)  # that may have waited
+        return touched
+
+
+def _batches_of(connection: Any, monitor: Monitor, hashes: NDArray[np.uint64]) -> set[int]:
+    """Batches that have keys of these hashes."""
+    stored = batches.key_hashes(connection, monitor, most=NO_LIMIT)
+    return {batch for batch, some in stored if among(some, hashes).any()}
 
 
 def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: Calibration | None) -> None:
@@ -113,6 +141,7 @@ def measure_all(
         known = references.measured_batches(connection, calibration.reference)
         left = [batch for batch in batches.all_batches(connection, monitor) if batch.id not in known]
     for done, batch in enumerate(left):
+        calibration.limits(batch.rows)  # it takes a while: not while others wait to write
         with store.write() as connection:
             measure_again(connection, monitor, batch.id, calibration)
         keep_limits(store, calibration)
@@ -145,14 +174,14 @@ def keep_limits(store: Store, calibration: Calibration | None) -> None:
     calibration.fresh.clear()
 
 
-def _with_truth(rows: Rows, given: dict[str, Any], left: set[str]) -> tuple[Rows, tuple[int, int, int]]:
-    """Rows with their truth, and how many have a new one, another one, and the same."""
+def _with_truth(rows: Rows, given: dict[str, Any], met: set[str]) -> tuple[Rows, tuple[int, int, int]]:
+    """Rows with their truth, and how many have a new one, another one, and the same; keys that are there are met."""
     truth, had = rows.truth.copy(), known(rows.truth)
     joined = changed = same = 0
     for at, key in enumerate(rows.keys.tolist()):
         if key not in given:
             continue
-        left.discard(key)
+        met.add(key)
         if not had[at]:
             joined += 1
         elif truth[at] == given[key]:

@@ -16,7 +16,7 @@ from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Alert, Batch, Monitor, Reference, SliceMeasure, now
 from drift.monitor.reference import Calibration
 from drift.monitor.rules import Change, Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
-from drift.monitor.signals import ACCURACY, told
+from drift.monitor.signals import ACCURACY, LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
 from drift.monitor.truths import in_force, measure_all
@@ -238,9 +238,10 @@ def _distances(connection: Any, reference: Reference, since: Sequence[Batch]) ->
     for number, signal, value, limit, bad in references.signal_history(
         connection, reference, "jensen_shannon", "limit", "bad"
     ):
-        if number in by_id:
+        batch = by_id.get(number)
+        if batch is not None and (signal != LABEL or batch.known >= SETTLED * batch.rows):
             words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
-            found.setdefault(signal, []).append(Followed(by_id[number], bad, words))
+            found.setdefault(signal, []).append(Followed(batch, bad, words))
     return list(found.items())
 
 

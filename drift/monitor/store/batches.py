@@ -124,6 +124,13 @@ def key_hashes(connection: sql.Connection, monitor: Monitor, *, most: int) -> It
         yield batch, np.frombuffer(connection.execute(one).scalar_one(), np.uint64)
 
 
+def hashes_of(connection: sql.Connection, batch: int) -> Hashes:
+    """Hashes of the keys of one batch."""
+    query = sql.select(parts.c.hashes).where(parts.c.batch == batch).order_by(parts.c.part)
+    found = [np.frombuffer(some, np.uint64) for some in connection.execute(query).scalars()]
+    return np.concatenate([np.zeros(0, np.uint64), *found])
+
+
 def set_measures(connection: sql.Connection, batch: int, found: Iterable[SliceMeasure]) -> None:
     """Put a batch's measures in the place of earlier ones."""
     connection.execute(measures.delete().where(measures.c.batch == batch))
