@@ -116,7 +116,7 @@ class Columns:
         self._require(frame)
         count = len(frame)
         keys: Texts = (
-            _keys(frame[self.key], self.key)
+            _texts(frame[self.key], self.key)
             if self.key
             else np.asarray([str(at) for at in range(first, first + count)], object)
         )
@@ -152,7 +152,7 @@ class Columns:
         for name in (self.key, self.truth):
             if not name or name not in frame.columns:
                 raise DataError(f"expected columns {self.key!r} and {self.truth!r}; got {', '.join(map(str, frame))}")
-        keys, truth = _keys(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
+        keys, truth = _texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
         there = known(truth) & known(keys)
         return keys[there], truth[there]
 
@@ -173,7 +173,11 @@ class Columns:
 
         if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
             return None  # time goes on: it differs between any two batches
+        shown = types.infer_dtype(column, skipna=True) if column.dtype == object else ""
+        if shown in ("date", "datetime", "time", "timedelta", "datetime64"):
+            return None
         number = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
+        number = number or shown in ("decimal", "integer", "floating", "mixed-integer-float")
         return "number" if number and name not in self.categories else "category"
 
     def _answers(self, column: pd.Series, name: str) -> NDArray[Any]:
@@ -274,22 +278,27 @@ def _class_names(column: pd.Series, name: str) -> Texts:
     return _texts(column, name)
 
 
-def _keys(column: pd.Series, name: str) -> Texts:
-    """Keys as texts; whole numbers are written without a point, however the source types them."""
-    from pandas.api import types
-
-    whole = types.is_float_dtype(column.dtype) and bool((column.dropna() % 1 == 0).all())
-    return _texts(column.astype("Int64") if whole else column, name)
-
-
 def _texts(column: pd.Series, name: str) -> Texts:
-    """Text of every value, cut where it is endless; None where missing or empty."""
+    """Text of every value, cut where it is endless; None where missing or empty.
+
+    Whole numbers are written without a point, however the source types them: a missing value makes fractions of them.
+    """
     import pandas as pd
 
-    codes, values = pd.factorize(column, use_na_sentinel=True)
-    texts = np.asarray([*map(cut_short, map(str, values)), None], object)
+    try:
+        codes, values = pd.factorize(column, use_na_sentinel=True)
+    except TypeError as error:
+        raise DataError(
+            f"expected texts or numbers in column {name!r}, got {short(column.iloc[0])!r}: leave it out with --ignore"
+        ) from error
+    texts = np.asarray([*(cut_short(as_text(value)) for value in values), None], object)
     texts[texts == ""] = None
     return np.asarray(texts[codes])
+
+
+def as_text(value: object) -> str:
+    """A value as the name of a category or class."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def cut_short(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from time import time
 
 from drift.errors import DeliveryError
@@ -26,11 +27,21 @@ class Delivered:
     errors: tuple[str, ...]
 
 
-def deliver(store: Store, monitor: Monitor, channels: Sequence[Channel]) -> Delivered:
+def deliver(
+    store: Store,
+    monitor: Monitor,
+    channels: Sequence[Channel],
+    *,
+    quiet: Callable[[datetime], datetime] = lambda moment: moment,
+) -> Delivered:
     """Deliver what is due to the given channels; what fails waits in the store and is tried again by later calls.
 
-    A message is sent at least once, and with the same id if a crash comes between sending and marking.
+    In hours that `quiet` moves on, nothing is. A message is sent at least once, and with the same id if a crash comes
+    between sending and marking.
     """
+    moment = datetime.now().astimezone()
+    if quiet(moment) > moment:
+        channels = ()
     by_target = {(channel.kind, channel.target): channel for channel in channels}
     done, errors = 0, []
     for delivery in _due(store, monitor):

@@ -47,7 +47,7 @@ class Gathering:
             stored: whether there is such a batch already, so that its rows are likely to need no measuring.
         """
         self.name, self.buffered = name, 0
-        self._source, self._keyed, self._waiting = source, keyed, waiting or {}
+        self._source, self._keyed, self.waiting = source, keyed, waiting or {}
         self._measuring, self._measured = Measuring(reference=reference, slices=slices), not stored
         self._buffer: list[Rows] = []
         self._bodies = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed with the batch
@@ -77,7 +77,7 @@ class Gathering:
         if not len(rows):
             return
         self._digest = (self._digest + row_digest(rows, keyed=self._keyed)) % 2**64
-        if self._waiting:
+        if self.waiting:
             rows = self._with_waiting(rows)
         self._truth_digest = (self._truth_digest + truth_digest(rows)) % 2**64
         self._known += int(rows.known.sum())
@@ -169,10 +169,10 @@ class Gathering:
     def _with_waiting(self, rows: Rows) -> Rows:
         truth = rows.truth.copy()
         for at, (key, known) in enumerate(zip(rows.keys.tolist(), rows.known.tolist(), strict=True)):
-            if key in self._waiting:
+            if key in self.waiting:
                 self.joined_truths.append(key)
                 if not known:
-                    truth[at] = self._waiting[key]
+                    truth[at] = self.waiting[key]
         return replace(rows, truth=truth)
 
 

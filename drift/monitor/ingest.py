@@ -219,7 +219,7 @@ class _Ingest:
                     batches.take_truths(connection, self.monitor, gathering.joined_truths)
                 came = self._as_truths(batches.waiting_truths(connection, self.monitor))
             keep_limits(self.store, self.calibration)
-            self._join_what_came(came)
+            self._join_what_came(came, gathering.waiting)
             self._count(what, there, found)
             self.names.add(gathering.name)
             self.seen.add(gathering.hashes)
@@ -242,10 +242,10 @@ class _Ingest:
             there = batches.find_batch(connection, self.monitor, name=name)
             return None if there is None else batches.hashes_of(connection, there.id)
 
-    def _join_what_came(self, waiting: Mapping[str, Any]) -> None:
-        """Truths that another process has left since this one began: their rows may be stored by now."""
+    def _join_what_came(self, waiting: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        """Truths that another process has left since a batch was begun: its rows are stored by now."""
         assert self.monitor is not None  # noqa: S101
-        new = {key: value for key, value in waiting.items() if key not in self.waiting}
+        new = {key: value for key, value in waiting.items() if key not in known}
         self.waiting = waiting
         if new:
             truth = np.asarray(list(new.values()), np.float64 if self.columns.task == "regression" else object)

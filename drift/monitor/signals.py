@@ -22,8 +22,9 @@ def feature_signal(name: str) -> str:
 
 
 def told(signal: str) -> str:
-    """A signal as people read it: a feature by its name alone."""
-    return signal.removeprefix(FEATURE)
+    """A signal as people read it: a feature by its name alone, unless that says something else already."""
+    name = signal.removeprefix(FEATURE)
+    return f"feature {name}" if name != signal and name in (PREDICTION, CONFIDENCE, LABEL, ACCURACY) else name
 
 
 def inputs_of(rows: Rows) -> dict[str, Any]:

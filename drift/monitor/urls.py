@@ -28,9 +28,16 @@ def parse_url(text: str) -> sql.URL:
     return url
 
 
+def shown(url: sql.URL) -> str:
+    """A URL without its password, wherever it stands."""
+    hidden = {name: "***" if "pass" in name.lower() else value for name, value in url.query.items()}
+    return url.set(query=hidden).render_as_string(hide_password=True)
+
+
 def masked(text: str) -> str:
     """A text with what looks like a URL's password taken out."""
-    return re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+    without = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+    return re.sub(r"(?i)(pass\w*=)[^&\s]+", r"\1***", without)
 
 
 def reason_of(error: SQLAlchemyError, url: sql.URL) -> str:
@@ -38,8 +45,9 @@ def reason_of(error: SQLAlchemyError, url: sql.URL) -> str:
     lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
     lines = lines or [type(error).__name__]
     text = lines[-1] if lines[0].endswith(":") else lines[0]  # what follows the first is where in a query, or a hint
-    secret = str(url.password or "")
-    for form in (secret, quote_plus(secret), quote(secret, safe="")):
-        if form:
-            text = text.replace(form, "***")
-    return text
+    queried = [value for name, value in url.query.items() if "pass" in name.lower()]
+    for secret in (str(url.password or ""), *(str(value) for value in queried)):
+        for form in (secret, quote_plus(secret), quote(secret, safe="")):
+            if form:
+                text = text.replace(form, "***")
+    return masked(text)

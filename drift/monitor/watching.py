@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, timezone
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 from drift.detect.sequential.dependence import measure_dependence
-from drift.errors import UsageError
+from drift.errors import StateError, UsageError
 from drift.monitor.channels import Channel, Message
 from drift.monitor.limits import loss_limit
 from drift.monitor.measuring import LARGE_ERRORS
@@ -43,6 +43,8 @@ class QuietHours:
             start, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
         except ValueError as error:
             raise UsageError(f"expected quiet hours such as 22:00-07:00, got {text!r}") from error
+        if start == end or start.tzinfo or end.tzinfo:
+            raise UsageError(f"expected quiet hours such as 22:00-07:00, by this machine's clock, got {text!r}")
         return cls(start, end)
 
     def over(self, moment: datetime) -> datetime:
@@ -51,8 +53,10 @@ class QuietHours:
         inside = self.start <= clock < self.end if self.start < self.end else clock >= self.start or clock < self.end
         if not inside:
             return moment
-        ended = datetime.combine(moment.date(), self.end, moment.tzinfo)
-        return ended if ended > moment else ended + timedelta(days=1)
+        day = moment.date() if clock < self.end else moment.date() + timedelta(days=1)
+        if isinstance(moment.tzinfo, timezone):  # which knows nothing of summer time, as this machine's clock does
+            return datetime.combine(day, self.end).astimezone()
+        return datetime.combine(day, self.end, moment.tzinfo)
 
 
 @dataclass(frozen=True)
@@ -132,21 +136,39 @@ def check(
 def acknowledge(
     store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
 ) -> Alert:
-    """Somebody looks after an alert; it stays until it is closed."""
-    changed = replace(alert, state="acknowledged", acknowledged_at=now(), acknowledged_by=by, acknowledged_why=why)
+    """Somebody looks after an alert; it stays until it is closed.
+
+    Raises:
+        StateError: it has been closed meanwhile.
+    """
     with store.write() as connection:
+        there = _still_there(connection, monitor, alert)
+        changed = replace(there, state="acknowledged", acknowledged_at=now(), acknowledged_by=by, acknowledged_why=why)
         alerts.set_alert(connection, changed)
         queue(connection, monitor, changed, "acknowledged", watch, datetime.now().astimezone())
     return changed
 
 
 def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None) -> Alert:
-    """A person is done with an alert; the signal is followed anew from the next batch on."""
+    """A person is done with an alert; the signal is followed anew from the next batch on.
+
+    Raises:
+        StateError: it has been closed meanwhile.
+    """
     with store.write() as connection:
+        there = _still_there(connection, monitor, alert)
         newest = batches.all_batches(connection, monitor)[-1]
-        changed = _closed(connection, alert, why, newest.at, by=by)
+        changed = _closed(connection, there, why, newest.at, by=by)
         queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
     return changed
+
+
+def _still_there(connection: Any, monitor: Monitor, alert: Alert) -> Alert:
+    """The alert as it is now."""
+    there = alerts.find_alert(connection, monitor, alert.id)
+    if there is None or there.state == "closed":
+        raise StateError(f"alert {alert.id} has been closed meanwhile")
+    return there
 
 
 def queue(

@@ -157,6 +157,12 @@ def test_a_query_is_one_select_or_a_table(tmp_path: Path, query: str) -> None:
         assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (600,)
 
 
+@pytest.mark.parametrize("query", ["SELECT * FROM predictions WHERE state != ':x'", "SELECT * FROM predictions -- all"])
+def test_colons_and_comments_of_a_query_are_its_own(tmp_path: Path, query: str) -> None:
+    url = in_database(f"sqlite:///{tmp_path}/rows.db", whole())
+    assert sum(len(frame) for frame in open_source(url, query=query)) == 600
+
+
 def test_columns_called_like_statements_are_only_names(tmp_path: Path) -> None:
     hostile = 'x"; DROP TABLE predictions; --'
     frame = whole().rename(columns={"a": hostile, "b": "select"})

@@ -99,6 +99,49 @@ def test_truth_by_key_is_joined_once_and_waits_for_rows_that_have_not_come(store
     np.testing.assert_allclose(measures(store, "accuracy"), expected)
 
 
+def test_truth_of_rows_that_share_keys_stays_with_its_batch(store: Store) -> None:
+    world = World(batches=2, truth_until=0)
+    frames = [world.batch(at).assign(id=np.arange(200)) for at in range(2)]
+    take_in(store, frames)
+    known = [frames[0].assign(truth=frames[0]["prediction"]),
+             frames[1].assign(truth=np.where(frames[1]["prediction"] == "UP", "DOWN", "UP"))]  # fmt: skip
+    assert take_in(store, known).truths == 400
+    assert measures(store, "accuracy") == [1.0, 0.0]
+    assert take_in(store, known).truths == 0
+
+
+def test_truth_that_comes_while_rows_are_read_is_joined(store: Store) -> None:
+    world = World(batches=3, truth_until=0)
+    truths = pd.concat(list(world.known()))
+    keys, given = truths["id"].astype(str).to_numpy(object), truths["truth"].to_numpy(object)
+
+    def interrupted() -> Iterator[pd.DataFrame]:
+        yield world.batch(0)
+        yield world.batch(1)
+        join_truths(store, monitor_of(store), keys, given)  # by another process; one batch is stored by now
+        yield world.batch(2)
+
+    take_in(store, interrupted())  # type: ignore[arg-type]
+    assert {known for _, known in stored(store).values()} == {200}
+    with store.read() as connection:
+        assert batches.waiting_truths(connection, monitor_of(store)) == {}
+    flipped = np.where(given == "UP", "DOWN", "UP").astype(object)
+    join_truths(store, monitor_of(store), keys, flipped)
+    take_in(store, world)
+    np.testing.assert_allclose(
+        measures(store, "accuracy"), [float((f["prediction"] != f["truth"]).mean()) for f in world.known()]
+    )
+
+
+def test_a_replaced_batch_does_not_repeat_itself(store: Store) -> None:
+    take_in(store, World(batches=2))
+    frame = World(seed=1).batch(0)
+    take_in(store, [frame], replace=True)
+    with store.read() as connection:
+        assert [one.quality.repeated for one in batches.all_batches(connection, monitor_of(store))] == [0, 0]
+    assert take_in(store, [pd.concat([frame, frame.iloc[:3]], ignore_index=True)]).unchanged == 1
+
+
 def test_a_corrected_truth_takes_the_place_of_the_first(store: Store) -> None:
     take_in(store, World(batches=2))
     frame = World().batch(0)

@@ -65,6 +65,13 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert (
         "reference 1, spring of default: the first 8 batches, 1,200 rows, agreed by Ada: accepted in May" in agreed.out
     )
+    secret = ("--webhook", "http://127.0.0.1:1/services/hush", "--command", "true --token hush")
+    quiet = commands.run("check", *secret, "--quiet_hours", "00:00-23:59", "--json", "quiet.json")
+    assert quiet.code == 3 and "messages that wait: 2" in quiet.out
+    assert "hush" not in (folder / "quiet.json").read_text() + quiet.out + quiet.err
+    (folder / ".drift" / "monitor.db").unlink()
+    commands.run("ingest", source, *COLUMNS)
+    commands.run("reference", "--first_batches", "8", "--why", "accepted in May")
     checked = commands.run("check", "--file", "alerts.jsonl", "--json", "check.json")
     assert checked.code == 3 and "opened: alert 1, a, batch day 010" in checked.out
     [message] = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]

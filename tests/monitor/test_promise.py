@@ -104,6 +104,27 @@ def test_false_alarms_of_the_run_rules_are_as_rare_as_promised(stream: Stream) -
     assert counts.mean() <= allowed + 2.6 * error, counts  # alarms of one stream come together: they share a reference
 
 
+@pytest.mark.parametrize(("values", "power"), [(500, 1.0), (2_000, 1.5)])
+def test_categories_with_a_long_tail_alarm_as_rarely_as_promised(values: int, power: float) -> None:
+    """Most values of a batch that the reference lacks are no other's: 10 batches of 200 rows in the reference."""
+    chances = 1 / np.arange(1, values + 1) ** power
+    chances /= chances.sum()
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        texts = np.asarray([f"p{at}" for at in rng.choice(values, 2_000, p=chances)], object)
+        rows = Rows(texts, texts, texts, pd.DataFrame({"product": texts}))
+        limit = Calibration(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)[
+            "feature:product"
+        ]
+        codes = np.asarray([int(text[1:]) for text in texts])
+        reference = np.bincount(codes, minlength=values) / len(codes)
+        batches = rng.multinomial(200, chances, size=100) / 200
+        found.append(int(PROMISE.rule.alarms(jensen_shannon(reference[:, None], batches.T) > limit).sum()))
+    allowed = 0.5 * 100 / PROMISE.expected_run_length
+    assert np.mean(found) <= allowed + 2.6 * np.std(found, ddof=1) / np.sqrt(len(found)), found
+
+
 def test_half_a_deviation_alarms_soon() -> None:
     stream = Stream(200)
     rows, batches = stream.draw(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import drift.monitor
 
 ROOT = Path(drift.monitor.__file__).parent
-OWN_QUERY = {"self._query"}  # the SELECT that a user has asked for, run read only
+OWN_QUERY = {r"self._query.replace(':', '\\:') + '\n'"}  # the SELECT that a user has asked for, run read only
 
 
 def statements() -> list[tuple[str, ast.expr]]:

@@ -19,7 +19,7 @@ from drift.errors import StateError, UsageError
 from drift.monitor.store import Store
 from drift.monitor.store.opening import HEAD
 from drift.monitor.store.tables import metadata
-from drift.monitor.urls import masked
+from drift.monitor.urls import masked, parse_url, shown
 from tests.monitor.worlds import World, take_in
 from tests.postgres import PASSWORD
 from tests.servers import free_port
@@ -95,6 +95,8 @@ def test_other_urls_are_refused_without_their_password(url: str) -> None:
 def test_passwords_are_taken_out_of_texts() -> None:
     assert masked("postgresql://u:a:b@c@h/d") == "postgresql://u:***@h/d"
     assert masked("see postgresql://u:p@h/d and x") == "see postgresql://u:***@h/d and x"
+    url = parse_url("postgresql://h/d?user=u&password=hush&sslmode=require")
+    assert "hush" not in shown(url) and "require" in shown(url)
 
 
 def test_nobody_there_is_told_in_time_without_the_password() -> None:

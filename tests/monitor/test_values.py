@@ -129,6 +129,26 @@ def test_numbers_whose_squares_are_none_count_as_infinite(tmp_path: Path) -> Non
     assert rows.features["x"].tolist()[:5] == [-np.inf] * 5
 
 
+def test_categories_are_the_same_whether_a_value_is_missing_or_not(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    given = frames(lambda frame, at: frame.assign(zone=np.arange(60) % 3), count=2)
+    given[1]["zone"] = given[1]["zone"].where(given[1]["zone"] > 0)
+    columns = Columns("prediction", truth="truth", key="key", batch="day", categories=("zone",))
+    slices = ("second: zone == 1",)
+    ingest(store, "m", given, source="", columns=columns, batching=Batching(column="day"), ordered=True, slices=slices)
+    with store.read() as connection:
+        for batch in batches.all_batches(connection, monitor_of(store)):
+            [(_, rows)] = batches.rows_of(connection, batch.id)
+            assert set(rows.features["zone"].dropna()) <= {"0", "1", "2"}
+            found = batches.history(connection, monitor_of(store), ["accuracy"], whole=False)[batch.id]
+            assert [one.measure.rows for one in found if one.of_slice] == [20]
+
+
+def test_lists_are_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected texts or numbers in column 'c'"):
+        follow(tmp_path, frames(lambda frame, at: frame.assign(c=pd.Series([[1] for _ in range(60)], dtype=object))))
+
+
 def test_keys_are_the_same_whether_typed_as_whole_numbers_or_not(tmp_path: Path) -> None:
     store = Store(tmp_path / "m.db")
     columns = Columns("prediction", truth="truth", key="key", batch="day")

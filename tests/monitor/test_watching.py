@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from drift.errors import UsageError
+from drift.errors import StateError, UsageError
 from drift.monitor.channels import Message
 from drift.monitor.limits import Promise, RunRule
 from drift.monitor.records import Alert, Batch, Quality
@@ -217,6 +217,25 @@ def test_truth_that_has_not_settled_is_no_evidence(store: Store) -> None:
     assert "accuracy" not in {one.signal for one in check(store, monitor_of(store), Watch()).opened}
 
 
+def test_early_truth_of_one_kind_is_no_drift_of_the_label(store: Store) -> None:
+    frames = list(World(batches=20, rows=200))
+    for frame in frames[10:]:
+        frame.loc[(frame["truth"] != "UP") | (np.arange(len(frame)) > 40), "truth"] = None
+    take_in(store, frames)
+    agree(store, 10)
+    assert check(store, monitor_of(store), Watch()).opened == ()
+
+
+def test_an_alert_that_was_closed_meanwhile_is_not_opened_again(store: Store) -> None:
+    take_in(store, WORLD)
+    agree(store, 10)
+    [opened] = check(store, monitor_of(store), Watch()).opened
+    close(store, monitor_of(store), opened, by="Ada", why="mended")
+    for change in (acknowledge, close):
+        with pytest.raises(StateError, match="closed meanwhile"):
+            change(store, monitor_of(store), opened, by="Bob", why="too late")
+
+
 class Told:
     """A channel that remembers."""
 
@@ -268,7 +287,7 @@ def test_quiet_hours_end_when_the_clock_says_so(hours: str, moment: str, over: s
     assert found == datetime.fromisoformat(over).replace(tzinfo=zone)
 
 
-@pytest.mark.parametrize("text", ["", "22-", "22:00", "a-b", "25:00-07:00"])
+@pytest.mark.parametrize("text", ["", "22-", "22:00", "a-b", "25:00-07:00", "22:00-22:00", "22:00Z-07:00Z"])
 def test_quiet_hours_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="22:00-07:00"):
         QuietHours.parse(text)

@@ -157,6 +157,7 @@ def test_the_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(page: P
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Content-Type": "text/plain"},
         {"Content-Type": "application/json"},
     ],
@@ -176,7 +177,7 @@ def test_a_form_of_another_session_writes_nothing(page: Page) -> None:
     assert page.findings() == 0
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil:80"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil:80", "["])
 def test_other_names_that_lead_here_are_refused(page: Page, host: str) -> None:
     assert page.site.get("/", headers={"Host": host}).status_code in (400, 421)
 
@@ -187,8 +188,20 @@ def test_signing_in_leads_nowhere_else(page: Page, target: str) -> None:
     assert answer.headers["location"] == "/"
 
 
+def test_what_came_since_a_page_was_made_is_shown(tmp_path: Path) -> None:
+    """A page that was asked for while batches were being measured does not stay as it was."""
+    store = Store(tmp_path / "m.db")
+    take_in(store, World(batches=8, rows=100))
+    agree(store, 6)
+    with serving(store) as site:
+        assert "chart-drift" not in site.get("/monitors/1").text
+        check(store, monitor_of(store), Watch())
+        assert "chart-drift" in site.get("/monitors/1").text
+
+
 def test_too_much_is_refused(page: Page) -> None:
     page.site.sign_in()
+    assert page.site.post("/sign-in", data={f"f{at}": "" for at in range(60)}).status_code == 400
     assert page.site.post("/sign-out", data="x" * 100_000).status_code == 413
 
     def endless() -> Iterator[bytes]:

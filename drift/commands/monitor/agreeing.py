@@ -85,6 +85,8 @@ def reference(
     What counts as bad is agreed with them. All stored batches are measured against it. At least ten times as many rows
     as a batch has are best. Without a choice, it tells the references so far.
     """
+    import numpy as np
+
     from drift.loop.promote import person
     from drift.monitor.columns import cut_short
     from drift.monitor.explain.conditions import parse_slice
@@ -115,6 +117,12 @@ def reference(
     title = calibration.reference.title
     print(f"reference {title} of {monitor}: {chosen}, {len(rows):,} rows, agreed by {made.agreed_by}: {made.why}")
     print(made.promise.words)
+    error = float(made.losses.std() / np.sqrt(len(made.losses))) if len(made.losses) else 0.0
+    if tolerated_loss < 2 * error:
+        print(
+            f"note: the reference tells its own loss no better than to {error:.2g}; with --tolerated_loss"
+            f" {2 * error:.2g} or more, false alarms are as rare as that says"
+        )
     print(f"{measured:,} batches measured against it; next: drift monitor check --monitor {monitor}")
     return ExitCode.DONE
 

@@ -86,7 +86,8 @@ def check(
     for alert in checked.closed:
         if alert.id not in {one.id for one in checked.opened}:
             print(f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}")
-    delivered = deliver(opened, found, channels)
+    quiet = watch.quiet_hours.over if watch.quiet_hours else None
+    delivered = deliver(opened, found, channels, **{"quiet": quiet} if quiet else {})
     for error in delivered.errors:
         print(f"not delivered yet: {error}")
     if checked.reference is None:
@@ -97,6 +98,7 @@ def check(
     called = options_as_called(check, locals()) | {
         "store": opened.name,
         "webhook": channels[0].target if webhook else "",
+        "run_command": next((channel.target for channel in channels if channel.kind == "command"), ""),
     }
     write_json(json, called, records, delivered=delivered.done, waiting=delivered.waiting)
     return ExitCode.DRIFT if checked.open else ExitCode.DONE

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -46,22 +47,24 @@ class Command:
         variables = {
             f"DRIFT_ALERT_{name.upper()}": str(value).replace("\0", "") for name, value in vars(message).items()
         }
-        try:
-            process = subprocess.Popen(
-                shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                env={**os.environ, **variables}, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise DeliveryError(f"{self.target} cannot be started: {error.strerror}") from error
-        try:
-            _, errors = process.communicate(body(message), timeout=self.seconds)
-        except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise DeliveryError(f"{self.target} took more than {self.seconds:g} s and was ended") from error
-        if process.returncode:
-            lines = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise DeliveryError(f"{self.target} ended with {process.returncode}: {lines[-1][:200]}")
+        with tempfile.TemporaryFile() as errors:  # no pipe: a process that it leaves behind would hold it
+            try:
+                process = subprocess.Popen(
+                    shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
+                    env={**os.environ, **variables}, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise DeliveryError(f"{self.target} cannot be started: {error.strerror}") from error
+            try:
+                process.communicate(body(message), timeout=self.seconds)
+            except subprocess.TimeoutExpired as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise DeliveryError(f"{self.target} took more than {self.seconds:g} s and was ended") from error
+            if process.returncode:
+                errors.seek(0)
+                lines = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+                raise DeliveryError(f"{self.target} ended with {process.returncode}: {lines[-1][:200]}")
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,12 @@ class Webhook:
 
     @property
     def target(self) -> str:
-        """The address without user, password and query, which may be secrets."""
+        """The host alone, with a digest of the address: its path and query may be secrets, as Slack's are."""
         from urllib.parse import urlsplit
 
         parts = urlsplit(self.url)
         host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-        return f"{parts.scheme}://{host}{parts.path}"
+        return f"{parts.scheme}://{host}/… {hashlib.sha256(self.url.encode()).hexdigest()[:8]}"
 
     def send(self, message: Message) -> None:
         """POST it; tried again while the receiver is away, busy or broken (429, 5xx), for `patience` seconds.

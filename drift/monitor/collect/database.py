@@ -11,7 +11,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.errors import DataError, UsageError
-from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of
+from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ class DatabaseRows:
     @property
     def name(self) -> str:
         """The URL without its password, and the table if it is one."""
-        url = self._url.render_as_string(hide_password=True)
+        url = shown(self._url)
         return f"{url} {self._query}" if _is_name(self._query) else url
 
     def __repr__(self) -> str:
@@ -103,7 +103,8 @@ class DatabaseRows:
                 sql.select(sql.text("*")).select_from(sql.table(table, schema=schema or None)).subquery("source")
             )
         else:
-            inner = sql.text(self._query).columns().subquery("source")
+            # Neither is a colon a parameter, nor does a comment at its end take away the bracket.
+            inner = sql.text(self._query.replace(":", r"\:") + "\n").columns().subquery("source")
         asked = sql.select(sql.text("*")).select_from(inner)
         there = list(connection.execute(asked.limit(0)).keys())
         wanted = [*(self._columns or ()), *self._order]

@@ -123,10 +123,10 @@ def _require_same(schema: dict[str, str], frame: pd.DataFrame, file: str) -> Non
     """Refuse a file whose columns are others than those of the files before it."""
     kinds = {str(name): "number" if column.dtype.kind in "iuf" else "other" for name, column in frame.items()}
     if not schema:
-        schema.update(kinds)
+        schema.update({name: kind for name, kind in kinds.items() if not frame[name].isna().all()})
         return
     for name in schema | kinds if schema != kinds else ():
-        had, has = schema.get(name, "nothing"), kinds.get(name, "nothing")
+        had, has = schema.setdefault(name, kinds.get(name, "nothing")), kinds.get(name, "nothing")
         if had != has and not (name in frame and frame[name].isna().all()):
             raise DataError(
                 f"expected {had} in column {name!r} of {file}, as in the files before it; got {has}:"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import UsageError
+from drift.monitor.columns import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class Condition:
             raise UsageError(f"expected a number for {self.column!r}, got {self.value!r}")
         if not number and self.op not in ("==", "!="):
             raise UsageError(f"expected == or != for {self.column!r}, which has categories; got {self.op}")
-        wanted = self.value if number else str(self.value)
+        wanted = self.value if number else as_text(self.value)
         return np.asarray(OPERATORS[self.op](values.to_numpy(), wanted), bool) & there
 
     def __str__(self) -> str:

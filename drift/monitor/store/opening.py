@@ -11,7 +11,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.errors import StateError, UsageError
-from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of
+from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 
 PATIENCE_SECONDS = 60  # for another process that is writing
 WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any number that is always the same
@@ -34,7 +34,7 @@ class Store:
         self.url = _url(place)
         is_file = self.url.get_backend_name() == "sqlite"
         path = self.url.database if is_file else None
-        self.name = path or self.url.render_as_string(hide_password=True)  # to be shown
+        self.name = path or shown(self.url)
         self._engine = _engine(self.url)
         with self.errors("opened"):
             with self._engine.connect() as connection:
@@ -81,7 +81,7 @@ def _url(place: str | Path) -> sql.URL:
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
-        raise UsageError(f"expected a store in SQLite or PostgreSQL, got {url.render_as_string(hide_password=True)}")
+        raise UsageError(f"expected a store in SQLite or PostgreSQL, got {shown(url)}")
     return url
 
 

@@ -110,6 +110,12 @@ def measured_batches(connection: sql.Connection, reference: Reference) -> set[in
     return set(connection.execute(query).scalars())
 
 
+def count_measured(connection: sql.Connection, reference: Reference) -> int:
+    """How many those are."""
+    query = sql.select(sql.func.count()).select_from(drifts).where(drifts.c.reference == reference.id)
+    return int(connection.execute(query).scalar_one())
+
+
 def signal_history(
     connection: sql.Connection, reference: Reference, *names: str, signals: Iterable[str] | None = None
 ) -> list[tuple[Any, ...]]:

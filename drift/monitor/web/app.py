@@ -125,7 +125,7 @@ class Pages:
 
     def signal(self, request: Request, monitor: int, signal: str, batch: int = 0) -> Response:
         """One feature, over batches and against the reference."""
-        found = self._monitor(monitor)
+        found, signal = self._monitor(monitor), signal.replace("\0", "")
         chosen = self._batch(monitor, batch)[1] if batch else None
         shown = self._views.signal(found, signal, chosen)
         if shown is None:
@@ -302,5 +302,8 @@ async def _form(request: Request) -> Mapping[str, str]:
         body += part
         if len(body) > MOST_BYTES:
             raise HTTPException(413, "too large")
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    except ValueError as error:
+        raise HTTPException(400, "expected a form of at most 50 fields") from error
     return {name: values[-1].replace("\0", "\ufffd") for name, values in fields.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite
 from typing import Any
 
 from drift.detect.binned.compare import Cell
@@ -58,7 +58,7 @@ def metric_chart(
     """
     there = [at for at, point in enumerate(points) if point.value is not None]
     x = there
-    hover = [f"{points[at].name}: {points[at].value:.4g}{_between(points[at])}" for at in there]
+    hover = [f"{_cut(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in there]
     data: list[Chart] = []
     if there and all(points[at].low is not None for at in there):
         data.append(_band(x, [points[at].low for at in there], [points[at].high for at in there]))
@@ -117,7 +117,7 @@ def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, n
     places, steps = _steps(limits)
     data = [
         {"type": "scatter", "mode": "lines+markers", "y": [_short(point.value, 4) for point in points], "name": name,
-         "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5}, "text": [point.name for point in points],
+         "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5}, "text": [_cut(point.name) for point in points],
          "customdata": [point.number for point in points], "hovertemplate": "%{text}: %{y:.4g}<extra></extra>"},
         {"type": "scatter", "mode": "lines", "x": places, "y": [_short(value, 3) for value in steps], "name": limit,
          "line": {"color": ORANGE, "dash": "dash", "width": 1.4, "shape": "hv"}, "hoverinfo": "skip"},
@@ -210,7 +210,7 @@ def _between(point: Point) -> str:
 
 
 def _short(value: float | None, digits: int = DIGITS) -> float | None:
-    return None if value is None or isnan(value) else float(f"{value:.{digits}g}")
+    return None if value is None or not isfinite(value) else float(f"{value:.{digits}g}")
 
 
 def _cut(text: str, most: int = 120) -> str:

@@ -35,7 +35,7 @@ class ErrorViews:
             reference = self._reading.reference(connection, monitor)
             everything = batches.all_batches(connection, monitor)
             found = alerts.all_findings(connection, monitor)
-        key = stamp(monitor, reference, everything)
+            key = stamp(connection, monitor, reference, everything)
         rows = self._reading.once(("worst", batch.id, *key), lambda: self._worst(batch, reference))
         return {
             "batch": batch,
@@ -180,5 +180,5 @@ def _row(rows: Rows, at: int) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float | np.floating):
-        return None if np.isnan(value) else float(value)
+        return None if np.isnan(value) else float(value) if np.isfinite(value) else str(value)
     return value

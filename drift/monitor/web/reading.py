@@ -44,10 +44,13 @@ class Reading:
         return value
 
 
-def stamp(monitor: Monitor, reference: Reference | None, everything: Sequence[Batch]) -> tuple[Any, ...]:
+def stamp(
+    connection: Any, monitor: Monitor, reference: Reference | None, everything: Sequence[Batch]
+) -> tuple[Any, ...]:
     """What changes when there is something new to be shown."""
+    measured = references.count_measured(connection, reference) if reference else 0
     digest = hash(tuple((batch.id, batch.digest, batch.truth_digest) for batch in everything))
-    return monitor.id, reference.id if reference else 0, len(everything), digest
+    return monitor.id, reference.id if reference else 0, len(everything), measured, digest
 
 
 def beside(everything: Sequence[Batch], batch: Batch) -> dict[str, Batch | None]:

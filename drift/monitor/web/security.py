@@ -96,9 +96,15 @@ def same_site(headers: Mapping[str, str]) -> bool:
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host", "")
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host", "")
+    except ValueError:  # it is no address
+        return False
 
 
 def known_host(host: str, allowed: frozenset[str]) -> bool:
     """Whether a request names this server as we do: another name that leads here may be an attacker's."""
-    return (urlsplit(f"//{host}").hostname or "") in allowed
+    try:
+        return (urlsplit(f"//{host}").hostname or "") in allowed
+    except ValueError:
+        return False

@@ -79,7 +79,7 @@ class Views:
         with self.store.read() as connection:
             everything = batches.all_batches(connection, monitor)
             reference = self._reading.reference(connection, monitor)
-            key = stamp(monitor, reference, everything)
+            key = stamp(connection, monitor, reference, everything)
             found = alerts.all_alerts(connection, monitor)
             history = self._reading.once(("metrics", *key), lambda: batches.history(connection, monitor))
             far = self._reading.once(("far", *key), lambda: self._far(connection, reference))
@@ -140,8 +140,8 @@ class Views:
             found = batches.measures_of_batch(connection, batch.id)
             drift = references.drift_of_batch(connection, batch.id, reference) if reference else None
             everything = batches.all_batches(connection, monitor)
+            key = stamp(connection, monitor, reference, everything)
         accepted = {(one.measure.name, one.measure.of_class, one.of_slice): one.measure for one in _measures(reference)}
-        key = stamp(monitor, reference, everything)
         return {
             "batch": batch,
             "reference": reference,
