@@ -37,6 +37,8 @@ class Columns:
     key: str = ""
     time: str = ""
     batch: str = ""
+    every: str = ""  # or a batch for every period of `time`
+    batch_size: int = 0  # or one for so many rows
     version: str = ""
     probability: str = ""  # of the predicted class; of the class `positive` if that is given
     positive: str = ""
@@ -96,8 +98,8 @@ class Columns:
             given, had = getattr(asked, part.name), getattr(self, part.name)
             if given and part.name != "features" and given != had:
                 raise UsageError(
-                    f"expected {part.name} {had!r}, as when the monitor began; got {given!r}:"
-                    " leave it out, or begin another monitor with --monitor NAME"
+                    f"expected {f'--{part.name} {had}' if had else f'no --{part.name}'}, as when the monitor began; got"
+                    f" {given!r}: leave it out, or begin another monitor with --monitor NAME"
                 )
         return self
 
@@ -157,9 +159,7 @@ class Columns:
         return keys[there], truth[there]
 
     def _require(self, frame: pd.DataFrame) -> None:
-        twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
-        if twice:
-            raise DataError(f"expected columns with names of their own, got several called {twice[0]!r}: rename them")
+        require_own_names(frame)
         wanted = [*self.named, *(name for name, _ in self.features)]
         absent = [name for name in wanted if name not in frame.columns]
         if absent:
@@ -228,6 +228,13 @@ class Columns:
         if not self.positive:
             return found
         return np.where(prediction == self.positive, found, 1 - found)
+
+
+def require_own_names(frame: pd.DataFrame) -> None:
+    """Raise `DataError` where two columns are called alike."""
+    twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
+    if twice:
+        raise DataError(f"expected columns with names of their own, got several called {twice[0]!r}: rename them")
 
 
 def _task_of(prediction: pd.Series) -> Task:

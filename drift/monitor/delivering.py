@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import time
@@ -43,7 +44,7 @@ def deliver(
     if quiet(moment) > moment:
         channels = ()
     by_target = {(channel.kind, channel.target): channel for channel in channels}
-    done, errors = 0, []
+    done, errors = 0, _left_alone(store, monitor, by_target) if channels else []
     for delivery in _due(store, monitor):
         target = delivery.kind, delivery.target
         channel = by_target.get(target)
@@ -62,6 +63,14 @@ def deliver(
     with store.read() as connection:
         waiting = len(alerts.deliveries_of(connection, monitor, "pending"))
     return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
+
+
+def _left_alone(store: Store, monitor: Monitor, given: Container[tuple[str, str]]) -> list[str]:
+    """What waits for channels that are not given."""
+    with store.read() as connection:
+        waiting = alerts.deliveries_of(connection, monitor, "pending")
+    counted = Counter((one.kind, one.target) for one in waiting if (one.kind, one.target) not in given)
+    return [f"{count:,} for the {kind} {target}, which is not given here" for (kind, target), count in counted.items()]
 
 
 def _due(store: Store, monitor: Monitor) -> Iterable[Delivery]:

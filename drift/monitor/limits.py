@@ -55,8 +55,9 @@ class Promise:
     def words(self) -> str:
         """As people read it."""
         return (
-            f"{self.rule.bad} bad batches of {self.rule.window} alarm, and so does a loss of accuracy beyond"
-            f" {self.tolerated_loss:g}; by chance once in {self.expected_run_length:,g} batches"
+            f"{self.rule.bad} bad batches of {self.rule.window} alarm, and so does an error rate (of numbers: a share"
+            f" of large errors) that has grown by more than {self.tolerated_loss:g}; by chance once in"
+            f" {self.expected_run_length:,g} batches"
         )
 
     def rate(self, signals: int) -> float:

@@ -119,7 +119,9 @@ class Harm:
         return values
 
 
-def follow_harm(signal: str, history: Sequence[Lost], *, harm: Harm, last: Alert | None) -> list[Change]:
+def follow_harm(
+    signal: str, history: Sequence[Lost], *, harm: Harm, last: Alert | None, words: str = "error rate"
+) -> list[Change]:
     """The opening of an alert since the signal was looked at last; a person closes it, and evidence begins anew."""
     if last is not None and last.state != "closed":
         return []
@@ -128,7 +130,7 @@ def follow_harm(signal: str, history: Sequence[Lost], *, harm: Harm, last: Alert
         if evidence >= harm.expected_run_length:
             shown = "more than a million" if evidence > 1e6 else f"{evidence:,.0f}"
             reason = (
-                f"loss {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
+                f"{words} {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
                 f" by chance as much evidence comes once in {shown} batches"
             )
             return [Change(signal, "open", one.batch, reason, since[-1].batch)]

@@ -19,6 +19,10 @@ def parse_url(text: str) -> sql.URL:
     Raises:
         UsageError: it is none.
     """
+    if text.count("@") > 1:
+        raise UsageError(
+            "expected a URL with one @, before the host: write signs of the password as %40 (@), %2F (/) and %3A (:)"
+        )
     try:
         url = sql.make_url(text)
     except (ArgumentError, ValueError) as error:

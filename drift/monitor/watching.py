@@ -121,6 +121,8 @@ def check(
         for alert in closed:
             queue(connection, monitor, alert, "closed", watch, moment)
         found = alerts.all_alerts(connection, monitor, "open", "acknowledged")
+        for alert in found:  # for channels that are new since it was opened; the others have it
+            queue(connection, monitor, alert, "opened", watch, moment)
         waiting = alerts.deliveries_of(connection, monitor, "pending")
     return Checked(
         tuple(opened),
@@ -231,7 +233,10 @@ def _changes(
                 for batch in since
                 if batch.id in history and batch.known >= SETTLED * batch.rows
             ]
-            changes += follow_harm(ACCURACY, lost, harm=harm, last=last.get(ACCURACY))
+            signal = loss_name(calibration.reference)
+            changes += follow_harm(
+                signal, lost, harm=harm, last=last.get(signal), words=_loss_words(calibration.reference)
+            )
     if watch.expect_every:
         newest = max(all_batches, key=lambda batch: batch.fresh_at, default=None)
         changes += follow_freshness(
@@ -243,6 +248,11 @@ def _changes(
 def loss_name(reference: Reference) -> str:
     """The measure that losses are read off: accuracy, or the share of large errors."""
     return ACCURACY if reference.large_error is None else LARGE_ERRORS
+
+
+def _loss_words(reference: Reference) -> str:
+    large = reference.large_error
+    return "error rate" if large is None else f"share of errors above {large:.3g}"
 
 
 def _loss(found: SliceMeasure) -> float:
@@ -292,9 +302,10 @@ def _slice_losses(
                 rule=promise.rule,
                 inflation=rows / measure_dependence(reference.losses, rows).effective(rows),
             )
-            words = f"loss {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference, limit {limit:.3f}"
+            words = f"{_loss_words(reference)} {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference"
+            words += f", limit {limit:.3f}"
             followed = Followed(batch, _loss(one) > limit, words)
-            found.setdefault(f"{ACCURACY} of {one.of_slice}", []).append(followed)
+            found.setdefault(f"{name} of {one.of_slice}", []).append(followed)
     return list(found.items())
 
 
@@ -331,10 +342,10 @@ def _closed(connection: Any, alert: Alert, why: str, seen_at: float, *, by: str 
 def duration(seconds: float) -> str:
     """A number of seconds as people say it.
 
-    >>> duration(5400), duration(200_000)
-    ('90 minutes', '2.3 days')
+    >>> duration(5400), duration(200_000), duration(2e7)
+    ('90 minutes', '2.3 days', '231 days')
     """
     for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit or (unit == 60 and seconds >= 60):
-            return f"{seconds / unit:.2g} {name}"
+            return f"{seconds / unit:.{0 if seconds >= 10 * unit else 1}f} {name}"
     return f"{seconds:.0f} seconds"

@@ -256,4 +256,9 @@ def test_messages_for_other_channels_wait_for_them(alarmed: Store, tmp_path: Pat
     look(alarmed, File(tmp_path / "a"), File(tmp_path / "b"))
     found = deliver(alarmed, monitor_of(alarmed), [File(tmp_path / "a")])
     assert (found.done, found.waiting) == (1, 1)
+    assert found.errors == (f"1 for the file {tmp_path / 'b'}, which is not given here",)
+    look(alarmed, File(tmp_path / "c"))  # a channel that is new hears of what is open
+    assert deliver(alarmed, monitor_of(alarmed), [File(tmp_path / "c")]).done == 1
+    look(alarmed, File(tmp_path / "c"))
+    assert deliver(alarmed, monitor_of(alarmed), [File(tmp_path / "c")]).done == 0
     assert not os.path.exists(tmp_path / "b")  # noqa: PTH110

@@ -265,7 +265,7 @@ def test_other_columns_than_the_monitor_began_with_are_refused(tmp_path: Any) ->
     store = Store(tmp_path / "m.db")
     take_in(store, World(batches=1))
     other = Columns("truth", truth="prediction")
-    with pytest.raises(UsageError, match="expected prediction 'prediction'"):
+    with pytest.raises(UsageError, match="expected --prediction prediction"):
         ingest(store, "m", World(), source="", columns=other, batching=Batching(column="day"), ordered=True)
 
 

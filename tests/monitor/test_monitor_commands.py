@@ -138,6 +138,24 @@ def test_bad_input_is_one_line_and_a_right_exit_code(
     assert len(done.err.strip().splitlines()) == 1, done.err
 
 
+def test_how_rows_are_cut_is_remembered_and_not_changed(commands: Commands) -> None:
+    source = csv_of(World(batches=4), commands.folder / "p.csv")
+    begun = commands.run("ingest", source, *COLUMNS[:-2], "--ignore", "day", "--every", "1d")
+    assert "3 batches stored" in begun.out
+    assert "features: a (number), b (number), state (category); classification of prediction, truth: truth" in begun.out
+    assert "0 batches stored (0 rows), 3 there already" in commands.run("ingest", source).out
+    other = commands.run("ingest", source, "--every", "7d")
+    assert other.code == 2 and "expected --every 1d, as when the monitor began; got '7d'" in other.err
+    other = commands.run("ingest", source, "--batch", "day")
+    assert other.code == 2 and "expected no --batch" in other.err
+    (commands.folder / "empty.csv").write_text("a,prediction\n")
+    empty = commands.run("ingest", "empty.csv", "--monitor", "other", "--prediction", "prediction")
+    assert empty.code == 0 and "no rows came" in empty.out
+    (commands.folder / "twice.csv").write_text("a,a,prediction,day\n1,2,x,d\n")
+    twice = commands.run("ingest", "twice.csv", "--monitor", "other", "--prediction", "prediction", "--batch", "day")
+    assert twice.code == 1 and "several called 'a'" in twice.err
+
+
 def test_a_batch_sent_with_other_rows_is_refused_with_exit_code_1(commands: Commands) -> None:
     commands.run("ingest", csv_of(World(batches=2), commands.folder / "p.csv"), *COLUMNS)
     refused = commands.run("ingest", csv_of(World(batches=2, seed=1), commands.folder / "p.csv"))

@@ -85,7 +85,9 @@ def test_a_file_that_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "nonsense://"])
+@pytest.mark.parametrize(
+    "url", ["mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "nonsense://", "postgresql://u:a@t/hush@h/d"]
+)
 def test_other_urls_are_refused_without_their_password(url: str) -> None:
     with pytest.raises(UsageError) as error:
         Store(url)

@@ -123,6 +123,8 @@ def reference(
             f"note: the reference tells its own loss no better than to {error:.2g}; with --tolerated_loss"
             f" {2 * error:.2g} or more, false alarms are as rare as that says"
         )
+    if calibration.reference.version > 1:
+        print("the next check closes alerts about the last reference; only batches that come from now on alarm")
     print(f"{measured:,} batches measured against it; next: drift monitor check --monitor {monitor}")
     return ExitCode.DONE
 

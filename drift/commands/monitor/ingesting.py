@@ -32,7 +32,11 @@ def ingest(
     batch_size: Annotated[
         int,
         typer.Option(
-            "--batch_size", min=0, help="A batch for every so many rows.", rich_help_panel=o.MAIN, show_default=False
+            "--batch_size",
+            min=0,
+            help="A batch for every so many rows, of a source that grows at its end.",
+            rich_help_panel=o.MAIN,
+            show_default=False,
         ),
     ] = 0,
     prediction: m.Prediction = "",
@@ -102,7 +106,7 @@ def ingest(
     if task not in ("", "classification", "regression"):
         raise UsageError(f"expected --task classification or regression, got {task!r}")
     asked = Columns(
-        prediction, truth, key, time, batch, version, probability, positive, probabilities,
+        prediction, truth, key, time, batch, every, batch_size, version, probability, positive, probabilities,
         m.names_in(ignore), m.names_in(categories), of_task,
     )  # fmt: skip
     opened = m.open_store(store)
@@ -112,10 +116,10 @@ def ingest(
         batching = Batching(column=asked.batch)
         deployed = asked
     else:
-        deployed = m.columns_asked(asked, known)
-        batching = Batching("" if every or batch_size else deployed.batch, every, batch_size)
-        if deployed.batch and (every or batch_size):
+        if sum(map(bool, (batch, every, batch_size))) > 1:
             raise UsageError("expected one of --batch COLUMN, --every PERIOD and --batch_size ROWS, got several")
+        deployed = m.columns_asked(asked, known)
+        batching = Batching(deployed.batch, deployed.every, deployed.batch_size)
         chunks = _chunks(source, query, deployed, batching)
     ordered = source == "log" or not chunks.files or bool(batching.size) or not (batching.column or batching.every)
     with counting() as tell:
@@ -132,6 +136,8 @@ def ingest(
             partial=partial,
             tell=tell,
         )
+    if known is None:
+        _say_what_is_followed(_known_columns(opened, monitor))
     _say(done, opened.name, _next(opened, monitor))
     write_json(json, options_as_called(ingest, locals()) | {"store": opened.name, "source": chunks.name}, [vars(done)])
     return ExitCode.ERROR if done.refused else ExitCode.DONE
@@ -219,6 +225,14 @@ def _next(store: Store, monitor: str) -> str:
         agreed = found is not None and references.current_version(connection, found) is not None
     own = "" if monitor == "default" else f" --monitor {monitor}"
     return f"drift monitor check{own}" if agreed else f"drift monitor reference{own} --first_batches 10 --why '...'"
+
+
+def _say_what_is_followed(columns: Columns | None) -> None:
+    if columns is None:
+        print("no rows came, so that no monitor was begun")
+        return
+    features = ", ".join(f"{name} ({kind})" for name, kind in columns.features) or "none"
+    print(f"features: {features}; {columns.task} of {columns.prediction}, truth: {columns.truth or 'none'}")
 
 
 def _say(done: Ingested, store: str, following: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import DataError
+from drift.monitor.columns import require_own_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,7 @@ class FileRows:
             relative = str(file.relative_to(self._path)) if file != self._path else file.name
             parts = dict(part.split("=", 1) for part in Path(relative).parts[:-1] if "=" in part)
             for frame in _chunks(file, self._columns, parts, self._chunk_rows):
+                require_own_names(frame)
                 for name, value in parts.items():
                     frame[name] = value
                 _require_same(schema, frame, relative)

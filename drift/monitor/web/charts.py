@@ -71,7 +71,7 @@ def metric_chart(
         at_points = [(at, words) for at, words in alerts if points[at].value is not None]
         data.append(
             {"type": "scatter", "mode": "markers", "x": [at for at, _ in at_points],
-             "y": [_short(points[at].value) for at, _ in at_points], "name": "alert opened",
+             "y": [_short(points[at].value) for at, _ in at_points], "name": "alert opened, of any signal",
              "marker": {"symbol": "x", "size": 12, "color": ORANGE}, "text": [_cut(words) for _, words in at_points],
              "hovertemplate": "%{text}<extra></extra>"}
         )  # fmt: skip
@@ -80,7 +80,7 @@ def metric_chart(
         if value is not None:
             colour = GREY if words == "accepted" else ORANGE
             shapes.append(_across(value, colour, dash))
-            notes.append(_note(1, value, words, colour))
+            notes.append(_note(1, value, words, colour, above=words == "accepted"))
     for at, version in versions:
         shapes.append({"type": "line", "x0": at - 0.5, "x1": at - 0.5, "yref": "paper", "y0": 0, "y1": 1,
                        "line": {"color": BLACK, "width": 1}})  # fmt: skip
@@ -200,9 +200,9 @@ def _across(value: float, colour: str, dash: str) -> Chart:
             "line": {"color": colour, "dash": dash, "width": 1.4}}  # fmt: skip
 
 
-def _note(x: float, value: float, words: str, colour: str) -> Chart:
+def _note(x: float, value: float, words: str, colour: str, *, above: bool) -> Chart:
     return {"xref": "paper", "x": x, "y": value, "xanchor": "left", "text": f" {words}", "showarrow": False,
-            "font": {"size": 11, "color": colour}}  # fmt: skip
+            "yshift": 7 if above else -7, "font": {"size": 11, "color": colour}}  # fmt: skip
 
 
 def _between(point: Point) -> str:
