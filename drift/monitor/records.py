@@ -131,7 +131,7 @@ class Alert:
     state: AlertState
     batch: str  # at which it alarmed
     batch_at: float
-    seen_at: float  # the newest batch that was looked at for it
+    seen: tuple[int, ...]  # numbers of the batches that were looked at for it, and will not be again
     reason: str
     opened_at: str
     acknowledged_at: str | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Change:
     what: Literal["open", "close"]
     batch: Batch  # at which
     reason: str
-    seen: Batch  # the newest that was looked at
+    seen: tuple[int, ...]  # numbers of the batches that have been looked at
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,15 @@ class Followed:
     batch: Batch
     bad: bool
     words: str  # what was measured, for the reason
+
+
+OfBatch = TypeVar("OfBatch", bound="Followed | Lost")
+
+
+def _unseen(history: Sequence[OfBatch], last: Alert | None) -> list[OfBatch]:
+    """What a signal's last alert has not looked at: batches that came since, late ones too."""
+    seen = set(last.seen) if last is not None else set()
+    return [one for one in history if one.batch.id not in seen]
 
 
 def follow_runs(
@@ -60,23 +69,24 @@ def follow_runs(
     """
     changes: list[Change] = []
     active = last is not None and last.state != "closed"
-    since = [one for one in history if last is None or one.batch.at > last.seen_at]
+    seen = list(last.seen) if last is not None else []
+    since = _unseen(history, last)
     flags: list[bool] = []
     quiet = cooldown if last is not None and not active else 0
     for one in since:
         flags.append(one.bad)
+        seen.append(one.batch.id)
         recent = flags[-rule.window :]
         if active:
             if len(recent) == rule.window and not any(recent):
-                changes.append(
-                    Change(signal, "close", one.batch, f"the last {rule.window} batches are within limits", one.batch)
-                )
+                reason = f"the last {rule.window} batches are within limits"
+                changes.append(Change(signal, "close", one.batch, reason, tuple(seen)))
                 active, flags, quiet = False, [], cooldown
             continue
         quiet -= 1
         if one.bad and sum(recent) >= rule.bad and quiet < 0:
             reason = f"{one.words}; bad in {sum(recent)} of the last {min(rule.window, len(flags))} batches"
-            changes.append(Change(signal, "open", one.batch, reason, one.batch))
+            changes.append(Change(signal, "open", one.batch, reason, tuple(seen)))
             active, flags = True, []
     return changes
 
@@ -125,7 +135,7 @@ def follow_harm(
     """The opening of an alert since the signal was looked at last; a person closes it, and evidence begins anew."""
     if last is not None and last.state != "closed":
         return []
-    since = [one for one in history if last is None or one.batch.at > last.seen_at]
+    since = _unseen(history, last)
     for one, evidence in zip(since, harm.evidence(since), strict=True):
         if evidence >= harm.expected_run_length:
             shown = "more than a million" if evidence > 1e6 else f"{evidence:,.0f}"
@@ -133,7 +143,7 @@ def follow_harm(
                 f"{words} {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
                 f" by chance as much evidence comes once in {shown} batches"
             )
-            return [Change(signal, "open", one.batch, reason, since[-1].batch)]
+            return [Change(signal, "open", one.batch, reason, tuple(every.batch.id for every in history))]
     return []
 
 
@@ -156,7 +166,7 @@ def follow_freshness(
     late, active = old > seconds, last is not None and last.state != "closed"
     if late and not active and (last is None or newest.at > last.batch_at):
         reason = f"the newest rows are {told(old)} old, expected at most {told(seconds)}"
-        return [Change(signal, "open", newest, reason, newest)]
+        return [Change(signal, "open", newest, reason, ())]
     if active and not late:
-        return [Change(signal, "close", newest, f"rows have come that are {told(old)} old", newest)]
+        return [Change(signal, "close", newest, f"rows have come that are {told(old)} old", ())]
     return []

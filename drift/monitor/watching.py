@@ -114,7 +114,7 @@ def check(
                 opened.append(_opened(connection, monitor, change))
                 last[change.signal] = opened[-1]
             else:
-                closed.append(_closed(connection, last[change.signal], change.reason, change.seen.at))
+                closed.append(_closed(connection, last[change.signal], change.reason, change.seen))
                 last[change.signal] = closed[-1]
         for alert in opened:
             queue(connection, monitor, alert, "opened", watch, moment)
@@ -159,10 +159,16 @@ def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, wa
     """
     with store.write() as connection:
         there = _still_there(connection, monitor, alert)
-        newest = batches.all_batches(connection, monitor)[-1]
-        changed = _closed(connection, there, why, newest.at, by=by)
+        seen = [batch.id for batch in batches.all_batches(connection, monitor) if _is_judged(batch, there.signal)]
+        changed = _closed(connection, there, why, tuple(seen), by=by)
         queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
     return changed
+
+
+def _is_judged(batch: Batch, signal: str) -> bool:
+    """Whether a signal can be judged by a batch now, or only when more of its truth has come."""
+    by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
+    return not by_truth or batch.known >= SETTLED * batch.rows
 
 
 def _still_there(connection: Any, monitor: Monitor, alert: Alert) -> Alert:
@@ -271,7 +277,7 @@ def _distances(connection: Any, reference: Reference, since: Sequence[Batch]) ->
         connection, reference, "jensen_shannon", "limit", "bad"
     ):
         batch = by_id.get(number)
-        if batch is not None and (signal != LABEL or batch.known >= SETTLED * batch.rows):
+        if batch is not None and _is_judged(batch, signal):
             words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
             found.setdefault(signal, []).append(Followed(batch, bad, words))
     return list(found.items())
@@ -320,7 +326,7 @@ def _superseded(connection: Any, last: dict[str, Alert], reference: Reference) -
     for signal, alert in last.items():
         if alert.state != "closed" and signal != FRESHNESS and alert.opened_at < reference.agreed_at:
             why = f"reference {reference.version} was agreed by {reference.agreed_by}: {reference.why}"
-            last[signal] = _closed(connection, alert, why, alert.seen_at)
+            last[signal] = _closed(connection, alert, why, alert.seen)
             closed.append(last[signal])
     return closed
 
@@ -328,13 +334,13 @@ def _superseded(connection: Any, last: dict[str, Alert], reference: Reference) -
 def _opened(connection: Any, monitor: Monitor, change: Change) -> Alert:
     alert = Alert(
         id=0, signal=change.signal, state="open", batch=change.batch.name, batch_at=change.batch.at,
-        seen_at=change.seen.at, reason=change.reason, opened_at=now(),
+        seen=change.seen, reason=change.reason, opened_at=now(),
     )  # fmt: skip
     return replace(alert, id=alerts.add_alert(connection, monitor, alert))
 
 
-def _closed(connection: Any, alert: Alert, why: str, seen_at: float, *, by: str = "drift") -> Alert:
-    changed = replace(alert, state="closed", closed_at=now(), closed_by=by, closed_why=why, seen_at=seen_at)
+def _closed(connection: Any, alert: Alert, why: str, seen: tuple[int, ...], *, by: str = "drift") -> Alert:
+    changed = replace(alert, state="closed", closed_at=now(), closed_by=by, closed_why=why, seen=seen)
     alerts.set_alert(connection, changed)
     return changed
 

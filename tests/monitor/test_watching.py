@@ -34,7 +34,8 @@ def followed(flags: str, *, first: int = 0) -> list[Followed]:
 
 
 def alert(state: str, seen: int) -> Alert:
-    return Alert(1, "s", state, "b0", 0.0, float(seen), "", "")  # type: ignore[arg-type]
+    """One that has looked at the batches up to a number."""
+    return Alert(1, "s", state, "b0", 0.0, tuple(range(seen + 1)), "", "")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_rows_that_stay_away_open_an_alert_and_their_coming_closes_it() -> None:
 
     assert follow(90, 0) == []
     assert follow(110, 0) == ["open"]
-    opened = Alert(1, "f", "open", "b0", 0.0, 0.0, "", "")
+    opened = Alert(1, "f", "open", "b0", 0.0, (), "", "")
     assert follow(500, 0, opened) == []
     assert follow(510, 500, opened) == ["close"]
     assert follow(700, 0, replace(opened, state="closed")) == []  # the same silence is told once
@@ -224,6 +225,21 @@ def test_early_truth_of_one_kind_is_no_drift_of_the_label(store: Store) -> None:
     take_in(store, frames)
     agree(store, 10)
     assert check(store, monitor_of(store), Watch()).opened == ()
+
+
+def test_truth_and_batches_that_come_after_a_closing_count_though_their_rows_are_older(store: Store) -> None:
+    known = World(batches=45, rows=150, wrong_from=15)
+    late = [known.batch(at) for at in range(25)]
+    for frame in late[20:]:
+        frame["truth"] = None
+    take_in(store, late)
+    agree(store, 12)
+    opened = {one.signal: one for one in check(store, monitor_of(store), Watch()).opened}
+    close(store, monitor_of(store), opened["accuracy"], by="Ada", why="mended, I think")
+    assert "accuracy" not in {one.signal for one in check(store, monitor_of(store), Watch()).opened}
+    take_in(store, known)
+    again = [one for one in check(store, monitor_of(store), Watch()).opened if one.signal == "accuracy"]
+    assert [one.batch for one in again] <= ["day 026"] and again
 
 
 def test_an_alert_that_was_closed_meanwhile_is_not_opened_again(store: Store) -> None:

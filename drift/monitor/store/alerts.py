@@ -106,7 +106,7 @@ def set_finding(connection: sql.Connection, monitor: Monitor, finding: Finding) 
 
 
 def _alert(row: sql.RowMapping) -> Alert:
-    return Alert(**{field.name: row[field.name] for field in fields(Alert)})
+    return Alert(**{field.name: row[field.name] for field in fields(Alert)} | {"seen": tuple(row["seen"])})
 
 
 def _finding(row: sql.RowMapping) -> Finding:

@@ -146,7 +146,7 @@ alerts = sql.Table(
     sql.Column("state", sql.String, nullable=False),  # open, acknowledged or closed
     sql.Column("batch", sql.String, nullable=False),  # at which it alarmed
     sql.Column("batch_at", sql.Float, nullable=False),
-    sql.Column("seen_at", sql.Float, nullable=False),  # the newest batch that was looked at for it
+    sql.Column("seen", sql.JSON, nullable=False),  # numbers of the batches that were looked at for it
     sql.Column("reason", sql.String, nullable=False),
     sql.Column("opened_at", sql.String, nullable=False),
     sql.Column("acknowledged_at", sql.String),

@@ -17,7 +17,7 @@ def upgrade() -> None:
         sql.Column("state", sql.String(), nullable=False),
         sql.Column("batch", sql.String(), nullable=False),
         sql.Column("batch_at", sql.Float(), nullable=False),
-        sql.Column("seen_at", sql.Float(), nullable=False),
+        sql.Column("seen", sql.JSON(), nullable=False),
         sql.Column("reason", sql.String(), nullable=False),
         sql.Column("opened_at", sql.String(), nullable=False),
         sql.Column("acknowledged_at", sql.String(), nullable=True),
