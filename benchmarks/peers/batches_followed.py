@@ -29,8 +29,9 @@ def ours(files: list[Path], reference: int) -> dict[str, Any]:
         with store.write() as connection:
             [monitor] = batches.all_monitors(connection)
             everything = batches.all_batches(connection, monitor)
-            rows = joined([r for batch in everything[:reference] for _, r in batches.rows_of(connection, batch.id)])
-            references.add_reference(connection, monitor, make_reference(rows, chosen="", by="", why=""))
+            parts = [joined([r for _, r in batches.rows_of(connection, one.id)]) for one in everything[:reference]]
+            made = make_reference(joined(parts), sizes=[len(part) for part in parts], chosen="", by="", why="")
+            references.add_reference(connection, monitor, made)
         calibration = in_force(store, monitor)
         assert calibration is not None
         measure_all(store, monitor, calibration)

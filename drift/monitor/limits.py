@@ -4,7 +4,7 @@ The run rule alarms at a bad batch of which enough of those just before were bad
 is promised is the mean number of false alarms. It cannot be had from p-values: all batches are compared with the same
 reference, so that if it was drawn unluckily, all are far from it. Here the reference's luck is drawn, too: for each
 draw, the chance of a bad batch, and from it that of an alarm; the limit is the smallest that keeps the mean of the
-latter. Rows that come in runs count as fewer, as the reference shows (`drift.detect.sequential.dependence`).
+latter. Batches that differ by more than the luck of their rows are drawn so, as the reference's do (`effects`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from drift.detect.binned.binning import Bins, QuantileBins
 from drift.detect.binned.counts import CellCounts, NamedCounts
 from drift.detect.binned.distances import jensen_shannon
+from drift.monitor.effects import Effects
 
 REFERENCES, BATCHES = 200, 400  # draws, at most
 MOST_NUMBERS = 8_000_000  # that are drawn for one limit
@@ -72,7 +73,13 @@ def bucket(rows: float) -> int:
 
 
 def distance_limit(
-    bins: Bins, reference: CellCounts | NamedCounts, rows: int, *, rate: float, rule: RunRule, inflation: float = 1.0
+    bins: Bins,
+    reference: CellCounts | NamedCounts,
+    rows: int,
+    *,
+    rate: float,
+    rule: RunRule,
+    effects: Effects | None = None,
 ) -> float:
     """The Jensen-Shannon divergence above which a batch is bad, in nats.
 
@@ -82,19 +89,29 @@ def distance_limit(
         rows: of a batch.
         rate: alarms per batch that are allowed.
         rule: what makes an alarm of bad batches.
-        inflation: of variances, by rows that come in runs; 1 or more.
+        effects: of the reference's batches, by cells in the order of `cells_of`; None if it has none.
     """
     rng = np.random.default_rng(0)
-    shares, chances = _drawn_references(bins, reference, inflation, rng)
-    effective = max(1, round(rows / inflation))
+    shares, chances = _drawn_references(bins, reference, rng)
     batches = min(BATCHES, max(50, MOST_NUMBERS // chances.size))
-    found = np.stack(
-        [
-            jensen_shannon(one[:, None], rng.multinomial(effective, chance, size=batches).T / effective)
-            for one, chance in zip(shares, chances, strict=True)
-        ]
-    )
+    found = np.zeros((len(chances), batches))
+    deviations = effects.draw(len(chances), rng) if effects is not None else None
+    for at, (share, chance) in enumerate(zip(shares, chances, strict=True)):
+        if effects is not None and deviations is not None and deviations[at].any():
+            counts = rng.multinomial(rows, effects.move(chance, deviations[at], batches, rng))
+        else:
+            counts = rng.multinomial(rows, chance, size=batches)
+        found[at] = jensen_shannon(share[:, None], counts.T / rows)
     return _smallest(found, rate, rule)
+
+
+def cells_of(counts: CellCounts | NamedCounts, reference: CellCounts | NamedCounts) -> list[int]:
+    """Rows in the cells of a reference, those that are missing last."""
+    if isinstance(counts, CellCounts):
+        return [*counts.counts, counts.missing]
+    assert isinstance(reference, NamedCounts)  # noqa: S101 - they are counted in the reference's bins
+    named = [counts.counts.get(name, 0) for name in sorted(reference.counts)]
+    return [*named, counts.present - sum(named), counts.missing]
 
 
 def loss_limit(
@@ -128,7 +145,7 @@ def loss_limit(
 
 
 def _drawn_references(
-    bins: Bins, reference: CellCounts | NamedCounts, inflation: float, rng: np.random.Generator
+    bins: Bins, reference: CellCounts | NamedCounts, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shares of a reference and the chances behind them, (draws, cells) each; the last cell is the missing one."""
     if isinstance(bins, QuantileBins) and isinstance(reference, CellCounts):
@@ -136,18 +153,18 @@ def _drawn_references(
         present = max(reference.present, 1)
         weights = np.asarray(bins.weights if sum(bins.counts) == reference.present else counts[:-1] + HALF)
         draws = _draws(len(counts))
-        missing = rng.beta((reference.missing + HALF) / inflation, (present + HALF) / inflation, size=(draws, 1))
-        cells = rng.dirichlet(np.maximum(weights, 1e-3) / inflation, size=draws)
+        missing = rng.beta(reference.missing + HALF, present + HALF, size=(draws, 1))
+        cells = rng.dirichlet(np.maximum(weights, 1e-3), size=draws)
         shares = np.broadcast_to(counts / counts.sum(), (draws, len(counts)))
         return np.asarray(shares), np.concatenate([cells * (1 - missing), missing], axis=1)
     assert isinstance(reference, NamedCounts)  # noqa: S101 - by `sides_of`, which has met them before
-    named = [*reference.counts.values(), reference.other, reference.missing]
+    named = cells_of(reference, reference)
     # As many rows fall into values not seen before as are alone in theirs (Good 1953). What the reference has of them
     # no batch has, and the other way round: each gets a cell that the other leaves empty.
     once = sum(count == 1 for count in named)
     counts = np.asarray([*named, max(once, HALF)], np.float64)
     chances = counts / counts.sum()
-    rows = max(1, round((sum(named)) / inflation))
+    rows = max(1, sum(named))
     drawn = rng.multinomial(rows, chances, size=_draws(len(counts) + 1)) / rows
     none = np.zeros((len(drawn), 1))
     of_batches = np.broadcast_to(chances, drawn.shape)

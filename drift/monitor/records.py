@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from drift.detect.binned.profiles import Profile
 from drift.monitor.columns import Columns
 from drift.monitor.drift import JointDrift, SignalDrift
+from drift.monitor.effects import Counted
 from drift.monitor.limits import Promise
 from drift.monitor.measures import Measure
 from drift.monitor.rows import Rows
@@ -107,6 +108,7 @@ class Reference:
     rows: int
     inputs: Profile
     labels: Profile | None
+    groups: Mapping[str, Counted]  # rows of its batches in each cell, by signal: at most 64 of them
     measures: tuple[SliceMeasure, ...]
     losses: Losses  # of each row in the order of time
     large_error: float | None  # regression: absolute errors above it count as losses

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from drift.detect.binned.binning import Bins, QuantileBins
 from drift.detect.binned.columns import Column
-from drift.detect.binned.counts import NamedCounts
-from drift.detect.binned.distances import jensen_shannon
-from drift.detect.binned.profiles import Profile
+from drift.detect.binned.profiles import Profile, profile
 from drift.errors import DataError
+from drift.monitor.effects import (
+    LEAST_GROUPS,
+    MOST_GROUPS,
+    Counted,
+    Effects,
+    cut_evenly,
+    measure_effects,
+    merge_neighbours,
+    some_of,
+)
 from drift.monitor.explain.conditions import Slice
-from drift.monitor.limits import Promise, bucket, distance_limit
+from drift.monitor.limits import Promise, bucket, cells_of, distance_limit
 from drift.monitor.measuring import Measuring, bins_of
 from drift.monitor.records import Reference, now
 from drift.monitor.rows import Rows
@@ -23,10 +30,6 @@ from drift.monitor.signals import LABEL, inputs_of, labels_of, losses_of
 SAMPLE_ROWS = 20_000  # that are kept: neighbours and dependence are looked up in them
 LEAST_ROWS = 50
 LARGE = 0.9  # quantile of the reference's absolute errors above which an error is large
-SUSPICION = 0.05  # level at which rows are believed to come in runs
-LEAST_GROUPS = 5  # batches of the reference that say how much batches differ
-SHUFFLES = 99
-CONFIDENCE = 0.8  # of the bound on the ratio
 
 
 def make_reference(
@@ -38,6 +41,7 @@ def make_reference(
     name: str = "",
     slices: Sequence[Slice] = (),
     promise: Promise | None = None,
+    sizes: Sequence[int] = (),
 ) -> Reference:
     """A reference from rows in the order of time.
 
@@ -49,6 +53,7 @@ def make_reference(
         name: of the reference, for people.
         slices: that are followed.
         promise: on alarms.
+        sizes: rows of each of the batches that they come from; without any, stretches of as many rows each are taken.
 
     Raises:
         DataError: too few rows.
@@ -70,6 +75,9 @@ def make_reference(
         rows=len(rows),
         inputs=inputs,
         labels=labels,
+        groups=_count_groups(
+            rows, inputs, labels, sizes if len(sizes) >= LEAST_GROUPS else cut_evenly(len(rows), MOST_GROUPS)
+        ),
         measures=measuring.result().measures,
         losses=losses_of(rows, large_error),
         large_error=large_error,
@@ -111,15 +119,14 @@ class Calibration:
         return found
 
     def _calibrated(self, profile: Profile, signal: str, rows: int) -> float:
-        bins, promise = profile.binning.columns[signal], self.reference.promise
-        values = self._columns.get(signal, ())
+        promise = self.reference.promise
         return distance_limit(
-            bins,
+            profile.binning.columns[signal],
             profile.columns[signal],
             rows,
             rate=promise.rate(self.signals),
             rule=promise.rule,
-            inflation=inflation_of(bins, np.asarray(values) if len(values) else np.zeros(0), rows),
+            effects=_effects_of(self.reference, profile, signal, self._columns.get(signal, ()), rows),
         )
 
     @property
@@ -128,51 +135,29 @@ class Calibration:
         return self.reference.labels is not None and LABEL in self.reference.labels.columns
 
 
-def inflation_of(bins: Bins, values: NDArray[np.generic], rows: int) -> float:
-    """By how much batches of the reference differ more from the whole of it than rows in any order would; 1 or more.
-
-    The reference is cut into batches, and the mean of their Jensen-Shannon divergences from the whole compared with
-    that of rows drawn without an order. If it is beyond 19 of 20 such means, the ratio counts, at the upper end of what
-    as many batches say of a variance. With fewer than five batches shorter ones are taken, and the ratio is assumed to
-    grow with their length, which is the worst that it can do.
-
-    Args:
-        bins: of the signal.
-        values: of the reference, in the order of time.
-        rows: of a batch.
-    """
-    from scipy.stats import chi2
-
-    size = min(rows, len(values) // LEAST_GROUPS)
-    if size < 2:
-        return 1.0
-    groups = len(values) // size
-    newest = values[len(values) - groups * size :]
-    counts = _cells(bins, [newest[at * size : (at + 1) * size] for at in range(groups)])
-    whole = counts.sum(axis=0)
-    shares = (whole / whole.sum())[:, None]
-    observed = float(jensen_shannon(shares, counts.T / size).mean())
-    drawn = np.random.default_rng(0).multivariate_hypergeometric(
-        whole, size, size=groups * SHUFFLES, method="marginals"
-    )
-    null = jensen_shannon(shares, drawn.T / size).reshape(SHUFFLES, groups).mean(axis=1)
-    if observed <= np.quantile(null, 1 - SUSPICION) or null.mean() <= 0:
-        return 1.0
-    bound = (groups - 1) / float(chi2.ppf(1 - CONFIDENCE, groups - 1))
-    return max(1.0, observed / float(null.mean()) * bound * max(1.0, rows / size))
+def _count_groups(rows: Rows, inputs: Profile, labels: Profile | None, sizes: Sequence[int]) -> dict[str, Counted]:
+    """Rows of each stretch in each cell, (groups, cells), by signal."""
+    found: dict[str, list[Sequence[int]]] = {}
+    for start, end in some_of(sizes):
+        part = rows.take(np.arange(start, end))
+        for whole, table in ((inputs, inputs_of(part)), (labels, labels_of(part))):
+            if whole is not None:
+                for signal, counts in profile(whole.binning, table).columns.items():
+                    found.setdefault(signal, []).append(cells_of(counts, whole.columns[signal]))
+    return {signal: np.asarray(counts, np.int64) for signal, counts in found.items()}
 
 
-def _cells(bins: Bins, groups: Sequence[NDArray[np.generic]]) -> NDArray[np.int64]:
-    """Rows of each group in each cell, (groups, cells)."""
-    counted = [bins.count(Column("values", group)) for group in groups]
-    if isinstance(bins, QuantileBins):
-        return np.asarray([(*one.counts, one.missing) for one in counted], np.int64)
-    names = sorted({name for one in counted if isinstance(one, NamedCounts) for name in one.counts})
-    return np.asarray(
-        [
-            [*(one.counts.get(name, 0) for name in names), one.other, one.missing]
-            for one in counted
-            if isinstance(one, NamedCounts)
-        ],
-        np.int64,
-    )
+def _effects_of(reference: Reference, whole: Profile, signal: str, values: Any, rows: int) -> Effects | None:
+    """How batches of `rows` of the reference differ: by its own batches, or shorter stretches if that says more."""
+    found = []
+    groups = reference.groups.get(signal)
+    if groups is not None and len(groups):
+        found.append(measure_effects(merge_neighbours(groups, rows / 2)))
+    typical = 0.0 if groups is None else float(np.median(groups.sum(axis=1)))
+    if rows < typical / 2 and len(values) >= LEAST_GROUPS * rows:
+        column = np.asarray(values)[len(values) % rows :]
+        parts = [
+            whole.binning.columns[signal].count(Column(signal, part)) for part in np.split(column, len(column) // rows)
+        ]
+        found.append(measure_effects(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64)))
+    return max((one for one in found if one is not None), key=lambda one: one.excess, default=None)

@@ -65,6 +65,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert (
         "reference 1, spring of default: the first 8 batches, 1,200 rows, agreed by Ada: accepted in May" in agreed.out
     )
+    assert "note: the reference has the rows of 8.0 batches" in agreed.out
     secret = ("--webhook", "http://127.0.0.1:1/services/hush", "--command", "true --token hush")
     quiet = commands.run("check", *secret, "--quiet_hours", "00:00-23:59", "--json", "quiet.json")
     assert quiet.code == 3 and "messages that wait: 2" in quiet.out

@@ -91,9 +91,15 @@ def agree(store: Store, first: int, promise: Promise | None = None) -> None:
     monitor = monitor_of(store)
     with store.write() as connection:
         chosen = batches.all_batches(connection, monitor)[:first]
-        rows = joined([rows for batch in chosen for _, rows in batches.rows_of(connection, batch.id)])
+        parts = [joined([rows for _, rows in batches.rows_of(connection, batch.id)]) for batch in chosen]
         slices = [parse_slice(text) for text in monitor.slices]
         made = make_reference(
-            rows, chosen=f"the first {first}", by="tests", why="they are good", slices=slices, promise=promise
+            joined(parts),
+            sizes=[len(part) for part in parts],
+            chosen=f"the first {first}",
+            by="tests",
+            why="they are good",
+            slices=slices,
+            promise=promise,
         )
         references.add_reference(connection, monitor, made)

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drift.monitor.limits import RunRule
-    from drift.monitor.records import Monitor
+    from drift.monitor.records import Monitor, Reference
     from drift.monitor.rows import Rows
     from drift.monitor.store import Store
 
 DEPLOYED = "deployed"
+ENOUGH_BATCHES = 10  # of a reference
 
 
 @command
@@ -82,16 +83,15 @@ def reference(
 ) -> ExitCode:
     """Agree on the rows that batches are judged against; a new version takes the place of the last.
 
-    What counts as bad is agreed with them. All stored batches are measured against it. At least ten times as many rows
-    as a batch has are best. Without a choice, it tells the references so far.
+    What counts as bad is agreed with them. All stored batches are measured against it. Ten batches of rows or more
+    are best. Without a choice, it tells the references so far.
     """
-    import numpy as np
-
     from drift.loop.promote import person
     from drift.monitor.columns import cut_short
     from drift.monitor.explain.conditions import parse_slice
     from drift.monitor.limits import Promise
     from drift.monitor.reference import make_reference
+    from drift.monitor.rows import joined
     from drift.monitor.store import references
     from drift.monitor.truths import in_force, measure_all
     from drift.terminal import counting
@@ -102,9 +102,10 @@ def reference(
         return _tell_all(opened, found)
     if not why.strip():
         raise UsageError("expected --why TEXT: on what grounds are these rows good?")
-    rows, chosen = _chosen(opened, found, first_batches, since, until, data, query, training_run)
+    parts, chosen = _chosen(opened, found, first_batches, since, until, data, query, training_run)
+    rows = joined(parts)
     made = make_reference(
-        rows, chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
+        rows, sizes=[len(part) for part in parts], chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
         name=cut_short(name.strip()), slices=[parse_slice(text) for text in found.slices],
         promise=Promise(expected_run_length, _rule(bad_batches), tolerated_loss),
     )  # fmt: skip
@@ -117,16 +118,36 @@ def reference(
     title = calibration.reference.title
     print(f"reference {title} of {monitor}: {chosen}, {len(rows):,} rows, agreed by {made.agreed_by}: {made.why}")
     print(made.promise.words)
-    error = float(made.losses.std() / np.sqrt(len(made.losses))) if len(made.losses) else 0.0
-    if tolerated_loss < 2 * error:
-        print(
-            f"note: the reference tells its own loss no better than to {error:.2g}; with --tolerated_loss"
-            f" {2 * error:.2g} or more, false alarms are as rare as that says"
-        )
+    for note in _notes(opened, found, made):
+        print(f"note: {note}")
     if calibration.reference.version > 1:
         print("the next check closes alerts about the last reference; only batches that come from now on alarm")
     print(f"{measured:,} batches measured against it; next: drift monitor check --monitor {monitor}")
     return ExitCode.DONE
+
+
+def _notes(store: Store, monitor: Monitor, made: Reference) -> list[str]:
+    """Where a reference is too small for what it is to promise."""
+    import numpy as np
+
+    from drift.monitor.store import batches
+
+    found = []
+    error = float(made.losses.std() / np.sqrt(len(made.losses))) if len(made.losses) else 0.0
+    if made.promise.tolerated_loss < 2 * error:
+        found.append(
+            f"the reference tells its own loss no better than to {error:.2g}; with --tolerated_loss"
+            f" {2 * error:.2g} or more, false alarms are as rare as that says"
+        )
+    with store.read() as connection:
+        sizes = [batch.rows for batch in batches.all_batches(connection, monitor)]
+    long = made.rows / float(np.median(sizes)) if sizes else np.inf
+    if long < ENOUGH_BATCHES:
+        found.append(
+            f"the reference has the rows of {long:.1f} batches; how much batches differ by themselves it can say from"
+            f" {ENOUGH_BATCHES} on"
+        )
+    return found
 
 
 def _rule(text: str) -> RunRule:
@@ -155,14 +176,15 @@ def _tell_all(store: Store, monitor: Monitor) -> ExitCode:
 
 def _chosen(
     store: Store, monitor: Monitor, first: int, since: str, until: str, data: str, query: str, training_run: str
-) -> tuple[Rows, str]:
+) -> tuple[list[Rows], str]:
+    """Rows by batch, or all together if they are of none, and how they were chosen."""
     from drift.monitor.rows import joined
 
     if sum(map(bool, (first, since or until, data, training_run))) > 1:
         raise UsageError("expected one of --first_batches, --from and --to, --data, and --training_run; got several")
     if training_run:
         run = _deployed() if training_run == DEPLOYED else training_run
-        return _of_run(monitor, run), f"accepted in training run {run}"
+        return [_of_run(monitor, run)], f"accepted in training run {run}"
     if data:
         from drift.monitor.collect import open_source
 
@@ -171,13 +193,11 @@ def _chosen(
         parts = [columns.read(frame) for frame in chunks if len(frame)]
         if not parts:
             raise UsageError(f"expected rows in {chunks.name}, got none")
-        return joined(parts), f"rows of {chunks.name}"
+        return [joined(parts)], f"rows of {chunks.name}"
     parts = _stored(store, monitor, first, since, until)
     if first:
-        return joined(parts), f"the first {first} batches"
-    return joined(parts), " ".join(
-        part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part
-    )
+        return parts, f"the first {first} batches"
+    return parts, " ".join(part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part)
 
 
 def _deployed() -> str:
@@ -189,9 +209,10 @@ def _deployed() -> str:
 
 
 def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) -> list[Rows]:
-    """Rows of stored batches, oldest first."""
+    """Rows of each stored batch, oldest first."""
     import numpy as np
 
+    from drift.monitor.rows import joined
     from drift.monitor.store import batches
 
     start, stop = (_moment(text) for text in (since, until))
@@ -203,13 +224,16 @@ def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) 
             raise UsageError(f"expected at most {len(there)} batches, as there are; got --first_batches {first}")
         found = []
         for batch in there[:first] if first else there:
+            parts = []
             for _, rows in batches.rows_of(connection, batch.id):
                 if rows.times is not None and (since or until):
                     after = rows.times >= start if start is not None else np.ones(len(rows), bool)
                     before = rows.times < stop if stop is not None else np.ones(len(rows), bool)
                     rows = rows.take(after & before)  # noqa: PLW2901
                 if len(rows):
-                    found.append(rows)
+                    parts.append(rows)
+            if parts:
+                found.append(joined(parts))
     if not found:
         raise UsageError("expected some rows, got none from that period")
     return found

@@ -80,6 +80,7 @@ references = sql.Table(
     sql.Column("rows", sql.Integer, nullable=False),
     sql.Column("inputs", sql.JSON, nullable=False),  # binning and profile of features and predictions
     sql.Column("labels", sql.JSON),  # binning and profile of the truth
+    sql.Column("groups", sql.JSON, nullable=False),  # rows of its batches in each cell, by signal
     sql.Column("measures", sql.JSON, nullable=False),
     sql.Column("losses", sql.LargeBinary, nullable=False),  # of each row in the order of time, uint8
     sql.Column("large_error", sql.Float),  # regression: absolute errors above it count as losses

@@ -65,6 +65,7 @@ def upgrade() -> None:
         sql.Column("rows", sql.Integer(), nullable=False),
         sql.Column("inputs", sql.JSON(), nullable=False),
         sql.Column("labels", sql.JSON(), nullable=True),
+        sql.Column("groups", sql.JSON(), nullable=False),
         sql.Column("measures", sql.JSON(), nullable=False),
         sql.Column("losses", sql.LargeBinary(), nullable=False),
         sql.Column("large_error", sql.Float(), nullable=True),

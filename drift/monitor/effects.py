@@ -1,0 +1,122 @@
+"""How batches of a reference differ by more than the luck of their rows: days that are unlike, rows that come in runs.
+
+Counts of batches in the cells of a signal go in; out comes what further batches are drawn with. Batches are compared
+in the metric of chi-squared, where the luck of rows is the same in all directions. Along each direction in which they
+differ (an eigenvector of their covariance) the variance that rows in any order would show is taken away (the parallel
+analysis of Horn 1965). What is left has been seen in a few batches only, so it is drawn by its posterior, that of a
+normal variance. Days that move a signal one way make a long tail along one direction; a wider spread in all would not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counted = NDArray[np.int64]  # rows of each group in each cell, (groups, cells)
+Numbers = NDArray[np.float64]
+
+LEAST_GROUPS = 5  # that say how much batches differ
+MOST_GROUPS = 64
+SHUFFLES = 40
+SUSPICION = 0.2  # level at which batches are believed to differ: missing an effect costs more than minding it
+
+
+@dataclass(frozen=True)
+class Effects:
+    """How far batches lie apart, along each direction of their cells' shares."""
+
+    directions: Numbers  # (directions, cells): of length 1 in the metric of chi-squared
+    variances: Numbers  # of batches along each, (directions,)
+    luck: Numbers  # how large those of rows in any order are, (directions,)
+    groups: int  # that were seen
+
+    @property
+    def excess(self) -> float:
+        """The chi-squared distance of a batch from all of them that the luck of rows does not explain, in the mean."""
+        return float(np.maximum(self.variances - self.luck, 0).sum())
+
+    def draw(self, draws: int, rng: np.random.Generator) -> Numbers:
+        """Standard deviations beyond luck that may be behind what was seen, (draws, directions)."""
+        degrees = self.groups - 1
+        variances = self.variances * degrees / rng.chisquare(degrees, size=(draws, len(self.variances)))
+        return np.asarray(np.sqrt(np.maximum(variances - self.luck, 0)))
+
+    def move(self, chances: Numbers, deviations: Numbers, batches: int, rng: np.random.Generator) -> Numbers:
+        """Chances of the cells in each of some batches, (batches, cells), by what they are without effects, (cells,).
+
+        The reference is the mean of its own batches, so all others are also moved by what its mean is off.
+
+        Args:
+            chances: of a batch without effects; cells beyond those of the directions are left as they are.
+            deviations: one row of `draw`.
+            batches: how many.
+            rng: generator.
+        """
+        own = rng.standard_normal((batches, len(deviations)))
+        shared = rng.standard_normal(len(deviations)) / np.sqrt(self.groups)
+        moved = np.tile(chances, (batches, 1))
+        moved[:, : self.directions.shape[1]] += ((own + shared) * deviations) @ self.directions
+        np.maximum(moved, 0, out=moved)
+        return np.asarray(moved / moved.sum(axis=1, keepdims=True))
+
+
+def measure_effects(counts: Counted) -> Effects | None:
+    """How far groups of rows lie apart; None if there are fewer than five, or only one cell has rows."""
+    counts = counts[counts.sum(axis=1) > 0]
+    groups, cells = counts.shape
+    whole = counts.sum(axis=0)
+    there = whole > 0
+    if groups < LEAST_GROUPS or there.sum() < 2:
+        return None
+    shares = whole[there] / whole.sum()
+    standing = _standing(counts[:, there], shares)
+    _, values, directions = np.linalg.svd(standing, full_matrices=False)
+    found = min(groups, len(shares)) - 1  # centred groups, and shares that sum to 1
+    spread = np.zeros((found, cells))
+    spread[:, there] = directions[:found] * np.sqrt(shares)
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(counts.sum(axis=1), shares, size=(SHUFFLES, groups))
+    luck = np.linalg.svd(np.stack([_standing(one, shares) for one in drawn]), compute_uv=False)
+    variances, lucky = values[:found] ** 2 / (groups - 1), luck[:, :found] ** 2 / (groups - 1)
+    seen = np.cumprod(variances > np.quantile(lucky, 1 - SUSPICION, axis=0)).astype(bool)
+    return Effects(spread[seen], variances[seen], lucky.mean(axis=0)[seen], groups)
+
+
+def _standing(counts: Counted, shares: Numbers) -> Numbers:
+    """Groups as deviations from their mean, in the metric of chi-squared, (groups, cells)."""
+    apart = counts / counts.sum(axis=1, keepdims=True)
+    return np.asarray((apart - apart.mean(axis=0)) / np.sqrt(shares))
+
+
+def merge_neighbours(counts: Counted, rows: float) -> Counted:
+    """Neighbouring groups put together until each has so many rows, or a fifth of all if that is less."""
+    sizes = counts.sum(axis=1)
+    wanted = min(rows, sizes.sum() / LEAST_GROUPS)
+    merged: list[Counted] = []
+    open_rows = wanted
+    for group, size in zip(counts, sizes, strict=True):
+        if open_rows >= wanted:
+            merged.append(group.copy())
+            open_rows = size
+        else:
+            merged[-1] += group
+            open_rows += size
+    if len(merged) > 1 and open_rows < wanted:
+        last = merged.pop()
+        merged[-1] += last
+    return np.stack(merged)
+
+
+def cut_evenly(rows: int, parts: int) -> list[int]:
+    """Sizes of so many stretches of as many rows each as can be."""
+    return [len(part) for part in np.array_split(np.arange(rows), max(1, min(parts, rows)))]
+
+
+def some_of(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Where at most 64 of the batches begin and end, spread over all."""
+    ends = np.cumsum(sizes)
+    chosen = np.unique(np.linspace(0, len(sizes) - 1, min(MOST_GROUPS, len(sizes))).round().astype(int))
+    return [(int(ends[at] - sizes[at]), int(ends[at])) for at in chosen]
