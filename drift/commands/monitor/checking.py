@@ -38,7 +38,15 @@ def check(
     webhook_secret: Annotated[
         str, m.text("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
     ] = "",
-    run_command: Annotated[str, m.text("Run this for each message, given as JSON.", "command", m.ALERTS)] = "",
+    run_command: Annotated[
+        str,
+        m.text(
+            "Run this program, without a shell, for each message: JSON on its standard input, and its parts in"
+            " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on.",
+            "command",
+            m.ALERTS,
+        ),
+    ] = "",
     file: Annotated[
         Path | None,
         typer.Option(
