@@ -186,17 +186,35 @@ PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors
 
 @pytest.mark.parametrize("path", PATHS)
 def test_pages_are_accessible_and_fit(watched: Watched, store: Store, path: str) -> None:
-    """By axe-core: labels, roles, names, contrast, the order of headings; and nothing is wider than a telephone."""
     watched.sign_in()
     watched.open(path.format(newest(store)))
     watched.page.wait_for_timeout(500)
-    found = Axe().run(watched.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    assert_accessible(watched.page)
+
+
+def test_the_list_of_monitors_is_accessible_and_fits(page: Page, tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    take_in(store, World(batches=16, rows=150, moved_from=8))
+    agree(store, 8)
+    check(store, monitor_of(store), Watch())
+    with store.write() as connection:
+        batches.begin_monitor(connection, "another model of a long name", monitor_of(store).columns, ())
+    with serving(store) as site:
+        page.goto(site.address)
+        assert_accessible(page)
+        page.get_by_role("link", name="open").click()
+        expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
+
+
+def assert_accessible(page: Page) -> None:
+    """By axe-core: labels, roles, names, contrast, the order of headings; and nothing is wider than a telephone."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
     assert found.violations_count == 0, found.generate_report()
     for width in (1280, 400):
-        watched.page.set_viewport_size({"width": width, "height": 900})
-        watched.page.wait_for_timeout(300)
-        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
-        assert watched.page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), ".ytick text, .legendtext") == []
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), ".ytick text, .legendtext") == []
 
 
 def test_the_focus_goes_in_the_order_of_the_page_and_can_be_seen(watched: Watched, store: Store) -> None:

@@ -91,6 +91,21 @@ def test_pages_show_what_is_stored(page: Page) -> None:
     assert "Jensen-Shannon" in page.site.get(f"/monitors/{page.monitor.id}/alerts").text
 
 
+def test_of_several_monitors_each_tells_its_alerts(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.db")
+    take_in(store, World(batches=16, rows=150, moved_from=8))
+    with store.write() as connection:
+        batches.begin_monitor(connection, "quiet", monitor_of(store).columns, ())
+    with serving(store) as site:
+        before = site.get("/").text
+        agree(store, 8)
+        opened = len(check(store, monitor_of(store), Watch()).opened)
+        after = site.get("/").text
+    assert (before.count("none open"), after.count("none open")) == (2, 1)
+    assert f"✕ open</span> {opened}</a>" in after
+    assert "day 015" in after and "16" in after
+
+
 def test_what_is_not_there_is_a_page_and_no_trace(page: Page) -> None:
     for path, status in (
         ("/monitors/99", 404),
@@ -330,6 +345,10 @@ def test_hostile_text_in_every_field_is_shown_and_inert(tmp_path: Path) -> None:
         pages = [site.get(path).text for path in paths]
         pages.append(site.get(f"{root}/signal", params={"signal": f"feature:{HOSTILE}"}).text)
         pages.append(site.get(f"{root}/findings", params={"tag": HOSTILE}).text)
+        with store.write() as connection:
+            batches.begin_monitor(connection, f"another {HOSTILE}", monitor.columns, ())
+        pages.append(site.get("/").text)
+        assert pages[-1].count("&lt;script&gt;alert(1)") >= 3  # both names, and the newest batch
         pages.append(write_monitor_report(store, monitor, tmp_path / "r.html").read_text())
         for text in pages:
             assert_inert(text)

@@ -56,6 +56,19 @@ def all_batches(connection: sql.Connection, monitor: Monitor) -> list[Batch]:
     return [_batch(row) for row in connection.execute(query).mappings()]
 
 
+def count_batches(connection: sql.Connection, monitor: Monitor) -> int:
+    """How many a monitor has."""
+    query = sql.select(sql.func.count()).select_from(batches).where(batches.c.monitor == monitor.id)
+    return int(connection.execute(query).scalar_one())
+
+
+def newest_batch(connection: sql.Connection, monitor: Monitor) -> Batch | None:
+    """The last of a monitor's batches by time; None if there is none."""
+    query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at.desc(), batches.c.id.desc())
+    row = connection.execute(query.limit(1)).mappings().one_or_none()
+    return None if row is None else _batch(row)
+
+
 def find_batch(connection: sql.Connection, monitor: Monitor, *, name: str | None = None, id: int = 0) -> Batch | None:
     """A batch by its name or its number."""
     which = batches.c.id == id if name is None else batches.c.name == name

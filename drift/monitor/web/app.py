@@ -104,7 +104,7 @@ class Pages:
         found = self._views.monitors()
         if len(found) == 1:
             return RedirectResponse(f"/monitors/{found[0].id}", 303)
-        return self._page("home", request, monitors=found)
+        return self._page("home", request, monitors=self._views.home())
 
     def overview(self, request: Request, monitor: int, metric: str = "", page: int = 1) -> Response:
         """A monitor's batches over time."""

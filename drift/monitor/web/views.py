@@ -27,6 +27,16 @@ METRICS = (
 
 
 @dataclass(frozen=True)
+class MonitorLine:
+    """A monitor in a table."""
+
+    monitor: Monitor
+    batches: int
+    newest: Batch | None
+    alerts: Mapping[str, int]  # by state
+
+
+@dataclass(frozen=True)
 class BatchLine:
     """A batch in a table."""
 
@@ -73,6 +83,17 @@ class Views:
         """All of them."""
         with self.store.read() as connection:
             return batches.all_monitors(connection)
+
+    def home(self) -> list[MonitorLine]:
+        """All monitors, as they are now."""
+        with self.store.read() as connection:
+            return [
+                MonitorLine(
+                    one, batches.count_batches(connection, one), batches.newest_batch(connection, one),
+                    alerts.count_alerts(connection, one),
+                )
+                for one in batches.all_monitors(connection)
+            ]  # fmt: skip
 
     def overview(self, monitor: Monitor, *, metric: str = "", page: int = 1) -> Overview:
         """The batches of a monitor over time."""
