@@ -2,91 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from drift.detect import profile
-from drift.detect.binned.counts import CellCounts, NamedCounts
+from benchmarks.run_rules import ALLOWED, PROMISE, Stream, cells, distances, run_rule_alarms, shifted
 from drift.detect.binned.distances import jensen_shannon
-from drift.monitor.limits import Promise, RunRule, bucket, loss_limit
-from drift.monitor.measuring import bins_of
+from drift.monitor.limits import RunRule, bucket, loss_limit
 from drift.monitor.reference import Calibration, make_reference
 from drift.monitor.rows import Rows
 from drift.monitor.store import Store
 from drift.monitor.watching import Watch, check
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
-PROMISE = Promise(expected_run_length=100)
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A stationary stream of rows, cut into batches."""
-
-    rows: int  # of a batch
-    batches: int = 100
-    reference_batches: int = 20
-    memory: float = 0.0  # autocorrelation of one row with the next
-    days: float = 0.0  # standard deviation of what moves all rows of a batch, in that of the rows
-
-    def draw(self, seed: int) -> tuple[Rows, list[Rows]]:
-        rng = np.random.default_rng(seed)
-        total = self.rows * (self.batches + self.reference_batches)
-        noise = rng.normal(size=(total, 2))
-        values = noise.copy()
-        if self.memory:
-            from scipy.signal import lfilter
-
-            values = lfilter([np.sqrt(1 - self.memory**2)], [1, -self.memory], noise, axis=0)
-        values = values + self.days * rng.normal(size=(total // self.rows, 2)).repeat(self.rows, axis=0)
-        names = np.asarray(["a", "b", "c"], object)
-        hidden = np.digitize(values[:, 1], [-0.5, 0.5])
-        features = pd.DataFrame({"x": values[:, 0], "rounded": np.round(values[:, 0], 1), "kind": names[hidden]})
-        told = np.where(values[:, 1] > 0, "UP", "DOWN").astype(object)
-        whole = Rows(np.arange(total).astype(str).astype(object), told, told, features)
-        ends = np.arange(self.reference_batches, self.reference_batches + self.batches + 1) * self.rows
-        parts = [whole.take(np.arange(*pair)) for pair in pairwise(ends)]
-        return whole.take(np.arange(ends[0])), parts
-
 
 def alarms(stream: Stream, seed: int) -> int:
-    """Alarms of the run rules of all signals, each batch counted at which one alarms."""
+    """Alarms of the run rules of one stream."""
     rows, batches = stream.draw(seed)
-    reference = make_reference(
-        rows, chosen="", by="", why="", promise=PROMISE, sizes=[stream.rows] * stream.reference_batches
-    )
-    limits = Calibration(reference).limits(stream.rows)
-    found = 0
-    for signal, values in distances(rows, batches).items():
-        found += int(PROMISE.rule.alarms(values > limits[signal]).sum())
-    return found
-
-
-def distances(reference: Rows, batches: list[Rows]) -> dict[str, NDArray[np.float64]]:
-    """Jensen-Shannon divergence of each batch by signal, (batches,): plainly from counts."""
-    inputs, _ = bins_of(reference)
-    from drift.monitor.signals import inputs_of
-
-    counted = [inputs, *(profile(inputs.binning, inputs_of(batch)) for batch in batches)]
-    found = {}
-    for signal in inputs.columns:
-        sides = [one.columns[signal] for one in counted]
-        if isinstance(sides[0], CellCounts):
-            table = np.asarray([[*one.counts, one.missing] for one in sides if isinstance(one, CellCounts)], float)
-        else:
-            names = sorted({name for one in sides if isinstance(one, NamedCounts) for name in one.counts})
-            table = np.asarray(
-                [[one.counts.get(name, 0) for name in names] for one in sides if isinstance(one, NamedCounts)], float
-            )
-        shares = (table / table.sum(axis=1, keepdims=True)).T
-        found[signal] = jensen_shannon(shares[:, :1], shares[:, 1:])
-    return found
+    return run_rule_alarms(distances(cells(rows, batches)), stream.calibration(rows).limits(stream.rows))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +51,7 @@ def distances(reference: Rows, batches: list[Rows]) -> dict[str, NDArray[np.floa
 def test_false_alarms_of_the_run_rules_are_as_rare_as_promised(stream: Stream) -> None:
     """Over 40 streams, each with a reference of its own: at most half the promised rate, which is the rules' part."""
     counts = np.asarray([alarms(stream, seed) for seed in range(40)])
-    allowed = 0.5 * stream.batches / PROMISE.expected_run_length
+    allowed = ALLOWED * stream.batches
     error = counts.std(ddof=1) / np.sqrt(len(counts))
     assert counts.mean() <= allowed + 2.6 * error, counts  # alarms of one stream come together: they share a reference
 
@@ -139,18 +73,15 @@ def test_categories_with_a_long_tail_alarm_as_rarely_as_promised(values: int, po
         reference = np.bincount(codes, minlength=values) / len(codes)
         batches = rng.multinomial(200, chances, size=100) / 200
         found.append(int(PROMISE.rule.alarms(jensen_shannon(reference[:, None], batches.T) > limit).sum()))
-    allowed = 0.5 * 100 / PROMISE.expected_run_length
+    allowed = ALLOWED * 100
     assert np.mean(found) <= allowed + 2.6 * np.std(found, ddof=1) / np.sqrt(len(found)), found
 
 
 def test_half_a_deviation_alarms_soon() -> None:
     stream = Stream(200)
     rows, batches = stream.draw(0)
-    moved = [
-        Rows(one.keys, one.prediction, one.truth, one.features.assign(x=one.features["x"] + 0.5)) for one in batches
-    ]
-    limits = Calibration(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)
-    flags = distances(rows, moved)["feature:x"] > limits["feature:x"]
+    limits = stream.calibration(rows).limits(200)
+    flags = distances(cells(rows, [shifted(one) for one in batches]))["feature:x"] > limits["feature:x"]
     assert PROMISE.rule.alarms(flags).argmax() <= 4
 
 
