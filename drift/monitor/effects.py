@@ -21,7 +21,7 @@ Numbers = NDArray[np.float64]
 LEAST_GROUPS = 5  # that say how much batches differ
 MOST_GROUPS = 64
 SHUFFLES = 40
-SUSPICION = 0.2  # level at which batches are believed to differ: missing an effect costs more than minding it
+SUSPICION = 0.2, 0.5  # levels at which groups are believed to differ: missing an effect costs more than minding it
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def measure_effects(counts: Counted) -> Effects | None:
     drawn = rng.multinomial(counts.sum(axis=1), shares, size=(SHUFFLES, groups))
     luck = np.linalg.svd(np.stack([_standing(one, shares) for one in drawn]), compute_uv=False)
     variances, lucky = values[:found] ** 2 / (groups - 1), luck[:, :found] ** 2 / (groups - 1)
-    seen = np.cumprod(variances > np.quantile(lucky, 1 - SUSPICION, axis=0)).astype(bool)
+    level = np.clip(4 / groups, *SUSPICION)  # few groups show little
+    seen = np.cumprod(variances > np.quantile(lucky, 1 - level, axis=0)).astype(bool)
     return Effects(spread[seen], variances[seen], lucky.mean(axis=0)[seen], groups)
 
 
