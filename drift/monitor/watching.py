@@ -8,21 +8,26 @@ from datetime import datetime, time, timedelta, timezone
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from drift.detect.sequential.dependence import measure_dependence
 from drift.errors import StateError, UsageError
 from drift.monitor.channels import Channel, Message
-from drift.monitor.limits import loss_limit
-from drift.monitor.measuring import LARGE_ERRORS
-from drift.monitor.records import Alert, Batch, Monitor, Reference, SliceMeasure, now
+from drift.monitor.histories import (
+    counts_for,
+    distance_histories,
+    is_judged,
+    loss_history,
+    loss_name,
+    loss_words,
+    slice_histories,
+)
+from drift.monitor.records import Alert, Monitor, Reference, now
 from drift.monitor.reference import Calibration
-from drift.monitor.rules import Change, Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
-from drift.monitor.signals import ACCURACY, LABEL, told
-from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.rules import Change, Harm, follow_freshness, follow_harm, follow_runs
+from drift.monitor.signals import told
+from drift.monitor.store import Store, alerts, batches
 from drift.monitor.store.alerts import Delivery
 from drift.monitor.truths import in_force, measure_all
 
 FRESHNESS = "freshness"
-SETTLED = 0.9  # share of a batch's truth that must be known before its loss counts as evidence
 
 
 @dataclass(frozen=True)
@@ -159,16 +164,10 @@ def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, wa
     """
     with store.write() as connection:
         there = _still_there(connection, monitor, alert)
-        seen = [batch.id for batch in batches.all_batches(connection, monitor) if _is_judged(batch, there.signal)]
+        seen = [batch.id for batch in batches.all_batches(connection, monitor) if is_judged(batch, there.signal)]
         changed = _closed(connection, there, why, tuple(seen), by=by)
         queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
     return changed
-
-
-def _is_judged(batch: Batch, signal: str) -> bool:
-    """Whether a signal can be judged by a batch now, or only when more of its truth has come."""
-    by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
-    return not by_truth or batch.known >= SETTLED * batch.rows
 
 
 def _still_there(connection: Any, monitor: Monitor, alert: Alert) -> Alert:
@@ -224,24 +223,19 @@ def _changes(
     all_batches = batches.all_batches(connection, monitor)
     changes: list[Change] = []
     if calibration is not None:
-        since = [batch for batch in all_batches if _counts(batch, calibration.reference)]
+        since = [batch for batch in all_batches if counts_for(calibration.reference, batch)]
         promise = calibration.reference.promise
         for signal, followed in (
-            *_distances(connection, calibration.reference, since),
-            *_slice_losses(connection, monitor, calibration, since),
+            *distance_histories(connection, calibration.reference, since),
+            *slice_histories(connection, monitor, calibration, since),
         ):
             changes += follow_runs(signal, followed, rule=promise.rule, last=last.get(signal), cooldown=watch.cooldown)
         if len(calibration.reference.losses):
             harm = Harm(calibration.reference.losses, promise.tolerated_loss, 2 * promise.expected_run_length)
-            history = batches.history(connection, monitor, [loss_name(calibration.reference)])
-            lost = [
-                Lost(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
-                for batch in since
-                if batch.id in history and batch.known >= SETTLED * batch.rows
-            ]
+            lost = loss_history(connection, monitor, calibration.reference, since)
             signal = loss_name(calibration.reference)
             changes += follow_harm(
-                signal, lost, harm=harm, last=last.get(signal), words=_loss_words(calibration.reference)
+                signal, lost, harm=harm, last=last.get(signal), words=loss_words(calibration.reference)
             )
     if watch.expect_every:
         newest = max(all_batches, key=lambda batch: batch.fresh_at, default=None)
@@ -249,70 +243,6 @@ def _changes(
             FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), told=duration
         )
     return changes
-
-
-def loss_name(reference: Reference) -> str:
-    """The measure that losses are read off: accuracy, or the share of large errors."""
-    return ACCURACY if reference.large_error is None else LARGE_ERRORS
-
-
-def _loss_words(reference: Reference) -> str:
-    large = reference.large_error
-    return "error rate" if large is None else f"share of errors above {large:.3g}"
-
-
-def _loss(found: SliceMeasure) -> float:
-    return 1 - found.measure.value if found.measure.name == ACCURACY else found.measure.value
-
-
-def _counts(batch: Batch, reference: Reference) -> bool:
-    """Whether a batch is judged by a reference: of a later version, only those that came after it was agreed."""
-    return reference.version == 1 or batch.ingested_at > reference.agreed_at
-
-
-def _distances(connection: Any, reference: Reference, since: Sequence[Batch]) -> list[tuple[str, list[Followed]]]:
-    by_id = {batch.id: batch for batch in since}
-    found: dict[str, list[Followed]] = {}
-    for number, signal, value, limit, bad in references.signal_history(
-        connection, reference, "jensen_shannon", "limit", "bad"
-    ):
-        batch = by_id.get(number)
-        if batch is not None and _is_judged(batch, signal):
-            words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
-            found.setdefault(signal, []).append(Followed(batch, bad, words))
-    return list(found.items())
-
-
-def _slice_losses(
-    connection: Any, monitor: Monitor, calibration: Calibration, since: Sequence[Batch]
-) -> list[tuple[str, list[Followed]]]:
-    """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
-    reference, promise = calibration.reference, calibration.reference.promise
-    name = loss_name(reference)
-    accepted = {one.of_slice: one for one in reference.measures if one.of_slice and one.measure.name == name}
-    if not accepted:
-        return []
-    history = batches.history(connection, monitor, [name], whole=False)
-    found: dict[str, list[Followed]] = {}
-    rate = promise.rate(calibration.signals)
-    for batch in since:
-        for one in history.get(batch.id, ()):
-            if one.of_slice not in accepted or one.measure.of_class or batch.known < SETTLED * batch.rows:
-                continue
-            was, rows = accepted[one.of_slice], one.measure.rows
-            limit = loss_limit(
-                _loss(was) * was.measure.rows,
-                was.measure.rows,
-                rows,
-                rate=rate,
-                rule=promise.rule,
-                inflation=rows / measure_dependence(reference.losses, rows).effective(rows),
-            )
-            words = f"{_loss_words(reference)} {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference"
-            words += f", limit {limit:.3f}"
-            followed = Followed(batch, _loss(one) > limit, words)
-            found.setdefault(f"{name} of {one.of_slice}", []).append(followed)
-    return list(found.items())
 
 
 def _last_alerts(found: Sequence[Alert]) -> dict[str, Alert]:

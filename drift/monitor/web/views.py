@@ -9,11 +9,11 @@ from typing import Any
 
 from drift.detect.binned.compare import Cell
 from drift.detect.binned.sides import sides_of
+from drift.monitor.histories import loss_name
 from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.signals import LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
-from drift.monitor.watching import loss_name
 from drift.monitor.web.charts import Chart, Point, cells_chart, distance_chart, heat_chart, metric_chart
 from drift.monitor.web.errors import ErrorViews
 from drift.monitor.web.reading import Reading, beside, stamp
