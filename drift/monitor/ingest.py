@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import UsageError
+from drift.errors import StateError, UsageError
 from drift.monitor.batching import Batching
 from drift.monitor.columns import Columns
 from drift.monitor.explain.conditions import parse_slice
@@ -131,7 +131,8 @@ class _Ingest:
     def _begin(self, frame: pd.DataFrame) -> None:
         with self.store.read() as connection:
             found = batches.find_monitor(connection, self.name)
-        if found is None:
+            empty = found is None or batches.is_empty(connection, found)
+        if found is None or (empty and self.columns.prediction):  # a first ingest that failed binds nobody
             settled = self.columns.settle(frame)
             wanted = [parse_slice(text) for text in self.slices]
             rows = settled.read(frame)  # what is wrong with them, or with slices, is said before anything is stored
@@ -208,6 +209,10 @@ class _Ingest:
             limits = self.calibration.limits if self.calibration else None
             found = gathering.finish(limits=limits, seen=self.seen, own=self._own_hashes(gathering.name))
             with self.store.write() as connection:
+                if batches.find_monitor(connection, self.name) != self.monitor:
+                    raise StateError(
+                        f"monitor {self.name} was begun anew meanwhile, with other columns: run this again"
+                    )
                 there = batches.find_batch(connection, self.monitor, name=gathering.name)
                 what = self._what_to_do(there, found.batch)
                 if what == "replace" and there is not None:

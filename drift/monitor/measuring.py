@@ -78,7 +78,13 @@ class Measuring:
             limits: of distances, for the run rule.
             duplicates: rows that were left out.
             repeated: rows that earlier batches have, too.
+
+        Raises:
+            DataError: truth that is called otherwise than predictions are.
         """
+        whole = self._answers.get("")
+        if isinstance(whole, Outcomes):
+            whole.require_common_classes()
         measures = [
             SliceMeasure(measure, name) for name, answers in self._answers.items() for measure in _measures(answers)
         ]

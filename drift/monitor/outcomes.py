@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError
+from drift.errors import BlockError, DataError
 
 CALIBRATION_BINS = 10  # of confidence, equally wide
 LEAST = 1e-15  # probability that a logarithm is taken of, as scikit-learn has it
@@ -41,6 +41,21 @@ class Outcomes:
     def rows(self) -> int:
         """How many."""
         return int(self.confusion.sum())
+
+    def require_common_classes(self) -> None:
+        """Refuse truth and predictions that are of the same few classes but called otherwise, such as 1 and True.
+
+        Raises:
+            DataError: of 20 rows or more, with two classes or more each and 20 at most, none is called alike.
+        """
+        told, true = (np.flatnonzero(self.confusion.sum(axis=axis)) for axis in (0, 1))
+        few = min(len(told), len(true)) >= 2 and len(told) + len(true) <= 20
+        if few and self.rows >= 20 and not set(told) & set(true):
+            names = [", ".join(self.classes[at] for at in codes) for codes in (told, true)]
+            raise DataError(
+                f"expected truth that is called as predictions are, got predictions {names[0]} and truth {names[1]}:"
+                " call them alike, with CASE in a query for example"
+            )
 
     def __add__(self, other: Outcomes) -> Outcomes:
         classes = tuple(sorted({*self.classes, *other.classes}))

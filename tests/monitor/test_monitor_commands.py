@@ -157,6 +157,17 @@ def test_how_rows_are_cut_is_remembered_and_not_changed(commands: Commands) -> N
     assert twice.code == 1 and "several called 'a'" in twice.err
 
 
+def test_a_first_ingest_that_failed_binds_nobody(commands: Commands) -> None:
+    source = csv_of(World(batches=6), commands.folder / "p.csv")
+    frame = pd.read_csv(commands.folder / source).assign(other=lambda frame: frame["truth"] == "UP")
+    frame.to_csv(commands.folder / source, index=False)
+    wrong = commands.run("ingest", source, "--prediction", "prediction", "--truth", "other", "--key", "id")
+    assert wrong.code == 1 and "called as predictions are" in wrong.err
+    assert commands.run("ingest", source, *COLUMNS, "--ignore", "other").code == 0
+    again = commands.run("ingest", source, "--prediction", "prediction", "--truth", "other", "--key", "id")
+    assert again.code == 2 and "as when the monitor began" in again.err
+
+
 def test_a_batch_sent_with_other_rows_is_refused_with_exit_code_1(commands: Commands) -> None:
     commands.run("ingest", csv_of(World(batches=2), commands.folder / "p.csv"), *COLUMNS)
     refused = commands.run("ingest", csv_of(World(batches=2, seed=1), commands.folder / "p.csv"))

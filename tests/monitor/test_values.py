@@ -144,6 +144,22 @@ def test_categories_are_the_same_whether_a_value_is_missing_or_not(tmp_path: Pat
             assert [one.measure.rows for one in found if one.of_slice] == [20]
 
 
+def test_truth_that_is_called_otherwise_than_predictions_is_refused(tmp_path: Path) -> None:
+    """Yes and no as booleans, and as numbers: an accuracy of 0 would say nothing about the model."""
+
+    def mixed(frame: pd.DataFrame, at: int) -> pd.DataFrame:
+        return frame.assign(prediction=frame["prediction"] == "U", truth=(frame["truth"] == "U").astype(int))
+
+    with pytest.raises(DataError, match="got predictions False, True and truth 0, 1"):
+        follow(tmp_path, frames(mixed))
+    (tmp_path / "few").mkdir()
+    few = frames(lambda frame, at: mixed(frame, at).head(15))  # of which all may be wrong, but not as a reference
+    with pytest.raises(DataError, match="called as predictions are"):
+        follow(tmp_path / "few", few)
+    with Store(tmp_path / "few" / "m.db").read() as connection:
+        assert len(batches.all_batches(connection, batches.all_monitors(connection)[0])) == 10
+
+
 def test_lists_are_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected texts or numbers in column 'c'"):
         follow(tmp_path, frames(lambda frame, at: frame.assign(c=pd.Series([[1] for _ in range(60)], dtype=object))))

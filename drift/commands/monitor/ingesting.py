@@ -110,7 +110,7 @@ def ingest(
         m.names_in(ignore), m.names_in(categories), of_task,
     )  # fmt: skip
     opened = m.open_store(store)
-    known = _known_columns(opened, monitor)
+    known = _known_columns(opened, monitor, anew=bool(prediction) or source == "log")
     if source == "log":
         chunks, asked = _log(deployment)
         batching = Batching(column=asked.batch)
@@ -193,13 +193,16 @@ def truth(
     return ExitCode.DONE
 
 
-def _known_columns(store: object, monitor: str) -> Columns | None:
+def _known_columns(store: object, monitor: str, *, anew: bool = False) -> Columns | None:
+    """Of a monitor; with `anew`, None also if it is still empty."""
     from drift.monitor.store import Store, batches
 
     assert isinstance(store, Store)  # noqa: S101 - for the type alone
     with store.read() as connection:
         found = batches.find_monitor(connection, monitor)
-    return None if found is None else found.columns
+        if found is None or (anew and batches.is_empty(connection, found)):
+            return None
+    return found.columns
 
 
 def _log(deployment: str) -> tuple[Chunks, Columns]:

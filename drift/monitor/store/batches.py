@@ -13,7 +13,7 @@ from drift.monitor.columns import Columns
 from drift.monitor.measures import Measure
 from drift.monitor.records import Batch, Monitor, Quality, SliceMeasure, now
 from drift.monitor.rows import Rows, from_bytes
-from drift.monitor.store.tables import batches, measures, monitors, parts, truths
+from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths
 
 Hashes = NDArray[np.uint64]
 
@@ -39,15 +39,24 @@ def all_monitors(connection: sql.Connection) -> list[Monitor]:
 
 
 def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> Monitor:
-    """Remember a new monitor; one of that name that another process has begun meanwhile is found instead."""
-    found = find_monitor(connection, name)
-    if found is not None:
-        return found
+    """Remember a new monitor, or begin one anew that is still empty; else the one of that name is found."""
+    found, slices = find_monitor(connection, name), tuple(slices)
     values = {"name": name, "columns": columns.to_json(), "slices": list(slices), "began_at": now()}
-    connection.execute(monitors.insert().values(**values))
+    if found is None:
+        connection.execute(monitors.insert().values(**values))
+    elif (found.columns, found.slices) == (columns, slices) or not is_empty(connection, found):
+        return found
+    else:
+        connection.execute(monitors.update().where(monitors.c.id == found.id).values(**values))
     begun = find_monitor(connection, name)
     assert begun is not None  # noqa: S101 - inserted above
     return begun
+
+
+def is_empty(connection: sql.Connection, monitor: Monitor) -> bool:
+    """Whether it has neither batches nor a reference, so that nothing depends on its columns."""
+    own = (sql.select(table.c.id).where(table.c.monitor == monitor.id).limit(1) for table in (batches, references))
+    return all(connection.execute(query).first() is None for query in own)
 
 
 def all_batches(connection: sql.Connection, monitor: Monitor) -> list[Batch]:
