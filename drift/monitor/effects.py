@@ -4,7 +4,8 @@ Counts of batches in the cells of a signal go in; out comes what further batches
 in the metric of chi-squared, where the luck of rows is the same in all directions. Along each direction in which they
 differ (an eigenvector of their covariance) the variance that rows in any order would show is taken away (the parallel
 analysis of Horn 1965). What is left has been seen in a few batches only, so it is drawn by its posterior, that of a
-normal variance. Days that move a signal one way make a long tail along one direction; a wider spread in all would not.
+normal variance of which two batches without effects have been seen before. Days that move a signal one way make a
+long tail along one direction; a wider spread in all would not.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Numbers = NDArray[np.float64]
 LEAST_GROUPS = 5  # that say how much batches differ
 MOST_GROUPS = 64
 SHUFFLES = 40
+PRIOR = 2  # batches that differ by luck alone: so many are taken to have been seen, too
 SUSPICION = 0.2, 0.5  # levels at which groups are believed to differ: missing an effect costs more than minding it
 
 
@@ -41,7 +43,8 @@ class Effects:
     def draw(self, draws: int, rng: np.random.Generator) -> Numbers:
         """Standard deviations beyond luck that may be behind what was seen, (draws, directions)."""
         degrees = self.groups - 1
-        variances = self.variances * degrees / rng.chisquare(degrees, size=(draws, len(self.variances)))
+        squares = self.variances * degrees + self.luck * PRIOR
+        variances = squares / rng.chisquare(degrees + PRIOR, size=(draws, len(self.variances)))
         return np.asarray(np.sqrt(np.maximum(variances - self.luck, 0)))
 
     def move(self, chances: Numbers, deviations: Numbers, batches: int, rng: np.random.Generator) -> Numbers:
