@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from drift.monitor.rows import Texts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FIRST_MONDAY = np.datetime64("1970-01-05", "ms")  # from which periods are counted: weeks begin on Mondays
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Batching:
             if times is None:
                 raise UsageError("expected --time COLUMN with --every PERIOD: which column holds each row's time?")
             unit = period_of(self.every)
-            starts = (times - np.datetime64(0, "ms")) // unit
-            return _texts(starts.astype(np.int64), lambda start: _moment(np.datetime64(0, "ms") + start * unit))
+            numbers = (times - FIRST_MONDAY) // unit
+            return _texts(numbers.astype(np.int64), lambda number: _moment(FIRST_MONDAY + number * unit))
         if not file:
             raise UsageError("expected --batch COLUMN, --every PERIOD or --batch_size ROWS: what is a batch?")
         return np.full(len(frame), file, object)
@@ -88,9 +91,8 @@ def _moment(time: np.datetime64) -> str:
     return text.removesuffix("T00:00").replace("T", " ")
 
 
-def _texts(starts: NDArray[np.int64], named: object) -> Texts:
+def _texts(starts: NDArray[np.int64], named: Callable[[int], str]) -> Texts:
     values, places = np.unique(starts, return_inverse=True)
-    assert callable(named)  # noqa: S101
     return np.asarray([named(int(value)) for value in values], object)[places]
 
 

@@ -297,6 +297,15 @@ def test_periods_and_numbers_of_rows_make_batches_and_the_last_one_waits(tmp_pat
         assert sum(rows for rows, _ in stored(store).values()) == 800
 
 
+def test_weeks_begin_on_mondays() -> None:
+    days = np.arange("2025-12-25", "2026-01-21", dtype="datetime64[D]").astype("datetime64[ms]")
+    frame = pd.DataFrame({"at": days})
+    labels = Batching(every="1w").labels(frame, days, first=0, file="")
+    named = dict.fromkeys(labels)
+    assert list(named) == ["2025-12-22", "2025-12-29", "2026-01-05", "2026-01-12", "2026-01-19"]
+    assert all(pd.Timestamp(name).day_name() == "Monday" for name in named)
+
+
 def test_regression_is_seen_by_the_predictions(tmp_path: Any) -> None:
     store = Store(tmp_path / "m.db")
     rng = np.random.default_rng(0)

@@ -28,7 +28,7 @@ def ingest(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     batch: Annotated[str, m.text("Column that says which batch a row is of.", "batch")] = "",
-    every: Annotated[str, m.text("A batch for every period of --time: 30min, 6h, 1d, 1w.", "every")] = "",
+    every: Annotated[str, m.text("A batch for every period of --time: 30min, 6h, 1d, 1w from Monday.", "every")] = "",
     batch_size: Annotated[
         int,
         typer.Option(
@@ -42,7 +42,7 @@ def ingest(
     prediction: m.Prediction = "",
     truth: m.Truth = "",
     key: m.Key = "",
-    time: Annotated[str, m.text("Column with each row's time.", "time", m.COLUMNS)] = "",
+    time: Annotated[str, m.text("Column with each row's time; UTC, unless it tells its zone.", "time", m.COLUMNS)] = "",
     probability: Annotated[
         str,
         m.text(
