@@ -144,7 +144,7 @@ class Columns:
             pd.DataFrame(features, index=range(count)),
             _times(frame[self.time], self.time, keys) if self.time else None,
             _texts(frame[self.version], self.version) if self.version else None,
-            self._confidence(frame, prediction, keys, classes, probabilities),
+            self._confidence(frame, prediction, truth, keys, classes, probabilities),
             probabilities,
             classes,
         )
@@ -207,6 +207,7 @@ class Columns:
         self,
         frame: pd.DataFrame,
         prediction: NDArray[Any],
+        truth: NDArray[Any],
         keys: Texts,
         classes: tuple[str, ...],
         probabilities: NDArray[np.float64] | None,
@@ -227,6 +228,12 @@ class Columns:
         found = _probable(_numbers(frame[self.probability], self.probability), self.probability, keys)
         if not self.positive:
             return found
+        others = sorted({*prediction.tolist(), *truth.tolist()} - {self.positive, None})
+        if len(others) > 1:
+            raise DataError(
+                f"expected --positive to be one of two classes, got {self.positive!r} beside {', '.join(others[:9])}:"
+                " name one of those, or give a column for each class by --probabilities"
+            )
         return np.where(prediction == self.positive, found, 1 - found)
 
 

@@ -125,7 +125,7 @@ def loss_limit(
         rows: of the batch.
         rate: alarms per batch that are allowed.
         rule: what makes an alarm of bad batches.
-        inflation: as for `distance_limit`.
+        inflation: of the variance of a mean loss by rows that hang together, 1 or more (see `dependence`).
     """
     from scipy.stats import beta, binom
 

@@ -261,6 +261,24 @@ def test_rows_that_cannot_be_used_are_told_in_one_line(tmp_path: Any, change: An
     assert list(stored(store)) == ["day 000"]
 
 
+@pytest.mark.parametrize("positive", ["Yes", "c"])
+def test_a_positive_class_that_is_none_of_two_is_refused_before_anything_is_stored(
+    tmp_path: Any, positive: str
+) -> None:
+    frame = pd.DataFrame(
+        {"day": "d", "x": 1.0, "p": 0.3, "prediction": ["no", "no", "yes"], "truth": ["no", "yes", None]}
+    )
+    frame.loc[0, "truth"] = {"Yes": "no", "c": "c"}[positive]
+    store = Store(tmp_path / "m.db")
+    columns = Columns("prediction", truth="truth", batch="day", probability="p", positive=positive)
+    with pytest.raises(
+        DataError, match=f"expected --positive to be one of two classes, got '{positive}' beside no, yes"
+    ):
+        ingest(store, "m", [frame], source="", columns=columns, batching=Batching(column="day"), ordered=True)
+    with store.read() as connection:
+        assert batches.find_monitor(connection, "m") is None
+
+
 def test_other_columns_than_the_monitor_began_with_are_refused(tmp_path: Any) -> None:
     store = Store(tmp_path / "m.db")
     take_in(store, World(batches=1))
