@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,6 +18,7 @@ class Receiver:
     status: int = 200
     seconds: float = 0.0  # until it answers
     location: str = ""
+    endless: bool = False  # says more and more after its status
     came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)  # headers and body
 
     @property
@@ -40,8 +41,13 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
             self.send_response(record.status)
             if record.location:
                 self.send_header("Location", record.location)
-            self.send_header("Content-Length", "0")
+            if not record.endless:
+                self.send_header("Content-Length", "0")
             self.end_headers()
+            with suppress(OSError):  # the sender has gone
+                while record.endless:
+                    self.wfile.write(b"and another thing, ")
+                    time.sleep(0.01)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -84,6 +84,16 @@ def test_a_webhook_that_is_away_or_hangs_is_given_up_in_time(monkeypatch: pytest
             Webhook(there.address, patience=0.5).send(MESSAGE)
 
 
+def test_a_webhook_whose_answer_never_ends_is_not_listened_to() -> None:
+    with receiver() as there:
+        there.endless = True
+        try:
+            Webhook(there.address).send(MESSAGE)
+            assert there.ids == [MESSAGE.id]
+        finally:
+            there.endless = False
+
+
 def test_a_command_gets_hostile_text_as_data_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "take it.py"

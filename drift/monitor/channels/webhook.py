@@ -68,8 +68,9 @@ class Webhook:
             headers[SIGNATURE] = sign(self.secret, now, content)
         try:
             answer = requests.post(
-                self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False
+                self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
             )
+            answer.close()  # what it says beside its status may never end
         except requests.RequestException as error:
             raise _TryAgainError(type(error).__name__) from error
         if answer.status_code == 429 or answer.status_code >= 500:
