@@ -71,11 +71,12 @@ def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, 
 
 
 def _newest(connection: Any, monitor: Monitor, everything: list[Batch]) -> Iterator[tuple[str, tuple[str, ...], float]]:
-    known = next((batch for batch in reversed(everything) if batch.known), None)
+    reference = references.current_reference(connection, monitor)
+    share = reference.promise.truth_share if reference is not None else 0.0
+    known = next((batch for batch in reversed(everything) if batch.known >= max(1, share * batch.rows)), None)
     for one in batches.measures_of_batch(connection, known.id) if known else ():
         if not one.of_slice and not one.measure.of_class:
             yield "metric", (one.measure.name,), one.measure.value
-    reference = references.current_reference(connection, monitor)
     drift = references.drift_of_batch(connection, everything[-1].id, reference) if reference else None
     for signal in drift.signals if drift else ():
         yield "distance", (told(signal.signal),), signal.jensen_shannon

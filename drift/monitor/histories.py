@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from drift.detect.sequential.dependence import measure_dependence
-from drift.monitor.limits import loss_limit
+from drift.monitor.limits import Promise, loss_limit
 from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Batch, Monitor, Reference, SliceMeasure
 from drift.monitor.reference import Calibration
@@ -14,13 +14,11 @@ from drift.monitor.rules import Followed, Lost
 from drift.monitor.signals import ACCURACY, LABEL, told
 from drift.monitor.store import batches, references
 
-SETTLED = 0.9  # share of a batch's truth that must be known before its loss counts as evidence
 
-
-def is_judged(batch: Batch, signal: str) -> bool:
+def is_judged(batch: Batch, signal: str, promise: Promise) -> bool:
     """Whether a signal can be judged by a batch now, or only when more of its truth has come."""
     by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
-    return not by_truth or batch.known >= SETTLED * batch.rows
+    return not by_truth or batch.known >= max(1, promise.truth_share * batch.rows)
 
 
 def loss_name(reference: Reference) -> str:
@@ -53,7 +51,7 @@ def distance_histories(
         connection, reference, "jensen_shannon", "limit", "bad"
     ):
         batch = by_id.get(number)
-        if batch is not None and is_judged(batch, signal):
+        if batch is not None and is_judged(batch, signal, reference.promise):
             words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
             found.setdefault(signal, []).append(Followed(batch, bad, words))
     return list(found.items())
@@ -66,7 +64,7 @@ def loss_history(connection: Any, monitor: Monitor, reference: Reference, since:
     return [
         Lost(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
         for batch in since
-        if batch.id in history and is_judged(batch, name)
+        if batch.id in history and is_judged(batch, name, reference.promise)
     ]
 
 
@@ -84,7 +82,7 @@ def slice_histories(
     rate = promise.rate(calibration.signals)
     for batch in since:
         for one in history.get(batch.id, ()):
-            if one.of_slice not in accepted or one.measure.of_class or not is_judged(batch, name):
+            if one.of_slice not in accepted or one.measure.of_class or not is_judged(batch, name, promise):
                 continue
             was, rows = accepted[one.of_slice], one.measure.rows
             limit = loss_limit(

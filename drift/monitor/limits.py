@@ -51,14 +51,15 @@ class Promise:
     expected_run_length: float = 1000.0  # batches between false alarms of a monitor, in the mean and at least
     rule: RunRule = RunRule()
     tolerated_loss: float = 0.02  # of accuracy, or share of large errors
+    truth_share: float = 0.9  # of a batch, that must be known before it is judged by its truth
 
     @property
     def words(self) -> str:
         """As people read it."""
         return (
             f"{self.rule.bad} bad batches of {self.rule.window} alarm, and so does an error rate (of numbers: a share"
-            f" of large errors) that has grown by more than {self.tolerated_loss:g}; by chance once in"
-            f" {self.expected_run_length:,g} batches"
+            f" of large errors) that has grown by more than {self.tolerated_loss:g}, once {self.truth_share:.0%} of a"
+            f" batch's truth is known; by chance once in {self.expected_run_length:,g} batches"
         )
 
     def rate(self, signals: int) -> float:

@@ -19,11 +19,12 @@ from drift.monitor.histories import (
     loss_words,
     slice_histories,
 )
+from drift.monitor.limits import Promise
 from drift.monitor.records import Alert, Monitor, Reference, now
 from drift.monitor.reference import Calibration
 from drift.monitor.rules import Change, Harm, follow_freshness, follow_harm, follow_runs
 from drift.monitor.signals import told
-from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store import Store, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
 from drift.monitor.truths import in_force, measure_all
 
@@ -84,6 +85,7 @@ class Checked:
     open: tuple[Alert, ...]  # that nobody has acknowledged
     acknowledged: tuple[Alert, ...]
     measured: int  # batches, anew
+    unjudged: int  # batches whose truth is not known to the share that was agreed
     reference: Reference | None
     undelivered: int  # messages that wait
 
@@ -129,12 +131,14 @@ def check(
         for alert in found:  # for channels that are new since it was opened; the others have it
             queue(connection, monitor, alert, "opened", watch, moment)
         waiting = alerts.deliveries_of(connection, monitor, "pending")
+        unjudged = _unjudged(connection, monitor, calibration)
     return Checked(
         tuple(opened),
         tuple(closed),
         tuple(alert for alert in found if alert.state == "open"),
         tuple(alert for alert in found if alert.state == "acknowledged"),
         measured,
+        unjudged,
         calibration.reference if calibration else None,
         len(waiting),
     )
@@ -164,7 +168,10 @@ def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, wa
     """
     with store.write() as connection:
         there = _still_there(connection, monitor, alert)
-        seen = [batch.id for batch in batches.all_batches(connection, monitor) if is_judged(batch, there.signal)]
+        reference = references.current_reference(connection, monitor)
+        promise = reference.promise if reference is not None else Promise()
+        everything = batches.all_batches(connection, monitor)
+        seen = [batch.id for batch in everything if is_judged(batch, there.signal, promise)]
         changed = _closed(connection, there, why, tuple(seen), by=by)
         queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
     return changed
@@ -243,6 +250,15 @@ def _changes(
             FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), told=duration
         )
     return changes
+
+
+def _unjudged(connection: Any, monitor: Monitor, calibration: Calibration | None) -> int:
+    """How many batches wait for their truth before their errors count."""
+    if calibration is None or not len(calibration.reference.losses):
+        return 0
+    reference = calibration.reference
+    since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
+    return sum(not is_judged(batch, loss_name(reference), reference.promise) for batch in since)
 
 
 def _last_alerts(found: Sequence[Alert]) -> dict[str, Alert]:

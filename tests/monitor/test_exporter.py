@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +19,7 @@ from drift.monitor.batching import Batching
 from drift.monitor.exporter import GAUGES, exposition
 from drift.monitor.ingest import ingest
 from drift.monitor.store import Store, batches, references
+from drift.monitor.truths import join_truths
 from drift.monitor.watching import Watch, check
 from tests.monitor.serving import serving
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
@@ -67,6 +69,17 @@ def test_the_newest_state_is_told(tmp_path: Path) -> None:
         assert value("distance", signal=one.signal.removeprefix("feature:")) == one.jensen_shannon
         assert value("distance_limit", signal=one.signal.removeprefix("feature:")) == one.limit
     assert {name.removeprefix("drift_monitor_") for name, _ in found} == set(GAUGES)
+
+
+def test_a_batch_that_has_little_of_its_truth_is_not_told(tmp_path: Path) -> None:
+    store = alarmed(tmp_path / "m.db")
+    before, key = samples(exposition(store)), str(15 * 150)
+    join_truths(store, monitor_of(store), np.asarray([key], object), np.asarray(["UP"], object))
+    with store.read() as connection:
+        newest = batches.newest_batch(connection, monitor_of(store))
+    assert newest is not None and newest.known == 1
+    accuracy = "drift_monitor_metric", (("metric", "accuracy"), ("monitor", "m"))
+    assert samples(exposition(store))[accuracy] == before[accuracy]
 
 
 def test_an_empty_store_and_hostile_names_are_told_as_well(tmp_path: Path) -> None:

@@ -218,6 +218,21 @@ def test_truth_that_has_not_settled_is_no_evidence(store: Store) -> None:
     assert "accuracy" not in {one.signal for one in check(store, monitor_of(store), Watch()).opened}
 
 
+@pytest.mark.parametrize(("share", "wrong_from", "alarms"), [(0.9, 20, False), (0.05, 20, True), (0.05, None, False)])
+def test_rows_labelled_at_random_are_judged_if_so_agreed(
+    store: Store, share: float, wrong_from: int | None, alarms: bool
+) -> None:
+    frames = list(World(batches=60, rows=200, wrong_from=wrong_from))
+    rng = np.random.default_rng(0)
+    for frame in frames:
+        frame.loc[rng.uniform(size=len(frame)) > 0.1, "truth"] = None
+    take_in(store, frames)
+    agree(store, 15, Promise(truth_share=share))
+    found = check(store, monitor_of(store), Watch())
+    assert ("accuracy" in {one.signal for one in found.opened}) == alarms
+    assert found.unjudged == (60 if share > 0.5 else 0)
+
+
 def test_early_truth_of_one_kind_is_no_drift_of_the_label(store: Store) -> None:
     frames = list(World(batches=20, rows=200))
     for frame in frames[10:]:

@@ -77,6 +77,17 @@ def reference(
             rich_help_panel=m.ALERTS,
         ),
     ] = 0.02,
+    truth_share: Annotated[
+        float,
+        typer.Option(
+            "--truth_share",
+            min=0.001,
+            max=1,
+            help="Share of a batch's truth that must be known before its errors count; a small one only if rows are"
+            " labelled at random.",
+            rich_help_panel=m.ALERTS,
+        ),
+    ] = 0.9,
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     verbose: o.Verbose = False,
@@ -107,7 +118,7 @@ def reference(
     made = make_reference(
         rows, sizes=[len(part) for part in parts], chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
         name=cut_short(name.strip()), slices=[parse_slice(text) for text in found.slices],
-        promise=Promise(expected_run_length, _rule(bad_batches), tolerated_loss),
+        promise=Promise(expected_run_length, _rule(bad_batches), tolerated_loss, truth_share),
     )  # fmt: skip
     with opened.write() as connection:
         references.add_reference(connection, found, made)

@@ -100,6 +100,9 @@ def check(
         print(f"not delivered yet: {error}")
     if checked.reference is None:
         print("no reference yet, so nothing is judged: drift monitor reference --first_batches 20 --why '...'")
+    elif checked.unjudged:
+        share = checked.reference.promise.truth_share
+        print(f"errors of {checked.unjudged:,} batches do not count yet: less than {share:.0%} of their truth is known")
     waiting = f", messages that wait: {delivered.waiting:,}" if delivered.waiting else ""
     print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
     records = [vars(alert) for alert in (*checked.open, *checked.acknowledged)]
