@@ -2,13 +2,14 @@
 
 One bad batch alarms nobody. Distances and the losses of slices follow a run rule with calibrated limits
 (`drift.monitor.limits`). Accuracy follows bets against "the loss is tolerable" (`drift.detect.sequential`), whose
-evidence grows with every batch, also a slightly bad one.
+evidence grows with every batch, also a slightly bad one; however bad a batch is, it multiplies the evidence by no more
+than the square root of what alarms. A bet that is paid out in part is still a fair one, so that the promise holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from drift.monitor.records import Alert, Batch
 from drift.monitor.signals import Losses
 
 HIGHEST_RISK = 0.999  # an accepted loss beyond this cannot become worse
+LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before
 
 
 @dataclass(frozen=True)
@@ -70,24 +72,29 @@ def follow_runs(
     changes: list[Change] = []
     active = last is not None and last.state != "closed"
     seen = list(last.seen) if last is not None else []
-    since = _unseen(history, last)
-    flags: list[bool] = []
+    new = {one.batch.id for one in _unseen(history, last)}
     quiet = cooldown if last is not None and not active else 0
-    for one in since:
-        flags.append(one.bad)
+    # Of an alert, only what came after it in time says that it is over; batches that fill gaps before it do not.
+    first = sum(one.batch.at <= last.batch_at for one in history) if last is not None and active else 0
+    for at, one in enumerate(history):
+        if one.batch.id not in new:
+            continue
         seen.append(one.batch.id)
-        recent = flags[-rule.window :]
+        if at < first:
+            continue
+        neighbours = history[max(first, at - rule.window + 1) : at + 1]
+        recent = [other.bad for other in neighbours if other.batch.id in new]
         if active:
             if len(recent) == rule.window and not any(recent):
                 reason = f"the last {rule.window} batches are within limits"
                 changes.append(Change(signal, "close", one.batch, reason, tuple(seen)))
-                active, flags, quiet = False, [], cooldown
+                active, first, quiet = False, at + 1, cooldown
             continue
         quiet -= 1
         if one.bad and sum(recent) >= rule.bad and quiet < 0:
-            reason = f"{one.words}; bad in {sum(recent)} of the last {min(rule.window, len(flags))} batches"
+            reason = f"{one.words}; bad in {sum(recent)} of the last {len(recent)} batches"
             changes.append(Change(signal, "open", one.batch, reason, tuple(seen)))
-            active, flags = True, []
+            active, first = True, at + 1
     return changes
 
 
@@ -110,13 +117,13 @@ class Harm:
 
     @property
     def highest_risk(self) -> float:
-        """What is tolerated."""
-        return float(self.losses.mean()) + self.tolerated_loss
+        """What is tolerated; a reference without any loss could have hidden that of one row more."""
+        return max(float(self.losses.mean()) + self.tolerated_loss, 1 / (len(self.losses) + 1))
 
     def evidence(self, history: Sequence[Lost]) -> list[float]:
         """After each batch; it alarms at `expected_run_length`."""
         risk = self.highest_risk
-        if not 0 < risk < HIGHEST_RISK:
+        if risk >= HIGHEST_RISK:
             return [0.0] * len(history)
         against = alternatives(risk)
         found, values = nothing(len(against)), []
@@ -124,20 +131,32 @@ class Harm:
             rows: measure_dependence(self.losses, rows).effective(rows) for rows in {one.rows for one in history}
         }
         for one in history:
+            most = np.logaddexp(0.0, found.log_value) + np.log(self.expected_run_length) / LEAST_BATCHES
             found = after(found, log_bets(one.loss, risk, against, effective[one.rows]))
+            found = replace(found, logs=found.logs - max(0.0, float(found.log_value - most)))
             values.append(float(np.exp(min(float(found.log_value), 690.0))))
         return values
 
 
 def follow_harm(
-    signal: str, history: Sequence[Lost], *, harm: Harm, last: Alert | None, words: str = "error rate"
+    signal: str,
+    history: Sequence[Lost],
+    *,
+    harm: Harm,
+    last: Alert | None,
+    cooldown: int = 0,
+    words: str = "error rate",
 ) -> list[Change]:
-    """The opening of an alert since the signal was looked at last; a person closes it, and evidence begins anew."""
+    """The opening of an alert since the signal was looked at last.
+
+    A person closes it: few good batches are no evidence that what was lost has come back. Evidence then begins anew.
+    """
     if last is not None and last.state != "closed":
         return []
     since = _unseen(history, last)
-    for one, evidence in zip(since, harm.evidence(since), strict=True):
-        if evidence >= harm.expected_run_length:
+    quiet = cooldown if last is not None else 0
+    for at, (one, evidence) in enumerate(zip(since, harm.evidence(since), strict=True)):
+        if evidence >= harm.expected_run_length and at >= quiet:
             shown = "more than a million" if evidence > 1e6 else f"{evidence:,.0f}"
             reason = (
                 f"{words} {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"

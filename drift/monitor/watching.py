@@ -241,9 +241,8 @@ def _changes(
             harm = Harm(calibration.reference.losses, promise.tolerated_loss, 2 * promise.expected_run_length)
             lost = loss_history(connection, monitor, calibration.reference, since)
             signal = loss_name(calibration.reference)
-            changes += follow_harm(
-                signal, lost, harm=harm, last=last.get(signal), words=loss_words(calibration.reference)
-            )
+            words = loss_words(calibration.reference)
+            changes += follow_harm(signal, lost, harm=harm, last=last.get(signal), cooldown=watch.cooldown, words=words)
     if watch.expect_every:
         newest = max(all_batches, key=lambda batch: batch.fresh_at, default=None)
         changes += follow_freshness(

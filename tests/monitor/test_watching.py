@@ -81,6 +81,44 @@ def test_batches_that_an_alert_has_seen_count_no_more() -> None:
     assert [(one.what, one.batch.id) for one in again] == [("open", 5)]
 
 
+def test_old_batches_that_come_late_close_no_alert_that_was_opened_after_them() -> None:
+    late = [*followed("....", first=4), *followed("xxx", first=8), *followed(".", first=11)]
+    opened = Alert(1, "s", "open", "b10", 10.0, (8, 9, 10), "", "")
+    assert follow_runs("s", late, rule=RunRule(), last=opened) == []
+    over = follow_runs("s", [*late, *followed("...", first=12)], rule=RunRule(), last=opened)
+    assert [(one.what, one.batch.id) for one in over] == [("close", 14)]
+
+
+def test_late_batches_alarm_together_only_if_they_are_neighbours_in_time() -> None:
+    seen = Alert(1, "s", "closed", "b0", 0.0, tuple(range(3, 20)), "", "")
+    between = [*followed("xx", first=1), *followed("." * 17, first=3), *followed("x", first=20)]
+    assert follow_runs("s", between, rule=RunRule(), last=seen) == []
+
+
+@pytest.mark.parametrize("rows", [30, 200, 2_000])
+def test_one_ruined_batch_is_no_harm_and_two_are(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float))
+    losses = rng.binomial(rows, 0.1, size=60) / rows
+    for bad, opened in (((30,), []), ((30, 31), [31]), ((0,), []), ((30, 50), [])):
+        history = [Lost(batch(at), 1.0 if at in bad else float(loss), rows) for at, loss in enumerate(losses)]
+        assert [one.batch.id for one in follow_harm("accuracy", history, harm=harm, last=None)] == opened
+
+
+def test_after_a_closing_harm_is_left_alone_for_a_while_too() -> None:
+    harm = Harm((np.random.default_rng(0).uniform(size=4_000) < 0.1).astype(float))
+    history = [Lost(batch(at), 0.5, 200) for at in range(20)]
+    for cooldown, first in ((0, 11), (4, 14)):
+        [opened] = follow_harm("accuracy", history, harm=harm, last=alert("closed", 9), cooldown=cooldown)
+        assert opened.batch.id == first
+
+
+def test_a_reference_without_errors_and_no_tolerance_is_watched_too() -> None:
+    history = [Lost(batch(at), 0.0 if at < 10 else 0.2, 100) for at in range(20)]
+    [opened] = follow_harm("accuracy", history, harm=Harm(np.zeros(1_000), tolerated_loss=0.0), last=None)
+    assert 10 < opened.batch.id < 14
+
+
 def test_evidence_of_harm_opens_once_and_begins_anew_after_a_closing() -> None:
     rng = np.random.default_rng(0)
     harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=2_000)
