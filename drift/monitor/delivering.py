@@ -9,7 +9,7 @@ from datetime import datetime
 from time import time
 
 from drift.errors import DeliveryError
-from drift.monitor.channels import Channel, Message
+from drift.monitor.channels import EVENTS, Channel, Message
 from drift.monitor.records import Monitor, now
 from drift.monitor.store import Store, alerts
 from drift.monitor.store.alerts import Delivery
@@ -37,8 +37,8 @@ def deliver(
 ) -> Delivered:
     """Deliver what is due to the given channels; what fails waits in the store and is tried again by later calls.
 
-    In hours that `quiet` moves on, nothing is. A message is sent at least once, and with the same id if a crash comes
-    between sending and marking.
+    In hours that `quiet` moves on, nothing is. What happened to an alert is told in its order. A message is sent at
+    least once, and with the same id if a crash comes between sending and marking.
     """
     moment = datetime.now().astimezone()
     if quiet(moment) > moment:
@@ -75,14 +75,29 @@ def _left_alone(store: Store, monitor: Monitor, given: Container[tuple[str, str]
 
 def _due(store: Store, monitor: Monitor) -> Iterable[Delivery]:
     with store.read() as connection:
-        return [one for one in alerts.deliveries_of(connection, monitor, "pending") if one.not_before <= time()]
+        pending = alerts.deliveries_of(connection, monitor, "pending")
+    return sorted((one for one in pending if one.not_before <= time()), key=lambda one: (one.alert, _place(one)))
+
+
+def _is_next(delivery: Delivery, pending: Sequence[Delivery]) -> bool:
+    """Whether nothing waits that the same channel is to hear before: of an alert, its opening comes first."""
+
+    def of_whom(one: Delivery) -> tuple[int, str, str]:
+        return one.alert, one.kind, one.target
+
+    return all(_place(one) >= _place(delivery) for one in pending if of_whom(one) == of_whom(delivery))
+
+
+def _place(delivery: Delivery) -> int:
+    return EVENTS.index(delivery.message["event"])
 
 
 def _claimed(store: Store, monitor: Monitor, delivery: Delivery) -> Delivery | None:
     """The delivery, if it is still to be done and nobody else is at it."""
     with store.write() as connection:
-        there = {one.id: one for one in alerts.deliveries_of(connection, monitor, "pending")}.get(delivery.id)
-        if there is None or there.not_before > time():
+        pending = alerts.deliveries_of(connection, monitor, "pending")
+        there = next((one for one in pending if one.id == delivery.id), None)
+        if there is None or there.not_before > time() or not _is_next(there, pending):
             return None
         claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)
         alerts.set_delivery(connection, claimed)

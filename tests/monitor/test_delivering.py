@@ -19,7 +19,7 @@ from drift.monitor.channels.local import Command, File
 from drift.monitor.channels.webhook import Webhook, verify
 from drift.monitor.delivering import CLAIM_SECONDS, FIRST_WAIT, deliver
 from drift.monitor.store import Store, alerts
-from drift.monitor.watching import Watch, check
+from drift.monitor.watching import Watch, check, close
 from tests.monitor.receiver import receiver
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 from tests.servers import free_port
@@ -272,3 +272,18 @@ def test_messages_for_other_channels_wait_for_them(alarmed: Store, tmp_path: Pat
     look(alarmed, File(tmp_path / "c"))
     assert deliver(alarmed, monitor_of(alarmed), [File(tmp_path / "c")]).done == 0
     assert not os.path.exists(tmp_path / "b")  # noqa: PTH110
+
+
+def test_what_happened_is_told_in_its_order_also_by_who_was_away(alarmed: Store, tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    away, there = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.1), File(path)
+    watch = Watch(channels=(away, there))
+    [alert] = check(alarmed, monitor_of(alarmed), watch).opened
+    assert deliver(alarmed, monitor_of(alarmed), [away]).done == 0
+    close(alarmed, monitor_of(alarmed), alert, by="Ada", why="mended", watch=watch)
+    with receiver(int(away.url.rsplit(":", 1)[1])) as back:
+        assert deliver(alarmed, monitor_of(alarmed), [away]).done == 0  # it waits for the one before it
+        age(alarmed, 10 * FIRST_WAIT)
+        assert deliver(alarmed, monitor_of(alarmed), [away, there]).done == 4
+        assert [json.loads(content)["event"] for _, content in back.came] == ["opened", "closed"]
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["opened", "closed"]

@@ -1,5 +1,5 @@
 """How alerts reach people: a webhook, a command, a file. A message is one event of one alert."""
 
-from drift.monitor.channels.protocol import Channel, Message, text
+from drift.monitor.channels.protocol import EVENTS, Channel, Message, text
 
-__all__ = ["Channel", "Message", "text"]
+__all__ = ["EVENTS", "Channel", "Message", "text"]

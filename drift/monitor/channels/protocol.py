@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal, Protocol
 
+EVENTS = "opened", "acknowledged", "closed"  # of an alert, in their order
+
 
 @dataclass(frozen=True)
 class Message:

@@ -32,8 +32,14 @@ class Webhook:
     patience: float = 20.0  # seconds for all tries of one message
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise UsageError(f"expected a webhook's address as http:// or https://, got {self.target[:60]!r}")
+        from urllib.parse import urlsplit
+
+        try:
+            sound = self.url.startswith(("http://", "https://")) and urlsplit(self.url).port != 0
+        except ValueError:  # a port that is no number, or half an IPv6 address
+            sound = False
+        if not sound:
+            raise UsageError("expected a webhook's address, http:// or https:// and a host, got another text")
 
     @property
     def target(self) -> str:
