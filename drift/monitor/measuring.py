@@ -48,8 +48,17 @@ class Measured:
 class Measuring:
     """Takes rows, part by part, and says what they show."""
 
-    def __init__(self, *, reference: Reference | None, slices: Sequence[Slice] = (), seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        reference: Reference | None,
+        slices: Sequence[Slice] = (),
+        large_error: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Begin; `large_error` counts without a reference, which is what a reference itself is measured with."""
         self.reference, self.slices, self.seed = reference, slices, seed
+        self.large_error = reference.large_error if reference is not None else large_error
         self.rows = self.known = 0
         self._missing: Counter[str] = Counter()
         self._answers: dict[str, Outcomes | Residuals] = {}  # by slice; of all by the empty name
@@ -103,8 +112,8 @@ class Measuring:
         some = rows if chosen.all() else rows.take(chosen)
         found, had = _counted(some), self._answers.get(name)
         self._answers[name] = found if had is None else _both(had, found)
-        if self.reference is not None and self.reference.large_error is not None:
-            losses = losses_of(some, self.reference.large_error)
+        if self.large_error is not None:
+            losses = losses_of(some, self.large_error)
             self._losses[name] = self._losses.get(name, np.zeros(2)) + np.asarray([len(losses), losses.sum()])
 
     def _profile(self, rows: Rows, reference: Reference) -> None:

@@ -64,7 +64,7 @@ def make_reference(
     if rows.prediction.dtype == np.float64 and rows.known.any():
         errors = np.abs(rows.prediction - rows.truth)[rows.known]
         large_error = float(np.quantile(errors, LARGE))
-    measuring = Measuring(reference=None, slices=slices)
+    measuring = Measuring(reference=None, slices=slices, large_error=large_error)
     measuring.add(rows)
     inputs, labels = bins_of(rows)
     return Reference(

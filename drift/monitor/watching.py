@@ -85,6 +85,7 @@ class Checked:
     open: tuple[Alert, ...]  # that nobody has acknowledged
     acknowledged: tuple[Alert, ...]
     measured: int  # batches, anew
+    blind: bool  # there is truth, but the reference was agreed without any
     unjudged: int  # batches whose truth is not known to the share that was agreed
     reference: Reference | None
     undelivered: int  # messages that wait
@@ -131,13 +132,14 @@ def check(
         for alert in found:  # for channels that are new since it was opened; the others have it
             queue(connection, monitor, alert, "opened", watch, moment)
         waiting = alerts.deliveries_of(connection, monitor, "pending")
-        unjudged = _unjudged(connection, monitor, calibration)
+        blind, unjudged = _without_truth(connection, monitor, calibration)
     return Checked(
         tuple(opened),
         tuple(closed),
         tuple(alert for alert in found if alert.state == "open"),
         tuple(alert for alert in found if alert.state == "acknowledged"),
         measured,
+        blind,
         unjudged,
         calibration.reference if calibration else None,
         len(waiting),
@@ -251,13 +253,15 @@ def _changes(
     return changes
 
 
-def _unjudged(connection: Any, monitor: Monitor, calibration: Calibration | None) -> int:
-    """How many batches wait for their truth before their errors count."""
-    if calibration is None or not len(calibration.reference.losses):
-        return 0
+def _without_truth(connection: Any, monitor: Monitor, calibration: Calibration | None) -> tuple[bool, int]:
+    """Whether there is truth that no truth of the reference is beside; and how many batches wait for theirs."""
+    if calibration is None:
+        return False, 0
     reference = calibration.reference
     since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
-    return sum(not is_judged(batch, loss_name(reference), reference.promise) for batch in since)
+    if not len(reference.losses):
+        return any(batch.known for batch in since), 0
+    return False, sum(not is_judged(batch, loss_name(reference), reference.promise) for batch in since)
 
 
 def _last_alerts(found: Sequence[Alert]) -> dict[str, Alert]:

@@ -8,10 +8,14 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from drift.errors import StateError, UsageError
+from drift.monitor.batching import Batching
 from drift.monitor.channels import Message
+from drift.monitor.columns import Columns
+from drift.monitor.ingest import ingest
 from drift.monitor.limits import Promise, RunRule
 from drift.monitor.records import Alert, Batch, Quality
 from drift.monitor.reference import Calibration
@@ -254,6 +258,35 @@ def test_truth_that_has_not_settled_is_no_evidence(store: Store) -> None:
     take_in(store, frames)
     agree(store, 12)
     assert "accuracy" not in {one.signal for one in check(store, monitor_of(store), Watch()).opened}
+
+
+def test_a_slice_of_numbers_that_became_bad_alone_alarms_alone(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    frames = []
+    for day in range(24):
+        x, group = rng.normal(size=150), rng.choice(["north", "rest"], size=150, p=[0.3, 0.7])
+        far = 3.0 * (group == "north") * (day >= 15)
+        frame = pd.DataFrame({"day": f"d{day:02d}", "group": group, "yhat": x, "y": x + rng.normal(size=150) + far})
+        frames.append(frame)
+    ingest(
+        store, "m", frames, source="", columns=Columns("yhat", truth="y", batch="day"), ordered=True,
+        batching=Batching(column="day"), slices=("north: group == 'north'", "rest: group == 'rest'"),
+    )  # fmt: skip
+    agree(store, 15)
+    signals = {one.signal for one in check(store, monitor_of(store), Watch()).opened}
+    assert "large_errors of north" in signals
+    assert "large_errors of rest" not in signals
+
+
+def test_a_reference_that_was_agreed_before_its_truth_is_told_to_be_blind(store: Store) -> None:
+    world = World(batches=12, truth_until=0)
+    take_in(store, world)
+    agree(store, 6)
+    assert not check(store, monitor_of(store), Watch()).blind
+    take_in(store, world.known())
+    assert check(store, monitor_of(store), Watch()).blind
+    agree(store, 6)
+    assert not check(store, monitor_of(store), Watch()).blind
 
 
 @pytest.mark.parametrize(("share", "wrong_from", "alarms"), [(0.9, 20, False), (0.05, 20, True), (0.05, None, False)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -150,6 +151,10 @@ def _notes(store: Store, monitor: Monitor, made: Reference) -> list[str]:
             f"the reference tells its own loss no better than to {error:.2g}; with --tolerated_loss"
             f" {2 * error:.2g} or more, false alarms are as rare as that says"
         )
+    if not len(made.losses) and (monitor.columns.truth or monitor.columns.key):
+        found.append(
+            "no truth of the reference is known yet, so that errors are not followed: agree again when it has come"
+        )
     with store.read() as connection:
         sizes = [batch.rows for batch in batches.all_batches(connection, monitor)]
     long = made.rows / float(np.median(sizes)) if sizes else np.inf
@@ -200,7 +205,8 @@ def _chosen(
         from drift.monitor.collect import open_source
 
         columns = monitor.columns
-        chunks = open_source(data, query=query, columns=columns.needed, order=(columns.time,) if columns.time else ())
+        order = (columns.time,) if columns.time else ()
+        chunks = open_source(data, query=query, columns=columns.needed, texts=columns.texts, order=order)
         parts = [columns.read(frame) for frame in chunks if len(frame)]
         if not parts:
             raise UsageError(f"expected rows in {chunks.name}, got none")
@@ -256,7 +262,8 @@ def _moment(text: str) -> np.datetime64 | None:
     if not text:
         return None
     try:
-        return np.datetime64(text.removesuffix("Z"), "ms")
+        moment = datetime.fromisoformat(text)
+        return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "ms")
     except ValueError as error:
         raise UsageError(f"expected a time in UTC such as 1997-08-24T00:00, got {text!r}") from error
 

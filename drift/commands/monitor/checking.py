@@ -100,6 +100,11 @@ def check(
         print(f"not delivered yet: {error}")
     if checked.reference is None:
         print("no reference yet, so nothing is judged: drift monitor reference --first_batches 20 --why '...'")
+    elif checked.blind:
+        print(
+            "errors are not followed: no truth of the reference was known when it was agreed. Agree on it again:"
+            " drift monitor reference"
+        )
     elif checked.unjudged:
         share = checked.reference.promise.truth_share
         print(f"errors of {checked.unjudged:,} batches do not count yet: less than {share:.0%} of their truth is known")
