@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["number", "category"]
 LONGEST = 200  # characters of a text that are kept; longer ones keep their beginning and a digest
-LARGEST = 1e150  # of numbers; what is beyond counts as infinite, since its square would be
+LARGEST = 1e70  # of numbers; what is beyond counts as infinite, since the square of its square would be
 MOST_CLASSES = 100  # more distinct whole numbers than this are a number to predict, not a class
 
 
@@ -53,6 +53,11 @@ class Columns:
         """Columns that are asked for by name."""
         found = (self.prediction, self.truth, self.key, self.time, self.batch, self.version, self.probability)
         return tuple(dict.fromkeys(name for name in found if name))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Columns of a CSV file that are read as they are written: 007 is not 7."""
+        return tuple(name for name in (self.key, self.batch, self.time, self.version, *self.categories) if name)
 
     @property
     def needed(self) -> tuple[str, ...] | None:
@@ -177,7 +182,8 @@ class Columns:
         if shown in ("date", "datetime", "time", "timedelta", "datetime64"):
             return None
         number = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
-        number = number or shown in ("decimal", "integer", "floating", "mixed-integer-float")
+        # A column without values yet is taken for a number: a text that comes is refused, a number would not be seen.
+        number = number or shown in ("decimal", "integer", "floating", "mixed-integer-float", "empty")
         return "number" if number and name not in self.categories else "category"
 
     def _answers(self, column: pd.Series, name: str) -> NDArray[Any]:
@@ -194,7 +200,7 @@ class Columns:
     def _probabilities(self, frame: pd.DataFrame, keys: Texts) -> tuple[tuple[str, ...], NDArray[np.float64] | None]:
         if not self.probabilities:
             return (), None
-        names = [name for name in map(str, frame.columns) if name.startswith(self.probabilities)]
+        names = sorted(name for name in map(str, frame.columns) if name.startswith(self.probabilities))
         if not names:
             raise DataError(
                 f"expected columns that begin with {self.probabilities!r}, one for each class; the source has"
@@ -265,7 +271,7 @@ def _numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
     if text.any():
         raise DataError(
             f"expected numbers in column {name!r}, as in earlier rows; got {short(column.iloc[int(text.argmax())])!r}:"
-            " convert it, or leave it out with --ignore"
+            f" convert it, or begin another monitor with --categories {name} or --ignore {name}"
         )
     return _bounded(values)
 

@@ -39,8 +39,10 @@ def shown(url: sql.URL) -> str:
 
 
 def masked(text: str) -> str:
-    """A text with what looks like a URL's password taken out."""
+    """A text with what looks like a URL's password taken out, also of a URL with a typing error."""
     without = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+    if "://" not in without:
+        without = re.sub(r":\S*@", ":***@", without)
     return re.sub(r"(?i)(pass\w*=)[^&\s]+", r"\1***", without)
 
 

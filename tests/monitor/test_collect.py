@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import sqlalchemy as sql
+from pyarrow import parquet
 from torch.utils.data import DataLoader
 
 from drift.errors import DataError, UsageError
 from drift.monitor.batching import Batching
 from drift.monitor.collect import Chunks, open_source
 from drift.monitor.collect.dataset import RowDataset
+from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
 from drift.monitor.store import Store, batches
 from tests.monitor.worlds import COLUMNS, World, monitor_of
@@ -229,3 +232,70 @@ def test_rows_for_a_model_come_once_each_whatever_the_number_of_workers(tmp_path
     if not workers:
         np.testing.assert_array_equal(rows, expected)
     np.testing.assert_array_equal(rows[np.lexsort(rows.T)], expected[np.lexsort(expected.T)])
+
+
+def csv_of(folder: Path, frame: pd.DataFrame, texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A table written as CSV and read again, in pieces of a megabyte."""
+    frame.to_csv(folder / "rows.csv", index=False)
+    return pd.concat(list(open_source(str(folder / "rows.csv"), texts=texts, chunk_rows=100)), ignore_index=True)
+
+
+def test_types_of_a_csv_file_do_not_hang_on_its_first_piece(tmp_path: Path) -> None:
+    rows = 120_000
+    late = np.arange(rows) > rows - 100
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "whole": pd.Series([at + 0.5 if end else at for at, end in enumerate(late)], dtype=object),
+            "truth": pd.Series("a", index=range(rows)).where(late),
+            "number": np.where(late, 0.25, np.nan),
+            "sign": np.where(late, "-", "text that takes some room"),
+        }
+    )
+    found = csv_of(tmp_path, frame)
+    assert found["whole"].dtype.kind == "f" and found["whole"].iloc[-1] == rows - 0.5
+    assert found["truth"].dropna().tolist() == ["a"] * 99
+    assert found["number"].astype(float).dropna().tolist() == [0.25] * 99
+
+
+def test_texts_of_a_csv_file_stay_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,zone,x,state\n007,NA,1,NA\n008,,NA,\n1e5,b,3,VIC\n")
+    [frame] = open_source(str(tmp_path / "rows.csv"), texts=("id", "zone"))
+    assert frame["id"].tolist() == ["007", "008", "1e5"]
+    for name, texts in (("zone", ["NA", "b"]), ("state", ["NA", "VIC"])):
+        assert frame[name].isna().tolist() == [False, True, False]
+        assert frame[name].dropna().tolist() == texts
+    assert frame["x"].isna().tolist() == [False, True, False]
+    (tmp_path / "rows.csv").write_text("id,x\n1.0,2\n,3\n7.0,4\n")
+    [frame] = open_source(str(tmp_path / "rows.csv"), texts=("id",))
+    assert frame["id"].dropna().tolist() == ["1", "7"]  # as pandas writes whole numbers beside a missing one
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_long_keys_are_exact_also_beside_a_missing_one(tmp_path: Path, kind: str) -> None:
+    keys = pd.array([2**60 + 1, None, 2**60 + 2], dtype="Int64")
+    frame = pd.DataFrame({"id": keys, "truth": ["a", "b", "a"]})
+    path = tmp_path / f"rows.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        table = pa.Table.from_pandas(frame).replace_schema_metadata(None)  # as other tools write it
+        parquet.write_table(table, path)
+    [read] = open_source(str(path), texts=("id",))
+    found, _ = Columns("prediction", key="id", truth="truth", task="classification").truths(read)
+    assert found.tolist() == [str(2**60 + 1), str(2**60 + 2)]
+
+
+@pytest.mark.slow
+def test_long_decimal_keys_of_postgresql_are_exact(database: Callable[[], str]) -> None:
+    url = database()
+    engine = sql.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sql.text(
+            "CREATE TABLE t (id numeric(30), x numeric(9,2));"
+            "INSERT INTO t VALUES (1000000000000000000000001, 1.5), (1000000000000000000000002, 2), (3, null)"
+        ))  # fmt: skip
+    engine.dispose()
+    [frame] = open_source(url, query="t", order=("x",))
+    found, _ = Columns("x", key="id", truth="x", task="regression").truths(frame)
+    assert found.tolist() == ["1000000000000000000000001", "1000000000000000000000002"]

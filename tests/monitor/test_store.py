@@ -97,6 +97,8 @@ def test_other_urls_are_refused_without_their_password(url: str) -> None:
 def test_passwords_are_taken_out_of_texts() -> None:
     assert masked("postgresql://u:a:b@c@h/d") == "postgresql://u:***@h/d"
     assert masked("see postgresql://u:p@h/d and x") == "see postgresql://u:***@h/d and x"
+    for wrong in ("postgresql:/u:s3cret@db/shop", "postgresql//u:s3cret@db/shop", "postgres:u:s3:cr@et@db/shop"):
+        assert "s3" not in masked(wrong) and masked(wrong).endswith("@db/shop")
     url = parse_url("postgresql://h/d?user=u&password=hush&sslmode=require")
     assert "hush" not in shown(url) and "require" in shown(url)
 

@@ -145,7 +145,7 @@ def ingest(
 
 @command
 def truth(
-    source: m.Source,
+    source: m.TruthSource,
     query: m.Query = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
@@ -172,7 +172,7 @@ def truth(
         raise UsageError(
             "expected a monitor whose rows have keys (--key at its first ingest), and --key and --truth columns here"
         )
-    chunks = open_source(source, query=query, columns=(columns.key, columns.truth))
+    chunks = open_source(source, query=query, columns=(columns.key, columns.truth), texts=(columns.key,))
     read = [columns.truths(frame) for frame in chunks]
     if not read:
         raise UsageError(f"expected truths in {chunks.name}, got no rows")
@@ -216,7 +216,16 @@ def _log(deployment: str) -> tuple[Chunks, Columns]:
 def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Chunks:
     from drift.monitor.collect import open_source
 
-    return open_source(source, query=query, columns=columns.needed, order=batching.order(columns))
+    chunks = open_source(
+        source, query=query, columns=columns.needed, texts=columns.texts, order=batching.order(columns)
+    )
+    ordered = chunks.files or batching.order(columns) or "order by" in query.lower()
+    if batching.size and not ordered and not source.startswith("sqlite"):  # which gives rows as they were put in
+        raise UsageError(
+            "expected --time, --key or a query with ORDER BY beside --batch_size: rows of a database have no order of"
+            " their own, and every so many of them would be others each time"
+        )
+    return chunks
 
 
 def _next(store: Store, monitor: str) -> str:

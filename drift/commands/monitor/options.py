@@ -42,6 +42,12 @@ Source = Annotated[
         show_default=False,
     ),
 ]
+TruthSource = Annotated[
+    str,
+    typer.Argument(
+        help="A database's URL (with --query), a CSV or Parquet file, or a folder of such.", show_default=False
+    ),
+]
 Query = Annotated[str, text("What to read from a database: a SELECT, or the name of a table.", "query")]
 Prediction = Annotated[str, text("Column with the model's answer: a class, or a number.", "prediction", COLUMNS)]
 Truth = Annotated[str, text("Column with the truth; empty where it has not come yet.", "truth", COLUMNS)]
@@ -52,12 +58,14 @@ def open_store(store: str) -> Store:
     """The store that an option or the environment names."""
     from drift.loop.home import Home
     from drift.monitor.store import Store
+    from drift.monitor.urls import masked
 
     place = store or os.environ.get("DRIFT_MONITOR_STORE", "")
     if not place:
         return Store(Home().path / "monitor.db")
     if "://" not in place and not Path(place).absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {Path(place).parent} for the store {place}: make it first")
+        hidden = masked(place)
+        raise UsageError(f"there is no folder {Path(hidden).parent} for the store {hidden}: make it first")
     return Store(place)
 
 

@@ -88,7 +88,7 @@ def report(
     html: Annotated[
         Path | None,
         typer.Option(
-            "--html", help="Where to. Default: reports/MONITOR.html.", rich_help_panel=o.MAIN, show_default=False
+            "--html", help="Where to. Default: reports/monitor-NAME.html.", rich_help_panel=o.MAIN, show_default=False
         ),
     ] = None,
     verbose: o.Verbose = False,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from drift.errors import UsageError
+from drift.monitor.urls import masked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ def open_source(
     *,
     query: str = "",
     columns: Sequence[str] | None = None,
+    texts: Sequence[str] = (),
     order: Sequence[str] = (),
     chunk_rows: int = CHUNK_ROWS,
 ) -> Chunks:
@@ -46,6 +48,7 @@ def open_source(
         text: an SQLAlchemy URL, a .csv or .parquet file, or a folder of them.
         query: of a database: a SELECT, or the name of a table.
         columns: that are wanted; all by default.
+        texts: columns of CSV files that are read as they are written, such as keys.
         order: columns that a database sorts by.
         chunk_rows: at most.
 
@@ -59,7 +62,7 @@ def open_source(
             raise UsageError("expected --query with a database: a SELECT, or the name of a table")
         return DatabaseRows(text, query, columns=columns, order=order, chunk_rows=chunk_rows)
     if query:
-        raise UsageError(f"expected --query with a database's URL only, got the file {text}")
+        raise UsageError(f"expected --query with a database's URL only, got the file {masked(text)}")
     from drift.monitor.collect.files import FileRows
 
-    return FileRows(Path(text), columns=columns, chunk_rows=chunk_rows)
+    return FileRows(Path(text), columns=columns, texts=texts, chunk_rows=chunk_rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,13 +146,20 @@ def _column(values: tuple[Any, ...]) -> pd.Series:
         return pd.Series(pd.to_datetime(pd.Series(values, dtype=object), utc=True))
     if first is None or isinstance(first, (bool, str, bytes)):
         return pd.Series(values, dtype=object)
+    if isinstance(first, Decimal):
+        values = _whole(values)
     array = np.asarray(values)
     if array.dtype.kind in "iuf":
         return pd.Series(array)
+    whole = all(value is None or isinstance(value, int) for value in values)
     try:  # with missing values, or decimal ones
-        return pd.Series(values, dtype="Int64" if isinstance(first, int) else np.float64)
-    except (TypeError, ValueError):
-        try:
-            return pd.Series(np.asarray(values, np.float64))
-        except (TypeError, ValueError):  # texts among them: for the reader to say so
-            return pd.Series(values, dtype=object)
+        return pd.Series(values, dtype="Int64" if whole else np.float64)
+    except (TypeError, ValueError, OverflowError):  # texts among them, for the reader to say so, or very long numbers
+        return pd.Series(values, dtype=object)
+
+
+def _whole(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Decimal numbers as integers, where all are: keys of more than 15 digits are no floating-point numbers."""
+    if all(value is None or value == value.to_integral_value() for value in values):
+        return tuple(None if value is None else int(value) for value in values)
+    return values
