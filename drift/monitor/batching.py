@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ from drift.monitor.rows import Texts
 if TYPE_CHECKING:
     import pandas as pd
 
+LONGEST_PERIOD = 3_653 * 86_400_000  # milliseconds
+A_DAY = np.timedelta64(86_400_000, "ms")
 FIRST_MONDAY = np.datetime64("1970-01-05", "ms")  # from which periods are counted: weeks begin on Mondays
 
 
@@ -37,6 +40,22 @@ class Batching:
     def unfinished_last(self) -> bool:
         """Whether more rows may come for the last batch, by its nature."""
         return bool(self.every or self.size)
+
+    def may_grow(self, label: str, now: np.datetime64) -> bool:
+        """Whether a batch's period is not over, by this machine's clock and any zone's."""
+        return bool(self.every) and label >= self._period(now - A_DAY)
+
+    def unfinished(self, labels: Iterable[str], now: np.datetime64) -> str:
+        """For which of some batches, in their order, more rows may come: the last, if its clock is right."""
+        found = list(labels)
+        if not self.every:
+            return found[-1]
+        latest = self._period(now + A_DAY)
+        return max((label for label in found if label <= latest), default=max(found))
+
+    def _period(self, time: np.datetime64) -> str:
+        unit = period_of(self.every)
+        return _moment(FIRST_MONDAY + (time - FIRST_MONDAY) // unit * unit)
 
     def order(self, columns: Columns) -> tuple[str, ...]:
         """By which columns a database is to sort, so that a batch's rows come together."""
@@ -81,8 +100,8 @@ def period_of(text: str) -> np.timedelta64:
 
     units = {"min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
     found = re.fullmatch(r"(\d+)(min|h|d|w)", text.strip())
-    if found is None or int(found[1]) < 1:
-        raise UsageError(f"expected a period such as 30min, 6h, 1d or 1w, got {text!r}")
+    if found is None or not 1 <= int(found[1]) * units[found[2]] <= LONGEST_PERIOD:
+        raise UsageError(f"expected a period such as 30min, 6h, 1d or 1w, at most ten years, got {text!r}")
     return np.timedelta64(int(found[1]) * units[found[2]], "ms")
 
 
@@ -100,11 +119,16 @@ def _named(column: pd.Series, name: str) -> Texts:
     import pandas as pd
     from pandas.api import types
 
-    if types.is_datetime64_any_dtype(column.dtype):
-        column = column.astype(str)
-    elif types.is_float_dtype(column.dtype) and (column.dropna() % 1 == 0).all():
+    if types.is_float_dtype(column.dtype) and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
     codes, values = pd.factorize(column, use_na_sentinel=True)
     if (codes < 0).any():
         raise DataError(f"expected a batch in every row, got none in column {name!r} ({int((codes < 0).sum())} rows)")
-    return np.asarray([cut_short(str(value)) for value in values], object)[codes]
+    return np.asarray([_name_of(value) for value in values], object)[codes]
+
+
+def _name_of(value: object) -> str:
+    """What a batch is called; times alike whatever others there are beside them, in UTC if they tell their zone."""
+    if isinstance(value, datetime):
+        return str(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).removesuffix(" 00:00:00")
+    return cut_short(str(value))

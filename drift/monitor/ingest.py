@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +119,8 @@ class _Ingest:
                 first += len(frame)
                 if ordered:
                     for label in [label for label in self.open if label != last]:
-                        self._store(self.open.pop(label))
+                        if not self.batching.may_grow(label, _now()):
+                            self._store(self.open.pop(label))
                 elif sum(gathering.buffered for gathering in self.open.values()) > MOST_BUFFERED:
                     for gathering in self.open.values():
                         gathering.flush()
@@ -135,6 +138,9 @@ class _Ingest:
         if found is None or (empty and self.columns.prediction):  # a first ingest that failed binds nobody
             settled = self.columns.settle(frame)
             wanted = [parse_slice(text) for text in self.slices]
+            twice = [name for name, count in Counter(one.name for one in wanted).items() if count > 1]
+            if twice:
+                raise UsageError(f"expected slices with names of their own, got several called {twice[0]!r}")
             rows = settled.read(frame)  # what is wrong with them, or with slices, is said before anything is stored
             for one in wanted:
                 one.rows(rows.features)
@@ -187,7 +193,7 @@ class _Ingest:
     def _store_rest(self, partial: bool) -> None:
         left = list(self.open)
         if left and self.batching.unfinished_last and not partial:
-            newest = left[-1] if self.batching.size else max(left)
+            newest = self.batching.unfinished(left, _now())
             gathering = self.open[newest]
             gathering.flush()
             if not self.batching.size or len(gathering.hashes) < self.batching.size:
@@ -217,8 +223,7 @@ class _Ingest:
                 what = self._what_to_do(there, found.batch)
                 if what == "replace" and there is not None:
                     batches.remove_batch(connection, there)
-                    if found.batch.last_time is None:  # it stays where it was
-                        found = dataclasses.replace(found, batch=dataclasses.replace(found.batch, at=there.at))
+                    found = dataclasses.replace(found, batch=_in_place_of(there, found.batch))
                 if what in ("store", "replace"):
                     put_batch(connection, self.monitor, found, self.calibration.reference if self.calibration else None)
                     batches.take_truths(connection, self.monitor, gathering.joined_truths)
@@ -294,6 +299,19 @@ class _Ingest:
             done.refused.append(
                 f"batch {new.name!r} is stored with other rows ({there.rows:,} of them, now {new.rows:,})"
             )
+
+
+def _in_place_of(there: Batch, new: Batch) -> Batch:
+    """A batch that replaces a stored one: without times it stays where it was; with the same rows it is the same."""
+    if new.last_time is None:
+        new = dataclasses.replace(new, at=there.at)
+    if new.digest == there.digest:  # only its truth is another
+        new = dataclasses.replace(new, id=there.id, ingested_at=there.ingested_at)
+    return new
+
+
+def _now() -> np.datetime64:
+    return np.datetime64(datetime.now(UTC).replace(tzinfo=None), "ms")
 
 
 def put_batch(connection: Any, monitor: Monitor, found: Gathered, reference: Reference | None) -> None:

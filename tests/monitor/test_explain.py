@@ -188,3 +188,9 @@ def test_findings_as_markdown_hold_no_markup_of_others() -> None:
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert len(headings) == 2
     assert "None yet." in as_markdown(MONITOR, [])
+
+
+def test_a_slice_may_be_of_a_feature_with_a_hostile_name() -> None:
+    name = "<script>alert(1)</script> > 0"
+    one = parse_slice(f's: "{name}" > 0.5')
+    assert one.rows(pd.DataFrame({name: [0.0, 1.0]})).tolist() == [False, True]

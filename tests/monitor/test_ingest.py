@@ -315,6 +315,89 @@ def test_periods_and_numbers_of_rows_make_batches_and_the_last_one_waits(tmp_pat
         assert sum(rows for rows, _ in stored(store).values()) == 800
 
 
+def test_a_wrong_clock_in_the_future_finishes_no_period_before_its_time(tmp_path: Any) -> None:
+    now = np.datetime64("now", "ms")
+    days = [now.astype("datetime64[D]") - np.timedelta64(back, "D") for back in (3, 2, 1, 0)]
+    frame = World().batch(0).iloc[:41].drop(columns="day")
+    frame["at"] = [*np.repeat(np.asarray(days, "datetime64[ms]"), 10), np.datetime64("2099-01-01")]
+    columns = Columns("prediction", truth="truth", key="id", time="at", probability="p")
+    for ordered in (True, False):
+        store = Store(tmp_path / f"{ordered}.db")
+        done = ingest(store, "m", [frame], source="", columns=columns, batching=Batching(every="1d"), ordered=ordered)
+        assert done.unfinished == str(days[-1])
+        assert list(stored(store)) == [*map(str, days[:-1]), "2099-01-01"]
+
+
+def test_old_periods_are_finished_by_the_one_that_comes_after(tmp_path: Any) -> None:
+    columns = Columns("prediction", truth="truth", key="id", time="at", probability="p", ignore=("day",))
+    batching = Batching(every="1d")
+    store = Store(tmp_path / "m.db")
+    done = ingest(store, "m", World(batches=3), source="", columns=columns, batching=batching, ordered=True)
+    assert (done.stored, done.unfinished) == (2, "2026-01-03")
+
+
+@pytest.mark.parametrize("zone", [None, "Australia/Sydney"])
+def test_a_batch_at_a_time_is_called_alike_whatever_others_come_beside_it(zone: str | None) -> None:
+    midnight = pd.Timestamp("2026-01-02", tz=zone)
+    noon, fraction = midnight + pd.Timedelta("12h"), midnight + pd.Timedelta("3.25s")
+    labels = Batching(column="run").labels
+    alone = labels(pd.DataFrame({"run": [midnight]}), None, first=0, file="")
+    beside = labels(pd.DataFrame({"run": [midnight, noon, fraction]}), None, first=0, file="")
+    as_objects = labels(pd.DataFrame({"run": np.asarray([midnight, noon], object)}), None, first=0, file="")
+    assert alone[0] == beside[0] == as_objects[0]
+    assert len(set(beside)) == 3
+    if zone is None:
+        assert beside.tolist() == ["2026-01-02", "2026-01-02 12:00:00", "2026-01-02 00:00:03.250000"]
+    else:
+        assert beside[1] == "2026-01-02 01:00:00"  # UTC
+
+
+def test_probabilities_are_the_same_rows_in_whatever_pieces_and_order_they_come(tmp_path: Any) -> None:
+    frame = World().batch(0).rename(columns={"p": "p_UP"})
+    frame["p_UP"] = np.where(frame["prediction"] == "UP", frame["p_UP"], 1 - frame["p_UP"])
+    frame["p_DOWN"] = 1 - frame["p_UP"]
+    columns = Columns("prediction", truth="truth", key="id", batch="day", probabilities="p_")
+    for given in ([frame.iloc[:90], frame.iloc[90:]], [frame], [frame[[*frame.columns[::-1]]]]):
+        done = ingest(
+            Store(tmp_path / "m.db"), "m", given, source="", columns=columns, batching=Batching(column="day"),
+            ordered=True,
+        )  # fmt: skip
+        assert done.stored + done.unchanged == 1 and not done.refused
+
+
+def test_a_column_that_is_empty_at_first_is_not_taken_for_categories(tmp_path: Any) -> None:
+    frames = list(World(batches=3))
+    frames[0]["b"] = None
+    store = Store(tmp_path / "m.db")
+    take_in(store, frames)
+    with store.read() as connection:
+        found = batches.find_monitor(connection, "m")
+    assert found is not None and dict(found.columns.features)["b"] == "number"
+    frames[0]["b"] = pd.Series([None] * len(frames[0]), dtype=object)
+    frames[1]["b"] = "a text"
+    with pytest.raises(DataError, match="begin another monitor with --categories b"):
+        take_in(Store(tmp_path / "n.db"), frames)
+
+
+def test_truth_that_comes_without_keys_leaves_a_batch_what_it_was(tmp_path: Any) -> None:
+    columns = Columns("prediction", truth="truth", time="at", batch="day", ignore=("id",), probability="p")
+    store, world = Store(tmp_path / "m.db"), World(batches=3, truth_until=2)
+
+    def take() -> tuple[int, int, str]:
+        ingest(store, "m", now, source="", columns=columns, batching=Batching(column="day"), ordered=True)
+        with store.read() as connection:
+            found = batches.newest_batch(connection, monitor_of(store))
+        assert found is not None
+        return found.known, found.id, found.ingested_at
+
+    now = world
+    before = take()
+    now = world.known()
+    after = take()
+    assert (before[0], after[0]) == (0, 200)
+    assert before[1:] == after[1:]
+
+
 def test_weeks_begin_on_mondays() -> None:
     days = np.arange("2025-12-25", "2026-01-21", dtype="datetime64[D]").astype("datetime64[ms]")
     frame = pd.DataFrame({"at": days})

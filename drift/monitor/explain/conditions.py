@@ -25,7 +25,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*(\"[^\"]+\"|'[^']+'|.+?)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ class Slice:
 def parse_slice(text: str) -> Slice:
     """A slice from `NAME: CONDITION and CONDITION`; a condition is `feature <= 0.25` or `state == 'NSW'`.
 
+    A feature whose name has signs of comparison is put in quotation marks.
+
     Raises:
         UsageError: anything else.
 
@@ -101,9 +103,15 @@ def _condition(part: str, whole: str) -> Condition:
     if found is None:
         raise UsageError(f"expected a condition such as 'feature <= 0.25', got {part!r} in {whole!r}")
     column, op, value = found.groups()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return Condition(column, op, value[1:-1])
+    column = _unquoted(column) or column
+    if (text := _unquoted(value)) is not None:
+        return Condition(column, op, text)
     try:
         return Condition(column, op, float(value))
     except ValueError:
         return Condition(column, op, value)
+
+
+def _unquoted(text: str) -> str | None:
+    """What is in quotation marks; None if nothing is."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else None

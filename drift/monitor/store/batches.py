@@ -86,13 +86,14 @@ def find_batch(connection: sql.Connection, monitor: Monitor, *, name: str | None
 
 
 def add_batch(connection: sql.Connection, monitor: Monitor, batch: Batch, stored: Iterable[Part]) -> int:
-    """Store a new batch with its rows.
+    """Store a new batch with its rows, under the number that it has, if any.
 
     Returns:
         Its number.
     """
     values = asdict(batch) | {"monitor": monitor.id}
-    del values["id"]
+    if not batch.id:
+        del values["id"]
     inserted = connection.execute(batches.insert().values(**values).returning(batches.c.id))
     number: int = inserted.scalar_one()
     for at, part in enumerate(stored):
