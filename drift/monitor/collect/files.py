@@ -145,7 +145,7 @@ def _csv(file: Path, wanted: list[str] | None, texts: Sequence[str], rows: int) 
     ) as opened:
         for batch in opened:
             frame = batch.to_pandas(use_threads=False)
-            for name in frame.select_dtypes("object"):
+            for name in [name for name, column in frame.items() if column.dtype.kind == "O"]:
                 frame[name] = frame[name].replace("", None)
             for name in {*decimal} & {*frame}:  # whole numbers that were written beside missing ones
                 frame[name] = frame[name].str.replace(r"^(-?\d+)\.0$", r"\1", regex=True)
