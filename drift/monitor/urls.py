@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
-import sqlalchemy as sql
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
 from drift.errors import UsageError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sql
+    from sqlalchemy.exc import SQLAlchemyError
 
 CONNECT_SECONDS = 10
 
@@ -19,6 +21,9 @@ def parse_url(text: str) -> sql.URL:
     Raises:
         UsageError: it is none.
     """
+    import sqlalchemy as sql
+    from sqlalchemy.exc import ArgumentError
+
     if text.count("@") > 1:
         raise UsageError(
             "expected a URL with one @, before the host: write signs of the password as %40 (@), %2F (/) and %3A (:)"

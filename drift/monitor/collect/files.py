@@ -60,7 +60,7 @@ class FileRows:
                 require_own_names(frame)
                 for name, value in parts.items():
                     frame[name] = value
-                _require_same(schema, frame.drop(columns=[name for name in self._texts if name in frame]), relative)
+                _require_same(schema, frame, relative, besides=self._texts)
                 frame.attrs["file"] = relative
                 yield frame
 
@@ -172,9 +172,13 @@ def _require(file: Path, wanted: list[str] | None, there: list[str]) -> None:
         )
 
 
-def _require_same(schema: dict[str, str], frame: pd.DataFrame, file: str) -> None:
+def _require_same(schema: dict[str, str], frame: pd.DataFrame, file: str, *, besides: Sequence[str]) -> None:
     """Refuse a file whose columns are others than those of the files before it."""
-    kinds = {str(name): "number" if column.dtype.kind in "iuf" else "other" for name, column in frame.items()}
+    kinds = {
+        str(name): "number" if dtype.kind in "iuf" else "other"
+        for name, dtype in frame.dtypes.items()
+        if name not in besides
+    }
     if not schema:
         schema.update({name: kind for name, kind in kinds.items() if not frame[name].isna().all()})
         return
