@@ -16,8 +16,8 @@ from drift.errors import BlockError, DataError
 
 CALIBRATION_BINS = 10  # of confidence, equally wide
 LEAST = 1e-15  # probability that a logarithm is taken of, as scikit-learn has it
-PER_OCTAVE = 128  # cells of a score for each halving of it, and of its distance from 1
-OCTAVES = 32  # below 2 to the -32 all is one cell
+PER_OCTAVE = 64  # cells of a score for each halving of it, and of its distance from 1
+OCTAVES = 64  # below 2 to the -64 all is one cell
 GRID = 2 * PER_OCTAVE * OCTAVES
 
 
@@ -25,7 +25,7 @@ GRID = 2 * PER_OCTAVE * OCTAVES
 class Outcomes:
     """What is kept of answers whose truth is known; `a + b` is that of all rows together.
 
-    Scores are counted in cells whose width is at most a hundredth of the distance to 0 or 1, whichever is nearer, so
+    Scores are counted in cells whose width is about a hundredth of the distance to 0 or 1, whichever is nearer, so
     that an area under a curve is right to about 1e-3 also where a network is very sure.
     """
 

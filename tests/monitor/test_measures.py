@@ -70,11 +70,12 @@ def test_values_are_those_of_scikit_learn(classes: int) -> None:
     assert all(one.low is None or one.low <= one.value <= (one.high or 1) for one in found.values())
 
 
-def test_an_area_is_right_where_a_network_is_very_sure() -> None:
-    """Scores within 1e-6 of 0 and 1, where equal bins would hold nearly all of them in two cells."""
+@pytest.mark.parametrize("spread_of_logits", [1, 8, 25])
+def test_an_area_is_right_where_a_network_is_very_sure(spread_of_logits: float) -> None:
+    """Scores within 1e-6 (or 1e-15) of 0 and 1, where equal bins would hold nearly all of them in two cells."""
     rng = np.random.default_rng(0)
     truth = rng.uniform(size=4_000) < 0.5
-    scores = 1 / (1 + np.exp(-(12 * (2 * truth - 1) + 8 * rng.normal(size=4_000))))
+    scores = 1 / (1 + np.exp(-spread_of_logits * (1.5 * (2 * truth - 1) + rng.normal(size=4_000))))
     spread = np.column_stack([1 - scores, scores])
     found = by_name(measures_of(count(np.where(truth, "b", "a").astype(object), spread)))
     assert found["roc_auc", None].value == pytest.approx(theirs.roc_auc_score(truth, scores), abs=1e-3)
