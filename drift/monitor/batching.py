@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import DataError, UsageError
-from drift.monitor.columns import Columns, cut_short
+from drift.monitor.columns import Columns
 from drift.monitor.rows import Texts
+from drift.monitor.values import cut_short
 
 if TYPE_CHECKING:
     import pandas as pd

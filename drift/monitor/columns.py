@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import DataError, UsageError
+from drift.monitor import values
 from drift.monitor.rows import Rows, Task, Texts, known
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind: TypeAlias = Literal["number", "category"]
-LONGEST = 200  # characters of a text that are kept; longer ones keep their beginning and a digest
-LARGEST = 1e70  # of numbers; what is beyond counts as infinite, since the square of its square would be
 MOST_CLASSES = 100  # more distinct whole numbers than this are a number to predict, not a class
 
 
@@ -123,7 +121,7 @@ class Columns:
         self._require(frame)
         count = len(frame)
         keys: Texts = (
-            _texts(frame[self.key], self.key)
+            values.texts(frame[self.key], self.key)
             if self.key
             else np.asarray([str(at) for at in range(first, first + count)], object)
         )
@@ -147,8 +145,8 @@ class Columns:
             prediction,
             truth,
             pd.DataFrame(features, index=range(count)),
-            _times(frame[self.time], self.time, keys) if self.time else None,
-            _texts(frame[self.version], self.version) if self.version else None,
+            values.times(frame[self.time], self.time, keys) if self.time else None,
+            values.texts(frame[self.version], self.version) if self.version else None,
             self._confidence(frame, prediction, truth, keys, classes, probabilities),
             probabilities,
             classes,
@@ -159,7 +157,7 @@ class Columns:
         for name in (self.key, self.truth):
             if not name or name not in frame.columns:
                 raise DataError(f"expected columns {self.key!r} and {self.truth!r}; got {', '.join(map(str, frame))}")
-        keys, truth = _texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
+        keys, truth = values.texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
         there = known(truth) & known(keys)
         return keys[there], truth[there]
 
@@ -188,14 +186,14 @@ class Columns:
 
     def _answers(self, column: pd.Series, name: str) -> NDArray[Any]:
         if self.task != "regression":
-            return _class_names(column, name)
-        found = _numbers(column, name)
+            return values.class_names(column, name)
+        found = values.numbers(column, name)
         if np.isinf(found).any():
             raise DataError(f"expected finite numbers in column {name!r}, got {found[np.isinf(found).argmax()]}")
         return found
 
     def _feature(self, column: pd.Series, name: str, kind: Kind) -> NDArray[Any]:
-        return _numbers(column, name) if kind == "number" else _texts(column, name)
+        return values.numbers(column, name) if kind == "number" else values.texts(column, name)
 
     def _probabilities(self, frame: pd.DataFrame, keys: Texts) -> tuple[tuple[str, ...], NDArray[np.float64] | None]:
         if not self.probabilities:
@@ -206,7 +204,7 @@ class Columns:
                 f"expected columns that begin with {self.probabilities!r}, one for each class; the source has"
                 f" {', '.join(map(str, frame.columns))}"
             )
-        found = np.column_stack([_probable(_numbers(frame[name], name), name, keys) for name in names])
+        found = np.column_stack([values.probabilities(values.numbers(frame[name], name), name, keys) for name in names])
         return tuple(name[len(self.probabilities) :] for name in names), found
 
     def _confidence(
@@ -231,7 +229,7 @@ class Columns:
             return np.asarray(probabilities[np.arange(len(places)), places])
         if not self.probability:
             return None
-        found = _probable(_numbers(frame[self.probability], self.probability), self.probability, keys)
+        found = values.probabilities(values.numbers(frame[self.probability], self.probability), self.probability, keys)
         if not self.positive:
             return found
         others = sorted({*prediction.tolist(), *truth.tolist()} - {self.positive, None})
@@ -255,110 +253,9 @@ def _task_of(prediction: pd.Series) -> Task:
 
     if types.is_bool_dtype(prediction.dtype) or not types.is_numeric_dtype(prediction.dtype):
         return "classification"
-    values = prediction.dropna()
-    whole = bool((values % 1 == 0).all())
-    return "classification" if whole and values.nunique() <= MOST_CLASSES else "regression"
-
-
-def _numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
-    import pandas as pd
-    from pandas.api import types
-
-    if types.is_numeric_dtype(column.dtype):
-        return _bounded(column.to_numpy(np.float64, na_value=np.nan))
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    text = np.isnan(values) & ~column.isna().to_numpy()
-    if text.any():
-        raise DataError(
-            f"expected numbers in column {name!r}, as in earlier rows; got {short(column.iloc[int(text.argmax())])!r}:"
-            f" convert it, or begin another monitor with --categories {name} or --ignore {name}"
-        )
-    return _bounded(values)
-
-
-def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    large = np.abs(values) > LARGEST
-    if large.any():
-        values = np.where(large & np.isfinite(values), np.copysign(np.inf, values), values)
-    return np.asarray(values)
-
-
-def _class_names(column: pd.Series, name: str) -> Texts:
-    """Names of classes; whole numbers are written without a point, however the source types them."""
-    from pandas.api import types
-
-    if types.is_float_dtype(column.dtype):
-        fractions = column[(column % 1 != 0) & column.notna()]
-        if len(fractions):
-            raise DataError(
-                f"expected classes in column {name!r}, got the number {fractions.iloc[0]:g}:"
-                " for a number to predict, begin the monitor with --task regression"
-            )
-        column = column.astype("Int64")
-    return _texts(column, name)
-
-
-def _texts(column: pd.Series, name: str) -> Texts:
-    """Text of every value, cut where it is endless; None where missing or empty.
-
-    Whole numbers are written without a point, however the source types them: a missing value makes fractions of them.
-    """
-    import pandas as pd
-
-    try:
-        codes, values = pd.factorize(column, use_na_sentinel=True)
-    except TypeError as error:
-        raise DataError(
-            f"expected texts or numbers in column {name!r}, got {short(column.iloc[0])!r}: leave it out with --ignore"
-        ) from error
-    texts = np.asarray([*(cut_short(as_text(value)) for value in values), None], object)
-    texts[texts == ""] = None
-    return np.asarray(texts[codes])
-
-
-def as_text(value: object) -> str:
-    """A value as the name of a category or class."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def cut_short(text: str) -> str:
-    """A text of at most `LONGEST` characters, different for different texts."""
-    if len(text) <= LONGEST:
-        return text.replace("\0", "\ufffd")
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return text[: LONGEST - 18].replace("\0", "\ufffd") + f"… {digest}"
-
-
-def short(value: object) -> str:
-    """A value as an error shows it."""
-    return str(value)[:40]
-
-
-def _times(column: pd.Series, name: str, keys: Texts) -> NDArray[np.datetime64]:
-    import pandas as pd
-    from pandas.api import types
-
-    if types.is_numeric_dtype(column.dtype):
-        raise DataError(f"expected dates in column {name!r}, got numbers: write them as ISO 8601")
-    dated = types.is_datetime64_any_dtype(column.dtype)
-    parsed = pd.to_datetime(column, errors="coerce", utc=True, format=None if dated else "ISO8601")
-    unread = parsed.isna().to_numpy()
-    if unread.any():
-        at = int(unread.argmax())
-        raise DataError(
-            f"expected a date (ISO 8601) in column {name!r}, got {short(column.iloc[at])!r} for key {keys[at]!r}"
-        )
-    return np.asarray(parsed.dt.tz_localize(None).to_numpy("datetime64[ms]"))
-
-
-def _probable(values: NDArray[np.float64], name: str, keys: Texts) -> NDArray[np.float64]:
-    wrong = ~((values >= -1e-6) & (values <= 1 + 1e-6))
-    if wrong.any():
-        at = int(wrong.argmax())
-        raise DataError(
-            f"expected probabilities from 0 to 1 in column {name!r}, got {values[at]:g} for key {keys[at]!r}"
-        )
-    return np.clip(values, 0.0, 1.0)
+    told = prediction.dropna()
+    whole = bool((told % 1 == 0).all())
+    return "classification" if whole and told.nunique() <= MOST_CLASSES else "regression"
 
 
 def _first_missing(texts: Iterable[object]) -> int | None:

@@ -12,10 +12,11 @@ import pytest
 
 from drift.errors import DataError
 from drift.monitor.batching import Batching
-from drift.monitor.columns import LARGEST, Columns
+from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
 from drift.monitor.report import write_monitor_report
 from drift.monitor.store import Store, batches
+from drift.monitor.values import LARGEST
 from drift.monitor.watching import Watch, check
 from tests.monitor.worlds import agree, monitor_of
 

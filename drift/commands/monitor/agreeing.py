@@ -99,13 +99,13 @@ def reference(
     are best. Without a choice, it tells the references so far.
     """
     from drift.loop.promote import person
-    from drift.monitor.columns import cut_short
     from drift.monitor.explain.conditions import parse_slice
     from drift.monitor.limits import Promise
     from drift.monitor.reference import make_reference
     from drift.monitor.rows import joined
     from drift.monitor.store import references
     from drift.monitor.truths import in_force, measure_all
+    from drift.monitor.values import cut_short
     from drift.terminal import counting
 
     opened = m.open_store(store)

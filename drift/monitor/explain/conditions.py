@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import UsageError
-from drift.monitor.columns import as_text
+from drift.monitor.values import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
