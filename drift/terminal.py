@@ -112,7 +112,7 @@ class Screen:
                 self._line(
                     Text(f"trial {trial}: {status}, validation accuracy {accuracy:.4f}, {seconds:.1f} s  ({chosen})")
                 )
-            case events.BlockScored(record, total):
+            case events.BlockScored(record, total, _):
                 self._block(record, total)
             case events.DriftFlagged(record, reason, _):
                 self._line(Text(f"       ⚑ block {record.index} flagged: {reason}", style="bold red"))

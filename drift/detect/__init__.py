@@ -23,6 +23,7 @@ from drift.detect.detectors import (
 from drift.detect.detectors.saved import load_detector, save_detector
 from drift.detect.energy import energy_test
 from drift.detect.explain import Explanation, explain
+from drift.detect.forecast import ThresholdForecast
 from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
@@ -88,6 +89,7 @@ __all__ = [
     "PredictionShift",
     "Profile",
     "Score",
+    "ThresholdForecast",
     "adjusted",
     "bbsds_test",
     "chance_of_at_most",

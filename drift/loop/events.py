@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drift.blocks import ScoredBlock
-from drift.detect import PairedTest, Score
+from drift.detect import PairedTest, Score, ThresholdForecast
 
 if TYPE_CHECKING:
     from drift.models.fit import Epoch  # brings torch along, which half of the commands do without
@@ -100,10 +100,17 @@ class BlockRecord:
 
 @dataclass(frozen=True)
 class BlockScored:
-    """A block was answered, judged and committed to the scoring log."""
+    """A block was answered, judged and committed to the scoring log.
+
+    Attributes:
+        record: the block.
+        total: blocks in this deployment.
+        forecast: when accuracy will fall below the threshold, from the blocks so far; None without a threshold.
+    """
 
     record: BlockRecord
-    total: int  # blocks in this deployment
+    total: int
+    forecast: ThresholdForecast | None = None
 
 
 @dataclass(frozen=True)
