@@ -55,6 +55,7 @@ def block_metrics(record: BlockRecord) -> list[Metric]:
     """A block as points with the block as step."""
     at = int(datetime.fromisoformat(record.scored_at).timestamp() * 1000)
     values = {
+        "test_accuracy": record.accuracy,  # the specification's name of the indicator that the threshold is about
         "block/accuracy": record.accuracy,
         "block/accuracy_first_champion": record.first_champion_correct / record.rows,
         "block/wrong": record.wrong,
