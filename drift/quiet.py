@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 
 @contextmanager
@@ -19,3 +20,12 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def not_autologged() -> Iterator[None]:
+    """Keep MLflow's autolog, where MLflow is loaded at all, from logging the fits inside: they are this package's."""
+    loaded = sys.modules.get("mlflow.utils.autologging_utils")
+    ours_to_end = loaded is not None and not getattr(loaded, "_AUTOLOGGING_GLOBALLY_DISABLED", False)
+    with loaded.disable_autologging() if loaded is not None and ours_to_end else nullcontext():
+        yield

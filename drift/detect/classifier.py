@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from drift.detect.samples import two_samples
 from drift.errors import BlockError
+from drift.quiet import not_autologged
 
 if TYPE_CHECKING:
     from drift.detect.samples import Sample
@@ -123,7 +124,7 @@ def _scores(
     )
     if not hasattr(model, "fit") or decide is None:
         raise BlockError(f"expected a classifier with fit, and decision_function or predict_proba, got {name}")
-    with threadpool_limits(1, user_api="openmp") if classifier is None else nullcontext():
+    with not_autologged(), threadpool_limits(1, user_api="openmp") if classifier is None else nullcontext():
         model.fit(rows, labels)
         answers = np.asarray(getattr(model, decide)(held_out), np.float64)
     scores = answers[:, -1] if answers.ndim == 2 else answers

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+from drift.quiet import not_autologged
 
 FOLDS = 5
 FEWEST_ROWS = 20  # of each sample
@@ -66,7 +67,7 @@ def density_ratio(reference: NDArray[np.floating], current: NDArray[np.floating]
     rows, is_current = np.concatenate([reference, current]), np.repeat([0, 1], [n, m])
     fold = np.concatenate([rng.permutation(n) % FOLDS, rng.permutation(m) % FOLDS])
     odds = np.empty(n)
-    with threadpool_limits(1, user_api="openmp"):
+    with not_autologged(), threadpool_limits(1, user_api="openmp"):
         for held in range(FOLDS):
             train, asked = fold != held, fold[:n] == held
             model = HistGradientBoostingClassifier(

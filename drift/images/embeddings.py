@@ -14,6 +14,7 @@ from drift.blocks import Floats
 from drift.detect.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.kernels import KERNELS, Gaussian, Kernel, Laplacian, Metric
 from drift.errors import BlockError, UsageError
+from drift.quiet import not_autologged
 
 NEIGHBOURS = 10  # of an image on Isomap's, UMAP's and PaCMAP's graph
 FEWEST = 2 * NEIGHBOURS
@@ -71,7 +72,10 @@ def embed(distances: Distances, method: str = "isomap", *, seed: int = 0) -> NDA
         raise UsageError(f"expected an embedding among {', '.join(EMBEDDINGS)}; got {method!r}")
     if len(distances) < FEWEST:
         raise BlockError(f"expected {FEWEST} points or more to embed, got {len(distances)}")
-    with warnings.catch_warnings():  # graphs in several parts are joined, which the methods say each time
+    with (
+        warnings.catch_warnings(),
+        not_autologged(),
+    ):  # graphs in several parts are joined, which the methods say each time
         warnings.simplefilter("ignore")
         return np.asarray(EMBEDDINGS[method](distances, seed), np.float64)
 

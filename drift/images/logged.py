@@ -84,6 +84,7 @@ def log_experiment(
     """Log numbers, pictures and the page of one experiment, and its text; returns the run's id."""
     with open_run(store, experiment, name=f"images {name}", kind=f"images-{name}") as run:
         run.params(options)
+        run.describe(f"Image experiment `drift images {name}`; its page is among the artifacts.")
         run.metrics(points)
         for title, figure in figures.items():
             run.figure(title, figure)

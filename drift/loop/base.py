@@ -11,6 +11,7 @@ from drift import __version__, figures
 from drift.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
 from drift.loop.cards import Card, DataSource
+from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
 from drift.loop.home import Home
 from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
@@ -120,6 +121,7 @@ def train_base(
             context="validation",
             digest=table.digest(validation_rows),
         )
+        run.params(data_parameters(table, fit=fit_rows, validation=validation_rows))
         place = Place(store, experiment, run.id, home.search(run.id), "base", {"family": run.id})
         fitted = search_and_fit(train, validation, classes=len(classes), options=options, place=place, tell=tell)
         card = Card(
@@ -134,12 +136,19 @@ def train_base(
         probabilities = LocalPredictor(fitted.net).predict(validation.features).probabilities
         reference = Reference(validation.features, validation.labels, probabilities, table.feature_names, classes)
         model = log_model(run, fitted, reference, card)
+        run.describe(
+            f"Base model: the best of {len(fitted.outcomes)} trials on rows {words(fit_rows)} of `{source.name}`, with"
+            f" accuracy {reference.accuracy:.4f} on rows {words(validation_rows)}. Trials and challengers are its"
+            f" children. Chosen: {fitted_words(fitted.parameters)}."
+        )
     return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card)
 
 
 def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:
     """Log a fitted network with its card, reference, chosen parameters and pictures."""
     run.params(fitted.parameters)  # called as in the trials, so that parent and child stand side by side
+    run.params(network_parameters(fitted.net))
+    run.text("model_summary.txt", model_summary(fitted.net))
     run.metrics(
         [
             *epoch_metrics(list(fitted.epochs)),

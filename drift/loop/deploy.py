@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from drift.blocks import Table
 from drift.errors import DataError, StateError, TrackingError
 from drift.loop.cards import Card, DataSource
+from drift.loop.described import data_parameters, words
 from drift.loop.events import Said
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
@@ -18,7 +19,7 @@ from drift.loop.records import Deployment, now
 from drift.loop.running import DeployResult, Running, World
 from drift.tracking.found import FoundRun, end_forgotten, find_runs, model_card
 from drift.tracking.registry import CHAMPION, Registry, Version
-from drift.tracking.runs import LoggedModel, link_project_run, open_run
+from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
 
 
 def deploy(world: World, options: DeployOptions, source: DataSource | None = None) -> DeployResult:
@@ -46,6 +47,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
             link_project_run(world.store, opened.id, options.experiment)
             opened.params(options.as_called() | {"start_row": rows.start, "stop_row": rows.stop})
             opened.tag(deployment=identity, first_champion=version.number)
+            log_scored_rows(opened, table, rows, options, version, identity)
             told = {"source": asdict(source or card.source), "digest": table.digest(range(rows.stop))}
             deployment = Deployment(
                 identity, options.model_name, opened.id, options.to_json() | told,
@@ -53,6 +55,20 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
             )  # fmt: skip
             world.journal.begin(deployment)
             return Running(world, deployment, options, table, championship, service, opened).run()
+
+
+def log_scored_rows(
+    run: Run, table: Table, rows: range, options: DeployOptions, version: Version, identity: str
+) -> None:
+    """Log which rows a deployment scores: as data set, as parameters, and in the run's description."""
+    digest = table.digest(rows)
+    run.dataset(table.part(rows), name=table.name, source=table.name, context="scored", digest=digest)
+    run.params(data_parameters(table, scored=rows))
+    run.describe(
+        f"Deployment `{identity}` of `{options.model_name}`: rows {words(rows)} of `{table.name}` in blocks of"
+        f" {options.block_size}, first answered by version {version.number}; policy {options.policy}."
+        " The report is among the artifacts."
+    )
 
 
 def resume(world: World, model_name: str) -> DeployResult:

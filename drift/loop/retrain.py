@@ -8,8 +8,7 @@ from.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from drift.detect import PairedTest, mcnemar_test
 from drift.errors import DataError, TrackingError
 from drift.loop.base import MIN_ROWS, log_model, split
 from drift.loop.cards import Card
+from drift.loop.described import data_parameters, fitted_words, words
 from drift.loop.events import ChallengerCompared, Said, Tell
 from drift.loop.home import Home
 from drift.loop.promote import card_of
@@ -27,7 +27,8 @@ from drift.loop.train import Fitted, Place, TrainOptions, Warm, build, fit_optio
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
-from drift.tracking.found import experiment_of, find_runs
+from drift.tracking.found import find_runs
+from drift.tracking.parents import name_trials, parent_in
 from drift.tracking.registry import CHALLENGER, Registry, Version
 from drift.tracking.runs import Metric, Run, open_run
 from drift.tracking.store import Store
@@ -139,11 +140,11 @@ def retrain(
         champion_model = LocalPredictor.from_file(champion_file, version=champion.number)
         warm = _warm(champion_model, champion_card) if options.warm_start else None
     all_tags = {"cause": cause, **(tags or {})}
-    with (
-        _parent(store, experiment, champion, all_tags) as (parent, child),
-        open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run,
-    ):
-        place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags)
+    base = champion.tags.get("drift.base_run") or champion.run_id
+    child: dict[str, object] = {"base_run": base}
+    parent = parent_in(store, experiment, base, parameters=champion_card.parameters)
+    with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run:
+        place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags | {"challenger_run": run.id})
         fitted = _fit(table, parts, options, place, tell, warm)
         rows = table.part(parts.held_out)
         probabilities = LocalPredictor(fitted.net).predict(rows.features).probabilities
@@ -168,6 +169,13 @@ def retrain(
         registry.point(CHALLENGER, version.number)
         run.tag(challenger=version.number)
         run.rename(f"challenger v{version.number}")
+        run.describe(
+            f"Challenger of version {champion.number}, registered as version {version.number} of `{registry.name}`:"
+            f" fitted on rows {words(parts.refit)}, compared on rows {words(parts.held_out)}, which neither has"
+            f" learned from: accuracy {test.challenger_accuracy:.4f} against {test.champion_accuracy:.4f}."
+            f" Why: {cause}. Chosen: {fitted_words(fitted.parameters)}."
+        )
+        name_trials(store, experiment, run.id, version.number)
     home.forget_search(run.id)
     tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
     most_frequent = float(np.bincount(rows.labels).max() / len(rows.labels))
@@ -200,8 +208,10 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
             "window_rows": options.window_rows or "all",
             "warm_start": options.warm_start,
             "champion_version": champion.number,
+            "promote_level": options.level,
         }
     )
+    run.params(data_parameters(table, fit=parts.fit, tune=parts.tune, held_out=parts.held_out))
     for rows, context in ((parts.refit, "training"), (parts.held_out, "held out")):
         run.dataset(table.part(rows), name=table.name, source=table.name, context=context, digest=table.digest(rows))
     run.metrics(
@@ -212,21 +222,6 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
             Metric("held_out/p_value", test.p_value),
         ]
     )
-
-
-@contextmanager
-def _parent(
-    store: Store, experiment: str, champion: Version, tags: dict[str, object]
-) -> Iterator[tuple[str, dict[str, object]]]:
-    """The base model's run if it lives in this experiment, else a parent of its own that links to it."""
-    base = champion.tags.get("drift.base_run") or champion.run_id
-    if experiment_of(store, base) == experiment:
-        yield base, {"base_run": base}
-        return
-    with open_run(
-        store, experiment, name="RetrainModel", kind="retrain_parent", tags=tags | {"base_run": base}
-    ) as parent:
-        yield parent.id, {"base_run": base}
 
 
 def _warm(champion: LocalPredictor, card: Card) -> Warm:

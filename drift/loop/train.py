@@ -10,6 +10,7 @@ from typing import Any
 
 from drift.blocks import Rows
 from drift.errors import TrainingError
+from drift.loop.described import network_parameters
 from drift.loop.events import EpochFinished, SearchBegan, Tell, TrialFinished
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
@@ -120,9 +121,15 @@ def search_and_fit(
                 tags=dict(place.tags) | {"trial": trial.index, "stage": place.stage},
             ) as run:
                 run_id = run.id
-                run.params(parameters | {"max_epochs": options.max_epochs, "train_rows": len(train)})
+                run.params(
+                    parameters
+                    | {"max_epochs": options.max_epochs, "seed": options.seed, "train_rows": len(train)}
+                    | {"validation_rows": len(validation)}
+                )
+                run.describe(f"Trial {trial.index} of {options.total_trials} of a {place.stage}'s search.")
                 try:
                     net = build(train, parameters, classes=classes, seed=options.seed, warm=warm)
+                    run.params(network_parameters(net))
                     fit(net, train, validation, fit_options(parameters, options), keep_going=keep_going)
                 except (RuntimeError, MemoryError) as error:  # torch's own, out of memory among them
                     raise TrainingError(f"trial {trial.index}: {error}") from error

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from drift.errors import StateError, TrainingError
-from drift.quiet import quiet
+from drift.quiet import not_autologged, quiet
 from drift.threads import one_thread
 
 Value = float | int
@@ -103,7 +103,7 @@ class Search:
             TrainingError: when every trial failed.
         """
         while len(self.outcomes) < self.trials:
-            with quiet(), one_thread():
+            with quiet(), not_autologged(), one_thread():
                 ((index, parameters),) = self._client.get_next_trials(max_trials=1).items()
             self._save(running=index)
             trial = Trial(self._client, index, dict(parameters))

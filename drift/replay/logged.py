@@ -16,6 +16,9 @@ def log_results(results: Results, store: Store, experiment: str, *, options: Map
     table = results.stream.table.name
     with open_run(store, experiment, name=f"replay of {table}", kind="replay", tags={"source": table}) as parent:
         parent.params(options)
+        parent.describe(
+            f"Replay of `{table}` under {len(results.names)} policies, each a child; the page is an artifact."
+        )
         parent.metrics([Metric("majority", results.beside.majority), Metric("no_change", results.beside.no_change)])
         for name in results.names:
             outcomes = results.of(name)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.quiet import not_autologged
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -57,9 +59,10 @@ class Neighbourhood:
         self._points = self._as_points(features.iloc[self.positions])
         half = rng.permutation(len(self._points))
         fitted, kept = half[: len(half) // 2], half[len(half) // 2 :]
-        self._forest = IsolationForest(n_estimators=TREES, random_state=seed).fit(self._points[fitted])
+        with not_autologged():
+            self._forest = IsolationForest(n_estimators=TREES, random_state=seed).fit(self._points[fitted])
+            self._index = NearestNeighbors().fit(self._points)
         self._usual = np.sort(-self._forest.score_samples(self._points[kept]))
-        self._index = NearestNeighbors().fit(self._points)
         own = self._index.kneighbors(self._points, min(2, len(self._points)))[0][:, -1]
         self.radius = float(np.quantile(own, RADIUS))  # rows nearer than this are alike
 

@@ -1,0 +1,185 @@
+"""One MLflow run, as what is logged into it: parameters, metrics by step, data sets, figures and models."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from drift.blocks import Floats, Reference, Rows
+from drift.errors import TrackingError
+from drift.quiet import quiet
+from drift.tracking.environment import environment, installed_packages
+from drift.tracking.found import REFERENCE_FILE, model_file, sha256_of
+from drift.tracking.store import Store, mlflow_errors
+from drift.tracking.system_metrics import Sample
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+
+NOTE = "mlflow.note.content"  # the description in MLflow's UI
+LARGEST_BATCH = 1000  # points in one request of MLflow
+LARGEST_PARAMS = 100  # parameters in one request of MLflow
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One point of a metric."""
+
+    key: str
+    value: float
+    step: int = 0
+    milliseconds: int | None = None  # since the epoch; now if None
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """A model in MLflow, and the digest of the one file in it that is served."""
+
+    model_id: str
+    sha256: str  # of model.pt2
+
+
+class Run:
+    """One MLflow run; every call is one request."""
+
+    def __init__(self, store: Store, run_id: str, experiment_id: str) -> None:
+        self.store = store
+        self.id = run_id
+        self.experiment_id = experiment_id
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log parameters; those that `mlflow run` logged already are left as they are."""
+        from mlflow.entities import Param
+
+        with mlflow_errors("logging parameters"):
+            known = self.store.client.get_run(self.id).data.params
+            new = [Param(key, str(value)) for key, value in values.items() if key not in known]
+            for start in range(0, len(new), LARGEST_PARAMS):
+                self.store.client.log_batch(self.id, params=new[start : start + LARGEST_PARAMS])
+
+    def metrics(self, points: Sequence[Metric]) -> None:
+        """Log many points in one request. A point logged twice is kept once if its time is given."""
+        from mlflow.entities import Metric as Point
+
+        now = int(time() * 1000)
+        with mlflow_errors("logging metrics"):
+            for start in range(0, len(points), LARGEST_BATCH):
+                part = points[start : start + LARGEST_BATCH]
+                self.store.client.log_batch(
+                    self.id, metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in part]
+                )
+
+    def tag(self, **values: object) -> None:
+        """Set tags called `drift.<name>`."""
+        from mlflow.entities import RunTag
+
+        with mlflow_errors("setting tags"):
+            self.store.client.log_batch(self.id, tags=[RunTag(f"drift.{k}", str(v)) for k, v in values.items()])
+
+    def environment(self) -> None:
+        """Log what this process runs with: parameters `environment/...`, and all packages as a file."""
+        self.params(environment(Path.cwd()))
+        self.text("environment/packages.txt", installed_packages())
+
+    def system_metrics(self, samples: Sequence[Sample]) -> None:
+        """Log samples of the machine; the step is the second, counted from the run's first sample."""
+        points = [
+            Metric(key, value, round(sample.at - samples[0].at), int(sample.at * 1000))
+            for sample in samples
+            for key, value in sample.values.items()
+        ]
+        self.metrics(points)
+
+    def text(self, name: str, content: str) -> None:
+        """Log a text as the artifact `name`."""
+        with mlflow_errors(f"logging {name}"), quiet():
+            self.store.client.log_text(self.id, content, name)
+
+    def describe(self, text: str) -> None:
+        """Set the description that MLflow's UI shows, in Markdown."""
+        with mlflow_errors("describing a run"):
+            self.store.client.set_tag(self.id, NOTE, text)
+
+    def rename(self, name: str) -> None:
+        """Give it another name."""
+        with mlflow_errors(f"renaming a run to {name}"):
+            self.store.client.update_run(self.id, name=name)
+
+    def figure(self, name: str, figure: Figure) -> None:
+        """Log a picture under `figures/`."""
+        with mlflow_errors(f"logging figure {name}"), quiet():
+            self.store.client.log_figure(self.id, figure, f"figures/{name}.png")
+
+    def file(self, path: Path) -> None:
+        """Log a file."""
+        with mlflow_errors(f"logging {path.name}"), quiet():
+            self.store.client.log_artifact(self.id, str(path))
+
+    def dataset(self, rows: Rows, *, name: str, source: str, context: str, digest: str) -> None:
+        """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more)."""
+        with mlflow_errors("logging the dataset"), quiet():
+            from mlflow.data.code_dataset_source import CodeDatasetSource
+            from mlflow.data.numpy_dataset import NumpyDataset
+            from mlflow.entities import DatasetInput, InputTag
+
+            data = NumpyDataset(
+                rows.features,
+                source=CodeDatasetSource({"drift.source": source}),
+                targets=rows.labels,
+                name=name,
+                digest=digest[:32],
+            )
+            tag = InputTag("mlflow.data.context", context)
+            self.store.client.log_inputs(self.id, [DatasetInput(data._to_mlflow_entity(), [tag])])
+
+    def reference(self, reference: Reference) -> None:
+        """Log the rows that later blocks are judged against."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / REFERENCE_FILE
+            reference.save(path)
+            self.file(path)
+
+    def model(self, net: torch.nn.Module, *, example: Floats, answer: Floats, card: Mapping[str, Any]) -> LoggedModel:
+        """Log an exported model (pt2) with signature, example and card.
+
+        Args:
+            net: maps (n, d) float32 to (n, classes); exported in evaluation mode, for any n.
+            example: two rows or more (one row would fix n at 1 in the export).
+            answer: the model's probabilities for the example.
+            card: what a reader of the model must know; kept in the model's own metadata.
+        """
+        if len(example) < 2:
+            raise TrackingError(f"expected an example of 2 rows or more, got {len(example)}")
+        with mlflow_errors("logging the model"), quiet():
+            import mlflow
+            import mlflow.pytorch
+            import torch
+            from mlflow.models import infer_signature
+
+            with self._as_active_run():
+                info = mlflow.pytorch.log_model(
+                    net.eval(),
+                    name="model",
+                    input_example=example,
+                    signature=infer_signature(example, answer),
+                    metadata=dict(card),
+                    pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy"],
+                )
+            with tempfile.TemporaryDirectory() as folder:
+                digest = sha256_of(model_file(self.store, info.model_id, Path(folder)))
+            self.store.client.set_logged_model_tags(info.model_id, {"drift.sha256": digest})
+        return LoggedModel(info.model_id, digest)
+
+    def _as_active_run(self) -> AbstractContextManager[Any]:
+        import mlflow
+
+        active = mlflow.active_run()
+        if active is not None and active.info.run_id == self.id:
+            return nullcontext()
+        return mlflow.start_run(run_id=self.id, nested=True)  # type: ignore[no-any-return]

@@ -1,0 +1,96 @@
+"""System metrics of a run, under the keys of MLflow's own monitor, from a thread that only reads the machine.
+
+MLflow's monitor sends from its thread, asks the server for the run's state at every sample, and is waited for without
+a deadline; a server that is away would hold up a command's end. Here the thread keeps samples in memory, at most
+`MOST_SAMPLES` of them however long the run, and the run's owner logs them once, at the end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import time
+from typing import Any
+
+SECONDS = 1.0  # between samples at first; doubled whenever there are too many of them
+MOST_SAMPLES = 200
+JOIN_SECONDS = 5.0  # for one sample to end; the thread is a daemon and ends with the process in any case
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the machine did at one moment.
+
+    Attributes:
+        at: seconds since the epoch.
+        values: by MLflow's key, such as `system/cpu_utilization_percentage`.
+    """
+
+    at: float
+    values: dict[str, float]
+
+
+@dataclass
+class Sampler:
+    """Samples the machine until it is stopped.
+
+    Attributes:
+        seconds: between two samples.
+        samples: what was read so far, oldest first.
+    """
+
+    seconds: float = SECONDS
+    samples: list[Sample] = field(default_factory=list)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to sample in the background."""
+        self._thread = threading.Thread(target=self._run, daemon=True, name="drift-system-metrics")
+        self._thread.start()
+
+    def stop(self) -> Sequence[Sample]:
+        """End the thread, after one last sample, and return all samples."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(JOIN_SECONDS)
+        return tuple(self.samples)
+
+    def _run(self) -> None:
+        monitors = _monitors()
+        _read(monitors)  # shares of time are since the last reading
+        while not self._ended.wait(self.seconds):
+            self._keep(_read(monitors))
+        self._keep(_read(monitors))
+
+    def _keep(self, values: dict[str, float]) -> None:
+        if values:
+            self.samples.append(Sample(time(), values))
+        if len(self.samples) >= MOST_SAMPLES:
+            self.samples[:] = self.samples[::2]
+            self.seconds *= 2
+
+
+def _monitors() -> list[Any]:
+    from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+    from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+    from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+    from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+
+    monitors = []
+    for kind in (CPUMonitor, DiskMonitor, NetworkMonitor, GPUMonitor):
+        with suppress(Exception):  # no GPU, or no network to ask for
+            monitors.append(kind())
+    return monitors
+
+
+def _read(monitors: list[Any]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for monitor in monitors:
+        with suppress(Exception):  # one reading that fails leaves the others
+            monitor.collect_metrics()
+            values |= {f"system/{key}": float(value) for key, value in monitor.aggregate_metrics().items()}
+            monitor.clear_metrics()
+    return values

@@ -1,0 +1,86 @@
+"""Autolog, system metrics and the environment: logged without a call in user code, and no runs that nobody opened."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from drift.detect import classifier_test
+from drift.errors import TrackingError
+from drift.tracking import runs, system_metrics
+from drift.tracking.runs import open_run
+from drift.tracking.store import Store
+
+
+def all_runs(store: Store) -> list[str]:
+    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    return [run.info.run_id for run in store.client.search_runs(experiments)]
+
+
+def fit_a_tree() -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    DecisionTreeClassifier(max_depth=3).fit(np.arange(20.0).reshape(10, 2), np.arange(10) % 2)
+
+
+def test_what_a_user_fits_with_sklearn_is_logged_in_its_run(store: Store) -> None:
+    with open_run(store, "x", name="mine", kind="mine") as run:
+        fit_a_tree()
+    logged = store.client.get_run(run.id)
+    assert logged.data.params["max_depth"] == "3"
+    assert logged.data.metrics["training_accuracy_score"] > 0
+    assert not store.client.search_logged_models([run.experiment_id])  # log_models=False
+    assert all_runs(store) == [run.id]
+
+
+def test_fits_outside_of_runs_make_no_run(store: Store) -> None:
+    with open_run(store, "x", name="mine", kind="mine") as run:
+        pass
+    fit_a_tree()
+    assert all_runs(store) == [run.id]
+
+
+def test_the_fits_of_this_package_are_not_logged(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    with open_run(store, "x", name="mine", kind="mine") as run:
+        classifier_test(rng.normal(size=(60, 2)), rng.normal(size=(60, 2)))
+    assert "max_iter" not in store.client.get_run(run.id).data.params
+    assert all_runs(store) == [run.id]
+
+
+def test_system_metrics_are_logged_under_the_keys_of_mlflow(store: Store) -> None:
+    with open_run(store, "x", name="mine", kind="mine") as run:
+        pass
+    metrics = store.client.get_run(run.id).data.metrics
+    assert 0 <= metrics["system/cpu_utilization_percentage"] <= 100
+    assert metrics["system/system_memory_usage_megabytes"] > 0
+    assert not [thread for thread in threading.enumerate() if thread.name == "drift-system-metrics"]
+
+
+def test_samples_of_a_long_run_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_metrics, "MOST_SAMPLES", 8)
+    sampler = system_metrics.Sampler(seconds=1)
+    for _ in range(100):
+        sampler._keep({"system/cpu_utilization_percentage": 1.0})
+    assert len(sampler.samples) < 8
+    assert sampler.seconds > 1
+
+
+def test_a_run_that_fails_ends_its_thread_and_keeps_its_error(store: Store) -> None:
+    with pytest.raises(TrackingError, match="mine"), open_run(store, "x", name="mine", kind="mine") as run:
+        raise TrackingError("mine")
+    logged = store.client.get_run(run.id)
+    assert logged.info.status == "FAILED"
+    assert "system/cpu_utilization_percentage" in logged.data.metrics
+    assert not [thread for thread in threading.enumerate() if thread.name == "drift-system-metrics"]
+
+
+def test_the_environment_is_logged_where_work_is_done(store: Store) -> None:
+    with open_run(store, "x", name="mine", kind="mine") as run:
+        pass
+    logged = store.client.get_run(run.id)
+    assert {"environment/python", "environment/torch", "environment/platform"} <= set(logged.data.params)
+    assert [file.path for file in store.client.list_artifacts(run.id, "environment")] == ["environment/packages.txt"]
+    assert runs.Run is type(run)
