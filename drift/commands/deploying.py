@@ -52,7 +52,8 @@ def deploy(
         str,
         typer.Option(
             "--policy",
-            help="What flags a block: threshold (of its accuracy), evidence (kept over blocks, with a promise about"
+            help="What flags a block: threshold (of its accuracy), forecast:BLOCKS (accuracy is expected below the"
+            " threshold within so many blocks, 3 by default), evidence (kept over blocks, with a promise about"
             " false alarms), never, or a detector that follows errors: adwin, ddm, eddm, fhddm, hddm_a, hddm_w, kswin,"
             " page_hinkley. With @change, a retrain learns from the rows since accuracy changed.",
             rich_help_panel=o.MAIN,
@@ -64,7 +65,8 @@ def deploy(
             "--threshold_accuracy",
             min=0.0,
             max=1.0,
-            help="Of the policy threshold: a block below this is flagged.",
+            help="Of the policies threshold and forecast, and of the forecast after each block: accuracy below which a"
+            " block is flagged.",
             rich_help_panel=o.MAIN,
         ),
     ] = 0.55,
@@ -205,7 +207,15 @@ def deploy(
     write_json(
         json,
         options.as_called() | {"data": result.deployment.options["source"]},
-        [{**vars(block), "accuracy": block.accuracy, "wrong": block.wrong} for block in result.blocks],
+        [
+            {
+                **vars(block),
+                "accuracy": block.accuracy,
+                "wrong": block.wrong,
+                "forecast": result.forecasts[block.index].record,
+            }
+            for block in result.blocks
+        ],
         deployment=result.deployment.id,
         run_id=result.deployment.run_id,
         accuracy=told.accuracy,

@@ -22,7 +22,8 @@ def replay(
         str,
         typer.Option(
             "--policies",
-            help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY, cost:ANSWERS, any"
+            help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY,"
+            " forecast:BLOCKS:ACCURACY (expected below it within so many blocks), cost:ANSWERS, any"
             " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight; with @ROWS or @change, a retrain"
             " learns from so many rows, or from those since accuracy changed; with +recall or +mix, versions trained"
             " earlier answer, too.",

@@ -23,7 +23,7 @@ from drift.detect.detectors import (
 from drift.detect.detectors.saved import load_detector, save_detector
 from drift.detect.energy import energy_test
 from drift.detect.explain import Explanation, explain
-from drift.detect.forecast import ThresholdForecast
+from drift.detect.forecast import ThresholdForecast, forecast_threshold
 from drift.detect.fourier import FeaturesTest, FourierSketch, mmd_features_test
 from drift.detect.mmd import MMDTest, mmd_test
 from drift.detect.paired import PairedTest, mcnemar_test
@@ -99,6 +99,7 @@ __all__ = [
     "energy_test",
     "explain",
     "feature_tests",
+    "forecast_threshold",
     "learn_binning",
     "load_detector",
     "mcnemar_test",

@@ -9,12 +9,22 @@ from drift.blocks import Reference
 from drift.detect import STREAMING, FollowsErrors, Harm
 from drift.errors import UsageError
 from drift.loop.consent import PromoteMode, RetrainMode
-from drift.loop.policies import CHANGE, BelowThreshold, Never, OnAlarm, Policy, SinceChange
+from drift.loop.policies import (
+    CHANGE,
+    FORECAST,
+    BelowThreshold,
+    ForecastBelow,
+    Never,
+    OnAlarm,
+    Policy,
+    SinceChange,
+    blocks_ahead,
+)
 from drift.loop.retrain import RetrainOptions
 from drift.loop.train import TrainOptions
 
 EVIDENCE = "evidence"  # the policy that listens to `Harm`
-POLICIES = ("threshold", EVIDENCE, "never", *sorted(name for name in STREAMING if name != Harm.name))
+POLICIES = ("threshold", FORECAST, EVIDENCE, "never", *sorted(name for name in STREAMING if name != Harm.name))
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,8 @@ class DeployOptions:
     test_data_rows: int = 100
     start_row: int | None = None  # None is the first that the model has not seen
     block_size: int = 20
-    policy: str = "threshold"  # or never, evidence, or a detector that follows errors; then @change
-    threshold_accuracy: float = 0.55  # of the policy `threshold`
+    policy: str = "threshold"  # or forecast[:BLOCKS], never, evidence, or a detector that follows errors; then @change
+    threshold_accuracy: float = 0.55  # of the policies `threshold` and `forecast`, and of the forecasts
     tolerated_loss: float = 0.02  # of accuracy, of the policy `evidence`
     expected_run_length: float = 200.0  # blocks between its false alarms, at least
     cooldown_blocks: int = 5
@@ -38,9 +48,11 @@ class DeployOptions:
     format: Literal["npy", "json"] = "npy"
 
     def __post_init__(self) -> None:
-        when, at, window = self.policy.partition("@")
-        if when not in POLICIES or (at and window != CHANGE):
+        _, at, window = self.policy.partition("@")
+        if self.when not in POLICIES or (self.value and self.when != FORECAST) or (at and window != CHANGE):
             raise UsageError(f"expected --policy {', '.join(POLICIES)}, each also with @{CHANGE}; got {self.policy!r}")
+        if self.when == FORECAST:
+            blocks_ahead(self.value)
 
     def followers(self, reference: Reference) -> list[FollowsErrors]:
         """The detector that the policy listens to, if it does."""
@@ -57,13 +69,21 @@ class DeployOptions:
             return Never()
         if self.when == "threshold":
             return BelowThreshold(self.threshold_accuracy, cooldown=self.cooldown_blocks)
+        if self.when == FORECAST:
+            return ForecastBelow(self.threshold_accuracy, blocks_ahead(self.value), cooldown=self.cooldown_blocks)
         name = Harm.name if self.when == EVIDENCE else self.when
         return OnAlarm(name, cooldown=self.cooldown_blocks)
 
     @property
     def when(self) -> str:
-        """The policy's name without how far back it learns."""
-        return self.policy.partition("@")[0]
+        """The policy's name without its value and without how far back it learns."""
+        return self.policy.partition("@")[0].partition(":")[0]
+
+    @property
+    def value(self) -> str:
+        """What stands after the colon of the policy, and the colon if nothing does; empty without one."""
+        _, colon, value = self.policy.partition("@")[0].partition(":")
+        return value or colon
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

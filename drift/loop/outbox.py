@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from time import monotonic
 
+from drift.detect import ThresholdForecast
 from drift.errors import TrackingError
 from drift.loop.events import BlockRecord, BlockScored, Event, Said, Tell
+from drift.loop.forecasts import Forecasts
 from drift.loop.journal import Journal
 from drift.tracking.runs import Metric, Run
 
@@ -19,8 +22,11 @@ class Outbox:
     A point carries the time its block was scored, so that one sent again after a crash is the same point.
     """
 
-    def __init__(self, journal: Journal, deployment: str, run: Run, *, sent: int, tell: Tell) -> None:
+    def __init__(
+        self, journal: Journal, deployment: str, run: Run, forecasts: Forecasts, *, sent: int, tell: Tell
+    ) -> None:
         self._journal = journal
+        self._forecasts = forecasts
         self._deployment = deployment
         self._run = run
         self._sent = sent
@@ -43,16 +49,23 @@ class Outbox:
         """Send everything that waits; raises `TrackingError` if MLflow is away."""
         waiting = self._journal.blocks(self._deployment, first=self._sent)
         if waiting:
-            self._run.metrics([point for record in waiting for point in block_metrics(record)])
+            forecasts = self._forecasts_of(waiting)
+            self._run.metrics([point for record in waiting for point in block_metrics(record, forecasts[record.index])])
             self._sent += len(waiting)
             self._journal.set_tracked(self._deployment, self._sent)
         if self._away:
             self._tell(Said("MLflow answers again and has every block"))
         self._away = False
 
+    def _forecasts_of(self, records: list[BlockRecord]) -> Mapping[int, ThresholdForecast]:
+        """Made already, except for blocks of an earlier process: those are made again from the log."""
+        if all(record.index in self._forecasts.made for record in records):
+            return self._forecasts.made
+        return self._forecasts.of(self._journal.blocks(self._deployment))
 
-def block_metrics(record: BlockRecord) -> list[Metric]:
-    """A block as points with the block as step."""
+
+def block_metrics(record: BlockRecord, forecast: ThresholdForecast | None = None) -> list[Metric]:
+    """A block, and the forecast after it, as points with the block as step."""
     at = int(datetime.fromisoformat(record.scored_at).timestamp() * 1000)
     values = {
         "test_accuracy": record.accuracy,  # the specification's name of the indicator that the threshold is about
@@ -64,6 +77,8 @@ def block_metrics(record: BlockRecord) -> list[Metric]:
         "block/flagged": record.flagged,
         "block/seconds": record.seconds,
     }
+    if forecast is not None:
+        values |= {f"block/{name}": value for name, value in forecast.metrics.items()}
     for score in record.scores:
         if score.p_value is None:
             values[f"detector/{score.detector}"] = score.statistic

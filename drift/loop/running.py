@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
 
-from drift.blocks import Answer, Floats, Reference, Table, blocks, cut
-from drift.detect import AccuracyDrop, FeatureShift, PredictionShift
+from drift.blocks import Answer, Floats, Table, blocks, cut
+from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, DriftFlagged, Event, Said, Tell
+from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.promote import Championship, Service, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
+from drift.loop.references import References
 from drift.loop.retrain import Challenger
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.shadow import SHADOW
 from drift.loop.shadow_ring import ShadowRing
 from drift.models.predict import LocalPredictor
 from drift.sources.calendar import CALENDAR_NAMES
-from drift.tracking.found import load_reference
 from drift.tracking.registry import Registry
 from drift.tracking.runs import Run
 from drift.tracking.store import Store
@@ -78,6 +79,7 @@ class DeployResult:
     decisions: list[DecisionRecord]
     exit_code: ExitCode
     report: Path
+    forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,13 @@ class Running:
                 losses_by_block(journal.answers(deployment.id)),
             )
             self._settle(progress)
-            outbox = Outbox(journal, deployment.id, self.mlflow_run, sent=deployment.tracked, tell=self.world.tell)
-            report = self._score_and_report(progress, outbox)
+            with TemporaryDirectory(prefix="drift-reference-") as folder:
+                references = References(self.registry, Path(folder))
+                forecasts = Forecasts(self.options.threshold_accuracy, references)
+                outbox = Outbox(
+                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
+                )
+                report = self._score_and_report(progress, outbox, references, forecasts)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -120,36 +127,45 @@ class Running:
                 journal.set_state(deployment.id, "interrupted")
             raise
         journal.set_state(deployment.id, "done")
-        return DeployResult(deployment, progress.blocks, progress.decisions, code, report)
+        return DeployResult(
+            deployment, progress.blocks, progress.decisions, code, report, forecasts.of(progress.blocks)
+        )
 
-    def _score_and_report(self, progress: Progress, outbox: Outbox) -> Path:
+    def _score_and_report(
+        self, progress: Progress, outbox: Outbox, references: References, forecasts: Forecasts
+    ) -> Path:
         def tell(event: Event) -> None:
             outbox(event)
             self.world.tell(event)
 
-        with TemporaryDirectory(prefix="drift-reference-") as folder:
-            references = _References(self.registry, Path(folder))
-            try:
-                self._score(progress, references, Path(folder), tell)
-            except BaseException:
-                with suppress(Exception):  # as above
-                    if progress.blocks:
-                        self._report(references)
-                raise
-            return self._report(references)
+        try:
+            self._score(progress, references, forecasts, tell)
+        except BaseException:
+            with suppress(Exception):  # as above
+                if progress.blocks:
+                    self._report(references, forecasts)
+            raise
+        return self._report(references, forecasts)
 
-    def _score(self, progress: Progress, references: _References, folder: Path, tell: Tell) -> None:
+    def _score(self, progress: Progress, references: References, forecasts: Forecasts, tell: Tell) -> None:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
         self.service.restore_with(self.championship.reconcile)
         watched = ShadowRing(
-            self.deployment.id, self.table, replace(self.championship, tell=tell), references, folder, self.options
+            self.deployment.id,
+            self.table,
+            replace(self.championship, tell=tell),
+            references,
+            references.folder,
+            self.options,
         )
         parts = Parts(
             deployment=self.deployment.id,
             predictor=self.service,
-            first_champion=LocalPredictor.from_file(self.registry.fetch(first, folder), version=first.number),
+            first_champion=LocalPredictor.from_file(
+                self.registry.fetch(first, references.folder), version=first.number
+            ),
             reference_of=references,
             detectors=[
                 AccuracyDrop(reference),
@@ -164,6 +180,7 @@ class Running:
             tell=tell,
             shadow=watched.begin,
             end_shadow=watched.end,
+            forecast=forecasts.after,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
@@ -231,7 +248,7 @@ class Running:
                 progress.decisions.append(decision)
                 return
 
-    def _report(self, references: _References) -> Path:
+    def _report(self, references: References, forecasts: Forecasts) -> Path:
         from drift.report.page import ReportData, write_report
 
         journal, deployment = self.world.journal, self.deployment
@@ -247,6 +264,7 @@ class Running:
             answers=journal.answers(deployment.id),
             trail=[line for line in trail if line.evidence.get("deployment") == deployment.id],
             data_name=self.table.name,
+            forecasts=forecasts.of(scored),
         )
         return write_report(data, self.world.home.reports / f"{deployment.id}.html")
 
@@ -262,22 +280,6 @@ class Running:
                 " ones: once it answers, run"
                 f" drift deploy --register_model_name {shlex.quote(self.deployment.model)} --resume"
             ) from error
-
-
-@dataclass
-class _References:
-    """References by version, fetched once each."""
-
-    registry: Registry
-    folder: Path
-    known: dict[int, Reference] = field(default_factory=dict)
-
-    def __call__(self, version: int) -> Reference:
-        if version not in self.known:
-            folder = self.folder / str(version)
-            folder.mkdir(exist_ok=True)
-            self.known[version] = load_reference(self.registry.store, self.registry.get(version).run_id, folder)
-        return self.known[version]
 
 
 def exit_code(progress: Progress) -> ExitCode:

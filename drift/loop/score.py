@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
-from drift.detect import Detector, FollowsErrors, small_reference
+from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.consent import Consent
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Said, Tell
@@ -50,6 +50,7 @@ class Parts:
     tell: Tell
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
     end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses
+    forecast: Callable[[Sequence[BlockRecord]], ThresholdForecast] | None = None  # from all blocks so far
 
 
 @dataclass
@@ -94,7 +95,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
                 accepted = _watch(parts, serving, block_rows=len(block))
             first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
             record = _record(scored, first, parts)
-            history = History([*progress.blocks, record], accepted, progress.retrained_at)
+            history = _history([*progress.blocks, record], parts, progress, accepted)
             alarm = (
                 shadow is None and parts.policy.decide(history).alarm
             )  # while a challenger is watched, nothing is asked
@@ -104,7 +105,8 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             progress.losses[block.index] = scored.losses
             for detector in parts.detectors:
                 detector.update(scored)
-            parts.tell(BlockScored(record, total))
+            forecast = None if parts.forecast is None else parts.forecast(progress.blocks)
+            parts.tell(BlockScored(record, total, forecast))
         if shadow is not None:
             shadow.observe(scored)
             if shadow.decided:
@@ -175,10 +177,16 @@ def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
     return BlockRecord.of(scored, scores, first_champion_correct=right, scored_at=now())
 
 
+def _history(blocks: Sequence[BlockRecord], parts: Parts, progress: Progress, accepted: float) -> History:
+    """What the policy may know of `blocks`, the last of which is to be judged."""
+    rows = len(parts.reference_of(blocks[-1].version))
+    return History(blocks, accepted, progress.retrained_at, (round(accepted * rows), rows))
+
+
 def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float) -> None:
     """A flagged block: retrain now, or say why not."""
     upto = [block for block in progress.blocks if block.index <= record.index]
-    decision = parts.policy.decide(History(upto, accepted, progress.retrained_at))
+    decision = parts.policy.decide(_history(upto, parts, progress, accepted))
     flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows)
     parts.tell(flag)
     if not decision.retrain:

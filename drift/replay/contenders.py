@@ -1,9 +1,9 @@
 """Policies by name, as the command line and the tables know them: `harm`, `every:4`, `spaced:10`, `adwin`.
 
-A name is a policy and what it is told after a colon. Every detector is a policy by its own name: it retrains on alarm.
-After an at sign stands what a retrain learns from, if not the usual window: `every:4@2016` rows, `harm@change`, those
-since accuracy changed. After a plus stands how the versions trained so far answer, if not the newest alone:
-`spaced:10+mix`, `harm+recall`.
+A name is a policy and its values after colons: `forecast:3:.7` retrains when accuracy is expected below .7 in 3 blocks.
+Every detector is a policy by its own name: it retrains on alarm. After an at sign stands what a retrain learns from, if
+not the usual window: `every:4@2016` rows, `harm@change`, those since accuracy changed. After a plus stands how the
+versions trained so far answer, if not the newest alone: `spaced:10+mix`, `harm+recall`.
 """
 
 from __future__ import annotations
@@ -18,27 +18,36 @@ from drift.detect import DETECTORS, STREAMING, Detector
 from drift.errors import UsageError
 from drift.loop.policies import (
     CHANGE,
+    FORECAST,
     BelowThreshold,
     CostAware,
     Every,
+    ForecastBelow,
     Never,
     OnAlarm,
     Policy,
     SinceChange,
     Spaced,
     Window,
+    blocks_ahead,
 )
 from drift.replay.answering import ANSWERINGS, Answering, Newest
 
 NEWEST = Newest()
 ORACLE = "oracle"  # not decided block by block: it is computed from what every model would have answered
 
+THRESHOLD = 0.7  # of the policies `threshold` and `forecast`, where their name does not say
+
 _Maker: TypeAlias = Callable[[float, int], Policy]
 MADE: dict[str, tuple[_Maker, float | None, str]] = {
     "never": (lambda value, blocks: Never(), None, "never retrain"),
     "every": (lambda value, blocks: Every(int(value)), 1, "every:K, after every K blocks"),
     "spaced": (lambda value, blocks: Spaced(int(value), blocks), 10, "spaced:R, R retrains at even distances"),
-    "threshold": (lambda value, blocks: BelowThreshold(value), 0.7, "threshold:A, when a block's accuracy is below A"),
+    "threshold": (
+        lambda value, blocks: BelowThreshold(value),
+        THRESHOLD,
+        "threshold:A, when a block's accuracy is below A",
+    ),
     "cost": (lambda value, blocks: CostAware(value), 200, "cost:N, when N right answers or more are to be gained"),
 }
 """How each is made from its value and the number of blocks, its default value (None: it takes none), and its help."""
@@ -79,9 +88,11 @@ def _without_window(name: str, plain: str, blocks: int, answering: Answering) ->
     detectors: dict[str, Callable[[Reference], Detector]] = {**DETECTORS, **STREAMING}
     if kind in detectors and not colon:
         return Contender(name, OnAlarm(kind), detectors[kind], answering)
+    if kind == FORECAST:
+        return Contender(name, _forecast(name, text if text or not colon else colon), answering=answering)
     if kind not in MADE:
         raise UsageError(
-            f"expected policies among {', '.join(MADE)}, {ORACLE}:R and the detectors"
+            f"expected policies among {', '.join(MADE)}, {FORECAST}:BLOCKS:ACCURACY, {ORACLE}:R and the detectors"
             f" {', '.join(sorted(detectors))}; got {name!r}"
         )
     make, default, words = MADE[kind]
@@ -99,6 +110,20 @@ def _without_window(name: str, plain: str, blocks: int, answering: Answering) ->
     if colon and default is None:
         raise UsageError(f"expected {kind} without a value, got {name!r}")
     return Contender(name, make(value, blocks), answering=answering)
+
+
+def _forecast(name: str, text: str) -> Policy:
+    """Of `BLOCKS`, `BLOCKS:ACCURACY` or nothing."""
+    blocks, colon, accuracy = text.partition(":")
+    try:
+        threshold = float(accuracy) if colon else THRESHOLD
+        if not 0 <= threshold <= 1:
+            raise ValueError(accuracy)
+    except ValueError as error:
+        raise UsageError(
+            f"expected {FORECAST}:BLOCKS:ACCURACY, such as {FORECAST}:3:.7, with an accuracy from 0 to 1; got {name!r}"
+        ) from error
+    return ForecastBelow(threshold, blocks_ahead(blocks))
 
 
 def oracle_retrains(name: str) -> int | None:

@@ -106,7 +106,7 @@ def accuracy_chart(
     lines = [] if threshold is None else [threshold]
     low = min([*lines, *(block.accuracy for block in blocks), *(low for low, _ in bands)])
     figure.update_yaxes(range=[max(0.0, low - 0.08), 1.02], tickformat=".2~f")
-    figure.update_xaxes(**_whole(index))
+    figure.update_xaxes(**whole(index))
     return figure
 
 
@@ -139,7 +139,7 @@ def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:
     figure.update_layout(**LAYOUT, height=340, xaxis_title="block", yaxis_title="p-value")
     lowest = min(max(p, SMALLEST_P) for _, _, p in tested)
     figure.update_yaxes(type="log", exponentformat="power", range=[log10(lowest) - 0.7, 0.6])
-    figure.update_xaxes(**_whole([block.index for block in blocks]))
+    figure.update_xaxes(**whole([block.index for block in blocks]))
     return figure
 
 
@@ -209,7 +209,7 @@ def _line_across(figure: go.Figure, y: float, index: Sequence[int], name: str) -
     )
 
 
-def _whole(index: Sequence[int]) -> dict[str, Any]:
+def whole(index: Sequence[int]) -> dict[str, Any]:
     """An axis of blocks: whole numbers, and half a block of room at each end."""
     axis: dict[str, Any] = {"range": [index[0] - 0.6, index[-1] + 0.6]}
     return axis | {"dtick": 1} if len(index) <= 10 else axis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from drift import __version__
 from drift.blocks import Integers
+from drift.detect import ThresholdForecast
 from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
@@ -37,6 +38,7 @@ class ReportData:
     answers: Answers  # of all rows
     trail: Sequence[AuditLine]
     data_name: str
+    forecasts: Mapping[int, ThresholdForecast] = field(default_factory=dict)  # made after each block, by its index
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def write_whole(text: str, path: Path) -> Path:
 def render(data: ReportData) -> str:
     """The page as text."""
     from drift.report import charts
+    from drift.report.forecasts import forecast_chart
 
     figures = {
         "accuracy": charts.accuracy_chart(
@@ -74,6 +77,8 @@ def render(data: ReportData) -> str:
         ),
         "detectors": charts.detector_chart(data.blocks),
     }
+    if data.forecasts:
+        figures["forecasts"] = forecast_chart(data.forecasts, {block.index: block.version for block in data.blocks})
     if any(decision.comparison for decision in data.decisions):
         figures["differences"] = charts.difference_chart(data.decisions)
     page: str = (
@@ -84,6 +89,7 @@ def render(data: ReportData) -> str:
             figures={name: inline(figure) for name, figure in figures.items()},
             confusions=_confusions(data),
             summary=summary(data.blocks, data.decisions),
+            forecast=data.forecasts.get(data.blocks[-1].index),
             verdict=verdict(data),
             has_triangles=charts.has_triangles(data.blocks),
             plotly=plotly_library(),

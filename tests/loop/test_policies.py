@@ -16,6 +16,7 @@ from drift.loop.policies import (
     CostAware,
     Decision,
     Every,
+    ForecastBelow,
     History,
     Never,
     OnAlarm,
@@ -134,3 +135,38 @@ def test_a_retrain_is_made_when_it_pays() -> None:
     assert decided(CostAware(17), stale).evidence["gain"] == pytest.approx(16)
     renewed = [*stale, record(3, 2, version=2)]
     assert decided(CostAware(15), renewed).evidence["gain"] == 0
+
+
+def test_forecasts_retrain_before_the_threshold() -> None:
+    """Wrong answers of 20 grow by one every second block: flagged before a block is below .5, and not at once."""
+    falling = [record(index, 1 + index // 2) for index in range(24)]
+    below = next(block.index for block in falling if block.accuracy < 0.5)
+    first = next(stop - 1 for stop in range(1, 25) if decided(ForecastBelow(0.5, 3), falling[:stop]).retrain)
+    assert 8 < first < below
+    found = decided(ForecastBelow(0.5, 3), falling[: first + 1])
+    assert found.reason.startswith("accuracy is expected below 0.5 in ")
+    assert found.evidence["threshold"] == 0.5
+    assert 1 <= found.evidence["blocks_to_threshold"] <= 3
+    assert found.evidence["chance"] > 0  # what a person who is asked wants to know
+    waiting = decided(ForecastBelow(0.5, 3, cooldown=2), falling[: first + 1], [first - 1])
+    assert waiting.alarm
+    assert not waiting.retrain
+    assert waiting.reason.endswith("but retrained within 2 blocks")
+
+
+def test_looking_further_ahead_retrains_no_later() -> None:
+    falling = [record(index, 1 + index // 2) for index in range(24)]
+    firsts = [
+        next(stop for stop in range(1, 25) if decided(ForecastBelow(0.5, blocks), falling[:stop]).retrain)
+        for blocks in (1, 3, 6, 12)
+    ]
+    assert firsts == sorted(firsts, reverse=True)
+    assert firsts[-1] < firsts[0]
+
+
+def test_a_block_below_the_threshold_is_flagged_whatever_is_forecast() -> None:
+    steady = [record(index, 2) for index in range(20)]
+    found = decided(ForecastBelow(0.5, 1), [*steady, record(20, 11)])
+    assert found.retrain
+    assert found.reason == "accuracy 0.450 < threshold 0.500"
+    assert not decided(ForecastBelow(0.5, 1), steady).alarm

@@ -7,7 +7,7 @@ import pytest
 
 from drift.detect import DETECTORS, ESTIMATORS, STREAMING
 from drift.errors import UsageError
-from drift.loop.policies import CostAware, Every, Never, OnAlarm, SinceChange, Spaced, Window
+from drift.loop.policies import CostAware, Every, ForecastBelow, Never, OnAlarm, SinceChange, Spaced, Window
 from drift.replay.contenders import contender, oracle_retrains
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
@@ -43,6 +43,18 @@ def test_names_are_policies() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "blocks", "threshold"),
+    [("forecast", 3, 0.7), ("forecast:5", 5, 0.7), ("forecast:5:.62", 5, 0.62), ("forecast:5:.62@2016+mix", 5, 0.62)],
+)
+def test_forecast_policies_are_named_with_their_threshold(name: str, blocks: int, threshold: float) -> None:
+    policy = contender(name, 20).policy
+    if isinstance(policy, Window):
+        policy = policy.policy
+    assert isinstance(policy, ForecastBelow)
+    assert (policy.blocks, policy.threshold) == (blocks, threshold)
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("sometimes", "expected policies among never, every"),
@@ -55,6 +67,10 @@ def test_names_are_policies() -> None:
         ("spaced:1000", "of 20 blocks"),
         ("threshold:70", "0 to 1"),
         ("cost:inf", "expected cost:N"),
+        ("forecast:0", "expected forecast:BLOCKS, a whole number from 1 to 50"),
+        ("forecast:3:70", "expected forecast:BLOCKS:ACCURACY, such as forecast:3:.7"),
+        ("forecast:3:", "expected forecast:BLOCKS:ACCURACY, such as forecast:3:.7"),
+        ("forecast:.7", "expected forecast:BLOCKS, a whole number from 1 to 50"),
         ("every:4@lately", "expected every:4 with @change, @ROWS"),
         ("every:4@0", "expected every:4 with @change, @ROWS"),
     ],

@@ -1,5 +1,6 @@
 """The report: complete, self-contained, and safe with names that are HTML."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drift.detect import Score
+from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.summary import summary
+from drift.report.forecasts import forecast_chart
 from drift.report.page import ReportData, render, verdict, write_report
 
 TEST = {
@@ -131,3 +133,22 @@ def test_written_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be written"):
         write_report(data(), tmp_path / "file" / "r.html")
+
+
+def test_the_forecast_is_drawn_and_said() -> None:
+    told = data()
+    forecasts = {
+        block.index: ThresholdForecast(0.6, 7 - block.index, 2, math.inf, 0.8, 50, 0.125) for block in told.blocks
+    }
+    page = render(replace(told, forecasts=forecasts))
+    assert "Forecast: blocks until accuracy is below 0.6" in page
+    assert "accuracy is expected below 0.6 in 2 blocks (80 % interval: 2 to more than 50)" in page
+    assert "the next block is below it is 0.12" in page
+    figure = forecast_chart(forecasts, {block.index: block.version for block in told.blocks})
+    medians = [trace for trace in figure.data if trace.name and trace.name.startswith("median")]
+    assert [trace.name for trace in medians] == ["median, version 1", "median, version 2"]
+    assert [list(trace.x) for trace in medians] == [[0, 1, 2], [3, 4, 5]]
+    assert [list(trace.y) for trace in medians] == [[7, 6, 5], [4, 3, 2]]
+    ends = [trace for trace in figure.data if trace.showlegend is False and trace.mode == "lines" and not trace.fill]
+    assert {value for trace in ends for value in trace.y} == {51}  # beyond the horizon of 50
+    assert "Forecast" not in render(told)

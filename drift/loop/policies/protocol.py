@@ -17,6 +17,7 @@ class History:
     blocks: Sequence[BlockRecord]  # the last one is the one to judge; its `flagged` is not set yet
     accepted_accuracy: float  # of the serving version on its reference, in [0, 1]
     retrained_at: Sequence[int] = ()  # blocks after which a retrain was tried
+    reference: tuple[int, int] | None = None  # right answers and rows of the serving version's reference
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,32 @@
+"""References of the versions that a deployment serves, fetched once each; used by the loop, forecasts and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drift.blocks import Reference
+from drift.tracking.found import load_reference
+from drift.tracking.registry import Registry
+
+
+@dataclass
+class References:
+    """References by version.
+
+    Attributes:
+        registry: of the model's versions.
+        folder: where files are put, which may be deleted later: what was fetched stays in memory.
+    """
+
+    registry: Registry
+    folder: Path
+    _fetched: dict[int, Reference] = field(default_factory=dict)
+
+    def __call__(self, version: int) -> Reference:
+        """The reference of a version."""
+        if version not in self._fetched:
+            folder = self.folder / str(version)
+            folder.mkdir(exist_ok=True)
+            self._fetched[version] = load_reference(self.registry.store, self.registry.get(version).run_id, folder)
+        return self._fetched[version]
