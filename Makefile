@@ -49,6 +49,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q $(PIP_ARGS) torch==2.13.0
 	$(BIN)/python -m pip install -q $(PIP_ARGS) -r requirements.lock
+	@$(BIN)/python -m pip uninstall -q -y drift 2>/dev/null || true  # what the distribution was called in 0.1.0
 	$(BIN)/python -m pip install -q $(PIP_ARGS) --no-deps -e .
 	@touch $@
 

@@ -4,4 +4,4 @@ The rooms, from the ground up: `errors` and `blocks`; `sources` and `detect`; `m
 and `serving`; `loop`, `images` and `report`; `cli`. Imports point downwards only (docs/decisions/0001).
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,21 +1,34 @@
-"""The `drift` command, and `python -m drift`: Ctrl-C ends in one line and an exit code, also while Python imports."""
+"""The `drift` command, and `python -m drift`: Ctrl-C ends in one line and an exit code, also while Python imports.
 
-from __future__ import annotations
+A Python that is too old, or has none of the packages, is one line too, so this file is plain enough for Python 3.6.
+"""
 
 import os
 import signal
 import sys
 
+OLDEST = (3, 11)  # of Python; as pyproject.toml declares
 
-def main(command: str | None = None) -> None:
+
+def main(command: str = "") -> None:
     """Run `drift`, or one of its commands as a script of its own."""
+    if sys.version_info < OLDEST:
+        here = "Python {}.{} ({})".format(*sys.version_info[:2], sys.executable)
+        print(f"error: expected Python 3.11 or later, got {here}: activate the project's environment, or make one"
+              " (make install)", file=sys.stderr)  # fmt: skip
+        sys.exit(1)
     # Threads that wait for one another sleep: where others keep the cores busy, an epoch of images on two threads that
     # spin took 41 s instead of 11. Torch reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from drift.cli import run
 
-        run(command)
+        run(command or None)
+    except ModuleNotFoundError as error:
+        from drift.extras import missing_package
+
+        print(f"error: {missing_package(error)}", file=sys.stderr)
+        sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as end:  # Typer makes the first, while it parses, an exit
         interrupted = isinstance(end, KeyboardInterrupt) or end.code == 130
         if not interrupted or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the command has said so itself

@@ -40,9 +40,9 @@ app.add_typer(monitor.app)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Print name and version.")] = False) -> None:
     if version:
-        print(__version__)
+        print(f"drift {__version__}")
         raise typer.Exit
 
 

@@ -12,6 +12,7 @@
     │   └── ArchiveError       an archive that was refused
     ├── ChampionChangedError   a challenger was compared with a version that is champion no more
     ├── DeliveryError          a message about an alert that could not be delivered
+    ├── MissingPackageError    a package that is not installed; the line names the extra that holds it
     ├── StateError             the project's own folder: read-only, full, in use, or of no deployment
     └── UsageError             options that contradict each other; exit code 2
 
@@ -104,6 +105,10 @@ class ChampionChangedError(DriftError):
 
 class DeliveryError(DriftError):
     """A message about an alert could not be delivered; it waits, and is tried again."""
+
+
+class MissingPackageError(DriftError):
+    """A package that is not installed in this environment."""
 
 
 class StateError(DriftError):

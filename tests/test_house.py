@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "drift"
 LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
+    "extras": 0,
     "blocks": 0,
     "pixels": 0,
     "disk": 0,

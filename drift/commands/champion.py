@@ -10,6 +10,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, service_finder, write_json
 from drift.errors import ExitCode
+from drift.extras import require
 
 
 @command
@@ -17,6 +18,7 @@ def status(
     register_model_name: o.ModelName = "drift_model", json: o.Json = None, verbose: o.Verbose = False
 ) -> ExitCode:
     """Who is champion, since when, on what evidence, and what is running."""
+    require("mlflow")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.status import status_lines, status_of
@@ -58,6 +60,7 @@ def rollback(
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Put the previous version back as champion, in the registry and in a running server."""
+    require("mlflow")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.promote import Championship, person

@@ -13,6 +13,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import server_starter, source_of, write_json
 from drift.errors import ExitCode, UsageError
+from drift.extras import require
 
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
@@ -157,6 +158,7 @@ def deploy(
 
     Example: drift deploy --test_data_rows 100 --block_size 20 --threshold_accuracy .55
     """
+    require("mlflow", "ax", "matplotlib", "ts", "model_archiver")
     source = source_of(data, label, time, ignore)
     from drift.loop import consent
     from drift.loop.deploy import deploy as begin
@@ -235,6 +237,7 @@ def serve(
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server."""
+    require("mlflow", "ts", "model_archiver")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.promote import Championship

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
+from drift.extras import missing_package
 
 
 def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
@@ -25,6 +26,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
             code = function(*args, **kwargs)
         except DriftError as error:
             _fail(error, error.exit_code, verbose)
+        except ModuleNotFoundError as error:  # of an extra that is not installed
+            _fail(error, ExitCode.ERROR, verbose, str(missing_package(error)))
         except KeyboardInterrupt as error:
             for number in (signal.SIGINT, signal.SIGTERM):  # all is put away; an impatient second one is too late
                 signal.signal(number, signal.SIG_IGN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -124,11 +124,14 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
     if path is None:
         return
     import json
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     from drift import __version__
 
-    packages = {name: version(name) for name in ("torch", "mlflow", "ax-platform", "torchserve")}
+    packages = {}
+    for name in ("torch", "mlflow", "ax-platform", "torchserve"):
+        with suppress(PackageNotFoundError):  # of an extra
+            packages[name] = version(name)
     whole = {"options": options, "versions": {"drift": __version__, **packages}, **more, "records": records}
     try:
         write_at_once(path, json.dumps(_finite(whole), indent=2, allow_nan=False).encode())

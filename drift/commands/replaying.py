@@ -12,6 +12,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, source_of, write_json
 from drift.errors import ExitCode, UsageError
+from drift.extras import require
 
 POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
 
@@ -83,6 +84,7 @@ def replay(
 
     Example: drift replay --policies never,spaced:10,harm --block_size 1007 --seeds 3
     """
+    require("mlflow", *(("ts", "model_archiver") if serve else ()))
     names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
     if not names:
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")

@@ -10,6 +10,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, service_finder, source_of, write_json
 from drift.errors import ExitCode, UsageError
+from drift.extras import require
 
 
 @command
@@ -38,6 +39,7 @@ def base(
 
     Example: drift base --max_epochs 3 --total_trials 5 --mlflow_experiment_name drift
     """
+    require("mlflow", "ax", "matplotlib")
     source = source_of(data, label, time, ignore)
     table = source.load()
     from drift.loop.base import train_base
@@ -89,6 +91,7 @@ def retrain(
 
     Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
     """
+    require("mlflow", "ax", "matplotlib")
     from drift.loop.challenge import Ring
     from drift.loop.consent import PromoteMode
     from drift.loop.home import Home

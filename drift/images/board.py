@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from drift.blocks import Floats, Integers
-from drift.errors import StateError
+from drift.extras import missing_package
 from drift.pixels import Pixels
 
 SHOWN = 25  # images of an epoch
@@ -25,7 +25,7 @@ class Board:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise StateError("TensorBoard is not installed: pip install tensorboard") from error
+            raise missing_package(error, module="tensorboard") from error
         self.folder = folder
         self._writer = SummaryWriter(str(folder))
 

@@ -14,6 +14,7 @@ from drift.blocks import Floats
 from drift.detect.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.kernels import KERNELS, Gaussian, Kernel, Laplacian, Metric
 from drift.errors import BlockError, UsageError
+from drift.extras import missing_package
 from drift.quiet import not_autologged
 
 NEIGHBOURS = 10  # of an image on Isomap's, UMAP's and PaCMAP's graph
@@ -65,7 +66,8 @@ def embed(distances: Distances, method: str = "isomap", *, seed: int = 0) -> NDA
     """Points on a plane, (n, 2), whose distances are like those given, near ones above all.
 
     Raises:
-        UsageError: no such method, or one whose package is not installed.
+        UsageError: no such method.
+        MissingPackageError: one whose package is not installed.
         BlockError: fewer than 20 points.
     """
     if method not in EMBEDDINGS:
@@ -107,7 +109,7 @@ def _umap(distances: Distances, seed: int) -> NDArray[np.float64]:
     try:
         from umap import UMAP
     except ImportError as error:
-        raise UsageError("UMAP is not installed: pip install umap-learn, or take --embedding isomap") from error
+        raise missing_package(error, module="umap", instead="take --embedding isomap") from error
     return np.asarray(UMAP(metric="precomputed", n_neighbors=NEIGHBOURS, random_state=seed).fit_transform(distances))
 
 
@@ -115,7 +117,7 @@ def _pacmap(distances: Distances, seed: int) -> NDArray[np.float64]:
     try:
         from pacmap import PaCMAP
     except ImportError as error:
-        raise UsageError("PaCMAP is not installed: pip install pacmap, or take --embedding isomap") from error
+        raise missing_package(error, module="pacmap", instead="take --embedding isomap") from error
     coordinates = _pca(distances, seed, dimensions=min(50, len(distances) - 1))  # it takes no distances
     return np.asarray(PaCMAP(n_neighbors=NEIGHBOURS, random_state=seed).fit_transform(coordinates))
 

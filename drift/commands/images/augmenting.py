@@ -13,6 +13,7 @@ from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
+from drift.extras import require
 
 SEEN_SAYS = (
     "Features of the network's last layer; distance is MMD² with a Gaussian kernel at the median distance,"
@@ -63,6 +64,7 @@ def augment(
 
     Example: drift images augment --data cifar-10 --quick
     """
+    require("cv2", "PIL", "albumentations", "matplotlib", "mlflow", "tensorboard")
     from dataclasses import asdict
 
     from drift.disk import write_at_once

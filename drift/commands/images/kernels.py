@@ -13,6 +13,7 @@ from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
+from drift.extras import require
 
 POOL_ROWS = 2_000  # of each shift, that samples are drawn from
 PLANES_SAY = (
@@ -99,6 +100,7 @@ def kernels(
 
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
     """
+    require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
     from drift.images.embeddings import EMBEDDINGS
     from drift.images.evolution import Pool
     from drift.images.experiments import perturb_by

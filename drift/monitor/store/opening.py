@@ -11,6 +11,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.errors import StateError, UsageError
+from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 
 PATIENCE_SECONDS = 60  # for another process that is writing
@@ -91,6 +92,8 @@ def _engine(url: sql.URL) -> sql.Engine:
             return sql.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
         engine = sql.create_engine(url, connect_args={"timeout": PATIENCE_SECONDS, "check_same_thread": False})
     except (ImportError, NoSuchModuleError) as error:
+        if url.get_backend_name() == "postgresql" and isinstance(error, ImportError):
+            raise missing_package(error, module="psycopg") from error
         raise UsageError(f"the driver of {url.drivername} is not installed: {error}") from error
     sql.event.listen(engine, "connect", _settings)
     sql.event.listen(engine, "begin", _begin)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from drift.errors import BlockError, DataError, UsageError
+from drift.errors import BlockError, DataError, MissingPackageError, UsageError
 from drift.models.images import NETWORKS, ImageModel, ImageNetwork, new_model
 from drift.models.images.efficientnet import EfficientNetLite0
 from drift.models.images.resnet import ResNet18
@@ -175,7 +175,7 @@ def test_efficientnet_knows_what_its_package_brings() -> None:
 
 def test_a_package_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(DataError, match=r"pip install 'drift\[images\]', or take the network small"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'drift-loop\[images\]', or take the network small"):
         EfficientNetLite0(10)
 
 
