@@ -74,7 +74,7 @@ DOORS = {  # foreign library: the only modules that may import it
     "albumentations": {"images/perturbations/compositions.py"},
     "cv2": {"images/opencv.py"},
 }
-SAME_LAYER = {("figures", "models"), ("pixels", "errors")}  # pictures of what models report; bad pixels
+SAME_LAYER = {("figures", "models"), ("pixels", "errors"), ("extras", "errors")}  # what each reports or raises
 
 
 def modules() -> list[Path]:
