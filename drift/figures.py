@@ -10,15 +10,13 @@ import numpy as np
 from drift.blocks import Reference
 from drift.models.quality import calibration, confusion
 from drift.models.search import Outcome, Status
+from drift.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from drift.models.fit import Epoch
-
-# Okabe and Ito's colours, which colour-blind people can tell apart
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
 
 
 def _figure(title: str, *, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
@@ -73,7 +71,7 @@ def search_history(outcomes: Sequence[Outcome]) -> Figure:
     usable = [outcome.accuracy for outcome in outcomes if outcome.status is not Status.FAILED]
     if failed:
         lowest = min(usable, default=0.0)
-        axes.scatter(failed, [lowest] * len(failed), color=RED, marker="x", label=str(Status.FAILED), zorder=3)
+        axes.scatter(failed, [lowest] * len(failed), color=VERMILLION, marker="x", label=str(Status.FAILED), zorder=3)
     seen = [o.accuracy if o.status is Status.COMPLETED else -np.inf for o in outcomes]
     best = np.maximum.accumulate(seen)
     known = np.isfinite(best)

@@ -15,6 +15,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "blocks": 0,
     "pixels": 0,
     "disk": 0,
+    "palette": 0,
     "quiet": 0,
     "threads": 0,
     "signals": 0,

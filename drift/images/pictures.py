@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.images.side_by_side import SideBySide
 from drift.images.simulate import LOST, Simulated
+from drift.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from drift.pixels import Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind people can tell apart
-BLUE, ORANGE, GREEN, RED, GREY, SKY, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F", "#56B4E9", "#CC79A7"
-LOOKS = ((BLUE, "o"), (GREEN, "s"), (PINK, "^"), (SKY, "D"), (ORANGE, "v"), (GREY, "P"), (RED, "X"), ("#000000", "*"))
+LOOKS = (
+    (BLUE, "o"),
+    (GREEN, "s"),
+    (PURPLE, "^"),
+    (SKY, "D"),
+    (ORANGE, "v"),
+    (GREY, "P"),
+    (VERMILLION, "X"),
+    (BLACK, "*"),
+)
+LINES = ("-", "--", ":")  # of detectors that share a colour
 MOST_STRIPS = 12  # batches in the filmstrip
 IMAGES_EACH = 3  # of a batch
 LOWEST_P = 1e-6  # p-values below are drawn here
@@ -89,10 +98,11 @@ def _accuracy(axes: Axes, simulated: Simulated) -> None:
         at, [one.confidence for one in simulated.batches], color=ORANGE, linestyle="--", label="confidence",
     )  # fmt: skip
     axes.plot(
-        at, [one.calibration_error for one in simulated.batches], color=RED, linestyle="-.", label="calibration error",
+        at, [one.calibration_error for one in simulated.batches], color=VERMILLION, linestyle="-.",
+        label="calibration error",
     )  # fmt: skip
     if simulated.lost_at is not None:
-        axes.axvline(simulated.lost_at, color=RED, linewidth=1.2, alpha=0.6)
+        axes.axvline(simulated.lost_at, color=VERMILLION, linewidth=1.2, alpha=0.6)
     axes.set(ylabel="share", ylim=(-0.02, 1.03))
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
@@ -105,20 +115,28 @@ def _alarms(axes: Axes, simulated: Simulated) -> None:
         axes.scatter(at, [row] * len(at), color=BLUE, marker="|", s=70, linewidths=3)
         first = simulated.first_alarm(name)
         if first is not None:
-            axes.scatter([first], [row], color=RED, marker="D", s=26, zorder=3)
+            axes.scatter([first], [row], color=VERMILLION, marker="D", s=26, zorder=3)
     if simulated.lost_at is not None:
-        axes.axvline(simulated.lost_at, color=RED, linewidth=1.2, alpha=0.6)
+        axes.axvline(simulated.lost_at, color=VERMILLION, linewidth=1.2, alpha=0.6)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.set_ylabel("alarms\n(◆ the first)", fontsize=9)
 
 
 def _p_values(axes: Axes, simulated: Simulated) -> None:
-    for (colour, marker), name in zip(LOOKS * 2, simulated.detectors, strict=False):
+    for place, name in enumerate(simulated.detectors):
+        (colour, marker), line = LOOKS[place % len(LOOKS)], LINES[place // len(LOOKS) % len(LINES)]
         found = [(one.index, score) for one in simulated.batches for score in one.scores if score.detector == name]
         values = [(at, max(score.p_value, LOWEST_P)) for at, score in found if score.p_value is not None]
         if values:
-            axes.plot(*zip(*values, strict=True), color=colour, marker=marker, markersize=4, linewidth=1, label=name)
+            style: dict[str, Any] = {
+                "color": colour,
+                "marker": marker,
+                "linestyle": line,
+                "markersize": 4,
+                "linewidth": 1,
+            }
+            axes.plot(*zip(*values, strict=True), label=name, **style)
     level = simulated.level / len(simulated.batches)
     axes.axhline(level, color=GREY, linestyle=":", linewidth=1, label=f"alarm at {level:.2g} or less")
     axes.set(yscale="log", ylabel=f"p-value\n({LOWEST_P:g} or less below)", ylim=(LOWEST_P / 2, 1.6))
@@ -162,7 +180,7 @@ def planes_picture(found: SideBySide, method: str) -> Figure:
             axes.spines[:].set_color("#C9CED6")
             seen = cell.p_value <= found.level
             text = f"p = {cell.p_value:.2g}" if cell.p_value > 5e-4 else "p < 0.0005"
-            axes.set_xlabel(text, fontsize=9, color=RED if seen else GREY, weight="bold" if seen else "normal")
+            axes.set_xlabel(text, fontsize=9, color=VERMILLION if seen else GREY, weight="bold" if seen else "normal")
             if row == 0:
                 axes.set_title(name.replace("mmd_", "MMD ").replace("_", " "), fontsize=9)
             if column == 0:

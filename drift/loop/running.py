@@ -249,24 +249,18 @@ class Running:
                 return
 
     def _report(self, references: References, forecasts: Forecasts) -> Path:
-        from drift.report.page import ReportData, write_report
+        from drift.report.deployment import write_deployment
 
-        journal, deployment = self.world.journal, self.deployment
-        scored = journal.blocks(deployment.id)
-        trail = journal.trail(deployment.model)
-        data = ReportData(
-            deployment=deployment,
+        return write_deployment(
+            self.world.journal,
+            self.deployment,
+            self.table,
+            self.registry,
+            references,
+            self.world.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold_accuracy if self.options.when == "threshold" else None,
-            classes=self.table.classes,
-            accepted={version: references(version).accuracy for version in {block.version for block in scored}},
-            blocks=scored,
-            decisions=journal.decisions(deployment.id),
-            answers=journal.answers(deployment.id),
-            trail=[line for line in trail if line.evidence.get("deployment") == deployment.id],
-            data_name=self.table.name,
-            forecasts=forecasts.of(scored),
+            forecasts=forecasts.of,
         )
-        return write_report(data, self.world.home.reports / f"{deployment.id}.html")
 
     def _deliver(self, outbox: Outbox, report: Path, code: ExitCode) -> None:
         """MLflow gets what it does not have yet; if it is away, nothing is lost."""

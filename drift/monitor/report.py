@@ -8,7 +8,8 @@ from drift import __version__
 from drift.monitor.records import Monitor, now
 from drift.monitor.signals import told
 from drift.monitor.store import Store, alerts, references
-from drift.monitor.web.charts import Chart, Point, distance_chart, unlinked
+from drift.monitor.web.axis import Chart, Point
+from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library, write_whole
@@ -57,7 +58,13 @@ def _signal_charts(store: Store, monitor: Monitor) -> dict[str, Chart]:
         by_signal.setdefault(signal, {})[batch] = (kl, threshold)
     found = {}
     for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
-        points = [Point(one.id, one.name, values[one.id][0] if one.id in values else None) for one in everything]
+        points = [
+            Point(
+                one.id, one.name, values[one.id][0] if one.id in values else None,
+                at=one.at if one.last_time is not None else None,
+            )
+            for one in everything
+        ]  # fmt: skip
         limits = [values[one.id][1] if one.id in values else None for one in everything]
         chart = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
         found[told(signal)] = unlinked(chart)

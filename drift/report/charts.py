@@ -1,4 +1,4 @@
-"""The report's charts, as Plotly figures. Colours by Okabe and Ito, which colour-blind people can tell apart."""
+"""The charts of a deployment's report, as Plotly figures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from drift.detect import Score
 from drift.detect.accuracy import chance_band
 from drift.loop.events import BlockRecord
 from drift.loop.records import DecisionRecord
+from drift.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-VERSION_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-DETECTOR_MARKS = ("circle", "square", "diamond")
-THRESHOLD, FLAG, BAND, OLD = "#D55E00", "#D55E00", "rgba(0, 114, 178, 0.13)", "#7F7F7F"
-SIDES = ("#56B4E9", "#D55E00")  # reference, current
+THRESHOLD, FLAG, BAND, OLD = VERMILLION, VERMILLION, "rgba(0, 114, 178, 0.13)", GREY
+SIDES = (SKY, VERMILLION)  # reference, current
 SMALLEST_P = 1e-12  # where the axis of p-values ends: smaller ones are drawn there, as triangles
 LAYOUT = {
     "template": "plotly_white",
@@ -67,13 +66,13 @@ def accuracy_chart(
             hovertemplate="block %{x}: %{y:.3f}<extra></extra>",
         )
     for place, version in enumerate(dict.fromkeys(block.version for block in blocks)):
-        own = [block for block in blocks if block.version == version]
+        own, style = [block for block in blocks if block.version == version], series_style(place, VERSIONS)
         figure.add_scatter(
             x=[block.index for block in own],
             y=[block.accuracy for block in own],
             mode="lines+markers",
-            line={"color": VERSION_COLOURS[place % len(VERSION_COLOURS)], "width": 2},
-            marker={"size": 7},
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            marker={"size": 7, "symbol": style.marker},
             name=f"version {version}",
             text=[_hover(block) for block in own],
             hovertemplate="%{text}<extra></extra>",
@@ -118,16 +117,14 @@ def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:
     tested = [(block.index, score, p) for block in blocks for score, p in _tests(block)]
     for place, name in enumerate(dict.fromkeys(score.detector for _, score, _ in tested)):
         points = [(index, score, p) for index, score, p in tested if score.detector == name]
-        below = [p < SMALLEST_P for _, _, p in points]
+        below, style = [p < SMALLEST_P for _, _, p in points], series_style(place, VERSIONS)
         figure.add_scatter(
             x=[index for index, _, _ in points],
             y=[max(p, SMALLEST_P) for _, _, p in points],
             mode="lines+markers",
-            line={"color": VERSION_COLOURS[place % len(VERSION_COLOURS)], "width": 1.5},
+            line={"color": style.colour, "dash": style.dash, "width": 1.5},
             marker={
-                "symbol": [
-                    "triangle-down" if small else DETECTOR_MARKS[place % len(DETECTOR_MARKS)] for small in below
-                ],
+                "symbol": ["triangle-down" if small else MARKERS[place % 3] for small in below],
                 "size": [10 if small else 7 for small in below],
             },
             name=name,
@@ -160,7 +157,7 @@ def difference_chart(decisions: Sequence[DecisionRecord]) -> go.Figure:
     figure = go.Figure()
     for decision in compared:
         test = decision.comparison or {}
-        colour = VERSION_COLOURS[1] if decision.outcome == "promoted" else OLD
+        colour = GREEN if decision.outcome == "promoted" else OLD
         figure.add_scatter(
             x=[test["difference"]],
             y=[f"version {decision.challenger}"],

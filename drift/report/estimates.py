@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from typing import TYPE_CHECKING
 
+from drift.palette import BLACK, VERSIONS, series_style
 from drift.replay.estimates import Estimates
-from drift.report.charts import BAND, LAYOUT, OLD, VERSION_COLOURS
+from drift.report.charts import BAND, LAYOUT, OLD
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -30,7 +30,7 @@ def estimates_chart(found: Estimates) -> go.Figure:
                 name=f"95 % interval of {track.method}",
             )  # fmt: skip
     figure.add_scatter(
-        x=list(places.values()), y=found.truths, mode="lines", line={"color": "#222", "width": 2}, name="truth",
+        x=list(places.values()), y=found.truths, mode="lines", line={"color": BLACK, "width": 2}, name="truth",
         hovertemplate="%{x}: %{y:.3f} by its labels<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
@@ -41,13 +41,14 @@ def estimates_chart(found: Estimates) -> go.Figure:
         name="the reference's accuracy",
         hoverinfo="skip",
     )
-    for track, colour in zip(tracks, cycle(VERSION_COLOURS), strict=False):
+    for place, track in enumerate(tracks):
+        style = series_style(place, VERSIONS[:-1])
         figure.add_scatter(
             x=[places[one.block] for one in track.told],
             y=[one.accuracy for one in track.told],
             mode="lines" if len(track.told) == len(places) else "markers",
-            line={"width": 1.5, "color": colour},
-            marker={"size": 7, "color": colour},
+            line={"width": 1.5, "color": style.colour, "dash": style.dash},
+            marker={"size": 7, "color": style.colour, "symbol": style.marker},
             name=track.method,
             text=[f"{one.accuracy:.3f}, from {one.low:.3f} to {one.high:.3f}" for one in track.told],
             hovertemplate=f"{track.method}, %{{x}}: %{{text}}<extra></extra>",

@@ -18,6 +18,7 @@ from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
 from drift.loop.summary import summary
 from drift.models.quality import confusion
+from drift.report.details import MovedFeature, VersionLine
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,7 +28,7 @@ TEMPLATE = "page.html.j2"
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything a report is made from; all of it comes from the scoring log."""
+    """Everything a report is made from: the scoring log, the cards of the versions, and the table."""
 
     deployment: Deployment
     threshold: float | None  # of the accuracy; None for a policy that has none
@@ -39,6 +40,8 @@ class ReportData:
     trail: Sequence[AuditLine]
     data_name: str
     forecasts: Mapping[int, ThresholdForecast] = field(default_factory=dict)  # made after each block, by its index
+    versions: Sequence[VersionLine] = ()  # that answered or were challengers
+    moved: Sequence[MovedFeature] = ()  # features, those of the most blocks first
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,13 @@ import numpy as np
 
 from drift import __version__
 from drift.detect.sequential.intervals import risk_intervals
+from drift.palette import BLUE, SKY, Style, series_style
 from drift.replay.concept import has_concept
 from drift.replay.contenders import oracle_retrains
 from drift.replay.estimates import estimate_stream
 from drift.replay.experiment import Results
 from drift.replay.truth import truth
-from drift.report.charts import LAYOUT, OLD, VERSION_COLOURS
+from drift.report.charts import LAYOUT, OLD
 from drift.report.estimates import estimates_chart
 from drift.report.page import environment, inline, plotly_library, write_whole
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 SMOOTHED = 0.06  # share of the blocks that a point of the curves looks back on
-DASHES = ("solid", "dash", "dot", "dashdot")
+LINE_HEIGHT, ROW_HEIGHT = 22, 24  # pixels of a legend's line, and of a policy's row of alarms
+PER_LINE = 6  # names on a legend's line of a page of 1,080 pixels
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def accuracy_chart(results: Results) -> go.Figure:
 
     figure = go.Figure()
     over = max(1, round(SMOOTHED * len(results.stream.blocks)))
-    for name, style in zip(results.names, _styles(), strict=False):
+    for name, style in _styles(results).items():
         played = results.of(name)[0].played
         right = np.cumsum([0, *(block.correct for block in played.blocks)])
         rows = np.cumsum([0, *(block.rows for block in played.blocks)])
@@ -125,12 +126,16 @@ def accuracy_chart(results: Results) -> go.Figure:
             x=[_when(block.last_time, block.index) for block in played.blocks],
             y=values,
             mode="lines+markers",
-            marker={"size": [7 if block.index in retrained else 0 for block in played.blocks], "color": style["color"]},
-            line=style | {"width": 1.8},
+            marker={
+                "size": [8 if block.index in retrained else 0 for block in played.blocks],
+                "color": style.colour,
+                "symbol": style.marker,
+            },
+            line={"color": style.colour, "dash": style.dash, "width": 1.8},
             name=name,
             hovertemplate=f"{name}, %{{x}}: %{{y:.3f}} over {over} blocks<extra></extra>",
         )
-    figure.update_layout(**LAYOUT, height=430, yaxis_title="accuracy", hovermode="closest")
+    figure.update_layout(**_layout(len(results.names), 360), yaxis_title="accuracy", hovermode="closest")
     figure.update_yaxes(tickformat=".2~f")
     return figure
 
@@ -149,24 +154,26 @@ def frontier_chart(results: Results, table: list[Line]) -> go.Figure:
             x=list(range(most + 1)), y=best, mode="lines", line={"color": OLD, "dash": "dash"}, name="hindsight",
             hovertemplate="%{x} retrains in hindsight: %{y:.4f}<extra></extra>",
         )  # fmt: skip
-    styles = dict(zip(results.names, _styles(), strict=False))
-    places: dict[tuple[float, float], list[str]] = {}
-    for line in table:
-        places.setdefault((round(line.retrains, 1), round(line.accuracy, 4)), []).append(line.name)
-    for line in table:
-        style, same = styles[line.name], places[round(line.retrains, 1), round(line.accuracy, 4)]
+    by_name = {line.name: line for line in table}
+    places: dict[tuple[float, float], int] = {}
+    for name, style in _styles(results).items():
+        line = by_name[name]
+        place = round(line.retrains, 1), round(line.accuracy, 4)
+        same = places[place] = places.get(place, -1) + 1  # the next one here is drawn as a ring around the others
+        ring = {"symbol": f"{style.marker}-open", "line": {"width": 2}} if same else {"symbol": style.marker}
         figure.add_scatter(
             x=[line.retrains],
             y=[line.accuracy],
-            error_y={"array": [line.spread], "color": style["color"], "thickness": 1.5},
-            mode="markers+text",
-            marker={"size": 11, "color": style["color"]},
-            text=[", ".join(same) if same[0] == line.name else ""],
-            textposition="middle right",
-            showlegend=False,
+            error_y={"array": [line.spread], "color": style.colour, "thickness": 1.5},
+            mode="markers",
+            marker={"size": 12 + 8 * same, "color": style.colour} | ring,
+            name=line.name,
             hovertemplate=f"{line.name}: %{{x:.1f}} retrains, %{{y:.4f}}<extra></extra>",
         )
-    figure.update_layout(**LAYOUT, height=430, xaxis_title="retrains", yaxis_title="accuracy", hovermode="closest")
+    figure.update_layout(
+        **_layout(1 + len(table), 340), xaxis_title="retrains", yaxis_title="accuracy", hovermode="closest"
+    )
+    figure.update_xaxes(title_standoff=8)
     figure.update_yaxes(tickformat=".3~f")
     return figure
 
@@ -181,26 +188,34 @@ def displacement_chart(results: Results) -> go.Figure | None:
         return None
     blocks = results.of(never)[0].played.blocks
     times = [_when(block.last_time, block.index) for block in blocks]
-    figure = go.Figure()
+    figure, styles = go.Figure(), _styles(results)
     figure.add_scatter(
         x=times, y=known.displacements, name=f"labels turned since the window of {never!r}'s model", fill="tozeroy",
-        line={"color": "#56B4E9"}, hovertemplate="%{x}: %{y:.1%} of labels turned<extra></extra>",
+        line={"color": SKY}, hovertemplate="%{x}: %{y:.1%} of labels turned<extra></extra>",
     )  # fmt: skip
-    step = 0.08 * max(known.displacements)
-    for row, (name, style) in enumerate(zip(results.names, _styles(), strict=False), start=1):
+    for name, style in styles.items():
         played = results.of(name)[0].played
-        marked = {"retrain": [retrain.block for retrain in played.retrains], "alarm": played.alarms}
+        marked = {"alarm": played.alarms, "retrain": [retrain.block for retrain in played.retrains]}
         for kind, symbol in (("alarm", "circle-open"), ("retrain", "triangle-up")):
             figure.add_scatter(
-                x=[times[at] for at in marked[kind]], y=[-row * step] * len(marked[kind]), mode="markers",
-                marker={"symbol": symbol, "color": style["color"], "size": 8}, showlegend=False,
+                x=[times[at] for at in marked[kind]], y=[name] * len(marked[kind]), yaxis="y2", mode="markers",
+                marker={"symbol": symbol, "color": style.colour, "size": 9, "line": {"width": 2}},
+                marker_line_color=style.colour,
+                showlegend=False,
                 hovertemplate=f"{name}: {kind} after %{{x}}<extra></extra>",
             )  # fmt: skip
-        figure.add_annotation(x=0, xref="paper", xanchor="right", y=-row * step, text=name, showarrow=False, xshift=-4)
+    above, below = 240, ROW_HEIGHT * len(styles) + 10  # pixels
+    share = below / (above + below)
     figure.update_layout(
-        **LAYOUT | {"margin": {"l": 110, "r": 15, "t": 28, "b": 50}}, height=330 + 14 * len(results.names)
-    )
-    figure.update_yaxes(tickformat=".0%", tickvals=[0, 0.1, 0.2, 0.3, 0.4, 0.5], zeroline=True)
+        **_layout(1, above + below),
+        yaxis={"domain": [share + 0.03 * (1 - share), 1], "tickformat": ".0%", "rangemode": "tozero"},
+        yaxis2={
+            "domain": [0, share], "type": "category", "categoryorder": "array", "categoryarray": list(styles)[::-1],
+            "range": [-0.6, len(styles) - 0.4], "tickmode": "array", "tickvals": list(styles), "automargin": True,
+            "ticksuffix": " ",
+        },
+        xaxis={"anchor": "y2"},
+    )  # fmt: skip
     return figure
 
 
@@ -226,14 +241,25 @@ def risk_chart(results: Results) -> go.Figure:
         name="95 % interval of the mean risk of 5 blocks, valid at all of them", hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(x=times, y=[one.mean for one in found], name=f"{best}: share of wrong answers, 5 blocks",
-                       line={"color": VERSION_COLOURS[0]})  # fmt: skip
-    figure.update_layout(**LAYOUT, height=330, yaxis_title="risk", hovermode="x")
+                       line={"color": BLUE})  # fmt: skip
+    figure.update_layout(**_layout(2, 280), yaxis_title="risk", hovermode="x")
     return figure
 
 
-def _styles() -> Any:
-    """Line styles without end: five colours, then the same ones dashed."""
-    return cycle({"color": colour, "dash": dash} for dash in DASHES for colour in VERSION_COLOURS)
+def _styles(results: Results) -> dict[str, Style]:
+    """The style of each policy, the same in every chart of the page."""
+    return {name: series_style(index) for index, name in enumerate(results.names)}
+
+
+def _layout(names: int, height: int) -> dict[str, Any]:
+    """A layout whose legend has room of its own below the chart.
+
+    Args:
+        names: in the legend.
+        height: of the chart without its legend, in pixels.
+    """
+    legend = LAYOUT["legend"] | {"yref": "container", "y": 0, "yanchor": "bottom"}  # type: ignore[operator]
+    return LAYOUT | {"legend": legend, "height": height + LINE_HEIGHT * -(-names // PER_LINE) + 20}
 
 
 def _when(time: str | None, index: int) -> str | int:

@@ -23,7 +23,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("width", [1150, 400])
+@pytest.mark.parametrize("width", [1300, 800, 400])
 def test_it_is_drawn_without_a_network_and_fits(
     page: Page, comparison: Path, width: int, pictures: Path | None
 ) -> None:

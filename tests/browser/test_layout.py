@@ -37,7 +37,7 @@ SECOND_CHART_IN_VIEW = """() => {
 PROMOTIONS = "() => document.querySelector('.plotly-graph-div').layout.annotations.map(a => [a.text, a.hovertext])"
 
 
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("width", [1300, 800, 400])
 def test_words_neither_overlap_nor_are_cut_off(page: Page, project: Project, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     open_report(page, project)
@@ -69,3 +69,13 @@ def test_the_first_sentence_says_what_came_of_it(page: Page, project: Project) -
     assert "of 20 blocks fell below the threshold of 0.7" in told
     for number in page.locator(".tile b").all_inner_texts()[2:]:  # since the promotion, without it, and who serves
         assert number in told
+
+
+def test_the_report_names_versions_and_moved_features(page: Page, project: Project) -> None:
+    open_report(page, project)
+    made = page.locator("section", has=page.get_by_role("heading", name="Versions", exact=True))
+    text = made.inner_text()
+    for words in ("0 to 14,809", "first champion", "promoted", "learning_rate", "batch_size"):
+        assert words in text
+    moved = page.locator("section", has=page.get_by_role("heading", name="Which features moved")).locator("td")
+    assert {"vicprice", "transfer"} <= set(moved.all_inner_texts())

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from drift.monitor.store import Store, alerts, batches
 from drift.monitor.watching import Watch, check
-from tests.browser.test_layout import CUT_OFF
+from tests.browser.test_layout import CUT_OFF, OVERLAPS
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -178,6 +178,40 @@ def test_reading_needs_no_script_and_no_writing_is_offered(watched: Watched, sto
     watched.open(f"/monitors/1/batches/{newest(store)}/errors")
     assert watched.page.locator("form.triage").count() == 0
     expect(watched.page.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1300, 800])
+def test_labels_of_the_overview_do_not_overlap(watched: Watched, width: int) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": 900})
+    watched.open("/monitors/1")
+    page.wait_for_selector("[data-chart=metric] .main-svg")
+    page.wait_for_timeout(800)
+    words = ".xtick text, .ytick text, .y2tick text, .legendtext, .ytitle"
+    assert page.evaluate(OVERLAPS.replace(".plotly-graph-div", ".chart"), words) == []
+    assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), words) == []
+    legend = page.locator("[data-chart=metric] .legendtext").all_inner_texts()
+    for name in ("bad batch: worse than tolerated", "bad batch: a signal beyond its limit", "alert open"):
+        assert name in legend
+
+
+@pytest.mark.parametrize("width", [1300, 800, 400])
+def test_worst_rows_and_their_buttons_are_in_view(watched: Watched, store: Store, width: int) -> None:
+    page = watched.page
+    watched.sign_in()
+    page.set_viewport_size({"width": width, "height": 900})
+    watched.open(f"/monitors/1/batches/{newest(store)}/errors")
+    for row in page.locator(".row").all()[:3]:
+        frame = row.bounding_box()
+        assert frame is not None
+        for part in (row.get_by_role("button", name="Keep"), row.get_by_label("real"), row.locator(".scroll")):
+            box = part.bounding_box()
+            assert box is not None
+            assert frame["x"] <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"] <= width
+        if width == 1300:  # nothing to scroll: every column is in view
+            table = row.locator(".scroll")
+            assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors", "/monitors/1/alerts",

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.test_layout import CUT_OFF, SPILLS, WORDS
+from tests.browser.test_layout import CUT_OFF, OVERLAPS, SPILLS, WORDS
 
 WORDS_OF_PLOTS = WORDS.replace(".xtick text, ", "")  # slanted labels share their boxes
+POLICIES = "never,spaced:2,spaced:2+mix,ddm,ddm+mix,harm,every:1,every:1+mix,adwin,oracle:2"  # more than colours
+LOOKS = """chart => chart.data.filter(t => t.name && t.name !== 'hindsight')
+  .map(t => [t.name, t.marker.color, t.marker.symbol.replace('-open', ''), t.line?.dash ?? ''])"""
 
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nine blocks of ELEC under a few policies."""
+    """Nine blocks of ELEC under ten policies."""
     folder = tmp_path_factory.mktemp("replay")
     line = [sys.executable, "-m", "drift", "replay", "--block_size", "1007", "--test_data_rows", "9063"]
-    line += ["--policies", "never,spaced:2,spaced:2+mix,ddm,oracle:2", "--html", "page.html"]
+    line += ["--policies", POLICIES, "--html", "page.html"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=280, check=False, env=environment)
     assert done.returncode == 0, done.stderr
@@ -26,7 +29,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
-@pytest.mark.parametrize("width", [1150, 400])
+@pytest.mark.parametrize("width", [1300, 800, 400])
 def test_it_is_drawn_without_a_network_and_fits(page: Page, replayed: Path, width: int, pictures: Path | None) -> None:
     asked, errors = list[str](), list[str]()
     page.on("request", lambda request: asked.append(request.url))
@@ -41,7 +44,19 @@ def test_it_is_drawn_without_a_network_and_fits(page: Page, replayed: Path, widt
     assert errors == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(SPILLS) == []
-    if width > 1_000:
+    if width >= 800:
         assert page.evaluate(CUT_OFF, WORDS_OF_PLOTS) == []
+        assert page.evaluate(OVERLAPS, WORDS_OF_PLOTS) == []
     if pictures and width > 1_000:
         page.screenshot(path=pictures / "replay.png", full_page=True)
+
+
+def test_policies_look_different_and_the_same_in_every_chart(page: Page, replayed: Path) -> None:
+    page.goto(replayed.as_uri())
+    page.wait_for_selector(".plotly-graph-div .main-svg")
+    frontier, accuracy = (page.locator(".plotly-graph-div").nth(at).evaluate(LOOKS) for at in (0, 1))
+    names = POLICIES.split(",")
+    assert [name for name, *_ in frontier] == [name for name, *_ in accuracy] == names
+    assert len({(colour, marker) for _, colour, marker, _ in frontier}) == len(names)
+    assert len({(colour, dash) for _, colour, _, dash in accuracy}) == len(names)
+    assert [look[:3] for look in frontier] == [look[:3] for look in accuracy]

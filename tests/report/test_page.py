@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from drift.blocks import Reference, Table
 from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
+from drift.loop.cards import Card, DataSource
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.summary import summary
+from drift.report.details import moved_features, version_lines
 from drift.report.forecasts import forecast_chart
 from drift.report.page import ReportData, render, verdict, write_report
+from drift.tracking.registry import Version
 
 TEST = {
     "rows": 80, "champion_accuracy": 0.7, "challenger_accuracy": 0.8, "only_champion": 2, "only_challenger": 10,
@@ -152,3 +156,55 @@ def test_the_forecast_is_drawn_and_said() -> None:
     ends = [trace for trace in figure.data if trace.showlegend is False and trace.mode == "lines" and not trace.fill]
     assert {value for trace in ends for value in trace.y} == {51}  # beyond the horizon of 50
     assert "Forecast" not in render(told)
+
+
+def table(rows: int = 220) -> Table:
+    """Three features of which `moves` is larger from row 160 (block 3) on, and `ends` in block 5 only."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(rows, 3)).astype(np.float32)
+    features[160:, 1] += 5
+    features[200:, 2] -= 5
+    times = np.datetime64("2024-01-01T00:00") + np.arange(rows).astype("timedelta64[h]")
+    return Table("toy.csv", ("stays", "moves", "ends"), features, np.arange(rows) % 2, ("no", "yes"), times)
+
+
+def test_the_report_names_the_features_that_moved() -> None:
+    rows = table()
+    reference = Reference.of_features(rows.features[:100], rows.feature_names)
+    moved = moved_features(data().blocks, rows, lambda version: reference)
+    assert [(one.feature, one.blocks, one.first) for one in moved] == [("moves", 3, 3), ("ends", 1, 5)]
+    assert moved[0].before == pytest.approx(0, abs=0.3)
+    assert moved[0].after == pytest.approx(5, abs=0.6)
+    assert moved[0].distance > 0.9
+    page = render(replace(data(), moved=moved))
+    assert "Which features moved" in page
+    assert '<td>moves</td><td class="n">3 of 6</td>' in page
+    assert "<td>stays</td>" not in page
+    assert "No feature of any block differs" in render(data())
+
+
+def test_features_that_are_ignored_do_not_move() -> None:
+    rows = table()
+    reference = Reference.of_features(rows.features[:100], rows.feature_names)
+    assert moved_features(data().blocks, rows, lambda version: reference, ignore=rows.feature_names) == []
+
+
+def test_the_report_tells_how_each_version_was_made() -> None:
+    told = data()
+    cards = [
+        Card(("a",), ("no", "yes"), {"learning_rate": 0.01, "depth": 2}, fit, kept, "", DataSource("toy.csv", "b"))
+        for fit, kept in (((0, 80), (80, 100)), ((40, 140), (140, 160)))
+    ]
+    tags = ({"drift.kind": "base"}, {"drift.kind": "retrain"})
+    made = [(Version(at + 1, f"run{at}" * 8, "", "", tags[at]), card) for at, card in enumerate(cards)]
+    lines = version_lines(made, told.blocks, told.decisions, accepted=told.accepted, table=table())
+    first, second = lines
+    assert (first.number, first.kind, first.outcome, first.fit_rows, first.reference_rows, first.blocks) == (
+        1, "base", "first champion", (0, 79), (80, 99), 3,
+    )  # fmt: skip
+    assert first.accuracy == pytest.approx((16 + 16 + 8) / 60)
+    assert (second.kind, second.outcome, second.fit_rows, second.accepted) == ("retrain", "promoted", (40, 139), 0.85)
+    assert second.fit_times == ("2024-01-02T16:00", "2024-01-06T19:00")
+    page = render(replace(told, versions=lines))
+    for words in ("<h2>Versions</h2>", "40 to 139", "learning_rate&nbsp;0.01", "depth&nbsp;2", "run0run0", "0.850"):
+        assert words in page

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from drift.detect.binned.compare import Cell
 from drift.detect.binned.sides import sides_of
-from drift.monitor.histories import loss_name
-from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.signals import LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
-from drift.monitor.web.charts import Chart, Point, cells_chart, distance_chart, heat_chart, metric_chart
+from drift.monitor.web.axis import Chart, Point
+from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
 from drift.monitor.web.errors import ErrorViews
+from drift.monitor.web.marks import accepted_value, is_worse, marks_of, measures_of, tolerated, versions_of
+from drift.monitor.web.metric import metric_chart
 from drift.monitor.web.reading import Reading, beside, stamp
 
 MOST_SIGNALS = 20  # rows of the overview's map
@@ -42,6 +42,7 @@ class BatchLine:
 
     batch: Batch
     measure: SliceMeasure | None
+    worse: bool  # that measure, than what is tolerated
     bad: int  # signals
     signals: int
     worst: str  # the signal that is farthest, in units of its limit
@@ -115,13 +116,13 @@ class Views:
         newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
         ratios, bad = far
         shown = _most_remarkable(ratios)
-        points = [Point(batch.id, batch.name, None) for batch in everything]
+        points = [_point(batch, None) for batch in everything]
         return Overview(
             monitor=monitor,
             reference=reference,
             metric=chosen,
             metrics=names,
-            lines=[_line(batch, by_batch, ratios, bad, joint) for batch in newest_first],
+            lines=[_line(batch, by_batch, ratios, bad, joint, chosen, reference) for batch in newest_first],
             page=page,
             pages=pages,
             batches=len(everything),
@@ -133,10 +134,10 @@ class Views:
             metric_chart=metric_chart(
                 _points(everything, by_batch),
                 chosen.replace("_", " "),
-                accepted=_accepted(reference, chosen),
-                limit=_tolerated(reference, chosen),
-                versions=_versions(everything),
-                alerts=_opened(everything, found),
+                accepted=accepted_value(reference, chosen),
+                limit=tolerated(reference, chosen),
+                versions=versions_of(everything),
+                marks=marks_of(everything, by_batch, metric=chosen, reference=reference, beyond=bad, alerts=found),
             )
             if by_batch
             else None,
@@ -162,7 +163,9 @@ class Views:
             drift = references.drift_of_batch(connection, batch.id, reference) if reference else None
             everything = batches.all_batches(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
-        accepted = {(one.measure.name, one.measure.of_class, one.of_slice): one.measure for one in _measures(reference)}
+        accepted = {
+            (one.measure.name, one.measure.of_class, one.of_slice): one.measure for one in measures_of(reference)
+        }
         return {
             "batch": batch,
             "reference": reference,
@@ -193,9 +196,7 @@ class Views:
         by_batch = {row[0]: row[2:] for row in rows}
 
         def points(place: int) -> list[Point]:
-            return [
-                Point(one.id, one.name, by_batch[one.id][place] if one.id in by_batch else None) for one in everything
-            ]
+            return [_point(one, by_batch[one.id][place] if one.id in by_batch else None) for one in everything]
 
         def limits(place: int) -> list[float | None]:
             return [by_batch[one.id][place] if one.id in by_batch else None for one in everything]
@@ -236,17 +237,17 @@ def cells_of(reference: Reference, drift: Drift, signal: str) -> list[Cell]:
     return [Cell(*one) for one in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)]
 
 
+def _point(batch: Batch, value: float | None, low: float | None = None, high: float | None = None) -> Point:
+    at = batch.at if batch.last_time is not None else None
+    return Point(batch.id, batch.name, value, low, high, at)
+
+
 def _points(everything: Sequence[Batch], by_batch: Mapping[int, SliceMeasure]) -> list[Point]:
-    found = []
-    for batch in everything:
-        one = by_batch.get(batch.id)
-        measure = one.measure if one else None
-        found.append(
-            Point(
-                batch.id, batch.name, *((measure.value, measure.low, measure.high) if measure else (None, None, None))
-            )
-        )
-    return found
+    measures = [by_batch[batch.id].measure if batch.id in by_batch else None for batch in everything]
+    return [
+        _point(batch, one.value, one.low, one.high) if one else _point(batch, None)
+        for batch, one in zip(everything, measures, strict=True)
+    ]
 
 
 def _line(
@@ -255,12 +256,14 @@ def _line(
     ratios: Mapping[str, Mapping[int, float]],
     bad: Mapping[int, int],
     joint: Mapping[int, float],
+    metric: str,
+    reference: Reference | None,
 ) -> BatchLine:
     own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
     worst = max(own, key=lambda signal: own[signal], default="")
-    return BatchLine(
-        batch, by_batch.get(batch.id), bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id)
-    )
+    one = by_batch.get(batch.id)
+    worse = one is not None and is_worse(one, batch, metric=metric, reference=reference)
+    return BatchLine(batch, one, worse, bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id))
 
 
 def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
@@ -270,41 +273,6 @@ def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
         order, key=lambda name: (-sum(value > 1 for value in ratios[name].values()), -max(ratios[name].values()))
     )
     return [name for name in order if name in set(chosen[:MOST_SIGNALS])]
-
-
-def _versions(everything: Sequence[Batch]) -> list[tuple[int, str]]:
-    """Positions at which another version of the model begins to answer."""
-    told_versions = [batch.version for batch in everything]
-    return [
-        (at, f"v{now}" if now.isdigit() else now)
-        for at, (before, now) in enumerate(pairwise(told_versions), start=1)
-        if before != now and now
-    ]
-
-
-def _opened(everything: Sequence[Batch], found: Sequence[Alert]) -> list[tuple[int, str]]:
-    places = {batch.name: at for at, batch in enumerate(everything)}
-    return [(places[alert.batch], f"{told(alert.signal)}: {alert.reason}") for alert in found if alert.batch in places]
-
-
-def _measures(reference: Reference | None) -> tuple[SliceMeasure, ...]:
-    return reference.measures if reference else ()
-
-
-def _accepted(reference: Reference | None, name: str) -> float | None:
-    if reference is not None and name == LARGE_ERRORS:
-        return float(reference.losses.mean()) if len(reference.losses) else None
-    whole = (one.measure for one in _measures(reference) if not one.of_slice and not one.measure.of_class)
-    return next((measure.value for measure in whole if measure.name == name), None)
-
-
-def _tolerated(reference: Reference | None, name: str) -> float | None:
-    """What accuracy (or the share of large errors) may come to without an alert."""
-    accepted = _accepted(reference, name)
-    if reference is None or accepted is None or name != loss_name(reference):
-        return None
-    tolerated = reference.promise.tolerated_loss
-    return accepted + tolerated if name == LARGE_ERRORS else accepted - tolerated
 
 
 def _sorted(found: Sequence[SliceMeasure]) -> list[SliceMeasure]:

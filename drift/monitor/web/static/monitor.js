@@ -7,7 +7,7 @@ function draw(place) {
     if (!place.dataset.link) return;
     place.on("plotly_click", (event) => {
       const point = event.points[0];
-      const number = point.data.type === "heatmap" ? point.data.customdata[point.x] : point.customdata;
+      const number = point.data.type === "heatmap" ? point.data.customdata[point.pointNumber[1]] : point.customdata;
       if (number) location.href = place.dataset.link + number;
     });
   });

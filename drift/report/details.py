@@ -1,0 +1,170 @@
+"""What a deployment's report says beyond the scoring log: how each version was made, and which features moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from drift.blocks import Floats, Reference, Table
+from drift.detect.univariate import ks_tests
+from drift.errors import TrackingError
+from drift.loop.cards import Card
+from drift.loop.events import BlockRecord
+from drift.loop.promote import card_of
+from drift.loop.records import DecisionRecord
+from drift.tracking.registry import Registry, Version
+
+
+@dataclass(frozen=True)
+class VersionLine:
+    """A version that answered or was a challenger in a deployment.
+
+    Attributes:
+        number: of the version, from 1.
+        kind: `base` or `retrain`: what made it; empty if MLflow does not say.
+        outcome: what became of it: `first champion`, `promoted`, `refused`, or another outcome of a decision.
+        fit_rows: first and last row of the table that its weights have learned from.
+        fit_times: times of these rows, ISO 8601 to the minute; None if the table has no times.
+        reference_rows: first and last row on which it was accepted.
+        accepted: its accuracy on these, in [0, 1]; None if it never answered.
+        blocks: that it answered.
+        rows: that it answered.
+        accuracy: on the rows that it answered, in [0, 1]; None if there are none.
+        parameters: of its network and its training.
+        run_id: of the MLflow run that trained it.
+    """
+
+    number: int
+    kind: str
+    outcome: str
+    fit_rows: tuple[int, int]
+    fit_times: tuple[str, str] | None
+    reference_rows: tuple[int, int]
+    accepted: float | None
+    blocks: int
+    rows: int
+    accuracy: float | None
+    parameters: Mapping[str, float | int]
+    run_id: str
+
+
+@dataclass(frozen=True)
+class MovedFeature:
+    """A feature whose values differed from the reference of the version that answered.
+
+    Attributes:
+        feature: its name.
+        blocks: in which its own test rejected.
+        first: index of the first of these.
+        largest: index of the block with the largest distance.
+        distance: the Kolmogorov-Smirnov distance there, in [0, 1].
+        before: median of the reference that this block was compared with.
+        after: median of this block.
+    """
+
+    feature: str
+    blocks: int
+    first: int
+    largest: int
+    distance: float
+    before: float
+    after: float
+
+
+def versions_with_cards(registry: Registry, numbers: Iterable[int]) -> list[tuple[Version, Card]]:
+    """Versions by number, with their cards; those that were deleted are left out."""
+    made = []
+    for number in sorted(set(numbers)):
+        with suppress(TrackingError):
+            version = registry.get(number)
+            made.append((version, card_of(registry, version)))
+    return made
+
+
+def version_lines(
+    made: Sequence[tuple[Version, Card]],
+    blocks: Sequence[BlockRecord],
+    decisions: Sequence[DecisionRecord],
+    *,
+    accepted: Mapping[int, float],
+    table: Table,
+) -> list[VersionLine]:
+    """Every version that answered or was a challenger, by number.
+
+    Args:
+        made: versions whose model is still in MLflow, with their cards, by number.
+        blocks: that were scored, one or more.
+        decisions: of the deployment.
+        accepted: accuracy of the versions that answered, on their references.
+        table: that the rows belong to.
+    """
+    outcomes = {one.challenger: one.outcome for one in decisions if one.challenger is not None}
+    first = blocks[0].version
+    lines = []
+    for version, card in made:
+        number = version.number
+        own = [block for block in blocks if block.version == number]
+        rows = sum(block.rows for block in own)
+        start, stop = card.fit_rows
+        times = None
+        if table.timestamps is not None:
+            times = str(table.timestamps[start])[:16], str(table.timestamps[stop - 1])[:16]
+        lines.append(
+            VersionLine(
+                number=number,
+                kind=version.tags.get("drift.kind", ""),
+                outcome="first champion" if number == first else outcomes.get(number, "champion"),
+                fit_rows=(start, stop - 1),
+                fit_times=times,
+                reference_rows=(card.reference_rows[0], card.reference_rows[1] - 1),
+                accepted=accepted.get(number),
+                blocks=len(own),
+                rows=rows,
+                accuracy=sum(block.correct for block in own) / rows if rows else None,
+                parameters=card.parameters,
+                run_id=version.run_id,
+            )
+        )
+    return lines
+
+
+def moved_features(
+    blocks: Sequence[BlockRecord],
+    table: Table,
+    references: Callable[[int], Reference],
+    *,
+    ignore: Sequence[str] = (),
+    level: float = 0.01,
+) -> list[MovedFeature]:
+    """Features that differ from the reference in some block, those of the most blocks first.
+
+    Each block is compared with the reference of the version that answered it, feature by feature, by the
+    Kolmogorov-Smirnov test of the detector `features`, corrected for the number of features. Rows of a stream depend
+    on one another, so this shows where values are unusual, not that accuracy fell.
+
+    Args:
+        blocks: that were scored.
+        table: with the rows of these.
+        references: by version.
+        ignore: names of features that are not compared.
+        level: of the tests of one block together.
+    """
+    kept = [at for at, name in enumerate(table.feature_names) if name not in ignore]
+    names = [table.feature_names[at] for at in kept]
+    counts: dict[str, list[tuple[int, float, float, float]]] = {name: [] for name in names}
+    for block in blocks if kept else ():
+        before: Floats = references(block.version).features[:, kept]
+        after = table.features[block.start : block.stop][:, kept]
+        for at, test in enumerate(ks_tests(before, after, names, level=level).features):
+            if test.adjusted <= level:
+                medians = float(np.median(before[:, at])), float(np.median(after[:, at]))
+                counts[test.feature].append((block.index, test.statistic, *medians))
+    moved = []
+    for name, times in counts.items():
+        if times:
+            largest = max(times, key=lambda one: one[1])
+            moved.append(MovedFeature(name, len(times), times[0][0], *largest))
+    return sorted(moved, key=lambda one: (-one.blocks, -one.distance))
