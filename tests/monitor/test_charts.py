@@ -43,7 +43,7 @@ def test_every_batch_worse_than_tolerated_is_marked(store: Store) -> None:
     tolerated = next(shape["y0"] for shape in shown.metric_chart["layout"]["shapes"] if shape["line"]["dash"] == "dash")
     values = dict(zip(line["x"], line["y"], strict=True))  # type: ignore[call-overload]
     assert marked["x"] == [x for x, value in values.items() if value < tolerated]
-    assert {f"2026-01-{day:02d}" for day in range(31, 32)} <= {str(x)[:10] for x in marked["x"]}  # type: ignore[attr-defined]
+    assert {f"2026-01-{day:02d}" for day in range(31, 32)} <= {str(x)[:10] for x in marked["x"]}
     assert all(line.worse == (line.measure.measure.value < tolerated) for line in shown.lines if line.measure)
 
 
