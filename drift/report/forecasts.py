@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from drift.detect import ThresholdForecast
-from drift.report.charts import LAYOUT, VERSION_COLOURS, whole
+from drift.palette import VERSIONS, series_style
+from drift.report.charts import LAYOUT, whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,7 +29,7 @@ def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping
     newest = forecasts[index[-1]]
     for place, version in enumerate(dict.fromkeys(versions[block] for block in index)):
         own = [block for block in index if versions[block] == version]
-        colour = VERSION_COLOURS[place % len(VERSION_COLOURS)]
+        style = series_style(place, VERSIONS)
         named = {"legendgroup": "interval", "showlegend": place == 0, "name": f"{newest.level:.0%} interval"}
         ends = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
         metrics = [forecasts[block].metrics for block in own]
@@ -55,8 +56,8 @@ def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping
                 "color": INTERVAL,
             },
             mode="lines+markers",
-            line={"color": colour, "width": 2},
-            marker={"size": 6},
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            marker={"size": 6, "symbol": style.marker},
             name=f"median, version {version}",
             text=[f"block {block}: {forecasts[block].sentence}" for block in own],
             hovertemplate="%{text}<extra></extra>",
