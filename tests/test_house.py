@@ -59,7 +59,7 @@ DOORS = {  # foreign library: the only modules that may import it
     "jinja2": {"report/page.py"},
     "matplotlib": {"figures.py", "tracking/run.py", "images/pictures.py", "images/logged.py", "report/images.py"},
     "typer": {"cli.py", "commands"},
-    "rich": {"terminal.py"},
+    "rich": {"terminal"},
     "sklearn": {
         "monitor/explain/neighbours.py",
         "detect/classifier.py",

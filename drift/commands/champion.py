@@ -22,13 +22,14 @@ def status(
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.status import status_lines, status_of
+    from drift.terminal import fold
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
     registry, home = Registry(connect(), register_model_name), Home(create=False)
     found = status_of(registry, Journal(home.log), home)
     for line in status_lines(found):
-        print(line)
+        print(fold(line, indent=14))
     write_json(json, options_as_called(status, locals()), [found])
     return ExitCode.DONE
 
@@ -40,11 +41,13 @@ def history(
     """The audit trail: who or what changed the champion, when and why."""
     from drift.loop.home import Home
     from drift.loop.journal import Journal
+    from drift.terminal import fold
 
     trail = Journal(Home(create=False).log).trail(register_model_name)
     for line in trail:
         came = f"{line.from_version or '–'} → {line.to_version}"
-        print(f"{line.at[:19].replace('T', ' ')}  {line.action:<9} {came:<8} {line.by}: {line.reason}")
+        at = line.at[:19].replace("T", " ")
+        print(fold(f"{at}  {line.action:<9} {came:<8} {line.by}: {line.reason}", indent=21))
     if not trail:
         print(f"nothing has happened to {register_model_name} yet")
     write_json(json, options_as_called(history, locals()), [vars(line) for line in trail])

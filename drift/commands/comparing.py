@@ -70,7 +70,7 @@ def compare(
     from drift.compare import compare_tables
     from drift.compare.text import lines
     from drift.sources.files import read_frame
-    from drift.terminal import working
+    from drift.terminal import line_width, working
 
     frames = [
         _stretch(read_frame(path), rows, path) for path, rows in ((reference, reference_rows), (current, current_rows))
@@ -86,7 +86,7 @@ def compare(
             seed=seed,
             tell=tell,
         )
-    for line in lines(found):
+    for line in lines(found, width=line_width()):
         print(line)
     if html is not None:
         from drift.report.comparison import write_comparison

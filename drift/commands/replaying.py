@@ -100,7 +100,7 @@ def replay(
     from drift.replay.text import table_lines
     from drift.replay.versions import Versions
     from drift.report.replay import write_replay
-    from drift.terminal import counting
+    from drift.terminal import counting, line_width
     from drift.tracking.store import connect
 
     require_row_wise(table)
@@ -123,7 +123,7 @@ def replay(
             serving=serving,
             tell=lambda step: tell(step.words, step.done, step.total),
         )
-    for line in table_lines(results):
+    for line in table_lines(results, width=line_width()):
         print(line)
     if serving is not None:
         print(serving.tally)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from drift.compare.comparison import Comparison
-from drift.compare.words import p_text, reasons, verdict
+from drift.compare.words import reasons, verdict
+from drift.detect.p_values import format_p_value, p_text
 
 MOST_COLUMNS = 30  # shown; --json and --html have all
 WIDEST = 60  # characters of a column's name, or of what changed
+NAME, CHANGED = 1, 2  # places of these cells in a row
+LEAST_CHANGE, LEAST_NAME = 20, 8  # characters that are left of them in a narrow terminal
 
 
-def lines(comparison: Comparison) -> Iterator[str]:
-    """The verdict with its reasons, then the columns, pairs and rows."""
+def lines(comparison: Comparison, *, width: int | None = None) -> Iterator[str]:
+    """The verdict with its reasons, then the columns, pairs and rows; the table fits into `width` characters."""
     yield verdict(comparison)
     for reason in reasons(comparison):
         yield f"  {reason}"
     yield ""
-    yield from _table(comparison)
+    yield from _table(comparison, width)
     if comparison.drift and comparison.unlike:
         yield ""
         yield "rows of the current table most unlike the reference (p: share of the reference as unlike its rest)"
@@ -33,7 +36,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield "p-values hold if rows are independent, which rows of a stream are not"
 
 
-def _table(comparison: Comparison) -> Iterator[str]:
+def _table(comparison: Comparison, width: int | None) -> Iterator[str]:
     shown = comparison.columns[:MOST_COLUMNS]
     rows = [("", "column", "what changed", "share", "p", "JS", "by chance", "PSI", "by chance")]
     for one in shown:
@@ -44,19 +47,32 @@ def _table(comparison: Comparison) -> Iterator[str]:
                 one.column if len(one.column) <= WIDEST else one.column[: WIDEST - 1] + "…",
                 one.change if len(one.change) <= WIDEST else one.change[: WIDEST - 1] + "…",
                 f"{one.share:.0%}" if one.changed else "–",
-                p_text(one.adjusted).removeprefix("= "),
+                format_p_value(one.adjusted),
                 f"{divergence.value:.4f}",
                 f"{divergence.expected:.4f}",
                 f"{stability.value:.3f}",
                 f"{stability.expected:.3f}",
             )
         )
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            text.ljust(width) if at < 3 else text.rjust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from _fitted(rows, width)
     if len(comparison.columns) > MOST_COLUMNS:
         yield f"   … and {len(comparison.columns) - MOST_COLUMNS} more columns"
+
+
+def _fitted(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
+    """Rows of cells as lines; with little room, what changed is cut, then left out: the reasons above have it."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    excess = 0 if width is None else sum(widths) + 2 * (len(widths) - 1) - width
+    shown = list(range(len(widths)))
+    if excess > 0 and widths[CHANGED] - excess >= LEAST_CHANGE:
+        widths[CHANGED] -= excess
+    elif excess > 0:
+        shown.remove(CHANGED)
+        excess -= widths[CHANGED] + 2
+        widths[NAME] = max(LEAST_NAME, widths[NAME] - max(0, excess))
+    for row in rows:
+        cells = []
+        for at in shown:
+            text = row[at] if len(row[at]) <= widths[at] else row[at][: widths[at] - 1] + "…"
+            cells.append(text.ljust(widths[at]) if at <= CHANGED else text.rjust(widths[at]))
+        yield "  ".join(cells).rstrip()

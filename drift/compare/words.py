@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drift.detect.p_values import p_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -31,7 +33,7 @@ def verdict(comparison: Comparison) -> str:
     count = len(comparison.columns)
     sizes = f"{n:,} rows against {m:,}, {count} column{'' if count == 1 else 's'}"
     if not comparison.drift:
-        return f"no drift: p = {comparison.p_value:.2g} at level {comparison.level:g} ({sizes})"
+        return f"no drift: p {p_text(comparison.p_value)} at level {comparison.level:g} ({sizes})"
     return f"drift: p {p_text(comparison.p_value)} at level {comparison.level:g} ({sizes})"
 
 
@@ -64,15 +66,6 @@ def reasons(comparison: Comparison) -> list[str]:
     differ = "differ" if joint.rejected else "do not differ beyond chance"
     found.append(f"all columns together {differ}: MMD, {joint.kernel}{used}, p {p_text(joint.p_value)}")
     return found
-
-
-def p_text(p_value: float) -> str:
-    """A p-value behind the letter p, at two digits, never as 0.
-
-    >>> p_text(0.0312), p_text(1e-30)
-    ('= 0.031', '< 1e-12')
-    """
-    return "< 1e-12" if p_value < 1e-12 else f"= {p_value:.2g}"
 
 
 def _numbers(reference: pd.Series, current: pd.Series) -> list[str]:

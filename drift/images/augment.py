@@ -9,6 +9,7 @@ import numpy as np
 
 from drift.blocks import Integers
 from drift.detect import mmd_test
+from drift.detect.p_values import p_text
 from drift.images.evolution import Pool
 from drift.images.spaces import Network
 from drift.images.watchers import permutations_at
@@ -100,7 +101,7 @@ def words(seen: list[Seen]) -> list[str]:
     before, after = by[plain, PERTURBED], by[augmented, PERTURBED]
     sentences = [
         f"{one.model}: {one.verdict} on perturbed images, distance {one.distance:.4f} (threshold {one.threshold:.4f},"
-        f" p = {one.p_value:.2g})"
+        f" p {p_text(one.p_value)})"
         for one in (before, after)
     ]
     if not before.drift:

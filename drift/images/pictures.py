@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.p_values import p_text
 from drift.images.side_by_side import SideBySide
 from drift.images.simulate import LOST, Simulated
 from drift.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
@@ -179,7 +180,7 @@ def planes_picture(found: SideBySide, method: str) -> Figure:
             axes.set_yticks([])
             axes.spines[:].set_color("#C9CED6")
             seen = cell.p_value <= found.level
-            text = f"p = {cell.p_value:.2g}" if cell.p_value > 5e-4 else "p < 0.0005"
+            text = f"p {p_text(cell.p_value)}"
             axes.set_xlabel(text, fontsize=9, color=VERMILLION if seen else GREY, weight="bold" if seen else "normal")
             if row == 0:
                 axes.set_title(name.replace("mmd_", "MMD ").replace("_", " "), fontsize=9)

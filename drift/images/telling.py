@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from drift.detect import Score
+from drift.detect.p_values import format_p_value
 from drift.images.augment import Seen
 from drift.images.side_by_side import SideBySide
 from drift.images.simulate import Simulated
@@ -58,7 +61,7 @@ def _said(score: Score) -> str:
     """A p-value, or evidence of its threshold, which grows beyond what anybody reads."""
     if score.p_value is None and score.statistic > MOST_EVIDENCE:
         return f"over {MOST_EVIDENCE:,} of {score.threshold:.3g}"
-    return score.words.removeprefix("p = ")
+    return score.words if score.p_value is None else format_p_value(score.p_value)
 
 
 def batch_records(found: Simulated) -> list[dict[str, object]]:
@@ -92,7 +95,7 @@ def side_by_side_rows(found: SideBySide) -> tuple[tuple[str, ...], list[tuple[st
         cells = [name]
         for shift in found.shifts:
             cell = found.cell(name, shift)
-            cells += [f"{cell.statistic:.4g}", f"{cell.p_value:.2g}"]
+            cells += [f"{cell.statistic:.4g}", format_p_value(cell.p_value)]
             if shift != found.shifts[0]:
                 cells.append(f"over {cell.tried}" if cell.needed is None else str(cell.needed))
         rows.append(tuple(cells))
@@ -109,7 +112,7 @@ def seen_rows(seen: list[Seen]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
             f"{one.accuracy:.3f}",
             f"{one.distance:.4f}",
             f"{one.threshold:.4f}",
-            f"{one.p_value:.2g}",
+            format_p_value(one.p_value),
             one.verdict,
         )
         for one in seen
@@ -117,11 +120,53 @@ def seen_rows(seen: list[Seen]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
     return columns, rows
 
 
-def text_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """Lines for a terminal, numbers to the right."""
-    widths = [max(len(row[at]) for row in [columns, *rows]) for at in range(len(columns))]
-    lines = []
-    for row in [columns, *rows]:
-        first, *others = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        lines.append("  ".join([first, *(cell.strip().rjust(len(cell)) for cell in others)]).rstrip())
+def text_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int | None = None) -> list[str]:
+    """Lines for a terminal, numbers to the right.
+
+    Args:
+        columns: names of the columns.
+        rows: their cells.
+        width: characters that a line may have. A table that is wider gets headers of several lines, then columns that
+            stand closer, then several tables below one another, each with the first column.
+    """
+    heads = [[name] for name in columns]
+    if width is not None and _table_width(heads, rows, gap=2) > width:
+        heads = [name.replace("_", "_ ").split() for name in columns]
+    gap = 2 if width is None or _table_width(heads, rows, gap=2) <= width else 1
+    parts, part = [], [0]
+    for at in range(1, len(columns)):
+        wide = _table_width([heads[p] for p in (*part, at)], [[row[p] for p in (*part, at)] for row in rows], gap)
+        if width is not None and wide > width and len(part) > 1:
+            parts.append(part)
+            part = [0]
+        part.append(at)
+    lines: list[str] = []
+    for chosen in [*parts, part]:
+        lines += ([""] if lines else []) + _aligned(
+            [heads[at] for at in chosen], [[row[at] for at in chosen] for row in rows], gap
+        )
     return lines
+
+
+def _table_width(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], gap: int) -> int:
+    return sum(_widths(heads, rows)) + gap * (len(heads) - 1)
+
+
+def _widths(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(text) for text in [*head, *(row[at] for row in rows)]) for at, head in enumerate(heads)]
+
+
+def _aligned(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], gap: int) -> list[str]:
+    widths, deep = _widths(heads, rows), max(len(head) for head in heads)
+    above = [[([""] * (deep - len(head)) + list(head))[level] for head in heads] for level in range(deep)]
+    return [
+        (" " * gap)
+        .join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.strip().rjust(wide) for cell, wide in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        .rstrip()
+        for row in [*above, *rows]
+    ]

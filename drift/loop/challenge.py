@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drift.blocks import Table
+from drift.detect.p_values import p_text
 from drift.errors import ChampionChangedError
 from drift.loop.consent import PromoteMode
 from drift.loop.events import ChallengerRefused, Said
@@ -97,7 +98,7 @@ def judge(challenger: Challenger, ring: Ring) -> tuple[bool, str, str]:
     words = "better" if test.better else "not better"
     found = (
         f"challenger {words}: {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] on {test.rows} held-out rows,"
-        f" McNemar p = {test.p_value:.3g}"
+        f" McNemar p {p_text(test.p_value)}"
     )
     if ring.mode is PromoteMode.ALWAYS:
         return True, "--promote always", found

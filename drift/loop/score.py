@@ -51,6 +51,7 @@ class Parts:
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
     end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses
     forecast: Callable[[Sequence[BlockRecord]], ThresholdForecast] | None = None  # from all blocks so far
+    small_reference_reported: bool = False  # the warning is given once, not for every version
 
 
 @dataclass
@@ -139,11 +140,15 @@ def _end(parts: Parts, progress: Progress, shadow: Shadow, record: BlockRecord) 
 
 
 def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> float:
-    """Judge by the reference of the version that answers now; returns its accepted accuracy."""
+    """Judge by the reference of the version that answers now; returns its accepted accuracy.
+
+    Only the first small reference is warned of.
+    """
     reference = parts.reference_of(version)
     sentence = small_reference(len(reference), block_rows or 0)
-    if sentence is not None:
+    if sentence is not None and not parts.small_reference_reported:
         parts.tell(Said(f"version {version}: {sentence}"))
+        parts.small_reference_reported = True
     _restart(parts, version)
     return reference.accuracy
 

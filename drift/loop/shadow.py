@@ -9,6 +9,7 @@ from math import exp
 import numpy as np
 
 from drift.blocks import Predictor, Reference, ScoredBlock
+from drift.detect.p_values import p_text
 from drift.detect.sequential.dependence import measure_dependence
 from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_interval, tally
 
@@ -52,7 +53,7 @@ class Shadow:
         word = {Verdict.BETTER: "better", Verdict.NOT_BETTER: "not worth it"}.get(verdict, "undecided")
         return (
             f"challenger {word}: {found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] on"
-            f" {self.tally.rows} new rows, p = {found['p_value']:.3g} at any look"
+            f" {self.tally.rows} new rows, p {p_text(found['p_value'])} at any look"
         )
 
     @property

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from drift import __version__
 from drift.compare import Comparison
-from drift.compare.words import p_text, reasons, verdict
+from drift.compare.words import reasons, verdict
+from drift.detect.p_values import format_p_value, p_text
 from drift.report.charts import LAYOUT, SIDES
 from drift.report.page import environment, inline, plotly_library, write_whole
 
@@ -37,6 +38,7 @@ def write_comparison(comparison: Comparison, path: Path, *, reference: str, curr
                 (column, inline(value_chart(comparison, column.column))) for column in comparison.columns[:MOST_CELLS]
             ],
             p_text=p_text,
+            format_p_value=format_p_value,
             plotly=plotly_library(),
             version=__version__,
         )

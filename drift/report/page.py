@@ -12,6 +12,7 @@ import numpy as np
 from drift import __version__
 from drift.blocks import Integers
 from drift.detect import ThresholdForecast
+from drift.detect.p_values import format_p_value
 from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
@@ -164,13 +165,15 @@ def environment(folder: str = "report") -> Environment:
     """Where templates come from, a folder of this package; everything in them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("drift", folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["p_value"] = format_p_value
+    return templates
 
 
 def inline(figure: Any) -> str:

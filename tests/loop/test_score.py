@@ -11,7 +11,7 @@ from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
 from drift.detect.sequential.duel import Verdict
 from drift.errors import ExitCode, ServingError
 from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
-from drift.loop.events import BlockRecord, DriftFlagged
+from drift.loop.events import BlockRecord, DriftFlagged, Said
 from drift.loop.journal import Journal
 from drift.loop.policies import BelowThreshold, OnAlarm
 from drift.loop.records import DecisionRecord, Deployment, now
@@ -87,6 +87,24 @@ def test_scores_are_against_the_reference_of_the_serving_version(tmp_path: Path)
     ]
     assert accepted == ["accepted 1.000"] * 10
     assert {score.detector for score in story.progress.blocks[0].scores} == {"accuracy", "features", "predictions"}
+
+
+def test_a_small_reference_is_warned_of_once(tmp_path: Path) -> None:
+    """References of 200 and 180 rows against blocks of 40: both are small, for two versions, in one warning."""
+    story = Story(tmp_path, Always())
+    story.run()
+    said = [event.text for event in story.listener.events if isinstance(event, Said)]
+    assert [text[:40] for text in said] == ["version 1: the reference has 200 rows, f"]
+
+
+def test_a_flag_carries_the_p_value_of_the_table(tmp_path: Path) -> None:
+    story = Story(tmp_path, Never())
+    story.run()
+    flags = [event for event in story.listener.events if isinstance(event, DriftFlagged)]
+    assert len(flags) == 5
+    for flag in flags:
+        shown = next(score.p_value for score in flag.record.scores if score.detector == "accuracy")
+        assert flag.evidence["chance"] == shown
 
 
 @pytest.mark.parametrize(("consent", "by"), [(Never(), "--retrain never"), (NoTerminal(), "no terminal to ask at")])

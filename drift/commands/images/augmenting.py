@@ -74,7 +74,7 @@ def augment(
     from drift.images.logged import log_augment
     from drift.images.telling import seen_rows, text_table
     from drift.report.images import Numbers, markdown, write_images
-    from drift.terminal import counting
+    from drift.terminal import counting, line_width
     from drift.tracking.store import connect
 
     options = options_as_called(augment, locals()) | {"tensorboard": str(tensorboard)}
@@ -106,7 +106,7 @@ def augment(
     columns, rows = seen_rows(seen)
     epochs = " and ".join(f"{made.epochs} {name}" for name, made in trained.items())
     sentences = [*words(seen), f"epochs in {had:g} min at most for each network: {epochs}"]
-    for line in (*text_table(columns, rows), "", *sentences):
+    for line in (*text_table(columns, rows, line_width()), "", *sentences):
         print(line)
     title = f"Augmentation and drift on {data}"
     compared = min(images, len(parts.train)), min(one.n for one in seen)

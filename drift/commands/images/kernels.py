@@ -110,7 +110,7 @@ def kernels(
     from drift.images.telling import side_by_side_rows, text_table
     from drift.images.watchers import chosen, watchers
     from drift.report.images import Numbers, Picture, write_images
-    from drift.terminal import counting
+    from drift.terminal import counting, line_width
     from drift.tracking.store import connect
 
     if space not in ("features", "pixels"):
@@ -151,7 +151,7 @@ def kernels(
             tell=tell,
         )
     columns, rows = side_by_side_rows(found)
-    for line in (*text_table(columns, rows), "", found.words()):
+    for line in (*text_table(columns, rows, line_width()), "", found.words()):
         print(line)
     figure = planes_picture(found, embedding)
     if picture is not None:

@@ -149,7 +149,7 @@ def simulate(
     from drift.images.telling import batch_records, batch_rows, ramp_words, text_table
     from drift.images.watchers import chosen
     from drift.report.images import Numbers, Picture, Tile, write_images
-    from drift.terminal import counting
+    from drift.terminal import counting, line_width
     from drift.tracking.store import connect
 
     if ramp not in RAMPS:
@@ -198,7 +198,7 @@ def simulate(
         accepted = parts.reference
         write_rows(table_of(learned, evolution, accepted.pixels, accepted.labels, classes=parts.classes), rows)
     sentences, (columns, lines) = ramp_words(found), batch_rows(found)
-    for line in (*text_table(columns, lines), "", *sentences):
+    for line in (*text_table(columns, lines, line_width()), "", *sentences):
         print(line)
     figure = ramp_picture(found, [evolution.batch(index).pixels[:3] for index in range(batches)])
     page = write_images(

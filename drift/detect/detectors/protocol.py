@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.blocks import Reference, ScoredBlock
+from drift.detect.p_values import p_text
 from drift.errors import BlockError, SmallReferenceWarning
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Score:
     def words(self) -> str:
         """The p-value, or the statistic beside its threshold."""
         if self.p_value is not None:
-            return f"p = {self.p_value:.2g}"
+            return f"p {p_text(self.p_value)}"
         return f"{self.statistic:.3g} of {self.threshold:.3g}"
 
 

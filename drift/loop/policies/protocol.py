@@ -6,18 +6,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from drift.detect import chance_of_at_most
+from drift.detect.accuracy import chance_of_at_most, drop_p_value
 from drift.loop.events import BlockRecord
 
 
 @dataclass(frozen=True)
 class History:
-    """What a policy may know: everything scored so far, and when the model was retrained."""
+    """What a policy may know: everything scored so far, and when the model was retrained.
 
-    blocks: Sequence[BlockRecord]  # the last one is the one to judge; its `flagged` is not set yet
-    accepted_accuracy: float  # of the serving version on its reference, in [0, 1]
-    retrained_at: Sequence[int] = ()  # blocks after which a retrain was tried
-    reference: tuple[int, int] | None = None  # right answers and rows of the serving version's reference
+    Attributes:
+        blocks: scored blocks in order; the last one is the one to judge, and its `flagged` is not set yet.
+        accepted_accuracy: of the serving version on its reference, in [0, 1].
+        retrained_at: indices of the blocks after which a retrain was tried.
+        reference: right answers and rows of that reference; None takes the accepted accuracy as exact.
+    """
+
+    blocks: Sequence[BlockRecord]
+    accepted_accuracy: float
+    retrained_at: Sequence[int] = ()
+    reference: tuple[int, int] | None = None
+
+    def chance(self, correct: int, rows: int) -> float:
+        """P-value of so few right answers if the accepted accuracy still held: that of the detector `accuracy`."""
+        if self.reference is None:
+            return chance_of_at_most(correct, rows, self.accepted_accuracy)
+        return drop_p_value(correct, rows, *self.reference)
 
 
 @dataclass(frozen=True)
@@ -47,11 +60,11 @@ def evidence_of(history: History) -> dict[str, float]:
         "block": last.index,
         "accuracy": last.accuracy,
         "accepted_accuracy": history.accepted_accuracy,
-        "chance": chance_of_at_most(last.correct, last.rows, history.accepted_accuracy),
+        "chance": history.chance(last.correct, last.rows),
         "recent_blocks": len(same_version),
         "recent_rows": rows,
         "recent_accuracy": correct / rows,
-        "recent_chance": chance_of_at_most(correct, rows, history.accepted_accuracy),
+        "recent_chance": history.chance(correct, rows),
     }
 
 

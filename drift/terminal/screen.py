@@ -17,17 +17,17 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from drift.detect.p_values import p_text
+from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, columns_that_fit, header_line
+
 if TYPE_CHECKING:
+    from drift.detect import ThresholdForecast
     from drift.loop.consent import Reply
     from drift.loop.events import BlockRecord, DriftFlagged, Event
     from drift.loop.retrain import Challenger
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_BLOCKS = 60
-HEADER = (
-    f"{'block':>5}  {'rows':<15}{'until':<18}{'v':>3}  {'accuracy':>8}  {'wrong':>5}  {'conf.':>5}"
-    f"  {'p acc.':>7}  {'p feat.':>7}  {'p pred.':>7}"
-)
 
 
 def sparkline(accuracies: list[float]) -> str:
@@ -78,6 +78,8 @@ class Screen:
         self.console = Console(highlight=False, soft_wrap=True, markup=False)
         self._cost = cost
         self._records: list[BlockRecord] = []
+        self._columns: list[Column] = []
+        self._flag_reason = ""
         self._total = 0
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}"),
@@ -112,19 +114,21 @@ class Screen:
                 self._line(
                     Text(f"trial {trial}: {status}, validation accuracy {accuracy:.4f}, {seconds:.1f} s  ({chosen})")
                 )
-            case events.BlockScored(record, total, _):
-                self._block(record, total)
+            case events.BlockScored(record, total, forecast):
+                self._block(record, total, forecast)
             case events.DriftFlagged(record, reason, _):
+                self._flag_reason = reason
                 self._line(Text(f"       ⚑ block {record.index} flagged: {reason}", style="bold red"))
             case events.RetrainDeclined(block, by, reason):
-                self._line(Text(f"       not retrained after block {block}: {by}; {reason}", style="yellow"))
+                why = "" if reason == self._flag_reason else f"; {reason}"  # the line above has said it
+                self._line(Text(f"       not retrained after block {block}: {by}{why}", style="yellow"))
             case events.ChallengerCompared(champion, challenger, test, rows):
                 self._line(
                     Text(
                         f"       version {challenger} against version {champion} on rows {rows[0]} to {rows[1] - 1}:"
                         f" {test.challenger_accuracy:.3f} against {test.champion_accuracy:.3f},"
                         f" difference {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}],"
-                        f" McNemar p = {test.p_value:.3g}"
+                        f" McNemar p {p_text(test.p_value)}"
                     )
                 )
             case events.ChallengerRefused(_, challenger, _, reason):
@@ -165,7 +169,7 @@ class Screen:
         test = challenger.test
         with self._paused():
             words = "better" if test.better else "not shown to be better"
-            self.console.print(f"the challenger is {words} (p = {test.p_value:.3g})")
+            self.console.print(f"the challenger is {words} (p {p_text(test.p_value)})")
             return self._ask(f"Promote version {challenger.version.number}? [y]es, [n]o: ", "yn") == "y"
 
     def last_line(self, text: str) -> None:
@@ -182,21 +186,14 @@ class Screen:
             if answer and answer in letters:
                 return answer
 
-    def _block(self, record: BlockRecord, total: int) -> None:
+    def _block(self, record: BlockRecord, total: int, forecast: ThresholdForecast | None) -> None:
         if not self._records:
-            self._line(Text(HEADER, style="bold"))
+            self._columns = columns_that_fit(record, self._width)
+            self._line(Text(header_line(self._columns), style="bold"))
             self._bar("scoring", total=total, completed=record.index)
         self._records.append(record)
         self._total = total
-        p_values = {score.detector: score.p_value for score in record.scores if score.p_value is not None}
-        shown = "  ".join(
-            f"{p_values[name]:>7.2g}" for name in ("accuracy", "features", "predictions") if name in p_values
-        )
-        rows, until = f"{record.start}–{record.stop - 1}", (record.last_time or "")[:16].replace("T", " ")
-        line = (
-            f"{record.index:>5}  {rows:<15}{until:<18}{record.version:>3}  {record.accuracy:>8.3f}"
-            f"  {record.wrong:>5}  {record.mean_confidence:>5.3f}  {shown}"
-        )
+        line = block_line(self._columns, record, forecast)
         self._line(Text(line, style="red" if record.flagged else ""))
         self._bar("scoring", total=total, completed=record.index + 1)
 
@@ -213,6 +210,11 @@ class Screen:
             line.append(bar, style="bold red" if record.flagged else "green")
         line.append(f"  {recent[-1].accuracy:.3f}")
         return Group(line, self._progress)
+
+    @property
+    def _width(self) -> int:
+        """Characters of a table's line; the last column of a terminal stays free."""
+        return self.console.width - 1 if self.console.is_terminal else DEFAULT_WIDTH
 
     def _line(self, text: Text) -> None:
         self.console.print(text)
@@ -244,10 +246,5 @@ def _odds(chance: float) -> str:
     >>> _odds(0.048)
     'about 1 time in 21 (p = 0.048)'
     """
-    if chance < 1e-6:
-        return f"practically never (p = {chance:.1g})"
-    return (
-        f"about 1 time in {round(1 / chance):,} (p = {chance:.2g})"
-        if chance < 0.5
-        else f"nothing unusual (p = {chance:.2g})"
-    )
+    words = "practically never" if chance < 1e-6 else f"about 1 time in {round(1 / chance):,}"
+    return f"{words if chance < 0.5 else 'nothing unusual'} (p {p_text(chance)})"

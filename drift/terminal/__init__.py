@@ -1,0 +1,9 @@
+"""What a person at a terminal sees: a table that grows, a sparkline, progress, and the questions."""
+
+from drift.terminal.layout import fold as fold
+from drift.terminal.layout import line_width as line_width
+from drift.terminal.screen import Screen as Screen
+from drift.terminal.screen import counting as counting
+from drift.terminal.screen import has_terminal as has_terminal
+from drift.terminal.screen import sparkline as sparkline
+from drift.terminal.screen import working as working
