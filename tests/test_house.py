@@ -19,6 +19,8 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "quiet": 0,
     "threads": 0,
     "signals": 0,
+    "invocation": 0,
+    "next_steps": 1,
     "sources": 1,
     "detect": 1,
     "compare": 2,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict, replace
 from time import sleep
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import server_starter, source_of, write_json
@@ -201,8 +201,8 @@ def deploy(
         for line in summary(result.blocks, result.decisions).lines():
             screen.last_line(line)
         if result.exit_code is ExitCode.DRIFT:
-            given = ["--server", server, "--server_folder", str(server_folder)] if server else []
-            again = shlex.join(["drift", "retrain", *options.retrain_command(), *given])
+            given = {"server": server, "server_folder": server_folder}
+            again = next_steps.retrain(options.retrain_options() | given)
             screen.last_line(f"drift was flagged and the model was not retrained; to retrain: {again}")
         screen.last_line(f"report: {result.report}")
     told = summary(result.blocks, result.decisions)

@@ -42,7 +42,7 @@ def base(
     require("mlflow", "ax", "matplotlib")
     source = source_of(data, label, time, ignore)
     table = source.load()
-    from drift.loop.base import train_base
+    from drift.loop.base import next_step, train_base
     from drift.loop.home import Home
     from drift.loop.train import TrainOptions
     from drift.terminal import Screen
@@ -57,7 +57,8 @@ def base(
         )  # fmt: skip
         chosen = ", ".join(f"{name} {value:.6g}" for name, value in result.card.parameters.items())
         screen.last_line(f"chosen: {chosen}\nvalidation accuracy {result.accuracy:.6f}")
-        screen.last_line(f"run {result.run_id} in experiment {result.experiment} of {store.uri}; next: drift deploy")
+        screen.last_line(f"run {result.run_id} in experiment {result.experiment} of {store.uri}")
+        screen.last_line(f"next: {next_step(result, store, rows_left=len(table) - result.card.seen)}")
     home.forget_search(result.run_id)
     trials = [
         {"trial": t.index, "status": str(t.status), "accuracy": t.accuracy, **t.parameters}

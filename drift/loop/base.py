@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from drift import __version__, figures
+from drift import __version__, figures, next_steps
 from drift.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
+from drift.invocation import table_options
 from drift.loop.cards import Card, DataSource
 from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
@@ -18,10 +19,12 @@ from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_
 from drift.models.predict import LocalPredictor
 from drift.models.quality import expected_calibration_error
 from drift.tracking.found import end_forgotten, find_runs
+from drift.tracking.registry import CHAMPION, Registry
 from drift.tracking.runs import LoggedModel, Metric, Run, base_run, open_run, to_json
 from drift.tracking.store import Store
 
 VALIDATION_SHARE = 0.15  # of the training rows: the last ones, in time order
+MOST_NAMES = 3  # of models in the registry that are looked at before one is proposed
 MIN_ROWS = 40  # fewer training rows than this say nothing about anything
 
 
@@ -85,11 +88,9 @@ def train_base(
     fit_rows, validation_rows = split(rows)
     digest = table.digest(rows)
     described = to_json({"digest": digest, "max_epochs": options.max_epochs, "seed": options.seed})
-    details: dict[str, Any] = {
-        "name": "BaseModel",
-        "kind": "base",
-        "tags": {"options": described, "digest": digest, "source": source.name, "version": __version__},
-    }
+    tags = {"options": described, "digest": digest, "source": source.name, "version": __version__}
+    tags |= {"label": source.label} if source.label else {}
+    details: dict[str, Any] = {"name": "BaseModel", "kind": "base", "tags": tags}
     with ExitStack() as stack:
         if resume:
             run_id = _unfinished(store, experiment, options=described)
@@ -142,6 +143,21 @@ def train_base(
             f" children. Chosen: {fitted_words(fitted.parameters)}."
         )
     return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card)
+
+
+def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
+    """The command that deploys a base model, under a name that no model of another table has."""
+    from drift.loop.promote import card_of
+
+    source, model = result.card.source, next_steps.DEFAULT_MODEL
+    for _ in range(MOST_NAMES):
+        registry = Registry(store, model)
+        champion = registry.holder(CHAMPION)
+        if champion is None or card_of(registry, champion).of_same_table(result.card):
+            break
+        model = next_steps.other_model_name(source.path, model)
+    table = table_options(source.path, source.label, source.time, source.ignore)
+    return next_steps.after_base(result.experiment, model, table, rows_left=rows_left)
 
 
 def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:

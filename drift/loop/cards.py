@@ -53,6 +53,10 @@ class Card:
         """One past the last row that had a part in the model: later rows are new to it."""
         return max(self.fit_rows[1], self.reference_rows[1])
 
+    def of_same_table(self, other: Card) -> bool:
+        """Whether two models were made from one table: the same file and the same features."""
+        return (self.source.name, self.feature_names) == (other.source.name, other.feature_names)
+
     def to_metadata(self) -> dict[str, Any]:
         """Plain values, for MLflow and for the archive."""
         return asdict(self)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from drift.blocks import Table
-from drift.errors import DataError, StateError, TrackingError
+from drift.errors import DataError, StateError
+from drift.loop.candidate import Candidate, find_candidate
 from drift.loop.cards import Card, DataSource
 from drift.loop.described import data_parameters, words
 from drift.loop.events import Said
@@ -17,7 +18,7 @@ from drift.loop.options import DeployOptions
 from drift.loop.promote import Championship, card_of
 from drift.loop.records import Deployment, now
 from drift.loop.running import DeployResult, Running, World
-from drift.tracking.found import FoundRun, end_forgotten, find_runs, model_card
+from drift.tracking.found import end_forgotten, model_card
 from drift.tracking.registry import CHAMPION, Registry, Version
 from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
 
@@ -31,7 +32,14 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         source: the table; by default the one the model was trained on.
     """
     registry = Registry(world.store, options.model_name)
-    candidate = _candidate(registry, options.experiment, source)
+    candidate = find_candidate(registry, options.experiment, source)
+    if candidate.elsewhere:
+        world.tell(
+            Said(
+                f"experiment {options.experiment!r} has no finished base model: taking run {candidate.run.id},"
+                f" {candidate.words}"
+            )
+        )
     model_id = candidate.version.model_id if candidate.version else candidate.run.tags["drift.model_id"]
     card = Card.from_metadata(model_card(world.store, model_id))
     _rows_to_score(card, options, source)  # what is wrong with them is said before anything is started
@@ -39,7 +47,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     world.tell(Said("starting TorchServe"))
     with _alone(world, identity), world.served(options, identity) as service:
         championship = world.championship(registry, service)
-        version = _take_up(candidate, championship, options.experiment, person=world.person, deployment=identity)
+        version = _take_up(candidate, championship, person=world.person, deployment=identity)
         card = card_of(registry, version)
         table, rows = _rows_to_score(card, options, source)
         _say_what_was_scored(world, options.model_name, rows)
@@ -126,60 +134,7 @@ def _alone(world: World, identity: str) -> AbstractContextManager[None]:
     return world.home.lock(f"deployment-{identity}", doing=f"running deployment {identity}")
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """The best base run, and the version to serve: None if that run is to be registered first."""
-
-    run: FoundRun
-    version: Version | None
-    compared: int  # base runs on the same rows
-
-
-def _candidate(registry: Registry, experiment: str, source: DataSource | None) -> _Candidate:
-    """The best base run of an experiment, or what has become of it.
-
-    Accuracies can be compared only on the same rows, so the best is sought among the runs on the newest run's rows. A
-    run that was registered once is not promoted again: since then a challenger or a rollback may have replaced it.
-    """
-    finished = [
-        run
-        for run in find_runs(registry.store, experiment, kind="base")
-        if run.status == "FINISHED" and "drift.model_id" in run.tags
-    ]
-    if source is not None:
-        finished = [run for run in finished if run.tags.get("drift.source") == source.name]
-    if not finished:
-        wanted = f" for {source.name}" if source else ""
-        raise TrackingError(
-            f"experiment {experiment!r} has no finished base model{wanted};"
-            f" train one first: python base_model.py --mlflow_experiment_name {experiment}"
-        )
-    same_rows = [run for run in finished if run.tags["drift.digest"] == finished[0].tags["drift.digest"]]
-    best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
-    champion = registry.holder(CHAMPION)
-    if champion is not None:
-        _require_same_table(registry, champion, best, experiment)
-    registered = [version for version in registry.versions() if version.run_id == best.id]
-    return _Candidate(best, (champion or registered[-1]) if registered else None, len(same_rows))
-
-
-def _require_same_table(registry: Registry, champion: Version, best: FoundRun, experiment: str) -> None:
-    """A name in the registry is one model's: a rollback to a model of another table could not serve."""
-    found, wanted = (
-        card_of(registry, champion),
-        Card.from_metadata(model_card(registry.store, best.tags["drift.model_id"])),
-    )
-    if (found.source.name, found.feature_names) != (wanted.source.name, wanted.feature_names):
-        raise TrackingError(
-            f"version {champion.number} of {registry.name} was made from {len(found.feature_names)} features of"
-            f" {found.source.name}, the best base run of {experiment!r} from {len(wanted.feature_names)} of"
-            f" {wanted.source.name}: deploy it under another --register_model_name"
-        )
-
-
-def _take_up(
-    candidate: _Candidate, championship: Championship, experiment: str, *, person: str, deployment: str
-) -> Version:
+def _take_up(candidate: Candidate, championship: Championship, *, person: str, deployment: str) -> Version:
     """Let the server serve the champion; a candidate that never was champion becomes it first."""
     registry, run, version = championship.registry, candidate.run, candidate.version
     champion = registry.holder(CHAMPION)
@@ -192,14 +147,12 @@ def _take_up(
     if version is None:
         model = LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"])
         version = registry.register(model, run.id, kind="base", base_run=run.id)
-    accuracy = run.metrics.get("reference/accuracy")
-    others = f"best of {candidate.compared} base runs" if candidate.compared > 1 else "base run"
     untested = f"; not compared with version {champion.number}" if champion else ""
     championship.promote(
         version,
         by=person,
-        reason=f"{others} of experiment {experiment}, validation accuracy {accuracy:.3f}{untested}",
-        evidence={"run": run.id, "accuracy": accuracy, "deployment": deployment},
+        reason=f"{candidate.words}{untested}",
+        evidence={"run": run.id, "accuracy": run.metrics.get("reference/accuracy"), "deployment": deployment},
         action="deploy",
     )
     return version

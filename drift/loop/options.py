@@ -97,15 +97,14 @@ class DeployOptions:
         modes = {"promote": PromoteMode(values["promote"]), "ask": RetrainMode(values["ask"])}
         return cls(**values | modes | {"retrain": RetrainOptions(**retrain)})
 
-    def retrain_command(self) -> list[str]:
-        """The words after `drift retrain` that retrain by hand as this deployment would have."""
+    def retrain_options(self) -> dict[str, object]:
+        """The options of the command that retrains by hand as this deployment would have."""
         called = self.as_called()
         names = [
             "mlflow_experiment_name", "register_model_name", "max_epochs", "total_trials", "window_rows",
-            "held_out_rows", "promote", "promote_level", "seed",
+            "held_out_rows", "promote", "promote_level", "seed", "warm_start",
         ]  # fmt: skip
-        words = [word for name in names if called[name] is not None for word in (f"--{name}", str(called[name]))]
-        return [*words, "--warm_start"] if self.retrain.warm_start else words
+        return {name: called[name] for name in names}
 
     def as_called(self) -> dict[str, Any]:
         """Plain values under the names that they have on the command line."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
 
+from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
@@ -271,8 +271,7 @@ class Running:
         except TrackingError as error:
             raise TrackingError(
                 f"{error}; every block is in the scoring log and the report is {report}, only MLflow lacks the last"
-                " ones: once it answers, run"
-                f" drift deploy --register_model_name {shlex.quote(self.deployment.model)} --resume"
+                f" ones: once it answers, run {next_steps.resume_deployment(self.deployment.model)}"
             ) from error
 
 

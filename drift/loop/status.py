@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from drift import next_steps
 from drift.errors import TrackingError
 from drift.loop.home import Home
 from drift.loop.journal import Journal
@@ -16,9 +17,7 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     from drift.serving import running
 
     if not registry.versions():
-        raise TrackingError(
-            f"there is no model {registry.name!r} in {registry.store.uri}; deploy one first: drift deploy"
-        )
+        raise TrackingError(f"there is no model {registry.name!r} in {registry.store.uri}; {registry.first_step()}")
     trail = journal.trail(registry.name)
     found: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.uri}
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
@@ -53,6 +52,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
         if holder and "since" in holder:
             lines.append(f"              since {holder['since'][:19].replace('T', ' ')} UTC by {holder['by']}")
             lines.append(f"              {holder['evidence']}")
-    lines += [f"  unfinished  {name} (drift deploy --resume)" for name in found["unfinished"]]
+    again = next_steps.resume_deployment(found["model"])
+    lines += [f"  unfinished  {name} ({again})" for name in found["unfinished"]]
     lines += [f"  running     {server['deployment']} at {server['url']}" for server in found["running"]]
     return lines if found["running"] else [*lines, "  running     nothing"]

@@ -27,16 +27,39 @@ class FoundRun:
     metrics: Mapping[str, float]
     params: Mapping[str, str]
     tags: Mapping[str, str]
+    experiment_id: str = ""
 
 
 def find_runs(store: Store, experiment: str, *, kind: str, **tags: str) -> list[FoundRun]:
     """Runs of one kind in an experiment, newest first."""
+    return _search(store, [store.experiment_id(experiment)], f"experiment {experiment!r}", kind, tags)
+
+
+def find_runs_everywhere(store: Store, *, kind: str, **tags: str) -> list[FoundRun]:
+    """Runs of one kind in all experiments that were not deleted, newest first."""
+    with mlflow_errors("listing experiments"):
+        ids: list[str] = []
+        token = None
+        while True:
+            page = store.client.search_experiments(page_token=token)
+            ids += [str(experiment.experiment_id) for experiment in page]
+            if not (token := page.token):
+                break
+    return _search(store, ids, "all experiments", kind, tags)
+
+
+def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[str, str]) -> list[FoundRun]:
     clauses = [f"tags.`{KIND}` = '{kind}'"] + [f"tags.`drift.{key}` = '{value}'" for key, value in tags.items()]
-    with mlflow_errors(f"searching runs of experiment {experiment!r}"):
-        runs = store.client.search_runs(
-            [store.experiment_id(experiment)], " and ".join(clauses), order_by=["attributes.start_time DESC"]
-        )
-    return [_found(run) for run in runs]
+    runs: list[FoundRun] = []
+    token = None
+    with mlflow_errors(f"searching runs of {where}"):
+        while True:
+            page = store.client.search_runs(
+                ids, " and ".join(clauses), order_by=["attributes.start_time DESC"], page_token=token
+            )
+            runs += [_found(run) for run in page]
+            if not (token := page.token):
+                return runs
 
 
 def get_run(store: Store, run_id: str) -> FoundRun:
@@ -46,7 +69,8 @@ def get_run(store: Store, run_id: str) -> FoundRun:
 
 
 def _found(run: Any) -> FoundRun:
-    return FoundRun(run.info.run_id, run.info.status, run.data.metrics, run.data.params, run.data.tags)
+    info, data = run.info, run.data
+    return FoundRun(info.run_id, info.status, data.metrics, data.params, data.tags, str(info.experiment_id))
 
 
 def experiment_of(store: Store, run_id: str) -> str:

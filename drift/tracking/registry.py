@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from drift import next_steps
 from drift.errors import ArchiveError, TrackingError
 from drift.quiet import quiet
-from drift.tracking.found import model_file, sha256_of
+from drift.tracking.found import experiment_of, find_runs_everywhere, model_file, sha256_of
 from drift.tracking.runs import LoggedModel
 from drift.tracking.store import Store, mlflow_errors
 
@@ -77,11 +78,15 @@ class Registry:
         """The version that serves."""
         found = self.holder(CHAMPION)
         if found is None:
-            raise TrackingError(
-                f"there is no champion of {self.name!r} in {self.store.uri}; deploy a model first:"
-                f" python deploy_model.py --register_model_name {self.name}"
-            )
+            raise TrackingError(f"there is no champion of {self.name!r} in {self.store.uri}; {self.first_step()}")
         return found
+
+    def first_step(self) -> str:
+        """What gives this model its first champion, as a command: deploy a base model, or train one first."""
+        for run in find_runs_everywhere(self.store, kind="base"):
+            if run.status == "FINISHED" and "drift.model_id" in run.tags:
+                return f"deploy a model first: {next_steps.deploy(experiment_of(self.store, run.id), self.name)}"
+        return f"train a base model first: {next_steps.train_base()}"
 
     def point(self, alias: str, number: int) -> None:
         """Move an alias to a version."""

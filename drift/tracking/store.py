@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drift import next_steps
 from drift.errors import TrackingError
 from drift.extras import missing_package
 from drift.quiet import quiet
@@ -37,18 +38,29 @@ class Store:
 
     def experiment_id(self, name: str, *, create: bool = False) -> str:
         """The id of the experiment called `name`."""
-        with mlflow_errors(f"looking for experiment {name!r}"):
-            found = self.client.get_experiment_by_name(name)
-            if found is not None and found.lifecycle_stage != "active":
-                raise TrackingError(f"experiment {name!r} was deleted; restore it in MLflow or choose another name")
-            if found is not None:
-                return str(found.experiment_id)
-            if create:
+        found = self.find_experiment(name)
+        if found is not None:
+            return found
+        if create:
+            with mlflow_errors(f"making experiment {name!r}"):
                 return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
         raise TrackingError(
-            f"there is no experiment {name!r} in {self.uri}; train a model in it first:"
-            f" python base_model.py --mlflow_experiment_name {name}"
+            f"there is no experiment {name!r} in {self.uri}; train a model in it first: {next_steps.train_base(name)}"
         )
+
+    def find_experiment(self, name: str) -> str | None:
+        """The id of the experiment called `name`, or None if there is none.
+
+        Raises:
+            TrackingError: when MLflow does not answer, or the experiment was deleted.
+        """
+        with mlflow_errors(f"looking for experiment {name!r}"):
+            experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            return None
+        if experiment.lifecycle_stage != "active":
+            raise TrackingError(f"experiment {name!r} was deleted; restore it in MLflow or choose another name")
+        return str(experiment.experiment_id)
 
 
 def connect(*, create: bool = False) -> Store:
@@ -68,8 +80,8 @@ def connect(*, create: bool = False) -> Store:
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri and not create and not own.exists():
         raise TrackingError(
-            f"there is no {own}: run from the folder in which a model was trained, train one (drift base),"
-            " or set MLFLOW_TRACKING_URI"
+            f"there is no {own}: run from the folder in which a model was trained, train one"
+            f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
         )
     uri = uri or f"sqlite:///{own}"
     with mlflow_errors(f"connecting to MLflow at {uri}"), quiet():

@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("deploy", "--mlflow_experiment_name", "nowhere"), 1, "there is no experiment 'nowhere'"),
         (("retrain", "--promote", "never"), 1, "there is no champion of"),
         (("rollback",), 1, "there is no champion of"),
         (("serve",), 1, "there is no champion of"),

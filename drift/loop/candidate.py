@@ -1,0 +1,128 @@
+"""Which base run a deployment takes: the best of its experiment, or of all experiments where that one has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drift import next_steps
+from drift.errors import TrackingError
+from drift.invocation import table_options
+from drift.loop.cards import Card, DataSource
+from drift.loop.promote import card_of
+from drift.tracking.found import FoundRun, experiment_of, find_runs, find_runs_everywhere, model_card
+from drift.tracking.registry import CHAMPION, Registry, Version
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The best base run, and what the registry made of it.
+
+    Attributes:
+        run: the finished base run with the highest validation accuracy on the rows of the newest one.
+        experiment: the name of the experiment that holds the run.
+        version: what is to serve if the run was registered before: the champion; None if it was never registered.
+        compared: number of base runs on the same rows, at least 1.
+        elsewhere: whether the run is of another experiment than the one that was named.
+    """
+
+    run: FoundRun
+    experiment: str
+    version: Version | None
+    compared: int
+    elsewhere: bool
+
+    @property
+    def words(self) -> str:
+        """Which run this is, for the audit trail."""
+        among = f"best of {self.compared} base runs" if self.compared > 1 else "base run"
+        accuracy = self.run.metrics.get("reference/accuracy", float("nan"))
+        return f"{among} of experiment {self.experiment}, validation accuracy {accuracy:.3f}"
+
+
+def find_candidate(registry: Registry, experiment: str, source: DataSource | None) -> Candidate:
+    """The best base run of an experiment, or of all experiments if that one has none.
+
+    Accuracies can be compared only on the same rows, so the best is sought among the runs on the newest run's rows.
+
+    Args:
+        registry: of the model that is to be deployed.
+        experiment: the one that was named.
+        source: the table that was named; None leaves all tables.
+
+    Raises:
+        TrackingError: when no base run is finished, when the experiment has none and those of other experiments are of
+            several tables, or when the champion was made from another table.
+    """
+    store = registry.store
+    known = store.find_experiment(experiment)
+    runs = _finished(find_runs(store, experiment, kind="base"), source) if known is not None else []
+    elsewhere = not runs
+    if elsewhere:
+        runs = _finished(find_runs_everywhere(store, kind="base"), source)
+        _require_one_table(registry, runs, experiment)
+    if not runs:
+        wanted = f" of {source.name}" if source else ""
+        table = table_options(source.path, source.label, source.time, source.ignore) if source else {}
+        raise TrackingError(
+            f"experiment {experiment!r} has no finished base model{wanted}, and no other experiment has one;"
+            f" train one first: {next_steps.train_base(experiment, table)}"
+        )
+    same_rows = [run for run in runs if run.tags["drift.digest"] == runs[0].tags["drift.digest"]]
+    best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
+    champion = registry.holder(CHAMPION)
+    if champion is not None:
+        _require_same_table(registry, champion, best)
+    registered = [version for version in registry.versions() if version.run_id == best.id]
+    holder = experiment_of(store, best.id) if elsewhere else experiment
+    version = (champion or registered[-1]) if registered else None  # since then another may have become champion
+    return Candidate(best, holder, version, len(same_rows), elsewhere)
+
+
+def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[FoundRun]:
+    """Base runs with a model, of the named table."""
+    done = [run for run in runs if run.status == "FINISHED" and {"drift.model_id", "drift.digest"} <= run.tags.keys()]
+    if source is None:
+        return done
+    wanted = (source.name, source.label)
+    return [run for run in done if _table_of(run) in (wanted, (source.name, None))]
+
+
+def _table_of(run: FoundRun) -> tuple[str, str | None]:
+    """Path (or `elec`) and label column of a base run's table; runs of ELEC and of older versions have no label."""
+    return run.tags.get("drift.source", ""), run.tags.get("drift.label")
+
+
+def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment: str) -> None:
+    newest: dict[tuple[str, str | None], FoundRun] = {}
+    for run in reversed(runs):
+        newest[_table_of(run)] = run
+    for path, label in list(newest):
+        if label is None and any(other != (path, label) and other[0] == path for other in newest):
+            del newest[path, label]  # made before labels were noted: of the same table, as far as can be seen
+    if len(newest) < 2:
+        return
+    names = {table: experiment_of(registry.store, run.id) for table, run in newest.items()}
+    listed = [
+        f"{path}{f' (label {label})' if label else ''} in experiment {names[path, label]!r}" for path, label in newest
+    ]
+    first = next(iter(names.values()))
+    raise TrackingError(
+        f"experiment {experiment!r} has no finished base model, and those of other experiments are of"
+        f" {len(newest)} tables: {', '.join(listed)}; name the experiment of one, such as:"
+        f" {next_steps.deploy(first, registry.name)}"
+    )
+
+
+def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -> None:
+    """A name in the registry is one model's: a rollback to a model of another table could not serve."""
+    serving = card_of(registry, champion)
+    wanted = Card.from_metadata(model_card(registry.store, best.tags["drift.model_id"]))
+    if not serving.of_same_table(wanted):
+        experiment = experiment_of(registry.store, best.id)
+        other = next_steps.deploy(experiment, next_steps.other_model_name(wanted.source.path, registry.name))
+        raise TrackingError(
+            f"version {champion.number} of {registry.name} was made from {len(serving.feature_names)} features of"
+            f" {serving.source.name}, the best base run of {experiment!r} from {len(wanted.feature_names)} of"
+            f" {wanted.source.name}: deploy it under another --register_model_name, such as: {other}"
+        )

@@ -1,0 +1,67 @@
+"""Commands that messages name as the next step, written so that each works when it is typed where it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from drift.invocation import command_line
+
+DEFAULT_MODEL = "drift_model"
+DEFAULT_EXPERIMENT = "drift"
+DEFAULT_BLOCK_ROWS = 20  # of `drift deploy`
+
+
+def train_base(experiment: str = DEFAULT_EXPERIMENT, table: Mapping[str, object] | None = None) -> str:
+    """Train a base model in an experiment, of the table that `invocation.table_options` gives."""
+    return command_line("base", {"mlflow_experiment_name": experiment, **(table or {})})
+
+
+def deploy(
+    experiment: str,
+    model: str = DEFAULT_MODEL,
+    table: Mapping[str, object] | None = None,
+    **options: object,
+) -> str:
+    """Deploy the best base model of an experiment under a name in the registry."""
+    named = {} if model == DEFAULT_MODEL else {"register_model_name": model}
+    return command_line("deploy", {"mlflow_experiment_name": experiment, **named, **(table or {}), **options})
+
+
+def resume_deployment(model: str) -> str:
+    """Go on with the last unfinished deployment of a model."""
+    return command_line("deploy", {"register_model_name": model, "resume": True})
+
+
+def retrain(options: Mapping[str, object]) -> str:
+    """Train a challenger by hand."""
+    return command_line("retrain", options)
+
+
+def after_base(experiment: str, model: str, table: Mapping[str, object], *, rows_left: int) -> str:
+    """What follows a base training.
+
+    Args:
+        experiment: that holds the base run.
+        model: a name in the registry that has no champion of another table.
+        table: the user's own table, empty for the embedded stream.
+        rows_left: rows after those of the base model, which are there to be scored.
+    """
+    if rows_left == 0:
+        later = "train on fewer rows (--train_rows), or add later rows at the end of the table and then"
+        return f"no row is left to score: {later}: {deploy(experiment, model, table)}"
+    if rows_left < DEFAULT_BLOCK_ROWS:
+        return deploy(experiment, model, table, block_size=rows_left, test_data_rows=rows_left)
+    return deploy(experiment, model, table)
+
+
+def other_model_name(path: str | None, taken: str) -> str:
+    """A name in the registry for a model of another table than that of the model called `taken`.
+
+    >>> other_model_name("/data/sales 2026.csv", "drift_model")
+    'sales_2026_model'
+    """
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(path).stem if path else "elec").lstrip("._-")[:80] or "other"
+    name = f"{stem}_model"
+    return name if name != taken else f"{stem}_model_2"
