@@ -5,12 +5,15 @@ Nothing heavy is imported before the arguments are parsed, so `--help` is quick.
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
 from drift import __version__
 from drift.commands import champion, comparing, deploying, images, monitor, replaying, training
+from drift.commands.flags import PlainFlags
 
 app = typer.Typer(
     name="drift",
@@ -34,7 +37,7 @@ for _command in (
     comparing.compare,
     replaying.replay,
 ):
-    app.command()(_command)
+    app.command(cls=PlainFlags)(_command)
 app.add_typer(images.app)
 app.add_typer(monitor.app)
 
@@ -48,6 +51,13 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print name an
 
 def run(command: str | None = None) -> None:
     """Run `drift`, or one of its commands as a script of its own."""
+    words = sys.argv[1:] if command is None else [command, *sys.argv[1:]]
+    if "MLFLOW_RUN_ID" in os.environ and words and "--help" not in words:
+        from drift.tracking.project import take_up
+
+        ignored = take_up(words[0], words[1:])
+        if ignored is not None:
+            print(f"note: {ignored}", file=sys.stderr)
     if command is None:
         app(prog_name="drift")
     else:

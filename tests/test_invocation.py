@@ -49,7 +49,7 @@ def test_a_script_from_elsewhere_names_its_folder(monkeypatch: pytest.MonkeyPatc
 
 
 def test_under_mlflow_run_it_is_an_mlflow_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(invocation, "_project_call", [ProjectCall(("mlflow", "run", "."), tmp_path)])
+    monkeypatch.setattr(invocation, "_project_call", [ProjectCall(("mlflow", "run", "."), tmp_path, tmp_path)])
     line = command_line("deploy", {"data": "/my table.csv", "resume": True, "time": None, "shadow": False})
     assert line == "mlflow run . -e deploy -P 'data=/my table.csv' -P resume=true"
     assert command_line("base") == "mlflow run ."

@@ -20,7 +20,12 @@ def _plain_name(name: str) -> str:
 
 MAIN, DATA, MORE = "Main options", "Your own table", "More"
 
-Experiment = Annotated[str, typer.Option("--mlflow_experiment_name", help="MLflow experiment.", rich_help_panel=MAIN)]
+Experiment = Annotated[
+    str,
+    typer.Option(
+        "--mlflow_experiment_name", envvar="MLFLOW_EXPERIMENT_NAME", help="MLflow experiment.", rich_help_panel=MAIN
+    ),
+]
 Epochs = Annotated[
     int,
     typer.Option("--max_epochs", min=1, help="Passes over the training rows in each trial.", rich_help_panel=MAIN),

@@ -12,19 +12,26 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from drift.errors import StateError
+from drift.invocation import project_call
 
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
+
+SQLITE = "sqlite:///"
 
 _held: set[Path] = set()  # locks of this process
 
 
 class Home:
-    """`.drift` in the current folder, with reports beside it in `reports/`; or `DRIFT_HOME`, with reports inside."""
+    """`.drift` in the current folder, with reports beside it in `reports/`; or `DRIFT_HOME`, with reports inside.
+
+    Under `mlflow run` it is beside MLflow's SQLite file, or in the folder in which `mlflow run` was called; elsewhere
+    that folder is found, too, where the current one has no `.drift`.
+    """
 
     def __init__(self, path: Path | None = None, *, create: bool = True) -> None:
         """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here."""
         named = path or os.environ.get("DRIFT_HOME")
-        self.path = Path(named or ".drift").absolute()
+        self.path = (Path(named) if named else _state_folder() / ".drift").absolute()
         self._reports = (self.path if named else self.path.parent) / "reports"
         if not create and not self.path.is_dir():
             raise StateError(f"there is no {self.path}: run from the folder of a deployment, or set DRIFT_HOME")
@@ -96,3 +103,16 @@ class Home:
                 yield
             finally:
                 _held.discard(path)
+
+
+def _state_folder() -> Path:
+    """The folder that holds `.drift`."""
+    call = project_call()
+    if call is not None:
+        return call.state
+    here, uri = Path.cwd(), os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not (here / ".drift").is_dir() and uri.startswith(SQLITE):
+        beside = Path(uri.removeprefix(SQLITE)).parent
+        if (beside / ".drift").is_dir():
+            return beside
+    return here

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
+from drift.errors import TrackingError
 from drift.quiet import quiet
 from drift.tracking.autolog import autologged
 from drift.tracking.found import KIND
@@ -144,16 +145,20 @@ def _linked(store: Store, experiment: str, **details: Any) -> Iterator[Run]:
 
 
 def link_project_run(store: Store, run_id: str, experiment: str) -> None:
-    """Let the run that `mlflow run` made, if it made one, say which run holds what came of it."""
-    if store.project_run is not None:
-        tags = {
-            "drift.real_run": run_id,
-            "drift.real_experiment": experiment,
-            NOTE: f"What came of this is in run `{run_id}` of experiment `{experiment}`.",
-        }
-        with mlflow_errors("marking the project's run"):
-            for key, value in tags.items():
-                store.client.set_tag(store.project_run, key, value)
+    """Let the run that `mlflow run` made, if it made one, say which run holds what came of it.
+
+    The link is for readers: a run that was deleted meanwhile stops nothing.
+    """
+    if store.project_run is None or store.project_run == run_id:
+        return
+    tags = {
+        "drift.real_run": run_id,
+        "drift.real_experiment": experiment,
+        NOTE: f"What came of this is in run `{run_id}` of experiment `{experiment}`.",
+    }
+    with suppress(TrackingError), mlflow_errors("marking the project's run"):
+        for key, value in tags.items():
+            store.client.set_tag(store.project_run, key, value)
 
 
 def to_json(value: object) -> str:

@@ -14,6 +14,7 @@ from drift.errors import TrackingError
 from drift.extras import missing_package
 from drift.quiet import quiet
 from drift.signals import unbroken
+from drift.tracking.project import project_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +35,7 @@ class Store:
 
     uri: str
     client: MlflowClient
-    project_run: str | None  # the run that `mlflow run` made before it started us
+    project_run: str | None  # the run that `mlflow run` made for this process
 
     def experiment_id(self, name: str, *, create: bool = False) -> str:
         """The id of the experiment called `name`."""
@@ -63,19 +64,23 @@ class Store:
         return str(experiment.experiment_id)
 
 
+def be_patient() -> None:
+    """Bound MLflow's waits, and keep it quiet."""
+    for name, value in (PATIENCE | QUIET).items():
+        os.environ.setdefault(name, value)
+
+
 def connect(*, create: bool = False) -> Store:
     """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
 
     A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder.
 
-    The variables that `mlflow run` passes (MLFLOW_RUN_ID, MLFLOW_EXPERIMENT_ID) are taken out of the environment, so
-    that a run of ours may live in another experiment than the project's; the run id is kept as `project_run`.
+    The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in
+    another experiment; a run that `mlflow run` made for this process is `project_run` (see `project.take_up`).
     """
-    for name, value in (PATIENCE | QUIET).items():
-        os.environ.setdefault(name, value)
-    project_run = os.environ.pop("MLFLOW_RUN_ID", None)
-    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
-    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    be_patient()
+    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        os.environ.pop(name, None)
     own = Path.cwd() / DEFAULT_STORE
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri and not create and not own.exists():
@@ -90,7 +95,7 @@ def connect(*, create: bool = False) -> Store:
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
         client.search_experiments(max_results=1)
-    return Store(uri, client, project_run)
+    return Store(uri, client, project_run())
 
 
 @contextmanager

@@ -41,6 +41,16 @@ def test_parameters_are_options_with_the_same_defaults(entry_point: str) -> None
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_no_default_here_hides_a_variable(entry_point: str) -> None:
+    """A parameter's default reaches its command as an option, which an environment variable does not override."""
+    command = typer.main.get_command(app).commands[command_of(entry_point)]  # type: ignore[attr-defined]
+    from_environment = {option.name for option in command.params if option.envvar}
+    assert not from_environment & set(ENTRY_POINTS[entry_point].get("parameters", {}))
+    if entry_point in ("main", "deploy", "retrain", "replay"):
+        assert "mlflow_experiment_name" in from_environment
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_every_parameter_reaches_its_command(entry_point: str) -> None:
     line = ENTRY_POINTS[entry_point]["command"]
     for name in ENTRY_POINTS[entry_point].get("parameters", {}):

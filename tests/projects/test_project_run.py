@@ -1,0 +1,143 @@
+"""MLFLOW_RUN_ID: adopted only when `mlflow run` made that run for this very process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from drift import invocation
+from drift.tracking import project
+from drift.tracking.store import Store, connect
+
+LINE = ("--max_epochs", "3", "--seed", "0")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """MLflow beside a project folder, as if `mlflow run` had started a process in it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "MLproject").write_text("name: drift\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [str(folder / "base_model.py"), *LINE])
+    monkeypatch.setattr(invocation, "_project_call", [])
+    monkeypatch.setattr(project, "_taken", [])
+    for name in ("MLFLOW_EXPERIMENT_NAME", "PYTHONPATH"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    return connect(create=True)
+
+
+def made(store: Store, monkeypatch: pytest.MonkeyPatch, *, experiment: str = "drift1", **changes: str) -> str:
+    """A run as `mlflow run` makes it, named in the environment."""
+    tags = {"mlflow.source.type": "PROJECT", "mlflow.project.entryPoint": "main"} | changes
+    run = str(store.client.create_run(store.experiment_id(experiment, create=True), tags=tags).info.run_id)
+    for name, value in zip(LINE[::2], LINE[1::2], strict=True):
+        store.client.log_param(run, name.removeprefix("--"), value)
+    monkeypatch.setenv("MLFLOW_RUN_ID", run)
+    return run
+
+
+def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made(store, monkeypatch)
+    assert project.take_up("base", LINE) is None
+    assert project.project_run() == run
+    assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "drift1"
+    call = invocation.project_call()
+    assert call is not None
+    assert call.state == Path(store.uri.removeprefix("sqlite:///")).parent
+    assert connect().project_run == run
+
+
+def test_the_default_experiment_names_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(store, monkeypatch, experiment="Default")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "")  # `connect` has taken it out
+    assert project.take_up("base", LINE) is None
+    assert os.environ["MLFLOW_EXPERIMENT_NAME"] == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"mlflow.source.type": "LOCAL"}, "was not made by `mlflow run`"),
+        ({"mlflow.project.entryPoint": "deploy"}, "of the entry point 'deploy'"),
+        ({"drift.kind": "base"}, "another process of this project has taken it"),
+        ({"drift.real_run": "x"}, "another process of this project has taken it"),
+    ],
+)
+def test_a_foreign_running_run_is_ignored(
+    store: Store, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], reason: str
+) -> None:
+    run = made(store, monkeypatch, **changes)
+    ignored = project.take_up("base", LINE)
+    assert ignored is not None
+    assert ignored.startswith(f"MLFLOW_RUN_ID {run} is ignored: ")
+    assert reason in ignored
+    assert connect().project_run is None
+    assert "MLFLOW_RUN_ID" not in os.environ
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+def test_a_run_that_has_ended_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    store.client.set_terminated(made(store, monkeypatch), status=status)
+    assert f"that run is {status}" in (project.take_up("base", LINE) or "")
+    assert project.project_run() is None
+
+
+def test_another_command_line_is_another_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(store, monkeypatch)
+    assert "another --seed" in (project.take_up("base", ("--max_epochs", "3", "--seed", "1")) or "")
+    made(store, monkeypatch)
+    assert "another --max_epochs, --seed" in (project.take_up("base", ()) or "")
+
+
+def test_a_project_elsewhere_has_another_run(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made(store, monkeypatch)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "base_model.py")])
+    assert "of another project" in (project.take_up("base", LINE) or "")
+
+
+@pytest.mark.parametrize("run", ["0" * 32, "no id at all", "../../etc"])
+def test_an_unknown_id_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, run: str) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", run)
+    ignored = project.take_up("deploy", ())
+    assert ignored is not None
+    assert "cannot be read" in ignored
+    assert "\n" not in ignored
+
+
+def test_an_id_without_its_server_is_ignored(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    made(store, monkeypatch)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert "MLFLOW_TRACKING_URI, too" in (project.take_up("base", LINE) or "")
+
+
+def test_a_link_to_a_deleted_run_stops_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from drift.tracking.runs import link_project_run
+
+    run = made(store, monkeypatch)
+    assert project.take_up("base", LINE) is None
+    own = connect()
+    own.client.delete_run(run)
+    link_project_run(own, "another", "drift")
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        (["python", "/v/bin/mlflow", "run", ".", "--env-manager", "local", "-P", "max_epochs=2"],
+         ("/v/bin/mlflow", "run", ".", "--env-manager", "local")),
+        (["python", "-m", "mlflow", "run", "-e", "deploy", "https://x/y.git", "--version=v1", "-Pseed=1"],
+         ("mlflow", "run", "https://x/y.git", "--version=v1")),
+        (["/usr/bin/python", "notebook.py"], ("mlflow", "run", "/work/here", "--env-manager", "local")),
+    ],
+)  # fmt: skip
+def test_the_next_command_repeats_what_was_typed(
+    line: list[str], typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Path, "is_file", lambda path: str(path) == "/v/bin/mlflow")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert project._typed(line, {"mlflow.source.name": "/work/here"}) == typed
