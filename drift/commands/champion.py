@@ -8,7 +8,7 @@ import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import options_as_called, service_finder, write_json
+from drift.commands.parts import check_server, options_as_called, service_finder, write_json
 from drift.errors import ExitCode
 from drift.extras import require
 
@@ -71,6 +71,7 @@ def rollback(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
+    check_server(server, server_folder)
     registry = Registry(connect(), register_model_name)
     registry.champion()
     home, screen = Home(create=False), Screen()

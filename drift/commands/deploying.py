@@ -11,7 +11,7 @@ import typer
 from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import server_starter, source_of, write_json
+from drift.commands.parts import check_server, server_starter, source_of, write_json
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -133,15 +133,7 @@ def deploy(
     label: o.Label = None,
     time: o.Time = None,
     ignore: o.Ignore = "",
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            help="Port of our TorchServe. Default: any free one.",
-            rich_help_panel=o.MORE,
-            show_default=False,
-        ),
-    ] = None,
+    port: o.Port = None,
     server: o.Server = None,
     server_folder: o.ServerFolder = None,
     format: Annotated[
@@ -175,8 +167,6 @@ def deploy(
     from drift.terminal import Screen, has_terminal
     from drift.tracking.store import connect
 
-    store, home = connect(), Home()
-    journal = Journal(home.log)
     retraining = RetrainOptions(
         TrainOptions(max_epochs, total_trials, seed), window_rows, held_out_rows, warm_start, promote_level
     )
@@ -187,6 +177,11 @@ def deploy(
         expected_run_length=expected_run_length, shadow=shadow,
         retrain=retraining, ask=consent.RetrainMode(retrain), promote=consent.PromoteMode(promote), format=format,
     )  # fmt: skip
+    check_server(server, server_folder, port)
+    if asked.promote is consent.PromoteMode.ASK and not resume and not has_terminal():
+        raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
+    store, home = connect(), Home()
+    journal = Journal(home.log)
     options = _kept(unfinished(journal, register_model_name), asked, source, context) if resume else asked
     if options.promote is consent.PromoteMode.ASK and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
@@ -233,7 +228,7 @@ def deploy(
 @command
 def serve(
     register_model_name: o.ModelName = "drift_model",
-    port: Annotated[int | None, typer.Option("--port", help="Default: any free one.", show_default=False)] = None,
+    port: o.Port = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server."""

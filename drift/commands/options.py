@@ -108,6 +108,17 @@ Level = Annotated[
     typer.Option("--promote_level", min=0.0001, max=0.5, help="Level of the paired test.", rich_help_panel=MORE),
 ]
 
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="Port of our TorchServe. Default, and 0: any free one.",
+        rich_help_panel=MORE,
+        show_default=False,
+    ),
+]
 Server = Annotated[
     str | None,
     typer.Option(

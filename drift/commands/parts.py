@@ -35,6 +35,14 @@ def source_of(data: Path | None, label: str | None, time: str | None, ignore: st
     return DataSource(str(data.absolute()), label, time, columns)
 
 
+def check_server(url: str | None, folder: Path | None, port: int | None = None) -> None:
+    """Raise `UsageError` for options of a server that contradict each other, before anything is begun."""
+    if (url is None) != (folder is None):
+        raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
+    if url is not None and port is not None:
+        raise UsageError("expected --server URL without --port: it has a port of its own")
+
+
 def server_starter(
     home: Home, url: str | None, folder: Path | None, port: int | None
 ) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[ModelService]]:
@@ -42,10 +50,7 @@ def server_starter(
 
     Only one server of a model is started in one project: a promotion could not reach a second one.
     """
-    if (url is None) != (folder is None) or (url is not None and port is not None):
-        raise UsageError(
-            "expected --server URL with --server_folder DIR (its key_file.json and model_store/) and without --port"
-        )
+    check_server(url, folder, port)
 
     @contextmanager
     def start(format: Literal["npy", "json"], own_folder: Path, name: str) -> Iterator[ModelService]:
@@ -71,8 +76,7 @@ def service_finder(
 
     One that has no version yet, because it is just starting, is passed over: it takes up the champion by itself.
     """
-    if (url is None) != (folder is None):
-        raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
+    check_server(url, folder)
 
     def find() -> ModelService | None:
         from drift.loop.status import own_folders

@@ -84,10 +84,13 @@ def replay(
 
     Example: drift replay --policies never,spaced:10,harm --block_size 1007 --seeds 3
     """
+    from drift.replay.contenders import check_names
+
     require("mlflow", *(("ts", "model_archiver") if serve else ()))
     names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
     if not names:
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
+    check_names(names)
     table = source_of(data, label, time, ignore).load()
     from drift.loop.home import Home
     from drift.loop.records import now

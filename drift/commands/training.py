@@ -8,7 +8,7 @@ import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import options_as_called, service_finder, source_of, write_json
+from drift.commands.parts import check_server, options_as_called, service_finder, source_of, write_json
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -105,11 +105,12 @@ def retrain(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
+    check_server(server, server_folder)
+    if promote == "ask" and not has_terminal():
+        raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     registry = Registry(connect(), register_model_name)
     home, training = Home(create=False), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
-    if promote == "ask" and not has_terminal():
-        raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen() as screen:
         find_service = service_finder(home, journal, register_model_name, server, server_folder)
         ring = Ring(

@@ -8,7 +8,7 @@ versions trained so far answer, if not the newest alone: `spaced:10+mix`, `harm+
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TypeAlias
@@ -34,6 +34,7 @@ from drift.loop.policies import (
 from drift.replay.answering import ANSWERINGS, Answering, Newest
 
 NEWEST = Newest()
+ANY_BLOCKS = 2**31  # more than a stream has
 ORACLE = "oracle"  # not decided block by block: it is computed from what every model would have answered
 
 THRESHOLD = 0.7  # of the policies `threshold` and `forecast`, where their name does not say
@@ -81,6 +82,13 @@ def contender(name: str, blocks: int) -> Contender:
         return found
     policy = SinceChange(found.policy) if window == CHANGE else Window(found.policy, int(window))
     return replace(found, policy=policy)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise `UsageError` for a policy that no stream has, before a stream is read; its length may refuse others."""
+    for name in names:
+        if oracle_retrains(name) is None:
+            contender(name, ANY_BLOCKS)
 
 
 def _without_window(name: str, plain: str, blocks: int, answering: Answering) -> Contender:

@@ -61,11 +61,11 @@ class TorchServe:
 
         Args:
             folder: its run folder; made when it starts.
-            port: of the inference address; a free one by default.
+            port: of the inference address; None or 0: a free one.
             token_minutes: lifetime of its access tokens.
         """
         self.folder = folder.absolute()
-        self._port = port
+        self.wanted_port = port or None
         self._token_minutes = token_minutes
         self._ports: Ports | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -123,11 +123,11 @@ class TorchServe:
         java_home = find_java()
         self.stop()  # what is left when our guard was killed
         end_orphan(self.folder)  # what an earlier deployment left; it may hold our port
-        if self._port is not None:
-            require_free(self._port)
+        if self.wanted_port is not None:
+            require_free(self.wanted_port)
         again = self._ports  # of an earlier start
         for attempt in range(1, STARTS + 1):
-            ports = again or choose_ports(self._port)
+            ports = again or choose_ports(self.wanted_port)
             try:
                 self._launch(java_home, ports)
                 self._wait_until_ready()

@@ -83,14 +83,14 @@ class Ports:
 
 
 def choose_ports(port: int | None = None) -> Ports:
-    """Five free ports, the first one `port` when given.
+    """Five free ports, the first one `port` when given and not 0.
 
     Raises:
         ServerError: `port` is taken, or may not be used.
     """
-    if port is not None:
+    if port:
         require_free(port)
-    chosen = [] if port is None else [port]
+    chosen = [port] if port else []
     for candidate in random.sample(CANDIDATES, len(CANDIDATES)):
         if len(chosen) == 5:
             return Ports(*chosen)

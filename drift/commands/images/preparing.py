@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drift.errors import UsageError
+
 if TYPE_CHECKING:
     from drift.images.evolution import Perturb
     from drift.images.experiments import Remembered, Tell
@@ -32,7 +34,10 @@ class Lesson:
 
     def __post_init__(self) -> None:
         from drift.images.experiments import check_weights
+        from drift.models.images import NETWORKS
 
+        if self.network not in NETWORKS:
+            raise UsageError(f"expected --network {', '.join(NETWORKS)}; got {self.network!r}")
         check_weights(self.network, self.weights)
 
     def parts(

@@ -108,6 +108,7 @@ def reference(
     from drift.monitor.values import cut_short
     from drift.terminal import counting
 
+    rule = _rule(bad_batches)
     opened = m.open_store(store)
     found = m.find_monitor(opened, monitor)
     if not any((first_batches, since, until, data, training_run)):
@@ -119,7 +120,7 @@ def reference(
     made = make_reference(
         rows, sizes=[len(part) for part in parts], chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
         name=cut_short(name.strip()), slices=[parse_slice(text) for text in found.slices],
-        promise=Promise(expected_run_length, _rule(bad_batches), tolerated_loss, truth_share),
+        promise=Promise(expected_run_length, rule, tolerated_loss, truth_share),
     )  # fmt: skip
     with opened.write() as connection:
         references.add_reference(connection, found, made)

@@ -98,13 +98,15 @@ def ingest(
     from dataclasses import replace as with_
 
     from drift.monitor import ingest as library
-    from drift.monitor.batching import Batching
+    from drift.monitor.batching import Batching, period_of
     from drift.monitor.columns import Columns
     from drift.terminal import counting
 
     of_task: Task | None = "regression" if task == "regression" else "classification" if task else None
     if task not in ("", "classification", "regression"):
         raise UsageError(f"expected --task classification or regression, got {task!r}")
+    if every:
+        period_of(every)
     asked = Columns(
         prediction, truth, key, time, batch, every, batch_size, version, probability, positive, probabilities,
         m.names_in(ignore), m.names_in(categories), of_task,

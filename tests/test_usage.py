@@ -1,0 +1,126 @@
+"""Options that cannot be right are refused at once: exit code 2, one line, and nothing begun."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from drift.cli import app
+
+DEADLINE = 120
+
+
+def commands() -> dict[str, typer.core.TyperCommand]:
+    """Every command by the words that call it."""
+    every: dict[str, typer.core.TyperCommand] = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        every |= {f"{name} {part}": made for part, made in inner.items()} if inner else {name: command}
+    return every
+
+
+WITH_PORT = [name for name, command in commands().items() if any("--port" in part.opts for part in command.params)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to call commands in; what they do to signals is undone."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW", "DRIFT"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield tmp_path
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def refused(folder: Path, *words: str) -> str:
+    """The one line of a command that is refused for its options."""
+    done = CliRunner().invoke(app, list(words), prog_name="drift")
+    assert done.exit_code == 2, done.output
+    assert list(folder.iterdir()) == [], "nothing was begun"
+    return " ".join(re.sub("[│╭╮╰╯─]", "", done.stderr).split())
+
+
+@pytest.mark.parametrize("port", ["99999", "65536", "-5", "x"])
+@pytest.mark.parametrize("name", WITH_PORT)
+def test_a_port_that_there_is_not_is_refused_at_once(name: str, port: str, folder: Path) -> None:
+    assert "--port" in refused(folder, *name.split(), "--port", port)
+
+
+@pytest.mark.parametrize("name", ["deploy", "serve"])
+def test_port_zero_is_no_usage_error(name: str, folder: Path) -> None:
+    done = CliRunner().invoke(app, [name, "--port", "0"], prog_name="drift")
+    assert done.exit_code == 1
+    assert f"there is no {folder}/mlflow.db" in done.stderr
+
+
+def test_port_zero_means_a_free_port(tmp_path: Path) -> None:
+    from drift.serving.server import TorchServe
+    from drift.serving.settings import CANDIDATES, choose_ports
+
+    assert set(WITH_PORT) == {"deploy", "serve", "monitor serve"}
+    assert TorchServe(tmp_path, port=0).wanted_port is None
+    assert choose_ports(0).inference in CANDIDATES
+
+
+def test_a_real_command_line_ends_with_exit_code_2(tmp_path: Path) -> None:
+    for words in (("deploy", "--port", "99999"), ("deploy", "--policy", "nope")):
+        done = subprocess.run(
+            [sys.executable, "-m", "drift", *words],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "got"),
+    [
+        ("deploy --policy nope", "nope"),
+        ("deploy --policy threshold:.7", "threshold:.7"),
+        ("deploy --policy harm@99", "harm@99"),
+        ("deploy --retrain sometimes", "sometimes"),
+        ("deploy --promote ask", "--promote ask needs a terminal"),
+        ("deploy --format xml", "xml"),
+        ("deploy --server http://localhost:1", "--server_folder"),
+        ("retrain --promote maybe", "maybe"),
+        ("retrain --promote ask", "--promote ask needs a terminal"),
+        ("retrain --server_folder .", "--server URL"),
+        ("rollback --server http://localhost:1", "--server_folder"),
+        ("replay --policies never,nope", "nope"),
+        ("replay --policies threshold:x", "threshold:x"),
+        ("replay --policies threshold:1.5", "threshold:1.5"),
+        ("replay --policies harm+guess", "harm+guess"),
+        ("replay --policies never:3", "never:3"),
+        ("replay --policies oracle:-1", "oracle:-1"),
+        ("replay --data missing.csv --label y --policies nope", "nope"),
+        ("images simulate --ramp steep", "steep"),
+        ("images simulate --perturbation melting", "melting"),
+        ("images simulate --detectors mmd_fused,nose", "nose"),
+        ("images simulate --network huge", "huge"),
+        ("images kernels --space time", "time"),
+        ("images kernels --embedding guess", "guess"),
+        ("images kernels --detectors mmd_magic", "mmd_magic"),
+        ("images augment --network huge", "huge"),
+        ("images augment --perturbation none", "none"),
+        ("monitor ingest x.csv --task guess", "guess"),
+        ("monitor ingest x.csv --prediction p --every often", "often"),
+        ("monitor reference --bad_batches 5/2 --first_batches 3 --why x", "5/2"),
+        ("monitor check --expect_every often", "often"),
+        ("monitor check --quiet_hours night", "night"),
+    ],
+)
+def test_a_name_that_there_is_not_is_refused_at_once(line: str, got: str, folder: Path) -> None:
+    assert got in refused(folder, *line.split())
