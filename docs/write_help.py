@@ -7,7 +7,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 LOOP = ("base", "deploy", "retrain", "status", "history", "rollback", "serve")
-PLAIN = (*LOOP, "compare", "replay", "images", "monitor")
+PLAIN = (*LOOP, "compare", "example", "replay", "images", "monitor")
 LABORATORY = ("simulate", "kernels", "augment")
 MONITOR = ("ingest", "truth", "reference", "check", "alerts", "serve", "report", "findings")
 COMMANDS = (

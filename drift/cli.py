@@ -12,14 +12,15 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, comparing, deploying, images, monitor, replaying, training
+from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training
 from drift.commands.flags import PlainFlags
 
 app = typer.Typer(
     name="drift",
     help="Watch a deployed model age and heal: train, serve, notice drift, retrain, promote, report.\n\n"
     "Exit codes: 0 done; 1 error; 2 usage; 3 drift was flagged and the model not retrained;"
-    " 4 a challenger was refused; 130 interrupted.",
+    " 4 a challenger was refused; 130 interrupted.\n\n"
+    "Example: drift base --max_epochs 3 --total_trials 5",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -35,6 +36,7 @@ for _command in (
     champion.rollback,
     deploying.serve,
     comparing.compare,
+    example.example,
     replaying.replay,
 ):
     app.command(cls=PlainFlags)(_command)

@@ -17,7 +17,10 @@ from drift.extras import require
 def status(
     register_model_name: o.ModelName = "drift_model", json: o.Json = None, verbose: o.Verbose = False
 ) -> ExitCode:
-    """Who is champion, since when, on what evidence, and what is running."""
+    """Who is champion, since when, on what evidence, and what is running.
+
+    Example: drift status
+    """
     require("mlflow")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
@@ -38,7 +41,10 @@ def status(
 def history(
     register_model_name: o.ModelName = "drift_model", json: o.Json = None, verbose: o.Verbose = False
 ) -> ExitCode:
-    """The audit trail: who or what changed the champion, when and why."""
+    """The audit trail: who or what changed the champion, when and why.
+
+    Example: drift history
+    """
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.terminal import fold
@@ -62,7 +68,10 @@ def rollback(
     server_folder: o.ServerFolder = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
-    """Put the previous version back as champion, in the registry and in a running server."""
+    """Put the previous version back as champion, in the registry and in a running server.
+
+    Example: drift rollback --reason "complaints since Monday"
+    """
     require("mlflow")
     from drift.loop.home import Home
     from drift.loop.journal import Journal

@@ -66,6 +66,8 @@ def compare(
 
     Needs no model, no server and no project. Columns that are dates or sorted in both tables are left out, since they
     differ between any two stretches.
+
+    Example: drift compare last_month.csv this_month.csv --ignore note
     """
     from drift.compare import compare_tables
     from drift.compare.text import lines

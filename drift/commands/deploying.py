@@ -148,7 +148,7 @@ def deploy(
     A block below the threshold (or what --policy says) is flagged, and you are asked whether to retrain now.
     Without a terminal nothing is asked, and the exit code is 3; it is 4 if a challenger was refused.
 
-    Example: drift deploy --test_data_rows 100 --block_size 20 --threshold_accuracy .55
+    Example: drift deploy --block_size 20 --threshold_accuracy .55
     """
     require("mlflow", "ax", "matplotlib", "ts", "model_archiver")
     source = source_of(data, label, time, ignore)
@@ -231,7 +231,10 @@ def serve(
     port: o.Port = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
-    """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server."""
+    """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server.
+
+    Example: drift serve
+    """
     require("mlflow", "ts", "model_archiver")
     from drift.loop.home import Home
     from drift.loop.journal import Journal

@@ -82,7 +82,7 @@ def replay(
     Labels of a block arrive when it ends; features are those of a row alone. What was trained once is kept, so that an
     interrupted replay goes on where it was, and another policy costs little.
 
-    Example: drift replay --policies never,spaced:10,harm --block_size 1007 --seeds 3
+    Example: drift replay --policies never,spaced:10,harm --block_size 1007
     """
     from drift.replay.contenders import check_names
 

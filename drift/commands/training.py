@@ -37,7 +37,7 @@ def base(
 ) -> ExitCode:
     """Train the base model: search parameters with Ax, log every trial to MLflow.
 
-    Example: drift base --max_epochs 3 --total_trials 5 --mlflow_experiment_name drift
+    Example: drift base --max_epochs 3 --total_trials 5
     """
     require("mlflow", "ax", "matplotlib")
     source = source_of(data, label, time, ignore)

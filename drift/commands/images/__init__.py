@@ -8,7 +8,8 @@ from drift.commands.images.simulating import simulate
 
 app = typer.Typer(
     name="images",
-    help="The image laboratory: make drift, measure it, see it, train it away.",
+    help="The image laboratory: make drift, measure it, see it, train it away.\n\n"
+    "Example: drift images augment --data cifar-10 --quick",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

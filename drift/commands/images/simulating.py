@@ -135,7 +135,7 @@ def simulate(
 ) -> ExitCode:
     """Train a network, let its images drift batch by batch, and see what is lost and which detector notices when.
 
-    Example: drift images simulate --data mnist --perturbation gaussian_blur --quick
+    Example: drift images simulate --perturbation gaussian_blur --quick
     """
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
     from drift.images.evolution import Evolution

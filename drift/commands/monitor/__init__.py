@@ -9,7 +9,8 @@ from drift.commands.monitor.showing import findings, report, serve
 
 app = typer.Typer(
     name="monitor",
-    help="Follow a deployed model's predictions batch by batch: what got worse, why, and what people found out.",
+    help="Follow a deployed model's predictions batch by batch: what got worse, why, and what people found out.\n\n"
+    "Example: drift monitor ingest log",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

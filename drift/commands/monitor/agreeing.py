@@ -97,6 +97,8 @@ def reference(
 
     What counts as bad is agreed with them. All stored batches are measured against it. Ten batches of rows or more
     are best. Without a choice, it tells the references so far.
+
+    Example: drift monitor reference --first_batches 10 --why "all was well"
     """
     from drift.loop.promote import person
     from drift.monitor.explain.conditions import parse_slice

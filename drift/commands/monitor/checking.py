@@ -67,6 +67,8 @@ def check(
 
     For schedulers: run it after each ingest. One bad batch alarms nobody: when batches are bad was agreed with the
     reference. Messages that could not be delivered are tried again by the next check.
+
+    Example: drift monitor check --file alerts.jsonl
     """
     from drift.monitor.batching import period_of
     from drift.monitor.delivering import deliver
@@ -140,7 +142,10 @@ def alerts(
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
-    """List a monitor's alerts, acknowledge one, or close one."""
+    """List a monitor's alerts, acknowledge one, or close one.
+
+    Example: drift monitor alerts
+    """
     from drift.loop.promote import person
     from drift.monitor import watching
     from drift.monitor.signals import told

@@ -94,6 +94,8 @@ def ingest(
     """Read batches of predictions into the monitor's store; what is stored already stays as it is.
 
     The first ingest says which column is what, and all other columns are features; later ones need not repeat it.
+
+    Example: drift monitor ingest log
     """
     from dataclasses import replace as with_
 
@@ -158,6 +160,8 @@ def truth(
     """Join truth that came later to the rows of a monitor, by key.
 
     Truth of rows that have not come yet is kept, and joined when they come. The batches are measured anew.
+
+    Example: drift monitor truth returns.csv --monitor shop
     """
     from dataclasses import replace as with_
 

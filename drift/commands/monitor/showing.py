@@ -52,6 +52,8 @@ def serve(
     """The monitor's page, until Ctrl-C: overview, batches, features, worst rows, alerts, findings.
 
     /metrics is for Prometheus. Read only, and on loopback, unless you say otherwise.
+
+    Example: drift monitor serve
     """
     import secrets
 
@@ -93,7 +95,10 @@ def report(
     ] = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
-    """One HTML file with the monitor's history: aggregates only, no rows, and nothing asked of the network."""
+    """One HTML file with the monitor's history: aggregates only, no rows, and nothing asked of the network.
+
+    Example: drift monitor report
+    """
     from drift.loop.home import Home
     from drift.monitor.report import write_monitor_report
 
@@ -115,7 +120,10 @@ def findings(
     ] = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
-    """What people found out about rows, as Markdown."""
+    """What people found out about rows, as Markdown.
+
+    Example: drift monitor findings --out findings.md
+    """
     from drift.disk import write_at_once
     from drift.monitor.findings import as_markdown
     from drift.monitor.store import alerts
