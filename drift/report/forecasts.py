@@ -48,7 +48,9 @@ def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping
         figure.add_scatter(
             x=own,
             y=[values["blocks_to_threshold"] for values in metrics],
-            error_y={
+            error_y=None
+            if len(own) > 1
+            else {
                 "array": [v["blocks_to_threshold_high"] - v["blocks_to_threshold"] for v in metrics],
                 "arrayminus": [v["blocks_to_threshold"] - v["blocks_to_threshold_low"] for v in metrics],
                 "width": 0,

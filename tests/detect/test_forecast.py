@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from benchmarks.accuracy_paths import PROCESSES
-from benchmarks.forecast import drawn, judged, ours
+from benchmarks.forecast import Case, drawn, judged, ours
 from drift.detect import ThresholdForecast, forecast_threshold
 from drift.detect.forecast import HORIZON, LEVEL, NEWEST, SHORT_LENGTH, largest_below
 from drift.detect.structural import HAZARD, JUMP, arcsine, filtered, grid, simulated
@@ -179,6 +179,15 @@ def test_short_fits_a_column() -> None:
 def covered(process: str, *, rows: int, streams: int, seed: int) -> int:
     """Streams of which the first block below a threshold, .02 to .12 below the first accuracy, is in the interval."""
     return int(sum(judged(case, ours(case))[0] for case in drawn(process, rows, streams, seed)))
+
+
+def test_intervals_are_scored_as_published() -> None:
+    """Width, and 2 / .2 times the distance outside, of the number of blocks censored at 20: Gneiting and Raftery."""
+    case = Case(0, [80], 100, (80, 100), 0.7, first=21)
+    inside = ThresholdForecast(0.7, 12, 5, math.inf, LEVEL, 20, 0.1)
+    assert judged(case, inside) == (1.0, 16.0, 16.0, 9.0)
+    outside = ThresholdForecast(0.7, 12, 5, 18, LEVEL, 20, 0.1)
+    assert judged(case, outside) == pytest.approx((0.0, 13.0, 43.0, 9.0))
 
 
 def test_intervals_cover_where_the_model_is_right() -> None:
