@@ -102,7 +102,8 @@ def deploy(
         Literal["auto", "ask", "always", "never"],
         typer.Option(
             "--promote",
-            help="When a challenger is trained; auto: if the paired test says better.",
+            help="When a challenger is trained, or a new base model is beside a champion; auto: if the paired test"
+            " says better.",
             rich_help_panel=o.MAIN,
         ),
     ] = "auto",
@@ -190,6 +191,7 @@ def deploy(
         world = World(
             store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,
             ask_promotion=screen.ask_promotion if has_terminal() else None,
+            ask_replacement=screen.confirm if has_terminal() else None,
             serve=server_starter(home, server, server_folder, port),
         )  # fmt: skip
         result = go_on(world, register_model_name) if resume else begin(world, options, source if data else None)

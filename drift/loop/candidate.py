@@ -21,14 +21,16 @@ class Candidate:
     Attributes:
         run: the finished base run with the highest validation accuracy on the rows of the newest one.
         experiment: the name of the experiment that holds the run.
-        version: what is to serve if the run was registered before: the champion; None if it was never registered.
+        registered: the newest version that was registered from the run; None if it never was.
+        champion: the version that serves; None if there is none.
         compared: number of base runs on the same rows, at least 1.
         elsewhere: whether the run is of another experiment than the one that was named.
     """
 
     run: FoundRun
     experiment: str
-    version: Version | None
+    registered: Version | None
+    champion: Version | None
     compared: int
     elsewhere: bool
 
@@ -75,8 +77,8 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
         _require_same_table(registry, champion, best)
     registered = [version for version in registry.versions() if version.run_id == best.id]
     holder = experiment_of(store, best.id) if elsewhere else experiment
-    version = (champion or registered[-1]) if registered else None  # since then another may have become champion
-    return Candidate(best, holder, version, len(same_rows), elsewhere)
+    newest = registered[-1] if registered else None
+    return Candidate(best, holder, newest, champion, len(same_rows), elsewhere)
 
 
 def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[FoundRun]:

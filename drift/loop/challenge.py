@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drift.blocks import Table
+from drift.detect import PairedTest
 from drift.detect.p_values import p_text
 from drift.errors import ChampionChangedError
 from drift.loop.consent import PromoteMode
@@ -92,14 +93,19 @@ def by_hand(model_name: str) -> str:
     return f"by hand, {model_name}"
 
 
+def comparison_words(who: str, test: PairedTest) -> str:
+    """A paired test in words; `who` was compared with the champion."""
+    words = "better" if test.better else "not better"
+    return (
+        f"{who} {words}: {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] on {test.rows} held-out rows,"
+        f" McNemar p {p_text(test.p_value)}"
+    )
+
+
 def judge(challenger: Challenger, ring: Ring) -> tuple[bool, str, str]:
     """Whether to promote, who decided, and why."""
     test = challenger.test
-    words = "better" if test.better else "not better"
-    found = (
-        f"challenger {words}: {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] on {test.rows} held-out rows,"
-        f" McNemar p {p_text(test.p_value)}"
-    )
+    found = comparison_words("challenger", test)
     if ring.mode is PromoteMode.ALWAYS:
         return True, "--promote always", found
     if ring.mode is PromoteMode.NEVER:

@@ -6,20 +6,24 @@ import uuid
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from drift.blocks import Table
+from drift.detect import PairedTest
 from drift.errors import DataError, StateError
 from drift.loop.candidate import Candidate, find_candidate
 from drift.loop.cards import Card, DataSource
+from drift.loop.consent import PromoteMode
 from drift.loop.described import data_parameters, words
-from drift.loop.events import Said
+from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
-from drift.loop.promote import Championship, card_of
+from drift.loop.promote import Championship, card_of, comparison_evidence
 from drift.loop.records import Deployment, now
 from drift.loop.running import DeployResult, Running, World
+from drift.loop.succession import Succession, decide, kept_line
 from drift.tracking.found import end_forgotten, model_card
-from drift.tracking.registry import CHAMPION, Registry, Version
+from drift.tracking.registry import Registry, Version
 from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
 
 
@@ -40,14 +44,15 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
                 f" {candidate.words}"
             )
         )
-    model_id = candidate.version.model_id if candidate.version else candidate.run.tags["drift.model_id"]
+    succession = _succession(candidate, registry, world, options, source)
+    model_id = _model_to_serve(candidate, succession)
     card = Card.from_metadata(model_card(world.store, model_id))
     _rows_to_score(card, options, source)  # what is wrong with them is said before anything is started
     identity = f"{options.model_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     world.tell(Said("starting TorchServe"))
     with _alone(world, identity), world.served(options, identity) as service:
         championship = world.championship(registry, service)
-        version = _take_up(candidate, championship, person=world.person, deployment=identity)
+        version = _take_up(candidate, succession, championship, person=world.person, deployment=identity)
         card = card_of(registry, version)
         table, rows = _rows_to_score(card, options, source)
         _say_what_was_scored(world, options.model_name, rows)
@@ -134,28 +139,104 @@ def _alone(world: World, identity: str) -> AbstractContextManager[None]:
     return world.home.lock(f"deployment-{identity}", doing=f"running deployment {identity}")
 
 
-def _take_up(candidate: Candidate, championship: Championship, *, person: str, deployment: str) -> Version:
-    """Let the server serve the champion; a candidate that never was champion becomes it first."""
-    registry, run, version = championship.registry, candidate.run, candidate.version
-    champion = registry.holder(CHAMPION)
-    if version is not None and champion is not None:
+def _succession(
+    candidate: Candidate, registry: Registry, world: World, options: DeployOptions, source: DataSource | None
+) -> Succession | None:
+    """Whether the best base run replaces a champion; None where there is no champion, or nothing new.
+
+    A run that was registered once is not promoted again: since then a challenger or a rollback may have replaced it.
+    One that was refused then is promoted by `--promote always`.
+    """
+    champion, run = candidate.champion, candidate.registered
+    if champion is None:
+        return None
+    if run is not None:
+        refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
+        if not refused or options.promote is not PromoteMode.ALWAYS:
+            return None
+    made = decide(
+        candidate, champion, registry, world.journal, source=source, mode=options.promote,
+        level=options.retrain.level, ask=world.ask_replacement, person=world.person,
+    )  # fmt: skip
+    if not made.promoted and made.test is None:
+        table = source or card_of(registry, champion).source
+        left = len(table.load()) - made.rows.start
+        line = kept_line(
+            made, candidate, champion, experiment=options.experiment, model=options.model_name, table=table, left=left
+        )
+        world.tell(Said(line))
+    return made
+
+
+def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:
+    """The id of the logged model that will be champion when the deployment begins."""
+    if candidate.champion is not None and (succession is None or not succession.promoted):
+        return candidate.champion.model_id
+    return candidate.run.tags["drift.model_id"]
+
+
+def _take_up(
+    candidate: Candidate, succession: Succession | None, championship: Championship, *, person: str, deployment: str
+) -> Version:
+    """Let the server serve the champion; a base model without a champion, or chosen beside one, becomes it first."""
+    registry, run, champion = championship.registry, candidate.run, candidate.champion
+    if champion is not None and (succession is None or not succession.promoted):
+        if succession is not None and succession.test is not None:
+            _refuse(candidate, champion, succession, championship, deployment=deployment)
         served = championship.reconcile()
         championship.tell(
             Said(f"version {served.number} stays champion; scoring the rows after those it was made from")
         )
         return served
-    if version is None:
-        model = LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"])
-        version = registry.register(model, run.id, kind="base", base_run=run.id)
-    untested = f"; not compared with version {champion.number}" if champion else ""
+    version = candidate.registered or _register(candidate, registry)
+    evidence: dict[str, Any] = {
+        "run": run.id,
+        "accuracy": run.metrics.get("reference/accuracy"),
+        "deployment": deployment,
+    }
+    if champion is None or succession is None:
+        championship.promote(version, by=person, reason=candidate.words, evidence=evidence, action="deploy")
+        return version
+    if succession.test is not None:
+        _tell_comparison(succession, succession.test, champion, version, championship)
+        evidence |= {"comparison": comparison_evidence(succession.test)}
     championship.promote(
-        version,
-        by=person,
-        reason=f"{candidate.words}{untested}",
-        evidence={"run": run.id, "accuracy": run.metrics.get("reference/accuracy"), "deployment": deployment},
-        action="deploy",
-    )
+        version, by=succession.by, reason=succession.reason, evidence=evidence, action="deploy",
+        instead_of=champion.number,
+    )  # fmt: skip
+    registry.tag(version.number, verdict="promoted")
     return version
+
+
+def _register(candidate: Candidate, registry: Registry) -> Version:
+    run = candidate.run
+    return registry.register(
+        LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"]), run.id, kind="base", base_run=run.id
+    )
+
+
+def _refuse(
+    candidate: Candidate, champion: Version, made: Succession, championship: Championship, *, deployment: str
+) -> None:
+    """Register a base model that was compared and is not better, so that it is not compared again and again."""
+    assert made.test is not None  # noqa: S101  # by the caller
+    version = _register(candidate, championship.registry)
+    _tell_comparison(made, made.test, champion, version, championship)
+    evidence = {
+        "run": candidate.run.id,
+        "deployment": deployment,
+        "challenger": version.number,
+        "comparison": comparison_evidence(made.test),
+    }
+    championship.refuse(version, champion, by=made.by, reason=made.reason, evidence=evidence)
+    championship.tell(ChallengerRefused(champion.number, version.number, made.test, made.reason))
+
+
+def _tell_comparison(
+    made: Succession, test: PairedTest, champion: Version, version: Version, championship: Championship
+) -> None:
+    rows = (made.rows.start, made.rows.stop)
+    championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
 
 
 def _rows_to_score(card: Card, options: DeployOptions, source: DataSource | None) -> tuple[Table, range]:

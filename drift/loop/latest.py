@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drift.loop.cards import Card
 from drift.loop.challenge import Ring, Verdict, by_hand, challenge
+from drift.loop.journal import Journal
 from drift.loop.promote import card_of, person
 from drift.tracking.found import end_forgotten
 from drift.tracking.runs import link_project_run
@@ -24,17 +25,15 @@ def retrain_on_latest(ring: Ring) -> Verdict:
         champion = championship.reconcile()
         card = card_of(registry, champion)
         table = card.fit_to(card.source.load())
-        verdict = challenge(
-            table, _last_row_seen(ring, card), champion, ring, cause="asked for", evidence={"agreed_by": person()}
-        )
+        stop = last_row_seen(championship.journal, registry.name, card)
+        verdict = challenge(table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()})
     link_project_run(registry.store, verdict.challenger.run_id, ring.experiment)
     return verdict
 
 
-def _last_row_seen(ring: Ring, card: Card) -> int:
-    """One past the last row of the champion's table whose label is known."""
-    journal, name = ring.championship.journal, ring.championship.registry.name
+def last_row_seen(journal: Journal, model: str, card: Card) -> int:
+    """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
     scored = [
-        journal.blocks(d.id) for d in journal.deployments(name) if d.options["source"]["path"] == card.source.path
+        journal.blocks(d.id) for d in journal.deployments(model) if d.options["source"]["path"] == card.source.path
     ]
     return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])

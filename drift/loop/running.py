@@ -59,6 +59,7 @@ class World:
     ask_promotion: Callable[[Challenger], bool] | None
     person: str
     tell: Tell
+    ask_replacement: Callable[[str], bool] | None = None  # of the champion by a new base model
 
     def championship(self, registry: Registry, service: PredictingService) -> Championship:
         """Changes of champion that the deployment's own server follows."""

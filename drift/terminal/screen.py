@@ -172,6 +172,14 @@ class Screen:
             self.console.print(f"the challenger is {words} (p {p_text(test.p_value)})")
             return self._ask(f"Promote version {challenger.version.number}? [y]es, [n]o: ", "yn") == "y"
 
+    def confirm(self, question: str) -> bool:
+        """Ask a question that ends with `[y]es, [n]o`."""
+        text, _, prompt = question.rpartition("\n")
+        with self._paused():
+            if text:
+                self.console.print(text)
+            return self._ask(prompt, "yn") == "y"
+
     def last_line(self, text: str) -> None:
         """The line that says where the results are."""
         self._live.stop()

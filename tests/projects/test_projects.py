@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import mlflow
@@ -13,9 +13,9 @@ import pytest
 
 from tests.servers import mlflow_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
-DEADLINE = 300
+DEADLINE = 540
 
 
 @pytest.fixture(params=["sqlite", "server"])
@@ -28,10 +28,13 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield address
 
 
-def run(folder: Path, uri: str, *line: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, uri: str, *line: str, more: Mapping[str, str] | None = None, seconds: float = DEADLINE
+) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     environment |= {"MLFLOW_TRACKING_URI": uri, "DRIFT_HOME": str(folder / ".drift")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment = {name: value for name, value in (environment | dict(more or {})).items() if value}
     return subprocess.run(
         line,
         cwd=folder,
@@ -39,7 +42,7 @@ def run(folder: Path, uri: str, *line: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=DEADLINE,
+        timeout=seconds,
         check=False,
     )
 
@@ -51,8 +54,10 @@ def runs(uri: str, experiment: str) -> list[mlflow.entities.Run]:
     return list(client.search_runs([found.experiment_id]))
 
 
-def project(folder: Path, uri: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, uri, "mlflow", "run", str(ROOT), "--env-manager", "local", *more)
+def project(
+    folder: Path, uri: str, *words: str, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return run(folder, uri, "mlflow", "run", str(ROOT), "--env-manager", "local", *words, more=more)
 
 
 def test_mlflow_run_puts_the_run_where_it_was_asked_to(tmp_path: Path, uri: str) -> None:
@@ -169,3 +174,111 @@ def test_a_retrain_in_another_experiment_links_back(tmp_path: Path) -> None:
     (parent,) = [found for found in runs(uri, "elsewhere") if "mlflow.parentRunId" not in found.data.tags]
     assert parent.data.tags["drift.base_run"] == base.info.run_id
     assert len(runs(uri, "elsewhere")) == 3
+
+
+def test_the_environment_names_the_experiment(tmp_path: Path) -> None:
+    """Under `mlflow run` and for a script alike; no run, not even an empty one, is anywhere else."""
+    uri, quick = f"sqlite:///{tmp_path}/mlflow.db", {"MLFLOW_EXPERIMENT_NAME": "drift1"}
+    done = project(tmp_path, uri, "-P", "max_epochs=1", "-P", "total_trials=1", more=quick)
+    assert done.returncode == 0, done.stderr
+    one = ("--max_epochs", "1", "--total_trials", "1")
+    script = run(tmp_path, uri, sys.executable, str(ROOT / "base_model.py"), *one, more=quick)
+    assert script.returncode == 0, script.stderr
+    found = runs(uri, "drift1")
+    assert sorted(one.data.tags["drift.kind"] for one in found) == ["base", "base", "trial", "trial"]
+    client = mlflow.MlflowClient(uri)
+    others = [other.experiment_id for other in client.search_experiments() if other.name != "drift1"]
+    assert client.search_runs(others) == []
+
+
+@pytest.mark.parametrize("leftover", ["a finished run", "an unknown id", "a running run"])
+def test_a_leftover_run_id_changes_nothing(tmp_path: Path, leftover: str) -> None:
+    """Base, deployment and retrain go their way with one line about it, and the run stays as it was."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = mlflow.MlflowClient(uri)
+    stale = "0123456789abcdef0123456789abcdef"
+    if leftover != "an unknown id":
+        stale = client.create_run("0", tags={"mlflow.source.type": "LOCAL"}).info.run_id
+        client.log_param(stale, "max_epochs", "99")
+        client.set_terminated(stale, status="FINISHED" if leftover == "a finished run" else "RUNNING")
+    before = None if leftover == "an unknown id" else client.get_run(stale).to_dictionary()
+    python, more = sys.executable, {"MLFLOW_RUN_ID": stale}
+    quick = ("--max_epochs", "1", "--total_trials", "1")
+    for line, codes in (
+        ((python, str(ROOT / "base_model.py"), *quick), (0,)),
+        ((python, str(ROOT / "deploy_model.py"), "--threshold_accuracy", "0"), (0,)),
+        ((python, str(ROOT / "retrain_model.py"), *quick, "--window_rows", "4000"), (0, 4)),
+    ):
+        done = run(tmp_path, uri, *line, more=more)
+        assert done.returncode in codes, done.stderr
+        assert [text for text in done.stderr.splitlines() if f"MLFLOW_RUN_ID {stale} is ignored" in text], done.stderr
+    assert before is None or client.get_run(stale).to_dictionary() == before
+    kinds = {one.data.tags["drift.kind"] for one in runs(uri, "drift")}
+    assert kinds == {"base", "trial", "deployment", "retrain"}
+    assert {one.info.status for one in runs(uri, "drift")} == {"FINISHED"}
+
+
+def repository(folder: Path) -> dict[str, str]:
+    """The project as a Git repository, and the environment in which it has a URL."""
+    import shutil
+
+    folder.mkdir()
+    for name in ("drift", "data"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("MLproject", "conda.yaml", "base_model.py", "deploy_model.py", "retrain_model.py"):
+        shutil.copy(ROOT / name, folder)
+    author = ("-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*author, "commit", "-qm", "x")):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+    url = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder}.insteadOf"}
+    return url | {"GIT_CONFIG_VALUE_0": "https://git.invalid/drift"}
+
+
+def test_a_git_url_keeps_its_state_where_it_was_called(tmp_path: Path) -> None:
+    """Without conda and pyenv, with a table by a relative path, a flag, and no tracking URI: all in one folder."""
+    more = repository(tmp_path / "origin")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    rows = [f"{n % 7},{n % 11},{'up' if n % 7 > 3 else 'down'}" for n in range(600)]
+    (folder / "my stream.csv").write_text("\n".join(["a,b,class", *rows]))
+    (tmp_path / "copies").mkdir()
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    more |= {"TMPDIR": str(tmp_path / "copies"), "PYTHONPATH": "", "PATH": path, "DRIFT_HOME": ""}
+    quick = ("-P", "max_epochs=1", "-P", "total_trials=1")
+    table = ("-P", "data=my stream.csv", "-P", "label=class")
+    begin = ("mlflow", "run", "https://git.invalid/drift", "--env-manager", "local")
+    done = run(folder, "", *begin, *quick, *table, more=more)
+    assert done.returncode == 0, done.stderr
+    following = (
+        "next: mlflow run https://git.invalid/drift --env-manager local -e deploy -P mlflow_experiment_name=drift"
+    )
+    assert following in done.stdout
+    deployed = run(folder, "", *begin, "-e", "deploy", "-P", "shadow=true", "-P", "retrain=never", more=more)
+    assert "report: " in deployed.stdout, deployed.stderr
+    assert {"mlflow.db", ".drift", "reports"} <= {path.name for path in folder.iterdir()}
+    assert (folder / ".drift" / "log.db").is_file()
+    assert list((folder / "reports").glob("*.html"))
+    (base,) = [one for one in runs(f"sqlite:///{folder}/mlflow.db", "drift") if one.data.tags["drift.kind"] == "base"]
+    assert base.data.params["data"] == str(folder / "my stream.csv")
+    (deployment,) = [
+        one for one in runs(f"sqlite:///{folder}/mlflow.db", "drift") if one.data.tags["drift.kind"] == "deployment"
+    ]
+    assert deployment.data.params["shadow"] == "True"
+    assert not list(tmp_path.glob("copies/**/.drift"))
+
+
+def test_uv_builds_the_environment_without_conda(tmp_path: Path) -> None:
+    """In a shell with uv and neither conda nor pyenv. Downloads every package, once: minutes."""
+    import shutil
+
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    if not Path(uv).exists() or os.environ.get("DRIFT_TEST_UV") != "1":
+        pytest.skip("set DRIFT_TEST_UV=1, with uv on the search path, to build an environment of 2 GB")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uv").symlink_to(uv)
+    (tmp_path / "bin" / "mlflow").symlink_to(Path(sys.executable).with_name("mlflow"))
+    more = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "PYTHONPATH": "", "MLFLOW_ENV_ROOT": str(tmp_path / "envs")}
+    line = ("mlflow", "run", str(ROOT), "--env-manager", "uv", "-P", "max_epochs=1", "-P", "total_trials=1")
+    done = run(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", *line, more=more, seconds=550)
+    assert done.returncode == 0, done.stderr
+    assert [one.data.tags["drift.kind"] for one in runs(f"sqlite:///{tmp_path}/mlflow.db", "drift")].count("base") == 1

@@ -106,6 +106,32 @@ def test_the_next_step_of_a_table_of_ones_own(tmp_path: Path) -> None:
         assert client.get_model_version_by_alias(model, "champion").version in (1, "1")
 
 
+def test_a_new_base_never_replaces_a_champion_unseen(tmp_path: Path) -> None:
+    """Base, deployment, and a base of other rows: kept, then compared or replaced by the commands that are printed."""
+    quick = "--max_epochs 1 --total_trials 1"
+    assert shell(tmp_path, f"drift base {quick} --train_rows 4000").returncode == 0
+    assert shell(tmp_path, "drift deploy --threshold_accuracy 0").returncode == 0
+    assert shell(tmp_path, f"drift base {quick} --train_rows 5000").returncode == 0
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+
+    def champion() -> int:
+        return int(client.get_model_version_by_alias("drift_model", "champion").version)
+
+    kept = shell(tmp_path, "drift deploy --threshold_accuracy 0")
+    assert (kept.returncode, champion()) == (0, 1), kept.stderr
+    compare = named(r"deploy again: (.+?); to replace it", kept.stdout)
+    replace = named(r"to replace it uncompared: (.+)$", kept.stdout)
+    scored = shell(tmp_path, f"{compare} --threshold_accuracy 0")
+    assert (scored.returncode, champion()) == (0, 1), scored.stderr
+    compared = shell(tmp_path, "drift deploy --threshold_accuracy 0")
+    assert compared.returncode == 0, compared.stderr
+    line = named(r"(version 2 against version 1 on rows 5000 to 5399: .+)$", compared.stdout)
+    (refused,) = re.findall(r"version 2 refused|version 2 is champion", compared.stdout)
+    assert champion() == (1 if "refused" in refused else 2), line
+    again = shell(tmp_path, f"{replace} --threshold_accuracy 0")
+    assert (again.returncode, champion()) == (0, 2), again.stderr
+
+
 def named(pattern: str, text: str) -> str:
     """The command that a message names."""
     match = re.search(pattern, text, re.MULTILINE)

@@ -1,0 +1,155 @@
+"""Whether a base model that was never registered replaces the champion: compared, asked about, or kept aside."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from drift import next_steps
+from drift.detect import PairedTest, mcnemar_test
+from drift.errors import ArchiveError
+from drift.invocation import table_options
+from drift.loop.base import MIN_ROWS
+from drift.loop.candidate import Candidate
+from drift.loop.cards import Card, DataSource
+from drift.loop.challenge import comparison_words
+from drift.loop.consent import PromoteMode
+from drift.loop.journal import Journal
+from drift.loop.latest import last_row_seen
+from drift.loop.promote import card_of
+from drift.models.predict import LocalPredictor
+from drift.tracking.found import model_card, model_file, sha256_of
+from drift.tracking.registry import Registry, Version
+
+COMPARED_ROWS = 400  # proposed for a comparison where too few rows were scored
+
+
+@dataclass(frozen=True)
+class Succession:
+    """What becomes of a new base model beside a champion.
+
+    Attributes:
+        promoted: whether it is to become champion.
+        by: what or who decided.
+        reason: why, in words.
+        test: the paired test on rows from which neither has learned; None if there were too few.
+        rows: those rows.
+    """
+
+    promoted: bool
+    by: str
+    reason: str
+    test: PairedTest | None
+    rows: range
+
+
+def decide(
+    candidate: Candidate,
+    champion: Version,
+    registry: Registry,
+    journal: Journal,
+    *,
+    source: DataSource | None,
+    mode: PromoteMode,
+    level: float,
+    ask: Callable[[str], bool] | None,
+    person: str,
+) -> Succession:
+    """Compare a base model with the champion on scored rows that are new to both, and decide by `--promote`.
+
+    Args:
+        candidate: a base run that was never registered.
+        champion: the version that serves.
+        registry: of the champion.
+        journal: tells how far rows were scored: labels of later ones are not known yet.
+        source: the table that was named; None takes the one of each model.
+        mode: `auto` promotes the better one and asks where nothing can be compared; `ask` asks in any case.
+        level: of the McNemar test, in (0, 1).
+        ask: puts a question to a person; None where there is nobody.
+        person: who that is.
+    """
+    serving = card_of(registry, champion)
+    wanted = Card.from_metadata(model_card(registry.store, candidate.run.tags["drift.model_id"]))
+    start = max(serving.seen, wanted.seen)
+    rows = range(start, max(start, last_row_seen(journal, registry.name, serving)))
+    if mode is PromoteMode.NEVER:
+        return Succession(False, "--promote never", candidate.words, None, rows)
+    test = None
+    if len(rows) >= MIN_ROWS:
+        test = _compare(candidate, champion, registry, (serving, wanted), rows, source, level)
+    compared = f"{candidate.words}; {comparison_words('new base model', test)}" if test else candidate.words
+    untested = f"{compared}; not compared with version {champion.number}: {len(rows)} scored rows are new to both"
+    reason = compared if test else untested
+    if mode is PromoteMode.ALWAYS:
+        return Succession(True, "--promote always", reason, test, rows)
+    if mode is PromoteMode.AUTO and test is not None:
+        return Succession(test.better, "--promote auto", reason, test, rows)
+    if ask is None:
+        return Succession(False, "no terminal to ask at", reason, test, rows)
+    question = f"{reason}\nReplace champion version {champion.number} by this base model? [y]es, [n]o: "
+    return Succession(ask(question), person, reason, test, rows)
+
+
+def kept_line(
+    made: Succession,
+    candidate: Candidate,
+    champion: Version,
+    *,
+    experiment: str,
+    model: str,
+    table: DataSource,
+    left: int,
+) -> str:
+    """One line for a champion that stays beside a base model that was not compared with it.
+
+    Args:
+        made: the decision.
+        candidate: the base run.
+        champion: the version that stays.
+        experiment: that was named.
+        model: name in the registry.
+        table: of both.
+        left: rows of the table from the first one that is new to both.
+    """
+    named = table_options(table.path, table.label, table.time, table.ignore)
+    replace = next_steps.deploy(experiment, model, named, promote="always")
+    if left < MIN_ROWS:
+        compare = f"no {MIN_ROWS} rows of {table.name} are new to both: add later rows to compare them"
+    else:
+        rows = min(left, COMPARED_ROWS)
+        scored = next_steps.deploy(
+            experiment, model, named, promote="never", start_row=made.rows.start, test_data_rows=rows
+        )
+        compare = f"to compare them, score rows that are new to both and deploy again: {scored}"
+    return (
+        f"version {champion.number} stays champion; base run {candidate.run.id} stays aside ({made.by}; {made.reason});"
+        f" {compare}; to replace it uncompared: {replace}"
+    )
+
+
+def _compare(
+    candidate: Candidate,
+    champion: Version,
+    registry: Registry,
+    cards: tuple[Card, Card],
+    rows: range,
+    source: DataSource | None,
+    level: float,
+) -> PairedTest:
+    """McNemar's test of both models on the same rows."""
+    correct = []
+    with tempfile.TemporaryDirectory(prefix="drift-base-") as folder:
+        own = Path(folder) / "candidate"
+        own.mkdir()
+        file = model_file(registry.store, candidate.run.tags["drift.model_id"], own)
+        if sha256_of(file) != candidate.run.tags.get("drift.sha256"):
+            raise ArchiveError(
+                f"the model of base run {candidate.run.id} is not the file that was logged: train it again"
+            )
+        for card, path in zip(cards, (registry.fetch(champion, Path(folder)), file), strict=True):
+            part = card.fit_to((source or card.source).load()).part(rows)
+            answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
+            correct.append(answered.probabilities.argmax(axis=1) == part.labels)
+    return mcnemar_test(*correct, level=level)

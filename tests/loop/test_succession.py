@@ -1,0 +1,101 @@
+"""A champion is never replaced by a new base model without a comparison, a question, or an order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from drift.detect import PairedTest, mcnemar_test
+from drift.loop import succession as module
+from drift.loop.candidate import Candidate
+from drift.loop.cards import Card, DataSource
+from drift.loop.consent import PromoteMode
+from drift.loop.succession import Succession, decide, kept_line
+from drift.tracking.found import FoundRun
+from drift.tracking.registry import Version
+
+CHAMPION = Version(4, "r4", "m4", "s", {})
+RUN = FoundRun("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})
+CANDIDATE = Candidate(RUN, "drift", None, CHAMPION, 1, False)
+
+
+def card(seen: int) -> Card:
+    return Card(("x",), ("no", "yes"), {}, (0, seen - 10), (seen - 10, seen), "", DataSource())
+
+
+def tested(better: int, worse: int) -> PairedTest:
+    """Of rows that only the new model, or only the champion, answers rightly."""
+    champion = np.r_[np.zeros(better, bool), np.ones(worse, bool)]
+    return mcnemar_test(champion, ~champion, level=0.05)
+
+
+@pytest.fixture
+def decided(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Succession]:
+    """`decide` for a champion that has seen 200 rows and a base model that has seen 300."""
+    monkeypatch.setattr(module, "card_of", lambda registry, version: card(200))
+    monkeypatch.setattr(module, "model_card", lambda store, model_id: card(300).to_metadata())
+
+    def make(
+        mode: PromoteMode, *, scored: int, test: PairedTest | None = None, ask: Callable[[str], bool] | None = None
+    ) -> Succession:
+        monkeypatch.setattr(module, "last_row_seen", lambda journal, model, card: scored)
+        monkeypatch.setattr(module, "_compare", lambda *args: test)
+        return decide(
+            CANDIDATE, CHAMPION, cast(Any, _Registry()), cast(Any, None), source=None, mode=mode, level=0.05, ask=ask,
+            person="ada",
+        )  # fmt: skip
+
+    return make
+
+
+class _Registry:
+    name, store = "m", None
+
+
+@pytest.mark.parametrize(("test", "promoted"), [(tested(20, 2), True), (tested(2, 20), False), (tested(9, 8), False)])
+def test_auto_promotes_only_the_better_one(
+    decided: Callable[..., Succession], test: PairedTest, promoted: bool
+) -> None:
+    made = decided(PromoteMode.AUTO, scored=340, test=test)
+    assert (made.promoted, made.by, made.rows) == (promoted, "--promote auto", range(300, 340))
+    assert "new base model " + ("better" if promoted else "not better") in made.reason
+
+
+@pytest.mark.parametrize("scored", [250, 300, 339])
+def test_too_few_rows_new_to_both_keep_the_champion(decided: Callable[..., Succession], scored: int) -> None:
+    made = decided(PromoteMode.AUTO, scored=scored)
+    assert (made.promoted, made.test, made.by) == (False, None, "no terminal to ask at")
+    assert f"{max(0, scored - 300)} scored rows are new to both" in made.reason
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_person_is_asked_where_nothing_can_be_compared(decided: Callable[..., Succession], answer: bool) -> None:
+    questions: list[str] = []
+    made = decided(PromoteMode.AUTO, scored=0, ask=lambda text: questions.append(text) or answer)  # type: ignore[func-returns-value]
+    assert (made.promoted, made.by) == (answer, "ada")
+    assert "not compared with version 4" in questions[0]
+
+
+def test_modes_mean_what_they_mean_elsewhere(decided: Callable[..., Succession]) -> None:
+    worse, better = tested(2, 20), tested(20, 2)
+    assert decided(PromoteMode.ALWAYS, scored=340, test=worse).promoted
+    assert decided(PromoteMode.ALWAYS, scored=0).promoted
+    assert not decided(PromoteMode.NEVER, scored=340, test=better).promoted
+    assert decided(PromoteMode.ASK, scored=340, test=worse, ask=lambda text: True).promoted
+    assert not decided(PromoteMode.ASK, scored=340, test=better, ask=lambda text: False).promoted
+
+
+def test_one_line_says_how_to_compare_or_replace(decided: Callable[..., Succession]) -> None:
+    made = decided(PromoteMode.AUTO, scored=0)
+    line = kept_line(
+        made, CANDIDATE, CHAMPION, experiment="drift", model="m", table=DataSource(), left=5_000
+    )  # fmt: skip
+    assert "\n" not in line
+    assert "--promote never --start_row 300 --test_data_rows 400" in line
+    assert line.endswith("to replace it uncompared: drift deploy --mlflow_experiment_name drift"
+                         " --register_model_name m --promote always")  # fmt: skip
+    none = kept_line(made, CANDIDATE, CHAMPION, experiment="drift", model="m", table=DataSource(), left=5)
+    assert "add later rows to compare them" in none
