@@ -120,6 +120,7 @@ def deploy(
     held_out_rows: o.HeldOut = None,
     warm_start: o.Warm = False,
     promote_level: o.Level = 0.05,
+    until_accepted: o.UntilAccepted = 0,
     cooldown_blocks: Annotated[
         int,
         typer.Option(
@@ -169,7 +170,12 @@ def deploy(
     from drift.tracking.store import connect
 
     retraining = RetrainOptions(
-        TrainOptions(max_epochs, total_trials, seed), window_rows, held_out_rows, warm_start, promote_level
+        TrainOptions(max_epochs, total_trials, seed),
+        window_rows,
+        held_out_rows,
+        warm_start,
+        promote_level,
+        until_accepted,
     )
     asked = DeployOptions(
         experiment=mlflow_experiment_name, model_name=register_model_name, test_data_rows=test_data_rows,

@@ -119,6 +119,19 @@ Port = Annotated[
         show_default=False,
     ),
 ]
+
+UntilAccepted = Annotated[
+    int,
+    typer.Option(
+        "--until_accepted",
+        min=0,
+        max=20,
+        help="Further tries, at most, while challengers are refused: twice the trials, then half of the window, and so"
+        " on in turn. --promote_level holds over all tries together: each is tested at its share.",
+        rich_help_panel=MAIN,
+    ),
+]
+
 Server = Annotated[
     str | None,
     typer.Option(

@@ -82,6 +82,7 @@ def retrain(
     held_out_rows: o.HeldOut = None,
     warm_start: o.Warm = False,
     promote_level: o.Level = 0.05,
+    until_accepted: o.UntilAccepted = 0,
     seed: o.Seed = 0,
     server: o.Server = None,
     server_folder: o.ServerFolder = None,
@@ -111,12 +112,14 @@ def retrain(
     registry = Registry(connect(), register_model_name)
     home, training = Home(create=False), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
+    if promote == "never" and until_accepted:
+        raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
     with Screen() as screen:
         find_service = service_finder(home, journal, register_model_name, server, server_folder)
         ring = Ring(
             championship=Championship(registry, find_service, journal, home, screen.tell),
             experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(),
-            options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level),
+            options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level, until_accepted),
             ask=screen.ask_promotion if has_terminal() else None,
         )  # fmt: skip
         verdict = retrain_on_latest(ring)
@@ -124,13 +127,17 @@ def retrain(
             f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {registry.store.uri}"
         )
     challenger, code = verdict.challenger, ExitCode.DONE if verdict.promoted else ExitCode.REFUSED
-    record = comparison_evidence(challenger.test) | {
-        "challenger": challenger.version.number,
-        "promoted": verdict.promoted,
-        "by": verdict.by,
-        "reason": verdict.reason,
-        "training_rows": challenger.card.fit_rows,
-        "held_out_rows": (challenger.held_out.start, challenger.held_out.stop),
-    }
-    write_json(json, options_as_called(retrain, locals()), [record], run_id=challenger.run_id, exit_code=int(code))
+    records = [
+        comparison_evidence(one.challenger.test)
+        | {
+            "challenger": one.challenger.version.number,
+            "promoted": one.promoted,
+            "by": one.by,
+            "reason": one.reason,
+            "training_rows": one.challenger.card.fit_rows,
+            "held_out_rows": (one.challenger.held_out.start, one.challenger.held_out.stop),
+        }
+        for one in (*verdict.earlier, verdict)
+    ]
+    write_json(json, options_as_called(retrain, locals()), records, run_id=challenger.run_id, exit_code=int(code))
     return code

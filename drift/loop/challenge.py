@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drift.blocks import Table
 from drift.detect import PairedTest
 from drift.detect.p_values import p_text
-from drift.errors import ChampionChangedError
+from drift.errors import ChampionChangedError, DataError, TrainingError
 from drift.loop.consent import PromoteMode
 from drift.loop.events import ChallengerRefused, Said
 from drift.loop.promote import Championship, comparison_evidence
 from drift.loop.retrain import Challenger, RetrainOptions, retrain
+from drift.loop.tries import tries
 from drift.tracking.registry import Version
 
 
@@ -37,12 +38,13 @@ class Verdict:
     promoted: bool
     by: str
     reason: str
+    earlier: tuple[Verdict, ...] = ()  # of the tries before it
 
 
 def challenge(
     table: Table, stop: int, champion: Version, ring: Ring, *, cause: str, evidence: dict[str, Any]
 ) -> Verdict:
-    """Train a challenger on the rows before `stop` and let the better one serve.
+    """Train a challenger on the rows before `stop` and let the better one serve; try again as often as was asked for.
 
     Args:
         table: coded as the champion sees it.
@@ -51,7 +53,40 @@ def challenge(
         ring: where, and how.
         cause: why now, in words.
         evidence: why now, in numbers; kept in the audit trail with the comparison.
+
+    Returns:
+        How the last try ended, with the verdicts of those before it.
     """
+    tell, earlier = ring.championship.tell, list[Verdict]()
+    for one in tries(ring.options, stop):
+        if one.number > 1:
+            tell(Said(f"try {one.number} of at most {one.of}, {one.words}, at level {one.options.level:.3g}"))
+        elif one.of > 1:
+            level = f"level {one.options.level:.3g}, {ring.options.level:g} over all of them"
+            tell(Said(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
+        numbered = {"try": one.number, "tries": one.of} if one.of > 1 else {}
+        try:
+            verdict = _challenge(
+                table, stop, champion, replace(ring, options=one.options), cause=cause, evidence=evidence | numbered
+            )
+        except (DataError, TrainingError) as error:
+            if one.number == 1 and one.of == 1:
+                raise
+            tell(Said(f"try {one.number} gave no challenger: {error}"))
+            failure = error
+            continue
+        earlier.append(verdict)
+        if verdict.promoted or ring.championship.registry.champion().number != champion.number:
+            break
+    if not earlier:
+        raise failure
+    return replace(earlier[-1], earlier=tuple(earlier[:-1]))
+
+
+def _challenge(
+    table: Table, stop: int, champion: Version, ring: Ring, *, cause: str, evidence: dict[str, Any]
+) -> Verdict:
+    """One try; arguments as those of `challenge`."""
     championship = ring.championship
     challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence)
     promoted, by, reason = judge(challenger, ring)
@@ -84,7 +119,8 @@ def train_challenger(
         options=ring.options,
         tell=championship.tell,
         cause=cause,
-        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)},
+        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)}
+        | {name: evidence[name] for name in ("try", "tries") if name in evidence},
     )
 
 

@@ -48,6 +48,10 @@ class DeployOptions:
     format: Literal["npy", "json"] = "npy"
 
     def __post_init__(self) -> None:
+        if self.shadow and self.retrain.until_accepted:
+            raise UsageError("expected --shadow or --until_accepted, got both: a shadow is judged on blocks to come")
+        if self.promote is PromoteMode.NEVER and self.retrain.until_accepted:
+            raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
         _, at, window = self.policy.partition("@")
         if self.when not in POLICIES or (self.value and self.when != FORECAST) or (at and window != CHANGE):
             raise UsageError(f"expected --policy {', '.join(POLICIES)}, each also with @{CHANGE}; got {self.policy!r}")
@@ -104,7 +108,7 @@ class DeployOptions:
             "mlflow_experiment_name", "register_model_name", "max_epochs", "total_trials", "window_rows",
             "held_out_rows", "promote", "promote_level", "seed", "warm_start",
         ]  # fmt: skip
-        return {name: called[name] for name in names}
+        return {name: called[name] for name in names} | {"until_accepted": self.retrain.until_accepted or None}
 
     def as_called(self) -> dict[str, Any]:
         """Plain values under the names that they have on the command line."""
@@ -128,6 +132,7 @@ class DeployOptions:
             "held_out_rows": self.retrain.held_out_rows,
             "warm_start": self.retrain.warm_start,
             "promote_level": self.retrain.level,
+            "until_accepted": self.retrain.until_accepted,
             "shadow": self.shadow,
             "format": self.format,
         }

@@ -45,7 +45,8 @@ class RetrainOptions:
     window_rows: int | None = None  # the most recent rows only; None takes all rows seen so far
     held_out_rows: int | None = None  # None takes a fifth of the window, 1,000 at most
     warm_start: bool = False
-    level: float = 0.05  # of the McNemar test
+    level: float = 0.05  # of the McNemar tests of all tries together
+    until_accepted: int = 0  # further tries, at most, while challengers are refused
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,8 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
             "seed": options.train.seed,
             "window_rows": options.window_rows or "all",
             "warm_start": options.warm_start,
-            "champion_version": champion.number,
             "promote_level": options.level,
+            "champion_version": champion.number,
         }
     )
     run.params(data_parameters(table, fit=parts.fit, tune=parts.tune, held_out=parts.held_out))

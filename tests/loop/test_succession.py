@@ -26,7 +26,7 @@ def card(seen: int) -> Card:
     return Card(("x",), ("no", "yes"), {}, (0, seen - 10), (seen - 10, seen), "", DataSource())
 
 
-def tested(better: int, worse: int) -> PairedTest:
+def outcome(better: int, worse: int) -> PairedTest:
     """Of rows that only the new model, or only the champion, answers rightly."""
     champion = np.r_[np.zeros(better, bool), np.ones(worse, bool)]
     return mcnemar_test(champion, ~champion, level=0.05)
@@ -55,7 +55,9 @@ class _Registry:
     name, store = "m", None
 
 
-@pytest.mark.parametrize(("test", "promoted"), [(tested(20, 2), True), (tested(2, 20), False), (tested(9, 8), False)])
+@pytest.mark.parametrize(
+    ("test", "promoted"), [(outcome(20, 2), True), (outcome(2, 20), False), (outcome(9, 8), False)]
+)
 def test_auto_promotes_only_the_better_one(
     decided: Callable[..., Succession], test: PairedTest, promoted: bool
 ) -> None:
@@ -80,7 +82,7 @@ def test_a_person_is_asked_where_nothing_can_be_compared(decided: Callable[..., 
 
 
 def test_modes_mean_what_they_mean_elsewhere(decided: Callable[..., Succession]) -> None:
-    worse, better = tested(2, 20), tested(20, 2)
+    worse, better = outcome(2, 20), outcome(20, 2)
     assert decided(PromoteMode.ALWAYS, scored=340, test=worse).promoted
     assert decided(PromoteMode.ALWAYS, scored=0).promoted
     assert not decided(PromoteMode.NEVER, scored=340, test=better).promoted
