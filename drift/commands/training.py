@@ -109,11 +109,11 @@ def retrain(
     check_server(server, server_folder)
     if promote == "ask" and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
+    if promote == "never" and until_accepted:
+        raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
     registry = Registry(connect(), register_model_name)
     home, training = Home(create=False), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
-    if promote == "never" and until_accepted:
-        raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
     with Screen() as screen:
         find_service = service_finder(home, journal, register_model_name, server, server_folder)
         ring = Ring(
