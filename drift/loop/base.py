@@ -182,6 +182,7 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
         example=reference.features[:4],
         answer=reference.probabilities[:4],
         card=card.to_metadata(),
+        reference=reference,
     )
     if fitted.epochs:
         run.figure("learning_curves", figures.learning_curves(fitted.epochs))

@@ -63,6 +63,8 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
     if elsewhere:
         runs = _finished(find_runs_everywhere(store, kind="base"), source)
         _require_one_table(registry, runs, experiment)
+    if not runs and (serving := _champion_without_base(registry, experiment, source)) is not None:
+        return serving
     if not runs:
         wanted = f" of {source.name}" if source else ""
         table = table_options(source.path, source.label, source.time, source.ignore) if source else {}
@@ -79,6 +81,15 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
     holder = experiment_of(store, best.id) if elsewhere else experiment
     newest = registered[-1] if registered else None
     return Candidate(best, holder, newest, champion, len(same_rows), elsewhere)
+
+
+def _champion_without_base(registry: Registry, experiment: str, source: DataSource | None) -> Candidate | None:
+    """The champion, whose base run was deleted in MLflow; None where it is of another table than the one named."""
+    champion = registry.holder(CHAMPION)
+    if champion is None or (source is not None and source.file != card_of(registry, champion).source.file):
+        return None
+    run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
+    return Candidate(run, experiment, champion, compared=0, elsewhere=False)
 
 
 def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[FoundRun]:

@@ -25,6 +25,17 @@ class DataSource:
         """The file, or `elec`."""
         return self.path or "elec"
 
+    @property
+    def file(self) -> Path | None:
+        """Where the table is now: its path, or after a move of the project the same file under the current folder."""
+        if self.path is None:
+            return None
+        path = Path(self.path)
+        if path.exists():
+            return path
+        ends = [Path.cwd().joinpath(*path.parts[start:]) for start in range(1, len(path.parts))]
+        return next((end for end in ends if end.is_file()), path)
+
     def load(self) -> Table:
         """Read and validate the table."""
         from drift.sources import load_elec, load_table
@@ -33,7 +44,7 @@ class DataSource:
             return load_elec()
         if self.label is None:
             raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
-        return load_table(Path(self.path), label=self.label, time=self.time, ignore=self.ignore)
+        return load_table(self.file or Path(self.path), label=self.label, time=self.time, ignore=self.ignore)
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class Card:
 
     def of_same_table(self, other: Card) -> bool:
         """Whether two models were made from one table: the same file and the same features."""
-        return (self.source.name, self.feature_names) == (other.source.name, other.feature_names)
+        return (self.source.file, self.feature_names) == (other.source.file, other.feature_names)
 
     def to_metadata(self) -> dict[str, Any]:
         """Plain values, for MLflow and for the archive."""

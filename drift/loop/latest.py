@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drift.loop.cards import Card
+from drift.loop.cards import Card, DataSource
 from drift.loop.challenge import Ring, Verdict, by_hand, challenge
 from drift.loop.journal import Journal
 from drift.loop.promote import card_of, person
@@ -34,6 +34,8 @@ def retrain_on_latest(ring: Ring) -> Verdict:
 def last_row_seen(journal: Journal, model: str, card: Card) -> int:
     """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
     scored = [
-        journal.blocks(d.id) for d in journal.deployments(model) if d.options["source"]["path"] == card.source.path
+        journal.blocks(d.id)
+        for d in journal.deployments(model)
+        if DataSource(d.options["source"]["path"]).file == card.source.file
     ]
     return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])

@@ -28,5 +28,8 @@ class References:
         if version not in self._fetched:
             folder = self.folder / str(version)
             folder.mkdir(exist_ok=True)
-            self._fetched[version] = load_reference(self.registry.store, self.registry.get(version).run_id, folder)
+            registered = self.registry.get(version)
+            self._fetched[version] = load_reference(
+                self.registry.store, registered.run_id, folder, model_id=registered.model_id
+            )
         return self._fetched[version]

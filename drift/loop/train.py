@@ -27,6 +27,8 @@ FITTING = (
 )
 SHAPE = (Options("width", (16, 32, 64, 128)), Span("depth", 1, 3, whole=True))
 
+SOUGHT = {"base": "base model", "retrain": "challenger"}  # by stage
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -126,7 +128,9 @@ def search_and_fit(
                     | {"max_epochs": options.max_epochs, "seed": options.seed, "train_rows": len(train)}
                     | {"validation_rows": len(validation)}
                 )
-                run.describe(f"Trial {trial.index} of {options.total_trials} of a {place.stage}'s search.")
+                run.describe(
+                    f"Trial {trial.index}, of {options.total_trials}, of the search for a {SOUGHT[place.stage]}."
+                )
                 try:
                     net = build(train, parameters, classes=classes, seed=options.seed, warm=warm)
                     run.params(network_parameters(net))

@@ -16,6 +16,7 @@ from drift.tracking.store import Store, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
 REFERENCE_FILE = "reference.npz"
+EXTRA_FILES = "extra_files"  # MLflow's name for the folder in a logged model that holds more than the model
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,42 @@ def end_forgotten(store: Store, experiment: str, **tags: str) -> list[str]:
     return [run.id for run in forgotten]
 
 
-def load_reference(store: Store, run_id: str, folder: Path) -> Reference:
-    """The reference that `Run.reference` logged."""
-    with mlflow_errors("reading the reference"), quiet():
-        path = store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder))
-    return Reference.load(Path(path))
+def load_reference(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Reference:
+    """The reference that was logged with a model.
+
+    Args:
+        store: MLflow.
+        run_id: of the run that trained the model; models of older versions of this package left their reference there.
+        folder: to download into.
+        model_id: of the logged model, which holds its reference even after its run was deleted; None reads the run's
+            tag.
+    """
+    if model_id is None:
+        with mlflow_errors(f"reading run {run_id}"):
+            model_id = str(store.client.get_run(run_id).data.tags.get("drift.model_id", ""))
+    path = _reference_of_model(store, model_id, folder) if model_id else None
+    if path is None:
+        with mlflow_errors("reading the reference"), quiet():
+            path = Path(store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder)))
+    return Reference.load(path)
+
+
+def _reference_of_model(store: Store, model_id: str, folder: Path) -> Path | None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    with mlflow_errors(f"reading the reference of model {model_id}"), quiet():
+        try:
+            root = store.client.get_logged_model(model_id).artifact_location
+            held = mlflow.artifacts.list_artifacts(f"{root}/{EXTRA_FILES}", tracking_uri=store.uri) or ()
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        if not any(Path(file.path).name == REFERENCE_FILE for file in held):
+            return None
+        source = f"{root}/{EXTRA_FILES}/{REFERENCE_FILE}"
+        return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(folder), tracking_uri=store.uri))
 
 
 def model_file(store: Store, model_id: str, folder: Path) -> Path:

@@ -18,6 +18,7 @@ from drift.quiet import quiet
 from drift.tracking.found import FoundRun, find_runs
 from drift.tracking.run import LARGEST_BATCH, NOTE, Run
 from drift.tracking.runs import open_run
+from drift.tracking.server import without_password
 from drift.tracking.store import Store, mlflow_errors
 
 KIND_OF_COPY = "retrain_parent"
@@ -163,11 +164,4 @@ def _link_from_base(store: Store, run: BaseRun, copy_id: str, experiment_id: str
 def link(store: Store, text: str, experiment_id: str, run_id: str) -> str:
     """A Markdown link to a run: absolute where MLflow is a server, else relative to whatever UI shows it."""
     server = store.uri.rstrip("/") + "/" if store.uri.startswith(("http://", "https://")) else ""
-    return f"[{text}]({_without_password(server)}#/experiments/{experiment_id}/runs/{run_id})"
-
-
-def _without_password(url: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return f"[{text}]({without_password(server)}#/experiments/{experiment_id}/runs/{run_id})"

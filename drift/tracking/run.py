@@ -141,18 +141,25 @@ class Run:
     def reference(self, reference: Reference) -> None:
         """Log the rows that later blocks are judged against."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / REFERENCE_FILE
-            reference.save(path)
-            self.file(path)
+            self.file(_saved(reference, Path(folder)))
 
-    def model(self, net: torch.nn.Module, *, example: Floats, answer: Floats, card: Mapping[str, Any]) -> LoggedModel:
-        """Log an exported model (pt2) with signature, example and card.
+    def model(
+        self,
+        net: torch.nn.Module,
+        *,
+        example: Floats,
+        answer: Floats,
+        card: Mapping[str, Any],
+        reference: Reference | None = None,
+    ) -> LoggedModel:
+        """Log an exported model (pt2) with signature, example, card and reference.
 
         Args:
             net: maps (n, d) float32 to (n, classes); exported in evaluation mode, for any n.
             example: two rows or more (one row would fix n at 1 in the export).
             answer: the model's probabilities for the example.
             card: what a reader of the model must know; kept in the model's own metadata.
+            reference: kept in the model's folder, so that the model outlives its run.
         """
         if len(example) < 2:
             raise TrackingError(f"expected an example of 2 rows or more, got {len(example)}")
@@ -162,13 +169,15 @@ class Run:
             import torch
             from mlflow.models import infer_signature
 
-            with self._as_active_run():
+            with self._as_active_run(), tempfile.TemporaryDirectory() as folder:
+                extra = _saved(reference, Path(folder)) if reference is not None else None
                 info = mlflow.pytorch.log_model(
                     net.eval(),
                     name="model",
                     input_example=example,
                     signature=infer_signature(example, answer),
                     metadata=dict(card),
+                    extra_files=[str(extra)] if extra else None,
                     pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy"],
                 )
             with tempfile.TemporaryDirectory() as folder:
@@ -183,3 +192,9 @@ class Run:
         if active is not None and active.info.run_id == self.id:
             return nullcontext()
         return mlflow.start_run(run_id=self.id, nested=True)  # type: ignore[no-any-return]
+
+
+def _saved(reference: Reference, folder: Path) -> Path:
+    path = folder / REFERENCE_FILE
+    reference.save(path)
+    return path

@@ -14,7 +14,10 @@ from drift.errors import TrackingError
 from drift.extras import missing_package
 from drift.quiet import quiet
 from drift.signals import unbroken
+from drift.tracking.causes import cause
+from drift.tracking.moved import file_of, find_moved_artifacts
 from drift.tracking.project import project_run
+from drift.tracking.server import check_version, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -89,10 +92,14 @@ def connect(*, create: bool = False) -> Store:
             f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
         )
     uri = uri or f"sqlite:///{own}"
-    with mlflow_errors(f"connecting to MLflow at {uri}"), quiet():
+    if (database := file_of(uri)) is not None:
+        find_moved_artifacts(database, create=create)
+    with mlflow_errors(f"connecting to MLflow at {without_password(uri)}"), quiet():
         import mlflow
 
         mlflow.set_tracking_uri(uri)
+        if uri.startswith(("http://", "https://")):
+            check_version(uri)
         client = mlflow.MlflowClient()
         client.search_experiments(max_results=1)
     return Store(uri, client, project_run())
@@ -111,5 +118,4 @@ def mlflow_errors(doing: str) -> Iterator[None]:
         with unbroken():
             yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TrackingError(f"MLflow failed while {doing}: {first[:300]}") from error
+        raise TrackingError(f"MLflow failed while {doing}: {cause(error)}") from error

@@ -33,7 +33,7 @@ def test_the_base_run_stands_with_its_children(page: Page, project: Project, pic
     expect(row.first).to_be_visible()
     row.locator("[col-id*='Run Name'] button").first.click()  # a parent's children are folded in at first
     expect(page.get_by_role("link", name="challenger v").first).to_be_visible()
-    expect(page.get_by_role("link", name="retrain trial 0").first).to_be_visible()
+    expect(page.get_by_role("link", name="challenger v2 trial 0").first).to_be_visible()
     picture(page, pictures, "mlflow-runs.png")
 
 

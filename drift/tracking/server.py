@@ -1,0 +1,41 @@
+"""An MLflow server's version, looked at before anything is trained: this package logs models as MLflow 3 does."""
+
+from __future__ import annotations
+
+from drift.errors import TrackingError
+
+OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
+SECONDS = 20
+
+
+def check_version(uri: str) -> None:
+    """Refuse a server that is too old; one that tells no version is left to its other answers.
+
+    Args:
+        uri: of the tracking server, `http://` or `https://`.
+
+    Raises:
+        TrackingError: the server is older than version 3.
+        MlflowException: the server does not answer.
+    """
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    answer = http_request(
+        get_default_host_creds(uri), "/version", "GET", timeout=SECONDS, max_retries=1, raise_on_status=False
+    )
+    version = answer.text.strip() if answer.status_code == 200 else ""
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) < OLDEST:
+        raise TrackingError(
+            f"the MLflow server at {without_password(uri)} has version {version}, expected {OLDEST}.0 or later: upgrade"
+            " it there (pip install -U mlflow; mlflow db upgrade DATABASE), or set MLFLOW_TRACKING_URI to another one"
+        )
+
+
+def without_password(url: str) -> str:
+    """The address without user name and password, for messages and links."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
