@@ -89,7 +89,7 @@ def _champion_without_base(registry: Registry, experiment: str, source: DataSour
     if champion is None or (source is not None and source.file != card_of(registry, champion).source.file):
         return None
     run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
-    return Candidate(run, experiment, champion, compared=0, elsewhere=False)
+    return Candidate(run, experiment, registered=champion, champion=champion, compared=0, elsewhere=False)
 
 
 def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[FoundRun]:
