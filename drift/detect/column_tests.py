@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.paired_columns import Column
+from drift.detect.tied_ks import chosen_edges, tied_p_value
 from drift.errors import BlockError
 
 EXACT_PAIRS = 4_000_000  # n m, up to which SciPy's exact KS p-value takes 40 ms at most; it grows with n m
+ROWS_TO_A_TIE = 1_000  # a value with fewer than one row in 1,000 changes the p-value by less than a tenth
+CERTAIN = 1e-12  # p-value below which ties need not be looked at
 EXACT_ROWS = 20  # of each sample, up to which SciPy's Cramér-von Mises p-value is exact
 LEAST_EXPECTED = 5.0  # rows in a cell, for the chi-squared distribution to be good enough (Cochran 1954)
 MOST_CATEGORIES = 10_000
@@ -25,23 +28,36 @@ ColumnTest: TypeAlias = Callable[[Column, int, np.random.Generator], Found]  # o
 
 
 def ks(column: Column, draws: int, rng: np.random.Generator) -> Found:
-    """The largest difference of the distribution functions, and the p-value of SciPy's `ks_2samp`.
+    """The largest difference of the distribution functions, and its p-value.
 
-    Above 4,000,000 pairs always the asymptotic one: that of a single sample of n m / (n + m) rows.
+    Without ties, the p-value is that of SciPy's `ks_2samp`; above 4,000,000 pairs the asymptotic one, that of a single
+    sample of n m / (n + m) rows. If some value comes more than once, in one row of 1,000 or more of both samples
+    together, the p-value is exact given the ties (`tied_ks`), unless the one without ties, which is larger, is below
+    1e-12: then it is that one.
     """
     from scipy.stats import ks_2samp, kstwo
 
     n, m = len(column.reference), len(column.current)
+    pooled = np.concatenate([np.sort(column.reference), np.sort(column.current)])
+    order = pooled.argsort(kind="stable")  # merges two runs, which takes less than SciPy's searches
+    steps = np.where(order < n, m, -n).cumsum()  # n m times the difference of the distribution functions
+    pooled = pooled[order]
+    last = np.append(pooled[1:] != pooled[:-1], True)  # of the rows with one value
+    steps = abs(steps[last])
+    statistic = float(steps.max()) / (n * m)
+    if not last.all():
+        ends = np.flatnonzero(last) + 1
+        ties = np.diff(ends, prepend=0)
+        p_value = float(kstwo.sf(statistic, max(1, round(n * m / (n + m)))))
+        if ties.max() * ROWS_TO_A_TIE >= n + m and p_value >= CERTAIN:
+            edges = chosen_edges(ties)
+            apart = int(steps[edges].max()) if len(edges) else 0
+            return statistic, tied_p_value((n, m), ends[edges], apart)
     if n * m <= EXACT_PAIRS:
         with catch_warnings():  # SciPy says when it has to fall back on the asymptotic p-value, which is fine
             simplefilter("ignore", RuntimeWarning)
             result = ks_2samp(column.reference, column.current)
         return result.statistic, result.pvalue
-    pooled = np.concatenate([np.sort(column.reference), np.sort(column.current)])
-    order = pooled.argsort(kind="stable")  # merges two runs, which takes less than SciPy's searches
-    steps = np.where(order < n, m, -n).cumsum()  # n m times the difference of the distribution functions
-    pooled = pooled[order]
-    statistic = float(abs(steps[np.append(pooled[1:] != pooled[:-1], True)]).max()) / (n * m)
     return statistic, kstwo.sf(statistic, round(n * m / (n + m)))
 
 

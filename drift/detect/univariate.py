@@ -110,10 +110,12 @@ def feature_tests(
 ) -> FeatureTests:
     """Test every feature on its own.
 
-    The p-values are SciPy's wherever those hold their level:
+    The p-values are SciPy's wherever those hold their level and find what there is to find:
 
-    - `ks`: `ks_2samp`, exact up to 10,000 rows of each sample and n m = 4,000,000, asymptotic above (an exact one can
-      take a second there); conservative with ties.
+    - `ks`: without ties `ks_2samp`, exact up to 10,000 rows of each sample and n m = 4,000,000, asymptotic above (an
+      exact one can take a second there). With ties it would find next to nothing in a column of zeros with few other
+      values, so that there the p-value is exact given the ties; of more than 500 different values, the difference is
+      then taken at about 250 edges between them, and before and after each frequent value.
     - `cramer_von_mises`: `cramervonmises_2samp`. Its ranks are wrong with ties if n and m differ, up to rejecting
       always; so where few values are tied often, the p-value is by permutations, and else ties are broken at random.
     - `chi_squared`: `chi2_contingency` without Yates' correction; by permutations if a category is expected in fewer

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from drift.detect.binned.compare import FeatureDistances, compare_profiles
 from drift.detect.binned.profiles import Profile
+from drift.detect.column_tests import CERTAIN
+from drift.detect.tied_ks import tied_p_value
 from drift.detect.univariate import adjusted
 from drift.errors import BlockError
 
@@ -46,8 +48,7 @@ def measure_drift(
     """Every signal of a batch beside the reference; none if either has too few rows to say anything.
 
     The tests are on the counts of the cells: Pearson's chi-squared for categories, and for numbers the largest
-    difference between distribution functions at the cells' edges, which is at most that of Kolmogorov and Smirnov
-    and so on the safe side.
+    difference between distribution functions at the cells' edges, with its exact p-value.
 
     Args:
         reference: the profile that was agreed.
@@ -99,18 +100,24 @@ def _test(feature: FeatureDistances) -> tuple[str, float, float]:
 
 
 def binned_ks(counts: NDArray[np.int64]) -> tuple[float, float]:
-    """The largest difference of two distribution functions at the cells' edges, and its asymptotic p-value.
+    """The largest difference of two distribution functions at the cells' edges, and its exact p-value.
+
+    Rows of one cell count as tied, so that all rows are permuted over the cells; only a p-value below 1e-12 is the
+    asymptotic one without ties, which is larger.
 
     Args:
         counts: (2, cells) in order.
     """
     from scipy.special import kolmogorov
 
-    n, m = counts.sum(axis=1)
+    n, m = (int(rows) for rows in counts.sum(axis=1))
     if not (n and m):
         return 0.0, 1.0
-    apart = float(np.abs(np.cumsum(counts[0] / n) - np.cumsum(counts[1] / m)).max())
-    return apart, float(kolmogorov(apart * np.sqrt(n * m / (n + m))))
+    upto = counts[:, counts.sum(axis=0) > 0].cumsum(axis=1)
+    apart = int(np.abs(upto[0] * m - upto[1] * n).max())
+    statistic = apart / (n * m)
+    least = float(kolmogorov(statistic * np.sqrt(n * m / (n + m))))
+    return statistic, least if least < CERTAIN else tied_p_value((n, m), upto.sum(axis=0)[:-1], apart)
 
 
 def chi_squared(counts: NDArray[np.int64]) -> tuple[float, float]:

@@ -76,6 +76,7 @@ def test_corrections_refuse_what_is_no_p_value() -> None:
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(("n", "m"), [(300, 80), (3, 2_500), (2_001, 2_000), (900, 12_000), (15_000, 15_000)])
 def test_ks_is_scipys(n: int, m: int, ties: bool, dtype: Any) -> None:
+    """Without ties; with them the statistic, and a p-value that is smaller, because it knows of them."""
     x, y = (rows.astype(dtype) for rows in two(n, m, 2))
     if ties:
         x, y = x.round(1), y.round(1)
@@ -83,7 +84,10 @@ def test_ks_is_scipys(n: int, m: int, ties: bool, dtype: Any) -> None:
     for at, found in enumerate(feature_tests(x, y, correction="none").features):
         expected = ks_2samp(x[:, at], y[:, at], method=method)  # type: ignore[call-overload]
         assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
-        assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+        if ties and expected.pvalue > 1e-12:
+            assert found.p_value < expected.pvalue
+        else:
+            assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
 
 
 @pytest.mark.parametrize(("n", "m"), [(300, 80), (12, 20), (5_000, 3_000)])
