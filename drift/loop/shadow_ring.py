@@ -40,7 +40,6 @@ class ShadowRing:
             self._predictor(version.number),
             self._predictor(progress.blocks[-1].version),
             self.reference_of(version.number),
-            block_rows=self.options.block_size,
             level=self.options.retrain.level,
         )
         since = [block for block in progress.blocks if block.index > decision.block]

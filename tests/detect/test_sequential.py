@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.signal import lfilter
+from scipy.stats import binom, norm
 
 from benchmarks.run_lengths import ours
 from benchmarks.streams import Law, independent, moving, runs
@@ -10,7 +11,7 @@ from drift.blocks import Reference, ScoredBlock
 from drift.detect import Harm
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import measure_dependence
-from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_interval, tally
+from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_bound, tally
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
 from drift.detect.sequential.run_length import Evidence, Form, after, nothing
 from drift.errors import BlockError
@@ -224,14 +225,15 @@ def test_evidence_does_not_overflow() -> None:
 
 
 def test_harm_is_the_evidence_of_its_parts() -> None:
-    """The detector, beside bets and evidence put together by hand; a shorter last block counts for less."""
+    """The detector, beside bets and evidence put together by hand; a shorter last block has a factor of its own."""
     rng = np.random.default_rng(9)
     reference, losses = (rng.random(900) < 0.2).astype(float), (rng.random(260) < 0.4).astype(float)
     detector = Harm(Reference.of_losses(reference), tolerated_loss=0.03)
-    risk, dependence = reference.mean() + 0.03, measure_dependence(reference, 48)
+    risk = reference.mean() + 0.03
     evidence = nothing(12)
     for block in np.split(losses, range(48, 260, 48)):
-        bets = log_bets(block.mean(), risk, alternatives(risk), dependence.effective(len(block)))
+        effective = measure_dependence(reference, len(block)).effective_rows
+        bets = log_bets(block.mean(), risk, alternatives(risk), effective)
         evidence = after(evidence, bets)
         score = detector.score(ScoredBlock.of_losses(block))
         detector.update(ScoredBlock.of_losses(block))
@@ -248,15 +250,88 @@ def test_harm_that_cannot_be_watched_is_refused() -> None:
         Harm(Reference.of_losses([0, 1]), expected_run_length=1)
 
 
-def test_the_interval_of_a_gain_covers_it_at_all_looks() -> None:
-    rng, misses = np.random.default_rng(10), 0
+def test_the_bound_of_a_gain_holds_at_all_looks_and_agrees_with_the_verdict() -> None:
+    """One-sided, as the bet that promotes: above 0 where the verdict is better, and nowhere else."""
+    rng, misses, better = np.random.default_rng(10), 0, 0
     for _ in range(60):
-        found, missed = Tally(), False
+        found, missed = dict[float, Tally](), False
         for plus, minus, _ in rng.multinomial(50, [0.1, 0.06, 0.84], size=20):
-            found = Tally(found.gained + plus, found.lost + minus, found.rows + 50)
-            low, high = gain_interval(found, level=0.2)
-            missed |= not low <= 0.04 <= high
+            inflation = float(rng.choice([1.0, 1.5]))
+            before = found.get(inflation, Tally())
+            found[inflation] = Tally(before.gained + plus, before.lost + minus, before.rows + 50)
+            low = gain_bound(found, level=0.2)
+            missed |= low > 0.04
+            assert (low > 0) == (duel(found, level=0.2).verdict is Verdict.BETTER)
+            better += low > 0
         misses += missed
     assert misses <= binom.ppf(0.999, 60, 0.2)
-    assert high - low < 0.2
-    assert gain_interval(Tally(0, 0, 500))[0] > -0.05
+    assert better > 50
+    assert gain_bound(Tally(0, 0, 500)) > -0.05
+
+
+def test_a_duel_counts_each_block_by_the_factor_of_its_size() -> None:
+    """One tally is as one entry; rows of a larger factor count for less."""
+    one, two = Tally(30, 10, 400), Tally(20, 8, 300)
+    assert duel({2.0: one}).log_wealth == duel(one, inflation=2.0).log_wealth
+    assert gain_bound({2.0: one}) == gain_bound(one, inflation=2.0)
+    both = duel({1.0: one, 4.0: two})
+    assert both.tally == Tally(50, 18, 700)
+    assert duel({1.0: one, 8.0: two}).log_wealth < both.log_wealth < duel({1.0: one, 1.0001: two}).log_wealth
+
+
+def correlated(rng: np.random.Generator, rows: int, risk: float) -> np.ndarray:
+    """Losses of 0 and 1 from a Gaussian AR(.97)."""
+    noise = rng.normal(size=rows) * np.sqrt(1 - 0.97**2)
+    noise[0] = rng.normal()
+    return (lfilter([1], [1, -0.97], noise) < norm.ppf(risk)).astype(float)
+
+
+def length(detector: Harm, losses: np.ndarray, sizes: list[int]) -> int:
+    """Blocks of these sizes up to the first alarm, or all."""
+    at = 0
+    for block, rows in enumerate(sizes):
+        scored = ScoredBlock.of_losses(losses[at : at + rows].astype(int))
+        if detector.score(scored).alarm:
+            return block + 1
+        detector.update(scored)
+        at += rows
+    return len(sizes)
+
+
+@pytest.mark.parametrize("sizes", [[4] + [480] * 199, [480, 200] * 100, list(range(120, 520, 2))])
+def test_harm_keeps_its_guarantee_with_blocks_of_any_size(sizes: list[int]) -> None:
+    """Dependent losses at the edge of the null: with the first block's factor, 4 rows and then 480 alarmed after 8."""
+    rng, runs_ = np.random.default_rng(1), 20
+    lengths = []
+    for _ in range(runs_):
+        reference = correlated(rng, 20_000, 0.25)
+        detector = Harm(Reference.of_losses(reference.astype(int)), expected_run_length=50)
+        lengths.append(length(detector, correlated(rng, sum(sizes), reference.mean() + 0.02), sizes))
+    assert np.mean(lengths) + 3 * np.std(lengths) / np.sqrt(runs_) >= 50
+    assert np.mean(lengths) >= 40
+
+
+def test_harm_after_a_first_block_of_another_size_is_as_if_without() -> None:
+    """The evidence of later blocks grows as if all had been of their size, whichever came first."""
+    rng = np.random.default_rng(2)
+    reference, losses = correlated(rng, 6_000, 0.2), (rng.random(4_000) < 0.5).astype(int)
+    for first, rows in ((480, 4), (4, 480)):
+        mixed, plain = (Harm(Reference.of_losses(reference.astype(int))) for _ in range(2))
+        mixed.update(ScoredBlock.of_losses(np.asarray([1] * round(0.2 * first) + [0] * (first - round(0.2 * first)))))
+        for block in np.split(losses, range(rows, 4_000, rows))[:8]:
+            mixed.update(ScoredBlock.of_losses(block))
+            plain.update(ScoredBlock.of_losses(block))
+        found = [one.score(ScoredBlock.of_losses(losses[:rows])) for one in (mixed, plain)]
+        assert found[0].detail == found[1].detail
+        assert found[0].statistic >= found[1].statistic
+
+
+def test_harm_finds_a_loss_in_small_blocks_after_a_large_one() -> None:
+    """Independent rows, of which the reference has too few to speak of blocks of 480, but enough for blocks of 4."""
+    rng = np.random.default_rng(3)
+    lengths = []
+    for _ in range(30):
+        detector = Harm(Reference.of_losses((rng.random(2_000) < 0.2).astype(int)))
+        losses = np.concatenate([rng.random(480) < 0.2, rng.random(1_600) < 0.6])
+        lengths.append(length(detector, losses, [480] + [4] * 400))
+    assert np.mean(lengths) < 40

@@ -255,7 +255,7 @@ class Shadowing(Story):
 
     def _begin(self, decision: DecisionRecord, progress: Progress) -> Shadow:
         held_out = self.parts.reference_of(1)
-        found = shadow_of(2, self.predictor, SignPredictor(1), held_out, block_rows=SIZE, level=0.05)
+        found = shadow_of(2, self.predictor, SignPredictor(1), held_out, level=0.05)
         for block in progress.blocks:
             if block.index > decision.block:
                 rows = TABLE.block(block.index, range(block.start, block.stop))

@@ -8,6 +8,7 @@ often one looks (Ville 1939; Waudby-Smith and Ramdas 2024; for 0/1 losses it is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,6 +61,16 @@ class Duel:
         return Verdict.NOT_BETTER if self.log_wealth_against >= enough else Verdict.OPEN
 
 
+@dataclass(frozen=True)
+class Part:
+    """Gains of rows in blocks of one size."""
+
+    plus: float
+    minus: float
+    rest: float  # rows without a gain
+    inflation: float
+
+
 def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tally | None = None) -> Tally:
     """Add rows to a tally; losses are (n,) in [0, 1], of the same rows in the same order."""
     champion, challenger = np.asarray(champion_losses, np.float64), np.asarray(challenger_losses, np.float64)
@@ -73,46 +84,83 @@ def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tall
     )
 
 
-def duel(found: Tally, *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0) -> Duel:
+def duel(
+    found: Tally | Mapping[float, Tally], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
+) -> Duel:
     """Judge a tally.
 
     Args:
-        found: all rows on which both answered since the challenger was made.
+        found: all rows on which both answered since the challenger was made; or those of blocks of different sizes, by
+            the inflation of their size.
         level: of a wrong promotion, and of a wrong end, over all looks; in (0, 1).
         least_gain: in accuracy, in [0, 1): a challenger that gains less is given up. With 0, one that is neither
             better nor worse is never given up.
-        inflation: of the variance of a mean by errors that come in runs, 1 or more (see `dependence`).
+        inflation: of the variance of a mean by errors that come in runs, 1 or more (see `dependence`); of a single
+            tally.
     """
     if not 0 < level < 1 or not 0 <= least_gain < 1:
         raise BlockError(f"expected a level in (0, 1) and a least gain in [0, 1), got {level:g} and {least_gain:g}")
-    plus, minus, rest = found.gained, found.lost, found.rows - found.gained - found.lost
-    up = _wealth(plus, minus, rest, 0.0, inflation)
-    down = _wealth(minus, plus, rest, -least_gain, inflation)
-    return Duel(found, up, down, level)
+    parts = _parts(found, inflation)
+    up = _wealth(parts, 0.0)
+    down = _wealth(_turned(parts), -least_gain)
+    return Duel(total(found), up, down, level)
 
 
-def gain_interval(found: Tally, *, level: float = 0.05, inflation: float = 1.0) -> tuple[float, float]:
-    """Low and high end of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`."""
-    plus, minus, rest = found.gained, found.lost, found.rows - found.gained - found.lost
-    return _low(plus, minus, rest, level / 2, inflation), -_low(minus, plus, rest, level / 2, inflation)
+def gain_bound(found: Tally | Mapping[float, Tally], *, level: float = 0.05, inflation: float = 1.0) -> float:
+    """Lower bound of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`.
+
+    It inverts the bet of `duel`, so that it is above 0 where, and only where, the verdict is better.
+    """
+    return _low(_parts(found, inflation), level)
 
 
-def _low(plus: float, minus: float, rest: float, level: float, inflation: float) -> float:
+def total(found: Tally | Mapping[float, Tally]) -> Tally:
+    """All rows together."""
+    if isinstance(found, Tally):
+        return found
+    return Tally(
+        sum(one.gained for one in found.values()),
+        sum(one.lost for one in found.values()),
+        sum(one.rows for one in found.values()),
+    )
+
+
+def _parts(found: Tally | Mapping[float, Tally], inflation: float) -> list[Part]:
+    by_inflation = {inflation: found} if isinstance(found, Tally) else found
+    return [
+        Part(one.gained, one.lost, one.rows - one.gained - one.lost, inflated) for inflated, one in by_inflation.items()
+    ]
+
+
+def _turned(parts: list[Part]) -> list[Part]:
+    """The same rows, seen from the other side."""
+    return [Part(one.minus, one.plus, one.rest, one.inflation) for one in parts]
+
+
+def _low(parts: list[Part], level: float) -> float:
     """The smallest mean against which the bet that it is more has not earned 1 / level."""
-    excluded, holds = -1.0, (plus - minus) / max(1.0, plus + minus + rest)
+    gained = sum(one.plus - one.minus for one in parts)
+    rows = sum(one.plus + one.minus + one.rest for one in parts)
+    excluded, holds = -1.0, gained / max(1.0, rows)
     for _ in range(STEPS):
         middle = (excluded + holds) / 2
-        earned = _wealth(plus, minus, rest, middle, inflation)
+        earned = _wealth(parts, middle)
         excluded, holds = (middle, holds) if earned >= -np.log(level) else (excluded, middle)
     return excluded
 
 
-def _wealth(plus: float, minus: float, rest: float, at_most: float, inflation: float) -> float:
+def _wealth(parts: list[Part], at_most: float) -> float:
     """Logarithm of a mixture of bets that the mean of values in [-1, 1] is above `at_most`."""
     share = np.geomspace(0.01, 0.95, BETS) / (1 + at_most)  # of the wealth that is put at risk
-    logs: NDArray[np.float64] = (
-        plus * np.log1p(share * (1 - at_most))
-        + minus * np.log1p(share * (-1 - at_most))
-        + rest * np.log1p(-share * at_most)
-    ) / inflation
+    logs: NDArray[np.float64] = np.zeros(BETS)
+    for one in parts:
+        logs = (
+            logs
+            + (
+                one.plus * np.log1p(share * (1 - at_most))
+                + one.minus * np.log1p(share * (-1 - at_most))
+                + one.rest * np.log1p(-share * at_most)
+            )
+            / one.inflation
+        )
     return float(np.logaddexp.reduce(logs) - np.log(BETS))

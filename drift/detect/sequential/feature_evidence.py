@@ -28,7 +28,6 @@ class Witness:
     feature: str
     change: str  # what a larger mean says
     highest: float  # mean under the null, with the sampling error of the reference on top
-    dependence: Dependence | None = None
 
 
 @dataclass(eq=False)
@@ -40,7 +39,8 @@ class FeatureEvidence:
     other half says, with a confidence interval, how high their mean and their distance from the middle may be; and bets
     are against the interval's end (in the manner of Shaer et al. 2026). The mean over all bets is an e-detector: with
     probability `confidence` over references, the mean number of blocks to a false alarm is at least
-    `expected_run_length`. How far rows of a block count is measured on the reference, in the order of time.
+    `expected_run_length`. How far rows of a block count is measured on the reference, in the order of time, for
+    blocks of its size.
     """
 
     name: ClassVar[str] = "feature_evidence"
@@ -69,11 +69,12 @@ class FeatureEvidence:
         self._watched = [at for at, name in enumerate(reference.names) if name not in self.ignore]
         self._sorted = np.sort(reference.features[::2, self._watched].astype(np.float64), axis=0)
         self._witnesses = self._learn(reference)
+        self._dependence = dict[int, list[Dependence]]()
         self._evidence = self._none()
 
     def score(self, scored: ScoredBlock) -> Score:
         """The evidence as if the block were taken into account now."""
-        evidence, _ = self._step(scored.block.features)
+        evidence = self._step(scored.block.features)
         logs = np.array([float(one.log_value) for one in evidence])
         whole = float(np.logaddexp.reduce(logs) - np.log(len(logs)))
         most = self._witnesses[int(np.argmax(logs))]
@@ -82,7 +83,7 @@ class FeatureEvidence:
 
     def update(self, scored: ScoredBlock) -> None:
         """Take a block into account."""
-        self._evidence, self._witnesses = self._step(scored.block.features)
+        self._evidence = self._step(scored.block.features)
 
     def _values(self, features: NDArray[np.generic]) -> NDArray[np.float64]:
         """Witnesses of rows (n, d), (n, 4 d'): larger, smaller, farther from the middle, nearer to it, by feature."""
@@ -116,22 +117,20 @@ class FeatureEvidence:
     def _none(self) -> list[Evidence]:
         return [nothing(len(alternatives(min(HIGHEST, one.highest)))) for one in self._witnesses]
 
-    def _step(self, features: NDArray[np.generic]) -> tuple[list[Evidence], list[Witness]]:
-        means, rows = self._values(features).mean(axis=0), len(features)
-        if self._witnesses[0].dependence is None:
-            known = self._values(self.reference.features)
-            witnesses = [
-                Witness(one.feature, one.change, one.highest, measure_dependence(column, rows))
-                for one, column in zip(self._witnesses, known.T, strict=True)
-            ]
-        else:
-            witnesses = self._witnesses
+    def _measured(self, rows: int) -> list[Dependence]:
+        """Dependence of each witness in blocks of so many rows, measured on the reference once."""
+        if rows not in self._dependence:
+            values = self._values(self.reference.features)
+            self._dependence[rows] = [measure_dependence(column, rows) for column in values.T]
+        return self._dependence[rows]
+
+    def _step(self, features: NDArray[np.generic]) -> list[Evidence]:
+        means, dependence = self._values(features).mean(axis=0), self._measured(len(features))
         found = []
-        for evidence, witness, mean in zip(self._evidence, witnesses, means, strict=True):
+        for evidence, witness, mean, measured in zip(self._evidence, self._witnesses, means, dependence, strict=True):
             if witness.highest >= HIGHEST:  # it cannot become larger: nothing to bet on
                 found.append(evidence)
                 continue
-            assert witness.dependence is not None  # noqa: S101  # measured above
-            against, count = alternatives(witness.highest), witness.dependence.effective(rows)
-            found.append(after(evidence, log_bets(mean, witness.highest, against, count)))
-        return found, witnesses
+            bets = log_bets(mean, witness.highest, alternatives(witness.highest), measured.effective_rows)
+            found.append(after(evidence, bets))
+        return found

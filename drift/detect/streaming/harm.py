@@ -19,14 +19,6 @@ MOST_SHOWN = 1e300  # evidence beyond this is shown as this
 HIGHEST = 0.999  # risk; a model that is accepted with more cannot become worse, and never alarms
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What the blocks since the last reset have shown."""
-
-    evidence: Evidence
-    dependence: Dependence | None = None  # measured when the first block tells how many rows a block has
-
-
 @dataclass(eq=False)
 class Harm(FollowsErrors):
     """Alarms when bets against "the risk is at most the accepted one plus a tolerance" have grown enough.
@@ -34,9 +26,9 @@ class Harm(FollowsErrors):
     The risk is the conditional mean loss. As long as it stays within the tolerance, whatever it does there, the mean
     number of blocks to an alarm is at least `expected_run_length`, counted from the last reset (Shin, Ramdas and
     Rinaldo 2024). With `block_means`, that takes the mean of whole blocks. Without, a block counts as so many groups of
-    rows as the reference shows (`sequential.dependence`; its rows are to be in the order of time), and the risk of each
-    group must be within the tolerance: a world in which one whole block goes wrong now and then, more rarely than the
-    reference can tell, breaks the promise.
+    rows as the reference shows for blocks of its size (`sequential.dependence`; its rows are to be in the order of
+    time), and the risk of each group must be within the tolerance: a world in which one whole block goes wrong now and
+    then, more rarely than the reference can tell, breaks the guarantee, and so do errors in runs longer than blocks.
 
     The accepted risk is the reference's mean loss, taken as agreed: choose a tolerance of about two of its standard
     errors or more if it is only an estimate.
@@ -63,17 +55,23 @@ class Harm(FollowsErrors):
         """What is tolerated: the accepted risk plus the tolerance."""
         return float(np.mean(self.reference.losses)) + self.tolerated_loss
 
-    def _begin(self, reference: Reference) -> Watched:
-        return Watched(nothing(len(alternatives(min(HIGHEST, self.highest_risk))), form=self.form))
+    def _begin(self, reference: Reference) -> Evidence:
+        self._dependence = dict[int, Dependence]()
+        return nothing(len(alternatives(min(HIGHEST, self.highest_risk))), form=self.form)
 
-    def _step(self, state: Watched, losses: Losses) -> tuple[Watched, Score]:
-        dependence = state.dependence or measure_dependence(self.reference.losses, len(losses))
+    def _measured(self, rows: int) -> Dependence:
+        """Dependence in blocks of so many rows, measured on the reference once: no other size's factor serves."""
+        if rows not in self._dependence:
+            self._dependence[rows] = measure_dependence(self.reference.losses, rows)
+        return self._dependence[rows]
+
+    def _step(self, state: Evidence, losses: Losses) -> tuple[Evidence, Score]:
+        dependence = self._measured(len(losses))
         risk, mean = self.highest_risk, float(losses.mean())
-        evidence = state.evidence
         if risk < HIGHEST:
-            rows = 1.0 if self.block_means else dependence.effective(len(losses))
-            evidence = after(evidence, log_bets(mean, risk, alternatives(risk), rows))
-        value = float(np.exp(min(float(evidence.log_value), np.log(MOST_SHOWN))))
+            rows = 1.0 if self.block_means else dependence.effective_rows
+            state = after(state, log_bets(mean, risk, alternatives(risk), rows))
+        value = float(np.exp(min(float(state.log_value), np.log(MOST_SHOWN))))
         believed = "bets on block means" if self.block_means else dependence.words
         detail = f"risk {mean:.3f}, tolerated {risk:.3f}; {believed}"
-        return Watched(evidence, dependence), Score(self.name, value, detail=detail, threshold=self.expected_run_length)
+        return state, Score(self.name, value, detail=detail, threshold=self.expected_run_length)
