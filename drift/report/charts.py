@@ -162,7 +162,7 @@ def difference_chart(decisions: Sequence[DecisionRecord]) -> go.Figure:
             x=[test["difference"]],
             y=[f"version {decision.challenger}"],
             error_x={
-                "array": [test["high"] - test["difference"]],
+                "array": [test["high"] - test["difference"] if test["high"] < 1 else 0],  # 1: only a lower bound
                 "arrayminus": [test["difference"] - test["low"]],
                 "color": colour,
                 "thickness": 2,
