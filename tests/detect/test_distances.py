@@ -329,10 +329,55 @@ def test_intervals_cover(mean: float, spread: float) -> None:
             "wasserstein": wasserstein(p, q, np.asarray(bins.lows), np.asarray(bins.highs)),
         }
         for name in NAMES:
-            low, high = found[name].interval
+            low, high = found[name].interval or (np.nan, np.nan)
             covered[name] += int(low <= truth[name] <= high)
     for name in NAMES:
         assert covered[name] / runs >= 0.85, name
+
+
+def coverage(shares: np.ndarray, changed: float, rows: tuple[int, int], runs: int) -> dict[str, float] | None:
+    """Share of intervals that hold the populations' distance; None where none, or not every one, is given."""
+    other = shares * np.where(np.arange(len(shares)) % 2, 1 - changed, 1 + changed)
+    p, q = shares / shares.sum(), other / other.sum()
+    truth = {"jensen_shannon": jensen_shannon(p, q), "hellinger": hellinger(p, q), "kl": kullback_leibler(p, q)}
+    rng, labels = np.random.default_rng(3), np.arange(len(shares)).astype(str)
+    covered, given = dict.fromkeys(truth, 0), 0
+    for seed in range(runs):
+        tables = [{"x": np.repeat(labels, rng.multinomial(n, law))} for n, law in zip(rows, (p, q), strict=True)]
+        binning = learn_binning(tables[0])
+        [found] = compare_profiles(*(profile(binning, table) for table in tables), permutations=19, seed=seed)
+        assert (found.no_interval == "") == (found["kl"].interval is not None)
+        if not found.no_interval:
+            given += 1
+            for name, value in truth.items():
+                low, high = found[name].interval or (np.nan, np.nan)
+                covered[name] += low - 1e-12 <= value <= high + 1e-12
+    return {name: count / given for name, count in covered.items()} if given > runs / 2 else None
+
+
+@pytest.mark.parametrize("changed", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("categories", "rows"),
+    [(100, (14_000, 500)), (1_000, (14_000, 500)), (100, (14_000, 3_000)), (8, (14_000, 500)), (30, (900, 900))],
+)
+def test_intervals_of_categories_cover_or_are_not_given(categories: int, rows: tuple[int, int], changed: float) -> None:
+    """At .95, with even shares: never below .88 in 60 runs, and none at 5 rows a cell and fewer."""
+    found = coverage(np.ones(categories), changed, rows, 60)
+    if min(rows) / categories <= 5:
+        assert found is None
+    else:
+        assert found is not None
+        assert min(found.values()) >= 0.88
+
+
+def test_no_interval_says_why() -> None:
+    rng = np.random.default_rng(4)
+    tables = [{"x": rng.integers(0, 400, rows).astype(str)} for rows in (14_000, 500)]
+    binning = learn_binning(tables[0])
+    [found] = compare_profiles(*(profile(binning, table) for table in tables), permutations=19)
+    assert found.no_interval == ("400 of 400 cells are expected to hold fewer than 10 of the smaller sample's 500 rows")
+    assert all(distance.interval is None for distance in found.distances)
+    assert found["kl"].p_value > 0
 
 
 def test_a_drift_among_many_features_is_told_from_chance() -> None:
@@ -353,7 +398,9 @@ def test_the_threshold_agrees_with_the_p_value() -> None:
             for distance in feature.distances:
                 assert (distance.p_value <= 0.05) == (distance.value > distance.threshold)
                 assert 1 / 100 <= distance.p_value <= 1
+                assert distance.interval is not None
                 assert 0 <= distance.interval[0] <= distance.interval[1]
+                assert (distance.interval[0] > 0) == (distance.p_value <= 0.05)
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -21,6 +21,7 @@ from drift.errors import BlockError
 RESAMPLES = 200  # of the bootstrap: mean and spread are all that is taken from it
 SQUARED = {"hellinger": 2, "wasserstein": 2}  # powers in which a distance is smooth at 0, for its interval
 ROUNDING = 1e-9  # relative; closer values are ties
+LEAST_EXPECTED = 10  # rows of the smaller sample in a cell that is not sparse
 MOST_ROWS = 1_000_000_000  # NumPy's hypergeometric draws go no further
 
 
@@ -35,14 +36,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Distance:
-    """One distance of a feature, beside what chance alone makes of it at these sample sizes."""
+    """One distance of a feature, beside what chance alone makes of it at these sample sizes.
+
+    Attributes:
+        name: which.
+        value: KL, PSI and Jensen-Shannon in nats; Hellinger in [0, 1]; Wasserstein-1 in the column's units.
+        expected: mean when nothing has changed.
+        threshold: `p_value <= level` just if the value is above.
+        p_value: in (0, 1], at least 1 / (1 + draws from the null).
+        interval: of the distance of the populations, at confidence 1 - level; 0 or more, and without 0 just if
+            `p_value <= level`. None where cells are too sparse for one (`FeatureDistances.no_interval`).
+    """
 
     name: str
-    value: float  # KL, PSI and Jensen-Shannon in nats; Hellinger in [0, 1]; Wasserstein-1 in the column's units
-    expected: float  # mean when nothing has changed
-    threshold: float  # p_value <= level just if the value is above
-    p_value: float  # in (0, 1], at least 1 / (1 + draws from the null)
-    interval: tuple[float, float]  # for the distance of the populations, at confidence 1 - level; 0 or more
+    value: float
+    expected: float
+    threshold: float
+    p_value: float
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class FeatureDistances:
     p_value: float  # of the Jensen-Shannon divergence
     adjusted_p_value: float  # the same by Holm's method, over all features that were compared
     level: float
+    no_interval: str = ""  # why the distances have no intervals, in words; empty where they have
 
     @property
     def alarm(self) -> bool:
@@ -80,8 +92,9 @@ def compare_profiles(
 
     A feature's p-value is that of Jensen-Shannon, named in advance: the smallest of six would alarm too often. The
     null is that of ranks where the cells are the reference's own quantiles and of permutations elsewhere. Intervals
-    are normal ones with mean and spread of a bootstrap, of squares for Hellinger and Wasserstein-1, less their bias;
-    they are of the cells' distances, not of what happens within a cell.
+    are normal ones with mean and spread of a bootstrap, of squares for Hellinger and Wasserstein-1, less their bias,
+    and hold 0 just if the null is not rejected; they are of the cells' distances, not of what happens within a cell.
+    There are none where cells are sparse (`sparse_cells`).
 
     Args:
         reference: the profile of the table that the binning was learned from (or another one on that binning).
@@ -127,13 +140,14 @@ def _compare(
         null = sides.distances(drawn.reference, drawn.current, drawn.distances)
     else:
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))
+    no_interval = sparse_cells(sides.reference, sides.current)
     again = bootstrap(sides.reference, sides.current, RESAMPLES, seed)
     p, q = (
         np.column_stack([counts / counts.sum(), shares])
         for counts, shares in zip((sides.reference, sides.current), again, strict=True)
     )
     distances = tuple(
-        _judged(distance, values[0], null[distance], values[1:], level=level)
+        _judged(distance, values[0], null[distance], values[1:] if not no_interval else None, level=level)
         for distance, values in sides.distances(p, q).items()
     )
     cells = zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
@@ -147,16 +161,45 @@ def _compare(
         p_value=p_value,
         adjusted_p_value=p_value,
         level=level,
+        no_interval=no_interval,
+    )
+
+
+def sparse_cells(reference: NDArray[np.int64], current: NDArray[np.int64]) -> str:
+    """Why a distance gets no interval, in words; empty if it does.
+
+    A cell is sparse if fewer than 10 rows of the smaller sample are expected in it, by both samples' share. Beyond a
+    quarter of the cells, or their square root, sparse cells make the bootstrap's bias wrong
+    (docs/decisions/0007-distances.md has the coverage).
+
+    Args:
+        reference: (cells,) rows.
+        current: (cells,).
+    """
+    pooled = (reference + current)[reference + current > 0]
+    rows = min(int(reference.sum()), int(current.sum()))
+    sparse = int((pooled * rows < LEAST_EXPECTED * pooled.sum()).sum())
+    if sparse <= min(len(pooled) / 4, len(pooled) ** 0.5):
+        return ""
+    return (
+        f"{sparse:,} of {len(pooled):,} cells are expected to hold fewer than {LEAST_EXPECTED} of the smaller sample's"
+        f" {rows:,} rows"
     )
 
 
 def _judged(
-    name: str, observed: np.float64, null: NDArray[np.float64], again: NDArray[np.float64], *, level: float
+    name: str, observed: np.float64, null: NDArray[np.float64], again: NDArray[np.float64] | None, *, level: float
 ) -> Distance:
     value, expected = float(observed), float(null.mean())
     verdict = judge(Drawn(np.append(value, null), ROUNDING * max(value, expected)), level=level)
+    if again is None:
+        return Distance(name, value, expected, verdict.threshold, verdict.p_value, None)
     power = SQUARED.get(name, 1)
     drawn = again**power
     centre, spread = 2 * value**power - drawn.mean(), NormalDist().inv_cdf(1 - level / 2) * drawn.std()
     low, high = (float(max(end, 0.0) ** (1 / power)) for end in (centre - spread, centre + spread))
-    return Distance(name, value, expected, verdict.threshold, verdict.p_value, (low, high))
+    if verdict.p_value > level:
+        low = 0.0
+    elif low == 0:
+        low = ROUNDING * value  # just above: the test says that it is not 0, and the bootstrap no more
+    return Distance(name, value, expected, verdict.threshold, verdict.p_value, (low, max(low, high)))
