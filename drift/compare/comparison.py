@@ -40,7 +40,7 @@ class ColumnChange:
 
     column: str
     kind: str  # numbers or categories
-    change: str  # in words
+    change: str  # in words, with "(within chance)" at the end if not `changed`
     test: str  # ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are
     statistic: float  # the test's
     p_value: float  # in (0, 1]
@@ -68,7 +68,7 @@ class Comparison:
     rows: tuple[int, int]  # of the reference and of the current table
     level: float  # probability of `drift` where there is none, if rows are independent
     joint: MMDTest  # of all columns together, at half the level
-    columns: tuple[ColumnChange, ...]  # the most surprising first
+    columns: tuple[ColumnChange, ...]  # the largest share of the difference first
     pairs: tuple[PairChange, ...]  # of columns of numbers, the most surprising first
     unlike: tuple[OddRow, ...]  # rows of the current table, the most unlike the reference first
     left_out: dict[str, str]  # columns that were not compared: why
@@ -90,8 +90,13 @@ class Comparison:
 
     @property
     def changed_pairs(self) -> tuple[PairChange, ...]:
-        """The pairs of columns that go together differently, beyond what chance explains."""
-        return tuple(pair for pair in self.pairs if pair.adjusted <= self.level / 2)
+        """The pairs whose rank correlation changed beyond what chance explains; none where there is no drift."""
+        return tuple(pair for pair in self.pairs if self.drift and pair.adjusted <= self.level / 2)
+
+    @property
+    def least_likely(self) -> ColumnChange:
+        """The column with the smallest p-value."""
+        return min(self.columns, key=lambda column: column.adjusted)
 
 
 def compare_tables(
@@ -128,7 +133,7 @@ def compare_tables(
     """
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
     usable = usable_columns(reference, current, columns=columns, ignore=ignore)
-    tell(f"looking for where {len(usable.names)} columns differ")
+    tell(f"comparing {len(usable.names)} columns")
     matrices = usable.matrices()
     places = [str(at) for at in range(len(matrices.labels))]  # labels of two features may be one text
     where = explain(matrices.reference, matrices.current, names=places, rows=max(rows, 0), pairs=False, seed=seed)
@@ -192,10 +197,15 @@ def _changes(
     ]
     corrected = adjusted(np.asarray([one.p_value for one in found]), "holm")
     judged = [
-        replace(one, adjusted=float(value), changed=bool(value <= level))
+        replace(
+            one,
+            adjusted=float(value),
+            changed=bool(value <= level),
+            change=one.change if value <= level else f"{one.change} (within chance)",
+        )
         for one, value in zip(found, corrected, strict=True)
     ]
-    return tuple(sorted(judged, key=lambda one: (one.adjusted, -one.share)))
+    return tuple(sorted(judged, key=lambda one: (-one.share, one.adjusted)))
 
 
 def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, seed: int) -> tuple[str, float, float]:

@@ -10,7 +10,7 @@ from drift.detect.p_values import format_p_value, p_text
 
 MOST_COLUMNS = 30  # shown; --json and --html have all
 WIDEST = 60  # characters of a column's name, or of what changed
-NAME, CHANGED = 1, 2  # places of these cells in a row
+NAME, CHANGED, SHARE = 1, 2, 3  # places of these cells in a row
 LEAST_CHANGE, LEAST_NAME = 20, 8  # characters that are left of them in a narrow terminal
 
 
@@ -29,16 +29,18 @@ def lines(comparison: Comparison, *, width: int | None = None) -> Iterator[str]:
     for column, why in comparison.left_out.items():
         yield f"not compared: {column} ({why})"
     yield ""
+    share = "share: of the difference; " if comparison.drift else ""
     yield (
         "drift: all columns together, or one of them (p corrected by Holm), at half the level each, so p is twice the"
-        " smaller one; share: of the difference; JS, PSI: distances, beside what chance makes of them"
+        f" smaller one; {share}JS, PSI: distances, beside what chance makes of them"
     )
     yield "p-values hold if rows are independent, which rows of a stream are not"
 
 
 def _table(comparison: Comparison, width: int | None) -> Iterator[str]:
     shown = comparison.columns[:MOST_COLUMNS]
-    rows = [("", "column", "what changed", "share", "p", "JS", "by chance", "PSI", "by chance")]
+    words = "what changed" if comparison.drift else "values"
+    rows = [("", "column", words, "share", "p", "JS", "by chance", "PSI", "by chance")]
     for one in shown:
         divergence, stability = one.distances["jensen_shannon"], one.distances["psi"]
         rows.append(
@@ -54,6 +56,8 @@ def _table(comparison: Comparison, width: int | None) -> Iterator[str]:
                 f"{stability.expected:.3f}",
             )
         )
+    if not comparison.drift:  # there is no difference to have a share of
+        rows = [(*row[:SHARE], *row[SHARE + 1 :]) for row in rows]
     yield from _fitted(rows, width)
     if len(comparison.columns) > MOST_COLUMNS:
         yield f"   … and {len(comparison.columns) - MOST_COLUMNS} more columns"

@@ -49,10 +49,10 @@ def reasons(comparison: Comparison) -> list[str]:
         f"{one.column}: {one.change} ({one.share:.0%} of the difference, p {p_text(one.adjusted)})" for one in changed
     ]
     if not changed:
-        least = comparison.columns[0]
+        least = comparison.least_likely
         found.append(
-            f"no column alone differs beyond chance; the least likely, {least.column}, has p {p_text(least.adjusted)}"
-            f" where {comparison.level / 2:g} is asked for"
+            f"every column is within chance: the smallest p-value is that of {least.column}, {least.adjusted:.2g}, and"
+            f" drift would be {comparison.level / 2:g} or less"
         )
     pairs = comparison.changed_pairs
     for pair in pairs[:3]:
@@ -63,7 +63,7 @@ def reasons(comparison: Comparison) -> list[str]:
     if len(pairs) > 3:
         found.append(f"{len(pairs) - 3} more pairs of columns go together differently")
     used = "" if joint.rows == comparison.rows else f" on {joint.rows[0]:,} and {joint.rows[1]:,} rows of them"
-    differ = "differ" if joint.rejected else "do not differ beyond chance"
+    differ = "differ" if joint.rejected else "are within chance"
     found.append(f"all columns together {differ}: MMD, {joint.kernel}{used}, p {p_text(joint.p_value)}")
     return found
 

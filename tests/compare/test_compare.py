@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,9 @@ from scipy.stats import binom
 from drift.compare import compare_tables, usable_columns
 from drift.compare.text import lines
 from drift.compare.words import change_in_words, reasons, verdict
+from drift.detect.explain import PairChange
 from drift.errors import BlockError
+from drift.report.comparison import write_comparison
 
 
 def table(n: int = 400, *, seed: int = 0) -> pd.DataFrame:
@@ -35,6 +40,33 @@ def test_tables_of_one_kind_do_not_differ() -> None:
     assert {column.column for column in found.columns} == {"price", "demand", "city", "open", "load"}
     assert {column.test for column in found.columns if column.kind == "numbers"} == {"ks", "ks and missing"}
     assert not found.changed
+
+
+def test_no_sentence_under_no_drift_reads_like_a_finding(tmp_path: Path) -> None:
+    """Not even where a pair's correlation has a tiny p-value of its own: the verdict does not rest on it."""
+    found = compare_tables(table(), table(seed=3))
+    found = replace(found, pairs=(PairChange(("price", "demand"), -0.1, 0.2, 1e-6, 1e-5),))
+    assert not found.drift
+    page = write_comparison(found, tmp_path / "page.html", reference="a", current="b").read_text()
+    shown = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+    for text in ("\n".join(lines(found)), shown, *(column.change for column in found.columns)):
+        assert not re.search("differ|of the difference|together differently|what changed|carry", text), text
+    assert all(column.change.endswith("(within chance)") for column in found.columns)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_columns_are_listed_by_their_share(seed: int, tmp_path: Path) -> None:
+    current = table(seed=seed)
+    current["demand"] += 2
+    current["price"] *= 1.5
+    found = compare_tables(table(), current)
+    shares = [column.share for column in found.columns]
+    assert shares == sorted(shares, reverse=True)
+    assert found.columns[0].column == found.changed[0].column
+    page = write_comparison(found, tmp_path / "page.html", reference="a", current="b").read_text()
+    every = page[page.index("Every column") :]
+    places = [every.index(f'">{column.column}</td>') for column in found.columns]
+    assert places == sorted(places)
 
 
 def test_a_changed_column_is_the_reason() -> None:

@@ -339,7 +339,11 @@ def coverage(shares: np.ndarray, changed: float, rows: tuple[int, int], runs: in
     """Share of intervals that hold the populations' distance; None where none, or not every one, is given."""
     other = shares * np.where(np.arange(len(shares)) % 2, 1 - changed, 1 + changed)
     p, q = shares / shares.sum(), other / other.sum()
-    truth = {"jensen_shannon": jensen_shannon(p, q), "hellinger": hellinger(p, q), "kl": kullback_leibler(p, q)}
+    truth = {
+        "jensen_shannon": float(jensen_shannon(p, q)),
+        "hellinger": float(hellinger(p, q)),
+        "kl": float(kullback_leibler(p, q)),
+    }
     rng, labels = np.random.default_rng(3), np.arange(len(shares)).astype(str)
     covered, given = dict.fromkeys(truth, 0), 0
     for seed in range(runs):
@@ -351,17 +355,17 @@ def coverage(shares: np.ndarray, changed: float, rows: tuple[int, int], runs: in
             given += 1
             for name, value in truth.items():
                 low, high = found[name].interval or (np.nan, np.nan)
-                covered[name] += low - 1e-12 <= value <= high + 1e-12
+                covered[name] += int(low - 1e-12 <= value <= high + 1e-12)
     return {name: count / given for name, count in covered.items()} if given > runs / 2 else None
 
 
 @pytest.mark.parametrize("changed", [0.0, 0.3])
 @pytest.mark.parametrize(
     ("categories", "rows"),
-    [(100, (14_000, 500)), (1_000, (14_000, 500)), (100, (14_000, 3_000)), (8, (14_000, 500)), (30, (900, 900))],
+    [(100, (14_000, 500)), (100, (14_000, 3_000)), (8, (14_000, 500)), (30, (900, 900))],
 )
 def test_intervals_of_categories_cover_or_are_not_given(categories: int, rows: tuple[int, int], changed: float) -> None:
-    """At .95, with even shares: never below .88 in 60 runs, and none at 5 rows a cell and fewer."""
+    """At .95, with even shares: never below .88 in 60 runs, and none at 5 rows a cell and fewer (`sparse_cells`)."""
     found = coverage(np.ones(categories), changed, rows, 60)
     if min(rows) / categories <= 5:
         assert found is None
@@ -392,7 +396,7 @@ def test_the_threshold_agrees_with_the_p_value() -> None:
     rng = np.random.default_rng(11)
     for seed in range(20):
         for feature in compare(
-            {"x": rng.normal(size=90)}, {"x": rng.normal(0.3, 1, size=70)}, permutations=99, seed=seed
+            {"x": rng.normal(size=290)}, {"x": rng.normal(0.2, 1, size=170)}, permutations=99, seed=seed
         ):
             assert feature.p_value == feature["jensen_shannon"].p_value
             for distance in feature.distances:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from drift.detect.binned.binning import QuantileBins
 from drift.detect.binned.calibration import bootstrap, permutation_null, rank_null
 from drift.detect.binned.profiles import Profile, same_binning
-from drift.detect.binned.sides import sides_of
+from drift.detect.binned.sides import Sides, sides_of
 from drift.detect.permuted import Drawn, judge, require_reachable
 from drift.detect.univariate import adjusted
 from drift.errors import BlockError
@@ -141,14 +141,9 @@ def _compare(
     else:
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))
     no_interval = sparse_cells(sides.reference, sides.current)
-    again = bootstrap(sides.reference, sides.current, RESAMPLES, seed)
-    p, q = (
-        np.column_stack([counts / counts.sum(), shares])
-        for counts, shares in zip((sides.reference, sides.current), again, strict=True)
-    )
     distances = tuple(
         _judged(distance, values[0], null[distance], values[1:] if not no_interval else None, level=level)
-        for distance, values in sides.distances(p, q).items()
+        for distance, values in _with_resamples(sides, seed).items()
     )
     cells = zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
     p_value = distances[0].p_value
@@ -194,12 +189,40 @@ def _judged(
     verdict = judge(Drawn(np.append(value, null), ROUNDING * max(value, expected)), level=level)
     if again is None:
         return Distance(name, value, expected, verdict.threshold, verdict.p_value, None)
-    power = SQUARED.get(name, 1)
-    drawn = again**power
-    centre, spread = 2 * value**power - drawn.mean(), NormalDist().inv_cdf(1 - level / 2) * drawn.std()
-    low, high = (float(max(end, 0.0) ** (1 / power)) for end in (centre - spread, centre + spread))
+    low, high = _normal_interval(name, value, again, level=level)
     if verdict.p_value > level:
         low = 0.0
     elif low == 0:
         low = ROUNDING * value  # just above: the test says that it is not 0, and the bootstrap no more
     return Distance(name, value, expected, verdict.threshold, verdict.p_value, (low, max(low, high)))
+
+
+def bootstrap_interval(sides: Sides, name: str, *, level: float, seed: int) -> tuple[float, float]:
+    """The interval of one distance by the bootstrap alone, however sparse the cells are: for measuring its coverage.
+
+    Args:
+        sides: both samples.
+        name: of the distance.
+        level: 1 minus the confidence.
+        seed: of the resamples.
+    """
+    values = _with_resamples(sides, seed)[name]
+    return _normal_interval(name, float(values[0]), values[1:], level=level)
+
+
+def _with_resamples(sides: Sides, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Every distance, (1 + resamples,): as observed, then between samples drawn again."""
+    again = bootstrap(sides.reference, sides.current, RESAMPLES, seed)
+    p, q = (
+        np.column_stack([counts / counts.sum(), shares])
+        for counts, shares in zip((sides.reference, sides.current), again, strict=True)
+    )
+    return sides.distances(p, q)
+
+
+def _normal_interval(name: str, value: float, again: NDArray[np.float64], *, level: float) -> tuple[float, float]:
+    power = SQUARED.get(name, 1)
+    drawn = again**power
+    centre, spread = 2 * value**power - drawn.mean(), NormalDist().inv_cdf(1 - level / 2) * drawn.std()
+    low, high = (float(max(end, 0.0) ** (1 / power)) for end in (centre - spread, centre + spread))
+    return low, high
