@@ -40,7 +40,7 @@ def lines(comparison: Comparison, *, width: int | None = None) -> Iterator[str]:
 def _table(comparison: Comparison, width: int | None) -> Iterator[str]:
     shown = comparison.columns[:MOST_COLUMNS]
     words = "what changed" if comparison.drift else "values"
-    rows = [("", "column", words, "share", "p", "JS", "by chance", "PSI", "by chance")]
+    rows: list[tuple[str, ...]] = [("", "column", words, "share", "p", "JS", "by chance", "PSI", "by chance")]
     for one in shown:
         divergence, stability = one.distances["jensen_shannon"], one.distances["psi"]
         rows.append(
