@@ -1,6 +1,6 @@
 """The policy `forecast` beside `threshold` and `spaced`, at equal numbers of retrains.
 
-    python -m benchmarks.forecast_policies [--wheel scikit_multiflow-0.4.1-...whl] [--thresholds .6,.65,.7,.75,.8]
+    python -m benchmarks.forecast_policies [--wheel scikit_multiflow-0.4.1-...whl] [--thresholds .65,.7,.75]
         [--seeds 1] [--json FILE]
 
 Streams and retrains are those of `drift replay`; blocks have 336 rows on ELEC and 168 on the rainfall of NOAA. `never`
@@ -31,7 +31,7 @@ from drift.replay.versions import Versions
 from drift.sources import load_elec
 
 START_ROWS, WINDOW_ROWS = 1_007, 4_032
-POLICIES = ("threshold:{:g}", "forecast:1:{:g}", "forecast:3:{:g}")
+POLICIES = ("threshold:{:g}", "forecast:3:{:g}", "forecast:10:{:g}")
 
 
 def rainfall(wheel: Path) -> Table:
@@ -82,7 +82,7 @@ def main() -> None:
     """Print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheel", type=Path, metavar="FILE", help="of scikit-multiflow 0.4.1, for NOAA's rainfall")
-    parser.add_argument("--thresholds", default=".6,.65,.7,.75,.8")
+    parser.add_argument("--thresholds", default=".65,.7,.75")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="of versions that were trained before")
     parser.add_argument("--json", type=Path, metavar="FILE")
