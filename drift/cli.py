@@ -18,8 +18,8 @@ from drift.commands.flags import PlainFlags
 app = typer.Typer(
     name="drift",
     help="Watch a deployed model age and heal: train, serve, notice drift, retrain, promote, report.\n\n"
-    "Exit codes: 0 done; 1 error; 2 usage; 3 drift was flagged and the model not retrained;"
-    " 4 a challenger was refused; 130 interrupted.\n\n"
+    "Exit codes: 0 done; 1 error; 2 usage; 3 drift was flagged and the model not retrained, or its challenger"
+    " is still in shadow; 4 a challenger was refused; 130 interrupted.\n\n"
     "Example: drift base --max_epochs 3 --total_trials 5",
     no_args_is_help=True,
     add_completion=False,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, server_starter, source_of, write_json
@@ -160,6 +159,7 @@ def deploy(
     from drift.loop.deploy import unfinished
     from drift.loop.home import Home
     from drift.loop.journal import Journal
+    from drift.loop.last_lines import last_lines
     from drift.loop.options import DeployOptions
     from drift.loop.promote import person
     from drift.loop.retrain import RetrainOptions, retrain_cost
@@ -203,10 +203,8 @@ def deploy(
         result = go_on(world, register_model_name) if resume else begin(world, options, source if data else None)
         for line in summary(result.blocks, result.decisions).lines():
             screen.last_line(line)
-        if result.exit_code is ExitCode.DRIFT:
-            given = {"server": server, "server_folder": server_folder}
-            again = next_steps.retrain(options.retrain_options() | given)
-            screen.last_line(f"drift was flagged and the model was not retrained; to retrain: {again}")
+        for line in last_lines(result, options, {"server": server, "server_folder": server_folder}):
+            screen.last_line(line)
         screen.last_line(f"report: {result.report}")
     told = summary(result.blocks, result.decisions)
     write_json(
@@ -227,6 +225,9 @@ def deploy(
         flagged=told.flagged,
         promotions=told.promotions,
         decisions=[vars(decision) for decision in result.decisions],
+        lowest_accuracy=result.ending and result.ending.lowest.accuracy,
+        distance_from_threshold=result.ending and result.ending.distance,
+        threshold_advice=result.threshold_advice,
         report=str(result.report),
         exit_code=int(result.exit_code),
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import floor
+
+import numpy as np
+
 
 def chance_of_at_most(correct: int, rows: int, accuracy: float) -> float:
     """P(X <= correct) for X ~ Binomial(rows, accuracy): how likely so few right answers are by chance alone.
@@ -35,3 +39,45 @@ def drop_p_value(correct: int, rows: int, reference_correct: int, reference_rows
     together = correct + reference_correct
     p_value = float(hypergeom.cdf(correct, rows + reference_rows, together, rows))
     return min(1.0, max(p_value, 5e-324))
+
+
+def flag_probability(threshold: float, rows: int, accuracy: float) -> float:
+    """P(X / rows < threshold) for X ~ Binomial(rows, accuracy): share of blocks that a threshold flags without drift.
+
+    Args:
+        threshold: in [0, 1]; a block whose accuracy is below it is flagged.
+        rows: of a block, 1 or more; they are taken as independent.
+        accuracy: of the model, in [0, 1].
+
+    >>> round(flag_probability(0.55, 20, 0.7), 4)
+    0.048
+    """
+    right = int((np.arange(rows + 1) / rows < threshold).sum())  # counts of right answers that are flagged
+    return chance_of_at_most(right - 1, rows, accuracy) if right else 0.0
+
+
+def threshold_flagging(share: float, rows: int, accuracy: float) -> float | None:
+    """The highest threshold that flags at most `share` of blocks without drift: a binomial quantile.
+
+    Args:
+        share: of blocks, in (0, 1).
+        rows: of a block, 1 or more; they are taken as independent.
+        accuracy: of the model, in [0, 1].
+
+    Returns:
+        A threshold in (0, 1] with as few decimals as flag the same blocks, 2 at least; None if blocks are so small
+        that any threshold flags more.
+
+    >>> threshold_flagging(0.01, 336, 0.734)
+    0.675
+    """
+    from scipy.stats import binom
+
+    right = int(binom.ppf(share, rows, accuracy))  # the smallest count whose distribution function reaches the share
+    if right == 0:
+        return None
+    for decimals in range(2, 12):
+        shown = floor(right / rows * 10.0**decimals + 1e-9) / 10.0**decimals
+        if (right - 1) / rows < shown <= right / rows:
+            return shown
+    return float(right / rows)

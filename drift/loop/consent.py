@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drift.loop.events import DriftFlagged
+from drift.loop.events import DriftFlagged, Ending
+from drift.loop.records import DecisionRecord
+
+SAID_NO = "answered no to"
+Flag = DriftFlagged | Ending  # what a question is about
 
 
 class RetrainMode(StrEnum):
@@ -30,6 +34,7 @@ class Reply(StrEnum):
     """A person's answer to the question."""
 
     YES = "y"
+    WINDOW = "w"  # yes, on the window that was proposed
     NO = "n"  # and do not ask again in this deployment
     LATER = "l"  # ask again at the next flag
 
@@ -41,12 +46,13 @@ class Consent:
     retrain: bool
     by: str
     reason: str
+    window_rows: int | None = None  # newest rows to learn from; None leaves it to the options
 
 
 class Always:
     """Retrain without a question."""
 
-    def __call__(self, flag: DriftFlagged) -> Consent:
+    def __call__(self, flag: Flag) -> Consent:
         """Agree."""
         return Consent(True, "--retrain always", flag.reason)
 
@@ -54,7 +60,7 @@ class Always:
 class Never:
     """Mark blocks, retrain nothing."""
 
-    def __call__(self, flag: DriftFlagged) -> Consent:
+    def __call__(self, flag: Flag) -> Consent:
         """Decline."""
         return Consent(False, "--retrain never", flag.reason)
 
@@ -62,7 +68,7 @@ class Never:
 class NoTerminal:
     """Somebody should be asked, and nobody is there."""
 
-    def __call__(self, flag: DriftFlagged) -> Consent:
+    def __call__(self, flag: Flag) -> Consent:
         """Decline."""
         return Consent(False, "no terminal to ask at", flag.reason)
 
@@ -70,24 +76,38 @@ class NoTerminal:
 class AskPerson:
     """Put the question to a person until they say no."""
 
-    def __init__(self, question: Callable[[DriftFlagged], Reply], *, person: str) -> None:
+    def __init__(self, question: Callable[[Flag], Reply], *, person: str) -> None:
         self._question = question
         self._person = person
         self._refused = False
 
-    def __call__(self, flag: DriftFlagged) -> Consent:
+    def __call__(self, flag: Flag) -> Consent:
         """Ask, unless the answer was already no."""
         if self._refused:
             return Consent(False, self._person, "said no to an earlier block of this deployment")
         reply = self._question(flag)
         self._refused = reply is Reply.NO
-        words = {Reply.YES: "yes", Reply.NO: "no", Reply.LATER: "not yet"}
-        return Consent(reply is Reply.YES, self._person, f"answered {words[reply]} to: {flag.reason}")
+        window = flag.outlook.window_rows if reply is Reply.WINDOW and flag.outlook else None
+        words = {
+            Reply.YES: "answered yes to",
+            Reply.WINDOW: f"answered yes, on a window of {window} rows, to",
+            Reply.NO: SAID_NO,
+            Reply.LATER: "answered not yet to",
+        }
+        agreed = reply in (Reply.YES, Reply.WINDOW)
+        return Consent(agreed, self._person, f"{words[reply]}: {flag.reason}", window)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the person said no, and is not to be asked again."""
+        return self._refused
+
+    def recall(self, decisions: Sequence[DecisionRecord]) -> None:
+        """Remember a no from before an interruption."""
+        self._refused = self._refused or any(made.reason.startswith(SAID_NO) for made in decisions)
 
 
-def consent_for(
-    mode: RetrainMode, question: Callable[[DriftFlagged], Reply] | None, person: str
-) -> Callable[[DriftFlagged], Consent]:
+def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Consent]:
     """Who is asked in which mode; `question` is None where there is no terminal."""
     if mode is RetrainMode.ALWAYS:
         return Always()

@@ -10,6 +10,7 @@ from drift.blocks import ScoredBlock
 from drift.detect import PairedTest, Score, ThresholdForecast
 
 if TYPE_CHECKING:
+    from drift.loop.outlook import Outlook
     from drift.models.fit import Epoch  # brings torch along, which half of the commands do without
 
 
@@ -121,6 +122,54 @@ class DriftFlagged:
     reason: str
     evidence: Mapping[str, float]
     window_rows: int | None = None  # that the policy wants learnt from; None leaves it to the options
+    outlook: Outlook | None = None  # what a retrain now would learn from
+
+    @property
+    def block(self) -> int:
+        """Under which the decision is kept."""
+        return self.record.index
+
+
+@dataclass(frozen=True)
+class Ending:
+    """All blocks are scored: the moment of the last question, which is put whether a block was flagged or not.
+
+    Attributes:
+        record: the last block.
+        lowest: the block with the lowest accuracy.
+        threshold: that its accuracy is compared with; None for policies without one.
+        flagged: number of flagged blocks.
+        evidence: as that of a flag, on the last block.
+        outlook: what a retrain now would learn from.
+    """
+
+    record: BlockRecord
+    lowest: BlockRecord
+    threshold: float | None
+    flagged: int
+    evidence: Mapping[str, float]
+    outlook: Outlook | None = None
+    window_rows: int | None = None
+
+    @property
+    def block(self) -> int:
+        """Under which the decision is kept: one past the last block."""
+        return self.record.index + 1
+
+    @property
+    def distance(self) -> float | None:
+        """Of the lowest accuracy from the threshold, negative below it."""
+        return None if self.threshold is None else self.lowest.accuracy - self.threshold
+
+    @property
+    def reason(self) -> str:
+        """What came of the blocks, in words."""
+        blocks = "no block was flagged" if not self.flagged else f"{self.flagged} of {self.block} blocks were flagged"
+        text = f"{blocks}; the lowest accuracy is {self.lowest.accuracy:.3f}, of block {self.lowest.index}"
+        if self.distance is None:
+            return text
+        side = "above" if self.distance >= 0 else "below"
+        return f"{text}, {abs(self.distance):.3f} {side} the threshold of {self.threshold:.3f}"
 
 
 @dataclass(frozen=True)

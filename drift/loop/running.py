@@ -14,20 +14,22 @@ from drift.blocks import Answer, Floats, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.challenge import Ring, challenge, train_challenger
-from drift.loop.consent import Consent
-from drift.loop.events import BlockRecord, DriftFlagged, Event, Said, Tell
+from drift.loop.consent import Consent, Flag
+from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
-from drift.loop.promote import Championship, Service, comparison_evidence
+from drift.loop.outlook import Outlook, outlook_of
+from drift.loop.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.references import References
-from drift.loop.retrain import Challenger
+from drift.loop.retrain import Challenger, RetrainOptions
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.shadow import SHADOW
 from drift.loop.shadow_ring import ShadowRing
+from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.models.predict import LocalPredictor
 from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.registry import Registry
@@ -55,7 +57,7 @@ class World:
     home: Home
     journal: Journal
     serve: Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[PredictingService]]
-    consent: Callable[[DriftFlagged], Consent]
+    consent: Callable[[Flag], Consent]
     ask_promotion: Callable[[Challenger], bool] | None
     person: str
     tell: Tell
@@ -81,6 +83,8 @@ class DeployResult:
     exit_code: ExitCode
     report: Path
     forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
+    ending: Ending | None = None  # what was or would have been asked at the end
+    threshold_advice: ThresholdAdvice | None = None  # where most blocks would be flagged without drift
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,10 @@ class Running:
                 outbox = Outbox(
                     journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
                 )
-                report = self._score_and_report(progress, outbox, references, forecasts)
+                advice = self._threshold_advice(references)
+                if advice is not None and not progress.blocks:
+                    self.world.tell(Said(advice.words))
+                ending, report = self._score_and_report(progress, outbox, references, forecasts)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -128,27 +135,32 @@ class Running:
                 journal.set_state(deployment.id, "interrupted")
             raise
         journal.set_state(deployment.id, "done")
-        return DeployResult(
-            deployment, progress.blocks, progress.decisions, code, report, forecasts.of(progress.blocks)
-        )
+        made = forecasts.of(progress.blocks)
+        return DeployResult(deployment, progress.blocks, progress.decisions, code, report, made, ending, advice)
+
+    def _threshold_advice(self, references: References) -> ThresholdAdvice | None:
+        if self.options.when not in ("threshold", "forecast"):
+            return None
+        accepted = references(self.deployment.first_champion).accuracy
+        return threshold_advice(self.options.threshold_accuracy, accepted, self.options.block_size)
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, forecasts: Forecasts
-    ) -> Path:
+    ) -> tuple[Ending | None, Path]:
         def tell(event: Event) -> None:
             outbox(event)
             self.world.tell(event)
 
         try:
-            self._score(progress, references, forecasts, tell)
+            ending = self._score(progress, references, forecasts, tell)
         except BaseException:
             with suppress(Exception):  # as above
                 if progress.blocks:
                     self._report(references, forecasts)
             raise
-        return self._report(references, forecasts)
+        return ending, self._report(references, forecasts)
 
-    def _score(self, progress: Progress, references: References, forecasts: Forecasts, tell: Tell) -> None:
+    def _score(self, progress: Progress, references: References, forecasts: Forecasts, tell: Tell) -> Ending | None:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
@@ -182,41 +194,56 @@ class Running:
             shadow=watched.begin,
             end_shadow=watched.end,
             forecast=forecasts.after,
+            outlook=self._outlook,
+            cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
-        run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
+        return run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
 
-    def _challenge(self, record: BlockRecord, consent: Consent, flag: DriftFlagged, tell: Tell) -> DecisionRecord:
+    def _outlook(self, record: BlockRecord, window_rows: int | None) -> Outlook | None:
+        """What a retrain after a block would learn from; None while MLflow is away."""
+        with suppress(TrackingError):
+            card = card_of(self.registry, self.registry.champion())
+            return outlook_of(card, record.stop, self._retraining(window_rows), block_rows=self.options.block_size)
+        return None
+
+    def _retraining(self, window_rows: int | None) -> RetrainOptions:
         options = self.options.retrain
+        return options if window_rows is None else replace(options, window_rows=window_rows)
+
+    def _challenge(self, record: BlockRecord, consent: Consent, flag: Flag, tell: Tell) -> DecisionRecord:
         ring = Ring(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
-            options=options if flag.window_rows is None else replace(options, window_rows=flag.window_rows),
+            options=self._retraining(consent.window_rows or flag.window_rows),
             mode=self.options.promote,
             ask=self.world.ask_promotion,
             person=self.world.person,
         )
         evidence = {
             "deployment": self.deployment.id,
-            "block": record.index,
+            "block": flag.block,
             "agreed_by": consent.by,
             "flag": dict(flag.evidence),
         }
-        champion, cause = self.registry.champion(), f"block {record.index}: {flag.reason}"
+        champion, cause = (
+            self.registry.champion(),
+            f"{'end' if isinstance(flag, Ending) else f'block {flag.block}'}: {flag.reason}",
+        )
         try:
             if self.options.shadow:
                 challenger = train_challenger(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
-                tell(Said(f"version {challenger.version.number} answers in the shadow until a bet decides"))
+                tell(Said(f"version {challenger.version.number} is in shadow until enough new rows decide"))
                 return DecisionRecord(
-                    record.index, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
+                    flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
                 )
             verdict = challenge(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Said(reason))
-            return DecisionRecord(record.index, True, consent.by, reason, flag.evidence, "failed")
+            return DecisionRecord(flag.block, True, consent.by, reason, flag.evidence, "failed")
         return DecisionRecord(
-            block=record.index,
+            block=flag.block,
             retrain=True,
             by=consent.by,
             reason=f"{consent.reason}; {verdict.reason} ({verdict.by})",
@@ -228,15 +255,17 @@ class Running:
 
     def _settle(self, progress: Progress) -> None:
         """A crash between a challenge's audit line and its decision: the line tells what the decision was."""
-        decided = {decision.block for decision in progress.decisions}
-        if not progress.blocks or not progress.blocks[-1].flagged or progress.blocks[-1].index in decided:
+        if not progress.blocks:
             return
-        key = (self.deployment.id, progress.blocks[-1].index)
+        last = progress.blocks[-1].index
+        undecided = [block for block in (last, last + 1) if not progress.decided(block)]  # one past it: the end
         for line in reversed(self.world.journal.trail(self.deployment.model)):
             told = line.evidence
-            if line.action in ("promote", "refuse") and (told.get("deployment"), told.get("block")) == key:
+            if line.action not in ("promote", "refuse") or told.get("deployment") != self.deployment.id:
+                continue
+            if told.get("block") in undecided and "agreed_by" in told:
                 decision = DecisionRecord(
-                    block=key[1],
+                    block=told["block"],
                     retrain=True,
                     by=told["agreed_by"],
                     reason=f"{line.reason} ({line.by}); completed after a crash",
@@ -279,14 +308,18 @@ class Running:
 def exit_code(progress: Progress) -> ExitCode:
     """What is left for a person to do: nothing after a promotion, something after a refusal or an unanswered flag.
 
-    A flag within a retrain's cool-down was put to nobody and changes nothing.
+    A flag within a retrain's cool-down was put to nobody and changes nothing, and so does a no at the end. A challenger
+    that is still in shadow was not refused: the champion that was flagged still serves.
     """
     code = ExitCode.DONE
     for decision in progress.decisions:
+        at_end = decision.block >= len(progress.blocks)
         if decision.outcome == "promoted":
             code = ExitCode.DONE
-        elif decision.outcome in ("refused", SHADOW):
+        elif decision.outcome == "refused":
             code = ExitCode.REFUSED
-        elif decision.outcome == "failed" or not decision.by.startswith("policy "):
+        elif decision.outcome == "failed" and at_end and not any(block.flagged for block in progress.blocks):
+            code = ExitCode.ERROR
+        elif decision.outcome in ("failed", SHADOW) or not (at_end or decision.by.startswith("policy ")):
             code = ExitCode.DRIFT
     return code

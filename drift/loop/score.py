@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
-from drift.loop.consent import Consent
-from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, RetrainDeclined, Said, Tell
+from drift.loop.consent import AskPerson, Consent, Flag
+from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
 from drift.loop.policies import History, Policy
+from drift.loop.policies.protocol import evidence_of
 from drift.loop.records import Answers, DecisionRecord, now
 from drift.loop.shadow import SHADOW, Shadow
 from drift.signals import unbroken
+
+if TYPE_CHECKING:
+    from drift.loop.outlook import Outlook
 
 
 class Log(Protocol):
@@ -44,13 +48,17 @@ class Parts:
     reference_of: Callable[[int], Reference]  # by version
     detectors: Sequence[Detector]
     policy: Policy
-    consent: Callable[[DriftFlagged], Consent]
-    retrain: Callable[[BlockRecord, Consent, DriftFlagged], DecisionRecord]
+    consent: Callable[[Flag], Consent]
+    retrain: Callable[[BlockRecord, Consent, Flag], DecisionRecord]
     log: Log
     tell: Tell
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
     end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses
     forecast: Callable[[Sequence[BlockRecord]], ThresholdForecast] | None = None  # from all blocks so far
+    outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window_rows: (
+        None
+    )  # of a retrain after it
+    cooldown: int = 0  # blocks after a retrain in which no other is asked for
     small_reference_reported: bool = False  # the warning is given once, not for every version
 
 
@@ -67,25 +75,22 @@ class Progress:
         """Blocks after which a retrain was tried."""
         return [decision.block for decision in self.decisions if decision.retrain]
 
+    def decided(self, block: int) -> bool:
+        """Whether there is a decision about a block."""
+        return any(decision.block == block for decision in self.decisions)
 
-def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, total: int) -> None:
+
+def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, total: int) -> Ending | None:
     """Score `blocks` one by one until they are used up; every flag becomes a decision, none ends the loop.
 
     A block that was flagged just before a crash, whose decision is not in the log, is decided first.
+
+    Returns:
+        How the blocks ended; None if there are none.
     """
     serving = progress.blocks[-1].version if progress.blocks else None
     accepted = _watch(parts, serving) if serving is not None else 0.0
-    if progress.blocks and progress.blocks[-1].flagged:
-        last = progress.blocks[-1]
-        if last.index not in {decision.block for decision in progress.decisions}:
-            _decide(last, parts, progress, accepted)
-    if serving is not None:
-        _catch_up(parts.detectors, progress, serving)
-    shadow = _shadow(parts, progress)
-    if shadow is not None and shadow.decided:  # a crash came between the block and the decision
-        _end(parts, progress, shadow, progress.blocks[-1])
-        shadow = None
-        _restart(parts, progress.blocks[-1].version)
+    shadow = _settle(parts, progress, accepted) if progress.blocks else None
     for block in blocks:
         with unbroken():  # a block is scored, committed and told whole; Ctrl-C is heard after it
             began = perf_counter()
@@ -97,10 +102,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
             record = _record(scored, first, parts)
             history = _history([*progress.blocks, record], parts, progress, accepted)
-            alarm = (
-                shadow is None and parts.policy.decide(history).alarm
-            )  # while a challenger is watched, nothing is asked
-            record = replace(record, flagged=alarm)
+            record = replace(record, flagged=parts.policy.decide(history).alarm)
             parts.log.add_block(parts.deployment, record, scored, first)
             progress.blocks.append(record)
             progress.losses[block.index] = scored.losses
@@ -110,22 +112,92 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             parts.tell(BlockScored(record, total, forecast))
         if shadow is not None:
             shadow.observe(scored)
-            if shadow.decided:
-                _end(parts, progress, shadow, record)
-                shadow = None
-                _restart(parts, serving)
-        elif alarm:
-            _decide(record, parts, progress, accepted)
-            shadow = _shadow(parts, progress)
-            if progress.decisions[-1].retrain:  # evidence that was answered does not count again
-                _restart(parts, serving)
+        if shadow is not None and shadow.decided:
+            _end(parts, progress, shadow, record)
+            shadow = None
+            _restart(parts, serving)
+        elif record.flagged:
+            _decide(record, parts, progress, accepted, shadow)
+            if shadow is None:
+                shadow = _shadow(parts, progress)
+                if progress.decisions[-1].retrain:  # evidence that was answered does not count again
+                    _restart(parts, serving)
+    return _finish(parts, progress, accepted, shadow) if progress.blocks else None
+
+
+def _settle(parts: Parts, progress: Progress, accepted: float) -> Shadow | None:
+    """After an interruption, decide what the last block left undecided; returns the challenger in shadow."""
+    last = progress.blocks[-1]
+    if isinstance(parts.consent, AskPerson):
+        parts.consent.recall(progress.decisions)
+    shadow = _shadow(parts, progress)
+    if shadow is not None and shadow.decided:  # a crash came between the block and the decision
+        _end(parts, progress, shadow, last)
+        shadow = None
+        _restart(parts, last.version)
+    elif last.flagged and not progress.decided(last.index):
+        _decide(last, parts, progress, accepted, shadow)
+        shadow = shadow or _shadow(parts, progress)
+    _catch_up(parts.detectors, progress, last.version)
+    return shadow
+
+
+def _finish(parts: Parts, progress: Progress, accepted: float, shadow: Shadow | None) -> Ending:
+    """Put the last question, and say which challenger is still in shadow."""
+    ending = _ending(parts, progress, accepted)
+    if shadow is None:
+        _ask_at_end(parts, progress, ending)
+        shadow = _shadow(parts, progress)
     if shadow is not None:
         parts.tell(Said(f"version {shadow.version} is still in the shadow: {shadow.words}"))
+    return ending
+
+
+def _ending(parts: Parts, progress: Progress, accepted: float) -> Ending:
+    """What is to be said and asked when all blocks are scored."""
+    last = progress.blocks[-1]
+    history = _history(progress.blocks, parts, progress, accepted)
+    threshold = parts.policy.decide(history).evidence.get("threshold")
+    evidence = evidence_of(history) | ({} if threshold is None else {"threshold": threshold})
+    return Ending(
+        record=last,
+        lowest=min(progress.blocks, key=lambda block: block.accuracy),
+        threshold=threshold,
+        flagged=sum(block.flagged for block in progress.blocks),
+        evidence=evidence,
+        outlook=parts.outlook(last, None),
+    )
+
+
+def _ask_at_end(parts: Parts, progress: Progress, ending: Ending) -> None:
+    """Ask a person whether to retrain, flagged or not; but not who said no, and not twice about the last block."""
+    last = ending.record.index
+    if not isinstance(parts.consent, AskPerson) or parts.consent.refused or progress.decided(ending.block):
+        return
+    asked_now = any(made.block == last and not made.by.startswith("policy ") for made in progress.decisions)
+    if asked_now or any(last - at <= parts.cooldown for at in progress.retrained_at):
+        return
+    _act(parts.consent(ending), ending.record, ending, parts, progress)
+
+
+def _act(consent: Consent, record: BlockRecord, flag: Flag, parts: Parts, progress: Progress) -> DecisionRecord:
+    """Retrain if it was agreed to, and keep what came of it."""
+    if consent.retrain:
+        made = parts.retrain(record, consent, flag)
+    else:
+        made = DecisionRecord(flag.block, False, consent.by, consent.reason, flag.evidence, "declined")
+    return _keep(made, parts, progress)
+
+
+def _keep(made: DecisionRecord, parts: Parts, progress: Progress) -> DecisionRecord:
+    parts.log.add_decision(parts.deployment, made)
+    progress.decisions.append(made)
+    return made
 
 
 def _shadow(parts: Parts, progress: Progress) -> Shadow | None:
     """The challenger that is being watched, if there is one."""
-    last = progress.decisions[-1] if progress.decisions else None
+    last = next((made for made in reversed(progress.decisions) if made.retrain), None)
     if last is None or last.outcome != SHADOW or parts.shadow is None:
         return None
     return parts.shadow(last, progress)
@@ -134,9 +206,7 @@ def _shadow(parts: Parts, progress: Progress) -> Shadow | None:
 def _end(parts: Parts, progress: Progress, shadow: Shadow, record: BlockRecord) -> None:
     """Act on the verdict, and write it down."""
     assert parts.end_shadow is not None  # noqa: S101  # whoever makes shadows ends them
-    made = parts.end_shadow(shadow, record)
-    parts.log.add_decision(parts.deployment, made)
-    progress.decisions.append(made)
+    _keep(parts.end_shadow(shadow, record), parts, progress)
 
 
 def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> float:
@@ -188,23 +258,19 @@ def _history(blocks: Sequence[BlockRecord], parts: Parts, progress: Progress, ac
     return History(blocks, accepted, progress.retrained_at, (round(accepted * rows), rows))
 
 
-def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float) -> None:
-    """A flagged block: retrain now, or say why not."""
+def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float, shadow: Shadow | None) -> None:
+    """A flagged block: retrain now, or say why not. While a challenger is in shadow, the flag is only told."""
     upto = [block for block in progress.blocks if block.index <= record.index]
     decision = parts.policy.decide(_history(upto, parts, progress, accepted))
-    flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows)
+    if shadow is not None:
+        reason = f"{decision.reason}, but version {shadow.version} is in shadow"
+        parts.tell(DriftFlagged(record, reason, decision.evidence))  # the sequential test decides, and nobody is asked
+        return
+    outlook = parts.outlook(record, decision.window_rows) if decision.retrain else None
+    flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows, outlook)
     parts.tell(flag)
-    if not decision.retrain:
-        made = DecisionRecord(
-            record.index, False, f"policy {parts.policy.name}", decision.reason, decision.evidence, "declined"
-        )
-    else:
-        consent = parts.consent(flag)
-        if consent.retrain:
-            made = parts.retrain(record, consent, flag)
-        else:
-            made = DecisionRecord(record.index, False, consent.by, consent.reason, decision.evidence, "declined")
-    parts.log.add_decision(parts.deployment, made)
-    progress.decisions.append(made)
+    by = f"policy {parts.policy.name}"
+    consent = parts.consent(flag) if decision.retrain else Consent(False, by, decision.reason)
+    made = _act(consent, record, flag, parts, progress)
     if made.outcome == "declined":
         parts.tell(RetrainDeclined(record.index, made.by, made.reason))

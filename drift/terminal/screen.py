@@ -22,8 +22,8 @@ from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, column
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
-    from drift.loop.consent import Reply
-    from drift.loop.events import BlockRecord, DriftFlagged, Event
+    from drift.loop.consent import Flag, Reply
+    from drift.loop.events import BlockRecord, Event
     from drift.loop.retrain import Challenger
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -144,25 +144,46 @@ class Screen:
                     )
                 )
 
-    def question(self, flag: DriftFlagged) -> Reply:
-        """Ask whether to retrain now; Ctrl-D says no."""
-        from drift.loop.consent import Reply
+    def question(self, flag: Flag) -> Reply:
+        """Ask whether to retrain now, at a flagged block or at the end; Ctrl-D says no.
 
-        record, evidence = flag.record, flag.evidence
-        text = (
-            f"block {record.index}: {record.wrong} of {record.rows} rows wrong; {flag.reason}\n"
-            f"by chance: {_odds(evidence['chance'])}"
-            f" if the accepted accuracy of {evidence['accepted_accuracy']:.3f} still held\n"
+        Enter alone gives the answer that is proposed: later where a retrain would learn from too few rows, no at the
+        end where no block was flagged.
+        """
+        from drift.loop.consent import Reply
+        from drift.loop.events import DriftFlagged
+
+        record, evidence, outlook = flag.record, flag.evidence, flag.outlook
+        at_block = isinstance(flag, DriftFlagged)
+        flagged = isinstance(flag, DriftFlagged) or flag.flagged > 0
+        what = f"block {record.index}: {record.wrong} of {record.rows} rows wrong; " if at_block else ""
+        lines = [
+            f"{what}{flag.reason}",
             f"last {evidence['recent_blocks']:.0f} blocks of this version: accuracy"
-            f" {evidence['recent_accuracy']:.3f} on {evidence['recent_rows']:.0f} rows;"
-            f" by chance: {_odds(evidence['recent_chance'])}\n"
-            f"a retrain: {self._cost()}"
-        )
+            f" {evidence['recent_accuracy']:.3f} on {evidence['recent_rows']:,.0f} rows;"
+            f" by chance: {_odds(evidence['recent_chance'])}",
+            f"a retrain: {self._cost()}",
+        ]
+        if at_block:
+            lines.insert(
+                1,
+                f"by chance: {_odds(evidence['chance'])}"
+                f" if the accepted accuracy of {evidence['accepted_accuracy']:.3f} still held",
+            )
+        if outlook is not None:
+            lines.append(f"a retrain now: {outlook.words}" if outlook.obstacle else outlook.words)
+        proposed = ("l" if at_block and outlook is not None and outlook.too_early else "") or ("" if flagged else "n")
+        letters = {"y": "[y]es", "n": "[n]o (do not ask again)" if at_block else "[n]o"}
+        if outlook is not None and outlook.window_rows is not None:
+            letters = {"y": "[y]es", "w": f"yes, on a [w]indow of {outlook.window_rows:,} rows"} | letters
+        if at_block:
+            letters["l"] = "[l]ater (ask at the next flag)"
+        enter = f" (Enter: {proposed})" if proposed else ""
+        title = "drift flagged" if flagged else "all blocks are scored"
         with self._paused():
-            panel = Panel(Text(text), title="drift flagged", border_style="red", expand=False)
+            panel = Panel(Text("\n".join(lines)), title=title, border_style="red" if at_block else "", expand=False)
             self.console.print(panel, soft_wrap=False)
-            answer = self._ask("Retrain now? [y]es, [n]o (do not ask again), [l]ater (ask at the next flag): ", "ynl")
-        return Reply(answer)
+            return Reply(self._ask(f"Retrain now? {', '.join(letters.values())}{enter}: ", "".join(letters), proposed))
 
     def ask_promotion(self, challenger: Challenger) -> bool:
         """Ask whether the challenger should serve."""
@@ -185,10 +206,10 @@ class Screen:
         self._live.stop()
         self.console.print(text)
 
-    def _ask(self, prompt: str, letters: str) -> str:
+    def _ask(self, prompt: str, letters: str, proposed: str = "") -> str:
         while True:
             try:
-                answer = self.console.input(Text(prompt, style="bold")).strip().lower()[:1]
+                answer = self.console.input(Text(prompt, style="bold")).strip().lower()[:1] or proposed
             except EOFError:
                 return "n"
             if answer and answer in letters:

@@ -10,8 +10,8 @@ from drift.blocks import ScoredBlock, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
 from drift.detect.sequential.duel import Verdict
 from drift.errors import ExitCode, ServingError
-from drift.loop.consent import Always, AskPerson, Consent, Never, NoTerminal, Reply
-from drift.loop.events import BlockRecord, DriftFlagged, Said
+from drift.loop.consent import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
+from drift.loop.events import BlockRecord, DriftFlagged, Ending, Said
 from drift.loop.journal import Journal
 from drift.loop.policies import BelowThreshold, OnAlarm
 from drift.loop.records import DecisionRecord, Deployment, now
@@ -27,7 +27,7 @@ TABLE = stream(600, drift_at=DRIFT_AT)
 class Story:
     """One deployment of fakes, which can be run again from its log."""
 
-    def __init__(self, folder: Path, consent: Callable[[DriftFlagged], Consent], *, promote: bool = True) -> None:
+    def __init__(self, folder: Path, consent: Callable[[Flag], Consent], *, promote: bool = True) -> None:
         self.journal = Journal(folder / "log.db")
         self.service = FakeService(loaded={1: "x.mar", 2: "x.mar"}, default_version=1)
         self.listener = Listener()
@@ -59,7 +59,7 @@ class Story:
         left = blocks(TABLE, ROWS, SIZE, first=len(self.progress.blocks))
         run_blocks(left, self.parts, self.progress, total=len(cut(ROWS, SIZE)))
 
-    def _retrain(self, record: BlockRecord, consent: Consent, flag: DriftFlagged) -> DecisionRecord:
+    def _retrain(self, record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
         if self.promote:
             self.service.make_default(2)
         outcome = "promoted" if self.promote else "refused"
@@ -109,7 +109,7 @@ def test_a_flag_carries_the_p_value_of_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("consent", "by"), [(Never(), "--retrain never"), (NoTerminal(), "no terminal to ask at")])
 def test_without_consent_the_loop_goes_on_and_says_so(
-    tmp_path: Path, consent: Callable[[DriftFlagged], Consent], by: str
+    tmp_path: Path, consent: Callable[[Flag], Consent], by: str
 ) -> None:
     story = Story(tmp_path, consent)
     story.run()
@@ -123,7 +123,7 @@ def test_a_person_is_asked_until_they_say_no(tmp_path: Path) -> None:
     asked: list[int] = []
     replies = iter([Reply.LATER, Reply.NO])
 
-    def question(flag: DriftFlagged) -> Reply:
+    def question(flag: Flag) -> Reply:
         asked.append(flag.record.index)
         return next(replies)
 
@@ -167,7 +167,7 @@ def test_a_crash_between_blocks_costs_nothing(tmp_path: Path) -> None:
 def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Path) -> None:
     story = Story(tmp_path, Always())
 
-    def dies(record: BlockRecord, consent: Consent, flag: DriftFlagged) -> DecisionRecord:
+    def dies(record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
         raise KeyboardInterrupt
 
     story.parts.retrain = dies
@@ -250,7 +250,7 @@ class Shadowing(Story):
         self.ended: list[Shadow] = []
         self.parts.shadow, self.parts.end_shadow = self._begin, self._end
 
-    def _retrain(self, record: BlockRecord, consent: Consent, flag: DriftFlagged) -> DecisionRecord:
+    def _retrain(self, record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
         return DecisionRecord(record.index, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger=2)
 
     def _begin(self, decision: DecisionRecord, progress: Progress) -> Shadow:
@@ -278,7 +278,11 @@ def test_a_challenger_in_the_shadow_is_promoted_by_new_rows(tmp_path: Path) -> N
     begun, ended = (decision.block for decision in story.progress.decisions)
     versions = [block.version for block in story.progress.blocks]
     assert versions == [1] * (ended + 1) + [2] * (9 - ended)
-    assert [block.flagged for block in story.progress.blocks].count(True) == 1  # nothing is asked meanwhile
+    flags = [event for event in story.listener.events if isinstance(event, DriftFlagged)]
+    flagged = [block.index for block in story.progress.blocks if block.flagged]
+    assert flagged == list(range(begun, ended + 1))  # a champion that goes on failing stays visible
+    assert [flag.record.index for flag in flags] == flagged[: len(flags)]
+    assert all("but version 2 is in shadow" in flag.reason for flag in flags[1:])  # and nobody is asked
     (shadow,) = story.ended
     assert shadow.tally.rows == SIZE * (ended - begun)
     found = shadow.comparison
@@ -294,7 +298,7 @@ def test_a_challenger_that_gains_nothing_stays_in_the_shadow(tmp_path: Path) -> 
     assert [decision.outcome for decision in story.progress.decisions] == [SHADOW]
     assert not story.ended
     assert "version 2 is still in the shadow: challenger undecided: +0.000" in str(story.listener.events[-1])
-    assert exit_code(story.progress) is ExitCode.REFUSED
+    assert exit_code(story.progress) is ExitCode.DRIFT  # it was not refused, and the champion that failed still serves
 
 
 def test_a_shadow_survives_a_crash(tmp_path: Path) -> None:
@@ -313,3 +317,77 @@ def test_a_shadow_survives_a_crash(tmp_path: Path) -> None:
         found, expected = again.journal.decisions("d"), whole.journal.decisions("d")
         assert [(one.block, one.outcome) for one in found] == [(one.block, one.outcome) for one in expected]
         assert found[-1].comparison == expected[-1].comparison
+
+
+def at_end(story: Story) -> list[Ending]:
+    """Ask about nothing but the end; returns what was asked."""
+    asked: list[Ending] = []
+
+    def question(flag: Flag) -> Reply:
+        assert isinstance(flag, Ending)
+        asked.append(flag)
+        return Reply.YES if story.promote else Reply.NO
+
+    story.parts.consent = AskPerson(question, person="ada")
+    story.parts.policy = BelowThreshold(0.1)
+    return asked
+
+
+def test_at_the_end_somebody_is_asked_though_none_was_flagged(tmp_path: Path) -> None:
+    story = Story(tmp_path, Never(), promote=False)
+    asked = at_end(story)
+    story.run()
+    (ending,) = asked
+    lowest = min(block.accuracy for block in story.progress.blocks)
+    assert ending.distance == pytest.approx(lowest - 0.1)
+    assert ending.reason.startswith(f"no block was flagged; the lowest accuracy is {lowest:.3f}, of block ")
+    assert [(made.block, made.outcome, made.by) for made in story.journal.decisions("d")] == [(10, "declined", "ada")]
+    assert exit_code(story.progress) is ExitCode.DONE
+
+
+def test_a_yes_at_the_end_retrains_and_is_kept(tmp_path: Path) -> None:
+    story = Story(tmp_path, Never(), promote=True)
+    at_end(story)
+    story.parts.retrain = lambda record, consent, flag: DecisionRecord(
+        flag.block, True, consent.by, consent.reason, flag.evidence, "refused", challenger=2
+    )
+    story.run()
+    assert [(made.block, made.outcome) for made in story.journal.decisions("d")] == [(10, "refused")]
+    assert exit_code(story.progress) is ExitCode.REFUSED
+
+
+def test_an_interrupted_question_at_the_end_is_put_again(tmp_path: Path) -> None:
+    story = Story(tmp_path, Never(), promote=False)
+
+    def interrupted(flag: Flag) -> Reply:
+        raise KeyboardInterrupt
+
+    story.parts.policy, story.parts.consent = BelowThreshold(0.1), AskPerson(interrupted, person="ada")
+    with pytest.raises(KeyboardInterrupt):
+        story.run()
+    assert len(story.journal.blocks("d")) == 10
+    again = Story(tmp_path, Never(), promote=False)
+    asked = at_end(again)
+    again.run()
+    assert len(asked) == 1
+    once_more = Story(tmp_path, Never(), promote=False)
+    asked = at_end(once_more)
+    once_more.run()
+    assert not asked  # it was decided
+
+
+def test_who_said_no_to_a_flag_is_not_asked_at_the_end(tmp_path: Path) -> None:
+    """Also after an interruption that came between."""
+    replies: list[Flag] = []
+
+    def question(flag: Flag) -> Reply:
+        replies.append(flag)
+        return Reply.NO
+
+    story = Story(tmp_path, AskPerson(question, person="ada"))
+    run_blocks(list(blocks(TABLE, ROWS, SIZE))[:6], story.parts, story.progress, total=10)
+    assert len(replies) == 1
+    again = Story(tmp_path, AskPerson(question, person="ada"))
+    again.run()
+    assert len(replies) == 1
+    assert exit_code(again.progress) is ExitCode.DRIFT

@@ -1,0 +1,55 @@
+"""What a retrain now would learn from, and what is proposed instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from drift.loop.cards import Card, DataSource
+from drift.loop.outlook import LEAST_LEARNED, Outlook, outlook_of
+from drift.loop.retrain import RetrainOptions, split_seen
+
+CARD = Card(("x",), ("no", "yes"), {}, (0, 17_000), (17_000, 20_000), "", DataSource())
+
+
+def look(stop: int, *, window: int | None = None, held_out: int | None = None, block_rows: int = 20) -> Outlook:
+    return outlook_of(CARD, stop, RetrainOptions(window_rows=window, held_out_rows=held_out), block_rows=block_rows)
+
+
+def test_nothing_learned_proposes_to_wait_so_many_blocks() -> None:
+    found = look(20_040)
+    assert (found.new_rows, found.learned_rows, found.held_out_rows) == (40, 0, 40)
+    assert found.words.startswith("it would learn from 0 of the 40 new rows (20,000 rows in all), 40 are held out")
+    assert found.words.endswith("too few to learn from: score 8 more blocks first")
+    after = split_seen(CARD, 20_040 + 8 * 20, window_rows=None, held_out_rows=None)
+    assert after.refit.stop - CARD.seen >= LEAST_LEARNED > after.refit.stop - 20 - CARD.seen
+
+
+def test_few_new_rows_among_many_propose_a_window() -> None:
+    found = look(22_016, block_rows=336)
+    assert found.wait_blocks == 0
+    assert found.window_rows == 4_032
+    better = split_seen(CARD, 22_016, window_rows=4_032, held_out_rows=None)
+    share = len(range(CARD.seen, better.refit.stop)) / len(better.refit)
+    assert share > found.learned_rows / found.training_rows
+    assert found.words.endswith("with --window_rows 4032 the new ones weigh more")
+
+
+def test_enough_new_rows_propose_nothing() -> None:
+    found = look(22_016, window=4_032)
+    assert (found.wait_blocks, found.window_rows, found.too_early) == (0, None, False)
+    assert found.learned_rows == 1_210
+
+
+def test_an_impossible_retrain_says_why_and_how_long_to_wait() -> None:
+    found = look(20_010, window=200, held_out=190)
+    assert found.words.startswith("not possible now: expected at least 40 rows")
+    assert found.too_early
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 336])
+def test_the_wait_is_the_shortest(block_rows: int) -> None:
+    wait = look(20_000, block_rows=block_rows).wait_blocks
+    assert wait
+    for blocks, enough in ((wait, True), (wait - 1, False)):
+        parts = split_seen(CARD, 20_000 + blocks * block_rows, window_rows=None, held_out_rows=None)
+        assert (parts.refit.stop - CARD.seen >= LEAST_LEARNED) is enough
