@@ -20,6 +20,29 @@ def main(command: str = "") -> None:
     # Threads that wait for one another sleep: where others keep the cores busy, an epoch of images on two threads that
     # spin took 41 s instead of 11. Torch reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from drift import streams
+
+    streams.replace_unknown_characters()
+    piped = streams.is_pipe()
+    code: int | str | None = None  # nothing to exit with: the caller goes on
+    ended = False
+    try:
+        _run(command)
+    except BrokenPipeError:
+        streams.discard()
+        ended, code = True, streams.READER_GONE
+    except SystemExit as end:
+        ended, code = True, end.code
+        # Typer and Rich take the error of a pipe without a reader, send the rest nowhere, and exit with 1.
+        if code == 1 and ((piped and not streams.is_pipe()) or type(sys.stdout).__name__ == "PacifyFlushWrapper"):
+            code = streams.READER_GONE
+    if not streams.flushed():
+        sys.exit(streams.READER_GONE)
+    if ended:
+        sys.exit(code)
+
+
+def _run(command: str) -> None:
     try:
         from drift.cli import run
 
@@ -33,7 +56,7 @@ def main(command: str = "") -> None:
         interrupted = isinstance(end, KeyboardInterrupt) or end.code == 130
         if not interrupted or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the command has said so itself
             raise
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         print("error: interrupted; nothing is lost, run the same command again", file=sys.stderr)
         sys.exit(130)

@@ -26,7 +26,7 @@ from enum import IntEnum
 
 
 class ResumableInterrupt(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM in the middle of work that --resume goes on with."""
+    """Ctrl-C, SIGTERM or SIGHUP in the middle of work that --resume goes on with."""
 
 
 @contextmanager
@@ -46,7 +46,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command line was wrong
     DRIFT = 3  # drift was flagged and the model was not retrained
     REFUSED = 4  # a challenger was trained and refused
-    INTERRUPTED = 130  # Ctrl-C or SIGTERM; nothing lost, --resume goes on
+    INTERRUPTED = 130  # Ctrl-C, SIGTERM or SIGHUP; nothing lost, --resume goes on
 
 
 class DriftError(Exception):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at moments of our own choosing."""
+"""Ctrl-C, SIGTERM and SIGHUP at moments of our own choosing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM that arrives inside wait until the end; a second one breaks through.
+    """Let the first SIGINT, SIGTERM or SIGHUP that arrives inside wait until the end; a second one breaks through.
 
     Libraries are not made to be broken off anywhere: MLflow's SQLite store keeps its file locked after half a
     statement, and a pool of connections keeps the lock that it was just taking, for whoever asks it next to wait for
     ever. Only the main thread hears signals; in others, this does nothing.
     """
     waiting: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main else ()
     before = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
 
     def remember(number: int, _frame: object) -> None:

@@ -19,6 +19,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "quiet": 0,
     "threads": 0,
     "signals": 0,
+    "streams": 0,
     "invocation": 0,
     "next_steps": 1,
     "sources": 1,

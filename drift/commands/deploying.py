@@ -249,7 +249,7 @@ def serve(
     from drift.loop.journal import Journal
     from drift.loop.promote import Championship
     from drift.serving import ModelService
-    from drift.terminal import Screen
+    from drift.terminal import Screen, current
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
@@ -270,9 +270,10 @@ def serve(
         )
         service.restore_with(championship.reconcile)
         try:
-            while True:
-                sleep(WATCH_SECONDS)
-                service.keep_alive()
+            with current().muted():
+                while True:
+                    sleep(WATCH_SECONDS)
+                    service.keep_alive()
         except KeyboardInterrupt:
             return ExitCode.DONE
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import typer
 
+from drift import streams
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
 from drift.extras import missing_package
 
@@ -21,22 +22,31 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
     @functools.wraps(function)
     def ended(*args: Any, **kwargs: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is how nohup starts a command
+            signal.signal(signal.SIGHUP, _hang_up)
+        from drift.terminal import heartbeat
+
         verbose = kwargs.get("verbose", False)
         try:
-            code = function(*args, **kwargs)
+            with heartbeat(f"drift {function.__name__}"):
+                code = function(*args, **kwargs)
         except DriftError as error:
             _fail(error, error.exit_code, verbose)
         except ModuleNotFoundError as error:  # of an extra that is not installed
             _fail(error, ExitCode.ERROR, verbose, str(missing_package(error)))
         except KeyboardInterrupt as error:
-            for number in (signal.SIGINT, signal.SIGTERM):  # all is put away; an impatient second one is too late
+            for number in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+            ):  # all is put away; an impatient second one is too late
                 signal.signal(number, signal.SIG_IGN)
             resumable = isinstance(error, ResumableInterrupt)
             again = "the same command with --resume goes on" if resumable else "run the same command again"
             _fail(error, ExitCode.INTERRUPTED, verbose, f"interrupted; nothing is lost, {again}")
         except BrokenPipeError:  # who read our output has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(128 + signal.SIGPIPE) from None
+            streams.discard()
+            raise typer.Exit(streams.READER_GONE) from None
         except OSError as error:  # what no room expected: a full disk, a folder gone
             where = f" ({error.filename})" if error.filename else ""
             _fail(error, ExitCode.ERROR, verbose, f"{error.strerror or error}{where}")
@@ -55,6 +65,14 @@ def _fail(error: BaseException, code: ExitCode, verbose: bool, text: str | None 
         traceback.print_exception(error)
     print(f"error: {text or error}", file=sys.stderr)
     raise typer.Exit(int(code))
+
+
+def _hang_up(_signal: int, frame: FrameType | None) -> None:
+    """A terminal that was closed, or an operator: ends a command as SIGTERM does, whoever handles that."""
+    streams.discard_lost_terminal()
+    handler = signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+        handler(signal.SIGTERM, frame)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -5,20 +5,23 @@ Listens to the loop's events. Without a terminal it prints the same as plain lin
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.text import Text
 
 from drift.detect.p_values import p_text
 from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, columns_that_fit, header_line
+from drift.terminal.progress import current, progress_bar
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
@@ -46,28 +49,12 @@ def has_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-@contextmanager
-def working() -> Iterator[Callable[[str], None]]:
-    """A line that says what is being done, on a terminal's standard error; gone when it is done."""
-    console = Console(stderr=True, highlight=False, markup=False)
-    with console.status("") as status:
-        yield status.update
+class _PlainConsole(Console):
+    """A console whose reader may go away: the command hears of it as of any broken pipe."""
 
-
-@contextmanager
-def counting() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
-    console = Console(stderr=True, highlight=False, markup=False)
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}")
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("", total=1)
-
-        def tell(words: str, done: int, total: int) -> None:
-            progress.update(task, description=words, completed=done, total=total)
-
-        yield tell
+    def on_broken_pipe(self) -> None:
+        """Let the command end itself, instead of the process here."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class Screen:
@@ -75,21 +62,20 @@ class Screen:
 
     def __init__(self, *, cost: Callable[[], str] = lambda: "") -> None:
         """`cost` says what a retrain would take, when it is asked for."""
-        self.console = Console(highlight=False, soft_wrap=True, markup=False)
+        self.console = _PlainConsole(highlight=False, soft_wrap=True, markup=False)
         self._cost = cost
         self._records: list[BlockRecord] = []
         self._columns: list[Column] = []
         self._flag_reason = ""
+        self._shown = ExitStack()
         self._total = 0
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}"),
-            TimeRemainingColumn(), console=self.console,
-        )  # fmt: skip
+        self._progress = progress_bar(self.console)
         self._task = self._progress.add_task("", total=1, visible=False)
         self._live = Live(self._footer(), console=self.console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
+            self._shown.enter_context(current().muted())
             self._live.start()
         return self
 
@@ -97,6 +83,7 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+        self._shown.close()
 
     def tell(self, event: Event) -> None:
         """Show one event."""
@@ -104,11 +91,14 @@ class Screen:
 
         match event:
             case events.Said(text):
+                current().step(text)
                 self._line(Text(text, style="dim"))
             case events.SearchBegan(trials, epochs, done):
                 self._bar(f"search, {trials} trials", total=trials * epochs, completed=done * epochs)
             case events.EpochFinished():
                 self._progress.advance(self._task)
+                task = self._progress.tasks[0]
+                current().step(task.description, task.completed, task.total or 0)
             case events.TrialFinished(trial, _, parameters, accuracy, status, seconds):
                 chosen = "  ".join(f"{name} {value:.4g}" for name, value in parameters.items())
                 self._line(
@@ -210,8 +200,10 @@ class Screen:
         while True:
             try:
                 answer = self.console.input(Text(prompt, style="bold")).strip().lower()[:1] or proposed
-            except EOFError:
-                return "n"
+            except (EOFError, OSError):
+                if sys.stdin is not None and sys.stdin.isatty():
+                    return "n"
+                raise KeyboardInterrupt from None  # the terminal was closed, which is no answer
             if answer and answer in letters:
                 return answer
 
@@ -228,6 +220,7 @@ class Screen:
 
     def _bar(self, words: str, *, total: float, completed: float) -> None:
         self._progress.update(self._task, description=words, total=total, completed=completed, visible=True)
+        current().step(words, completed, total)
         self._live.update(self._footer())
 
     def _footer(self) -> Group | Progress:
@@ -247,6 +240,8 @@ class Screen:
 
     def _line(self, text: Text) -> None:
         self.console.print(text)
+        if not self.console.is_terminal:
+            current().spoke(self.console.file)
 
     def _paused(self) -> _Paused:
         return _Paused(self._live)

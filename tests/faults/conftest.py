@@ -176,7 +176,8 @@ class Project:
         """Wait for a command that was started."""
         began = time.monotonic()
         out, err = process.communicate(timeout=timeout)
-        return Ended(process.returncode, out, err, time.monotonic() - began)
+        said = [line for line in err.splitlines(keepends=True) if not line.startswith("progress: ")]
+        return Ended(process.returncode, out, "".join(said), time.monotonic() - began)
 
     def start(
         self,

@@ -60,6 +60,7 @@ def serve(
     from drift.monitor.web.security import LEAST_TOKEN, Gate
     from drift.monitor.web.serving import LOOPBACK
     from drift.monitor.web.serving import serve as run
+    from drift.terminal import current
 
     token = os.environ.get("DRIFT_MONITOR_TOKEN", "") if write else ""
     if token and len(token) < LEAST_TOKEN:
@@ -79,7 +80,8 @@ def serve(
             flush=True,
         )
 
-    run(opened, Gate(token), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
+    with current().muted():
+        run(opened, Gate(token), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
     return ExitCode.DONE
 
 

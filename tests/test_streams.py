@@ -1,0 +1,63 @@
+"""Terminals that are not UTF-8, and readers that go away, end no command in an error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ENCODINGS = [
+    {"PYTHONIOENCODING": "latin-1"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+
+
+def run(*args: str, folder: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "drift", *args], cwd=folder, env={**os.environ, **(env or {})}, capture_output=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+def tables(folder: Path) -> list[str]:
+    for name, shift in (("before.csv", 0), ("after.csv", 40)):
+        rows = "".join(f"{row % 17 + shift},b{row % 3}\n" for row in range(200))
+        (folder / name).write_text(f"größe,→ label\n{rows}", encoding="utf-8")
+    return ["compare", "before.csv", "after.csv", "--permutations", "99"]
+
+
+@pytest.mark.parametrize("env", ENCODINGS, ids=str)
+def test_characters_that_a_terminal_lacks_are_replaced(env: dict[str, str], tmp_path: Path) -> None:
+    found = run(*tables(tmp_path), folder=tmp_path, env=env)
+    assert found.returncode == 3, found.stderr
+    assert b"median 8 ? 48" in found.stdout
+    assert run("deploy", "--help", folder=tmp_path, env=env).returncode == 0
+    failed = run("compare", "größe→.csv", "b.csv", folder=tmp_path, env=env)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(b"error: ")
+    assert b"Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("args", [["--help"], ["deploy", "--help"], ["compare"], ["monitor", "--help"]], ids=str)
+def test_a_reader_that_has_gone_ends_a_command_with_141(args: list[str], tmp_path: Path) -> None:
+    arguments = tables(tmp_path) if args == ["compare"] else args
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "drift", *arguments], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    _, errors = process.communicate(timeout=120)
+    said = [line for line in errors.splitlines() if not line.startswith(b"progress: ")]  # on a busy machine
+    assert (process.returncode, said) == (141, [])
+
+
+def test_an_error_keeps_its_exit_code_in_a_pipe(tmp_path: Path) -> None:
+    """A failure before anything is written is no broken pipe."""
+    found = run("compare", "missing.csv", "missing.csv", folder=tmp_path)
+    assert found.returncode == 1
+    assert found.stderr.startswith(b"error: ")
