@@ -134,7 +134,7 @@ def replay(
     page = html or home.reports / f"replay-{now()[:19].replace(':', '').replace('-', '')}.html"
     write_replay(results, page)
     run = log_results(results, store, mlflow_experiment_name, options=options, page=page)
-    print(f"run {run} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"run {run} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"page: {page}")
     more = {} if serving is None else {"served": vars(serving.tally)}
     write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run, **more)

@@ -57,7 +57,7 @@ def base(
         )  # fmt: skip
         chosen = ", ".join(f"{name} {value:.6g}" for name, value in result.card.parameters.items())
         screen.last_line(f"chosen: {chosen}\nvalidation accuracy {result.accuracy:.6f}")
-        screen.last_line(f"run {result.run_id} in experiment {result.experiment} of {store.uri}")
+        screen.last_line(f"run {result.run_id} in experiment {result.experiment} of {store.address}")
         screen.last_line(f"next: {next_step(result, store, rows_left=len(table) - result.card.seen)}")
     home.forget_search(result.run_id)
     trials = [
@@ -124,7 +124,7 @@ def retrain(
         )  # fmt: skip
         verdict = retrain_on_latest(ring)
         screen.last_line(
-            f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {registry.store.uri}"
+            f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {registry.store.address}"
         )
     challenger, code = verdict.challenger, ExitCode.DONE if verdict.promoted else ExitCode.REFUSED
     records = [

@@ -17,9 +17,9 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     from drift.serving import running
 
     if not registry.versions():
-        raise TrackingError(f"there is no model {registry.name!r} in {registry.store.uri}; {registry.first_step()}")
+        raise TrackingError(f"there is no model {registry.name!r} in {registry.store.address}; {registry.first_step()}")
     trail = journal.trail(registry.name)
-    found: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.uri}
+    found: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.address}
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = registry.holder(alias)
         found[alias] = None if holder is None else {"version": holder.number, "run": holder.run_id}

@@ -78,7 +78,7 @@ class Registry:
         """The version that serves."""
         found = self.holder(CHAMPION)
         if found is None:
-            raise TrackingError(f"there is no champion of {self.name!r} in {self.store.uri}; {self.first_step()}")
+            raise TrackingError(f"there is no champion of {self.name!r} in {self.store.address}; {self.first_step()}")
         return found
 
     def first_step(self) -> str:

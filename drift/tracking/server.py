@@ -33,9 +33,25 @@ def check_version(uri: str) -> None:
         )
 
 
+def with_driver(uri: str) -> str:
+    """The address of a PostgreSQL database with the driver that is installed, where it names none.
+
+    >>> with_driver("http://127.0.0.1:5000")
+    'http://127.0.0.1:5000'
+    """
+    from importlib.util import find_spec
+
+    scheme, separator, rest = uri.partition("://")
+    if scheme in ("postgres", "postgresql") and find_spec("psycopg2") is None and find_spec("psycopg") is not None:
+        return f"postgresql+psycopg{separator}{rest}"
+    return uri
+
+
 def without_password(url: str) -> str:
     """The address without user name and password, for messages and links."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url  # put together again, three slashes of an address of SQLite would be lost
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

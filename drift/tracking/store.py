@@ -17,7 +17,7 @@ from drift.signals import unbroken
 from drift.tracking.causes import cause
 from drift.tracking.moved import file_of, find_moved_artifacts
 from drift.tracking.project import project_run
-from drift.tracking.server import check_version, without_password
+from drift.tracking.server import check_version, with_driver, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +40,11 @@ class Store:
     client: MlflowClient
     project_run: str | None  # the run that `mlflow run` made for this process
 
+    @property
+    def address(self) -> str:
+        """Where it is, for people: without user name and password."""
+        return without_password(self.uri)
+
     def experiment_id(self, name: str, *, create: bool = False) -> str:
         """The id of the experiment called `name`."""
         found = self.find_experiment(name)
@@ -49,7 +54,7 @@ class Store:
             with mlflow_errors(f"making experiment {name!r}"):
                 return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
         raise TrackingError(
-            f"there is no experiment {name!r} in {self.uri}; train a model in it first: {next_steps.train_base(name)}"
+            f"there is no experiment {name!r} in {self.address}; train a model in it first: {next_steps.train_base(name)}"
         )
 
     def find_experiment(self, name: str) -> str | None:
@@ -91,7 +96,7 @@ def connect(*, create: bool = False) -> Store:
             f"there is no {own}: run from the folder in which a model was trained, train one"
             f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
         )
-    uri = uri or f"sqlite:///{own}"
+    uri = with_driver(uri) if uri else f"sqlite:///{own}"
     if (database := file_of(uri)) is not None:
         find_moved_artifacts(database, create=create)
     with mlflow_errors(f"connecting to MLflow at {without_password(uri)}"), quiet():

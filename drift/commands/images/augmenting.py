@@ -116,7 +116,7 @@ def augment(
     text = page.with_suffix(".md")
     write_at_once(text, markdown(title, sentences, tables).encode())
     run_id = log_augment(seen, store, mlflow_experiment_name, options=options, page=page, text=text)
-    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"TensorBoard: tensorboard --logdir {tensorboard}")
     print(f"page: {page}, and {text.name} beside it")
     write_json(json, options, [asdict(one) | {"epochs": trained[one.model].epochs} for one in seen], run_id=run_id)

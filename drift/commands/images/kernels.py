@@ -164,7 +164,7 @@ def kernels(
         tables=[Numbers(f"{images} images against {found.reference_rows:,}", columns, rows, KERNELS_SAY)],
     )
     run_id = log_table(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
-    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"page: {page}")
     write_json(json, options, [cell.record for cell in found.cells], run_id=run_id)
     return ExitCode.DONE

@@ -214,7 +214,7 @@ def simulate(
         tables=[Numbers("Batch by batch", columns, lines, BATCHES_SAY)],
     )
     run_id = log_ramp(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
-    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.uri}")
+    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"page: {page}")
     if rows is not None:
         print(f"rows: {rows}; next: drift monitor ingest {rows} {FOR_THE_MONITOR}")
