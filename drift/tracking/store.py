@@ -54,7 +54,8 @@ class Store:
             with mlflow_errors(f"making experiment {name!r}"):
                 return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
         raise TrackingError(
-            f"there is no experiment {name!r} in {self.address}; train a model in it first: {next_steps.train_base(name)}"
+            f"there is no experiment {name!r} in {self.address}; train a model in it first:"
+            f" {next_steps.train_base(name)}"
         )
 
     def find_experiment(self, name: str) -> str | None:
