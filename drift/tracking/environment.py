@@ -37,6 +37,7 @@ def environment(folder: Path) -> dict[str, str]:
     return {f"{PREFIX}{key}": value for key, value in (values | _git(folder)).items()}
 
 
+@cache
 def installed_packages() -> str:
     """All installed distributions as lines `name==version`, sorted: what pip could install again."""
     names = {(str(each.metadata["Name"]), each.version) for each in distributions() if each.metadata["Name"]}

@@ -28,8 +28,8 @@ SECONDS = 20.0  # to wait for another process that writes
 def find_moved_artifacts(database: Path, *, create: bool) -> None:
     """Point MLflow's file at the artifacts beside it, if they are no longer where it says.
 
-    Paths are rewritten where the artifacts are beside the file now, and where neither place has any. Artifacts that
-    are elsewhere on purpose, on another disk or a server, stay where they are.
+    Paths are rewritten where the artifacts are beside the file now. Where neither place has any, only new artifacts
+    go beside the file. Artifacts that are elsewhere on purpose, on another disk or a server, stay where they are.
 
     Args:
         database: MLflow's SQLite file.
@@ -92,7 +92,7 @@ def _move(connection: sqlite3.Connection, database: Path, text: str, old: Path, 
             f" {ARTIFACTS} of that place to {database.parent}, or run from the folder that has both"
         )
     new = own.as_uri() if text.startswith("file:") else str(own)
-    for table, column in COLUMNS:
+    for table, column in COLUMNS if here else COLUMNS[:1]:  # what is lost may come back, on a disk that was away
         connection.execute(
             f"update {table} set {column} = ? || substr({column}, ?) where substr({column}, 1, ?) = ?",  # noqa: S608
             (new, len(text) + 1, len(text) + 1, f"{text}/"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from drift.errors import TrackingError
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
-SECONDS = 20
 
 
 def check_version(uri: str) -> None:
@@ -21,9 +20,7 @@ def check_version(uri: str) -> None:
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
-    answer = http_request(
-        get_default_host_creds(uri), "/version", "GET", timeout=SECONDS, max_retries=1, raise_on_status=False
-    )
+    answer = http_request(get_default_host_creds(uri), "/version", "GET", raise_on_status=False)
     version = answer.text.strip() if answer.status_code == 200 else ""
     major = version.partition(".")[0]
     if major.isdecimal() and int(major) < OLDEST:
