@@ -16,6 +16,7 @@ WORDS = {
 }
 STATUS = re.compile(r"too many (\d{3}) error responses|error code (\d{3}) !=")
 STATUS_OF_CODE = {"PERMISSION_DENIED": 403, "UNAUTHENTICATED": 401, "CUSTOMER_UNAUTHORIZED": 401}
+ABSENT = re.compile(r"NewConnectionError|Connection refused|Name or service not known|NameResolutionError")
 TIMED_OUT = re.compile(r"timed out|timeout exception|ReadTimeout|ConnectTimeout", re.IGNORECASE)
 
 
@@ -33,6 +34,8 @@ def cause(error: BaseException) -> str:
         return "the server has no such address (HTTP 404): is it MLflow, of version 3 or later?"
     if status is not None and status >= 500:
         return f"the server answered with an error of its own (HTTP {status}); its log says more"
+    if ABSENT.search(text):
+        return "no server answers there: start it, or set MLFLOW_TRACKING_URI to another address"
     if TIMED_OUT.search(text):
         tries = int(os.environ.get(RETRIES, "0")) + 1
         return (
