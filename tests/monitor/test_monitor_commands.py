@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -40,7 +41,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     first = commands.run("ingest", source, *COLUMNS, "--json", "ingest.json")
     assert (first.code, first.err) == (0, "")
     assert "16 batches stored (2,400 rows)" in first.out
-    assert "next: drift monitor reference --first_batches" in first.out
+    assert f"next: {sys.executable} -m drift monitor reference --first_batches 10 --why" in first.out
     again = commands.run("ingest", source)
     assert "0 batches stored (0 rows), 16 there already" in again.out
     truths = pd.concat(list(world.known()))[["id", "truth"]].iloc[14 * 150 :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -220,8 +221,6 @@ def test_a_leftover_run_id_changes_nothing(tmp_path: Path, leftover: str) -> Non
 
 def repository(folder: Path) -> dict[str, str]:
     """The project as a Git repository, and the environment in which it has a URL."""
-    import shutil
-
     folder.mkdir()
     for name in ("drift", "data"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -243,6 +242,7 @@ def test_a_git_url_keeps_its_state_where_it_was_called(tmp_path: Path) -> None:
     (folder / "my stream.csv").write_text("\n".join(["a,b,class", *rows]))
     (tmp_path / "copies").mkdir()
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    assert not any(shutil.which(name, path=path) for name in ("conda", "pyenv"))
     more |= {"TMPDIR": str(tmp_path / "copies"), "PYTHONPATH": "", "PATH": path, "DRIFT_HOME": ""}
     quick = ("-P", "max_epochs=1", "-P", "total_trials=1")
     table = ("-P", "data=my stream.csv", "-P", "label=class")
@@ -269,8 +269,6 @@ def test_a_git_url_keeps_its_state_where_it_was_called(tmp_path: Path) -> None:
 
 def test_uv_builds_the_environment_without_conda(tmp_path: Path) -> None:
     """In a shell with uv and neither conda nor pyenv. Downloads every package, once: minutes."""
-    import shutil
-
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     if not Path(uv).exists() or os.environ.get("DRIFT_TEST_UV") != "1":
         pytest.skip("set DRIFT_TEST_UV=1, with uv on the search path, to build an environment of 2 GB")

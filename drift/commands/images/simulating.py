@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
+from drift.invocation import command_line
 
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
@@ -217,7 +219,7 @@ def simulate(
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"page: {page}")
     if rows is not None:
-        print(f"rows: {rows}; next: drift monitor ingest {rows} {FOR_THE_MONITOR}")
+        print(f"rows: {rows}; next: {command_line('monitor ingest')} {shlex.quote(str(rows))} {FOR_THE_MONITOR}")
     summary = {
         "accepted_accuracy": found.accepted,
         "level": found.level,

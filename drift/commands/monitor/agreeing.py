@@ -114,7 +114,7 @@ def reference(
     opened = m.open_store(store)
     found = m.find_monitor(opened, monitor)
     if not any((first_batches, since, until, data, training_run)):
-        return _tell_all(opened, found)
+        return _tell_all(opened, found, store)
     if not why.strip():
         raise UsageError("expected --why TEXT: on what grounds are these rows good?")
     parts, chosen = _chosen(opened, found, first_batches, since, until, data, query, training_run)
@@ -137,7 +137,7 @@ def reference(
         print(f"note: {note}")
     if calibration.reference.version > 1:
         print("the next check closes alerts about the last reference; only batches that come from now on alarm")
-    print(f"{measured:,} batches measured against it; next: drift monitor check --monitor {monitor}")
+    print(f"{measured:,} batches measured against it; next: {m.following('monitor check', monitor, store)}")
     return ExitCode.DONE
 
 
@@ -180,16 +180,17 @@ def _rule(text: str) -> RunRule:
     return RunRule(int(found[1]), int(found[2]))
 
 
-def _tell_all(store: Store, monitor: Monitor) -> ExitCode:
+def _tell_all(opened: Store, monitor: Monitor, store: str) -> ExitCode:
     from drift.monitor.store import references
 
-    with store.read() as connection:
+    with opened.read() as connection:
         found = references.all_references(connection, monitor)
     for one in found:
         agreed = f"{one.agreed_at[:16].replace('T', ' ')} by {one.agreed_by}"
         print(f"{one.title}:  {one.chosen}, {one.rows:,} rows; agreed {agreed}: {one.why}")
     if not found:
-        print("no reference yet; for example: drift monitor reference --first_batches 20 --why 'accepted in May'")
+        example = m.following("monitor reference", monitor.name, store, first_batches=20, why="accepted in May")
+        print(f"no reference yet; for example: {example}")
     return ExitCode.DONE
 
 

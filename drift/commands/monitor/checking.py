@@ -101,7 +101,8 @@ def check(
     for error in delivered.errors:
         print(f"not delivered yet: {error}")
     if checked.reference is None:
-        print("no reference yet, so nothing is judged: drift monitor reference --first_batches 20 --why '...'")
+        example = m.following("monitor reference", monitor, store, first_batches=20, why="accepted in May")
+        print(f"no reference yet, so nothing is judged: {example}")
     elif checked.blind:
         print(
             "errors are not followed: no truth of the reference was known when it was agreed. Agree on it again:"

@@ -142,7 +142,7 @@ def ingest(
         )
     if known is None:
         _say_what_is_followed(_known_columns(opened, monitor))
-    _say(done, opened.name, _next(opened, monitor))
+    _say(done, opened.name, _next(opened, monitor, store))
     write_json(json, options_as_called(ingest, locals()) | {"store": opened.name, "source": chunks.name}, [vars(done)])
     return ExitCode.ERROR if done.refused else ExitCode.DONE
 
@@ -195,7 +195,7 @@ def truth(
         f"truth of {done.joined:,} rows joined, {done.changed:,} changed, {done.same:,} known already;"
         f" {done.waiting:,} wait for their rows ({done.batches:,} batches measured anew)"
     )
-    print(f"next: drift monitor check --monitor {monitor}")
+    print(f"next: {m.following('monitor check', monitor, store)}")
     return ExitCode.DONE
 
 
@@ -234,15 +234,16 @@ def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Ch
     return chunks
 
 
-def _next(store: Store, monitor: str) -> str:
+def _next(opened: Store, monitor: str, store: str) -> str:
     """The command to go on with."""
     from drift.monitor.store import batches, references
 
-    with store.read() as connection:
+    with opened.read() as connection:
         found = batches.find_monitor(connection, monitor)
         agreed = found is not None and references.current_version(connection, found) is not None
-    own = "" if monitor == "default" else f" --monitor {monitor}"
-    return f"drift monitor check{own}" if agreed else f"drift monitor reference{own} --first_batches 10 --why '...'"
+    if agreed:
+        return m.following("monitor check", monitor, store)
+    return m.following("monitor reference", monitor, store, first_batches=10, why="accepted in May")
 
 
 def _say_what_is_followed(columns: Columns | None) -> None:

@@ -69,6 +69,22 @@ def open_store(store: str) -> Store:
     return Store(place)
 
 
+def following(command: str, monitor: str, store: str, **more: object) -> str:
+    """The command that goes on with a monitor, to be printed; a password in the store's URL is not.
+
+    Args:
+        command: such as `monitor check`.
+        monitor: its name.
+        store: the option as it was given, empty for the default.
+        more: further options.
+    """
+    from drift.invocation import command_line
+    from drift.monitor.urls import masked
+
+    own = {"monitor": None if monitor == "default" else monitor, "store": masked(store) if store else None}
+    return command_line(command, {**own, **more})
+
+
 def find_monitor(store: Store, name: str) -> Monitor:
     """The monitor of that name.
 
