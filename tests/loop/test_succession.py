@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -101,3 +103,37 @@ def test_one_line_says_how_to_compare_or_replace(decided: Callable[..., Successi
                          " --register_model_name m --promote always")  # fmt: skip
     none = kept_line(made, CANDIDATE, CHAMPION, experiment="drift", model="m", table=DataSource(), left=5)
     assert "add later rows to compare them" in none
+
+
+def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download is searched with all folders below it, so that neither may hold the other."""
+    folders: list[Path] = []
+
+    def download(_: Any, what: Any, folder: Path) -> Path:
+        assert folder.is_dir()
+        folders.append(folder)
+        return folder / str(getattr(what, "number", what))
+
+    class Rows(SimpleNamespace):
+        def part(self, rows: range) -> SimpleNamespace:
+            return SimpleNamespace(features=np.zeros((len(rows), 1)), labels=np.zeros(len(rows), np.int64))
+
+    def model(path: Path, *, version: int) -> SimpleNamespace:
+        right = 0 if path.name == "m9" else 1
+        answered = np.eye(2)[np.full(40, right)]
+        return SimpleNamespace(predict=lambda features: SimpleNamespace(probabilities=answered))
+
+    monkeypatch.setattr(module, "model_file", download)
+    monkeypatch.setattr(module, "sha256_of", lambda path: None)
+    monkeypatch.setattr(module.LocalPredictor, "from_file", staticmethod(model))
+    monkeypatch.setattr(Card, "fit_to", lambda card, table: Rows())
+    monkeypatch.setattr(DataSource, "load", lambda source: None)
+    registry = SimpleNamespace(store=None, fetch=lambda version, folder: download(None, version, folder))
+    test = module._compare(
+        CANDIDATE, CHAMPION, cast(Any, registry), (card(200), card(300)), range(300, 340), None, 0.05
+    )
+    assert test.better
+    assert (test.champion_accuracy, test.challenger_accuracy) == (0, 1)
+    first, second = folders
+    assert first not in second.parents
+    assert second not in first.parents
