@@ -125,7 +125,7 @@ def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(module, "model_file", download)
     monkeypatch.setattr(module, "sha256_of", lambda path: None)
-    monkeypatch.setattr(module.LocalPredictor, "from_file", staticmethod(model))
+    monkeypatch.setattr("drift.models.predict.LocalPredictor.from_file", staticmethod(model))
     monkeypatch.setattr(Card, "fit_to", lambda card, table: Rows())
     monkeypatch.setattr(DataSource, "load", lambda source: None)
     registry = SimpleNamespace(store=None, fetch=lambda version, folder: download(None, version, folder))
