@@ -17,6 +17,7 @@ from pathlib import Path
 from drift.errors import ServerError
 
 OLDEST = 17  # TorchServe 0.12 is compiled for it
+JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTIONS", "JAVA_OPTS")
 PROBE_SECONDS = 20.0  # `java -version` takes 0.1 s; a cold disk takes longer
 
 logger = logging.getLogger(__name__)
@@ -54,17 +55,24 @@ def _candidates() -> Iterator[Path]:
     yield Path(JAVA_HOME)
 
 
+def probe_environment() -> dict[str, str]:
+    """The environment without options for Java, as the server runs without them: it prints them, or fails by them."""
+    return {name: value for name, value in os.environ.items() if name not in JAVA_OPTIONS}
+
+
 def _major_version(home: Path) -> int | None:
     """17 of `openjdk version "17.0.15"`; 8 of `java version "1.8.0_402"`; None when it does not run."""
     try:
         said = subprocess.run(
             [home / "bin" / "java", "-version"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=PROBE_SECONDS,
             check=True,
+            env=probe_environment(),
         ).stderr
     except (OSError, subprocess.SubprocessError):
         return None
-    version = re.search(r'version "(?:1\.)?(\d+)', said)
+    version = re.search(r'^(?:java|openjdk) version "(?:1\.)?(\d+)', said, re.MULTILINE)
     return int(version[1]) if version else None

