@@ -8,6 +8,7 @@
     ├── TrackingError          MLflow away, unknown experiment, a registry without the model
     ├── ServingError           TorchServe could not do what was asked
     │   ├── ServerError        it did not start, died, or never became ready (carries its log's tail)
+    │   │   └── NoAnswerError  it gave no answer before the deadline: it is away, or hangs
     │   ├── PredictionError    it answered, but not with probabilities
     │   └── ArchiveError       an archive that was refused
     ├── ChampionChangedError   a challenger was compared with a version that is champion no more
@@ -89,6 +90,10 @@ class ServingError(DriftError):
 
 class ServerError(ServingError):
     """The server did not start, died, or never became ready."""
+
+
+class NoAnswerError(ServerError):
+    """The server gave no answer before the deadline: it is away, or hangs."""
 
 
 class PredictionError(ServingError):

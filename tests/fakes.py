@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class FakeService:
     default_version: int | None = None
     broken: set[int] = field(default_factory=set)
     inference_url: str = "http://127.0.0.1:1"
+    kept: set[str] = field(default_factory=set)  # archives that were to stay when others were deleted
 
     def load(self, archive: Path, version: int) -> None:
         """Load, unless broken."""
@@ -67,6 +69,10 @@ class FakeService:
         """Unload."""
         self.loaded.pop(version, None)
 
+    def drop_archives(self, keep: Collection[str]) -> None:
+        """Remember what is to stay."""
+        self.kept = set(keep)
+
     def predict(self, features: Floats) -> Answer:
         """By the default version's rule."""
         assert self.default_version is not None
@@ -81,6 +87,11 @@ class FakeRegistry:
     aliases: dict[str, int] = field(default_factory=dict)
     fails: set[str] = field(default_factory=set)
     tags: dict[int, dict[str, object]] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)  # versions that are not there any more
+
+    def versions(self) -> list[Version]:
+        """Those that an alias points at, and are there."""
+        return [self.get(number) for number in sorted({*self.aliases.values()} - self.deleted)]
 
     def get(self, number: int) -> Version:
         """A version."""
@@ -88,7 +99,8 @@ class FakeRegistry:
 
     def holder(self, alias: str) -> Version | None:
         """Who holds an alias."""
-        return self.get(self.aliases[alias]) if alias in self.aliases else None
+        number = self.aliases.get(alias)
+        return None if number is None or number in self.deleted else self.get(number)
 
     def champion(self) -> Version:
         """Who serves."""
@@ -99,7 +111,7 @@ class FakeRegistry:
 
     def point(self, alias: str, number: int) -> None:
         """Move, unless it fails."""
-        if alias in self.fails:
+        if alias in self.fails or number in self.deleted:
             raise TrackingError(f"alias {alias} cannot be moved")
         self.aliases[alias] = number
 

@@ -82,9 +82,8 @@ def rollback(
 
     check_server(server, server_folder)
     registry = Registry(connect(), register_model_name)
-    registry.champion()
     home, screen = Home(create=False), Screen()
     journal = Journal(home.log)
-    find_service = service_finder(home, journal, register_model_name, server, server_folder)
+    find_service = service_finder(home, register_model_name, server, server_folder)
     Championship(registry, find_service, journal, home, screen.tell).rollback(by=person(), reason=reason)
     return ExitCode.DONE

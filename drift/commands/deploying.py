@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
-from time import sleep
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from drift.loop.options import DeployOptions
     from drift.loop.records import Deployment
 
-WATCH_SECONDS = 2.0  # between looks at whether the server lives
 SOURCE_OPTIONS = {"data": "path", "label": "label", "time": "time", "ignore": "ignore"}
 
 
@@ -240,15 +239,14 @@ def serve(
     port: o.Port = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
-    """Serve the champion until Ctrl-C; other commands then find the server, or take it by --server.
+    """Serve the champion until Ctrl-C and say how to ask it; other commands find the server, or take it by --server.
 
     Example: drift serve
     """
     require("mlflow", "ts", "model_archiver")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
-    from drift.loop.promote import Championship
-    from drift.serving import ModelService
+    from drift.loop.serve import serve as serve_champion
     from drift.terminal import Screen, current
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
@@ -256,26 +254,14 @@ def serve(
     registry = Registry(connect(), register_model_name)
     registry.champion()
     home, screen = Home(), Screen()
-    journal = Journal(home.log)
-    folder = home.deployment(f"{register_model_name}-serve") / "server"
-    with (
-        home.lock(f"serving-{register_model_name}", doing=f"serving {register_model_name}"),
-        ModelService.own(folder, register_model_name, port=port) as service,
-    ):
-        championship = Championship(registry, lambda: service, journal, home, screen.tell)
-        champion = championship.reconcile()
-        screen.last_line(
-            f"version {champion.number} at {service.inference_url}/predictions/{register_model_name}\n"
-            f"use it with: --server {service.inference_url} --server_folder {folder}\nCtrl-C ends it"
-        )
-        service.restore_with(championship.reconcile)
-        try:
-            with current().muted():
-                while True:
-                    sleep(WATCH_SECONDS)
-                    service.keep_alive()
-        except KeyboardInterrupt:
-            return ExitCode.DONE
+
+    def show(text: str) -> None:
+        screen.last_line(text)
+        stack.enter_context(current().muted())  # nothing is waited for any more
+
+    with ExitStack() as stack, suppress(KeyboardInterrupt):
+        serve_champion(registry, home, Journal(home.log), port=port, tell=screen.tell, show=show)
+    return ExitCode.DONE
 
 
 def _kept(deployment: Deployment, asked: DeployOptions, table: DataSource, context: typer.Context) -> DeployOptions:

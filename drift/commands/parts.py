@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.disk import write_at_once
-from drift.errors import ServingError, StateError, UsageError
-
-ANSWER_SECONDS = 60.0  # TorchServe starts in 5 to 20
+from drift.errors import StateError, UsageError
 
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
     from drift.loop.home import Home
-    from drift.loop.journal import Journal
     from drift.serving import ModelService
 
 
@@ -54,62 +50,34 @@ def server_starter(
 
     @contextmanager
     def start(format: Literal["npy", "json"], own_folder: Path, name: str) -> Iterator[ModelService]:
+        from drift.loop.servers import clear_way
         from drift.serving import ModelService
 
         if url is not None and folder is not None:
             with ModelService.given(url, folder, name, format=format) as service:
                 yield service
         else:
-            with (
-                home.lock(f"serving-{name}", doing=f"serving {name} (to use its server: --server)"),
-                ModelService.own(own_folder, name, port=port, format=format) as service,
-            ):
-                yield service
+            with home.lock(f"serving-{name}", doing=f"serving {name} (to use its server: --server)"):
+                clear_way(home, name)
+                with ModelService.own(own_folder, name, port=port, format=format) as service:
+                    yield service
 
     return start
 
 
-def service_finder(
-    home: Home, journal: Journal, name: str, url: str | None, folder: Path | None
-) -> Callable[[], ModelService | None]:
-    """How to find the server that serves `name`: the one given, else the newest of this project that runs, if any.
-
-    One that has no version yet, because it is just starting, is passed over: it takes up the champion by itself.
-    """
+def service_finder(home: Home, name: str, url: str | None, folder: Path | None) -> Callable[[], ModelService | None]:
+    """How to find the server that serves `name`: the one given, else the one of this project that runs, if any."""
     check_server(url, folder)
 
     def find() -> ModelService | None:
-        from drift.loop.status import own_folders
-        from drift.serving import ModelService, running
+        from drift.loop.servers import followed_service
+        from drift.serving import ModelService
 
         if url is not None and folder is not None:
             return ModelService.given(url, folder, name)
-        for own in reversed(own_folders(home, journal, name)):
-            record = running(own / "server")
-            if record is not None and not record.orphaned:  # its guard is ending an orphan
-                service = _patiently(partial(ModelService.given, record.inference_url, own / "server", name))
-                if service.loaded:
-                    return service
-        return None
+        return followed_service(home, name)
 
     return find
-
-
-def _patiently(open_service: Callable[[], ModelService]) -> ModelService:
-    """A living server that does not answer is starting, or starting again: changing the champion waits for it."""
-    from time import monotonic, sleep
-
-    deadline = monotonic() + ANSWER_SECONDS
-    while True:
-        try:
-            return open_service()
-        except ServingError as error:
-            if monotonic() > deadline:
-                raise ServingError(
-                    f"a server of this model runs but does not answer, so the champion stays: {error};"
-                    " try again, or end its process"
-                ) from error
-            sleep(0.5)
 
 
 def options_as_called(command: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def retrain(
     home, training = Home(create=False), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
     with Screen() as screen:
-        find_service = service_finder(home, journal, register_model_name, server, server_folder)
+        find_service = service_finder(home, register_model_name, server, server_folder)
         ring = Ring(
             championship=Championship(registry, find_service, journal, home, screen.tell),
             experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(),

@@ -68,6 +68,11 @@ class Card:
         """Whether two models were made from one table: the same file and the same features."""
         return (self.source.file, self.feature_names) == (other.source.file, other.feature_names)
 
+    @property
+    def time_name(self) -> str | None:
+        """What a request calls the time from which the calendar features are computed; None if there are none."""
+        return "time" if self.source.path is None else self.source.time
+
     def to_metadata(self) -> dict[str, Any]:
         """Plain values, for MLflow and for the archive."""
         return asdict(self)

@@ -216,7 +216,7 @@ class RolledBack:
     """The previous version is champion again."""
 
     champion: int
-    previous: int
+    previous: int | None  # None if the version that was champion is not in the registry any more
     by: str
     served_by: str  # the server that was rolled back with it, or why none was
 

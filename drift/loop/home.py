@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with roo
 
 SQLITE = "sqlite:///"
 
-_held: set[Path] = set()  # locks of this process
+_held: dict[Path, int] = {}  # locks of this process, with the thread that holds each
 
 
 class Home:
@@ -81,11 +82,11 @@ class Home:
     def lock(self, name: str, *, doing: str, seconds: float = 0.0) -> Iterator[None]:
         """Only one process at a time; raises `StateError` if another is still `doing` it after `seconds`.
 
-        The lock goes with the process, however it ends. Who asks for one that this very process holds would wait for
-        itself, so that is refused at once.
+        The lock goes with the process, however it ends. A thread that asks for one that it holds itself would wait for
+        itself, so that is refused at once; another thread waits like another process.
         """
         path = self.path / "locks" / name
-        if path in _held:
+        if _held.get(path) == threading.get_ident():
             raise StateError(f"this process is {doing} already; wait for it to end")
         deadline = monotonic() + seconds
         path.parent.mkdir(exist_ok=True)
@@ -98,11 +99,11 @@ class Home:
                     if monotonic() >= deadline:
                         raise StateError(f"another process is {doing}; wait for it to end") from error
                     sleep(0.2)
-            _held.add(path)
+            _held[path] = threading.get_ident()
             try:
                 yield
             finally:
-                _held.discard(path)
+                _held.pop(path, None)
 
 
 def _state_folder() -> Path:

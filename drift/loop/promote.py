@@ -10,59 +10,31 @@ from __future__ import annotations
 import contextlib
 import getpass
 import socket
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from drift.errors import ChampionChangedError, DriftError, TrackingError
-from drift.loop.cards import Card
 from drift.loop.events import Promoted, RolledBack, Said, Tell
 from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.records import AuditLine
-from drift.tracking.found import model_card
+from drift.loop.served import (
+    FetchedVersion,
+    Service,
+    archive_of,
+    card_of,
+    fetched,
+    is_loaded,
+    load_fetched,
+    load_version,
+)
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
+__all__ = ["Championship", "Service", "card_of", "comparison_evidence", "load_version", "person"]
+
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
-
-
-class Service(Protocol):
-    """What promotion needs of a server."""
-
-    @property
-    def default_version(self) -> int | None:
-        """The version that answers unversioned requests."""
-        ...
-
-    def load(self, archive: Path, version: int) -> None:
-        """Load a version beside those that serve, and wait until it is ready."""
-        ...
-
-    def make_default(self, version: int) -> None:
-        """Let a loaded version answer from now on."""
-        ...
-
-    def retire(self, version: int) -> None:
-        """Unload a version once its last request is answered."""
-        ...
-
-    @property
-    def loaded(self) -> Mapping[int, str]:
-        """Versions that the server can answer with, and the names of their archives."""
-        ...
-
-    @property
-    def inference_url(self) -> str:
-        """Where it answers."""
-        ...
-
-    @property
-    def store(self) -> Path:
-        """Folder of archives that the server may load from."""
-        ...
 
 
 def person() -> str:
@@ -72,34 +44,6 @@ def person() -> str:
     except (KeyError, OSError):  # a container without a name for its user
         user = "unknown"
     return f"{user}@{socket.gethostname()}"
-
-
-def load_version(registry: Registry, version: Version, service: Service) -> None:
-    """Build a version's archive from the registry, by digest, and load it; does nothing if that archive is loaded.
-
-    Raises:
-        ArchiveError: the server has a version of that number from another archive, or the registry's file was changed.
-    """
-    from drift.serving.archive import archive_name, build_archive
-
-    if service.loaded.get(version.number) == archive_name(registry.name, version.number, version.sha256):
-        return
-    with tempfile.TemporaryDirectory(prefix="drift-fetch-") as folder:
-        model_file = registry.fetch(version, Path(folder))
-        archive = build_archive(
-            model_file,
-            name=registry.name,
-            version=version.number,
-            card=card_of(registry, version).to_metadata(),
-            digest=version.sha256,
-            store=service.store,
-        )
-    service.load(archive, version.number)
-
-
-def card_of(registry: Registry, version: Version) -> Card:
-    """The card of a registered version."""
-    return Card.from_metadata(model_card(registry.store, version.model_id))
 
 
 @dataclass(frozen=True)
@@ -162,74 +106,146 @@ class Championship:
     def rollback(self, *, by: str, reason: str) -> RolledBack:
         """Put `previous` back as champion; what was champion becomes `previous`, so a second rollback undoes the first.
 
+        The previous version is fetched and its digest checked before anything moves. A champion that was deleted from
+        the registry needs not be there; then there is no `previous` afterwards.
+
         Raises:
             TrackingError: when there is no previous version.
+            ArchiveError: when its files are gone or were changed.
             DriftError: as `promote`.
         """
         with self._changing():
             self._complete()
-            service, old, back = self.find_service(), self.registry.champion(), self.registry.holder(PREVIOUS)
-            if back is None or back.number == old.number:
-                raise TrackingError(
-                    f"{self.registry.name} has no previous version to go back to; version {old.number} stays champion"
-                )
+            old, back = self.registry.holder(CHAMPION), self.registry.holder(PREVIOUS)
+            before = old.number if old else self.journal.last_champion(self.registry.name)
+            if back is None or (old is not None and back.number == old.number):
+                raise TrackingError(self._no_previous(old))
+            service = self.find_service()
             served_by = f"server {service.inference_url} follows" if service else "no server of this model is running"
-            line = AuditLine("rollback", old.number, back.number, by, reason, {"served_by": served_by})
+            line = AuditLine("rollback", before, back.number, by, reason, {"served_by": served_by})
             self._move(back, old, service, line)
-        event = RolledBack(back.number, old.number, by, served_by)
+            if service is not None:
+                self._drop_archives(service)
+        event = RolledBack(back.number, old.number if old else None, by, served_by)
         self.tell(event)
         return event
 
-    def reconcile(self) -> Version:
-        """Let the server serve what the registry calls champion, and the trail tell it, whatever a crash left."""
-        with self._changing():
+    def _no_previous(self, old: Version | None) -> str:
+        """Why a rollback cannot be, and what is left to do."""
+        name = self.registry.name
+        if old is not None:
+            return f"{name} has no previous version to go back to; version {old.number} stays champion"
+        versions = ", ".join(str(version.number) for version in self.registry.versions()) or "none"
+        return (
+            f"{name} has neither a champion nor a previous version in the registry; versions there: {versions};"
+            " give one the alias 'champion' in MLflow, or deploy a model: drift deploy"
+        )
+
+    def reconcile(self, *, seconds: float = CHANGE_SECONDS) -> Version:
+        """Let the trail tell what the registry calls champion, and the server serve it, whatever a crash left.
+
+        Args:
+            seconds: to wait for another change of champion.
+        """
+        with self._changing(seconds):
             champion = self.registry.champion()
+            moved_elsewhere = self._complete()
             if (service := self.find_service()) is not None:
-                self._follow(champion, service)
-            self._complete()
+                self._follow(champion, service, logged=moved_elsewhere)
+                self._drop_archives(service)
         return champion
 
-    def _changing(self) -> AbstractContextManager[None]:
+    def restore(self) -> Version:
+        """`reconcile` for a server that started again; does not wait for a change that may wait for that server.
+
+        Raises:
+            StateError: the champion is being changed; the change puts the server right.
+        """
+        return self.reconcile(seconds=0)
+
+    def follow(self) -> None:
+        """Let the server follow an alias that was moved elsewhere, in MLflow's page or another folder.
+
+        Costs one request to each of registry and server while both agree.
+
+        Raises:
+            TrackingError: there is no champion any more, or MLflow is away.
+            DriftError: the champion cannot be served; the server goes on with what it has.
+        """
+        champion, service = self.registry.champion(), self.find_service()
+        if service is not None and service.default_version not in (None, champion.number):
+            self.reconcile()
+
+    def _changing(self, seconds: float = CHANGE_SECONDS) -> AbstractContextManager[None]:
         doing = f"changing the champion of {self.registry.name}"
-        return self.home.lock(f"champion-{self.registry.name}", doing=doing, seconds=CHANGE_SECONDS)
+        return self.home.lock(f"champion-{self.registry.name}", doing=doing, seconds=seconds)
 
     def _move(self, new: Version, old: Version | None, service: Service | None, line: AuditLine) -> None:
-        """Switch, and write the line; the intent outlives a crash between the two."""
-        self.journal.intend(self.registry.name, line)
-        try:
-            _switch(new, old, registry=self.registry, service=service)
-        except BaseException:
-            with contextlib.suppress(DriftError):
-                self.journal.forget_intent(self.registry.name)
-            raise
+        """Fetch and check, switch, and write the line; the intent outlives a crash between the last two.
+
+        What cannot be served never becomes champion, whether a server runs or not.
+        """
+        stays = f"version {old.number} stays champion" if old else "nothing was changed"
+        with fetched(self.registry, new, otherwise=stays) as whole:
+            self.journal.intend(self.registry.name, line)
+            try:
+                _switch(whole, old, registry=self.registry, service=service)
+            except BaseException:
+                with contextlib.suppress(DriftError):
+                    self.journal.forget_intent(self.registry.name)
+                raise
         self.journal.audit(self.registry.name, line)
         self.journal.forget_intent(self.registry.name)
 
-    def _follow(self, champion: Version, service: Service) -> None:
-        load_version(self.registry, champion, service)
+    def _follow(self, champion: Version, service: Service, *, logged: bool) -> None:
+        """Load the champion and let it answer; `logged` says that the trail has a line of this move."""
+        if not is_loaded(self.registry, champion, service):
+            previous = self.registry.holder(PREVIOUS)
+            back = f"drift rollback puts version {previous.number} back" if previous else "deploy another one"
+            with fetched(self.registry, champion, otherwise=back) as whole:
+                load_fetched(self.registry.name, whole, service)
         before = service.default_version
         if before == champion.number:
             return
         service.make_default(champion.number)
         if before is not None and before in service.loaded:
-            reason = "the server's default was not the registry's champion"
-            repair = AuditLine("repair", before, champion.number, "drift", reason, {})
-            self.journal.audit(self.registry.name, repair)
-            self.tell(Said(f"server put back to champion version {champion.number} (it answered with {before})"))
+            if not logged:
+                reason = "the server's default was not the registry's champion"
+                repair = AuditLine("repair", before, champion.number, "drift", reason, {})
+                self.journal.audit(self.registry.name, repair)
+            self.tell(Said(f"the server answers with champion version {champion.number} now (before: {before})"))
 
-    def _complete(self) -> None:
-        """Write the audit line that a crash kept from being written."""
+    def _complete(self) -> bool:
+        """Write the audit line that a crash kept from being written, and say whether one was missing."""
         champion, name = self.registry.holder(CHAMPION), self.registry.name
         intent, told = self.journal.intended(name), self.journal.last_champion(name)
-        if champion is not None and told != champion.number:
+        missing = champion is not None and told != champion.number
+        if champion is not None and missing:
             if intent is not None and intent.to_version == champion.number:
                 self.journal.audit(name, intent)
             else:
-                reason = "the registry's champion was moved without a line here, by somebody's hand or another folder's"
+                reason = (
+                    "noticed: the alias was moved outside of this project, by hand in MLflow or from another folder"
+                )
                 self.journal.audit(name, AuditLine("repair", told, champion.number, "drift", reason, {}))
+                self._keep_previous(told, champion)
             self.tell(Said(f"version {champion.number} is champion in the registry; the audit trail now says so"))
         if intent is not None:
             self.journal.forget_intent(name)
+        return missing
+
+    def _drop_archives(self, service: Service) -> None:
+        """Keep the archives of champion, previous and challenger; others are packed again by digest if need be."""
+        with contextlib.suppress(DriftError, OSError):  # the next change tries again
+            holders = [self.registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
+            service.drop_archives([archive_of(self.registry, version) for version in holders if version])
+
+    def _keep_previous(self, displaced: int | None, champion: Version) -> None:
+        """Let `previous` be what a move elsewhere displaced, unless that move set another one: rollback undoes it."""
+        previous = self.registry.holder(PREVIOUS)
+        if displaced is not None and (previous is None or previous.number == champion.number):
+            with contextlib.suppress(TrackingError):  # it may have been deleted
+                self.registry.point(PREVIOUS, displaced)
 
     def _tidy(self, service: Service | None, *, keep: set[int]) -> None:
         """What is no longer needed goes; the promotion stands even if it cannot go now."""
@@ -239,15 +255,16 @@ class Championship:
             if service is not None:
                 for number in set(service.loaded) - keep:
                     service.retire(number)
+                self._drop_archives(service)
         except DriftError as error:
             self.tell(Said(f"left for the next promotion to tidy up: {error}"))
 
 
-def _switch(new: Version, old: Version | None, *, registry: Registry, service: Service | None) -> None:
+def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, service: Service | None) -> None:
     """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
-    before = service.default_version if service else None
-    if service is not None:
-        load_version(registry, new, service)
+    before, new = service.default_version if service else None, whole.version
+    if service is not None and not is_loaded(registry, new, service):
+        load_fetched(registry.name, whole, service)
     previous = registry.holder(PREVIOUS)
     try:
         if old is not None:
@@ -255,6 +272,8 @@ def _switch(new: Version, old: Version | None, *, registry: Registry, service: S
         if service is not None:
             service.make_default(new.number)
         registry.point(CHAMPION, new.number)
+        if old is None and previous is not None and previous.number == new.number:
+            registry.unpoint(PREVIOUS)  # a champion that was deleted: a version is not its own predecessor
     except BaseException:
         with contextlib.suppress(DriftError):  # the first error is the one to tell
             if old is not None:

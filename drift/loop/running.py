@@ -13,6 +13,7 @@ from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
 from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
@@ -25,6 +26,7 @@ from drift.loop.outlook import Outlook, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.references import References
+from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.shadow import SHADOW
@@ -106,7 +108,7 @@ class Running:
 
     def run(self) -> DeployResult:
         """Score what is left to score, then report. An interruption leaves it resumable, with a report so far."""
-        with resumable():
+        with resumable(), resume_named(self.deployment.model), watched_alias(self.championship):
             return self._run()
 
     def _run(self) -> DeployResult:
@@ -164,7 +166,7 @@ class Running:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
-        self.service.restore_with(self.championship.reconcile)
+        self.service.restore_with(self.championship.restore)
         watched = ShadowRing(
             self.deployment.id,
             self.table,

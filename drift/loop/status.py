@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from itertools import takewhile
 from typing import Any
 
 from drift import next_steps
 from drift.errors import TrackingError
 from drift.loop.home import Home
 from drift.loop.journal import Journal
+from drift.loop.records import AuditLine
+from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+
+INDENT = " " * 14
 
 
 def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any]:
     """Champion, previous and challenger with their evidence, unfinished deployments and running servers."""
-    from drift.serving import running
-
     if not registry.versions():
         raise TrackingError(f"there is no model {registry.name!r} in {registry.store.address}; {registry.first_step()}")
-    trail = journal.trail(registry.name)
     found: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.address}
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = registry.holder(alias)
         found[alias] = None if holder is None else {"version": holder.number, "run": holder.run_id}
-        if holder is not None and alias == CHAMPION:
-            moves = [line for line in trail if line.to_version == holder.number and line.action != "refuse"]
-            lines = [line for line in moves if line.action != "repair"] or moves
-            if lines:
-                found[alias] |= {"since": lines[-1].at, "by": lines[-1].by, "evidence": lines[-1].reason}
-    folders = own_folders(home, journal, registry.name)
-    records = [(folder.name, running(folder / "server")) for folder in folders]
-    found["running"] = [{"deployment": name, "url": record.inference_url} for name, record in records if record]
+    trail = [line for line in journal.trail(registry.name) if line.action != "refuse"]
+    if found[CHAMPION]:
+        found[CHAMPION] |= _period(trail, found[CHAMPION]["version"])
+    elif trail:
+        found["missing_champion"] = trail[-1].to_version
+    found["running"] = [_described(server, registry.name) for server in running_servers(home, registry.name)]
     alive = {server["deployment"] for server in found["running"]}
     unfinished = [d.id for d in journal.deployments(registry.name) if d.state != "done"]
     found["unfinished"] = [name for name in unfinished if name not in alive]
     return found
 
 
-def own_folders(home: Home, journal: Journal, model: str) -> list[Path]:
-    """Folders of a model's deployments, and of `drift serve`, oldest first."""
-    names = {deployment.id for deployment in journal.deployments(model)} | {f"{model}-serve"}
-    return [folder for folder in home.deployments() if folder.name in names]
+def _period(trail: list[AuditLine], champion: int) -> dict[str, str | None]:
+    """Since when, by whom and why `champion` is champion: the line that began the present period of the trail."""
+    if not trail:
+        return {}
+    period = list(takewhile(lambda line: line.to_version == champion, reversed(trail)))
+    if not period:
+        last = trail[-1]
+        reason = f"its alias was moved outside of this project, after {_moment(last.at)} (version {last.to_version})"
+        return {"since": None, "by": "somebody else", "evidence": reason}
+    return {"since": period[-1].at, "by": period[-1].by, "evidence": period[-1].reason}
+
+
+def _described(server: RunningServer, model: str) -> dict[str, Any]:
+    """A running server as plain values."""
+    state = "abandoned" if server.abandoned else "ending" if server.orphaned else "running"
+    processes = [process.pid for process in server.record.processes]
+    return {
+        "deployment": server.name,
+        "url": server.record.inference_url,
+        "version": None if state == "ending" else answering_version(server, model),
+        "state": state,
+        "processes": processes,
+    }
 
 
 def status_lines(found: dict[str, Any]) -> list[str]:
@@ -49,10 +67,35 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = found[alias]
         lines.append(f"  {alias:<11} " + (f"version {holder['version']}, run {holder['run']}" if holder else "–"))
-        if holder and "since" in holder:
-            lines.append(f"              since {holder['since'][:19].replace('T', ' ')} UTC by {holder['by']}")
-            lines.append(f"              {holder['evidence']}")
+        if holder and "by" in holder:
+            since = f"since {_moment(holder['since'])} UTC" if holder["since"] else "moved"
+            lines += [f"{INDENT}{since} by {holder['by']}", f"{INDENT}{holder['evidence']}"]
+        if alias == CHAMPION and "missing_champion" in found:
+            back = "drift rollback puts the previous one back" if found[PREVIOUS] else "deploy another one"
+            lines.append(
+                f"{INDENT}version {found['missing_champion']} was, and has lost the alias or was deleted: {back}"
+            )
     again = next_steps.resume_deployment(found["model"])
     lines += [f"  unfinished  {name} ({again})" for name in found["unfinished"]]
-    lines += [f"  running     {server['deployment']} at {server['url']}" for server in found["running"]]
+    champion = found[CHAMPION]["version"] if found[CHAMPION] else None
+    for server in found["running"]:
+        lines += _server_lines(server, champion)
     return lines if found["running"] else [*lines, "  running     nothing"]
+
+
+def _server_lines(server: dict[str, Any], champion: int | None) -> list[str]:
+    version = server["version"]
+    answers = "does not say which version answers" if version is None else f"version {version} answers"
+    lines = [f"  running     {server['deployment']} at {server['url']}, {answers}"]
+    if server["state"] == "ending":
+        lines = [f"  ending      {server['deployment']} at {server['url']}: the command that started it is gone"]
+    if server["state"] == "abandoned":
+        ends = " ".join(["kill", *map(str, server["processes"])])
+        lines.append(f"{INDENT}{ABANDONED}; {ends} ends it, drift serve replaces it")
+    elif version is not None and champion is not None and version != champion:
+        lines.append(f"{INDENT}not yet the champion: it follows the registry within a minute")
+    return lines
+
+
+def _moment(at: str) -> str:
+    return at[:19].replace("T", " ")

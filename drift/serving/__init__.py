@@ -5,6 +5,7 @@
     server    one server process                  keys      its tokens, always valid ones
     control   load, scale, switch, unload         client    features in, probabilities out
     archive   a model packed by digest            handler   what runs inside the worker
+    labelled  a client for people: class names
     service   all of it for one model's name: the only part that the loop needs
 
 Importing this room is cheap: torch, requests and TorchServe are imported where they are used.
@@ -18,26 +19,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from drift.serving.archive import build_archive
     from drift.serving.client import TorchServeClient
+    from drift.serving.control import default_version_of
+    from drift.serving.labelled import Client, Prediction
     from drift.serving.record import ServerRecord, end_orphan, running
     from drift.serving.server import TorchServe
     from drift.serving.service import ModelService
 
 __all__ = [
+    "Client",
     "ModelService",
+    "Prediction",
     "ServerRecord",
     "TorchServe",
     "TorchServeClient",
     "build_archive",
+    "default_version_of",
     "end_orphan",
     "running",
 ]
 
 _HOME = {
+    "Client": "labelled",
     "ModelService": "service",
+    "Prediction": "labelled",
     "ServerRecord": "record",
     "TorchServe": "server",
     "TorchServeClient": "client",
     "build_archive": "archive",
+    "default_version_of": "control",
     "end_orphan": "record",
     "running": "record",
 }

@@ -8,11 +8,14 @@ elec-v3-9f86d081884c.mar
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,37 @@ def build_archive(
             "free some space, or give a folder that can be written"
         ) from error
     return target
+
+
+def drop_archives(store: Path, name: str, *, keep: Collection[str]) -> list[str]:
+    """Delete the archives of a model that this package packed into a store, except some; they can be packed again.
+
+    Args:
+        store: a model store; it may hold archives of other people, which stay, whatever they are called.
+        name: the model's registered name.
+        keep: file names of archives that stay.
+
+    Returns:
+        File names of what was deleted.
+    """
+    pattern = re.compile(rf"{re.escape(name)}-v(\d+)-([0-9a-f]{{12}})\.mar")
+    dropped = []
+    for path in sorted(store.glob(f"{glob.escape(name)}-v*.mar")):
+        named = pattern.fullmatch(path.name)
+        if named and path.name not in keep and _says(path, int(named[1]), named[2]):
+            path.unlink(missing_ok=True)
+            dropped.append(path.name)
+    return dropped
+
+
+def _says(archive: Path, version: int, digest: str) -> bool:
+    """Whether the card inside an archive has this version and digest, as one of ours has."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            card = json.loads(packed.read("model.json"))
+        return bool(card["version"] == version and card["sha256"].startswith(digest))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+        return False
 
 
 def _require_digest(model_file: Path, digest: str) -> None:

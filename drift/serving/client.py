@@ -19,7 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from drift.blocks import Answer, Floats
-from drift.errors import PredictionError, ServerError
+from drift.errors import NoAnswerError, PredictionError, ServerError
 from drift.serving.control import INVALID_KEY, read_refusal
 from drift.serving.direct import direct_session
 from drift.serving.keys import Keyring
@@ -47,6 +47,7 @@ class TorchServeClient:
         version: int | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         before_each_try: Callable[[], None] = lambda: None,
+        restart: Callable[[float], bool] = lambda began: False,
     ) -> None:
         """Remember whom to ask; nothing is sent yet.
 
@@ -58,6 +59,8 @@ class TorchServeClient:
             version: the version to ask; by default the server's default.
             deadline_seconds: how long one prediction may take, all its tries together, `before_each_try` aside.
             before_each_try: called before anything is sent; `service` restarts a dead server in it.
+            restart: called after a deadline passed without an answer, with the time at which the prediction began;
+                says whether the server was started again, so that another attempt is worth it.
         """
         version_part = "" if version is None else f"/{version}"
         self._url = f"{inference_url}/predictions/{model_name}{version_part}"
@@ -65,6 +68,7 @@ class TorchServeClient:
         self._format: Format = format
         self._deadline_seconds = deadline_seconds
         self._before_each_try = before_each_try
+        self._restart = restart
         self._threads = threading.local()  # a session each: requests' own is not made to be shared
         self.longest_seconds = 0.0  # of the answers so far; unloading waits at least that long
 
@@ -73,9 +77,28 @@ class TorchServeClient:
 
         Raises:
             PredictionError: the rows were refused, or the answer was no probabilities.
-            ServerError: there was no answer before the deadline.
+            NoAnswerError: there was no answer before the deadline, nor after the server was started again.
         """
-        body = _packed(features, self._format)
+        return _answer(self.ask(_packed(features, self._format)), len(features))
+
+    def ask(self, body: bytes) -> requests.Response:
+        """The answer to a request of this client's format, whatever it holds.
+
+        Raises:
+            PredictionError, NoAnswerError: as `predict`.
+        """
+        began = time.monotonic()
+        try:
+            return self._asked_until_deadline(body)
+        except NoAnswerError:
+            if not self._restart(began):
+                raise
+        try:
+            return self._asked_until_deadline(body)
+        except NoAnswerError as error:
+            raise NoAnswerError(f"{error}; it was started again, which did not help") from error
+
+    def _asked_until_deadline(self, body: bytes) -> requests.Response:
         deadline = time.monotonic() + self._deadline_seconds
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -83,16 +106,16 @@ class TorchServeClient:
                 began = time.monotonic()
                 self._before_each_try()
                 deadline += time.monotonic() - began
-                return self._ask(body, len(features), deadline)
+                return self._ask(body, deadline)
             except _MayPass as trouble:
                 if time.monotonic() + pause > deadline:
-                    raise ServerError(
+                    raise NoAnswerError(
                         f"{self._url} gave no answer within {self._deadline_seconds:.0f} s: {trouble}"
                     ) from trouble
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _ask(self, body: bytes, rows: int, deadline: float) -> Answer:
+    def _ask(self, body: bytes, deadline: float) -> requests.Response:
         started = time.monotonic()
         response = self._post(body, deadline)
         if response.status_code == 400 and read_refusal(response)[0] == INVALID_KEY:
@@ -101,7 +124,7 @@ class TorchServeClient:
         if not response.ok:
             raise _error(response, len(body))
         self.longest_seconds = max(self.longest_seconds, time.monotonic() - started)
-        return _answer(response, rows)
+        return response
 
     def _post(self, body: bytes, deadline: float) -> requests.Response:
         session = getattr(self._threads, "session", None)
@@ -114,6 +137,10 @@ class TorchServeClient:
                 headers=self._keys.inference(),
                 timeout=max(0.1, deadline - time.monotonic()),
             )
+        except requests.Timeout as error:
+            raise _MayPass("it hangs, or is too busy") from error
+        except requests.ConnectionError as error:
+            raise _MayPass("it takes no connection, or broke it off") from error
         except (requests.RequestException, ServerError) as error:
             raise _MayPass(" ".join(str(error).split())) from error
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import requests
 
-from drift.errors import ServerError, ServingError
+from drift.errors import NoAnswerError, ServerError, ServingError
 from drift.serving.direct import direct_request
 from drift.serving.keys import Keyring
+from drift.serving.record import KEY_FILE, read_record
 
 REQUEST_SECONDS = 30.0  # registering unpacks the archive before it answers
 POLL_SECONDS = 0.1
@@ -37,8 +39,11 @@ class Loaded:
 class Control:
     """The versions of one model in one server."""
 
-    def __init__(self, management_url: str, keyring: Keyring, model_name: str) -> None:
+    def __init__(
+        self, management_url: str, keyring: Keyring, model_name: str, *, request_seconds: float = REQUEST_SECONDS
+    ) -> None:
         """Remember whom to ask; nothing is sent yet."""
+        self._seconds = request_seconds
         self._url = f"{management_url}/models"
         self._keys = keyring
         self._model = model_name
@@ -138,10 +143,10 @@ class Control:
                     self._url + path,
                     params=params,
                     headers=self._keys.management(),
-                    timeout=REQUEST_SECONDS,
+                    timeout=self._seconds,
                 )
             except requests.RequestException as error:
-                raise ServerError(f"TorchServe at {self._url} did not {what}: is it running?") from error
+                raise NoAnswerError(f"TorchServe at {self._url} did not {what}: is it running?") from error
             if answer.ok:
                 return answer
             if answer.status_code == 404 and missing_is_fine:
@@ -150,10 +155,18 @@ class Control:
             if kind != INVALID_KEY or last_try:
                 break
             self._keys.reread()
-        raise ServingError(f"TorchServe at {self._url} did not {what} (HTTP {answer.status_code}): {message}")
+        hint = HINTS.get((method, answer.status_code), "")
+        raise ServingError(f"TorchServe at {self._url} did not {what} (HTTP {answer.status_code}): {message}{hint}")
 
 
 INVALID_KEY = "InvalidKeyException"
+_API_OFF = "; start it with --enable-model-api, or with enable_model_api=true in its config.properties"
+HINTS = {  # what to switch on in a TorchServe that somebody else started
+    ("POST", 405): _API_OFF,
+    ("DELETE", 405): _API_OFF,
+    ("POST", 404): "; is the model_store/ of --server_folder the folder that it was started with as --model-store?",
+    ("POST", 403): "; its allowed_urls in config.properties must let archives of its model store be loaded",
+}
 
 
 def read_refusal(answer: requests.Response) -> tuple[str, str]:
@@ -174,3 +187,16 @@ def _loaded(described: dict[str, Any]) -> Loaded:
         workers=frozenset(worker["pid"] for worker in workers if worker["pid"] > 0),
         pending=described["jobQueueStatus"]["pendingRequests"],
     )
+
+
+def default_version_of(folder: Path, model_name: str, *, seconds: float) -> int | None:
+    """The version that the server of a run folder answers with; None when it has none.
+
+    Raises:
+        ServingError: there is no such server, or it does not say so within `seconds`.
+    """
+    record = read_record(folder)
+    if record is None:
+        raise ServerError(f"there is no server in {folder}")
+    keys = Keyring(folder / KEY_FILE, record.management_url)
+    return Control(record.management_url, keys, model_name, request_seconds=seconds).default_version()

@@ -1,10 +1,16 @@
 """What runs inside TorchServe's worker. It ships in the archive and imports nothing else of ours.
 
-A request is `.npy` bytes (`application/x-npy`) or JSON `{"rows": [[...], ...]}` (`application/json`),
-and is answered in kind: float32 probabilities (n, classes) as `.npy`, or
-`{"probabilities": [[...], ...], "classes": [...], "version": 3}`; the version is in the header
-`x-model-version` too. Requests that TorchServe hands over together are run together but judged alone:
-a bad one is answered HTTP 400 with what was expected and what came, and spoils no other.
+A request is `.npy` bytes (`application/x-npy`) with features (n, d) in order, or JSON (`application/json`):
+
+    {"rows": [[...], ...]}                         features in order
+    {"rows": [[...], ...], "times": ["...", ...]}  without the calendar features, which are computed from the times
+    {"records": [{"price": 1.5, "time": "2026-01-31T08:30:00"}, ...]}    by name, in any order
+
+Times are ISO 8601, taken as UTC where they name no offset; they are for models of a table with a time column. An
+answer is of the same kind: float32 probabilities (n, classes) as `.npy`, or `{"predictions": ["UP", ...],
+"probabilities": [[...], ...], "classes": [...], "version": 3}`; the version is in the header `x-model-version`, too.
+Requests that TorchServe hands over together are run together but judged alone: a bad one is answered HTTP 400 with
+what was expected and what came, and spoils no other.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ import hashlib
 import io
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +30,7 @@ from ts.context import Context
 NPY = "application/x-npy"
 JSON = "application/json"
 LARGEST = float(np.finfo(np.float32).max)
+CALENDAR = ("day_sin", "day_cos", "week_sin", "week_cos")  # features computed from a time
 
 
 class Handler:
@@ -40,6 +48,7 @@ class Handler:
         self.features: list[str] = card["feature_names"]
         self.classes: list[str] = card["classes"]
         self.version = int(card["version"])
+        self.time: str | None = card.get("time")  # what records call the time; None if there are no calendar features
         # TorchServe unpacks without a look at the archive's directory: half of one may pass until here.
         if (found := hashlib.sha256((folder / "model.pt2").read_bytes()).hexdigest()) != card["sha256"]:
             raise RuntimeError(f"expected a model with SHA-256 {card['sha256']}, got {found}: pack it again")
@@ -58,7 +67,7 @@ class Handler:
         for index, request in enumerate(data):
             try:
                 kind, body = _unpack(request, context, index)
-                rows = _read_npy(body) if kind == NPY else _read_json(body)
+                rows = _read_npy(body) if kind == NPY else self._read_json(body)
                 good.append((index, kind, self._checked(rows)))
             except ValueError as error:
                 answers[index] = _refuse(context, index, 400, str(error))
@@ -72,6 +81,41 @@ class Handler:
             else:  # not 500: asking again would not help
                 answers[index] = _refuse(context, index, 422, "the model gave NaN or infinity for these rows")
         return answers
+
+    def _read_json(self, body: object) -> np.ndarray:
+        """Features (n, d) of a JSON request in any of its forms, or ValueError."""
+        told = _parsed(body)
+        rows, times = self._by_name(told["records"]) if "records" in told else (told.get("rows"), told.get("times"))
+        return _numbers(rows) if times is None else self._with_calendar(_numbers(rows), times)
+
+    def _with_calendar(self, rows: np.ndarray, times: object) -> np.ndarray:
+        if self.time is None:
+            raise ValueError("expected no times: this model has no features that are computed from a time")
+        names = [name for name in self.features if name not in CALENDAR]
+        if len(rows) and rows.shape[1] != len(names):
+            raise ValueError(
+                f"expected rows of {len(names)} features beside their times ({', '.join(names)}), got {rows.shape[1]}"
+            )
+        calendar = _calendar(times, len(rows))
+        columns = {**dict(zip(names, rows.T, strict=False)), **dict(zip(CALENDAR, calendar.T, strict=True))}
+        return np.column_stack([columns[name] for name in self.features]) if len(rows) else rows
+
+    def _by_name(self, records: object) -> tuple[list[list[Any]], list[Any] | None]:
+        """Rows in the order of the features, and their times if the records have them."""
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records) or not records:
+            raise ValueError('expected JSON {"records": [{"name": number, ...}, ...]}, one object for each row')
+        timed = self.time is not None and self.time in records[0]
+        names = [name for name in self.features if not (timed and name in CALENDAR)]
+        expected = {*names, self.time} if timed else {*names}
+        for row, record in enumerate(records):
+            if record.keys() != expected:
+                missing, extra = sorted(expected - record.keys()), sorted(record.keys() - expected)
+                raise ValueError(
+                    f"expected records of {', '.join([*names, *([str(self.time)] if timed else [])])}; row {row} lacks"
+                    f" {', '.join(missing) or 'none'} and has {', '.join(extra)[:200] or 'none'} beside them"
+                )
+        rows = [[record[name] for name in names] for record in records]
+        return rows, [record[self.time] for record in records] if timed else None
 
     def _checked(self, rows: np.ndarray) -> np.ndarray:
         """`rows` as float32 (n, d), or ValueError."""
@@ -100,6 +144,7 @@ class Handler:
         if kind == NPY:
             return _npy(probabilities)
         told = {
+            "predictions": [self.classes[code] for code in probabilities.argmax(axis=1)],
             "probabilities": probabilities.tolist(),
             "classes": self.classes,
             "version": self.version,
@@ -128,13 +173,18 @@ def _read_npy(body: bytes | bytearray) -> np.ndarray:
     return rows
 
 
-def _read_json(body: object) -> np.ndarray:
+def _parsed(body: object) -> dict[str, Any]:
+    """The JSON object of a request, or ValueError."""
     if isinstance(body, bytes | bytearray):  # TorchServe parses JSON itself, unless it cannot
         try:
             body = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise ValueError(f'expected JSON {{"rows": [[...], ...]}}: {_line(error)}') from error
-    rows = body.get("rows") if isinstance(body, dict) else None
+    return body if isinstance(body, dict) else {}
+
+
+def _numbers(rows: object) -> np.ndarray:
+    """Rows of JSON numbers as float64 (n, d), or ValueError."""
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise ValueError('expected JSON {"rows": [[...], ...]}, a list of rows of numbers')
     for row, values in enumerate(rows):
@@ -145,6 +195,26 @@ def _read_json(body: object) -> np.ndarray:
     if len(widths) > 1:
         raise ValueError(f"expected rows of one length, got lengths {widths[0]} to {widths[-1]}")
     return np.array(rows, np.float64)
+
+
+def _calendar(times: object, rows: int) -> np.ndarray:
+    """Position in the day and in the week of ISO 8601 times, (n, 4), as the training table has them."""
+    if not isinstance(times, list) or len(times) != rows:
+        raise ValueError(
+            f"expected one time for each of {rows} rows, got {len(times) if isinstance(times, list) else 1}"
+        )
+    moments = []
+    for row, time in enumerate(times):
+        try:
+            moment = datetime.fromisoformat(time)
+            moments.append(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
+        except (TypeError, ValueError, OverflowError) as error:
+            got = json.dumps(time)[:60]
+            raise ValueError(f"expected times as 2026-01-31T08:30:00, got {got} in row {row}") from error
+    seconds = np.array(moments, "datetime64[us]").astype("datetime64[s]").astype(np.int64)
+    day = 2 * np.pi * (seconds % 86_400) / 86_400
+    week = 2 * np.pi * ((seconds - 4 * 86_400) % 604_800) / 604_800  # the epoch was a Thursday; weeks begin on Monday
+    return np.column_stack([np.sin(day), np.cos(day), np.sin(week), np.cos(week)]).astype(np.float32)
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -21,7 +21,7 @@ from typing import Literal
 
 import requests
 
-from drift.errors import ServerError, ServingError
+from drift.errors import NoAnswerError, ServerError, ServingError
 from drift.serving.direct import direct_request
 
 Kind = Literal["inference", "management"]
@@ -91,7 +91,7 @@ class Keyring:
                 timeout=REQUEST_SECONDS,
             )
         except requests.RequestException as error:
-            raise ServerError(f"TorchServe at {self.management_url} gave no new token: is it running?") from error
+            raise NoAnswerError(f"TorchServe at {self.management_url} gave no new token: is it running?") from error
         if not answer.ok:
             raise ServingError(
                 f"TorchServe at {self.management_url} refused a new token (HTTP {answer.status_code}): "
@@ -117,6 +117,22 @@ class Keyring:
             if readers:
                 raise ServingError(f"others can read {self._key_file}: run `chmod 600 {self._key_file}`")
             return found
+
+
+class NoTokens(Keyring):
+    """For a server whose token authorisation is off."""
+
+    def __init__(self, management_url: str) -> None:
+        """There is nothing to read."""
+        super().__init__(Path(), management_url)
+
+    def inference(self) -> dict[str, str]:
+        """No headers."""
+        return {}
+
+    def management(self) -> dict[str, str]:
+        """No headers."""
+        return {}
 
 
 def _token(stored: dict[str, str]) -> Token:

@@ -15,11 +15,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 
-from drift.errors import ServingError, StateError
+from drift.errors import StateError
 
 RECORD = "server.json"
 KEY_FILE = "key_file.json"
@@ -87,17 +86,6 @@ def read_record(folder: Path) -> ServerRecord | None:
         return ServerRecord(owner=owner, guard=guard, **stored)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def management_url_of(url: str, server_folder: Path) -> str:
-    """The management address of the server at `url`: recorded by us, else by TorchServe's convention."""
-    record = read_record(server_folder)
-    if record is not None and record.inference_url == url:
-        return record.management_url
-    parts = urlsplit(url)
-    if parts.port is None:
-        raise ServingError(f"expected a URL with a port, as http://127.0.0.1:8080, got {url}")
-    return f"{parts.scheme}://{parts.hostname}:{parts.port + 1}"
 
 
 def running(folder: Path) -> ServerRecord | None:

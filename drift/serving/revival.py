@@ -1,9 +1,10 @@
-"""A server of ours that ended is started again, once for all threads that need it."""
+"""A server of ours that ended or hangs is started again, once for all threads that need it."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from drift.errors import ServingError
@@ -22,6 +23,7 @@ class Revival:
         self._turn = threading.Lock()
         self._reviver: int | None = None  # the thread that starts the server again
         self._closed = False
+        self._started = time.monotonic()
 
     def ensure(self) -> None:
         """Start the server again if it ended; other threads wait meanwhile.
@@ -39,16 +41,41 @@ class Revival:
         with self._turn:
             if self._server.alive or self._closed:
                 return  # another thread was here before
-            self._reviver = threading.get_ident()
-            try:
-                logger.warning("TorchServe ended; starting it again")
-                self._server.start()
-                self._refill()
-            except ServingError:
+            logger.warning("TorchServe ended; starting it again")
+            self._start(self._server)
+
+    def restart(self, began: float) -> bool:
+        """End a server that gave no answer and start it again; says whether the request may be tried again.
+
+        Args:
+            began: when the request without an answer began, by `time.monotonic`. A server that was started since is
+                left alone: another thread did it.
+
+        Raises:
+            ServingError: as `ensure`.
+        """
+        if self._server is None or self._reviver == threading.get_ident():
+            return False
+        with self._turn:
+            if self._closed:
+                return False
+            if self._started < began:
+                logger.warning("TorchServe does not answer; starting it again")
                 self._server.stop()
-                raise
-            finally:
-                self._reviver = None
+                self._start(self._server)
+            return True
+
+    def _start(self, server: TorchServe) -> None:
+        self._reviver = threading.get_ident()
+        try:
+            server.start()
+            self._refill()
+            self._started = time.monotonic()
+        except ServingError:
+            server.stop()
+            raise
+        finally:
+            self._reviver = None
 
     def close(self) -> None:
         """End the server for good, if it is ours. May be called twice."""

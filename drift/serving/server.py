@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,7 @@ from drift.serving.settings import (
 START_SECONDS = 60.0  # the JVM answers after 1.5 s; a busy machine takes longer
 PROBE_SECONDS = 2.0
 LONGEST_TEMP = 60  # bytes
+TOKEN_MINUTES = 60  # lifetime of its access tokens
 STARTS = 3  # a port may be taken between our look and the JVM's
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class TorchServe:
     'http://127.0.0.1:23817'
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, token_minutes: int = 60) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, token_minutes: int = TOKEN_MINUTES) -> None:
         """Remember what to start.
 
         Args:
@@ -101,6 +103,17 @@ class TorchServe:
     def alive(self) -> bool:
         """Whether the server has not ended; cheap enough to ask before every request."""
         return self._guard is not None and self._guard.poll() is None
+
+    @property
+    def worker_seconds(self) -> float:
+        """CPU time that its workers have used, in seconds: grows while they work, stands still while they hang."""
+        used = 0.0
+        with suppress(psutil.Error):
+            for process in psutil.Process(self._guard.pid).children(recursive=True) if self._guard else []:
+                if "model_service_worker" in " ".join(process.cmdline()):
+                    times = process.cpu_times()
+                    used += times.user + times.system
+        return used
 
     def __enter__(self) -> Self:
         self.start()

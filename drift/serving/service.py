@@ -8,25 +8,26 @@
 
 A new version takes over in the order `load`, `make_default`, `retire`, in which no request is lost.
 Every step can be repeated after a crash. If the server dies, the next prediction restarts it with the
-versions that were loaded; if we die, its guard ends it.
+versions that were loaded, and so does one that gets no answer for 30 s; if we die, its guard ends it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from drift.blocks import Answer, Floats, Predictor
-from drift.errors import ArchiveError, DriftError, ServerError, ServingError
+from drift.errors import ArchiveError, DriftError, NoAnswerError, PredictionError, ServingError
+from drift.serving.address import inference_url_of, keyring_of, management_url_of, model_store_of
+from drift.serving.archive import drop_archives
+from drift.serving.bring_up import bring_up
 from drift.serving.client import Format, TorchServeClient
 from drift.serving.control import Control
 from drift.serving.keys import Keyring
-from drift.serving.record import KEY_FILE, management_url_of
 from drift.serving.revival import Revival
 from drift.serving.server import TorchServe
 
@@ -34,6 +35,10 @@ LOAD_SECONDS = 120.0  # one worker needs 3 to 7; a machine at work needs more
 DRAIN_SECONDS = 60.0
 LOG_LINES = 200  # of which one tells why a worker died
 SHORTEST_DRAIN_SECONDS = 0.5  # for requests of others, whose length we cannot know
+
+IDLE_SECONDS = 0.5  # of CPU that workers may use, while no answer comes, and yet count as doing nothing
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -65,16 +70,10 @@ class ModelService:
         self._revival = Revival(server, self._refill)
         self._restore: Callable[[], object] | None = None
         self._clients: dict[int | None, TorchServeClient] = {}
+        self._probe = TorchServeClient(inference_url, keyring, model_name, before_each_try=self._revival.ensure)
 
     @classmethod
-    def own(
-        cls,
-        folder: Path,
-        model_name: str,
-        *,
-        port: int | None = None,
-        format: Format = "npy",
-    ) -> Self:
+    def own(cls, folder: Path, model_name: str, *, port: int | None = None, format: Format = "npy") -> Self:
         """Start a TorchServe in `folder` that ends with `close`, or with this process.
 
         Raises:
@@ -83,32 +82,18 @@ class ModelService:
         """
         server = TorchServe(folder, port=port)
         server.start()
-        keys = Keyring(server.key_file, server.management_url)
-        return cls(
-            keys,
-            server.inference_url,
-            server.management_url,
-            server.store,
-            model_name,
-            format=format,
-            server=server,
-        )
+        keys, url = Keyring(server.key_file, server.management_url), server.inference_url
+        return cls(keys, url, server.management_url, server.store, model_name, format=format, server=server)
 
     @classmethod
-    def given(
-        cls,
-        url: str,
-        server_folder: Path,
-        model_name: str,
-        *,
-        format: Format = "npy",
-    ) -> Self:
+    def given(cls, url: str, server_folder: Path, model_name: str, *, format: Format = "npy") -> Self:
         """Use a TorchServe that runs already, and never stop it.
 
         Args:
             url: its inference address.
-            server_folder: its working directory, with `key_file.json` and `model_store/`. Its `server.json` tells the
-                management address; without one it is the port after `url`'s.
+            server_folder: its run folder, with `model_store/` and, unless token authorisation is off, `key_file.json`.
+                Its `server.json` or `config.properties` tells the management address; without one it is the port after
+                `url`'s.
             model_name: the name to serve under.
             format: how features travel.
 
@@ -116,10 +101,10 @@ class ModelService:
             ServerError: it does not answer.
             ServingError: its keys cannot be used.
         """
-        url = url.rstrip("/")
+        url = inference_url_of(url)
         management = management_url_of(url, server_folder)
-        keys = Keyring(server_folder / KEY_FILE, management)
-        service = cls(keys, url, management, server_folder / "model_store", model_name, format=format, server=None)
+        keys, store = keyring_of(server_folder, management), model_store_of(server_folder)
+        service = cls(keys, url, management, store, model_name, format=format, server=None)
         service._control.versions()  # what is wrong is said now, not at the first block
         return service
 
@@ -151,14 +136,15 @@ class ModelService:
     @property
     def loaded(self) -> dict[int, str]:
         """Versions with a worker that can answer, and the names of the archives they were loaded from."""
-        self._revival.ensure()
-        return {version: found.archive for version, found in self._control.versions().items() if found.ready}
+        versions = self._answered(self._control.versions)
+        self._archives = {version: found.archive for version, found in versions.items()}  # others change them, too
+        return {version: found.archive for version, found in versions.items() if found.ready}
 
     @property
     def default_version(self) -> int | None:
         """The version that answers `predict`; None when none is loaded."""
-        self._revival.ensure()
-        return self._control.default_version()
+        self._default = self._answered(self._control.default_version)
+        return self._default
 
     def load(self, archive: Path, version: int, *, seconds: float = LOAD_SECONDS) -> None:
         """Load `archive` beside the versions that serve, and wait until it can answer.
@@ -171,16 +157,15 @@ class ModelService:
         """
         if archive.parent.resolve() != self.store.resolve() or not archive.is_file():
             raise ArchiveError(f"expected an archive in {self.store}, got {archive}: build it there")
-        self._revival.ensure()
-        found = self._control.versions().get(version)
+        found = self._answered(self._control.versions).get(version)
         if found and found.archive != archive.name:
             raise ArchiveError(
                 f"version {version} is loaded from {found.archive}, not from {archive.name}: retire it first"
             )
-        self._load(archive.name, version, seconds)
+        self._answered(lambda: self._load(archive.name, version, seconds))
         self._archives[version] = archive.name
         if self._default is None:
-            self._default = self.default_version
+            self._default = self._control.default_version()
 
     def make_default(self, version: int) -> None:
         """Let `version` answer every prediction that starts after this call returned.
@@ -188,10 +173,9 @@ class ModelService:
         Raises:
             ServingError: it has no worker that could answer.
         """
-        self._revival.ensure()
         if version not in self.loaded:
             raise ServingError(f"version {version} of {self._model} is not loaded: load its archive first")
-        self._control.set_default(version)
+        self._answered(lambda: self._control.set_default(version))
         self._default = version
 
     def retire(self, version: int) -> None:
@@ -200,8 +184,7 @@ class ModelService:
         Raises:
             ServingError: it is the default.
         """
-        self._revival.ensure()
-        found = self._control.versions()
+        found = self._answered(self._control.versions)
         if version not in found:
             return
         if version == self.default_version and len(found) > 1:
@@ -214,6 +197,11 @@ class ModelService:
         if version == self._default:
             self._default = None
 
+    def drop_archives(self, keep: Collection[str]) -> None:
+        """Delete archives of this model that are ours, not loaded and not among those to `keep`, by file name."""
+        loaded = [found.archive for found in self._answered(self._control.versions).values()]
+        drop_archives(self.store, self._model, keep={*keep, *loaded})
+
     def _client(self, version: int | None) -> TorchServeClient:
         """The client that asks `version`, or the default: one each, to know its longest request."""
         if version not in self._clients:
@@ -224,26 +212,15 @@ class ModelService:
                 format=self._format,
                 version=version,
                 before_each_try=self._revival.ensure,
+                restart=self._revival.restart,
             )
         return self._clients[version]
 
     def _load(self, archive_name: str, version: int, seconds: float) -> None:
-        found = self._control.versions().get(version)
-        if found and found.ready:
-            return
-        try:
-            if found is None:
-                self._control.register(archive_name)
-            self._control.scale(version, 1)
-            self._control.wait_ready(version, seconds)
-        except ServingError as error:
-            with suppress(ServingError):  # the first failure is the one to tell
-                self._control.unregister(version)
-            log = "" if self._server is None else self._server.log_tail(LOG_LINES)
-            reason = _last_exception(log)
-            told = ServerError(f"{error}{reason and f' ({reason})'}: archive {archive_name} cannot be served")
-            told.add_note(log)
-            raise told from error
+        bring_up(self._control, archive_name, version, seconds, log=self._log_tail)
+
+    def _log_tail(self) -> str:
+        return "" if self._server is None else self._server.log_tail(LOG_LINES)
 
     def restore_with(self, restore: Callable[[], object]) -> None:
         """Call `restore` after a restart, to load what is to be served; it may know better than this object does.
@@ -257,16 +234,51 @@ class ModelService:
         """Start our server again if it ended; predictions do so by themselves."""
         self._revival.ensure()
 
+    def check_answers(self, row: Floats) -> None:
+        """Start our server again if it gives no answer for 30 s although its workers do nothing.
+
+        A server that has more to do than it can is not started again: that would lose what waits for an answer.
+
+        Args:
+            row: features (1, d) to ask with; an answer that refuses them is one, too.
+
+        Raises:
+            ServingError: it did not come up again.
+        """
+        began = time.monotonic()
+        worked = self._server.worker_seconds if self._server else 0.0
+        try:
+            self._probe.predict(row)
+        except PredictionError:
+            return
+        except NoAnswerError:
+            if self._server is not None and self._server.worker_seconds - worked < IDLE_SECONDS:
+                self._revival.restart(began)
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives; a server of ours that gives no answer is started again, once."""
+        self._revival.ensure()
+        began = time.monotonic()
+        try:
+            return ask()
+        except NoAnswerError:
+            if not self._revival.restart(began):
+                raise
+        return ask()
+
     def _refill(self) -> None:
         """Load into a server that started again what is to be served, or else what was."""
         self._keys.reread()
+        archives, default = dict(self._archives), self._default
         if self._restored():
             return
-        by_default_first = sorted(self._archives, key=lambda version: version != self._default)
+        by_default_first = sorted(archives, key=lambda version: version != default)
         for version in by_default_first:
-            self._load(self._archives[version], version, LOAD_SECONDS)
-        if self._default is not None:
-            self._control.set_default(self._default)
+            if (self.store / archives[version]).is_file():
+                self._load(archives[version], version, LOAD_SECONDS)
+        self._archives, self._default = archives, default
+        if default in archives:
+            self._control.set_default(default)
 
     def _restored(self) -> bool:
         if self._restore is None:
@@ -280,12 +292,3 @@ class ModelService:
             return False
         self._default = self.default_version
         return True
-
-
-def _last_exception(log: str) -> str:
-    """What a worker died of, as `NameError: ...`; empty when the log does not tell.
-
-    TorchServe raises one of its own after the handler's, `RuntimeError: 500 - Unknown exception`.
-    """
-    found = re.findall(r"MODEL_LOG - ((?:\w+\.)*\w*(?:Error|Exception): (?!\d{3} - ).*)", log)
-    return found[-1] if found else ""

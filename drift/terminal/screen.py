@@ -127,9 +127,10 @@ class Screen:
                 came = f" (before: version {previous})" if previous else ""
                 self._line(Text(f"       ✓ version {champion} is champion{came}: {reason} [{by}]", style="bold green"))
             case events.RolledBack(champion, previous, by, served_by):
+                before = f"version {previous}" if previous else "none"
                 self._line(
                     Text(
-                        f"✓ version {champion} is champion again, version {previous} is previous [{by}]; {served_by}",
+                        f"✓ version {champion} is champion again, {before} is previous [{by}]; {served_by}",
                         style="bold green",
                     )
                 )

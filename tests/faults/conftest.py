@@ -331,6 +331,10 @@ class Project:
         found = sorted((self.folder / ".drift" / "deployments").glob(f"{self.model}-*/server/server.json"))
         return dict(json.loads(found[-1].read_text()))
 
+    def server_folder(self) -> str:
+        """The run folder of this model's newest server."""
+        return str(sorted((self.folder / ".drift" / "deployments").glob(f"{self.model}-*/server"))[-1])
+
     def server_processes(self, part: str) -> list[psutil.Process]:
         """The processes of this model's newest server whose command line holds `part`."""
         temp = self.server()["temp"]

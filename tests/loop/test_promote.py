@@ -1,18 +1,25 @@
 """Registry and server move together or not at all, and a crash in between is mended."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import cast
 
 import pytest
 
-from drift.errors import ChampionChangedError, DriftError, StateError, TrackingError
+from drift.errors import ArchiveError, ChampionChangedError, DriftError, StateError, TrackingError
+from drift.loop import alias_watch
 from drift.loop import promote as module
+from drift.loop.cards import Card
 from drift.loop.events import Said
 from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.promote import Championship
 from drift.loop.records import AuditLine
-from drift.tracking.registry import Registry
+from drift.loop.served import FetchedVersion, is_loaded
+from drift.tracking.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
 
 
@@ -25,6 +32,8 @@ class Stage:
         self.registry = FakeRegistry(aliases={"champion": 1, "challenger": 2})
         self.service = FakeService(loaded={1: "x.mar"}, default_version=1)
         self.listener = Listener()
+        self.unservable = set[int]()  # versions whose files are gone
+        self.find: Callable[[], FakeService | None] = lambda: self.service
         self.journal.audit("toy", AuditLine("deploy", None, 1, "ada", "first", {}))
 
     def lines(self) -> list[AuditLine]:
@@ -34,7 +43,7 @@ class Stage:
     @property
     def championship(self) -> Championship:
         registry = cast(Registry, self.registry)
-        return Championship(registry, lambda: self.service, self.journal, self.home, self.listener)
+        return Championship(registry, self.find, self.journal, self.home, self.listener)
 
     def promote(self, number: int = 2, *, instead_of: int | None = None) -> None:
         version = self.registry.get(number)
@@ -49,11 +58,20 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    def load(registry: object, version: object, service: FakeService) -> None:
-        service.load(Path("x.mar"), version.number)  # type: ignore[attr-defined]
+    stage = Stage(tmp_path)
 
-    monkeypatch.setattr(module, "load_version", load)
-    return Stage(tmp_path)
+    @contextmanager
+    def fetched(registry: object, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
+        if version.number in stage.unservable:
+            raise ArchiveError(f"version {version.number} cannot be served; {otherwise}")
+        yield FetchedVersion(version, Path("x.pt2"), cast(Card, None))
+
+    def load(name: str, whole: FetchedVersion, service: FakeService) -> None:
+        service.load(Path("x.mar"), whole.version.number)
+
+    monkeypatch.setattr(module, "fetched", fetched)
+    monkeypatch.setattr(module, "load_fetched", load)
+    return stage
 
 
 def test_promotion_moves_everything(stage: Stage) -> None:
@@ -220,12 +238,117 @@ def test_a_server_that_came_after_the_comparison_follows(stage: Stage) -> None:
 
 def test_another_archive_under_the_same_number_is_not_taken_for_ours(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
+    version, registry = stage.registry.get(1), cast(Registry, stage.registry)
     assert stage.service.loaded[1] == "x.mar"
-    with pytest.raises(AttributeError, match="fetch"):  # the fake registry has no file: it was asked for one
-        module.load_version(cast(Registry, stage.registry), stage.registry.get(1), stage.service)
+    assert not is_loaded(registry, version, stage.service)
     stage.service.loaded[1] = f"toy-v1-{'0' * 12}.mar"
-    module.load_version(cast(Registry, stage.registry), stage.registry.get(1), stage.service)
+    assert is_loaded(registry, version, stage.service)
+
+
+@pytest.mark.parametrize("with_server", [True, False])
+def test_a_previous_version_without_files_stays_previous(stage: Stage, with_server: bool) -> None:
+    """Nothing moves: no alias, no default of the server, no line."""
+    stage.promote()
+    stage.unservable = {1}
+    if not with_server:
+        stage.find = lambda: None
+    with pytest.raises(ArchiveError, match="version 1 cannot be served; version 2 stays champion"):
+        stage.rollback()
+    assert stage.registry.aliases == {"champion": 2, "previous": 1}
+    assert stage.service.default_version == 2
+    assert [line.action for line in stage.lines()] == ["promote"]
+    assert stage.journal.intended("toy") is None
+
+
+def test_a_challenger_without_files_is_not_promoted(stage: Stage) -> None:
+    stage.unservable, stage.find = {2}, lambda: None
+    with pytest.raises(ArchiveError, match="version 1 stays champion"):
+        stage.promote()
+    assert stage.registry.aliases == {"champion": 1, "challenger": 2}
+
+
+@pytest.mark.parametrize("dangling", [True, False])
+def test_rollback_from_a_champion_that_was_deleted(stage: Stage, dangling: bool) -> None:
+    """Whether MLflow took the alias away with the version or left it pointing nowhere."""
+    stage.promote()
+    stage.registry.deleted = {2}
+    if not dangling:
+        del stage.registry.aliases["champion"]
+    stage.rollback()
+    assert stage.registry.aliases == {"champion": 1}
+    assert stage.service.default_version == 1
+    assert [(line.action, line.from_version, line.to_version) for line in stage.lines()][-1] == ("rollback", 2, 1)
+    with pytest.raises(TrackingError, match="no previous version to go back to; version 1 stays champion"):
+        stage.rollback()
+
+
+def test_rollback_with_both_versions_deleted_says_what_is_left(stage: Stage) -> None:
+    stage.promote()
+    stage.registry.deleted = {1, 2}
+    with pytest.raises(TrackingError, match=r"neither a champion nor a previous version .* drift deploy"):
+        stage.rollback()
 
 
 def _dies(model: str, line: AuditLine) -> None:
     raise SystemExit
+
+
+def test_an_alias_moved_by_hand_is_followed_and_logged_once(stage: Stage) -> None:
+    stage.registry.aliases["champion"] = 5
+    stage.championship.follow()
+    stage.championship.follow()
+    assert stage.service.default_version == 5
+    (line,) = stage.lines()
+    assert (line.action, line.from_version, line.to_version) == ("repair", 1, 5)
+    assert "moved outside of this project" in line.reason
+    assert stage.registry.aliases["previous"] == 1
+    stage.rollback()
+    assert stage.service.default_version == 1
+
+
+def test_following_an_unmoved_alias_changes_nothing(stage: Stage) -> None:
+    with stage.home.lock("champion-toy", doing="x"):  # not even asked for
+        stage.championship.follow()
+    assert (stage.lines(), stage.listener.events) == ([], [])
+
+
+def test_a_moved_alias_that_cannot_be_served_leaves_the_server_as_it_was(stage: Stage) -> None:
+    stage.registry.aliases["champion"], stage.unservable = 5, {5}
+    with pytest.raises(ArchiveError, match="version 5 cannot be served"):
+        stage.championship.follow()
+    assert stage.service.default_version == 1
+
+
+def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alias_watch, "POLL_SECONDS", 0.02)
+    stage.registry.aliases["champion"], stage.unservable = 5, {5}
+    looks: list[int] = []
+    follow = Championship.follow
+
+    def counted(championship: Championship) -> None:
+        looks.append(1)
+        follow(championship)
+
+    monkeypatch.setattr(Championship, "follow", counted)
+    with alias_watch.watched_alias(stage.championship):
+        wait_for(lambda: len(looks) > 3)
+        assert len([event for event in stage.listener.events if "goes on with" in str(event)]) == 1
+        stage.unservable = set()
+        wait_for(lambda: stage.service.default_version == 5)
+
+
+def test_another_thread_waits_for_a_change_of_champion(stage: Stage) -> None:
+    """A server that starts again in one thread does not wait for a change in another, which may wait for the server."""
+    with ThreadPoolExecutor(1) as threads:
+        with stage.home.lock("champion-toy", doing="x"):
+            assert isinstance(threads.submit(stage.championship.restore).exception(20), StateError)
+            waiting = threads.submit(stage.reconcile)
+            assert not waiting.done()
+        assert waiting.result(20) == 1
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + 20
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.01)

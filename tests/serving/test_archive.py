@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from drift.errors import ArchiveError
 from drift.serving import build_archive
+from drift.serving.archive import drop_archives
 
 from .conftest import TinyModel
 
@@ -79,3 +81,21 @@ def test_a_missing_model_is_one_line(tiny_model: TinyModel, tmp_path: Path) -> N
             tmp_path / "nothing", name="tiny", version=1, card=tiny_model.card, digest=tiny_model.digest,
             store=tmp_path,
         )  # fmt: skip
+
+
+def test_only_our_own_archives_of_the_model_are_dropped(tiny_model: TinyModel, tmp_path: Path) -> None:
+    """Others stay, also those that are called as ours are and hold something else."""
+    ours = [tiny_model.archive(tmp_path, version).name for version in (1, 2, 3)]
+    other = tiny_model.archive(tmp_path, 1, name="tiny-v2").name
+    theirs = [f"tiny-v{version}-{'0' * 12}.mar" for version in (4, 5, 6)]
+    (tmp_path / theirs[0]).write_bytes(b"no archive")
+    with zipfile.ZipFile(tmp_path / theirs[1], "w") as packed:
+        packed.writestr("model.json", '{"version": 5, "sha256": "ffff"}')
+    shutil.copy(tmp_path / ours[0], tmp_path / theirs[2])  # another version inside
+    for name in ("tiny.mar", "resnet.mar", "notes.txt"):
+        (tmp_path / name).write_bytes(b"theirs")
+    before = {path.name for path in tmp_path.iterdir()}
+    assert drop_archives(tmp_path, "tiny", keep={ours[1]}) == [ours[0], ours[2]]
+    assert {path.name for path in tmp_path.iterdir()} == before - {ours[0], ours[2]}
+    assert other in before
+    assert drop_archives(tmp_path / "nowhere", "tiny", keep=()) == []

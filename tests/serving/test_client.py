@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from drift.blocks import Floats
-from drift.errors import PredictionError, ServerError
+from drift.errors import NoAnswerError, PredictionError, ServerError
 from drift.serving.client import TorchServeClient
-from drift.serving.keys import Keyring
+from drift.serving.keys import Keyring, NoTokens
 
 from .conftest import Stub
 from .test_keys import write_keys
@@ -116,3 +117,22 @@ def test_what_will_not_pass_is_raised_at_once(
     with pytest.raises(PredictionError, match=message):
         client.predict(rows)
     assert len(stub.asked) == 1
+
+
+def test_a_server_that_hangs_is_started_again_once(tmp_path: Path) -> None:
+    """The last error says that it did not help; no text of another library in it."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        restarts: list[float] = []
+
+        def restart(began: float) -> bool:
+            restarts.append(began)
+            return True
+
+        client = TorchServeClient(url, NoTokens(url), "tiny", deadline_seconds=0.3, restart=restart)
+        with pytest.raises(NoAnswerError, match="within 0 s: it hangs, or is too busy; it was started again") as error:
+            client.predict(np.zeros((1, 4), np.float32))
+    assert len(restarts) == 1
+    assert "HTTPConnectionPool" not in str(error.value)

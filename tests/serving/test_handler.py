@@ -19,6 +19,7 @@ from ts.context import Context, RequestProcessor
 
 from drift.blocks import Floats
 from drift.serving.handler import JSON, NPY, Handler
+from drift.sources.calendar import CALENDAR_NAMES, calendar_features
 
 from .conftest import TinyModel
 
@@ -130,6 +131,102 @@ def test_a_model_that_gives_nan_is_told_apart_from_a_bad_request(loaded: Handler
     ((status, _, body),) = ask(other, (JSON, rows_json(GOOD.tolist())))
     assert status == 422
     assert "NaN" in json.loads(body)["message"]
+
+
+CALENDAR = ("day_sin", "day_cos", "week_sin", "week_cos")
+
+
+@pytest.fixture
+def timed(loaded: Handler) -> Handler:
+    """A handler of a model with calendar features among the others, whose answer is what came in."""
+    handler = Handler()
+    handler.features, handler.classes = (
+        ["day_sin", "price", "day_cos", "week_sin", "week_cos", "demand"],
+        list("abcdef"),
+    )
+    handler.version, handler.time = 7, "sold_at"
+    handler.model = lambda rows: rows
+    return handler
+
+
+TIMES = ["2026-01-31T08:30:00", "1996-05-07 00:30", "1969-12-31T23:59:59.5", "2026-01-05", "2026-03-01T12:00:00+05:30"]
+PLAIN = [[1.5, 2.0], [0.1, -3.0], [7.0, 1e-3], [0.0, 0.0], [4.0, 5.0]]
+
+
+def expected_features() -> Floats:
+    """As the table's own reader makes them of the same times."""
+    moments = np.array([*TIMES[:-1], "2026-03-01T06:30:00"], "datetime64[ns]")
+    calendar = dict(zip(CALENDAR_NAMES, calendar_features(moments).T, strict=True))
+    plain = np.asarray(PLAIN, np.float32)
+    columns = {**calendar, "price": plain[:, 0], "demand": plain[:, 1]}
+    names = ["day_sin", "price", "day_cos", "week_sin", "week_cos", "demand"]
+    return np.column_stack([columns[name] for name in names]).astype(np.float32)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_calendar_features_are_those_of_the_table(timed: Handler, by_name: bool) -> None:
+    """A time in a request gives bit for bit what the plain form of the same features gives."""
+    assert CALENDAR == CALENDAR_NAMES
+    records = [
+        {"sold_at": time, "demand": demand, "price": price} for (price, demand), time in zip(PLAIN, TIMES, strict=True)
+    ]
+    body = {"records": records} if by_name else {"rows": PLAIN, "times": TIMES}
+    plain = rows_json(expected_features().astype(float).tolist())
+    by_time, by_features = ask(timed, (JSON, json.dumps(body).encode()), (JSON, plain))
+    assert (by_time[0], by_features[0]) == (200, 200), by_time
+    assert json.loads(by_time[2]) == json.loads(by_features[2])
+    np.testing.assert_array_equal(np.float32(json.loads(by_time[2])["probabilities"]), expected_features())
+
+
+def test_records_by_name_need_no_time(timed: Handler, loaded: Handler, tiny_model: TinyModel) -> None:
+    names = timed.features
+    records = [dict(reversed(list(zip(names, row, strict=True)))) for row in expected_features().astype(float).tolist()]
+    ((status, _, body),) = ask(timed, (JSON, json.dumps({"records": records}).encode()))
+    assert status == 200, body
+    np.testing.assert_array_equal(np.float32(json.loads(body)["probabilities"]), expected_features())
+    ((status, _, body),) = ask(loaded, (JSON, b'{"records": [{"f3": 4, "f2": 3, "f1": 2, "f0": 1}]}'))
+    probabilities = tiny_model.probabilities(np.array([[1, 2, 3, 4]], np.float32))
+    np.testing.assert_allclose(json.loads(body)["probabilities"], probabilities, atol=1e-6)
+    assert json.loads(body)["predictions"] == [["a", "b", "c"][int(probabilities.argmax())]]
+
+
+BAD_TIMES = {
+    "too few times": ({"rows": PLAIN, "times": TIMES[:2]}, "one time for each of 5 rows, got 2"),
+    "no list of times": ({"rows": PLAIN, "times": "2026-01-31"}, "one time for each"),
+    "no time at all": ({"rows": [[1, 2]], "times": ["yesterday"]}, 'got "yesterday" in row 0'),
+    "a number as time": ({"rows": [[1, 2]], "times": [5]}, "got 5 in row 0"),
+    "no time in a record": ({"rows": [[1, 2]], "times": [None]}, "got null in row 0"),
+    "calendar beside times": (
+        {"rows": [[1] * 6], "times": TIMES[:1]},
+        r"2 features beside their times \(price, demand",
+    ),
+    "one name less": ({"records": [{"price": 1, "sold_at": TIMES[0]}]}, "row 0 lacks demand and has none beside"),
+    "a name too many": (
+        {"records": [{"price": 1, "demand": 2, "sold_at": TIMES[0], "note": 3}]},
+        "row 0 lacks none and has note beside",
+    ),
+    "records of two kinds": (
+        {"records": [{"price": 1, "demand": 2, "sold_at": TIMES[0]}, {"price": 1, "demand": 2}]},
+        "row 1 lacks sold_at",
+    ),
+    "a text in a record": ({"records": [{"price": "1", "demand": 2, "sold_at": TIMES[0]}]}, 'got "1" in row 0'),
+    "no records": ({"records": []}, "one object for each row"),
+    "records that are lists": ({"records": [[1, 2]]}, "one object for each row"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TIMES)
+def test_a_bad_request_with_times_is_refused(timed: Handler, name: str) -> None:
+    body, message = BAD_TIMES[name]
+    ((status, _, answer),) = ask(timed, (JSON, json.dumps(body).encode()))
+    assert status == 400
+    assert re.search(message, json.loads(answer)["message"]), answer
+
+
+def test_times_for_a_model_without_calendar_features_are_refused(loaded: Handler) -> None:
+    ((status, _, answer),) = ask(loaded, (JSON, json.dumps({"rows": [[1, 2, 3, 4]], "times": TIMES[:1]}).encode()))
+    assert status == 400
+    assert "no features that are computed from a time" in json.loads(answer)["message"]
 
 
 BARE = """

@@ -97,3 +97,38 @@ def test_closed_is_for_good() -> None:
     with pytest.raises(ServingError, match="was closed"):
         kept.ensure()
     assert (server.alive, server.starts) == (False, 0)
+
+
+@pytest.mark.timeout(20)
+def test_a_server_that_hangs_is_restarted_once_for_all_threads() -> None:
+    server, refills = FakeServer(), list[int]()
+    kept = revival(server, lambda: refills.append(1))
+    began = time.monotonic()
+    again: list[bool] = []
+    threads = [threading.Thread(target=lambda: again.append(kept.restart(began))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (server.starts, refills, again) == (1, [1], [True] * 4)
+    assert kept.restart(time.monotonic())
+    assert server.starts == 2
+
+
+@pytest.mark.timeout(20)
+def test_what_refills_a_server_does_not_restart_it() -> None:
+    """A server that hangs again while it is filled is given up, not started for ever."""
+    server = FakeServer()
+
+    def refill() -> None:
+        assert not kept.restart(time.monotonic())
+        raise ServerError("hangs again")
+
+    kept = revival(server, refill)
+    with pytest.raises(ServerError, match="hangs again"):
+        kept.restart(time.monotonic())
+    assert (server.starts, server.alive) == (1, False)
+
+
+def test_a_server_of_somebody_else_is_not_restarted() -> None:
+    assert not Revival(None, lambda: None).restart(time.monotonic())

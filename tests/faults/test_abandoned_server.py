@@ -1,0 +1,57 @@
+"""A server whose command and supervisor were both killed: every command knows of it, and none leaves it behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from .conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
+
+
+def abandoned(project: Project) -> str:
+    """The address of a server with champion 2, which nobody owns any more."""
+    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+    assert project.run("retrain", *QUICK_RETRAIN, "--promote", "always").code == 0
+    serving = project.spawn("serve")
+    serving.expect("Ctrl-C ends it")
+    server = project.server()
+    for process in ("owner", "guard"):
+        os.kill(server[process]["pid"], signal.SIGKILL)
+    serving.end()
+    wait_until(lambda: not psutil.pid_exists(server["guard"]["pid"]), 10, what="end of the supervisor")
+    return str(server["inference_url"])
+
+
+def test_rollback_and_status_know_of_an_abandoned_server(project: Project) -> None:
+    url = abandoned(project)
+    assert project.answering_version() == 2
+    shown = project.run("status").out
+    assert f"at {url}, version 2 answers" in shown
+    back = project.run("rollback")
+    assert (back.code, f"server {url} follows" in back.out) == (0, True), back.err
+    assert "nothing restarts it: kill " in back.err
+    assert (project.alias("champion"), project.answering_version()) == (1, 1)
+    serving = project.spawn("serve")  # replaces it
+    serving.expect("Ctrl-C ends it")
+    assert project.answering_version() == 1
+    serving.ctrl_c()
+    assert serving.end() == 0, serving.text
+    assert "running     nothing" in project.run("status").out
+
+
+def test_an_abandoned_server_that_does_not_answer_is_ended(project: Project) -> None:
+    url = abandoned(project)
+    for java in project.server_processes("org.pytorch.serve"):
+        java.suspend()
+    assert url in project.run("status").out
+    back = project.run("rollback")
+    assert back.code == 0, back.err
+    assert f"ended the server at {url}" in back.err
+    assert "no server of this model is running" in back.out
+    assert not project.server_processes("")
+    assert "running     nothing" in project.run("status").out

@@ -1,0 +1,45 @@
+"""What `drift serve` prints: how to ask, for models with and without a time."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drift.loop.cards import Card, DataSource
+from drift.loop.serve import how_to_ask
+from drift.sources.calendar import CALENDAR_NAMES
+
+
+def card(source: DataSource, *names: str) -> Card:
+    return Card(names, ("no", "yes"), {}, (0, 10), (10, 20), "", source)
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "expected"),
+    [
+        (DataSource(), ("price", *CALENDAR_NAMES), {"price": 0.25, "time": "2026-01-31T08:30:00"}),
+        (
+            DataSource("a.csv", "y", "sold at"),
+            ("it's", *CALENDAR_NAMES),
+            {"it's": 0.25, "sold at": "2026-01-31T08:30:00"},
+        ),
+        (DataSource("a.csv", "y"), ("x", "day_sin"), {"x": 0.25, "day_sin": 0.5}),
+    ],
+)
+def test_the_example_is_a_row_by_name(source: DataSource, names: tuple[str, ...], expected: dict[str, object]) -> None:
+    example = np.array([[0.25, 0.5, 0.1, 0.2, 0.3][: len(names)]], np.float32)
+    folder = Path("/a folder/server")
+    text = how_to_ask("m", 3, card(source, *names), example, url="http://127.0.0.1:1", folder=folder)
+    begin = text.index("TOKEN=")
+    token, curl = text[begin : text.index("\n\nor with Python")].replace("\\\n", "").split("\n")
+    assert shlex.split(token.removeprefix("TOKEN=$(").removesuffix(")"))[-1] == "/a folder/server/key_file.json"
+    words = shlex.split(curl)
+    assert words[:3] == ["curl", "-s", "http://127.0.0.1:1/predictions/m"]
+    assert json.loads(words[-1]) == {"records": [expected]}
+    assert f"features in order: {', '.join(names)}" in text
+    assert ("are computed from" in text) == (source.time is not None or source.path is None)
+    assert "a token lives for 60 minutes" in text

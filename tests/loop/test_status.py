@@ -1,0 +1,91 @@
+"""What `drift status` says of the champion's period, of a lost champion and of servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from drift.loop import status as module
+from drift.loop.home import Home
+from drift.loop.journal import Journal
+from drift.loop.records import AuditLine
+from drift.loop.servers import own_folders
+from drift.loop.status import status_lines, status_of
+from drift.tracking.registry import Registry
+from tests.fakes import FakeRegistry
+
+LINES = [
+    AuditLine("deploy", None, 1, "ada", "first", {}, at="2024-01-01T00:00:00.000+00:00"),
+    AuditLine("promote", 1, 2, "--promote auto", "better", {}, at="2024-01-02T00:00:00.000+00:00"),
+    AuditLine("refuse", 2, 2, "--promote auto", "worse", {}, at="2024-01-03T00:00:00.000+00:00"),
+    AuditLine("rollback", 2, 1, "bob", "complaints", {}, at="2024-01-04T00:00:00.000+00:00"),
+]
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    found = FakeRegistry(aliases={"champion": 1, "previous": 2})
+    found.store = cast(Any, Path("nowhere"))  # type: ignore[attr-defined]
+    return found
+
+
+def told(registry: FakeRegistry, folder: Path, lines: list[AuditLine]) -> dict[str, Any]:
+    home = Home(folder / ".drift")
+    journal = Journal(home.log)
+    for line in lines:
+        journal.audit("toy", line)
+    registry.store = cast(Any, type("Store", (), {"address": "sqlite:///x"}))  # type: ignore[attr-defined]
+    return status_of(cast(Registry, registry), journal, home)
+
+
+def test_since_is_the_beginning_of_the_present_period(registry: FakeRegistry, tmp_path: Path) -> None:
+    """Not an earlier promotion of the same version, and not a later repair of the server."""
+    repair = AuditLine("repair", 2, 1, "drift", "default was another", {}, at="2024-01-05T00:00:00.000+00:00")
+    found = told(registry, tmp_path, [*LINES, repair])["champion"]
+    assert (found["since"], found["by"], found["evidence"]) == (LINES[3].at, "bob", "complaints")
+
+
+def test_an_alias_moved_by_hand_is_not_given_an_older_promotion(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.aliases["champion"] = 2
+    found = told(registry, tmp_path, LINES)
+    assert (found["champion"]["since"], found["champion"]["by"]) == (None, "somebody else")
+    assert "after 2024-01-04 00:00:00 (version 1)" in " ".join(status_lines(found))
+
+
+@pytest.mark.parametrize("dangling", [True, False])
+def test_a_deleted_champion_is_named(registry: FakeRegistry, tmp_path: Path, dangling: bool) -> None:
+    registry.deleted = {1}
+    if not dangling:
+        del registry.aliases["champion"]
+    lines = " ".join(status_lines(told(registry, tmp_path, LINES)))
+    assert "champion    –" in lines
+    assert "version 1 was, and has lost the alias or was deleted: drift rollback" in lines
+
+
+def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
+    """Also of a deployment that was killed before it was logged; not of a model whose name begins alike."""
+    home = Home(tmp_path)
+    own = ["toy-serve", "toy-20260101-000000-abcd"]
+    for name in (*own, "toy-2-serve", "toy-serve-serve", "toy-2-20260101-000000-abcd", "other"):
+        home.deployment(name).mkdir(parents=True)
+    assert {folder.name for folder in own_folders(home, "toy")} == set(own)
+
+
+@pytest.mark.parametrize(
+    ("state", "version", "expected"),
+    [
+        ("running", 1, "toy-serve at http://127.0.0.1:1, version 1 answers"),
+        ("running", 2, "not yet the champion: it follows the registry within a minute"),
+        ("running", None, "does not say which version answers"),
+        ("abandoned", 2, "kill 11 12 ends it, drift serve replaces it"),
+        ("ending", None, "ending      toy-serve at http://127.0.0.1:1: the command that started it is gone"),
+    ],
+)
+def test_a_server_is_told_with_its_version_and_what_to_do(state: str, version: int | None, expected: str) -> None:
+    server = {
+        "deployment": "toy-serve", "url": "http://127.0.0.1:1", "version": version, "state": state,
+        "processes": [11, 12],
+    }  # fmt: skip
+    assert expected in "\n".join(module._server_lines(server, 1))
