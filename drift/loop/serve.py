@@ -74,7 +74,7 @@ def serve(
 def example_row(registry: Registry, version: Version, card: Card) -> Floats:
     """Features (1, d) of a row that the version was accepted on; zeros if they cannot be had."""
     with suppress(DriftError, OSError), TemporaryDirectory(prefix="drift-example-") as folder:
-        return load_reference(registry.store, version.run_id, Path(folder)).features[:1]
+        return load_reference(registry.store, version.run_id, Path(folder), model_id=version.model_id).features[:1]
     return np.zeros((1, len(card.feature_names)), np.float32)
 
 
