@@ -47,10 +47,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: expected Python 3.11 or later, got `$(PYTHON) --version`; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q $(PIP_ARGS) torch==2.13.0
-	$(BIN)/python -m pip install -q $(PIP_ARGS) -r requirements.lock
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) torch==2.13.0
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) -r requirements.lock
 	@$(BIN)/python -m pip uninstall -q -y drift 2>/dev/null || true  # what the distribution was called in 0.1.0
-	$(BIN)/python -m pip install -q $(PIP_ARGS) --no-deps -e .
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) --no-deps -e .
 	@touch $@
 
 system:  ## what the slow tests need of Debian: a browser, PostgreSQL, Prometheus

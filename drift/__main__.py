@@ -22,6 +22,7 @@ def main(command: str = "") -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from drift import streams
 
+    streams.own_process()
     streams.replace_unknown_characters()
     piped = streams.is_pipe()
     code: int | str | None = None  # nothing to exit with: the caller goes on

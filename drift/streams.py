@@ -11,6 +11,18 @@ import sys
 OUTPUT = 1  # file descriptor of standard output
 READER_GONE = 128 + signal.SIGPIPE  # exit code, 141: that of a program that the signal ends
 
+_owned: list[bool] = []  # one element at most
+
+
+def own_process() -> None:
+    """This process runs one command, and its streams are the command's own: not those of a test or a notebook."""
+    _owned[:] = [True]
+
+
+def owns_process() -> bool:
+    """Whether lines of progress may be written to standard error."""
+    return bool(_owned)
+
 
 def replace_unknown_characters() -> None:
     """Write `?` for characters that the encoding of a stream lacks, instead of ending the command."""

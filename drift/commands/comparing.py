@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Table = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", show_default=False)]
+STAGES = 4  # columns, all of them together, one by one, and where they differ
 STRETCH = "Only these rows of {}: START:STOP, counted from 0."
 
 
@@ -72,12 +74,13 @@ def compare(
     from drift.compare import compare_tables
     from drift.compare.text import lines
     from drift.sources.files import read_frame
-    from drift.terminal import line_width, working
+    from drift.terminal import counting, line_width
 
     frames = [
         _stretch(read_frame(path), rows, path) for path, rows in ((reference, reference_rows), (current, current_rows))
     ]
-    with working() as tell:
+    stages = count()
+    with counting() as tell:
         found = compare_tables(
             *frames,
             columns=_names(columns),
@@ -86,7 +89,7 @@ def compare(
             permutations=permutations,
             rows=unlike_rows,
             seed=seed,
-            tell=tell,
+            tell=lambda _: tell("comparing tables", next(stages), STAGES),
         )
     for line in lines(found, width=line_width()):
         print(line)

@@ -6,6 +6,7 @@ import functools
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,8 @@ import typer
 from drift import streams
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
 from drift.extras import missing_package
+
+WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
 
 
 def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
@@ -28,7 +31,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
 
         verbose = kwargs.get("verbose", False)
         try:
-            with heartbeat(f"drift {function.__name__}"):
+            out = sys.stdout if function.__name__ in WRITES_AS_IT_GOES else sys.stderr
+            with heartbeat(f"drift {function.__name__}", out) if streams.owns_process() else nullcontext():
                 code = function(*args, **kwargs)
         except DriftError as error:
             _fail(error, error.exit_code, verbose)

@@ -109,9 +109,10 @@ _current: list[Heartbeat] = []  # of the command that runs; one element at most
 
 
 @contextmanager
-def heartbeat(words: str) -> Iterator[Heartbeat]:
-    """A command's heartbeat, from its first moment to its last."""
+def heartbeat(words: str, stream: IO[str] | None = None) -> Iterator[Heartbeat]:
+    """A command's heartbeat, from its first moment to its last; by default on standard error."""
     made = Heartbeat(words)
+    made.spoke(stream)
     _current.append(made)
     made.start()
     try:
