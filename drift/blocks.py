@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+from drift.losses import checked_losses
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -188,9 +189,7 @@ class Reference:
 
 def _answers_of(losses: Sequence[float] | NDArray[Any]) -> Floats:
     """Probabilities (n, 2) that are right about a true class 0 where the loss is 0, and wrong where it is 1."""
-    wrong = np.asarray(losses, dtype=np.float32)
-    if wrong.ndim != 1 or not np.isin(wrong, (0, 1)).all():
-        raise BlockError(f"expected losses (n,) of 0 or 1, got shape {wrong.shape} with values {np.unique(wrong)[:5]}")
+    wrong = checked_losses(losses, binary=True).astype(np.float32)
     return np.column_stack([1 - wrong, wrong])
 
 

@@ -12,16 +12,17 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.bandwidths import distance_sample, median_bandwidth
+from drift.detect.frames import is_frame, number_table
 from drift.detect.kernels import KERNELS, Kernel
 from drift.detect.mmd import MMDTest
 from drift.detect.permuted import Drawn, PermutationTest, judge, require_reachable
-from drift.detect.samples import two_samples
+from drift.detect.samples import in_order, two_samples
 from drift.detect.schemes import Bins, sums_of_pairs
 from drift.errors import BlockError
 from drift.threads import one_thread, threads
@@ -205,7 +206,9 @@ def mmd_features_test(
     if features < 2 or not (bandwidth is None or 0 < bandwidth < float("inf")):
         raise BlockError(f"expected 2 features or more and a bandwidth above 0, got {features} and {bandwidth}")
     rng = np.random.default_rng(seed)
-    (first, first_all), (second, second_all) = _peek(reference, "reference"), _peek(current, "current")
+    names: list[str] = []  # of the columns of data frames
+    first, first_all = _peek(reference, "reference", names)
+    second, second_all = _peek(current, "current", names)
     samples = two_samples(first, second)
     pooled, origin = samples.pooled(), samples.raw().double().mean(dim=0).cpu().numpy()
     scale = bandwidth or median_bandwidth(distance_sample(pooled, chosen.metric, rng))
@@ -232,16 +235,28 @@ def _sums(rows: torch.Tensor, frequencies: torch.Tensor) -> list[tuple[int, NDAr
     return [(count, total) for count, total in zip(counts, totals, strict=True) if count]
 
 
-def _chunk(chunk: Sample) -> Sample:
-    """A data frame as an array, anything else as it is."""
-    return np.asarray(chunk) if hasattr(chunk, "columns") else chunk
+def _chunk(chunk: Sample, where: str, names: list[str]) -> Sample:
+    """A data frame as an array with its columns in the order of the first one's, whose names are kept in `names`."""
+    if not is_frame(chunk):
+        return chunk
+    rows, given = number_table(chunk, where)
+    names.extend(given if not names else ())
+    finite = np.isfinite(rows).all(axis=0)
+    if not finite.all():
+        raise BlockError(
+            f"expected finite values, got some that are NaN or infinite in column {given[int(finite.argmin())]!r} of"
+            f" the {where}: fill them or drop the rows"
+        )
+    return in_order(rows, given, tuple(names))
 
 
-def _peek(chunks: Iterable[Sample], name: str) -> tuple[Sample, Iterator[Sample]]:
+def _peek(chunks: Iterable[Sample], where: str, names: list[str]) -> tuple[Sample, Iterator[Sample]]:
     """The first chunk, and all of them; a sample that is no iterator but an array is the one chunk there is."""
-    every = iter([np.asarray(chunks)] if hasattr(chunks, "shape") else (_chunk(chunk) for chunk in chunks))
+    whole = hasattr(chunks, "shape")
+    parts: Iterable[Any] = chunks if not whole else [chunks if is_frame(chunks) else np.asarray(chunks)]
+    every = (_chunk(part, where, names) for part in parts)
     try:
         first = next(every)
     except StopIteration:
-        raise BlockError(f"expected chunks of rows, got none in {name}") from None
+        raise BlockError(f"expected chunks of rows, got none in {where}") from None
     return first, chain([first], every)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.frames import frame_columns, is_frame, require_different_names
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -88,10 +89,15 @@ def _require_one_width(reference: int, current: int) -> None:
 
 def _arrays(sample: Features, where: str, names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
     """Columns by name, all of one length."""
-    if hasattr(sample, "items"):
+    if is_frame(sample) or hasattr(sample, "items"):
         if names is not None:
             raise BlockError(f"expected no names beside those that the {where}'s columns have, got {list(names)}")
-        columns = {str(name): _array(column) for name, column in sample.items()}
+        if is_frame(sample):
+            columns = frame_columns(sample, where)
+        else:
+            mapping: Mapping[Any, Any] = sample  # type: ignore[assignment]  # it has items
+            require_different_names(mapping, where)
+            columns = {str(name): _array(column) for name, column in mapping.items()}
         shapes = {name: column.shape for name, column in columns.items()}
         if not columns or any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
             raise BlockError(f"expected columns of one length in the {where}, got {shapes}")

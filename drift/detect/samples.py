@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.frames import is_frame, number_table
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -75,19 +76,25 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     """Check two samples and bring them to one type.
 
     Args:
-        reference: (n, d), or (n,) for one feature; array, tensor or data frame. float32 stays float32, and makes both
-            samples so; any other type becomes float64.
+        reference: (n, d), or (n,) for one feature; array, tensor or data frame (`frames`). float32 stays float32, and
+            makes both samples so; any other type becomes float64.
         current: (m, d) or (m,); on the same device. Of two data frames, columns are matched by name.
 
     Raises:
-        BlockError: no or one row, different widths, text, NaN or infinity, values whose squares do not fit the type,
-            or not one value that differs from another.
+        BlockError: no or one row, different widths, duplicate names, text, NaN or infinity, values whose squares do not
+            fit the type, or not one value that differs from another.
     """
     import torch
 
-    if hasattr(reference, "columns") and hasattr(current, "columns"):
-        current = _in_order(current, reference)
-    x, y = _tensor(reference, "reference"), _tensor(current, "current")
+    names: tuple[str, ...] = ()
+    if is_frame(reference):
+        reference, names = number_table(reference, "reference")
+    if is_frame(current):
+        current, given = number_table(current, "current sample")
+        if names:
+            current = in_order(current, given, names)
+        names = names or given
+    x, y = _tensor(reference, "reference", names), _tensor(current, "current", names)
     if x.shape[1] != y.shape[1]:
         raise BlockError(
             f"expected samples of one width, got reference.shape={tuple(x.shape)} and current.shape={tuple(y.shape)}."
@@ -112,18 +119,15 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     return samples
 
 
-def _in_order(frame: Any, reference: Any) -> Any:
-    """A data frame with its columns in the order of another one."""
-    lost, extra = (
-        [name for name in one.columns if name not in other.columns]
-        for one, other in ((reference, frame), (frame, reference))
-    )
+def in_order(rows: NDArray[Any], given: tuple[str, ...], names: tuple[str, ...]) -> NDArray[Any]:
+    """Rows of a data frame with its columns in the order of another one's."""
+    lost, extra = [name for name in names if name not in given], [name for name in given if name not in names]
     if lost or extra:
         raise BlockError(f"expected the reference's columns in the current sample, got {extra} instead of {lost}")
-    return frame[list(reference.columns)]
+    return rows[:, [given.index(name) for name in names]]
 
 
-def _tensor(sample: Sample, name: str) -> torch.Tensor:
+def _tensor(sample: Sample, name: str, columns: tuple[str, ...]) -> torch.Tensor:
     import torch
 
     if not isinstance(sample, torch.Tensor):
@@ -149,6 +153,6 @@ def _tensor(sample: Sample, name: str) -> torch.Tensor:
         row, column = bad[0].tolist()
         raise BlockError(
             f"expected finite values, got {len(bad)} that are NaN or infinite in {shape},"
-            f" the first in row {row}, column {column}: fill them or drop the rows"
+            f" the first in row {row}, column {columns[column] if columns else column}: fill them or drop the rows"
         )
     return rows

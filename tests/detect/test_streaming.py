@@ -361,5 +361,5 @@ def test_losses_are_of_0_or_1() -> None:
     block = ScoredBlock.of_losses([0, 1, 1])
     assert block.losses.tolist() == [0, 1, 1]
     assert (block.wrong, block.correct) == (2, 1)
-    with pytest.raises(BlockError, match=r"expected losses \(n,\) of 0 or 1"):
+    with pytest.raises(BlockError, match=r"expected losses of 0 or 1, got 0\.5 in row 1"):
         ScoredBlock.of_losses([0, 0.5])

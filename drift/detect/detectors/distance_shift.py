@@ -27,7 +27,7 @@ class DistanceShift(WatchesFeatures):
 
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the Jensen-Shannon divergence, in nats, of the feature that moved most."""
-        block = dict(zip(self.watched, self.columns(scored.block.features).T, strict=True))
+        block = dict(zip(self.watched, self.columns(scored.block.features, missing=True).T, strict=True))
         found = compare_profiles(
             self._profile,
             profile(self._profile.binning, block),
@@ -41,5 +41,5 @@ class DistanceShift(WatchesFeatures):
     def reset(self, reference: Reference) -> None:
         """Learn the bins of another reference, and compare with it from now on."""
         super().reset(reference)
-        table = dict(zip(self.watched, self.columns(reference.features).T, strict=True))
+        table = dict(zip(self.watched, self.columns(reference.features, missing=True).T, strict=True))
         self._profile = profile(learn_binning(table, bins=self.bins), table)

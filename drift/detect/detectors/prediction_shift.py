@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.blocks import ScoredBlock
-from drift.detect.detectors.protocol import FixedReference, Score
+from drift.detect.detectors.protocol import FixedReference, Score, require_finite
 from drift.detect.univariate import informative, ks_tests
 
 
@@ -20,5 +20,7 @@ class PredictionShift(FixedReference):
         """The statistic is the KS distance of the class whose probability moved most."""
         kept = informative(self.reference.probabilities.shape[1])
         before, after = self.reference.probabilities[:, :kept], scored.answer.probabilities[:, :kept]
+        for answers in (before, after):
+            require_finite(answers, self.reference.class_names)
         found = ks_tests(before, after, self.reference.class_names[:kept], level=self.level)
         return self.scored(scored, found.statistic, found.p_value, f"P({found.worst.feature})")

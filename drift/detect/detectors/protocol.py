@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -102,6 +103,23 @@ class FixedReference(ABC):
         return Score(self.name, statistic, p_value, self.level, detail)
 
 
+def require_finite(rows: NDArray[Any], names: Sequence[str]) -> None:
+    """Raise if a value of rows (n, d) is NaN or infinite.
+
+    Raises:
+        BlockError: it names the first such column.
+    """
+    finite = np.isfinite(rows)
+    if finite.all():
+        return
+    column = int((~finite).any(axis=0).argmax())
+    bad = ~finite[:, column]
+    raise BlockError(
+        f"expected finite values, got {int(bad.sum())} that are NaN or infinite in column {names[column]!r}, the first"
+        f" in row {int(bad.argmax())}: fill them, drop the rows, or ignore the column"
+    )
+
+
 @dataclass(eq=False)
 class WatchesFeatures(FixedReference):
     """A detector of features, some of which it may ignore."""
@@ -117,18 +135,26 @@ class WatchesFeatures(FixedReference):
         """Names of the features that are compared."""
         return tuple(name for name in self.reference.names if name not in self.ignore)
 
-    def columns(self, features: NDArray[Any]) -> NDArray[Any]:
+    def columns(self, features: NDArray[Any], *, missing: bool = False) -> NDArray[Any]:
         """Of features (n, d), those that are compared.
 
+        Args:
+            features: of the reference or of a block.
+            missing: whether values may be missing or infinite.
+
         Raises:
-            BlockError: another width than the reference's.
+            BlockError: another width than the reference's, or values that are missing or infinite: the first column of
+                them is named.
         """
         if features.ndim != 2 or features.shape[1] != len(self.reference.names):
             raise BlockError(
                 f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
                 " Was the model retrained on other columns?"
             )
-        return features[:, [at for at, name in enumerate(self.reference.names) if name not in self.ignore]]
+        kept = features[:, [at for at, name in enumerate(self.reference.names) if name not in self.ignore]]
+        if not missing:
+            require_finite(kept, self.watched)
+        return kept
 
 
 @dataclass(eq=False)

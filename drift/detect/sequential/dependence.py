@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
+
+from drift.losses import checked_losses
 
 LEAST_GROUPS = 10  # fewer say little about a variance
 LEAST_ERRORS = 10  # and right answers: with fewer, errors that come together have not been seen
@@ -64,10 +65,13 @@ def measure_dependence(losses: ArrayLike, block_rows: int) -> Dependence:
     Args:
         losses: of the reference, (n,) in [0, 1], in the order of time; a shuffled reference shows no dependence.
         block_rows: 1 or more.
+
+    Raises:
+        BlockError: a loss that is missing or out of range, with its row.
     """
     from scipy.stats import chi2
 
-    values = np.asarray(losses, np.float64)
+    values = checked_losses(losses)
     rows = len(values)
     sizes = [size for size in _sizes(block_rows) if rows // size >= LEAST_GROUPS]
     variance = float(values.var())

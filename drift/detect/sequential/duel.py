@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drift.errors import BlockError
+from drift.losses import checked_losses
 
 BETS = 24
 STEPS = 40  # of bisection
@@ -73,8 +74,8 @@ class Part:
 
 def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tally | None = None) -> Tally:
     """Add rows to a tally; losses are (n,) in [0, 1], of the same rows in the same order."""
-    champion, challenger = np.asarray(champion_losses, np.float64), np.asarray(challenger_losses, np.float64)
-    if champion.shape != challenger.shape or champion.ndim != 1:
+    champion, challenger = checked_losses(champion_losses), checked_losses(challenger_losses)
+    if champion.shape != challenger.shape:
         raise BlockError(f"expected losses of the same rows, got shapes {champion.shape} and {challenger.shape}")
     gains, before = champion - challenger, before or Tally()
     return Tally(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.blocks import Reference, ScoredBlock
-from drift.detect.detectors.protocol import Score
+from drift.detect.detectors.protocol import Score, require_finite
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence
 from drift.detect.sequential.intervals import mean_interval
@@ -67,6 +67,7 @@ class FeatureEvidence:
             raise BlockError(f"expected features to ignore among {', '.join(reference.names)}, not all; got {what}")
         self.reference = reference
         self._watched = [at for at, name in enumerate(reference.names) if name not in self.ignore]
+        require_finite(reference.features[:, self._watched], [reference.names[at] for at in self._watched])
         self._sorted = np.sort(reference.features[::2, self._watched].astype(np.float64), axis=0)
         self._witnesses = self._learn(reference)
         self._dependence = dict[int, list[Dependence]]()
@@ -92,6 +93,7 @@ class FeatureEvidence:
                 f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
                 " Was the model retrained on other columns?"
             )
+        require_finite(features[:, self._watched], [self.reference.names[at] for at in self._watched])
         columns = []
         for place, at in enumerate(self._watched):
             values, known = features[:, at].astype(np.float64), self._sorted[:, place]

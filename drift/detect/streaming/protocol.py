@@ -18,8 +18,17 @@ from numpy.typing import NDArray
 from drift.blocks import Reference, ScoredBlock
 from drift.detect.detectors.protocol import Score
 from drift.errors import BlockError
+from drift.losses import checked_losses, each_checked
 
 Losses = NDArray[np.float64]
+
+
+def in_range(losses: Iterable[float]) -> Iterable[float]:
+    """Losses that are checked: all at once if they have a length, else as they are read."""
+    if hasattr(losses, "__len__"):
+        plain: list[float] = checked_losses(losses).tolist()  # type: ignore[arg-type]  # NumPy's own numbers are slow
+        return plain
+    return each_checked(losses)
 
 
 @dataclass(eq=False)
@@ -79,7 +88,14 @@ class FollowsErrors(ABC):
         Args:
             losses: of each row, in [0, 1].
             block_size: rows, of detectors that judge whole blocks; the last block may be shorter.
+
+        Raises:
+            BlockError: a loss that is missing or out of range, with its row: at once if `losses` has a length, else
+                when it is read.
         """
+        return self._alarms(in_range(losses), block_size)
+
+    def _alarms(self, losses: Iterable[float], block_size: int) -> Iterator[int]:
         state, rows, seen = self._begin(self.reference), iter(losses), 0
         while block := list(islice(rows, block_size)):
             state, score = self._step(state, np.asarray(block, dtype=np.float64))

@@ -8,8 +8,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from drift.blocks import Reference
 from drift.detect.detectors.protocol import Score
 from drift.detect.streaming.protocol import FollowsErrors, Losses
@@ -72,7 +70,6 @@ class JudgesRows(FollowsErrors):
             if detector.drift_detected:
                 yield RowAlarm(row, self._rose(detector, before, loss))
 
-    def alarms(self, losses: Iterable[float], *, block_size: int = 1) -> Iterator[int]:
-        """The rows, from 0, at which it would alarm; they are the same whatever the block size."""
-        plain = losses.tolist() if isinstance(losses, np.ndarray) else losses  # NumPy's own numbers are slow one by one
-        return (alarm.row for alarm in self._follow(self._made(), plain) if self._counts(alarm))
+    def _alarms(self, losses: Iterable[float], block_size: int) -> Iterator[int]:
+        """The rows at which it would alarm; they are the same whatever the block size."""
+        return (alarm.row for alarm in self._follow(self._made(), losses) if self._counts(alarm))

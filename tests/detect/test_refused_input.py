@@ -1,0 +1,184 @@
+"""Losses, frames and features that cannot be used: refused with where the fault is, and frames of every kind taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+
+from drift.blocks import Answer, Block, Reference, ScoredBlock
+from drift.detect import (
+    STREAMING,
+    ClassifierShift,
+    DistanceShift,
+    EnergyShift,
+    FeatureShift,
+    JointShift,
+    PredictionShift,
+    bbsds_test,
+    classifier_test,
+    energy_test,
+    explain,
+    feature_tests,
+    mmd_features_test,
+    mmd_test,
+)
+from drift.detect.sequential.dependence import measure_dependence
+from drift.detect.sequential.duel import tally
+from drift.detect.sequential.feature_evidence import FeatureEvidence
+from drift.errors import BlockError
+
+REFERENCE = Reference.of_losses([0, 0, 0, 1] * 50)
+BAD: dict[str, tuple[Any, str]] = {
+    "nan": ([0.0] * 9 + [float("nan")], "nan in row 9"),
+    "infinity": (np.asarray([0, 1, np.inf]), "inf in row 2"),
+    "too large": ([0, 2, 1], r"2(\.0)? in row 1"),
+    "negative": ([0, -0.5], r"-0\.5 in row 1"),
+    "None": ([1, None, 0], "None in row 1"),
+    "text": ([1, "wrong"], "'wrong' in row 1"),
+    "NA": (pd.Series([0, 1, None], dtype="Int64"), "<NA> in row 2"),
+    "masked": (np.ma.array([0.0, 1.0], mask=[False, True]), r"(nan|masked|--) in row 1"),
+    "tensor": (torch.tensor([0.0, float("nan")]), r"nan\)? in row 1"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("name", sorted(STREAMING))
+def test_a_loss_that_is_none_is_refused_with_its_row(name: str, kind: str) -> None:
+    losses, words = BAD[kind]
+    detector = STREAMING[name](REFERENCE)
+    with pytest.raises(BlockError, match=words):
+        list(detector.alarms(losses))
+    with pytest.raises(BlockError, match=words):  # an iterator is read row by row
+        list(detector.alarms(iter(losses)))
+    assert list(detector.alarms([0, 1, 0])) is not None
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize(
+    "use",
+    [
+        Reference.of_losses,
+        ScoredBlock.of_losses,
+        lambda losses: measure_dependence(losses, 4),
+        lambda losses: tally(losses, losses),
+    ],
+)
+def test_plain_losses_are_checked_wherever_they_come_in(use: Callable[[Any], Any], kind: str) -> None:
+    losses, words = BAD[kind]
+    with pytest.raises(BlockError, match=words):
+        use(losses)
+
+
+@pytest.mark.parametrize("losses", [[[0, 1], [1, 0]], 0.5, np.zeros((3, 1))])
+def test_losses_of_another_shape_are_refused(losses: Any) -> None:
+    for use in (Reference.of_losses, ScoredBlock.of_losses, lambda given: measure_dependence(given, 2)):
+        with pytest.raises(BlockError, match=r"expected losses \(n,\)"):
+            use(losses)
+    with pytest.raises(BlockError, match="expected losses"):
+        STREAMING["ddm"](REFERENCE).alarms(np.zeros((3, 2)))
+
+
+def test_endless_losses_are_refused_at_the_first_that_is_none() -> None:
+    def losses() -> Any:
+        yield from [1.0] * 500
+        yield float("nan")
+        raise AssertionError("read beyond the fault")
+
+    with pytest.raises(BlockError, match="nan in row 500"):
+        list(STREAMING["page_hinkley"](REFERENCE).alarms(losses()))
+
+
+def numbers(rows: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"a": rng.normal(size=rows), "b": rng.integers(0, 9, rows), "c": rng.random(rows) < 0.5})
+
+
+KINDS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "nullable": lambda frame: frame.convert_dtypes(),
+    "Arrow-backed": lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
+    "Arrow table": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+    "record batch": lambda frame: pa.RecordBatch.from_pandas(frame, preserve_index=False),
+}
+TESTS: dict[str, Callable[[Any, Any], float]] = {
+    "mmd": lambda x, y: mmd_test(x, y, permutations=99).p_value,
+    "energy": lambda x, y: energy_test(x, y, permutations=99).p_value,
+    "mmd of features": lambda x, y: mmd_features_test(x, y, permutations=99, level=0.2).p_value,
+    "classifier": lambda x, y: classifier_test(x, y).p_value,
+    "explain": lambda x, y: explain(x, y, rows=0).features[0].p_value,
+    "features": lambda x, y: feature_tests(x, y).p_value,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("test", TESTS)
+def test_frames_of_every_kind_are_taken(test: str, kind: str) -> None:
+    """To the same p-value as a plain frame, whichever order the current sample's columns have."""
+    x, y = numbers(400).astype({"c": int}), numbers(300).astype({"c": int})
+    y["a"] += 0.2
+    expected = TESTS[test](x, y)
+    assert TESTS[test](KINDS[kind](x), KINDS[kind](y[["c", "a", "b"]])) == expected
+
+
+@pytest.mark.parametrize("test", [name for name in TESTS if name != "explain"])
+def test_a_missing_value_of_a_nullable_frame_names_its_column(test: str) -> None:
+    x, y = numbers(400).convert_dtypes(), numbers(300).convert_dtypes()
+    y.loc[7, "b"] = pd.NA
+    with pytest.raises(BlockError, match=r"column '?b'?"):
+        TESTS[test](x, y)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_duplicate_names_of_columns_are_refused(test: str) -> None:
+    twice = numbers(100).set_axis(["a", "b", "a"], axis=1)
+    for x, y, where in ((twice, numbers(100), "reference"), (numbers(100), twice, "current")):
+        with pytest.raises(BlockError, match=f"of different names in the {where}.*got a more than once"):
+            TESTS[test](x, y)
+
+
+def test_duplicate_names_of_a_mapping_and_of_probabilities_are_refused() -> None:
+    with pytest.raises(BlockError, match="got 1 more than once"):
+        feature_tests({1: [0, 1, 2], "1": [0, 1, 2]}, {1: [0, 1, 2]})
+    twice = pd.DataFrame(np.full((50, 2), 0.5)).set_axis(["yes", "yes"], axis=1)
+    with pytest.raises(BlockError, match="got yes more than once"):
+        bbsds_test(twice, twice)
+
+
+NAMES = ("price", "demand")
+ROWS = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("detector", [FeatureShift, JointShift, EnergyShift, ClassifierShift, FeatureEvidence])
+def test_a_missing_feature_is_refused_by_its_name(detector: Any, bad: float) -> None:
+    block = ROWS[:40].copy()
+    block[[17, 30], 1] = bad
+    words = "got 2 that are NaN or infinite in column 'demand', the first in row 17"
+    watching = detector(Reference.of_features(ROWS, NAMES))
+    with pytest.raises(BlockError, match=words):
+        watching.score(ScoredBlock.of_features(block))
+    with pytest.raises(BlockError, match="'demand'"):
+        detector(Reference.of_features(np.concatenate([block, ROWS]), NAMES)).score(ScoredBlock.of_features(ROWS[:40]))
+    ignoring = detector(Reference.of_features(ROWS, NAMES), ignore=("demand",))
+    assert ignoring.score(ScoredBlock.of_features(block)).detector == detector.name
+
+
+def test_distances_count_missing_features_as_a_cell() -> None:
+    block = ROWS[:40].copy()
+    block[:20, 1] = np.nan
+    assert DistanceShift(Reference.of_features(ROWS, NAMES)).score(ScoredBlock.of_features(block)).alarm
+
+
+def test_a_missing_probability_is_refused_by_its_class() -> None:
+    probabilities = np.full((40, 2), 0.5, np.float32)
+    reference = Reference(ROWS, np.zeros(400, np.int64), np.full((400, 2), 0.5, np.float32), NAMES, ("UP", "DOWN"))
+    block = Block(0, range(40), ROWS[:40], None, None)
+    bad = probabilities.copy()
+    bad[3, 0] = np.nan
+    with pytest.raises(BlockError, match="column 'UP'"):
+        PredictionShift(reference).score(ScoredBlock(block, Answer(bad, 1), 0.0))
