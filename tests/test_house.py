@@ -79,7 +79,13 @@ DOORS = {  # foreign library: the only modules that may import it
     "albumentations": {"images/perturbations/compositions.py"},
     "cv2": {"images/opencv.py"},
 }
-SAME_LAYER = {("figures", "models"), ("pixels", "errors"), ("extras", "errors")}  # what each reports or raises
+SAME_LAYER = {  # what each reports, raises or checks
+    ("figures", "models"),
+    ("pixels", "errors"),
+    ("extras", "errors"),
+    ("losses", "errors"),
+    ("blocks", "losses"),
+}
 
 
 def modules() -> list[Path]:
