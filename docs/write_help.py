@@ -22,7 +22,7 @@ def help_of(*command: str) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "PY_COLORS")}
     environment |= {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "TERMINAL_WIDTH": "100"}
     line = [sys.executable, "-m", "drift", *command, "--help"]
-    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60, env=environment)
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=240, env=environment)
     return "\n".join(text.rstrip() for text in done.stdout.strip("\n").splitlines())
 
 

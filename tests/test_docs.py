@@ -68,3 +68,22 @@ def test_links_of_the_documents_lead_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_picture_of_the_documents_can_be_drawn_anew() -> None:
+    spec = importlib.util.spec_from_file_location("draw_pictures", ROOT / "docs" / "draw_pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pictures = {path.stem for path in (ROOT / "docs" / "images").glob("*.png")}
+    assert pictures <= {*module.TESTS, *module.COMMANDS}
+    for name, test in module.TESTS.items():
+        path, _, function = test.partition("::")
+        text = (ROOT / "tests" / "browser" / path).read_text()
+        assert f"def {function}" in text
+        assert (
+            'f"monitor-{name}.png"' in text
+            if name in ("monitor-overview", "monitor-feature")
+            else f"{name}.png" in text
+        )

@@ -35,7 +35,7 @@ class Commands:
                 stdout=out, stderr=err, text=True, env=self._environment(), start_new_session=True,
             )  # fmt: skip
 
-    def run(self, *arguments: str, seconds: float = 120) -> Done:
+    def run(self, *arguments: str, seconds: float = 240) -> Done:
         """A command, to its end."""
         process = self.start(*arguments)
         try:
@@ -48,7 +48,7 @@ class Commands:
         """What the last command has said so far."""
         return (self.folder / "out.txt").read_text()
 
-    def wait_for(self, words: str, *, seconds: float = 60) -> str:
+    def wait_for(self, words: str, *, seconds: float = 240) -> str:
         """What the last command said, as soon as it holds some words."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -20,6 +20,7 @@ class Receiver:
     location: str = ""
     endless: bool = False  # says more and more after its status
     came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)  # headers and body
+    asked: int = 0  # requests, taken or not
 
     @property
     def ids(self) -> list[str]:
@@ -34,6 +35,7 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            record.asked += 1
             content = self.rfile.read(int(self.headers["Content-Length"]))
             time.sleep(record.seconds)
             if record.status < 300:

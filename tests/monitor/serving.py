@@ -28,10 +28,10 @@ class Site:
     session: requests.Session = field(default_factory=requests.Session)
 
     def get(self, path: str, **more: object) -> requests.Response:
-        return self.session.get(self.address + path, timeout=30, **more)  # type: ignore[arg-type]
+        return self.session.get(self.address + path, timeout=120, **more)  # type: ignore[arg-type]
 
     def post(self, path: str, **more: object) -> requests.Response:
-        return self.session.post(self.address + path, timeout=30, allow_redirects=False, **more)  # type: ignore[arg-type]
+        return self.session.post(self.address + path, timeout=120, allow_redirects=False, **more)  # type: ignore[arg-type]
 
     def sign_in(self, name: str = "Ada") -> str:
         """Begin a session; the secret of its forms."""
@@ -49,7 +49,7 @@ def serving(store: Store, *, token: str = TOKEN) -> Iterator[Site]:
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -57,4 +57,4 @@ def serving(store: Store, *, token: str = TOKEN) -> Iterator[Site]:
         yield Site(f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
-        thread.join(timeout=30)
+        thread.join(timeout=120)

@@ -56,7 +56,7 @@ def test_a_webhook_that_is_busy_is_asked_again_within_its_patience(status: int) 
     with receiver() as there:
         there.status = status
         threading.Timer(0.7, lambda: setattr(there, "status", 200)).start()
-        Webhook(there.address, patience=10).send(MESSAGE)
+        Webhook(there.address, patience=120).send(MESSAGE)
         assert there.ids == ["id-1"]
         there.status = status
         with pytest.raises(DeliveryError, match=f"it answered {status}"):
@@ -67,11 +67,10 @@ def test_a_webhook_that_is_busy_is_asked_again_within_its_patience(status: int) 
 def test_a_webhook_that_refuses_is_not_pressed_and_sends_nobody_elsewhere(status: int) -> None:
     with receiver() as there, receiver() as elsewhere:
         there.status, there.location = status, elsewhere.address
-        begun = time.monotonic()
         with pytest.raises(DeliveryError, match=f"refused the message: it answered {status}"):
             Webhook(there.address).send(MESSAGE)
-        assert time.monotonic() - begun < 5
-        assert elsewhere.came == []
+        assert there.asked == 1
+        assert elsewhere.asked == 0
 
 
 def test_a_webhook_that_is_away_or_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +191,9 @@ def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed:
         assert len(there.ids) == 1
 
 
-def test_who_is_away_is_asked_once_a_call_however_many_messages_wait(alarmed: Store, tmp_path: Path) -> None:
+def test_who_is_away_is_asked_once_a_call_however_many_messages_wait(
+    alarmed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     away, there = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.4), File(tmp_path / "a")
     look(alarmed, away, there)
     with alarmed.write() as connection:
@@ -201,9 +202,16 @@ def test_who_is_away_is_asked_once_a_call_however_many_messages_wait(alarmed: St
                 alerts.add_delivery(
                     connection, replace(one, id=f"{one.id}-{more}", message={**one.message, "id": f"{one.id}-{more}"})
                 )
-    begun = time.monotonic()
+    tries: list[str] = []
+    send = Webhook.send
+
+    def counted(self: Webhook, message: Message) -> None:
+        tries.append(message.id)
+        send(self, message)
+
+    monkeypatch.setattr(Webhook, "send", counted)
     found = deliver(alarmed, monitor_of(alarmed), [away, there])
-    assert time.monotonic() - begun < 3
+    assert len(tries) == 1
     assert (found.done, found.waiting, len(found.errors)) == (6, 6, 1)
 
 
@@ -215,21 +223,25 @@ def test_nothing_is_told_in_quiet_hours_not_even_at_a_second_try(alarmed: Store,
     assert deliver(alarmed, monitor_of(alarmed), [channel]).done == 1
 
 
-def test_a_command_is_not_waited_for_longer_because_of_what_it_leaves_behind() -> None:
-    begun = time.monotonic()
-    Command("sh -c 'sleep 20 & exit 0'", seconds=10).send(MESSAGE)
-    assert time.monotonic() - begun < 5
+def test_a_command_is_not_waited_for_longer_because_of_what_it_leaves_behind(tmp_path: Path) -> None:
+    """What is left holds the command's output open until the test is over: who waited for it would wait for ever."""
+    over = tmp_path / "over"
+    try:
+        Command(f"sh -c 'while [ ! -e {over} ]; do sleep 0.1; done & exit 0'", seconds=120).send(MESSAGE)
+    finally:
+        over.touch()
 
 
 def test_between_tries_it_waits(alarmed: Store) -> None:
     hook = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.1)
     look(alarmed, hook)
+    before = time.time()
     assert len(deliver(alarmed, monitor_of(alarmed), [hook]).errors) == 1
     assert deliver(alarmed, monitor_of(alarmed), [hook]).errors == ()
     with alarmed.read() as connection:
         [one] = alerts.deliveries_of(connection, monitor_of(alarmed), "pending")
     assert one.attempts == 1
-    assert time.time() + FIRST_WAIT / 2 < one.not_before <= time.time() + FIRST_WAIT
+    assert before + FIRST_WAIT / 2 < one.not_before <= time.time() + FIRST_WAIT
     assert "did not take the message" in one.error
 
 

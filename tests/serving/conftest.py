@@ -100,7 +100,7 @@ def temp_folder() -> Iterator[Path]:
 def nothing_left_running(service_folder: Path, temp_folder: Path) -> Iterator[None]:
     """After every test: no process of any server but the session's."""
     yield
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left := _servers(temp_folder) - {_temp(service_folder)}:
         assert time.monotonic() < deadline, f"processes of {left} are still running"
         time.sleep(0.1)

@@ -55,7 +55,7 @@ def test_neither_proxy_nor_netrc_comes_between(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     url = f"http://127.0.0.1:{ours.server_port}/models"
-    answer = direct_request("GET", url, headers={"Authorization": "Bearer token"}, timeout=10)
+    answer = direct_request("GET", url, headers={"Authorization": "Bearer token"}, timeout=120)
     assert answer.ok
     assert ours.heard == ["/models Bearer token"]
     assert proxy.heard == []

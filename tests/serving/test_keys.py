@@ -6,6 +6,7 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,11 +48,15 @@ def test_a_token_is_renewed_before_it_ends(stub: Stub, tmp_path: Path) -> None:
     assert headers["Authorization"] == "Bearer api-key"
 
 
-def test_a_token_that_another_process_renewed_is_read_not_renewed(stub: Stub, tmp_path: Path) -> None:
-    file = write_keys(tmp_path, seconds=keys.MARGIN_SECONDS + 0.2)
+def test_a_token_that_another_process_renewed_is_read_not_renewed(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, late = write_keys(tmp_path, seconds=keys.MARGIN_SECONDS + 1_000), 0.0
+    clock = SimpleNamespace(time=lambda: time.time() + late, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(keys, "time", clock)
     keyring = Keyring(file, stub.url)
     keyring.inference()
-    time.sleep(0.3)
+    late = 1_001.0
     write_keys(tmp_path, prefix="new-")
     assert keyring.inference() == {"Authorization": "Bearer new-inference-key"}
     assert stub.asked == []

@@ -34,7 +34,7 @@ def revival(server: FakeServer, refill: Callable[[], None]) -> Revival:
     return Revival(cast(TorchServe, server), refill)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_what_refills_a_server_may_ask_for_it() -> None:
     server = FakeServer()
     asked: list[bool] = []
@@ -49,7 +49,7 @@ def test_what_refills_a_server_may_ask_for_it() -> None:
     assert (server.starts, asked) == (1, [True])
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_many_threads_start_it_once_and_wait_until_it_is_full() -> None:
     server, full = FakeServer(), threading.Event()
     seen: list[bool] = []

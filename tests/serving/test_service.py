@@ -79,7 +79,7 @@ def test_bad_requests_are_400_and_the_worker_stays(
     (worker,) = server_processes(service_folder, "model_service_worker")
     for name, (kind, body, message) in BAD.items():
         headers = keyring.inference() | ({"Content-Type": kind} if kind else {})
-        reply = requests.post(f"{service.inference_url}/predictions/tiny", data=body, headers=headers, timeout=10)
+        reply = requests.post(f"{service.inference_url}/predictions/tiny", data=body, headers=headers, timeout=120)
         assert reply.status_code == 400, name
         assert reply.json()["code"] == 400, (name, message)
     with pytest.raises(PredictionError, match=r"of 4 features .* got an array of shape \(20, 3\)"):
@@ -114,7 +114,7 @@ def test_a_bad_request_in_a_batch_is_refused_alone(
         headers = keyring.inference() | {"Content-Type": "application/x-npy"}
 
         def ask(array: Floats) -> requests.Response:
-            return requests.post(url, data=npy(array), headers=headers, timeout=10)
+            return requests.post(url, data=npy(array), headers=headers, timeout=120)
 
         arrays = [rows[:3], rows[:, :3], rows[3:4], rows[4:]]
         with ThreadPoolExecutor(4) as threads:
@@ -193,7 +193,6 @@ def test_rollover_loses_no_request(service: ModelService, tiny_model: TinyModel,
     print(f"{len(clients.told)} requests of 8 clients, longest {longest:.3f} s")
     try:
         assert not clients.failures
-        assert longest < 1.0
         assert {told.version for told in clients.told if told.ended < switch_began} == {1}
         assert {told.version for told in clients.told if told.began > switched} == {2}
         assert set(service.loaded) == {2}
@@ -220,7 +219,11 @@ def test_a_killed_server_is_restarted_with_what_it_had(
     with Clients(service, rows, count=4) as clients:
         (java,) = server_processes(service_folder, "org.pytorch.serve.ModelServer --python")
         java.kill()
+<<<<<<< HEAD
         assert service.predict(rows).version == second_version  # waits for the start, however long that takes
+=======
+        assert service.predict(rows).version == second_version
+>>>>>>> a1e16ed (Assert no speed in the default suite, and draw the documents' pictures anew by a script)
         assert service.pin(1).predict(rows).version == 1
     assert not clients.failures
     assert {told.version for told in clients.told} == {second_version}
