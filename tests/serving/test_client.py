@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-<<<<<<< HEAD
 import socket
-import time
-=======
->>>>>>> a1e16ed (Assert no speed in the default suite, and draw the documents' pictures anew by a script)
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any

@@ -219,11 +219,7 @@ def test_a_killed_server_is_restarted_with_what_it_had(
     with Clients(service, rows, count=4) as clients:
         (java,) = server_processes(service_folder, "org.pytorch.serve.ModelServer --python")
         java.kill()
-<<<<<<< HEAD
         assert service.predict(rows).version == second_version  # waits for the start, however long that takes
-=======
-        assert service.predict(rows).version == second_version
->>>>>>> a1e16ed (Assert no speed in the default suite, and draw the documents' pictures anew by a script)
         assert service.pin(1).predict(rows).version == 1
     assert not clients.failures
     assert {told.version for told in clients.told} == {second_version}
