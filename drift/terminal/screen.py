@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_BLOCKS = 60
+LONGEST_STEP = 60  # characters of a line that progress repeats as what is being done
 
 
 def sparkline(accuracies: list[float]) -> str:
@@ -91,7 +92,8 @@ class Screen:
 
         match event:
             case events.Said(text):
-                current().step(text)
+                if len(step := text.partition(" (")[0].partition("; ")[0]) <= LONGEST_STEP:  # a warning is no step
+                    current().step(step)
                 self._line(Text(text, style="dim"))
             case events.SearchBegan(trials, epochs, done):
                 self._bar(f"search, {trials} trials", total=trials * epochs, completed=done * epochs)
