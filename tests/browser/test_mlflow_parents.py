@@ -17,6 +17,8 @@ from tests.browser.conftest import Project
 from tests.browser.test_mlflow_ui import picture
 from tests.servers import mlflow_server
 
+pytestmark = pytest.mark.timeout(1800)  # the module's fixture runs three commands
+
 COMMANDS = (
     "base --max_epochs 3 --total_trials 1 --train_rows 17424 --mlflow_experiment_name drift1",
     "deploy --threshold_accuracy 0 --mlflow_experiment_name drift1",

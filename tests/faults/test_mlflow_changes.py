@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 BASE = ("base", "--max_epochs", "1", "--total_trials", "1", "--train_rows", "3000")
 DEPLOY = ("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
@@ -20,7 +20,7 @@ RETRAIN = ("retrain", "--max_epochs", "1", "--total_trials", "1", "--promote", "
 
 
 def done(project: Project, *words: str) -> str:
-    ended = project.run(*words, timeout=300)
+    ended = project.run(*words, timeout=600)
     assert ended.code == 0, ended.err
     return ended.out
 

@@ -16,7 +16,7 @@ from mlflow.entities import Run
 
 from tests.postgres import PASSWORD, Cluster, binaries, cluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
 KINDS = {"base": "base", "trial": "trial", "retrain": "challenger", "deployment": "deployment"}
@@ -36,7 +36,7 @@ def run_commands(folder: Path, **environment: str) -> list[str]:
         line = [sys.executable, "-m", "drift", *command.split()]
         ended = subprocess.run(
             line, cwd=folder, env=kept | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=300, check=False,
+            timeout=600, check=False,
         )  # fmt: skip
         assert ended.returncode in (0, 4), ended.stderr
         written.append(ended.stdout + ended.stderr)
