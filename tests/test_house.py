@@ -13,6 +13,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "extras": 0,
     "losses": 0,
+    "sqlite": 0,
     "blocks": 0,
     "pixels": 0,
     "disk": 0,

@@ -29,8 +29,8 @@ def status(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    registry, home = Registry(connect(), register_model_name), Home(create=False)
-    found = status_of(registry, Journal(home.log), home)
+    registry, home = Registry(connect(), register_model_name), Home(read=True)
+    found = status_of(registry, Journal(home.log, read=True), home)
     for line in status_lines(found):
         print(fold(line, indent=14))
     write_json(json, options_as_called(status, locals()), [found])
@@ -47,15 +47,17 @@ def history(
     """
     from drift.loop.home import Home
     from drift.loop.journal import Journal
+    from drift.loop.lost_log import lost_log_of
     from drift.terminal import fold
 
-    trail = Journal(Home(create=False).log).trail(register_model_name)
+    home = Home(read=True)
+    trail = Journal(home.log, read=True).trail(register_model_name)
     for line in trail:
         came = f"{line.from_version or '–'} → {line.to_version}"
         at = line.at[:19].replace("T", " ")
         print(fold(f"{at}  {line.action:<9} {came:<8} {line.by}: {line.reason}", indent=21))
     if not trail:
-        print(f"nothing has happened to {register_model_name} yet")
+        print(lost_log_of(register_model_name, home) or f"nothing has happened to {register_model_name} yet")
     write_json(json, options_as_called(history, locals()), [vars(line) for line in trail])
     return ExitCode.DONE
 

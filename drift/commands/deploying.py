@@ -16,6 +16,7 @@ from drift.extras import require
 
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
+    from drift.loop.lost_log import lost_log
     from drift.loop.options import DeployOptions
     from drift.loop.records import Deployment
 
@@ -156,6 +157,7 @@ def deploy(
     from drift.loop.deploy import deploy as begin
     from drift.loop.deploy import resume as go_on
     from drift.loop.deploy import unfinished
+    from drift.loop.events import Said
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.last_lines import last_lines
@@ -166,6 +168,7 @@ def deploy(
     from drift.loop.summary import summary
     from drift.loop.train import TrainOptions
     from drift.terminal import Screen, has_terminal
+    from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
     retraining = RetrainOptions(
@@ -192,6 +195,8 @@ def deploy(
     if options.promote is consent.PromoteMode.ASK and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen(cost=lambda: retrain_cost(store, options.experiment, options.retrain)) as screen:
+        if lost := lost_log(Registry(store, options.model_name), journal):
+            screen.tell(Said(f"warning: {lost}"))
         agree = consent.consent_for(options.ask, screen.question if has_terminal() else None, person())
         world = World(
             store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,

@@ -29,11 +29,16 @@ class Home:
     that folder is found, too, where the current one has no `.drift`.
     """
 
-    def __init__(self, path: Path | None = None, *, create: bool = True) -> None:
-        """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here."""
+    def __init__(self, path: Path | None = None, *, create: bool = True, read: bool = False) -> None:
+        """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here.
+
+        With `read`, nothing is made or tried, and the folder need not be there.
+        """
         named = path or os.environ.get("DRIFT_HOME")
         self.path = (Path(named) if named else _state_folder() / ".drift").absolute()
         self._reports = (self.path if named else self.path.parent) / "reports"
+        if read:
+            return
         if not create and not self.path.is_dir():
             raise StateError(f"there is no {self.path}: run from the folder of a deployment, or set DRIFT_HOME")
         try:

@@ -22,6 +22,7 @@ from drift.detect import Score
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
+from drift.sqlite import advice, connect_to_read
 
 _tables = sql.MetaData()
 _deployments = sql.Table(
@@ -120,10 +121,18 @@ _APPEND_ONLY = [
 
 
 class Journal:
-    """Opens the log, making it if it is not there."""
+    """Opens the log, making it if it is not there.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        read: only read, and leave no trace: nothing is made, and a log that is not there is an empty one.
+    """
+
+    def __init__(self, path: Path, *, read: bool = False) -> None:
         self.path = path
+        if read:
+            self._read_only()
+            return
         self._engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
         sql.event.listen(self._engine, "connect", _settings)
         with self._write("opening it") as connection:
@@ -134,6 +143,22 @@ class Journal:
             _tables.create_all(connection)
             for statement in _APPEND_ONLY:
                 connection.execute(sql.text(statement))
+
+    def _read_only(self) -> None:
+        pool = sql.StaticPool
+        if not self.path.exists():
+            self._engine = sql.create_engine("sqlite://", poolclass=pool)
+            _tables.create_all(self._engine)
+            return
+        self._engine = sql.create_engine("sqlite://", creator=lambda: connect_to_read(self.path), poolclass=pool)
+        rows = self._rows(sql.text("SELECT name FROM sqlite_master WHERE type = 'table'"))
+        (version,) = self._rows(sql.text("PRAGMA user_version"))
+        if version["user_version"] not in (0, SCHEMA):
+            raise StateError(f"{self.path} was written by another version of drift; move it away to begin a new log")
+        if not {row["name"] for row in rows} & set(_tables.tables):  # emptied, or never written
+            self._engine.dispose()
+            self._engine = sql.create_engine("sqlite://", poolclass=pool)
+            _tables.create_all(self._engine)
 
     def begin(self, deployment: Deployment) -> None:
         """Remember a new deployment."""
@@ -297,4 +322,5 @@ def _settings(connection: Any, _record: object) -> None:
 
 
 def _reason(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", error)).splitlines()[0]
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    return reason + advice(reason)

@@ -9,6 +9,7 @@ from drift import next_steps
 from drift.errors import TrackingError
 from drift.loop.home import Home
 from drift.loop.journal import Journal
+from drift.loop.lost_log import lost_log
 from drift.loop.records import AuditLine
 from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
@@ -33,6 +34,7 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     alive = {server["deployment"] for server in found["running"]}
     unfinished = [d.id for d in journal.deployments(registry.name) if d.state != "done"]
     found["unfinished"] = [name for name in unfinished if name not in alive]
+    found["lost_log"] = lost_log(registry, journal)
     return found
 
 
@@ -80,6 +82,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     champion = found[CHAMPION]["version"] if found[CHAMPION] else None
     for server in found["running"]:
         lines += _server_lines(server, champion)
+    lines += [f"  warning     {found['lost_log']}"] if found["lost_log"] else []
     return lines if found["running"] else [*lines, "  running     nothing"]
 
 

@@ -68,6 +68,7 @@ class Trial:
         self.parameters = parameters
         self.accuracy = float("nan")
         self.stopped = False
+        self.curve: list[tuple[int, float]] = []  # epoch and accuracy
         self._client = client
 
     def report(self, epoch: int, accuracy: float) -> bool:
@@ -75,6 +76,7 @@ class Trial:
         if not np.isfinite(accuracy):
             raise TrainingError(f"trial {self.index}: accuracy {accuracy} at epoch {epoch}")
         self.accuracy = accuracy
+        self.curve.append((epoch, accuracy))
         self._client.attach_data(self.index, {"accuracy": accuracy}, progression=epoch)
         self.stopped = bool(self._client.should_stop_trial_early(self.index))
         return not self.stopped
@@ -91,22 +93,27 @@ class Search:
         self.state = state
         self._snapshot = state.with_suffix(".tmp")
         self.outcomes: list[Outcome] = []
-        self._client = self._resume() if state.exists() else self._begin(space, seed)
+        self._interrupted: tuple[int, dict[str, Value]] | None = None  # a trial to be run again, and its parameters
+        self._curves: list[list[tuple[int, float]]] = []  # of each outcome: epoch and accuracy
+        self._client = self._begin(space, seed)
         self._stop_hopeless_trials()
+        if state.exists():
+            self._resume()
 
     def run(self, objective: Callable[[Trial], None]) -> Outcome:
         """Try what is left to try and return the best outcome.
 
-        A trial whose objective raises `TrainingError` is marked as failed, and the search goes on.
+        A trial whose objective raises `TrainingError` is marked as failed, and the search goes on. A trial that was
+        interrupted is run again first, with the same parameters, so that a search with an interruption gives what one
+        without it gives.
 
         Raises:
             TrainingError: when every trial failed.
         """
         while len(self.outcomes) < self.trials:
-            with quiet(), not_autologged(), one_thread():
-                ((index, parameters),) = self._client.get_next_trials(max_trials=1).items()
-            self._save(running=index)
-            trial = Trial(self._client, index, dict(parameters))
+            index, parameters = self._next()
+            self._save(running=(index, parameters))
+            trial = Trial(self._client, index, parameters)
             with quiet():
                 try:
                     objective(trial)
@@ -115,8 +122,18 @@ class Search:
                     self._client.mark_trial_failed(index, failed_reason=str(error))
                     trial.accuracy, status = float("nan"), Status.FAILED
             self.outcomes.append(Outcome(index, trial.parameters, trial.accuracy, status))
+            self._curves.append(trial.curve)
             self._save()
         return self.best()
+
+    def _next(self) -> tuple[int, dict[str, Value]]:
+        """The trial that was interrupted, else what Ax suggests."""
+        if self._interrupted is not None:
+            again, self._interrupted = self._interrupted, None
+            return again
+        with quiet(), not_autologged(), one_thread():
+            ((index, parameters),) = self._client.get_next_trials(max_trials=1).items()
+        return int(index), dict(parameters)
 
     def best(self) -> Outcome:
         """The outcome with the highest observed accuracy; the earliest of equals."""
@@ -172,24 +189,58 @@ class Search:
             )
         )
 
-    def _resume(self) -> Any:
-        with quiet():
-            from ax.api.client import Client
+    def _resume(self) -> None:
+        """Repeat what was suggested and reported, so that Ax goes on exactly as if nothing had been interrupted.
 
-            try:
-                remembered = json.loads(self.state.read_text())
-                self._snapshot.write_text(json.dumps(remembered["ax"]))
-                client = Client.load_from_json_file(str(self._snapshot))
-                self.outcomes = [Outcome(**{**o, "status": Status(o["status"])}) for o in remembered["outcomes"]]
-            except (ValueError, KeyError, TypeError) as error:
-                raise StateError(
-                    f"{self.state} is not a search to go on with ({error}); delete it to begin anew"
-                ) from error
-            if remembered["running"] is not None:
-                client.mark_trial_failed(remembered["running"], failed_reason="interrupted")
-        return client
+        Ax's own snapshot does not: the models it fits after loading one suggest parameters that differ from the third
+        digit on. It is loaded only where Ax suggests others than it did, which another version of it may.
+        """
+        try:
+            remembered = json.loads(self.state.read_text())
+            outcomes = [Outcome(**{**o, "status": Status(o["status"])}) for o in remembered["outcomes"]]
+            curves = [[(int(epoch), float(accuracy)) for epoch, accuracy in curve] for curve in remembered["curves"]]
+            running = remembered["running"]
+            interrupted = None if running is None else (int(running[0]), dict(running[1]))
+            if len(curves) != len(outcomes):
+                raise ValueError(f"{len(outcomes)} outcomes and {len(curves)} curves")
+            self._snapshot.write_text(json.dumps(remembered["ax"]))
+            if not self._repeat(outcomes, curves, interrupted):
+                from ax.api.client import Client
 
-    def _save(self, *, running: int | None = None) -> None:
+                with quiet():
+                    self._client = Client.load_from_json_file(str(self._snapshot))
+                self._stop_hopeless_trials()
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{self.state} is not a search to go on with ({error}); delete it to begin anew"
+            ) from error
+        except OSError as error:
+            raise StateError(f"the search in {self.state} cannot be read: {error.strerror}") from error
+        self.outcomes, self._curves, self._interrupted = outcomes, curves, interrupted
+
+    def _repeat(
+        self,
+        outcomes: list[Outcome],
+        curves: list[list[tuple[int, float]]],
+        interrupted: tuple[int, dict[str, Value]] | None,
+    ) -> bool:
+        """Report earlier outcomes to a new client; False as soon as it suggests something else than it did."""
+        for outcome, curve in zip(outcomes, curves, strict=True):
+            if self._next() != (outcome.index, dict(outcome.parameters)):
+                return False
+            trial = Trial(self._client, outcome.index, outcome.parameters)
+            with quiet():
+                for epoch, accuracy in curve:
+                    trial.report(epoch, accuracy)
+                if outcome.status is Status.FAILED:
+                    self._client.mark_trial_failed(outcome.index, failed_reason="failed")
+                elif outcome.status is Status.STOPPED:
+                    self._client.mark_trial_early_stopped(outcome.index)
+                else:
+                    self._client.complete_trial(outcome.index)
+        return interrupted is None or self._next() == interrupted
+
+    def _save(self, *, running: tuple[int, dict[str, Value]] | None = None) -> None:
         """Ax's own snapshot, what came of each trial, and which one is under way: one file, replaced whole."""
         try:
             self.state.parent.mkdir(parents=True, exist_ok=True)
@@ -198,6 +249,7 @@ class Search:
             outcomes = [asdict(outcome) for outcome in self.outcomes]
             remembered = {
                 "outcomes": outcomes,
+                "curves": self._curves,
                 "running": running,
                 "ax": json.loads(self._snapshot.read_text()),
             }

@@ -14,6 +14,7 @@ from drift.errors import TrackingError
 from drift.extras import missing_package
 from drift.quiet import quiet
 from drift.signals import unbroken
+from drift.sqlite import advice
 from drift.tracking.causes import cause
 from drift.tracking.moved import file_of, find_moved_artifacts
 from drift.tracking.project import project_run
@@ -124,4 +125,5 @@ def mlflow_errors(doing: str) -> Iterator[None]:
         with unbroken():
             yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise TrackingError(f"MLflow failed while {doing}: {cause(error)}") from error
+        reason = cause(error)
+        raise TrackingError(f"MLflow failed while {doing}: {reason}{advice(reason)}") from error

@@ -1,0 +1,32 @@
+"""A scoring log that is empty or missing beside a registry that has a champion: said, and what it means."""
+
+from __future__ import annotations
+
+from drift.errors import DriftError
+from drift.loop.home import Home
+from drift.loop.journal import Journal
+from drift.tracking.registry import Registry
+
+
+def lost_log(registry: Registry, journal: Journal) -> str:
+    """One line if the registry has a champion of which the audit trail holds nothing; else an empty text."""
+    champion = registry.holder("champion")
+    if champion is None or journal.trail(registry.name):
+        return ""
+    state = "empty" if journal.path.exists() else "missing"
+    return (
+        f"the scoring log {journal.path} is {state}, but the registry has version {champion.number} as champion of"
+        f" {registry.name}: earlier blocks and the audit trail are not known here. Put a copy of the log back, or set"
+        " DRIFT_HOME to the folder that holds it; without it, the champion is kept, a deployment begins after the"
+        " champion's training rows, and the trail begins anew"
+    )
+
+
+def lost_log_of(model: str, home: Home) -> str:
+    """`lost_log` where MLflow may not be there, or not be installed: then nothing is known of a champion."""
+    try:
+        from drift.tracking.store import connect
+
+        return lost_log(Registry(connect(), model), Journal(home.log, read=True))
+    except (DriftError, ImportError):
+        return ""

@@ -1,0 +1,67 @@
+"""SQLite files: opened without a trace by whoever only reads, and what to do when one cannot be used.
+
+Standard library only; used by the scoring log, the monitor's store and the connection to MLflow.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+ADVICE = (  # part of SQLite's message, what to do
+    ("not a database", "it is damaged: put a copy of it back, or move it away to begin a new one"),
+    ("malformed", "it is damaged: put a copy of it back, or move it away to begin a new one"),
+    ("disk i/o error", "check the disk, and that the folder can be written"),
+    ("readonly", "make the file and its folder writable (chmod u+w), or run where they are"),
+    ("read-only", "make the file and its folder writable (chmod u+w), or run where they are"),
+    ("unable to open", "make the file and its folder readable and writable (chmod u+rw)"),
+    ("locked", "another process is writing it: try again when that has ended"),
+    ("full", "the disk is full: make space"),
+)
+
+
+def advice(reason: str) -> str:
+    """What to do about an error of SQLite, with the semicolon before it; empty where that is not known.
+
+    >>> advice("database disk image is malformed")
+    '; it is damaged: put a copy of it back, or move it away to begin a new one'
+    """
+    return next((f"; {words}" for part, words in ADVICE if part in reason.lower()), "")
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that writes neither the file nor anything beside it; works in a folder that cannot be written.
+
+    Where no process has the file open, it is read as one that does not change, which needs no locks. Where one has, its
+    log (`-wal`) is read with it. A log that a process left which was killed is read from a copy.
+
+    Raises:
+        sqlite3.Error: there is no such file, or it cannot be read.
+    """
+    log, index = (path.with_name(f"{path.name}-{part}") for part in ("wal", "shm"))
+    if not log.exists():
+        return _open(path, "mode=ro&immutable=1")
+    if index.exists():
+        try:
+            connection = _open(path, "mode=ro")
+            connection.execute("PRAGMA schema_version").fetchone()
+            return connection
+        except sqlite3.OperationalError:  # a folder that cannot be written: a copy can
+            pass
+    with tempfile.TemporaryDirectory(prefix="drift-") as folder:
+        copy = Path(shutil.copy(path, folder))
+        shutil.copy(log, folder)
+        memory = sqlite3.connect(":memory:", check_same_thread=False)
+        source = sqlite3.connect(copy)
+        try:
+            source.backup(memory)
+        finally:
+            source.close()
+        return memory
+
+
+def _open(path: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, check_same_thread=False, timeout=30)

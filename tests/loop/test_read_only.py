@@ -1,0 +1,154 @@
+"""`history` and `status` only read; a log that is damaged, read-only, empty or missing is one line with a next step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drift.errors import StateError
+from drift.loop.journal import Journal
+from drift.loop.records import AuditLine
+from drift.sqlite import connect_to_read
+
+DRIFT = (sys.executable, "-m", "drift")
+DEADLINE = 120
+LINE = AuditLine("promote", None, 1, "a test", "better", {})
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its time of change and content."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def drift(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DRIFT"))}
+    return subprocess.run(
+        [*DRIFT, *words], cwd=folder, env=kept | environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder whose log holds one line of the audit trail."""
+    (tmp_path / ".drift").mkdir()
+    journal = Journal(tmp_path / ".drift" / "log.db")
+    journal.audit("drift_model", LINE)
+    journal.close()
+    return tmp_path
+
+
+def test_history_reads_and_leaves_no_trace(project: Path) -> None:
+    before = state(project)
+    done = drift(project, "history")
+    assert done.returncode == 0, done.stderr
+    assert "promote" in done.stdout
+    assert state(project) == before
+    assert sorted(path.name for path in (project / ".drift").iterdir()) == ["log.db"]
+
+
+def test_history_makes_no_folder_where_there_is_none(tmp_path: Path) -> None:
+    done = drift(tmp_path, "history")
+    assert (done.returncode, done.stdout) == (0, "nothing has happened to drift_model yet\n"), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_history_reads_a_folder_that_cannot_be_written(project: Path) -> None:
+    (project / ".drift" / "log.db").chmod(0o444)
+    for folder in (project / ".drift", project):
+        folder.chmod(0o555)
+    try:
+        reading = contextlib.closing(connect_to_read(project / ".drift" / "log.db"))
+        with reading as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM intents")
+        done = drift(project, "history")
+        assert done.returncode == 0, done.stderr
+        assert "promote" in done.stdout
+    finally:
+        for folder in (project, project / ".drift"):
+            folder.chmod(0o755)
+
+
+def test_a_log_that_another_process_writes_is_read_with_its_newest_lines(project: Path) -> None:
+    path = project / ".drift" / "log.db"
+    writer = Journal(path)
+    writer.audit("drift_model", AuditLine("rollback", 2, 1, "a test", "worse", {}))
+    assert path.with_name("log.db-wal").exists()
+    assert [line.action for line in Journal(path, read=True).trail()] == ["promote", "rollback"]
+    writer.close()
+
+
+def test_a_log_of_a_killed_process_is_read_from_a_copy(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = project / ".drift" / "log.db"
+    writer = Journal(path)
+    writer.audit("drift_model", AuditLine("rollback", 2, 1, "a test", "worse", {}))
+    left = tmp_path_factory.mktemp("left")
+    for name in ("log.db", "log.db-wal"):
+        shutil.copy(path.with_name(name), left)
+    writer.close()
+    before = state(left)
+    assert [line.action for line in Journal(left / "log.db", read=True).trail()] == ["promote", "rollback"]
+    assert state(left) == before
+
+
+@pytest.mark.parametrize("command", ["history", "deploy --resume"])
+def test_a_damaged_log_is_one_line_with_what_to_do(project: Path, command: str) -> None:
+    (project / ".drift" / "log.db").write_bytes(b"no database at all, but long enough to be taken for one" * 40)
+    with contextlib.closing(sqlite3.connect(project / "mlflow.db")):
+        pass
+    done = drift(project, *command.split())
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "it is damaged: put a copy of it back, or move it away" in done.stderr
+    assert "SELECT" not in done.stdout + done.stderr
+
+
+def test_a_damaged_store_of_mlflow_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all, but long enough to be taken for one" * 40)
+    done = drift(tmp_path, "status")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "file is not a database; it is damaged: put a copy of it back" in done.stderr
+
+
+def test_a_log_that_cannot_be_written_says_how(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    monkeypatch.setattr("drift.loop.journal._settings", refuse)
+    with pytest.raises(StateError, match=r"readonly database; make the file and its folder writable \(chmod u\+w\)"):
+        Journal(project / ".drift" / "log.db")
+
+
+@pytest.mark.parametrize("lost", ["missing", "emptied", "no folder"])
+def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db", f"sqlite:///{project}/mlflow.db")
+    client.create_registered_model("drift_model")
+    client.create_model_version("drift_model", str(project), None)
+    client.set_registered_model_alias("drift_model", "champion", "1")
+    log = project / ".drift" / "log.db"
+    assert "scoring log" not in drift(project, "status").stdout
+    if lost == "emptied":
+        log.write_bytes(b"")
+    elif lost == "missing":
+        log.unlink()
+    else:
+        shutil.rmtree(project / ".drift")
+    for command in ("history", "status"):
+        done = drift(project, command)
+        assert done.returncode == 0, done.stderr
+        words = " ".join(done.stdout.split())
+        state = "empty" if lost == "emptied" else "missing"
+        assert f"log.db is {state}, but the registry has version 1 as champion of drift_model" in words
+        assert "Put a copy of the log back" in words
+    assert (project / ".drift").exists() is (lost != "no folder")
