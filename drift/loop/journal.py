@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from drift.blocks import Integers, ScoredBlock
 from drift.detect import Score
+from drift.disk import alone_in
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
@@ -135,7 +136,7 @@ class Journal:
             return
         self._engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
         sql.event.listen(self._engine, "connect", _settings)
-        with self._write("opening it") as connection:
+        with alone_in(path.parent), self._write("opening it") as connection:
             found = connection.execute(sql.text("PRAGMA user_version")).scalar_one()
             if found not in (0, SCHEMA):
                 raise StateError(f"{path} was written by another version of drift; move it away to begin a new log")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift import next_steps
+from drift.disk import alone_in
 from drift.errors import TrackingError
 from drift.extras import missing_package
 from drift.quiet import quiet
@@ -53,11 +54,23 @@ class Store:
             return found
         if create:
             with mlflow_errors(f"making experiment {name!r}"):
-                return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
+                return self._make_experiment(name)
         raise TrackingError(
             f"there is no experiment {name!r} in {self.address}; train a model in it first:"
             f" {next_steps.train_base(name)}"
         )
+
+    def _make_experiment(self, name: str) -> str:
+        """Make an experiment; another process may do so at the same moment."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
+        except MlflowException:
+            made = self.client.get_experiment_by_name(name)
+            if made is None:
+                raise
+            return str(made.experiment_id)
 
     def find_experiment(self, name: str) -> str | None:
         """The id of the experiment called `name`, or None if there is none.
@@ -99,9 +112,12 @@ def connect(*, create: bool = False) -> Store:
             f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
         )
     uri = with_driver(uri) if uri else f"sqlite:///{own}"
-    if (database := file_of(uri)) is not None:
-        find_moved_artifacts(database, create=create)
-    with mlflow_errors(f"connecting to MLflow at {without_password(uri)}"), quiet():
+    with ExitStack() as stack:
+        if (database := file_of(uri)) is not None:  # two processes that make its tables at once would fail
+            stack.enter_context(alone_in(database.parent))
+            find_moved_artifacts(database, create=create)
+        stack.enter_context(mlflow_errors(f"connecting to MLflow at {without_password(uri)}"))
+        stack.enter_context(quiet())
         import mlflow
 
         mlflow.set_tracking_uri(uri)

@@ -99,16 +99,15 @@ def test_a_log_of_a_killed_process_is_read_from_a_copy(project: Path, tmp_path_f
     assert state(left) == before
 
 
-@pytest.mark.parametrize("command", ["history", "deploy --resume"])
-def test_a_damaged_log_is_one_line_with_what_to_do(project: Path, command: str) -> None:
+def test_a_damaged_log_is_one_line_with_what_to_do(project: Path) -> None:
     (project / ".drift" / "log.db").write_bytes(b"no database at all, but long enough to be taken for one" * 40)
-    with contextlib.closing(sqlite3.connect(project / "mlflow.db")):
-        pass
-    done = drift(project, *command.split())
+    done = drift(project, "history")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     assert "it is damaged: put a copy of it back, or move it away" in done.stderr
-    assert "SELECT" not in done.stdout + done.stderr
+    with pytest.raises(StateError, match="file is not a database; it is damaged: put a copy of it back") as error:
+        Journal(project / ".drift" / "log.db")
+    assert "SELECT" not in f"{done.stdout}{done.stderr}{error.value}"
 
 
 def test_a_damaged_store_of_mlflow_is_one_line(tmp_path: Path) -> None:
@@ -152,3 +151,27 @@ def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> No
         assert f"log.db is {state}, but the registry has version 1 as champion of drift_model" in words
         assert "Put a copy of the log back" in words
     assert (project / ".drift").exists() is (lost != "no folder")
+
+
+def test_two_first_commands_at_once_both_succeed(tmp_path: Path) -> None:
+    """All make MLflow's tables, the experiment, the project's folder and the scoring log."""
+    code = (
+        "from drift.tracking.store import connect; from drift.loop.home import Home; from drift.loop.journal import"
+        " Journal; store = connect(create=True); print(store.experiment_id('drift', create=True));"
+        " Journal(Home().log)"
+    )
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DRIFT"))}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=kept,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ended = [(*process.communicate(timeout=2 * DEADLINE), process.returncode) for process in started]
+    assert [code for _, _, code in ended] == [0, 0], ended
+    assert len({out for out, _, _ in ended}) == 1, "one experiment"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
+from drift.disk import alone_in
 from drift.errors import StateError, UsageError
 from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
@@ -37,7 +38,7 @@ class Store:
         path = self.url.database if is_file else None
         self.name = path or shown(self.url)
         self._engine = _engine(self.url)
-        with self.errors("opened"):
+        with self.errors("opened"), alone_in(Path(path).absolute().parent) if path else nullcontext():
             with self._engine.connect() as connection:
                 ready = _revision(connection) == HEAD
             if not ready:
