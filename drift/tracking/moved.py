@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from drift.errors import TrackingError
+from drift.sqlite import advice
 
 ARTIFACTS = "mlruns"  # MLflow's folder of artifacts beside the file
 COLUMNS = (
@@ -47,7 +48,7 @@ def find_moved_artifacts(database: Path, *, create: bool) -> None:
                 _move(connection, database, text, old, own, create=create)
     except sqlite3.Error as error:
         if "no such table" not in str(error):  # MLflow has not made its tables yet
-            raise TrackingError(f"{database} cannot be used: {error}") from error
+            raise TrackingError(f"{database} cannot be used: {error}{advice(str(error))}") from error
 
 
 def _other_roots(connection: sqlite3.Connection, own: Path) -> Iterable[tuple[str, Path]]:
