@@ -16,7 +16,6 @@ from drift.extras import require
 
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
-    from drift.loop.lost_log import lost_log
     from drift.loop.options import DeployOptions
     from drift.loop.records import Deployment
 
@@ -161,6 +160,7 @@ def deploy(
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.last_lines import last_lines
+    from drift.loop.lost_log import lost_log
     from drift.loop.options import DeployOptions
     from drift.loop.promote import person
     from drift.loop.retrain import RetrainOptions, retrain_cost
