@@ -26,6 +26,8 @@ TESTS = {
     "mlflow-runs": "test_mlflow_ui.py",
     "mlflow-compare": "test_mlflow_ui.py",
     "mlflow-block-accuracy": "test_mlflow_ui.py",
+    "mlflow-parent-elsewhere": "test_mlflow_parents.py",
+    "mlflow-compare-elsewhere": "test_mlflow_parents.py",
 }
 COMMANDS = {
     "ramp": "images simulate --data mnist --perturbation gaussian_blur --quick",

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drift.errors import TrackingError
 from drift.invocation import ProjectCall, set_project_call
 
 if TYPE_CHECKING:
@@ -126,22 +127,20 @@ def _unquoted(value: str) -> str:
 def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, Any]:
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     from drift.quiet import quiet
-    from drift.tracking.store import be_patient
+    from drift.tracking.server import with_driver
+    from drift.tracking.store import be_patient, mlflow_errors
 
     be_patient()
     try:
-        with quiet():
+        with mlflow_errors("reading it"), quiet():
             import mlflow
 
-            client = mlflow.MlflowClient(uri)
+            client = mlflow.MlflowClient(with_driver(uri))
             run = client.get_run(run_id)
             name = client.get_experiment(run.info.experiment_id).name
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        return f"it cannot be read in {uri} ({str(error).splitlines()[0][:200]})", None
+    except TrackingError as error:
+        return f"it cannot be read ({error})", None
     return refusal(run, claim), (run, name)
 
 

@@ -185,7 +185,7 @@ def test_options_that_do_not_fit_the_images(run: Run, folder: Path) -> None:
         (("--new_classes", "zebra", *dealt), "expected new classes among 0, 1, 2"),
         (("--relabel", "3-5", *dealt), "expected pairs OLD:NEW of the classes"),
         (("--batches", "50", *SMALL), "ask for fewer batches"),
-        (("--network", "guess", *dealt), "expected a network among small"),
+        (("--network", "guess", *dealt), "expected --network small"),
     ):
         code, out = run(*words, *more)
         assert code in (1, 2), out
