@@ -29,7 +29,7 @@ def status(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    registry, home = Registry(connect(), register_model_name), Home(read=True)
+    registry, home = Registry(connect(read=True), register_model_name), Home(read=True)
     found = status_of(registry, Journal(home.log, read=True), home)
     for line in status_lines(found):
         print(fold(line, indent=14))
@@ -75,8 +75,8 @@ def rollback(
     Example: drift rollback --reason "complaints since Monday"
     """
     require("mlflow")
-    from drift.loop.home import Home
     from drift.loop.journal import Journal
+    from drift.loop.lost_log import home_of
     from drift.loop.promote import Championship, person
     from drift.terminal import Screen
     from drift.tracking.registry import Registry
@@ -84,7 +84,7 @@ def rollback(
 
     check_server(server, server_folder)
     registry = Registry(connect(), register_model_name)
-    home, screen = Home(create=False), Screen()
+    home, screen = home_of(registry), Screen()
     journal = Journal(home.log)
     find_service = service_finder(home, register_model_name, server, server_folder)
     Championship(registry, find_service, journal, home, screen.tell).rollback(by=person(), reason=reason)

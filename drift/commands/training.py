@@ -97,10 +97,9 @@ def retrain(
     from drift.loop.challenge import Ring
     from drift.loop.consent import PromoteMode
     from drift.loop.events import Said
-    from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.latest import retrain_on_latest
-    from drift.loop.lost_log import lost_log
+    from drift.loop.lost_log import home_of, lost_log
     from drift.loop.promote import Championship, comparison_evidence, person
     from drift.loop.retrain import RetrainOptions
     from drift.loop.train import TrainOptions
@@ -114,7 +113,7 @@ def retrain(
     if promote == "never" and until_accepted:
         raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
     registry = Registry(connect(), register_model_name)
-    home, training = Home(create=False), TrainOptions(max_epochs, total_trials, seed)
+    home, training = home_of(registry), TrainOptions(max_epochs, total_trials, seed)
     journal = Journal(home.log)
     with Screen() as screen:
         find_service = service_finder(home, register_model_name, server, server_folder)

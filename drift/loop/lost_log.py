@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drift.errors import DriftError
+from drift.errors import DriftError, StateError
 from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.tracking.registry import Registry
@@ -27,6 +27,18 @@ def lost_log_of(model: str, home: Home) -> str:
     try:
         from drift.tracking.store import connect
 
-        return lost_log(Registry(connect(), model), Journal(home.log, read=True))
+        return lost_log(Registry(connect(read=True), model), Journal(home.log, read=True))
     except (DriftError, ImportError):
         return ""
+
+
+def home_of(registry: Registry) -> Home:
+    """The project's folder for a command that goes on with what is in it.
+
+    Raises:
+        StateError: it is not there; if the registry has a champion nevertheless, the message is that of `lost_log`.
+    """
+    home = Home(read=True)
+    if not home.path.is_dir() and (lost := lost_log(registry, Journal(home.log, read=True))):
+        raise StateError(lost)
+    return Home(create=False)

@@ -19,6 +19,7 @@ from drift.sqlite import advice
 from drift.tracking.causes import cause
 from drift.tracking.moved import file_of, find_moved_artifacts
 from drift.tracking.project import project_run
+from drift.tracking.read_only import reading_address
 from drift.tracking.server import check_version, with_driver, without_password
 
 if TYPE_CHECKING:
@@ -93,10 +94,11 @@ def be_patient() -> None:
         os.environ.setdefault(name, value)
 
 
-def connect(*, create: bool = False) -> Store:
+def connect(*, create: bool = False, read: bool = False) -> Store:
     """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
 
-    A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder.
+    A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder. With
+    `read`, it is opened in a way that cannot write it, and artifacts that were moved are not looked for.
 
     The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in
     another experiment; a run that `mlflow run` made for this process is `project_run` (see `project.take_up`).
@@ -112,10 +114,14 @@ def connect(*, create: bool = False) -> Store:
             f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
         )
     uri = with_driver(uri) if uri else f"sqlite:///{own}"
+    used = uri
     with ExitStack() as stack:
         if (database := file_of(uri)) is not None:  # two processes that make its tables at once would fail
             stack.enter_context(alone_in(database.parent))
-            find_moved_artifacts(database, create=create)
+            if read:
+                used = reading_address(database)
+            else:
+                find_moved_artifacts(database, create=create)
         stack.enter_context(mlflow_errors(f"connecting to MLflow at {without_password(uri)}"))
         stack.enter_context(quiet())
         import mlflow
@@ -123,7 +129,7 @@ def connect(*, create: bool = False) -> Store:
         mlflow.set_tracking_uri(uri)
         if uri.startswith(("http://", "https://")):
             check_version(uri)
-        client = mlflow.MlflowClient()
+        client = mlflow.MlflowClient(used, used)
         client.search_experiments(max_results=1)
     return Store(uri, client, project_run())
 

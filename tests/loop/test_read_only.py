@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -127,14 +128,19 @@ def test_a_log_that_cannot_be_written_says_how(project: Path, monkeypatch: pytes
         Journal(project / ".drift" / "log.db")
 
 
-@pytest.mark.parametrize("lost", ["missing", "emptied", "no folder"])
-def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> None:
+def register_champion(folder: Path) -> None:
+    """A registered version with the alias, which is all that `status` and `history` look at."""
     import mlflow
 
-    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db", f"sqlite:///{project}/mlflow.db")
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db", f"sqlite:///{folder}/mlflow.db")
     client.create_registered_model("drift_model")
-    client.create_model_version("drift_model", str(project), None)
+    client.create_model_version("drift_model", str(folder), None)
     client.set_registered_model_alias("drift_model", "champion", "1")
+
+
+@pytest.mark.parametrize("lost", ["missing", "emptied", "no folder"])
+def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> None:
+    register_champion(project)
     log = project / ".drift" / "log.db"
     assert "scoring log" not in drift(project, "status").stdout
     if lost == "emptied":
@@ -143,14 +149,130 @@ def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> No
         log.unlink()
     else:
         shutil.rmtree(project / ".drift")
+    state = "empty" if lost == "emptied" else "missing"
     for command in ("history", "status"):
         done = drift(project, command)
         assert done.returncode == 0, done.stderr
         words = " ".join(done.stdout.split())
-        state = "empty" if lost == "emptied" else "missing"
         assert f"log.db is {state}, but the registry has version 1 as champion of drift_model" in words
         assert "Put a copy of the log back" in words
     assert (project / ".drift").exists() is (lost != "no folder")
+
+
+@pytest.mark.parametrize("command", ["retrain", "rollback"])
+def test_a_lost_folder_is_said_before_a_champion_changes(project: Path, command: str) -> None:
+    register_champion(project)
+    shutil.rmtree(project / ".drift")
+    done = drift(project, command)
+    assert done.returncode == 1
+    assert errors(done).startswith(f"error: the scoring log {project}/.drift/log.db is missing, but the registry has")
+    assert not (project / ".drift").exists()
+
+
+def test_deploy_and_retrain_warn_of_a_lost_log(project: Path) -> None:
+    """The version has no model, which is what both fail of after the warning."""
+    register_champion(project)
+    for command in ("retrain", "deploy"):
+        (project / ".drift" / "log.db").unlink()
+        done = drift(project, command)
+        assert done.returncode == 1
+        words = " ".join(done.stdout.split())
+        assert f"warning: the scoring log {project}/.drift/log.db is empty, but the registry has version 1" in words
+
+
+def errors(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command wrote as its error, which is one line; progress aside."""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("progress: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def limited() -> tuple[str, ...]:
+    """What starts a command to which permissions of files apply, also where tests run as root."""
+    if os.geteuid() != 0:
+        return ()
+    words = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    if shutil.which("setpriv") is None or subprocess.run([*words, "true"], check=False).returncode != 0:
+        pytest.skip("root, and no setpriv that can drop a capability")
+    return words
+
+
+def drift_limited(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DRIFT"))}
+    return subprocess.run(
+        [*limited(), *DRIFT, *words], cwd=folder, env=kept, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def read_only(project: Path) -> Iterator[Path]:
+    """A project with a champion, in which nothing can be written; its name has signs that a URL would encode."""
+    register_champion(project)
+    folder = project / "read only #%41 ü"
+    folder.mkdir()
+    for name in ("mlflow.db", ".drift"):
+        shutil.move(project / name, folder / name)
+    paths = [folder, *folder.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield folder
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_status_and_history_read_a_read_only_project(read_only: Path) -> None:
+    before = state(read_only.parent)
+    for command, word in (("status", "version 1"), ("history", "promote")):
+        done = drift_limited(read_only, command)
+        assert done.returncode == 0, done.stderr
+        assert word in done.stdout
+    assert state(read_only.parent) == before
+
+
+def test_commands_that_write_say_what_is_read_only(read_only: Path) -> None:
+    for command in ("deploy", "retrain", "rollback"):
+        said = errors(drift_limited(read_only, command))
+        assert "readonly database; make the file and its folder writable (chmod u+w)" in said
+        assert "SELECT" not in said
+
+
+def test_status_leaves_no_trace(project: Path) -> None:
+    register_champion(project)
+    before = state(project)
+    done = drift(project, "status")
+    assert done.returncode == 0, done.stderr
+    assert "champion    version 1" in done.stdout
+    assert state(project) == before
+    assert sorted(path.name for path in project.iterdir()) == [".drift", "mlflow.db"]
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_status_reads_what_a_killed_process_left(project: Path, journal: str) -> None:
+    """A transaction that was never ended: its changes are in the file, or in the log beside it, and do not count."""
+    register_champion(project)
+    code = (
+        "import os, sqlite3, sys; connection = sqlite3.connect('mlflow.db', isolation_level=None);"
+        "connection.execute('pragma journal_mode = ' + sys.argv[1]); connection.execute('pragma cache_size = 2');"
+        "connection.execute('begin'); connection.execute('delete from model_versions');"
+        "connection.execute('create table filler (text)');"
+        "[connection.execute('insert into filler values (?)', ('x' * 5000,)) for _ in range(50)]; os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, journal], cwd=project, check=True, timeout=DEADLINE)
+    assert (project / f"mlflow.db-{'journal' if journal == 'delete' else 'wal'}").exists()
+    before = state(project)
+    done = drift(project, "status")
+    assert done.returncode == 0, done.stderr
+    assert "champion    version 1" in done.stdout
+    assert state(project) == before
+
+
+def test_status_of_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    done = drift(tmp_path, "status")
+    assert done.returncode == 1
+    assert "mlflow.db holds no models: train a base model first" in errors(done)
+    assert (tmp_path / "mlflow.db").read_bytes() == b""
 
 
 def test_two_first_commands_at_once_both_succeed(tmp_path: Path) -> None:
