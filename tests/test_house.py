@@ -22,6 +22,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "threads": 0,
     "signals": 0,
     "streams": 0,
+    "devices": 0,
     "invocation": 0,
     "next_steps": 1,
     "sources": 1,
@@ -84,6 +85,7 @@ SAME_LAYER = {  # what each reports, raises or checks
     ("figures", "models"),
     ("pixels", "errors"),
     ("extras", "errors"),
+    ("devices", "errors"),
     ("losses", "errors"),
     ("blocks", "losses"),
 }

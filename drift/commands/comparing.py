@@ -11,6 +11,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def compare(
         int, typer.Option("--unlike_rows", min=0, help="How many unlike rows to tell.", rich_help_panel=o.MORE)
     ] = 5,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -76,6 +78,7 @@ def compare(
     from drift.sources.files import read_frame
     from drift.terminal import counting, line_width
 
+    device = resolve_device(device, double_precision=True)
     frames = [
         _stretch(read_frame(path), rows, path) for path, rows in ((reference, reference_rows), (current, current_rows))
     ]
@@ -89,6 +92,7 @@ def compare(
             permutations=permutations,
             rows=unlike_rows,
             seed=seed,
+            device=device,
             tell=lambda _: tell("comparing tables", next(stages), STAGES),
         )
     for line in lines(found, width=line_width()):

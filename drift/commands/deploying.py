@@ -11,6 +11,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, server_starter, source_of, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -129,6 +130,7 @@ def deploy(
         ),
     ] = 5,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     data: o.Data = None,
     label: o.Label = None,
     time: o.Time = None,
@@ -171,14 +173,11 @@ def deploy(
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
+    device = resolve_device(device)
     retraining = RetrainOptions(
-        TrainOptions(max_epochs, total_trials, seed),
-        window_rows,
-        held_out_rows,
-        warm_start,
-        promote_level,
-        until_accepted,
-    )
+        TrainOptions(max_epochs, total_trials, seed, device),
+        window_rows, held_out_rows, warm_start, promote_level, until_accepted,
+    )  # fmt: skip
     asked = DeployOptions(
         experiment=mlflow_experiment_name, model_name=register_model_name, test_data_rows=test_data_rows,
         start_row=start_row, block_size=block_size, threshold_accuracy=threshold_accuracy,
@@ -204,7 +203,11 @@ def deploy(
             ask_replacement=screen.confirm if has_terminal() else None,
             serve=server_starter(home, server, server_folder, port),
         )  # fmt: skip
-        result = go_on(world, register_model_name) if resume else begin(world, options, source if data else None)
+        result = (
+            go_on(world, register_model_name, device=options.retrain.train.device)
+            if resume
+            else begin(world, options, source if data else None)
+        )
         for line in summary(result.blocks, result.decisions).lines():
             screen.last_line(line)
         for line in last_lines(result, options, {"server": server, "server_folder": server_folder}):
@@ -270,10 +273,10 @@ def serve(
 
 
 def _kept(deployment: Deployment, asked: DeployOptions, table: DataSource, context: typer.Context) -> DeployOptions:
-    """The options that a deployment began with; only `--retrain` may be another one now.
+    """The options that a deployment began with; only `--retrain` and `--device` may be others now.
 
     Raises:
-        UsageError: when an option given with --resume says something else.
+        UsageError: when an option given with --resume says something else, or the device is not there any more.
     """
     from drift.loop.deploy import options_of
 
@@ -282,12 +285,13 @@ def _kept(deployment: Deployment, asked: DeployOptions, table: DataSource, conte
     source = deployment.options["source"]
     before = kept.as_called() | {name: source[key] for name, key in SOURCE_OPTIONS.items()}
     now = asked.as_called() | {name: asdict(table)[key] for name, key in SOURCE_OPTIONS.items()}
-    for name in sorted(given - {"retrain"}):
+    for name in sorted(given - {"retrain", "device"}):
         if name in before and _plain(before[name]) != _plain(now[name]):
             raise UsageError(
                 f"expected --{name} {_plain(before[name])}, as the deployment {deployment.id} began with, got"
                 f" {_plain(now[name])}: leave it out with --resume, or begin another deployment"
             )
+    kept = kept.on_device((asked if "device" in given else kept).retrain.train.device)
     return replace(kept, ask=asked.ask) if "retrain" in given else kept
 
 

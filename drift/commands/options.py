@@ -45,6 +45,15 @@ ModelName = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same numbers.", rich_help_panel=MORE)
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|mps",
+        help="Where networks are trained (compare: where the joint test runs); auto: cuda, else mps, else cpu.",
+        rich_help_panel=MORE,
+    ),
+]
 Json = Annotated[
     Path | None,
     typer.Option("--json", help="Also write the numbers to this file.", rich_help_panel=MORE, show_default=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, source_of, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -70,6 +72,7 @@ def replay(
         ),
     ] = None,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     data: o.Data = None,
     label: o.Label = None,
     time: o.Time = None,
@@ -91,11 +94,12 @@ def replay(
     if not names:
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
     check_names(names)
+    device = resolve_device(device)
     table = source_of(data, label, time, ignore).load()
     from drift.loop.home import Home
     from drift.loop.records import now
     from drift.replay.experiment import compare_policies
-    from drift.replay.family import FAMILY, fit_member_of_family
+    from drift.replay.family import family_on, fit_member_of_family
     from drift.replay.logged import log_results
     from drift.replay.looking_back import require_row_wise
     from drift.replay.play import Stream
@@ -109,7 +113,8 @@ def replay(
     require_row_wise(table)
     stream = Stream.of_first(table, start_rows, block_size, test_data_rows)
     home, store = Home(), connect(create=True)
-    versions = Versions(stream.table, fit_member_of_family, family=FAMILY, cache=home.path / "replay")
+    fit = partial(fit_member_of_family, device=device)
+    versions = Versions(stream.table, fit, family=family_on(device), cache=home.path / "replay")
     with ExitStack() as stack:
         serving = None
         if serve:

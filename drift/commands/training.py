@@ -9,6 +9,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, options_as_called, service_finder, source_of, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -27,6 +28,7 @@ def base(
         ),
     ] = 0.7,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     data: o.Data = None,
     label: o.Label = None,
     time: o.Time = None,
@@ -40,6 +42,7 @@ def base(
     Example: drift base --max_epochs 3 --total_trials 5
     """
     require("mlflow", "ax", "matplotlib")
+    device = resolve_device(device)
     source = source_of(data, label, time, ignore)
     table = source.load()
     from drift.loop.base import next_step, train_base
@@ -49,7 +52,7 @@ def base(
     from drift.tracking.store import connect
 
     home, store = Home(), connect(create=True)
-    options = TrainOptions(max_epochs, total_trials, seed)
+    options = TrainOptions(max_epochs, total_trials, seed, device)
     with Screen() as screen:
         result = train_base(
             table, source, store=store, home=home, experiment=mlflow_experiment_name,
@@ -84,6 +87,7 @@ def retrain(
     promote_level: o.Level = 0.05,
     until_accepted: o.UntilAccepted = 0,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     server: o.Server = None,
     server_folder: o.ServerFolder = None,
     json: o.Json = None,
@@ -112,8 +116,9 @@ def retrain(
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     if promote == "never" and until_accepted:
         raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
+    device = resolve_device(device)
     registry = Registry(connect(), register_model_name)
-    home, training = home_of(registry), TrainOptions(max_epochs, total_trials, seed)
+    home, training = home_of(registry), TrainOptions(max_epochs, total_trials, seed, device)
     journal = Journal(home.log)
     with Screen() as screen:
         find_service = service_finder(home, register_model_name, server, server_folder)

@@ -25,6 +25,7 @@ from drift.detect import (
 )
 from drift.detect.explain import MOST_PAIRED, PairChange, UnlikeRow, pair_changes
 from drift.detect.samples import two_samples
+from drift.devices import resolve_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +110,7 @@ def compare_tables(
     permutations: int = 1000,
     rows: int = 5,
     seed: int = 0,
+    device: str = "cpu",
     tell: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Compare two tables, column by column and as a whole.
@@ -126,11 +128,14 @@ def compare_tables(
         permutations: of the joint test, and draws for each distance's null; more if the level needs them.
         rows: how many unlike rows to tell.
         seed: the same seed gives the same numbers.
+        device: where the joint test runs: "cpu", "cuda" or "auto"; MPS has no double precision, which it sums in.
         tell: is told what is being done.
 
     Raises:
         BlockError: tables that cannot be compared.
+        UsageError: no such device.
     """
+    device = resolve_device(device, double_precision=True)
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
     usable = usable_columns(reference, current, columns=columns, ignore=ignore)
     tell(f"comparing {len(usable.names)} columns")
@@ -143,7 +148,7 @@ def compare_tables(
         shares[column_of[feature.feature]] += feature.share
     numbers = [at for at, label in enumerate(matrices.labels) if label in usable.numeric][:MOST_PAIRED]
     tell("testing all columns together")
-    joint = _joint_test(matrices, level=level / 2, permutations=permutations, seed=seed)
+    joint = _joint_test(matrices, level=level / 2, permutations=permutations, seed=seed, device=device)
     tell("testing column by column")
     return Comparison(
         rows=(len(reference), len(current)),
@@ -158,11 +163,12 @@ def compare_tables(
     )
 
 
-def _joint_test(matrices: Matrices, *, level: float, permutations: int, seed: int) -> MMDTest:
+def _joint_test(matrices: Matrices, *, level: float, permutations: int, seed: int, device: str) -> MMDTest:
     rng = np.random.default_rng(seed)
     x, y = (sample[rng.permutation(len(sample))[:JOINT_ROWS]] for sample in (matrices.reference, matrices.current))
     scaled = two_samples(x, y).standardised()
-    return mmd_test(scaled.reference.float(), scaled.current.float(), level=level, permutations=permutations, seed=seed)
+    reference, current = (sample.float().to(device) for sample in (scaled.reference, scaled.current))
+    return mmd_test(reference, current, level=level, permutations=permutations, seed=seed)
 
 
 def _changes(

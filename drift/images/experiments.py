@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.blocks import Answer, Floats
+from drift.devices import resolve_device
 from drift.disk import write_at_once
 from drift.errors import DataError, UsageError
 from drift.images.evolution import Perturb
@@ -104,6 +105,7 @@ def train_network(
     *,
     max_epochs: int,
     seed: int,
+    device: str = "auto",
     weights: Path | None = None,
     seconds: float | None = None,
     augment: Perturb | None = None,
@@ -121,6 +123,7 @@ def train_network(
         validation: images to judge each epoch on.
         max_epochs: passes over the images.
         seed: of all draws.
+        device: where to fit and to answer, see `drift.devices.resolve_device`.
         weights: a file with ImageNet weights, for a network that takes them.
         seconds: most time to fit in.
         augment: changes every batch, at severity 1.
@@ -131,21 +134,25 @@ def train_network(
         words: what to tell.
 
     Raises:
-        UsageError: no such network.
+        UsageError: no such network or device.
         DataError: weights that cannot be had.
         TrainingError: too few images, or a loss that is no number.
     """
     from drift.images.board import SHOWN, Board
 
     check_weights(network, weights)
+    device = resolve_device(device)
     options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
     files = [_contents(name) for name in (augmented_by, str(weights or ""))]
     head_alone = network == "efficientnet-lite0" and not whole and augment is None
     told = f"{network} {options} {seconds} {augmented_by} {files} {head_alone}"
+    told += "" if device == "cpu" else f" on {device}"  # what a GPU computes differs in its last digits
     key = digest(told, train.digest(), validation.digest())[:24]
     cache = cache_folder()
     folder, features, kept_board = cache / "networks" / key, cache / "features", cache / "boards" / key
-    known = _known(folder, features)
+    if device != "cpu":
+        features = features / device.replace(":", "-")
+    known = _known(folder, features, device)
     if known is not None and (board is None or kept_board.exists()):
         if board is not None:
             _copied(kept_board, board)
@@ -175,12 +182,27 @@ def train_network(
     if head_alone:
         head = replace(HEAD, seed=seed, max_epochs=max_epochs)
         epochs = fit_head(
-            model, train, validation, cache_folder=features, options=head, keep_going=each, seconds=seconds
+            model,
+            train,
+            validation,
+            cache_folder=features,
+            options=head,
+            keep_going=each,
+            seconds=seconds,
+            device=device,
         )
     else:
         checkpoint = cache / "fits" / f"{key}.pt"
         epochs = fit_images(
-            model, train, validation, options, keep_going=each, augment=hook, seconds=seconds, checkpoint=checkpoint
+            model,
+            train,
+            validation,
+            options,
+            keep_going=each,
+            augment=hook,
+            seconds=seconds,
+            checkpoint=checkpoint,
+            device=device,
         )
         checkpoint.unlink(missing_ok=True)
     trained = Remembered(model, features, epochs=len(epochs))
@@ -200,10 +222,11 @@ def _is_shown(path: Path) -> bool:
     return path.name == PROJECTOR or path.name.startswith(EVENTS) or (path.is_dir() and path.name.isdigit())
 
 
-def _known(folder: Path, features: Path) -> Remembered | None:
+def _known(folder: Path, features: Path, device: str) -> Remembered | None:
     """The network in a folder, if it is there whole: a crash may have left half of one."""
     try:
         model = ImageModel.load(folder)
+        model.net.to(device)
         return Remembered(model, features, epochs=int(json.loads((folder / FIT).read_text())["epochs"]))
     except (DataError, OSError, ValueError, KeyError):
         return None

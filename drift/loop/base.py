@@ -9,6 +9,7 @@ from typing import Any
 
 from drift import __version__, figures, next_steps
 from drift.blocks import Reference, Table
+from drift.devices import resolve_device
 from drift.errors import DataError, StateError, resumable
 from drift.invocation import table_options
 from drift.loop.cards import Card, DataSource
@@ -80,14 +81,16 @@ def train_base(
         experiment: MLflow experiment.
         train_rows: a share below 1, or a number of rows.
         options: how much to try.
-        resume: go on with the last unfinished base training of the same options, instead of beginning one.
+        resume: go on with the last unfinished base training of the same options and device, instead of beginning one.
         tell: hears of every epoch and trial.
     """
     rows = range(rows_wanted(table, train_rows))
     table = table.known_from(rows)
     fit_rows, validation_rows = split(rows)
     digest = table.digest(rows)
-    described = to_json({"digest": digest, "max_epochs": options.max_epochs, "seed": options.seed})
+    device = resolve_device(options.device)
+    elsewhere = {} if device == "cpu" else {"device": device}  # a search goes on where it began
+    described = to_json({"digest": digest, "max_epochs": options.max_epochs, "seed": options.seed} | elsewhere)
     tags = {"options": described, "digest": digest, "source": source.name, "version": __version__}
     tags |= {"label": source.label} if source.label else {}
     details: dict[str, Any] = {"name": "BaseModel", "kind": "base", "tags": tags}
@@ -107,6 +110,7 @@ def train_base(
                 "max_epochs": options.max_epochs,
                 "total_trials": options.total_trials,
                 "seed": options.seed,
+                "device": device,
                 "train_rows": train_rows,
                 "mlflow_experiment_name": experiment,
                 "data": source.name,

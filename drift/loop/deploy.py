@@ -84,11 +84,18 @@ def log_scored_rows(
     )
 
 
-def resume(world: World, model_name: str) -> DeployResult:
-    """Go on with the last unfinished deployment of a model, after the last block that was committed."""
+def resume(world: World, model_name: str, *, device: str | None = None) -> DeployResult:
+    """Go on with the last unfinished deployment of a model, after the last block that was committed.
+
+    Args:
+        world: where, and who is asked.
+        model_name: in the registry.
+        device: where retrains are from now on; None for the device that the deployment began with.
+    """
     deployment = unfinished(world.journal, model_name)
     told = deployment.options["source"]
     source, options = DataSource(**told | {"ignore": tuple(told["ignore"])}), options_of(deployment)
+    options = options.on_device(device or options.retrain.train.device)
     registry = Registry(world.store, model_name)
     first = card_of(registry, registry.get(deployment.first_champion))
     table = first.fit_to(source.load())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from drift.blocks import Reference
 from drift.detect import STREAMING, FollowsErrors, Harm
+from drift.devices import resolve_device
 from drift.errors import UsageError
 from drift.loop.consent import PromoteMode, RetrainMode
 from drift.loop.policies import (
@@ -101,6 +102,11 @@ class DeployOptions:
         modes = {"promote": PromoteMode(values["promote"]), "ask": RetrainMode(values["ask"])}
         return cls(**values | modes | {"retrain": RetrainOptions(**retrain)})
 
+    def on_device(self, device: str) -> DeployOptions:
+        """The same with another device for retrains; UsageError if it is not there."""
+        train = replace(self.retrain.train, device=resolve_device(device))
+        return replace(self, retrain=replace(self.retrain, train=train))
+
     def retrain_options(self) -> dict[str, object]:
         """The options of the command that retrains by hand as this deployment would have."""
         called = self.as_called()
@@ -108,7 +114,11 @@ class DeployOptions:
             "mlflow_experiment_name", "register_model_name", "max_epochs", "total_trials", "window_rows",
             "held_out_rows", "promote", "promote_level", "seed", "warm_start",
         ]  # fmt: skip
-        return {name: called[name] for name in names} | {"until_accepted": self.retrain.until_accepted or None}
+        device = called["device"] if called["device"] != resolve_device() else None
+        return {name: called[name] for name in names} | {
+            "until_accepted": self.retrain.until_accepted or None,
+            "device": device,
+        }
 
     def as_called(self) -> dict[str, Any]:
         """Plain values under the names that they have on the command line."""
@@ -128,6 +138,7 @@ class DeployOptions:
             "max_epochs": self.retrain.train.max_epochs,
             "total_trials": self.retrain.train.total_trials,
             "seed": self.retrain.train.seed,
+            "device": self.retrain.train.device,
             "window_rows": self.retrain.window_rows,
             "held_out_rows": self.retrain.held_out_rows,
             "warm_start": self.retrain.warm_start,

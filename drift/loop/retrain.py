@@ -16,6 +16,7 @@ import numpy as np
 
 from drift.blocks import Reference, Table
 from drift.detect import PairedTest, mcnemar_test
+from drift.devices import resolve_device
 from drift.errors import DataError, TrackingError
 from drift.loop.base import MIN_ROWS, log_model, split
 from drift.loop.cards import Card
@@ -196,7 +197,8 @@ def _fit(table: Table, parts: Split, options: RetrainOptions, place: Place, tell
     found = search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
     everything = table.part(parts.refit)
     net = build(everything, found.parameters, classes=classes, seed=options.train.seed, warm=warm)
-    epochs = fit(net, everything, table.part(parts.held_out), fit_options(found.parameters, options.train))
+    chosen, device = fit_options(found.parameters, options.train), options.train.device
+    epochs = fit(net, everything, table.part(parts.held_out), chosen, device=device)
     return replace(found, net=net.eval(), epochs=tuple(epochs))
 
 
@@ -206,6 +208,7 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
             "max_epochs": options.train.max_epochs,
             "total_trials": options.train.total_trials,
             "seed": options.train.seed,
+            "device": resolve_device(options.train.device),
             "window_rows": options.window_rows or "all",
             "warm_start": options.warm_start,
             "promote_level": options.level,

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from drift.blocks import Rows
+from drift.devices import resolve_device
 from drift.errors import TrainingError
 from drift.loop.described import network_parameters
 from drift.loop.events import EpochFinished, SearchBegan, Tell, TrialFinished
@@ -32,11 +33,19 @@ SOUGHT = {"base": "base model", "retrain": "challenger"}  # by stage
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How much to try."""
+    """How much to try, and where.
+
+    Attributes:
+        max_epochs: passes over the training rows in each trial, 1 or more.
+        total_trials: sets of parameters that Ax tries, 1 or more.
+        seed: of suggestions, first weights, shuffling and dropout.
+        device: where networks are trained, see `drift.devices.resolve_device`; what comes out is on the CPU.
+    """
 
     max_epochs: int = 3
     total_trials: int = 5
     seed: int = 0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,9 @@ def search_and_fit(
 
     Raises:
         TrainingError: when no trial gave a usable network.
+        UsageError: no such device.
     """
+    device = resolve_device(options.device)
     if len(set(train.labels.tolist())) < 2:
         raise TrainingError(f"the {len(train)} training rows are all of one class: take more rows, or other ones")
     began = monotonic()
@@ -126,7 +137,7 @@ def search_and_fit(
                 run.params(
                     parameters
                     | {"max_epochs": options.max_epochs, "seed": options.seed, "train_rows": len(train)}
-                    | {"validation_rows": len(validation)}
+                    | {"validation_rows": len(validation), "device": device}
                 )
                 run.describe(
                     f"Trial {trial.index}, of {options.total_trials}, of the search for a {SOUGHT[place.stage]}."
@@ -134,7 +145,8 @@ def search_and_fit(
                 try:
                     net = build(train, parameters, classes=classes, seed=options.seed, warm=warm)
                     run.params(network_parameters(net))
-                    fit(net, train, validation, fit_options(parameters, options), keep_going=keep_going)
+                    chosen = fit_options(parameters, options)
+                    fit(net, train, validation, chosen, keep_going=keep_going, device=device)
                 except (RuntimeError, MemoryError) as error:  # torch's own, out of memory among them
                     raise TrainingError(f"trial {trial.index}: {error}") from error
                 finally:

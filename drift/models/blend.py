@@ -40,6 +40,7 @@ def fit_blend(
     seed: int,
     classes: int = 2,
     options: EnsembleOptions | None = None,
+    device: str = "cpu",
 ) -> Blend:
     """One ensemble on the newest rows of each window.
 
@@ -50,10 +51,16 @@ def fit_blend(
         seed: of all draws; the same seed gives the same blend.
         classes: number of classes.
         options: how to fit each ensemble.
+        device: where, as of `fit_ensemble`; the blend is on the CPU.
 
     Raises:
         TrainingError: as `fit_ensemble` does.
     """
     lengths = sorted({min(window, len(train)) for window in windows})
     newest = [Rows(train.features[len(train) - n :], train.labels[len(train) - n :]) for n in lengths]
-    return Blend([fit_ensemble(rows, members=members, seed=seed, classes=classes, options=options) for rows in newest])
+    return Blend(
+        [
+            fit_ensemble(rows, members=members, seed=seed, classes=classes, options=options, device=device)
+            for rows in newest
+        ]
+    )

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from drift.blocks import Floats, Rows
+from drift.devices import resolve_device
 from drift.errors import TrainingError
 from drift.models.quantiles import QuantileRanks, fit_quantile_ranks
 from drift.threads import one_thread
@@ -59,7 +60,13 @@ class Ensemble(torch.nn.Module):
 
 
 def fit_ensemble(
-    train: Rows, *, members: int = 5, seed: int, classes: int = 2, options: EnsembleOptions | None = None
+    train: Rows,
+    *,
+    members: int = 5,
+    seed: int,
+    classes: int = 2,
+    options: EnsembleOptions | None = None,
+    device: str = "cpu",
 ) -> Ensemble:
     """Fit `members` networks that differ in their first weights, the order of rows and the units dropped.
 
@@ -71,20 +78,30 @@ def fit_ensemble(
         seed: of all draws; the same seed gives the same ensemble.
         classes: number of classes.
         options: how to fit.
+        device: where the members are trained, see `drift.devices.resolve_device`; draws are made on the CPU, so that
+            they are the same everywhere.
+
+    Returns:
+        An ensemble on the CPU.
 
     Raises:
         TrainingError: when there are no rows, or the weights are no longer numbers.
+        UsageError: no such device.
     """
+    device = resolve_device(device)
     if not len(train):
         raise TrainingError("expected rows to learn from, got none")
     options = options or EnsembleOptions()
     ranks = fit_quantile_ranks(train.features)
     draws = [torch.Generator().manual_seed(seed * 1_000 + member) for member in range(members)]
     layers = _first_layers([train.features.shape[1], *[options.width] * options.depth, classes], draws)
+    layers = [layer.to(device).requires_grad_() for layer in layers]
     with one_thread():
         with torch.no_grad():
-            inputs = ranks(torch.from_numpy(np.ascontiguousarray(train.features, np.float32)))
-        _descend(layers, inputs, torch.from_numpy(np.ascontiguousarray(train.labels)), draws, options)
+            inputs = ranks(torch.from_numpy(np.ascontiguousarray(train.features, np.float32))).to(device)
+        labels = torch.from_numpy(np.ascontiguousarray(train.labels)).to(device)
+        _descend(layers, inputs, labels, draws, options, device)
+    layers = [layer.detach().cpu() for layer in layers]
     if not all(bool(layer.isfinite().all()) for layer in layers):
         raise TrainingError(f"the weights are no longer numbers after fitting {len(train)} rows with {options}")
     ensemble = Ensemble(ranks, layers)
@@ -98,6 +115,7 @@ def _descend(
     labels: torch.Tensor,
     draws: list[torch.Generator],
     options: EnsembleOptions,
+    device: str,
 ) -> None:
     """AdamW with a one-cycle learning rate on all members at once; `inputs` are (n, d) ranks, `labels` (n,)."""
     batches = -(-len(labels) // options.batch_size)
@@ -109,10 +127,12 @@ def _descend(
     for step in range(steps):
         if step % batches == 0:
             order = torch.stack([torch.randperm(len(labels), generator=draw) for draw in draws])
-        picked = order[:, step % batches * options.batch_size :][:, : options.batch_size]  # (members, rows)
+        picked = order[:, step % batches * options.batch_size :][:, : options.batch_size]
+        picked = picked.to(device)  # (members, rows)
         hidden = inputs[picked]
         for at in range(0, len(layers) - 2, 2):
-            hidden = torch.baddbmm(layers[at + 1], hidden, layers[at]).relu() * _kept(picked.shape[1], draws, options)
+            kept = _kept(picked.shape[1], draws, options).to(device)
+            hidden = torch.baddbmm(layers[at + 1], hidden, layers[at]).relu() * kept
         logits = torch.baddbmm(layers[-1], hidden, layers[-2]).flatten(0, 1)
         optimizer.zero_grad(set_to_none=True)
         loss = torch.nn.functional.cross_entropy(logits, labels[picked].flatten(), reduction="sum")
@@ -127,7 +147,7 @@ def _first_layers(sizes: list[int], draws: list[torch.Generator]) -> list[torch.
     for inputs, outputs in pairwise(sizes):
         for rows in (inputs, 1):
             drawn = torch.stack([torch.rand(rows, outputs, generator=draw) for draw in draws])
-            layers.append(((2 * drawn - 1) / inputs**0.5).requires_grad_())
+            layers.append((2 * drawn - 1) / inputs**0.5)
     return layers
 
 

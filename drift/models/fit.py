@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from drift.blocks import Rows
+from drift.devices import resolve_device
 from drift.errors import TrainingError, UsageError
 from drift.models.checkpoint import Checkpoint
 from drift.models.digests import digest
@@ -68,28 +69,33 @@ def fit(
     options: FitOptions,
     *,
     keep_going: Callable[[Epoch], bool] = lambda epoch: True,
+    device: str = "cpu",
 ) -> list[Epoch]:
     """Fit `net` in place.
 
     Args:
-        net: its ranks are used as they are; its dense layers are trained.
+        net: on the CPU, and left there; its ranks are used as they are, its dense layers are trained.
         train: rows to learn from.
         validation: rows to judge each epoch on.
         options: learning rate, batches, epochs and the seed of shuffling and dropout.
         keep_going: told each epoch; False ends the fit early.
+        device: where the dense layers are trained, see `drift.devices.resolve_device`.
 
     Returns:
         The epochs, in order.
 
     Raises:
         TrainingError: when the loss is no longer a number.
+        UsageError: no such device.
     """
+    device = resolve_device(device)
     with torch.no_grad():
         known, judged = (
             Samples(net.ranks(features), labels) for features, labels in map(_tensors, (train, validation))
         )
     with one_thread():
-        epochs = descend(net.dense, known, judged, options, keep_going=keep_going)
+        epochs = descend(net.dense, known, judged, options, keep_going=keep_going, device=device)
+    net.cpu()
     net.eval()
     return epochs
 
@@ -159,7 +165,7 @@ def descend(
         while going and len(epochs) < options.max_epochs and done < steps:
             number = len(epochs) + 1
             module.train()
-            total, seen = torch.zeros((), device=device), 0
+            total, seen = torch.zeros(()).to(device), 0
             for batch, picked in enumerate(torch.randperm(len(train))[:learned].split(options.batch_size), start=1):
                 inputs, truth = train.inputs[picked], train.labels[picked].to(device)
                 if augment:
@@ -200,7 +206,7 @@ def _judged(
         parts = validation.inputs.split(at_once or max(len(validation), 1))
         logits, labels = torch.cat([module(part.to(device)) for part in parts]), validation.labels.to(device)
         val_loss = float(torch.nn.functional.cross_entropy(logits, labels))
-        val_accuracy = float((logits.argmax(dim=1) == labels).double().mean())
+        val_accuracy = float((logits.argmax(dim=1) == labels).cpu().double().mean())
     if not np.isfinite([train_loss, val_loss]).all():
         raise TrainingError(f"the loss is no longer a number after epoch {number} ({train_loss=}, {val_loss=})")
     return Epoch(number, train_loss, val_loss, val_accuracy, monotonic() - began)

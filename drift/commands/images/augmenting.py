@@ -12,6 +12,7 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -57,6 +58,7 @@ def augment(
     ] = Path("runs"),
     html: own.Html = None,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -77,6 +79,7 @@ def augment(
     from drift.terminal import counting, line_width
     from drift.tracking.store import connect
 
+    device = resolve_device(device)
     options = options_as_called(augment, locals()) | {"tensorboard": str(tensorboard)}
     changes = perturb_by(perturbation)
     if changes is None:
@@ -84,7 +87,7 @@ def augment(
     if html is not None and html.suffix == ".md":
         raise UsageError(f"expected --html to name a page, got {html}: Markdown is written beside it")
     had = minutes or (1 if quick else 20)
-    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
+    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed, device)
     store = connect(create=True)
     with counting() as tell:
         parts = lesson.parts(images_of(data, tell), reference_rows=100)

@@ -12,6 +12,7 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -93,6 +94,7 @@ def kernels(
         ),
     ] = None,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -115,6 +117,7 @@ def kernels(
 
     if space not in ("features", "pixels"):
         raise UsageError(f"expected --space features or pixels, got {space!r}")
+    device = resolve_device(device)
     options = options_as_called(kernels, locals())
     watching = chosen(detectors or ",".join(watchers()), space)
     changes = perturb_by(perturbation)
@@ -124,7 +127,7 @@ def kernels(
         raise UsageError(f"expected --embedding {', '.join(EMBEDDINGS)}; got {embedding!r}")
     if picture is not None and not picture.parent.is_dir():
         raise UsageError(f"expected --picture in a folder that is there, got {picture}")
-    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
+    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed, device)
     store = connect(create=True)
     with counting() as tell:
         images_of_data = images_of(data, tell)

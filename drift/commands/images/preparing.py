@@ -31,6 +31,7 @@ class Lesson:
     max_epochs: int | None
     quick: bool
     seed: int
+    device: str = "auto"  # see `drift.devices.resolve_device`
 
     def __post_init__(self) -> None:
         from drift.images.experiments import check_weights
@@ -82,6 +83,7 @@ class Lesson:
             parts.validation,
             max_epochs=self.max_epochs or (QUICK_EPOCHS if self.quick else epochs),
             seed=self.seed,
+            device=self.device,
             weights=self.weights,
             seconds=seconds,
             augment=augment,

@@ -13,6 +13,7 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
+from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 from drift.invocation import command_line
@@ -132,6 +133,7 @@ def simulate(
         ),
     ] = None,
     seed: o.Seed = 0,
+    device: o.Device = "auto",
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -156,13 +158,14 @@ def simulate(
 
     if ramp not in RAMPS:
         raise UsageError(f"expected --ramp {', '.join(RAMPS)}; got {ramp!r}")
+    device = resolve_device(device)
     options = options_as_called(simulate, locals())
     watching = chosen(detectors)
     changes = perturb_by(perturbation)
     severities = tuple(
         RAMPS[ramp](index, batches, start=start, severity=severity, period=period) for index in range(batches)
     )
-    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed)
+    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed, device)
     store = connect(create=True)
     with counting() as tell:
         images = images_of(data, tell)

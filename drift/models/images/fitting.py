@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from drift.blocks import Integers
+from drift.devices import resolve_device
 from drift.errors import BlockError, UsageError
 from drift.models.fit import Epoch, FitOptions, Samples, descend
 from drift.models.images.cache import cached_features
@@ -82,7 +83,7 @@ def fit_images(
         augment: changes each batch of images before it is learned from.
         seconds: time to fit in, see `descend`; None for all epochs, however long they take.
         checkpoint: a file that is written after each epoch, and that the same fit goes on from.
-        device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        device: where to compute, see `drift.devices.resolve_device`; the network is left there.
 
     Returns:
         The epochs, in order.
@@ -105,7 +106,7 @@ def fit_images(
             augment=hook,
             seconds=seconds,
             checkpoint=checkpoint,
-            device=_device(device),
+            device=resolve_device(device),
             judged_at_once=net.at_once,
             smallest_batch=SMALLEST_BATCH,
         )
@@ -120,6 +121,7 @@ def fit_head(
     options: FitOptions = HEAD,
     keep_going: Callable[[Epoch], bool] = lambda epoch: True,
     seconds: float | None = None,
+    device: str = "auto",
 ) -> list[Epoch]:
     """Fit the last layer alone, in place: what a pretrained network needs least time for.
 
@@ -131,6 +133,7 @@ def fit_head(
         options: as of `fit_images`.
         keep_going: told each epoch; False ends the fit early.
         seconds: time to fit in, see `descend`; that of the features does not count.
+        device: where to compute, as of `fit_images`.
 
     Returns:
         The epochs, in order; their seconds do not hold those of the features.
@@ -139,11 +142,13 @@ def fit_head(
         BlockError: images or labels that do not fit the model.
         TrainingError: no images, or the loss is no longer a number.
         StateError: the folder cannot be written.
+        UsageError: no such device.
     """
+    device = resolve_device(device)
+    model.net.to(device)
     with all_threads():
         learned, judged = (_features(model, images, cache_folder) for images in (train, validation))
     with one_thread():
-        device = str(model.net.device)
         return descend(model.net.head, learned, judged, options, keep_going=keep_going, seconds=seconds, device=device)
 
 
@@ -179,12 +184,3 @@ def _on_tensors(augment: Augment) -> Callable[[torch.Tensor, int, int], torch.Te
         return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
 
     return changed
-
-
-def _device(name: str) -> str:
-    gpu = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if gpu else "cpu"
-    if name == "cpu" or (name.startswith("cuda") and gpu):
-        return name
-    raise UsageError(f"expected the device auto, cpu or, where there is a GPU, cuda; got {name!r}")

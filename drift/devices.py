@@ -1,0 +1,50 @@
+"""Where torch computes: the devices of `--device`, checked before anything is trained."""
+
+from __future__ import annotations
+
+from drift.errors import UsageError
+
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve_device(name: str = "auto", *, double_precision: bool = False) -> str:
+    """The torch device of a name, if this machine has it.
+
+    Args:
+        name: "auto" for CUDA, else MPS, else the CPU; "cpu", "cuda" or "mps"; or one of several GPUs, as "cuda:1".
+        double_precision: whether float64 is computed with, which MPS does not have: "auto" then skips it.
+
+    Returns:
+        What torch takes as a device: "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises:
+        UsageError: an unknown name, or a device that this machine does not have.
+
+    >>> resolve_device("cpu")
+    'cpu'
+    """
+    if name == "cpu":
+        return name
+    import torch
+
+    kind, _, number = name.partition(":")
+    if kind not in CHOICES or (number and (kind != "cuda" or not number.isdecimal())) or name.endswith(":"):
+        raise UsageError(f"expected --device {', '.join(CHOICES)}; got {name!r}")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available() and not double_precision
+    if name == "auto":
+        return "cuda" if gpus else "mps" if mps else "cpu"
+    instead = "use --device cpu, or auto for what is there"
+    if name == "mps" and double_precision:
+        raise UsageError(f"expected a device with double precision, got --device mps, which has none: {instead}")
+    if name == "mps" and not mps:
+        raise UsageError(
+            "expected a Mac with Metal, and a PyTorch built for it, for --device mps; got torch"
+            f" {torch.__version__} without: {instead}"
+        )
+    if kind == "cuda" and int(number or 0) >= gpus:
+        raise UsageError(
+            f"expected {int(number or 0) + 1} CUDA device(s) or more for --device {name}, got {gpus} with torch"
+            f" {torch.__version__}: {instead}"
+        )
+    return name
