@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+
+_lock = threading.Lock()
+_users = 0  # of quiet(), in all threads
+_restore = ExitStack()  # what the last of them undoes
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No log lines up to WARNING and no warnings inside; Ax tells of every trial, MLflow of every table it makes."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    """No log lines up to WARNING and no warnings inside; Ax tells of every trial, MLflow of every table it makes.
+
+    Both switches are one per process, and threads use them at once: the first that comes sets them, and the last that
+    goes restores them.
+    """
+    global _users  # noqa: PLW0603
+    with _lock:
+        if _users == 0:
+            _silence()
+        _users += 1
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
-        logging.disable(before)
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _restore.close()
+
+
+def _silence() -> None:
+    before = logging.root.manager.disable
+    _restore.callback(logging.disable, before)
+    logging.disable(max(before, logging.WARNING))
+    _restore.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -261,14 +261,20 @@ def serve(
 
     registry = Registry(connect(), register_model_name)
     registry.champion()
-    home, screen = Home(), Screen()
+    home, screen, answers = Home(), Screen(), False
 
     def show(text: str) -> None:
+        nonlocal answers
         screen.last_line(text)
+        answers = True
         stack.enter_context(current().muted())  # nothing is waited for any more
 
-    with ExitStack() as stack, suppress(KeyboardInterrupt):
-        serve_champion(registry, home, Journal(home.log), port=port, tell=screen.tell, show=show)
+    with ExitStack() as stack:
+        try:
+            serve_champion(registry, home, Journal(home.log), port=port, tell=screen.tell, show=show)
+        except KeyboardInterrupt:
+            if not answers:  # nothing was served: the command did not do what it was called for
+                raise
     return ExitCode.DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from drift.errors import DriftError
 from drift.loop.events import Said
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def watched_alias(championship: Championship) -> Iterator[None]:
     """While the body runs, look every 20 s, in a thread, whether the server still serves the registry's champion.
 
-    A champion that cannot be served is told once, and the server goes on with what it has.
+    A champion that cannot be served is told once, and the server goes on with what it has; so is any other error.
     """
     ended = threading.Event()
     thread = threading.Thread(target=_watch, args=(championship, ended), name="alias watch", daemon=True)
@@ -39,7 +39,17 @@ def _watch(championship: Championship, ended: threading.Event) -> None:
         try:
             championship.follow()
             last_error = ""
-        except DriftError as error:
-            if str(error) != last_error and not ended.is_set():
-                championship.tell(Said(f"the server goes on with the version it has: {error}"))
-            last_error = str(error)
+        except Exception as error:  # of the registry's database, a full disk, a defect: the thread looks again
+            logger.debug("the champion could not be followed", exc_info=error)
+            text = _one_line(error)
+            if text != last_error and not ended.is_set():
+                with suppress(Exception):  # nobody reads it any more
+                    championship.tell(Said(f"the server goes on with the version it has: {text}"))
+            last_error = text
+
+
+def _one_line(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    if isinstance(error, DriftError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

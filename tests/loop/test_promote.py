@@ -337,6 +337,30 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
         wait_for(lambda: stage.service.default_version == 5)
 
 
+def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that is none of this project's is told once, in one line, and the next look follows the alias."""
+    monkeypatch.setattr(alias_watch, "POLL_SECONDS", 0.02)
+    looks: list[int] = []
+    follow, fails = Championship.follow, True
+
+    def failing(championship: Championship) -> None:
+        looks.append(1)
+        if fails:
+            raise RuntimeError("database is locked\n(Background on this error)")
+        follow(championship)
+
+    monkeypatch.setattr(Championship, "follow", failing)
+    stage.registry.aliases["champion"] = 5
+    with alias_watch.watched_alias(stage.championship):
+        wait_for(lambda: len(looks) > 3)
+        said = [event.text for event in stage.listener.events if isinstance(event, Said)]
+        assert said == [
+            "the server goes on with the version it has: RuntimeError: database is locked (Background on this error)"
+        ]
+        fails = False
+        wait_for(lambda: stage.service.default_version == 5)
+
+
 def test_another_thread_waits_for_a_change_of_champion(stage: Stage) -> None:
     """A server that starts again in one thread does not wait for a change in another, which may wait for the server."""
     with ThreadPoolExecutor(1) as threads:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from drift.commands import deploying
+from drift.errors import ExitCode
 from drift.loop.cards import Card, DataSource
 from drift.loop.serve import how_to_ask
 from drift.sources.calendar import CALENDAR_NAMES
@@ -43,3 +46,26 @@ def test_the_example_is_a_row_by_name(source: DataSource, names: tuple[str, ...]
     assert f"features in order: {', '.join(names)}" in text
     assert ("are computed from" in text) == (source.time is not None or source.path is None)
     assert "a token lives for 60 minutes" in text
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_only_an_interrupt_before_it_answers_is_an_error(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is how a server that answers ends; while it starts, it is an interruption (exit code 130)."""
+
+    def interrupted(*_: object, show: Callable[[str], None], **__: object) -> None:
+        if answers:
+            show("how to ask")
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("drift.loop.serve.serve", interrupted)
+    monkeypatch.setattr("drift.tracking.store.connect", lambda: None)
+    monkeypatch.setattr("drift.tracking.registry.Registry.champion", lambda registry: None)
+    command = vars(deploying.serve)["__wrapped__"]  # without what it does to signals
+    if answers:
+        assert command() is ExitCode.DONE
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            command()
