@@ -21,7 +21,7 @@ from drift.loop.options import DeployOptions
 from drift.loop.promote import Championship, card_of, comparison_evidence
 from drift.loop.records import Deployment, now
 from drift.loop.running import DeployResult, Running, World
-from drift.loop.succession import Succession, decide, kept_line
+from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.tracking.found import end_forgotten, model_card
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
@@ -151,13 +151,14 @@ def _succession(
 ) -> Succession | None:
     """Whether the best base run replaces a champion; None where there is no champion, or nothing new.
 
-    A run that was registered once is not promoted again: since then a challenger or a rollback may have replaced it.
-    One that was refused then is promoted by `--promote always`.
+    A run that was champion once is not promoted again: since then a challenger or a rollback may have replaced it.
+    One that was refused then is promoted by `--promote always`. One that was registered by a deployment that failed
+    before it could decide is decided about now.
     """
     champion, run = candidate.champion, candidate.registered
     if champion is None:
         return None
-    if run is not None:
+    if run is not None and not undecided(run, champion, world.journal, registry.name):
         refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
         if not refused or options.promote is not PromoteMode.ALWAYS:
             return None
@@ -203,6 +204,7 @@ def _take_up(
     }
     if champion is None or succession is None:
         championship.promote(version, by=person, reason=candidate.words, evidence=evidence, action="deploy")
+        registry.tag(version.number, verdict="promoted")
         return version
     if succession.test is not None:
         _tell_comparison(succession, succession.test, champion, version, championship)
@@ -227,7 +229,7 @@ def _refuse(
 ) -> None:
     """Register a base model that was compared and is not better, so that it is not compared again and again."""
     assert made.test is not None  # noqa: S101  # by the caller
-    version = _register(candidate, championship.registry)
+    version = candidate.registered or _register(candidate, championship.registry)
     _tell_comparison(made, made.test, champion, version, championship)
     evidence = {
         "run": candidate.run.id,

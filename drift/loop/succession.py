@@ -1,4 +1,4 @@
-"""Whether a base model that was never registered replaces the champion: compared, asked about, or kept aside."""
+"""Whether a base model that was not decided about replaces the champion: compared, asked about, or kept aside."""
 
 from __future__ import annotations
 
@@ -45,6 +45,23 @@ class Succession:
     rows: range
 
 
+def undecided(version: Version, champion: Version, journal: Journal, model: str) -> bool:
+    """Whether a version of a base model was registered, but neither refused nor ever champion.
+
+    That is what a promotion leaves that failed after the registration: the model is compared, or asked about, again.
+
+    Args:
+        version: registered from a base run.
+        champion: the version that serves.
+        journal: its audit trail tells which versions were champion.
+        model: name in the registry.
+    """
+    if "drift.verdict" in version.tags or version.number == champion.number:
+        return False
+    moves = [line for line in journal.trail(model) if line.action != "refuse"]
+    return version.number not in {number for line in moves for number in (line.from_version, line.to_version)}
+
+
 def decide(
     candidate: Candidate,
     champion: Version,
@@ -60,7 +77,7 @@ def decide(
     """Compare a base model with the champion on scored rows that are new to both, and decide by `--promote`.
 
     Args:
-        candidate: a base run that was never registered.
+        candidate: a base run that was never registered, or whose version is undecided.
         champion: the version that serves.
         registry: of the champion.
         journal: tells how far rows were scored: labels of later ones are not known yet.
