@@ -190,7 +190,7 @@ def test_labels_of_the_overview_do_not_overlap(watched: Watched, width: int) -> 
     words = ".xtick text, .ytick text, .y2tick text, .legendtext, .ytitle"
     assert page.evaluate(OVERLAPS.replace(".plotly-graph-div", ".chart"), words) == []
     assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), words) == []
-    legend = page.locator("[data-chart=metric] .legendtext").all_inner_texts()
+    legend = page.locator("[data-chart=metric] .legendtext").all_text_contents()
     for name in ("bad batch: worse than tolerated", "bad batch: a signal beyond its limit", "alert open"):
         assert name in legend
 
