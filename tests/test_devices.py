@@ -200,6 +200,11 @@ def test_a_base_run_logs_the_device(moved: Moves, folder: Path) -> None:
     assert {run.data.tags["drift.kind"]: run.data.params["device"] for run in runs} == {"base": "mps", "trial": "mps"}
     assert ((60, 9), torch.float32) in moved  # the validation rows
     assert ((60,), torch.int64) in moved
+    run = next(run for run in runs if run.data.tags["drift.kind"] == "base")
+    client.delete_tag(run.info.run_id, "drift.model_id")  # as a search that was interrupted
+    done = CliRunner().invoke(app, [*words.split()[:-1], "cpu", "--resume"])
+    assert (done.exit_code, done.output.count("\n")) == (1, 1), done.output
+    assert "with these options on this data and device" in done.output
 
 
 def test_a_deployment_goes_on_with_its_device_or_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,6 @@ def _unfinished(store: Store, experiment: str, *, options: str) -> str:
         if not complete and found.tags.get("drift.options") == options:
             return found.id
     raise StateError(
-        f"experiment {experiment!r} has no unfinished base training with these options on this data;"
+        f"experiment {experiment!r} has no unfinished base training with these options on this data and device;"
         " run without --resume"
     )
