@@ -79,17 +79,27 @@ class Card:
 
     @classmethod
     def from_metadata(cls, values: Mapping[str, Any]) -> Card:
-        """The card that `to_metadata` wrote."""
-        source = dict(values["source"])
-        return cls(
-            feature_names=tuple(values["feature_names"]),
-            classes=tuple(values["classes"]),
-            parameters=dict(values["parameters"]),
-            fit_rows=(int(values["fit_rows"][0]), int(values["fit_rows"][1])),
-            reference_rows=(int(values["reference_rows"][0]), int(values["reference_rows"][1])),
-            digest=str(values["digest"]),
-            source=DataSource(**(source | {"ignore": tuple(source["ignore"])})),
-        )
+        """The card that `to_metadata` wrote.
+
+        Raises:
+            DataError: it does not hold what `to_metadata` writes.
+        """
+        try:
+            source = dict(values["source"])
+            return cls(
+                feature_names=tuple(values["feature_names"]),
+                classes=tuple(values["classes"]),
+                parameters=dict(values["parameters"]),
+                fit_rows=(int(values["fit_rows"][0]), int(values["fit_rows"][1])),
+                reference_rows=(int(values["reference_rows"][0]), int(values["reference_rows"][1])),
+                digest=str(values["digest"]),
+                source=DataSource(**(source | {"ignore": tuple(source["ignore"])})),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DataError(
+                f"the model's card, the metadata in its file MLmodel, is damaged ({type(error).__name__}: {error}): put"
+                " a copy of the file back, or train another base model and deploy it (drift base, drift deploy)"
+            ) from error
 
     def fit_to(self, table: Table) -> Table:
         """The table as this model sees it, or a `DataError` that says why it does not fit."""

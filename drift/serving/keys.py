@@ -110,7 +110,8 @@ class Keyring:
                 if time.monotonic() > deadline:
                     raise ServerError(
                         f"cannot read TorchServe's keys from {self._key_file}: "
-                        "is the server running, and is this its working directory?"
+                        "is the server running, and is this its working directory? A damaged file is written anew when"
+                        " the server is started again"
                     ) from error
                 time.sleep(0.02)
                 continue

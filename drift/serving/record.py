@@ -79,13 +79,24 @@ class ServerRecord:
 
 
 def read_record(folder: Path) -> ServerRecord | None:
-    """The record that `folder` holds, of a server that lives or not; None without a readable one."""
+    """The record that `folder` holds, of a server that lives or not; None without one.
+
+    Raises:
+        StateError: there is one that cannot be read, so that nobody knows whether that server still answers.
+    """
+    path = folder / RECORD
     try:
-        stored: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         owner, guard = Stamp(**stored.pop("owner")), Stamp(**stored.pop("guard"))
         return ServerRecord(owner=owner, guard=guard, **stored)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged"
+        raise StateError(
+            f"the record {path} of a server cannot be read: {reason}; end that server if it still runs (its processes"
+            f" have {folder} in their command lines: pgrep -f {folder}), then delete the file"
+        ) from error
 
 
 def running(folder: Path) -> ServerRecord | None:

@@ -12,10 +12,13 @@ from typing import Any
 from drift.blocks import Reference
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.tracking.lost_files import missing_file, present, whole
 from drift.tracking.store import Store, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
 REFERENCE_FILE = "reference.npz"
+MODEL_FILE = "model.pt2"  # the exported network
+CARD_FILE = "MLmodel"
 EXTRA_FILES = "extra_files"  # MLflow's name for the folder in a logged model that holds more than the model
 
 
@@ -108,10 +111,13 @@ def load_reference(store: Store, run_id: str, folder: Path, *, model_id: str | N
         with mlflow_errors(f"reading run {run_id}"):
             model_id = str(store.client.get_run(run_id).data.tags.get("drift.model_id", ""))
     path = _reference_of_model(store, model_id, folder) if model_id else None
+    place = "the artifacts of the model or its run"
+    model = f"model {model_id}" if model_id else f"the model of run {run_id}"
     if path is None:
-        with mlflow_errors("reading the reference"), quiet():
+        with mlflow_errors("reading the reference"), quiet(), present(REFERENCE_FILE, model, place):
             path = Path(store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder)))
-    return Reference.load(path)
+    with whole(REFERENCE_FILE, model, place):
+        return Reference.load(path)
 
 
 def _reference_of_model(store: Store, model_id: str, folder: Path) -> Path | None:
@@ -137,11 +143,17 @@ def model_file(store: Store, model_id: str, folder: Path) -> Path:
     import mlflow
 
     with mlflow_errors(f"downloading model {model_id}"), quiet():
-        path = mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(folder), tracking_uri=store.uri)
-    found = sorted(Path(path).rglob("model.pt2"))
+        place = str(store.client.get_logged_model(model_id).artifact_location)
+        with present(MODEL_FILE, f"model {model_id}", place):
+            path = mlflow.artifacts.download_artifacts(
+                f"models:/{model_id}", dst_path=str(folder), tracking_uri=store.uri
+            )
+    found = sorted(Path(path).rglob(MODEL_FILE))
+    if not found:
+        raise missing_file(MODEL_FILE, f"model {model_id}", place)
     if len(found) != 1:
         raise TrackingError(
-            f"model {model_id} holds {len(found)} files model.pt2, expected 1: was it logged by this project?"
+            f"model {model_id} holds {len(found)} files {MODEL_FILE}, expected 1: was it logged by this project?"
         )
     return found[0]
 
@@ -151,9 +163,11 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     import mlflow
 
     with mlflow_errors(f"reading model {model_id}"), quiet(), tempfile.TemporaryDirectory() as folder:
-        uri = f"{store.client.get_logged_model(model_id).artifact_location}/MLmodel"
-        path = mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=store.uri)
-        metadata = mlflow.models.Model.load(path).metadata
+        place, model = str(store.client.get_logged_model(model_id).artifact_location), f"model {model_id}"
+        with present(CARD_FILE, model, place):
+            path = mlflow.artifacts.download_artifacts(f"{place}/{CARD_FILE}", dst_path=folder, tracking_uri=store.uri)
+        with whole(CARD_FILE, model, place):
+            metadata = mlflow.models.Model.load(path).metadata
     if not metadata or "classes" not in metadata:
         raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
     return dict(metadata)

@@ -120,7 +120,8 @@ class Registry:
         if found != version.sha256:
             raise ArchiveError(
                 f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
-                f" {version.sha256[:12]}…, got {found[:12]}…; it was changed in the artifact store, so it is not served"
+                f" {version.sha256[:12]}…, got {found[:12]}…; it was changed in the artifact store, so it is not"
+                " served: put a copy of the original back, or deploy another model"
             )
         return path
 

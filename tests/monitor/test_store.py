@@ -80,8 +80,20 @@ def test_a_store_of_a_newer_drift_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     path.write_text("not a database at all, " * 100)
-    with pytest.raises(StateError, match="cannot be opened") as error:
+    with pytest.raises(StateError, match=r"cannot be opened: .*; it is damaged: put a copy of it back, or") as error:
         Store(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_read_only_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA query_only = ON")
+
+    monkeypatch.setattr("drift.monitor.store.opening._settings", refuse)
+    with pytest.raises(StateError, match=r"readonly database; make the file and its folder writable") as error:
+        Store(tmp_path / "m.db")
+    assert "CREATE" not in str(error.value)
     assert "\n" not in str(error.value)
 
 

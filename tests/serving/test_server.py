@@ -185,10 +185,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"owner": {"pid": 1}}'])
-def test_a_damaged_record_is_no_server(tmp_path: Path, text: str) -> None:
+def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
+    """Its server may still answer: that there is none cannot be said."""
     (tmp_path / "server.json").write_text(text)
-    assert running(tmp_path) is None
-    assert not end_orphan(tmp_path)
+    for use in (running, end_orphan):
+        with pytest.raises(
+            StateError, match=r"server\.json of a server cannot be read: it is damaged; end that server"
+        ):
+            use(tmp_path)
 
 
 def test_a_record_of_a_dead_server_is_not_believed(tmp_path: Path) -> None:

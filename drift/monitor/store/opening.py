@@ -14,6 +14,7 @@ from drift.disk import alone_in
 from drift.errors import StateError, UsageError
 from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
+from drift.sqlite import advice
 
 PATIENCE_SECONDS = 60  # for another process that is writing
 WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any number that is always the same
@@ -70,9 +71,12 @@ class Store:
         try:
             yield
         except SQLAlchemyError as error:
-            raise StateError(
-                f"the monitor's store {self.name} cannot be {done}: {reason_of(error, self.url)}"
-            ) from error
+            raise StateError(f"the monitor's store {self.name} cannot be {done}: {self._reason(error)}") from error
+
+    def _reason(self, error: SQLAlchemyError) -> str:
+        """Why, and for a file what to do about it."""
+        reason = reason_of(error, self.url)
+        return reason + advice(reason) if self.url.get_backend_name() == "sqlite" else reason
 
 
 def _url(place: str | Path) -> sql.URL:

@@ -1,0 +1,57 @@
+"""Files of logged models that are missing or damaged in the artifact store: one line with what to do.
+
+Used by `found`.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drift.errors import BlockError, TrackingError
+
+NEXT = "put a copy of it back there, or train another base model and deploy it (drift base, drift deploy)"
+ABSENT = re.compile(
+    r"No such (file|artifact)|ensure that the path is correct|does not exist|not found|\b404\b", re.IGNORECASE
+)
+READING = (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, RuntimeError)
+DAMAGED = (*READING, zipfile.BadZipFile, zlib.error, BlockError)  # what readers of arrays and of YAML raise
+
+
+def missing_file(name: str, model: str, place: str) -> TrackingError:
+    """The error of a file of a model that is not in the artifact store any more."""
+    return TrackingError(f"{name} of {model} is missing in {place}: {NEXT}")
+
+
+def damaged_file(name: str, model: str, place: str, reason: object) -> TrackingError:
+    """The error of a file of a model that cannot be read."""
+    words = " ".join(str(reason).split())[:120] or type(reason).__name__
+    return TrackingError(f"{name} of {model} in {place} is damaged ({words}): {NEXT}")
+
+
+@contextmanager
+def present(name: str, model: str, place: str) -> Iterator[None]:
+    """Raise `missing_file` for an answer of MLflow, or of its file system, that says so; others as they come."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        if isinstance(error, FileNotFoundError) or ABSENT.search(str(error)):
+            raise missing_file(name, model, place) from error
+        raise
+
+
+@contextmanager
+def whole(name: str, model: str, place: str) -> Iterator[None]:
+    """Raise `damaged_file` for what a reader of a file raises that is not as it was written."""
+    from mlflow.exceptions import MlflowException
+    from yaml import YAMLError
+
+    try:
+        yield
+    except (*DAMAGED, YAMLError, MlflowException, OSError) as error:
+        raise damaged_file(name, model, place, error) from error
