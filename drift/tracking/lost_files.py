@@ -29,6 +29,7 @@ def missing_file(name: str, model: str, place: str) -> TrackingError:
 def damaged_file(name: str, model: str, place: str, reason: object) -> TrackingError:
     """The error of a file of a model that cannot be read."""
     words = " ".join(str(reason).split())[:120] or type(reason).__name__
+    words = "not an archive of arrays" if "pickle" in words else words  # NumPy advises to load it unsafely
     return TrackingError(f"{name} of {model} in {place} is damaged ({words}): {NEXT}")
 
 
