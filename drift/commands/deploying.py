@@ -125,7 +125,8 @@ def deploy(
         typer.Option(
             "--cooldown_blocks",
             min=0,
-            help="Blocks after a retrain in which no other is asked for.",
+            help="Blocks after a retrain in which a flag asks for no other; the question at the end waits so long after"
+            " a promotion only.",
             rich_help_panel=o.MORE,
         ),
     ] = 5,

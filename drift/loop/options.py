@@ -24,8 +24,9 @@ from drift.loop.policies import (
 from drift.loop.retrain import RetrainOptions
 from drift.loop.train import TrainOptions
 
+THRESHOLD = "threshold"
 EVIDENCE = "evidence"  # the policy that listens to `Harm`
-POLICIES = ("threshold", FORECAST, EVIDENCE, "never", *sorted(name for name in STREAMING if name != Harm.name))
+POLICIES = (THRESHOLD, FORECAST, EVIDENCE, "never", *sorted(name for name in STREAMING if name != Harm.name))
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,17 @@ class DeployOptions:
     def _decides(self) -> Policy:
         if self.when == "never":
             return Never()
-        if self.when == "threshold":
+        if self.when == THRESHOLD:
             return BelowThreshold(self.threshold_accuracy, cooldown=self.cooldown_blocks)
         if self.when == FORECAST:
             return ForecastBelow(self.threshold_accuracy, blocks_ahead(self.value), cooldown=self.cooldown_blocks)
         name = Harm.name if self.when == EVIDENCE else self.when
         return OnAlarm(name, cooldown=self.cooldown_blocks)
+
+    @property
+    def threshold(self) -> float | None:
+        """Of the accuracy, in [0, 1]; None for a policy that has none."""
+        return self.threshold_accuracy if self.when in (THRESHOLD, FORECAST) else None
 
     @property
     def when(self) -> str:

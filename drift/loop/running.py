@@ -20,7 +20,7 @@ from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.journal import Journal
-from drift.loop.options import DeployOptions
+from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import Outlook, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
@@ -141,10 +141,10 @@ class Running:
         return DeployResult(deployment, progress.blocks, progress.decisions, code, report, made, ending, advice)
 
     def _threshold_advice(self, references: References) -> ThresholdAdvice | None:
-        if self.options.when not in ("threshold", "forecast"):
+        if (threshold := self.options.threshold) is None:
             return None
         accepted = references(self.deployment.first_champion).accuracy
-        return threshold_advice(self.options.threshold_accuracy, accepted, self.options.block_size)
+        return threshold_advice(threshold, accepted, self.options.block_size)
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, forecasts: Forecasts
@@ -290,7 +290,8 @@ class Running:
             self.registry,
             references,
             self.world.home.reports / f"{self.deployment.id}.html",
-            threshold=self.options.threshold_accuracy if self.options.when == "threshold" else None,
+            threshold=self.options.threshold,
+            flags_below=self.options.when == THRESHOLD,
             forecasts=forecasts.of,
         )
 

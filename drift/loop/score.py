@@ -58,7 +58,7 @@ class Parts:
     outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window_rows: (
         None
     )  # of a retrain after it
-    cooldown: int = 0  # blocks after a retrain in which no other is asked for
+    cooldown: int = 0  # blocks after a promotion in which no question is put at the end
     small_reference_reported: bool = False  # the warning is given once, not for every version
 
 
@@ -74,6 +74,11 @@ class Progress:
     def retrained_at(self) -> list[int]:
         """Blocks after which a retrain was tried."""
         return [decision.block for decision in self.decisions if decision.retrain]
+
+    @property
+    def promoted_at(self) -> list[int]:
+        """Blocks after which a challenger was promoted."""
+        return [decision.block for decision in self.decisions if decision.outcome == "promoted"]
 
     def decided(self, block: int) -> bool:
         """Whether there is a decision about a block."""
@@ -170,12 +175,16 @@ def _ending(parts: Parts, progress: Progress, accepted: float) -> Ending:
 
 
 def _ask_at_end(parts: Parts, progress: Progress, ending: Ending) -> None:
-    """Ask a person whether to retrain, flagged or not; but not who said no, and not twice about the last block."""
+    """Ask a person whether to retrain, flagged or not; but not who said no, and not twice about the last block.
+
+    Within the cool-down of a promotion the question waits for more blocks of the new version; after a challenger that
+    was refused, the version that was judged still serves, and its blocks can be asked about.
+    """
     last = ending.record.index
     if not isinstance(parts.consent, AskPerson) or parts.consent.refused or progress.decided(ending.block):
         return
     asked_now = any(made.block == last and not made.by.startswith("policy ") for made in progress.decisions)
-    if asked_now or any(last - at <= parts.cooldown for at in progress.retrained_at):
+    if asked_now or any(last - at <= parts.cooldown for at in progress.promoted_at):
         return
     _act(parts.consent(ending), ending.record, ending, parts, progress)
 

@@ -56,15 +56,16 @@ def accuracy_chart(
     if promoted:
         since = promoted[0].block
         kept = [block for block in blocks if block.index >= since]
-        figure.add_scatter(
-            x=[block.index for block in kept],
-            y=[block.first_champion_correct / block.rows for block in kept],
-            mode="lines+markers",
-            line={"color": OLD, "dash": "dot"},
-            marker={"size": 5},
-            name=f"version {first}, had it stayed",
-            hovertemplate="block %{x}: %{y:.3f}<extra></extra>",
-        )
+        if kept:  # none after a promotion at the end
+            figure.add_scatter(
+                x=[block.index for block in kept],
+                y=[block.first_champion_correct / block.rows for block in kept],
+                mode="lines+markers",
+                line={"color": OLD, "dash": "dot"},
+                marker={"size": 5},
+                name=f"version {first}, had it stayed",
+                hovertemplate="block %{x}: %{y:.3f}<extra></extra>",
+            )
     for place, version in enumerate(dict.fromkeys(block.version for block in blocks)):
         own, style = [block for block in blocks if block.version == version], series_style(place, VERSIONS)
         figure.add_scatter(
@@ -90,14 +91,15 @@ def accuracy_chart(
     if threshold is not None:
         _line_across(figure, threshold, index, f"threshold {threshold:.4g}")
     for decision in promoted:
-        figure.add_vline(x=decision.block + 0.5, line={"color": "#222", "width": 1})
+        x = min(decision.block, index[-1]) + 0.5
+        figure.add_vline(x=x, line={"color": "#222", "width": 1})
         figure.add_annotation(
-            x=decision.block + 0.5,
+            x=x,
             y=1,
             yref="paper",
             yanchor="bottom",
             text=f"▸v{decision.challenger}",
-            hovertext=f"version {decision.challenger} promoted after block {decision.block}",
+            hovertext=f"version {decision.challenger} promoted {moment(decision, index[-1])}",
             font={"size": 12, "color": "#222"},
             showarrow=False,
         )
@@ -149,8 +151,18 @@ def _tests(block: BlockRecord) -> list[tuple[Score, float]]:
     return [(score, score.p_value) for score in block.scores if score.p_value is not None]
 
 
-def difference_chart(decisions: Sequence[DecisionRecord]) -> go.Figure:
-    """Challenger minus champion on the held-out rows, with intervals: right of zero, the challenger is better."""
+def moment(decision: DecisionRecord, last: int) -> str:
+    """When a decision was made, in words: at the end if it is about no block up to the `last`."""
+    return "at the end" if decision.block > last else f"after block {decision.block}"
+
+
+def difference_chart(decisions: Sequence[DecisionRecord], last: int) -> go.Figure:
+    """Challenger minus champion on the held-out rows, with intervals: right of zero, the challenger is better.
+
+    Args:
+        decisions: of the deployment.
+        last: index of its last block.
+    """
     import plotly.graph_objects as go
 
     compared = [decision for decision in decisions if decision.comparison]
@@ -171,7 +183,7 @@ def difference_chart(decisions: Sequence[DecisionRecord]) -> go.Figure:
             marker={"size": 11, "color": colour, "symbol": "circle" if decision.outcome == "promoted" else "x"},
             name=f"version {decision.challenger}",
             showlegend=False,
-            hovertemplate=f"after block {decision.block}: %{{x:+.3f}}, {decision.outcome}<extra></extra>",
+            hovertemplate=f"{moment(decision, last)}: %{{x:+.3f}}, {decision.outcome}<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": "#222", "width": 1})
     figure.update_layout(

@@ -25,6 +25,7 @@ def write_deployment(
     path: Path,
     *,
     threshold: float | None,
+    flags_below: bool,
     forecasts: Callable[[Sequence[BlockRecord]], Mapping[int, ThresholdForecast]],
 ) -> Path:
     """Write the report of what a deployment has scored so far, one block or more.
@@ -37,6 +38,7 @@ def write_deployment(
         references: of a version, by its number.
         path: of the page.
         threshold: of the accuracy; None for a policy that has none.
+        flags_below: whether the policy flags the blocks below the threshold, and no others.
         forecasts: of the blocks until the threshold, made after each block, by its index.
     """
     blocks, decisions = journal.blocks(deployment.id), journal.decisions(deployment.id)
@@ -48,6 +50,7 @@ def write_deployment(
     data = ReportData(
         deployment=deployment,
         threshold=threshold,
+        flags_below=flags_below,
         classes=table.classes,
         accepted=accepted,
         blocks=blocks,

@@ -33,6 +33,7 @@ class ReportData:
 
     deployment: Deployment
     threshold: float | None  # of the accuracy; None for a policy that has none
+    flags_below: bool  # whether the policy flags the blocks below the threshold, and no others
     classes: tuple[str, ...]
     accepted: Mapping[int, float]  # accuracy on its reference, by version
     blocks: Sequence[BlockRecord]  # one or more
@@ -84,7 +85,7 @@ def render(data: ReportData) -> str:
     if data.forecasts:
         figures["forecasts"] = forecast_chart(data.forecasts, {block.index: block.version for block in data.blocks})
     if any(decision.comparison for decision in data.decisions):
-        figures["differences"] = charts.difference_chart(data.decisions)
+        figures["differences"] = charts.difference_chart(data.decisions, data.blocks[-1].index)
     page: str = (
         environment()
         .get_template(TEMPLATE)
@@ -107,18 +108,23 @@ def render(data: ReportData) -> str:
 def verdict(data: ReportData) -> str:
     """What came of the deployment, in a sentence or two that can be read alone."""
     found = summary(data.blocks, data.decisions)
-    if data.threshold is None:
+    if data.threshold is None or not data.flags_below:
         none, some = "No block was flagged", "were flagged" if found.flagged > 1 else "was flagged"
     else:
         none, some = (f"{words} below the threshold of {data.threshold:.4g}" for words in ("No block fell", "fell"))
-    if not found.flagged:
-        return f"{none}: version {found.first_version} served all {found.rows:,} rows."
+    refused = f"{_count(found.refusals, 'challenger')} refused" if found.refusals else ""
+    if not found.flagged and not found.rows_after:
+        served = list(dict.fromkeys(block.version for block in data.blocks))
+        versions = f"version{'s' if len(served) > 1 else ''} {', '.join(map(str, served))}"
+        text = f"{none}: {versions} served all {found.rows:,} rows."
+        if found.promotions:
+            return f"{text} Version {found.last_version} was promoted at the end and serves from now on."
+        return f"{text} At the end: {refused}." if refused else text
     flagged = f"{found.flagged} of {_count(found.blocks, 'block')} {some}"
     if found.accuracy_after is None or found.accuracy_without is None:
         if found.promotions:
             return f"{flagged}; version {found.last_version} was promoted after the last one and serves from now on."
-        refused = f": {_count(found.refusals, 'challenger')} refused" if found.refusals else ""
-        return f"{flagged}, and version {found.first_version} still serves{refused}."
+        return f"{flagged}, and version {found.first_version} still serves{f': {refused}' if refused else ''}."
     more = round((found.accuracy_after - found.accuracy_without) * found.rows_after)
     kind = "more right answers than" if more > 0 else "fewer right answers than" if more < 0 else "as many right as"
     count = f"{abs(more):,} " if more else ""

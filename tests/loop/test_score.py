@@ -356,6 +356,23 @@ def test_a_yes_at_the_end_retrains_and_is_kept(tmp_path: Path) -> None:
     assert exit_code(story.progress) is ExitCode.REFUSED
 
 
+@pytest.mark.parametrize("promote", [True, False])
+def test_the_last_question_waits_after_a_promotion_only(tmp_path: Path, promote: bool) -> None:
+    """A challenger that was refused a block ago leaves the question open; one that was promoted does not."""
+    asked: list[Flag] = []
+
+    def question(flag: Flag) -> Reply:
+        asked.append(flag)
+        return Reply.LATER if isinstance(flag, Ending) else Reply.YES
+
+    story = Story(tmp_path, AskPerson(question, person="ada"), promote=promote)
+    story.parts.cooldown = 5
+    story.parts.policy = BelowThreshold(0.8, cooldown=5)
+    run_blocks(list(blocks(TABLE, ROWS, SIZE))[:7], story.parts, story.progress, total=7)
+    assert story.progress.retrained_at == [5]
+    assert [type(flag) for flag in asked] == ([DriftFlagged] if promote else [DriftFlagged, Ending])
+
+
 def test_an_interrupted_question_at_the_end_is_put_again(tmp_path: Path) -> None:
     story = Story(tmp_path, Never(), promote=False)
 

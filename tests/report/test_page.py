@@ -13,8 +13,10 @@ from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
 from drift.loop.cards import Card, DataSource
 from drift.loop.events import BlockRecord
+from drift.loop.options import DeployOptions
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.summary import summary
+from drift.report.charts import accuracy_chart
 from drift.report.details import moved_features, version_lines
 from drift.report.forecasts import forecast_chart
 from drift.report.page import ReportData, render, verdict, write_report
@@ -45,6 +47,7 @@ def data(*, promoted: bool = True, names: tuple[str, str] = ("no", "yes"), block
     return ReportData(
         deployment=Deployment("toy-1", "toy", "run", {}, 1, 100, 100 + rows, "done", blocks, "2024-01-03"),
         threshold=0.6,
+        flags_below=True,
         classes=names,
         accepted={1: 0.8, 2: 0.85},
         blocks=records,
@@ -88,6 +91,42 @@ def test_verdict_of_a_promotion_after_the_last_block() -> None:
         "1 of 3 blocks fell below the threshold of 0.6; version 2 was promoted after the last one and serves from now"
         " on."
     )
+
+
+def at_end(outcome: str) -> ReportData:
+    """Five blocks without a flag, and a challenger at the end."""
+    calm = [replace(block, flagged=False) for block in data(promoted=False, blocks=5).blocks]
+    decision = replace(data().decisions[0], block=5, outcome=outcome)
+    return replace(data(promoted=False, blocks=5), blocks=calm, decisions=[decision])
+
+
+def test_verdict_names_what_came_at_the_end_without_a_flag() -> None:
+    served = "No block fell below the threshold of 0.6: version 1 served all 100 rows."
+    assert verdict(at_end("promoted")) == f"{served} Version 2 was promoted at the end and serves from now on."
+    assert verdict(at_end("refused")) == f"{served} At the end: 1 challenger refused."
+    assert verdict(at_end("declined")) == served
+
+
+def test_a_promotion_at_the_end_is_drawn_within_the_axis() -> None:
+    told = at_end("promoted")
+    figure = accuracy_chart(told.blocks, told.decisions, threshold=told.threshold, accepted=told.accepted)
+    (line,) = figure.layout.shapes
+    assert line.x0 == 4.5 < figure.layout.xaxis.range[1]
+    (note,) = figure.layout.annotations
+    assert (note.x, note.hovertext) == (4.5, "version 2 promoted at the end")
+    assert not any("had it stayed" in trace.name for trace in figure.data if trace.name)  # no block to draw it for
+    page = render(told)
+    assert page.count("<td>end</td>") == 2  # of the comparison, and of the decisions
+    assert "after block 5" not in page
+
+
+def test_a_forecast_has_the_threshold_drawn_but_not_in_the_verdict() -> None:
+    assert DeployOptions(policy="forecast:3@change", threshold_accuracy=0.6).threshold == 0.6
+    assert DeployOptions(policy="threshold", threshold_accuracy=0.6).threshold == 0.6
+    assert DeployOptions(policy="evidence", threshold_accuracy=0.6).threshold is None
+    told = replace(data(promoted=False), flags_below=False)
+    assert "threshold 0.6" in render(told)
+    assert verdict(told) == "1 of 6 blocks was flagged, and version 1 still serves."
 
 
 def test_page_tells_who_decided_what_and_why() -> None:
