@@ -87,3 +87,9 @@ def test_every_picture_of_the_documents_can_be_drawn_anew() -> None:
             if name in ("monitor-overview", "monitor-feature")
             else f"{name}.png" in text
         )
+
+
+def test_no_command_of_the_readme_needs_a_terminal() -> None:
+    """It is run as printed by a test, with nobody to ask."""
+    words = [shlex.split(line, comments=True) for line in command_lines()]
+    assert not [line for line in words if "ask" in line]
