@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from drift import next_steps
 from drift.errors import TrackingError
@@ -45,6 +46,9 @@ class Candidate:
 def find_candidate(registry: Registry, experiment: str, source: DataSource | None) -> Candidate:
     """The best base run of an experiment, or of all experiments if that one has none.
 
+    Where a version serves, only base runs of its table are taken from other experiments, unless another table is named;
+    if there are none (its base run was deleted in MLflow), it goes on serving.
+
     Accuracies can be compared only on the same rows, so the best is sought among the runs on the newest run's rows.
 
     Args:
@@ -59,12 +63,16 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
     store = registry.store
     known = store.find_experiment(experiment)
     runs = _finished(find_runs(store, experiment, kind="base"), source) if known is not None else []
+    champion = registry.holder(CHAMPION)
     elsewhere = not runs
     if elsewhere:
         runs = _finished(find_runs_everywhere(store, kind="base"), source)
+        serving = _champion_without_base(registry, champion, experiment, source)
+        if serving is not None and champion is not None:
+            runs = _of_same_table(card_of(registry, champion), runs, registry)
+            if not runs:
+                return serving
         _require_one_table(registry, runs, experiment)
-    if not runs and (serving := _champion_without_base(registry, experiment, source)) is not None:
-        return serving
     if not runs:
         wanted = f" of {source.name}" if source else ""
         table = table_options(source.path, source.label, source.time, source.ignore) if source else {}
@@ -74,7 +82,6 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
         )
     same_rows = [run for run in runs if run.tags["drift.digest"] == runs[0].tags["drift.digest"]]
     best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
-    champion = registry.holder(CHAMPION)
     if champion is not None:
         _require_same_table(registry, champion, best)
     registered = [version for version in registry.versions() if version.run_id == best.id]
@@ -83,13 +90,29 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
     return Candidate(best, holder, newest, champion, len(same_rows), elsewhere)
 
 
-def _champion_without_base(registry: Registry, experiment: str, source: DataSource | None) -> Candidate | None:
-    """The champion, whose base run was deleted in MLflow; None where it is of another table than the one named."""
-    champion = registry.holder(CHAMPION)
+def _champion_without_base(
+    registry: Registry, champion: Version | None, experiment: str, source: DataSource | None
+) -> Candidate | None:
+    """The champion, as if its base run was deleted in MLflow; None where it is of another table than the one named."""
     if champion is None or (source is not None and source.file != card_of(registry, champion).source.file):
         return None
     run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
     return Candidate(run, experiment, registered=champion, champion=champion, compared=0, elsewhere=False)
+
+
+def _of_same_table(serving: Card, runs: Sequence[FoundRun], registry: Registry) -> list[FoundRun]:
+    """Base runs whose models could replace the one that serves; one model of each set of rows is looked at."""
+    same: dict[str, bool] = {}
+    wanted = {(serving.source.file, serving.source.label), (serving.source.file, None)}
+    runs = [run for run in runs if _table_of(run) in wanted]
+    for run in runs:
+        if (digest := run.tags["drift.digest"]) not in same:
+            same[digest] = serving.of_same_table(_card(registry, run))
+    return [run for run in runs if same[run.tags["drift.digest"]]]
+
+
+def _card(registry: Registry, run: FoundRun) -> Card:
+    return Card.from_metadata(model_card(registry.store, run.tags["drift.model_id"]))
 
 
 def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[FoundRun]:
@@ -97,17 +120,21 @@ def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[Found
     done = [run for run in runs if run.status == "FINISHED" and {"drift.model_id", "drift.digest"} <= run.tags.keys()]
     if source is None:
         return done
-    wanted = (source.name, source.label)
-    return [run for run in done if _table_of(run) in (wanted, (source.name, None))]
+    wanted = (source.file, source.label)
+    return [run for run in done if _table_of(run) in (wanted, (source.file, None))]
 
 
-def _table_of(run: FoundRun) -> tuple[str, str | None]:
-    """Path (or `elec`) and label column of a base run's table; runs of ELEC and of older versions have no label."""
-    return run.tags.get("drift.source", ""), run.tags.get("drift.label")
+def _table_of(run: FoundRun) -> tuple[Path | None, str | None]:
+    """File and label column of a base run's table; runs of ELEC have neither, those of older versions no label.
+
+    The file is where the table is now: its path of the time of the run may be of before a move of the project.
+    """
+    name = run.tags.get("drift.source", "")
+    return DataSource(None if name == DataSource().name else name).file, run.tags.get("drift.label")
 
 
 def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment: str) -> None:
-    newest: dict[tuple[str, str | None], FoundRun] = {}
+    newest: dict[tuple[Path | None, str | None], FoundRun] = {}
     for run in reversed(runs):
         newest[_table_of(run)] = run
     for path, label in list(newest):
@@ -117,7 +144,8 @@ def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment:
         return
     names = {table: experiment_of(registry.store, run.id) for table, run in newest.items()}
     listed = [
-        f"{path}{f' (label {label})' if label else ''} in experiment {names[path, label]!r}" for path, label in newest
+        f"{path or DataSource().name}{f' (label {label})' if label else ''} in experiment {names[path, label]!r}"
+        for path, label in newest
     ]
     first = next(iter(names.values()))
     raise TrackingError(
@@ -130,7 +158,7 @@ def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment:
 def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -> None:
     """A name in the registry is one model's: a rollback to a model of another table could not serve."""
     serving = card_of(registry, champion)
-    wanted = Card.from_metadata(model_card(registry.store, best.tags["drift.model_id"]))
+    wanted = _card(registry, best)
     if not serving.of_same_table(wanted):
         experiment = experiment_of(registry.store, best.id)
         other = next_steps.deploy(experiment, next_steps.other_model_name(wanted.source.path, registry.name))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from drift.errors import TrackingError
+from drift.loop import candidate as module
 from drift.loop.candidate import find_candidate
-from drift.loop.cards import DataSource
-from drift.tracking.registry import Registry
+from drift.loop.cards import Card, DataSource
+from drift.tracking.registry import Registry, Version
 from drift.tracking.store import Store, connect
 
 
@@ -92,3 +93,72 @@ def test_runs_of_deleted_experiments_are_not_taken(store: Store) -> None:
     store.client.delete_experiment(store.experiment_id("gone"))
     with pytest.raises(TrackingError, match="no other experiment has one"):
         find_candidate(Registry(store, "m"), "drift", None)
+
+
+def table_card(path: Path | None, names: tuple[str, ...] = ("x",), label: str | None = "class") -> Card:
+    source = DataSource(None if path is None else str(path), None if path is None else label)
+    return Card(names, ("no", "yes"), {}, (0, 90), (90, 100), "", source)
+
+
+class Serving:
+    """Cards by model id, and version 1 as champion, made from ELEC by a base run that was deleted."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, **cards: Card) -> None:
+        gone = base(store, "drift", 0.7, model_id="champion")
+        store.client.delete_run(gone)
+        self.version = Version(1, gone, "champion", "s", {})
+        self.registry = Registry(store, "m")
+        cards = {"champion": table_card(None)} | cards
+        monkeypatch.setattr(self.registry, "holder", lambda alias: self.version)
+        monkeypatch.setattr(self.registry, "versions", lambda: [self.version])
+        monkeypatch.setattr(module, "card_of", lambda registry, version: cards[version.model_id])
+        monkeypatch.setattr(module, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+
+
+@pytest.mark.parametrize("tables", [1, 2])
+def test_a_champion_without_its_base_run_serves_on(store: Store, monkeypatch: pytest.MonkeyPatch, tables: int) -> None:
+    """Whatever other tables have base runs elsewhere."""
+    serving = Serving(store, monkeypatch)
+    for n in range(tables):
+        base(store, f"shop {n}", 0.9, source=f"/data/{n}.csv", label="class", digest=str(n), model_id="other")
+    candidate = find_candidate(serving.registry, "drift", None)
+    assert candidate.champion == candidate.registered == serving.version
+    assert (candidate.run.id, candidate.elsewhere) == (serving.version.run_id, False)
+
+
+def test_base_runs_elsewhere_must_be_of_the_champion_s_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same file with other columns is another table, too."""
+    serving = Serving(store, monkeypatch, same=table_card(None), narrower=table_card(None, ("y",)))
+    base(store, "shop", 0.9, source="/data/sales.csv", label="class", digest="s", model_id="other")
+    base(store, "narrow", 0.8, digest="n", model_id="narrower")
+    assert find_candidate(serving.registry, "drift", None).registered == serving.version
+    mine = base(store, "drift2", 0.6, digest="e", model_id="same")
+    base(store, "narrow", 0.8, digest="n", model_id="narrower")
+    candidate = find_candidate(serving.registry, "drift", None)
+    assert (candidate.run.id, candidate.experiment, candidate.elsewhere) == (mine, "drift2", True)
+
+
+def test_a_named_table_that_is_not_the_champion_s_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = Serving(store, monkeypatch, other=table_card(Path("/data/sales.csv")))
+    base(store, "shop", 0.9, source="/data/sales.csv", label="class", digest="s", model_id="other")
+    with pytest.raises(TrackingError, match="deploy it under another --register_model_name"):
+        find_candidate(serving.registry, "drift", DataSource("/data/sales.csv", "class"))
+
+
+def test_a_table_is_recognised_after_its_project_moved(store: Store, tmp_path: Path) -> None:
+    """A base run of before the move is of the same table as the file that is named now, and as a later run."""
+    (tmp_path / "stream.csv").write_text("x,class\n")
+    now = DataSource(str(tmp_path / "stream.csv"), "class")
+    old = base(store, "drift", 0.9, source="/old/stream.csv", label="class")
+    assert find_candidate(Registry(store, "m"), "drift", now).run.id == old
+    base(store, "drift", 0.8, source=str(now.path), label="class")
+    assert find_candidate(Registry(store, "m"), "drift", now).run.id == old
+    assert find_candidate(Registry(store, "m"), "another experiment", None).run.id == old
+
+
+def test_another_file_of_the_moved_project_is_another_table(store: Store, tmp_path: Path) -> None:
+    for name in ("stream.csv", "other.csv"):
+        (tmp_path / name).write_text("x,class\n")
+    base(store, "drift", 0.9, source="/old/stream.csv", label="class")
+    with pytest.raises(TrackingError, match="no finished base model of"):
+        find_candidate(Registry(store, "m"), "drift", DataSource(str(tmp_path / "other.csv"), "class"))
