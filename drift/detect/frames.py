@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -55,10 +57,12 @@ def frame_columns(frame: Any, where: str) -> dict[str, NDArray[Any]]:
 def number_table(frame: Any, where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """A data frame of numbers as an array (n, d), float32 if all columns are, and the names of its columns.
 
+    A column of objects is one of numbers if every object is a number or missing.
+
     Raises:
         BlockError: duplicate names, or a column that does not hold numbers.
     """
-    columns = frame_columns(frame, where)
+    columns = {name: _as_numbers(values) for name, values in frame_columns(frame, where).items()}
     for name, values in columns.items():
         if values.dtype.kind not in "biuf":
             raise BlockError(
@@ -86,5 +90,19 @@ def _plain(series: Any) -> NDArray[Any]:
     return np.asarray(series.to_numpy(object))
 
 
+def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
+    """Objects as floats, NaN where missing, if all others are numbers; else as they are."""
+    if values.dtype.kind != "O" or not all(isinstance(value, (Real, Decimal)) or _missing(value) for value in values):
+        return values
+    return np.asarray([np.nan if _missing(value) else float(value) for value in values], np.float64)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
 def _kind(values: NDArray[Any]) -> str:
-    return "text" if values.dtype.kind in "OUST" else str(values.dtype)
+    if values.dtype.kind != "O":
+        return "text" if values.dtype.kind in "UST" else str(values.dtype)
+    kinds = {type(value).__name__ for value in values if not isinstance(value, (Real, Decimal)) and not _missing(value)}
+    return "text" if kinds <= {"str", "bytes"} else f"objects ({', '.join(sorted(kinds))})"

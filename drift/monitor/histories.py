@@ -91,7 +91,7 @@ def slice_histories(
                 rows,
                 rate=rate,
                 rule=promise.rule,
-                inflation=rows / measure_dependence(reference.losses, rows).effective(rows),
+                inflation=rows / measure_dependence(reference.losses, rows).effective_rows,
             )
             words = f"{loss_words(reference)} {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference"
             words += f", limit {limit:.3f}"

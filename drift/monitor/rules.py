@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from drift.detect.sequential.bets import alternatives, log_bets
-from drift.detect.sequential.dependence import measure_dependence
+from drift.detect.sequential.dependence import effective_rows
 from drift.detect.sequential.run_length import after, nothing
 from drift.monitor.limits import RunRule
 from drift.monitor.records import Alert, Batch
@@ -127,12 +127,10 @@ class Harm:
             return [0.0] * len(history)
         against = alternatives(risk)
         found, values = nothing(len(against)), []
-        effective = {
-            rows: measure_dependence(self.losses, rows).effective(rows) for rows in {one.rows for one in history}
-        }
-        for one in history:
+        effective = effective_rows(self.losses, [one.rows for one in history])
+        for one, rows in zip(history, effective, strict=True):
             most = np.logaddexp(0.0, found.log_value) + np.log(self.expected_run_length) / LEAST_BATCHES
-            found = after(found, log_bets(one.loss, risk, against, effective[one.rows]))
+            found = after(found, log_bets(one.loss, risk, against, rows))
             found = replace(found, logs=found.logs - max(0.0, float(found.log_value - most)))
             values.append(float(np.exp(min(float(found.log_value), 690.0))))
         return values

@@ -223,14 +223,13 @@ def risk_chart(results: Results) -> go.Figure:
     """The current risk of the most accurate policy by block, with an interval that holds at all blocks at once."""
     import plotly.graph_objects as go
 
-    from drift.detect.sequential.dependence import measure_dependence
+    from drift.detect.sequential.dependence import effective_rows
 
     deciding = [name for name in results.names if oracle_retrains(name) is None] or results.names
     best = max(deciding, key=lambda name: results.accuracy(name)[0])
     played = results.of(best)[0].played
     wrong = played.predictions != results.stream.table.labels[results.stream.start :]
-    inflation = measure_dependence(wrong[: len(wrong) // 4], results.stream.block_size)
-    rows = [inflation.effective(block.rows) for block in played.blocks]
+    rows = effective_rows(wrong[: len(wrong) // 4], [block.rows for block in played.blocks])
     found = risk_intervals([1 - block.accuracy for block in played.blocks], rows, window=5)
     times = [_when(block.last_time, block.index) for block in played.blocks]
     figure = go.Figure()

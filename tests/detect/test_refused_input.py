@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,27 @@ def test_a_missing_probability_is_refused_by_its_class() -> None:
     bad[3, 0] = np.nan
     with pytest.raises(BlockError, match="column 'UP'"):
         PredictionShift(reference).score(ScoredBlock(block, Answer(bad, 1), 0.0))
+
+
+def test_objects_that_are_numbers_are_taken_as_numbers() -> None:
+    """A column that pandas keeps as objects, of floats, integers, decimals or truth values, is that of the floats."""
+    rng = np.random.default_rng(0)
+    old, new = (pd.DataFrame({"x": rng.normal(size=60), "y": rng.integers(0, 2, 60)}) for _ in range(2))
+    objects = pd.DataFrame(
+        {
+            "x": pd.Series(list(map(Decimal, old["x"])), dtype=object),
+            "y": pd.Series(list(map(bool, old["y"])), dtype=object),
+        }
+    )
+    assert mmd_test(objects, new.astype(object)) == mmd_test(old, new)
+
+
+def test_objects_that_are_no_numbers_are_refused_by_name() -> None:
+    frame = pd.DataFrame({"x": np.arange(20.0)})
+    for values, kind in ((["1.5"], "text"), ([[1]], r"objects \(list\)"), ([["a"], "b"], r"objects \(list, str\)")):
+        column = pd.Series([*frame["x"][: 20 - len(values)], *values], dtype=object)
+        with pytest.raises(BlockError, match=rf"expected numbers, got {kind} in column 'x' of the current sample"):
+            mmd_test(frame, pd.DataFrame({"x": column}))
+    missing = pd.DataFrame({"x": pd.Series([None, *frame["x"][1:]], dtype=object)})
+    with pytest.raises(BlockError, match="x"):
+        mmd_test(frame, missing)

@@ -10,7 +10,7 @@ from benchmarks.streams import Law, independent, moving, runs
 from drift.blocks import Reference, ScoredBlock
 from drift.detect import Harm
 from drift.detect.sequential.bets import alternatives, log_bets
-from drift.detect.sequential.dependence import measure_dependence
+from drift.detect.sequential.dependence import effective_rows, measure_dependence
 from drift.detect.sequential.duel import Duel, Tally, Verdict, duel, gain_bound, tally
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
 from drift.detect.sequential.run_length import Evidence, Form, after, nothing
@@ -142,10 +142,15 @@ def test_bets_on_block_means_hold_where_whole_blocks_go_wrong() -> None:
     assert np.mean(lengths[False]) < np.mean(lengths[True])
 
 
-def test_shorter_blocks_count_in_proportion() -> None:
-    found = measure_dependence(np.repeat(np.random.default_rng(4).random(250) < 0.25, 8), 48)
-    assert found.effective(24) == pytest.approx(max(1, found.effective(48) / 2))
-    assert found.effective(1) == 1
+def test_each_size_of_block_is_measured_on_its_own() -> None:
+    """Errors in runs of 2: a last block of 12 rows counts for more than its share of what one of 48 counts for."""
+    losses = np.repeat(np.random.default_rng(4).random(1_000) < 0.25, 2)
+    sizes = [48, 48, 12, 1]
+    found = effective_rows(losses, sizes)
+    assert found == [measure_dependence(losses, rows).effective_rows for rows in sizes]
+    assert found[0] == found[1] > found[2]
+    assert found[2] != pytest.approx(found[0] * 12 / 48, rel=0.01)
+    assert found[3] == 1
 
 
 def test_intervals_cover_a_moving_risk_at_all_blocks_at_once() -> None:

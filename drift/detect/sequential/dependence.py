@@ -6,6 +6,7 @@ of Kish 1965); a block of n rows says as much as `n / inflation` independent one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
@@ -31,11 +32,7 @@ class Dependence:
     @property
     def effective_rows(self) -> float:
         """Of a block: its rows if they are independent, 1 if nothing is known."""
-        return self.effective(self.block_rows)
-
-    def effective(self, rows: int) -> float:
-        """Effective rows of a block that has another number of rows, in [1, rows]."""
-        return max(1.0, rows / self.inflation)
+        return max(1.0, self.block_rows / self.inflation)
 
     @property
     def words(self) -> str:
@@ -90,6 +87,17 @@ def measure_dependence(losses: ArrayLike, block_rows: int) -> Dependence:
         return Dependence(1.0, p_value, rows, sizes[-1], block_rows)
     inflation = max(1.0, *bounds) * max(1.0, block_rows / sizes[-1])
     return Dependence(inflation, p_value, rows, sizes[-1], block_rows)
+
+
+def effective_rows(losses: ArrayLike, block_rows: Sequence[int]) -> list[float]:
+    """Effective rows of each block, measured anew for every size: an inflation holds for blocks of one size only.
+
+    Args:
+        losses: of the reference, as for `measure_dependence`.
+        block_rows: of each block, 1 or more.
+    """
+    by_size = {rows: measure_dependence(losses, rows).effective_rows for rows in set(block_rows)}
+    return [by_size[rows] for rows in block_rows]
 
 
 def _sizes(block_rows: int) -> list[int]:
