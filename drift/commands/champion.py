@@ -57,7 +57,10 @@ def history(
         at = line.at[:19].replace("T", " ")
         print(fold(f"{at}  {line.action:<9} {came:<8} {line.by}: {line.reason}", indent=21))
     if not trail:
-        print(lost_log_of(register_model_name, home) or f"nothing has happened to {register_model_name} yet")
+        lost = lost_log_of(register_model_name, home)
+        if not lost:
+            home.require()
+        print(lost or f"nothing has happened to {register_model_name} yet")
     write_json(json, options_as_called(history, locals()), [vars(line) for line in trail])
     return ExitCode.DONE
 

@@ -39,8 +39,8 @@ class Home:
         self._reports = (self.path if named else self.path.parent) / "reports"
         if read:
             return
-        if not create and not self.path.is_dir():
-            raise StateError(f"there is no {self.path}: run from the folder of a deployment, or set DRIFT_HOME")
+        if not create:
+            self.require()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path) as probe:
@@ -55,6 +55,11 @@ class Home:
                 f"{self.path} has {free / 1e6:.0f} MB left, {NEEDED_BYTES / 1e6:.0f} MB are needed:"
                 " make space or set DRIFT_HOME"
             )
+
+    def require(self) -> None:
+        """Raise `StateError` if the folder is not there: the current folder is not that of a deployment."""
+        if not self.path.is_dir():
+            raise StateError(f"there is no {self.path}: run from the folder of a deployment, or set DRIFT_HOME")
 
     @property
     def log(self) -> Path:

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from drift import next_steps
 from drift.errors import ChampionChangedError, DriftError, TrackingError
 from drift.loop.events import Promoted, RolledBack, Said, Tell
 from drift.loop.home import Home
@@ -138,7 +139,8 @@ class Championship:
         versions = ", ".join(str(version.number) for version in self.registry.versions()) or "none"
         return (
             f"{name} has neither a champion nor a previous version in the registry; versions there: {versions};"
-            " give one the alias 'champion' in MLflow, or deploy a model: drift deploy"
+            f" give one the alias 'champion' in MLflow, or deploy a model:"
+            f" {next_steps.deploy(next_steps.DEFAULT_EXPERIMENT, name)}"
         )
 
     def reconcile(self, *, seconds: float = CHANGE_SECONDS) -> Version:

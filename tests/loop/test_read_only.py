@@ -58,7 +58,8 @@ def test_history_reads_and_leaves_no_trace(project: Path) -> None:
 
 def test_history_makes_no_folder_where_there_is_none(tmp_path: Path) -> None:
     done = drift(tmp_path, "history")
-    assert (done.returncode, done.stdout) == (0, "nothing has happened to drift_model yet\n"), done.stderr
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert "run from the folder of a deployment" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
