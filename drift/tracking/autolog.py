@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from drift.quiet import quiet
 
@@ -19,28 +20,35 @@ ALWAYS_LEFT_OUT = (
     "typesafe",
 )  # fmt: skip  # language models and clusters: no part of training here
 
+EVERY = "mlflow"  # under which MLflow keeps the settings of the last mlflow.autolog()
+
 _depth = 0  # runs that are open in this process
+_ours: dict[str, Any] | None = None  # settings that were made here for them
 
 
 @contextmanager
 def autologged(*, own: bool) -> Iterator[None]:
-    """Let MLflow log what is fitted inside, into the active run.
+    """Let MLflow log what is fitted inside, into the active run; a user's own `mlflow.autolog` stays as it is.
 
     Args:
         own: whether this package opened the run, which then logs no fits of scikit-learn.
     """
     import mlflow
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS
 
-    global _depth  # noqa: PLW0603  # MLflow's switch is one per process, too
-    if _depth == 0:
+    global _depth, _ours  # noqa: PLW0603  # MLflow's switch is one per process, too
+    if _depth == 0 and AUTOLOGGING_INTEGRATIONS.get(EVERY, {}).get("disable", True):
         left_out = [*ALWAYS_LEFT_OUT, *(["sklearn"] if own else [])]
         with quiet():
             mlflow.autolog(log_models=False, silent=True, exclude_flavors=left_out)
+        _ours = AUTOLOGGING_INTEGRATIONS.get(EVERY)
     _depth += 1
     try:
         yield
     finally:
         _depth -= 1
-        if _depth == 0:
-            with quiet():
-                mlflow.autolog(disable=True, silent=True, exclude_flavors=left_out)
+        if _depth == 0 and _ours is not None:
+            if AUTOLOGGING_INTEGRATIONS.get(EVERY) is _ours:  # else a user called it meanwhile
+                with quiet():
+                    mlflow.autolog(disable=True, silent=True, exclude_flavors=_ours["exclude_flavors"])
+            _ours = None

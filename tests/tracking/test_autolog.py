@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
 
 from drift.detect import classifier_test
 from drift.errors import TrackingError
 from drift.tracking import runs, system_metrics
+from drift.tracking.autolog import autologged
 from drift.tracking.runs import open_run
 from drift.tracking.store import Store
 
@@ -48,6 +52,36 @@ def test_the_fits_of_this_package_are_not_logged(store: Store) -> None:
         classifier_test(rng.normal(size=(60, 2)), rng.normal(size=(60, 2)))
     assert "max_iter" not in store.client.get_run(run.id).data.params
     assert all_runs(store) == [run.id]
+
+
+@pytest.fixture
+def settings() -> Iterator[dict[str, dict[str, Any]]]:
+    """MLflow's settings of autolog by library, which is off at last."""
+    import sklearn  # noqa: F401  # so that mlflow.autolog has something to set
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS
+
+    yield AUTOLOGGING_INTEGRATIONS
+    mlflow.autolog(disable=True, silent=True)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_autolog_of_a_user_stays_as_it_was(own: bool, settings: dict[str, dict[str, Any]]) -> None:
+    mlflow.autolog(log_models=False, silent=True, extra_tags={"a": "b"})
+    before = dict(settings["sklearn"])
+    assert not before["disable"]
+    with autologged(own=own):
+        pass
+    assert settings["sklearn"] == before
+
+
+def test_autolog_begun_by_a_user_inside_a_run_stays_on(settings: dict[str, dict[str, Any]]) -> None:
+    with autologged(own=True):
+        mlflow.autolog(log_models=False, silent=True)
+    assert not settings["sklearn"]["disable"]
+    mlflow.autolog(disable=True, silent=True)
+    with autologged(own=False):
+        assert not settings["sklearn"]["disable"]
+    assert settings["sklearn"]["disable"]
 
 
 def test_system_metrics_are_logged_under_the_keys_of_mlflow(store: Store) -> None:
