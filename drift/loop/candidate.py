@@ -24,7 +24,7 @@ class Candidate:
         experiment: the name of the experiment that holds the run.
         registered: the newest version that was registered from the run; None if it never was.
         champion: the version that serves; None if there is none.
-        compared: number of base runs on the same rows, at least 1.
+        compared: number of base runs on the same rows; 0 where the champion is taken because there is none.
         elsewhere: whether the run is of another experiment than the one that was named.
     """
 
@@ -38,9 +38,12 @@ class Candidate:
     @property
     def words(self) -> str:
         """Which run this is, for the audit trail."""
+        if self.champion is not None and self.compared == 0:
+            return f"version {self.champion.number}, of whose table there is no base run"
         among = f"best of {self.compared} base runs" if self.compared > 1 else "base run"
-        accuracy = self.run.metrics.get("reference/accuracy", float("nan"))
-        return f"{among} of experiment {self.experiment}, validation accuracy {accuracy:.3f}"
+        accuracy = self.run.metrics.get("reference/accuracy")
+        measured = "" if accuracy is None else f", validation accuracy {accuracy:.3f}"
+        return f"{among} of experiment {self.experiment}{measured}"
 
 
 def find_candidate(registry: Registry, experiment: str, source: DataSource | None) -> Candidate:

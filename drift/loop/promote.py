@@ -29,11 +29,10 @@ from drift.loop.served import (
     fetched,
     is_loaded,
     load_fetched,
-    load_version,
 )
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
-__all__ = ["Championship", "Service", "card_of", "comparison_evidence", "load_version", "person"]
+__all__ = ["Championship", "Service", "card_of", "comparison_evidence", "person"]
 
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
 

@@ -43,14 +43,27 @@ class Answers:
 
 @dataclass(frozen=True)
 class DecisionRecord:
-    """What came of a flagged block."""
+    """What came of a flagged block, of the question at the end, or of a challenger in shadow.
+
+    Attributes:
+        block: index of the block after which it was decided; one past the last for the question at the end.
+        retrain: whether it was agreed to.
+        by: who or what decided.
+        reason: theirs.
+        evidence: what was known then, by name.
+        outcome: `promoted`, `refused`, `declined`, `shadow` (the challenger is judged on blocks to come), or `failed`
+            (no challenger came of it).
+        challenger: its version; None if there is none.
+        comparison: of challenger and champion, by name; None if they were not compared.
+        at: time in UTC, ISO 8601; empty until it is in the log.
+    """
 
     block: int
     retrain: bool
     by: str
     reason: str
     evidence: Mapping[str, float]
-    outcome: str  # promoted, refused, declined, or failed (no challenger came of it)
+    outcome: str
     challenger: int | None = None
     comparison: Mapping[str, float] | None = None
     at: str = ""

@@ -91,23 +91,11 @@ def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Ite
         yield FetchedVersion(version, model_file, card)
 
 
-def load_version(registry: Registry, version: Version, service: Service) -> None:
-    """Build a version's archive from the registry, by digest, and load it; does nothing if that archive is loaded.
-
-    Raises:
-        ServingError: the registry's file was changed or is gone, the server has a version of that number from another
-            archive, or the version does not come up.
-    """
-    if not is_loaded(registry, version, service):
-        with fetched(registry, version) as whole:
-            load_fetched(registry.name, whole, service)
-
-
 def load_fetched(name: str, whole: FetchedVersion, service: Service) -> None:
     """Pack a fetched version of the model `name` into the server's store and load it.
 
     Raises:
-        ServingError: as `load_version`.
+        ServingError: the server has a version of that number from another archive, or the version does not come up.
     """
     from drift.serving.archive import build_archive
 

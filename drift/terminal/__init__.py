@@ -5,7 +5,6 @@ from drift.terminal.layout import line_width as line_width
 from drift.terminal.progress import counting as counting
 from drift.terminal.progress import current as current
 from drift.terminal.progress import heartbeat as heartbeat
-from drift.terminal.progress import working as working
 from drift.terminal.screen import Screen as Screen
 from drift.terminal.screen import has_terminal as has_terminal
 from drift.terminal.screen import sparkline as sparkline

@@ -128,18 +128,6 @@ def current() -> Heartbeat:
 
 
 @contextmanager
-def working() -> Iterator[Callable[[str], None]]:
-    """A line that says what is being done, on a terminal's standard error; gone when it is done."""
-    console = Console(stderr=True, highlight=False, markup=False)
-    beat = current()
-    if not console.is_terminal:
-        yield beat.step
-        return
-    with beat.muted(), console.status("") as status:
-        yield status.update
-
-
-@contextmanager
 def counting() -> Iterator[Callable[[str, float, float], None]]:
     """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
     console = Console(stderr=True, highlight=False, markup=False)

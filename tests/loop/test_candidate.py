@@ -8,8 +8,9 @@ import pytest
 
 from drift.errors import TrackingError
 from drift.loop import candidate as module
-from drift.loop.candidate import find_candidate
+from drift.loop.candidate import Candidate, find_candidate
 from drift.loop.cards import Card, DataSource
+from drift.tracking.found import FoundRun
 from drift.tracking.registry import Registry, Version
 from drift.tracking.store import Store, connect
 
@@ -162,3 +163,12 @@ def test_another_file_of_the_moved_project_is_another_table(store: Store, tmp_pa
     base(store, "drift", 0.9, source="/old/stream.csv", label="class")
     with pytest.raises(TrackingError, match="no finished base model of"):
         find_candidate(Registry(store, "m"), "drift", DataSource(str(tmp_path / "other.csv"), "class"))
+
+
+def test_words_of_a_candidate_name_no_accuracy_that_is_unknown() -> None:
+    version = Version(3, "run3", "m3", "0" * 64, {})
+    run = FoundRun("run3", "FINISHED", {}, {}, {"drift.model_id": "m3"})
+    kept = Candidate(run, "drift", registered=version, champion=version, compared=0, elsewhere=False)
+    assert kept.words == "version 3, of whose table there is no base run"
+    unmeasured = Candidate(run, "drift", registered=None, champion=None, compared=1, elsewhere=False)
+    assert unmeasured.words == "base run of experiment drift"

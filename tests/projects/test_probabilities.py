@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from drift.loop.promote import card_of, load_version
+from drift.loop.promote import card_of
+from drift.loop.served import fetched, load_fetched
 from drift.models.predict import LocalPredictor
 from drift.serving import ModelService
 from drift.sources import load_elec
@@ -45,6 +46,7 @@ def test_every_test_row_gets_the_same_probabilities(
     rows = card.fit_to(load_elec()).features[card.seen :]
     assert len(rows) == 45_312 - 31_718
     with ModelService.own(tmp_path / "server", registry.name, format=format) as service:
-        load_version(registry, version, service)
+        with fetched(registry, version) as whole:
+            load_fetched(registry.name, whole, service)
         served = [service.predict(part).probabilities for part in np.array_split(rows, 20)]
     np.testing.assert_allclose(np.concatenate(served), local.predict(rows).probabilities, atol=1e-6, rtol=0)

@@ -64,11 +64,18 @@ class Duel:
 
 @dataclass(frozen=True)
 class Part:
-    """Gains of rows in blocks of one size."""
+    """Gains of rows in blocks of one size.
+
+    Attributes:
+        plus: sum of the positive gains, in rows, 0 or more.
+        minus: sum of the negative gains without their sign, in rows, 0 or more.
+        rest: rows without a gain.
+        inflation: of the variance of a mean over a block of this size, 1 or more.
+    """
 
     plus: float
     minus: float
-    rest: float  # rows without a gain
+    rest: float
     inflation: float
 
 
