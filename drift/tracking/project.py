@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,8 @@ def take_up(command: str, words: Sequence[str]) -> str | None:
     os.environ.pop(EXPERIMENT, None)
     if not run_id:
         return None
+    if find_spec("mlflow") is None:
+        return f"MLFLOW_RUN_ID {run_id} is ignored: mlflow is not installed"
     caller = _caller(run_id)
     folder = None if caller is None else Path(caller.cwd())
     uri = _absolute(os.environ.get(URI), folder)
@@ -128,6 +131,8 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
     from drift.quiet import quiet
+    from drift.tracking.moved import file_of
+    from drift.tracking.read_only import reading_address
     from drift.tracking.server import with_driver
     from drift.tracking.store import be_patient, mlflow_errors
 
@@ -136,7 +141,8 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
         with mlflow_errors("reading it"), quiet():
             import mlflow
 
-            client = mlflow.MlflowClient(with_driver(uri))
+            database = file_of(uri)  # MLflow would make it, though the command may only read, or be refused
+            client = mlflow.MlflowClient(with_driver(uri) if database is None else reading_address(database))
             run = client.get_run(run_id)
             name = client.get_experiment(run.info.experiment_id).name
     except TrackingError as error:

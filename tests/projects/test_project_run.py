@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drift import invocation
+from drift import cli, invocation
 from drift.tracking import project
 from drift.tracking.store import Store, connect
 
@@ -107,6 +107,46 @@ def test_an_unknown_id_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch,
     assert ignored is not None
     assert "cannot be read" in ignored
     assert "\n" not in ignored
+
+
+@pytest.mark.parametrize("command", ["base", "history"])
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_leftover_id_makes_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, content: bytes | None
+) -> None:
+    """Neither where there is no file, nor in a file without tables."""
+    database = tmp_path / "gone" / "none.db" if content is None else tmp_path / "none.db"
+    if content is not None:
+        database.write_bytes(content)
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    ignored = project.take_up(command, ())
+    assert ignored is not None
+    assert "is ignored: it cannot be read" in ignored
+    assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["none.db"])
+    assert content is None or database.read_bytes() == content
+
+
+def test_without_mlflow_an_id_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/none.db")
+    monkeypatch.setattr(project, "find_spec", lambda name: None)
+    assert project.take_up("base", ()) == f"MLFLOW_RUN_ID {'0' * 32} is ignored: mlflow is not installed"
+    assert "MLFLOW_RUN_ID" not in os.environ
+
+
+@pytest.mark.parametrize("words", ["--version", "example", "compare", "monitor check", "images augment", "serve"])
+def test_only_entry_points_look_for_a_project_run(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    looked = list[str]()
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    monkeypatch.setattr(project, "take_up", lambda command, rest: looked.append(command))
+    monkeypatch.setattr(cli, "app", lambda prog_name: None)
+    monkeypatch.setattr(sys, "argv", ["drift", *words.split()])
+    cli.run()
+    assert not looked
+    monkeypatch.setattr(sys, "argv", ["drift", "replay"])
+    cli.run()
+    assert looked == ["replay"]
 
 
 def test_an_id_without_its_server_is_ignored(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
