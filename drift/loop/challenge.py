@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from drift.blocks import Table
@@ -42,7 +43,14 @@ class Verdict:
 
 
 def challenge(
-    table: Table, stop: int, champion: Version, ring: Ring, *, cause: str, evidence: dict[str, Any]
+    table: Table,
+    stop: int,
+    champion: Version,
+    ring: Ring,
+    *,
+    cause: str,
+    evidence: dict[str, Any],
+    first_try: int = 1,
 ) -> Verdict:
     """Train a challenger on the rows before `stop` and let the better one serve; try again as often as was asked for.
 
@@ -53,12 +61,13 @@ def challenge(
         ring: where, and how.
         cause: why now, in words.
         evidence: why now, in numbers; kept in the audit trail with the comparison.
+        first_try: from 1; those before it were refused before an interruption.
 
     Returns:
         How the last try ended, with the verdicts of those before it.
     """
     tell, earlier = ring.championship.tell, list[Verdict]()
-    for one in tries(ring.options, stop):
+    for one in islice(tries(ring.options, stop), first_try - 1, None):
         if one.number > 1:
             tell(Said(f"try {one.number} of at most {one.of}, {one.words}, at level {one.options.level:.3g}"))
         elif one.of > 1:

@@ -24,7 +24,7 @@ from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import Outlook, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
-from drift.loop.records import DecisionRecord, Deployment
+from drift.loop.records import AuditLine, DecisionRecord, Deployment
 from drift.loop.references import References
 from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
@@ -239,7 +239,11 @@ class Running:
                 return DecisionRecord(
                     flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
                 )
-            verdict = challenge(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
+            line = self._verdict_of(flag.block)  # of a try before an interruption
+            first = 1 if line is None else 1 + line.evidence.get("try", 0)
+            verdict = challenge(
+                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first
+            )
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Said(reason))
@@ -256,29 +260,45 @@ class Running:
         )
 
     def _settle(self, progress: Progress) -> None:
-        """A crash between a challenge's audit line and its decision: the line tells what the decision was."""
+        """A crash between a challenge's audit line and its decision: the line tells what the decision was.
+
+        A refusal that further tries were to follow is no decision: the block is decided anew, from the next try on.
+        """
         if not progress.blocks:
             return
         last = progress.blocks[-1].index
         undecided = [block for block in (last, last + 1) if not progress.decided(block)]  # one past it: the end
+        line = self._verdict_of(*undecided)
+        if line is None or self._has_further_tries(line):
+            return
+        told = line.evidence
+        decision = DecisionRecord(
+            block=told["block"],
+            retrain=True,
+            by=told["agreed_by"],
+            reason=f"{line.reason} ({line.by}); completed after a crash",
+            evidence=told["flag"],
+            outcome="promoted" if line.action == "promote" else "refused",
+            challenger=told["challenger"],
+            comparison=told["comparison"],
+        )
+        self.world.journal.add_decision(self.deployment.id, decision)
+        progress.decisions.append(decision)
+
+    def _verdict_of(self, *blocks: int) -> AuditLine | None:
+        """The newest audit line of a challenge by this deployment after one of these blocks."""
         for line in reversed(self.world.journal.trail(self.deployment.model)):
             told = line.evidence
             if line.action not in ("promote", "refuse") or told.get("deployment") != self.deployment.id:
                 continue
-            if told.get("block") in undecided and "agreed_by" in told:
-                decision = DecisionRecord(
-                    block=told["block"],
-                    retrain=True,
-                    by=told["agreed_by"],
-                    reason=f"{line.reason} ({line.by}); completed after a crash",
-                    evidence=told["flag"],
-                    outcome="promoted" if line.action == "promote" else "refused",
-                    challenger=told["challenger"],
-                    comparison=told["comparison"],
-                )
-                self.world.journal.add_decision(self.deployment.id, decision)
-                progress.decisions.append(decision)
-                return
+            if told.get("block") in blocks and "agreed_by" in told:
+                return line
+        return None
+
+    def _has_further_tries(self, line: AuditLine) -> bool:
+        """Whether a challenge goes on after a refusal: until its last try, or until another champion serves."""
+        left = line.evidence.get("try", 1) < line.evidence.get("tries", 1)
+        return left and line.action == "refuse" and self.registry.champion().number == line.to_version
 
     def _report(self, references: References, forecasts: Forecasts) -> Path:
         from drift.report.deployment import write_deployment

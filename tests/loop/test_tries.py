@@ -105,9 +105,9 @@ class Stage:
         champion = np.zeros(40, bool)
         return mcnemar_test(champion, np.full(40, better), level=level)
 
-    def challenge(self) -> module.Verdict:
+    def challenge(self, first_try: int = 1) -> module.Verdict:
         champion = Version(1, "r", "m", "s", {})
-        return challenge(cast(Any, None), 4_000, champion, self.ring, cause="x", evidence={})
+        return challenge(cast(Any, None), 4_000, champion, self.ring, cause="x", evidence={}, first_try=first_try)
 
 
 def test_tries_end_with_the_first_that_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +128,17 @@ def test_tries_end_after_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = stage.challenge()
     assert not verdict.promoted
     assert len(stage.seen) == 1 + len(verdict.earlier) == 6
+
+
+def test_tries_go_on_where_they_were_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the options of the next try, and at the level of all of them."""
+    whole, rest = Stage(monkeypatch, *[False] * 6), Stage(monkeypatch, *[False] * 3)
+    monkeypatch.setattr(module, "train_challenger", whole.train)
+    whole.challenge()
+    monkeypatch.setattr(module, "train_challenger", rest.train)
+    rest.challenge(first_try=4)
+    assert rest.seen == whole.seen[3:]
+    assert [one["try"] for one in rest.evidence] == [4, 5, 6]
 
 
 def test_a_try_without_a_challenger_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
