@@ -19,12 +19,13 @@ from drift.loop.consent import Consent, Flag
 from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
+from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal import Journal
 from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import Outlook, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
-from drift.loop.records import AuditLine, DecisionRecord, Deployment
+from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.references import References
 from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
@@ -239,8 +240,7 @@ class Running:
                 return DecisionRecord(
                     flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
                 )
-            line = self._verdict_of(flag.block)  # of a try before an interruption
-            first = 1 if line is None else 1 + line.evidence.get("try", 0)
+            first = next_try(verdict_of(self.world.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
                 self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first
             )
@@ -268,37 +268,12 @@ class Running:
             return
         last = progress.blocks[-1].index
         undecided = [block for block in (last, last + 1) if not progress.decided(block)]  # one past it: the end
-        line = self._verdict_of(*undecided)
-        if line is None or self._has_further_tries(line):
+        line = verdict_of(self.world.journal, self.deployment, *undecided)
+        if line is None or has_further_tries(line, self.registry.champion().number):
             return
-        told = line.evidence
-        decision = DecisionRecord(
-            block=told["block"],
-            retrain=True,
-            by=told["agreed_by"],
-            reason=f"{line.reason} ({line.by}); completed after a crash",
-            evidence=told["flag"],
-            outcome="promoted" if line.action == "promote" else "refused",
-            challenger=told["challenger"],
-            comparison=told["comparison"],
-        )
+        decision = decision_of(line)
         self.world.journal.add_decision(self.deployment.id, decision)
         progress.decisions.append(decision)
-
-    def _verdict_of(self, *blocks: int) -> AuditLine | None:
-        """The newest audit line of a challenge by this deployment after one of these blocks."""
-        for line in reversed(self.world.journal.trail(self.deployment.model)):
-            told = line.evidence
-            if line.action not in ("promote", "refuse") or told.get("deployment") != self.deployment.id:
-                continue
-            if told.get("block") in blocks and "agreed_by" in told:
-                return line
-        return None
-
-    def _has_further_tries(self, line: AuditLine) -> bool:
-        """Whether a challenge goes on after a refusal: until its last try, or until another champion serves."""
-        left = line.evidence.get("try", 1) < line.evidence.get("tries", 1)
-        return left and line.action == "refuse" and self.registry.champion().number == line.to_version
 
     def _report(self, references: References, forecasts: Forecasts) -> Path:
         from drift.report.deployment import write_deployment
