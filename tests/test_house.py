@@ -57,6 +57,7 @@ DOORS = {  # foreign library: the only modules that may import it
     "sqlalchemy": {
         "loop/journal.py",
         "tracking/store.py",
+        "tracking/read_only.py",
         "monitor/store",
         "monitor/urls.py",
         "monitor/collect/database.py",
