@@ -44,8 +44,8 @@ def test_a_command_begins_as_the_process_did(
 def test_a_script_from_elsewhere_names_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`drift status` has no script of its own, and nothing says that the package is installed."""
     monkeypatch.chdir(tmp_path)
-    started(monkeypatch, "python", "/work/project/base_model.py", program="/work/project/base_model.py")
-    assert command_line("status") == "env PYTHONPATH=/work/project python -m drift status"
+    started(monkeypatch, "python", "/srv/project/base_model.py", program="/srv/project/base_model.py")
+    assert command_line("status") == "env PYTHONPATH=/srv/project python -m drift status"
 
 
 def test_under_mlflow_run_it_is_an_mlflow_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_link_to_a_deleted_run_stops_nothing(store: Store, monkeypatch: pytest
          ("/v/bin/mlflow", "run", ".", "--env-manager", "local")),
         (["python", "-m", "mlflow", "run", "-e", "deploy", "https://x/y.git", "--version=v1", "-Pseed=1"],
          ("mlflow", "run", "https://x/y.git", "--version=v1")),
-        (["/usr/bin/python", "notebook.py"], ("mlflow", "run", "/work/here", "--env-manager", "local")),
+        (["/usr/bin/python", "notebook.py"], ("mlflow", "run", "/srv/here", "--env-manager", "local")),
     ],
 )  # fmt: skip
 def test_the_next_command_repeats_what_was_typed(
@@ -180,4 +180,4 @@ def test_the_next_command_repeats_what_was_typed(
 ) -> None:
     monkeypatch.setattr(Path, "is_file", lambda path: str(path) == "/v/bin/mlflow")
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert project._typed(line, {"mlflow.source.name": "/work/here"}) == typed
+    assert project._typed(line, {"mlflow.source.name": "/srv/here"}) == typed
