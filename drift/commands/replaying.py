@@ -89,7 +89,7 @@ def replay(
     """
     from drift.replay.contenders import check_names
 
-    require("mlflow", *(("ts", "model_archiver") if serve else ()))
+    require("mlflow", *(("ts", "model_archiver", "yaml") if serve else ()))
     names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
     if not names:
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")

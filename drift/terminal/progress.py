@@ -1,7 +1,7 @@
 """Progress of every command: a bar at a terminal, and a line every few seconds where there is none.
 
-A command's `Heartbeat` owns the only thread; steps are reported to it from wherever they happen, and it writes on its
-own when one of them takes long.
+A command's `ProgressLines` owns the only thread; steps are reported to it from wherever they happen, and it writes a
+line when one of them takes long.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 SILENT_SECONDS = 8.0  # after which a line is written; a busy machine has two more before ten are over
 
 
-class Heartbeat:
+class ProgressLines:
     """Writes a line whenever a command has been silent for a while.
 
     Args:
@@ -31,7 +31,7 @@ class Heartbeat:
     def __init__(self, words: str, *, seconds: float = SILENT_SECONDS, clock: Callable[[], float] = monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._words, self._done, self._total = words, 0.0, 0.0
-        self._began = self._step_began = self._step_at = self._spoke = clock()
+        self._began = self._step_began = self._step_at = self._last_line = clock()
         self._stream: IO[str] | None = None  # None is standard error
         self._muted = 0
         self._ended = threading.Event()
@@ -56,10 +56,10 @@ class Heartbeat:
                 self._step_began = now
             self._words, self._done, self._total, self._step_at = words, done, total, now
 
-    def spoke(self, stream: IO[str] | None = None) -> None:
+    def line_written(self, stream: IO[str] | None = None) -> None:
         """A line was written by somebody else; lines of progress follow it on the same stream."""
         with self._lock:
-            self._spoke = self._clock()
+            self._last_line = self._clock()
             self._stream = stream or self._stream
 
     @contextmanager
@@ -72,7 +72,7 @@ class Heartbeat:
         finally:
             with self._lock:
                 self._muted -= 1
-                self._spoke = self._clock()
+                self._last_line = self._clock()
 
     def line(self) -> str:
         """What would be written now."""
@@ -86,12 +86,12 @@ class Heartbeat:
         left = (self._step_at - self._step_began) / share * (1 - share) - (now - self._step_at)
         return f"{text}, {_duration(max(0.0, left))} left"
 
-    def beat(self) -> bool:
+    def write_if_due(self) -> bool:
         """Write a line if it is time; whether one was written."""
         with self._lock:
-            if self._muted or self._clock() - self._spoke < self._seconds:
+            if self._muted or self._clock() - self._last_line < self._seconds:
                 return False
-            self._spoke = self._clock()
+            self._last_line = self._clock()
             text, stream = self.line(), self._stream or sys.stderr
         try:
             stream.write(f"{text}\n")
@@ -102,17 +102,17 @@ class Heartbeat:
 
     def _watch(self) -> None:
         while not self._ended.wait(min(0.5, self._seconds / 4)):
-            self.beat()
+            self.write_if_due()
 
 
-_current: list[Heartbeat] = []  # of the command that runs; one element at most
+_current: list[ProgressLines] = []  # of the command that runs; one element at most
 
 
 @contextmanager
-def heartbeat(words: str, stream: IO[str] | None = None) -> Iterator[Heartbeat]:
-    """A command's heartbeat, from its first moment to its last; by default on standard error."""
-    made = Heartbeat(words)
-    made.spoke(stream)
+def progress_lines(words: str, stream: IO[str] | None = None) -> Iterator[ProgressLines]:
+    """The progress lines of a command, from its start to its end; by default on standard error."""
+    made = ProgressLines(words)
+    made.line_written(stream)
     _current.append(made)
     made.start()
     try:
@@ -122,20 +122,20 @@ def heartbeat(words: str, stream: IO[str] | None = None) -> Iterator[Heartbeat]:
         _current.remove(made)
 
 
-def current() -> Heartbeat:
-    """The heartbeat of the command that runs; one that nobody hears where a library is used without a command."""
-    return _current[-1] if _current else Heartbeat("")
+def current() -> ProgressLines:
+    """The progress lines of the command that runs; without a command (library use), an instance that never writes."""
+    return _current[-1] if _current else ProgressLines("")
 
 
 @contextmanager
 def counting() -> Iterator[Callable[[str, float, float], None]]:
     """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
     console = Console(stderr=True, highlight=False, markup=False)
-    beat = current()
+    lines = current()
     if not console.is_terminal:
-        yield beat.step
+        yield lines.step
         return
-    with beat.muted(), progress_bar(console, transient=True) as progress:
+    with lines.muted(), progress_bar(console, transient=True) as progress:
         task = progress.add_task("", total=1)
 
         def tell(words: str, done: float, total: float) -> None:

@@ -244,7 +244,7 @@ class Screen:
     def _line(self, text: Text) -> None:
         self.console.print(text)
         if not self.console.is_terminal:
-            current().spoke(self.console.file)
+            current().line_written(self.console.file)
 
     def _paused(self) -> _Paused:
         return _Paused(self._live)

@@ -134,9 +134,9 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
     from drift.tracking.moved import file_of
     from drift.tracking.read_only import reading_address
     from drift.tracking.server import with_driver
-    from drift.tracking.store import be_patient, mlflow_errors
+    from drift.tracking.store import mlflow_errors, set_timeouts
 
-    be_patient()
+    set_timeouts()
     try:
         with mlflow_errors("reading it"), quiet():
             import mlflow

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DEFAULT_STORE = "mlflow.db"  # SQLite in the current folder, as MLflow itself would choose
-PATIENCE = {  # seconds and tries; MLflow's own defaults wait for minutes on a server that is away
+TIMEOUTS = {  # seconds and tries; MLflow's own defaults wait for minutes on a server that is away
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -88,9 +88,9 @@ class Store:
         return str(experiment.experiment_id)
 
 
-def be_patient() -> None:
+def set_timeouts() -> None:
     """Bound MLflow's waits, and keep it quiet."""
-    for name, value in (PATIENCE | QUIET).items():
+    for name, value in (TIMEOUTS | QUIET).items():
         os.environ.setdefault(name, value)
 
 
@@ -103,7 +103,7 @@ def connect(*, create: bool = False, read: bool = False) -> Store:
     The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in
     another experiment; a run that `mlflow run` made for this process is `project_run` (see `project.take_up`).
     """
-    be_patient()
+    set_timeouts()
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(name, None)
     own = Path.cwd() / DEFAULT_STORE

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -136,10 +137,12 @@ def test_every_command_and_example_runs_as_printed(clean: Path) -> None:
     for command in chain():
         if command in SKIPPED:
             continue
+        began = time.monotonic()
         try:
             run_either(command, clean)
         except (AssertionError, subprocess.TimeoutExpired) as error:
             failures.append(f"{command}\n{error}")
+        print(f"{time.monotonic() - began:6.1f} s  {command}", flush=True)  # `-s` shows it as it comes
     assert not failures, "\n\n".join(failures)
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from drift.terminal.progress import Heartbeat, counting, heartbeat
+from drift.terminal.progress import ProgressLines, counting, progress_lines
 
 
 class Clock:
@@ -23,56 +23,56 @@ def clock() -> Clock:
     return Clock()
 
 
-def beating(clock: Clock) -> tuple[Heartbeat, io.StringIO]:
-    beat, out = Heartbeat("drift replay", seconds=8, clock=clock), io.StringIO()
-    beat.spoke(out)
-    return beat, out
+def progress_to_text(clock: Clock) -> tuple[ProgressLines, io.StringIO]:
+    lines, out = ProgressLines("drift replay", seconds=8, clock=clock), io.StringIO()
+    lines.line_written(out)
+    return lines, out
 
 
 def test_a_line_has_percentage_and_time_left(clock: Clock) -> None:
-    beat, out = beating(clock)
-    beat.step("policies", 0, 40)
+    lines, out = progress_to_text(clock)
+    lines.step("policies", 0, 40)
     clock.now = 5
-    beat.step("policies", 10, 40)
-    assert not beat.beat()
+    lines.step("policies", 10, 40)
+    assert not lines.write_if_due()
     clock.now = 8
-    assert beat.beat()
+    assert lines.write_if_due()
     assert out.getvalue() == "progress: policies 25% (10 of 40), about 13 s left\n"
 
 
 def test_one_long_step_is_told_of_without_a_report(clock: Clock) -> None:
-    beat, out = beating(clock)
+    lines, out = progress_to_text(clock)
     for clock.now in range(1, 31):
-        beat.beat()
+        lines.write_if_due()
     lines = out.getvalue().splitlines()
     assert lines == [f"progress: drift replay, {at} s so far" for at in (8, 16, 24)]
 
 
 def test_time_left_begins_anew_with_each_step(clock: Clock) -> None:
-    beat, out = beating(clock)
-    beat.step("training", 1, 2)
+    lines, out = progress_to_text(clock)
+    lines.step("training", 1, 2)
     clock.now = 100
-    beat.step("batches", 0, 20)
+    lines.step("batches", 0, 20)
     clock.now = 104
-    beat.beat()
+    lines.write_if_due()
     assert out.getvalue() == "progress: batches 0% (0 of 20), time left not known yet (4 s so far)\n"
 
 
 def test_nothing_is_written_beside_a_bar_or_after_the_end(clock: Clock) -> None:
-    beat, out = beating(clock)
-    with beat.muted():
+    lines, out = progress_to_text(clock)
+    with lines.muted():
         clock.now = 100
-        assert not beat.beat()
+        assert not lines.write_if_due()
     clock.now = 105
-    assert not beat.beat()
+    assert not lines.write_if_due()
     clock.now = 109
-    assert beat.beat()
+    assert lines.write_if_due()
     assert len(out.getvalue().splitlines()) == 1
 
 
 def test_a_command_leaves_no_thread(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
-    with heartbeat("drift compare"), counting() as tell:
+    with progress_lines("drift compare"), counting() as tell:
         assert threading.active_count() == before + 1
         tell("columns", 1, 2)
     assert threading.active_count() == before

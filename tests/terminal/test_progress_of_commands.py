@@ -11,7 +11,7 @@ SCRIPT = """
 import sys, time
 from drift.terminal import progress
 progress.SILENT_SECONDS = 0.2
-progress.Heartbeat.__init__.__kwdefaults__["seconds"] = 0.2
+progress.ProgressLines.__init__.__kwdefaults__["seconds"] = 0.2
 sys.argv = ["drift", *sys.argv[1:]]
 from drift.__main__ import main
 main()
