@@ -11,14 +11,34 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from pip_progress import packages_wanted, progress_line  # type: ignore[import-not-found]  # noqa: E402
+from pip_progress import Progress, packages_wanted, progress_line  # type: ignore[import-not-found]  # noqa: E402
 
 
 def test_a_line_has_percentage_and_time_left() -> None:
-    assert progress_line(50, 200, 20.0, "Collecting numpy") == (
-        "installing: 25% (50 of 200 packages), about 60 s left; Collecting numpy"
+    assert progress_line("fetching", 50, 200, 20.0) == (
+        "installing: fetching 25% (50 of 200 packages), about 60 s left"
     )
-    assert progress_line(0, 0, 7.0, "starting pip") == "installing: 7 s so far; starting pip"
+    assert progress_line("fetching", 0, 0, 7.0) == "installing: fetching, 7 s so far"
+
+
+def test_both_steps_are_counted(tmp_path: Path) -> None:
+    """Packages of an index and of a disk, and then what is unpacked beside what was there."""
+    (tmp_path / "pip-26.dist-info").mkdir()
+    now = [0.0]
+    progress = Progress(4, tmp_path, clock=lambda: now[0])
+    for line in (
+        "Collecting a==1",
+        "  Downloading a-1.whl",
+        "Processing /disk/b-1.whl",
+        "Requirement already satisfied: c",
+    ):
+        progress.read(line)
+    now[0] = 30.0
+    assert progress.line() == "installing: fetching 75% (3 of 4 packages), about 10 s left"
+    progress.read("Installing collected packages: a, b")
+    (tmp_path / "a-1.dist-info").mkdir()
+    now[0] = 50.0
+    assert progress.line() == "installing: unpacking 50% (1 of 2 packages), about 20 s left"
 
 
 def test_packages_of_the_lock_are_counted(tmp_path: Path) -> None:

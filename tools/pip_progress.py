@@ -8,11 +8,12 @@ Needs nothing but Python. When pip fails, all that it said is printed, and its e
 from __future__ import annotations
 
 import queue
-import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 SECONDS = 5.0  # between lines
@@ -25,59 +26,85 @@ def packages_wanted(arguments: list[str]) -> int:
     return sum(1 for line in lines if line and not line.startswith(("#", "-")))
 
 
-def progress_line(packages: int, wanted: int, seconds: float, last: str) -> str:
+def progress_line(step: str, packages: int, wanted: int, seconds: float) -> str:
     """One line of progress.
 
     Args:
-        packages: that pip has looked at.
-        wanted: in all; 0 is not known.
-        seconds: since the beginning.
-        last: what pip said last.
+        step: what pip is doing, "fetching" or "unpacking".
+        packages: for which it has done so.
+        wanted: packages in all; 0 is not known.
+        seconds: since this step began.
 
-    >>> progress_line(50, 200, 20.0, "Collecting numpy")
-    'installing: 25% (50 of 200 packages), about 60 s left; Collecting numpy'
+    >>> progress_line("fetching", 50, 200, 20.0)
+    'installing: fetching 25% (50 of 200 packages), about 60 s left'
     """
     if not wanted:
-        return f"installing: {seconds:.0f} s so far; {last}"
+        return f"installing: {step}, {seconds:.0f} s so far"
     share = min(packages / wanted, 1.0)
+    text = f"installing: {step} {share:.0%} ({min(packages, wanted)} of {wanted} packages)"
     if share in (0.0, 1.0):
-        return f"installing: {share:.0%} ({packages} of {wanted} packages), {seconds:.0f} s so far; {last}"
-    left = seconds / share * (1 - share)
-    return f"installing: {share:.0%} ({packages} of {wanted} packages), about {left:.0f} s left; {last}"
+        return f"{text}, {seconds:.0f} s so far"
+    return f"{text}, about {seconds / share * (1 - share):.0f} s left"
+
+
+class Progress:
+    """How far pip is, by its own lines while it fetches, and by what it has unpacked afterwards.
+
+    Args:
+        wanted: packages in all; 0 is not known.
+        folder: into which it unpacks.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, wanted: int, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.step, self.wanted, self.folder, self.clock = "fetching", wanted, folder, clock
+        self.fetched = self.before = 0
+        self.began = clock()
+
+    def read(self, line: str) -> None:
+        """Take a line of pip's into account; a local file is "processed" where others are "collected"."""
+        if line.startswith(("Collecting ", "Processing ", "Requirement already satisfied: ")):
+            self.fetched += 1
+        elif line.startswith("Installing collected packages: "):
+            self.step, self.wanted = "unpacking", line.count(",") + 1
+            self.before, self.began = self.unpacked(), self.clock()
+
+    def unpacked(self) -> int:
+        """Packages in the folder."""
+        return sum(1 for _ in self.folder.glob("*.dist-info"))
+
+    def line(self) -> str:
+        """One line of progress."""
+        packages = self.fetched if self.step == "fetching" else self.unpacked() - self.before
+        return progress_line(self.step, max(packages, 0), self.wanted, self.clock() - self.began)
 
 
 def main(arguments: list[str]) -> int:
     """Run pip; returns its exit code."""
-    wanted, began, said, packages, last = packages_wanted(arguments), time.monotonic(), [], set(), "starting pip"
+    began, output = time.monotonic(), []
+    progress = Progress(packages_wanted(arguments), Path(sysconfig.get_path("purelib")))
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "--progress-bar", "off"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:
         lines: queue.Queue[str] = queue.Queue()
-        output = pip.stdout
-        assert output is not None  # noqa: S101  # a pipe was asked for
-        reader = threading.Thread(target=lambda: [lines.put(line) for line in output], daemon=True)
+        stream = pip.stdout
+        assert stream is not None  # noqa: S101  # a pipe was asked for
+        reader = threading.Thread(target=lambda: [lines.put(line) for line in stream], daemon=True)
         reader.start()
-        last_line = began
+        printed = began
         while reader.is_alive() or not lines.empty():
             try:
-                line = lines.get(timeout=0.2)
+                output.append(lines.get(timeout=0.2))
+                progress.read(output[-1])
             except queue.Empty:
-                line = ""
-            if line:
-                said.append(line)
-                last = line.strip()[:60] or last
-                match = re.match(
-                    r"(?:Collecting|Requirement already satisfied:|Using cached|Downloading) ([\w.\-]+)", line
-                )
-                if match and line.startswith(("Collecting", "Requirement")):
-                    packages.add(re.split(r"[=<>!\[]", match[1])[0].lower())
-            if time.monotonic() - last_line >= SECONDS:
-                last_line = time.monotonic()
-                print(progress_line(len(packages), wanted, last_line - began, last), flush=True)
+                pass
+            if time.monotonic() - printed >= SECONDS:
+                printed = time.monotonic()
+                print(progress.line(), flush=True)
         reader.join()
     if pip.returncode:
-        print("".join(said), file=sys.stderr)
+        print("".join(output), file=sys.stderr)
     else:
         print(f"installed in {time.monotonic() - began:.0f} s", flush=True)
     return pip.returncode

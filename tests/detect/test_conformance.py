@@ -75,7 +75,7 @@ def test_level(name: str) -> None:
     assert alarms <= binom.ppf(0.999, runs, 0.01)
 
 
-@pytest.mark.parametrize("reference_rows", [40, 800])
+@pytest.mark.parametrize("reference_rows", [40, pytest.param(800, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", DETECTORS)
 @pytest.mark.filterwarnings("ignore::drift.errors.SmallReferenceWarning")
 def test_level_over_references(name: str, reference_rows: int) -> None:

@@ -1,6 +1,7 @@
 """What a small reference does to false alarms: the figures that the warning gives."""
 
 import numpy as np
+import pytest
 from scipy.stats import ks_2samp
 
 from drift.detect import small_reference
@@ -17,6 +18,7 @@ def alarm_rates(reference_rows: int, *, block_rows: int = 200, references: int =
     return np.asarray(rates)
 
 
+@pytest.mark.slow
 def test_alarms_depend_on_the_reference_where_it_is_small() -> None:
     """At 200 against 200, from 0.00 to 0.20 and 0.05 on average; ten blocks of reference halve the spread at least."""
     small, large = alarm_rates(200), alarm_rates(2_000)

@@ -231,7 +231,8 @@ def test_level_of_chi_squared(weights: tuple[int, ...], n: int) -> None:
         assert count >= binom.ppf(0.0005, 1_000, 0.03)  # tables are discrete
 
 
-@pytest.mark.parametrize("test", ["ks", pytest.param("cramer_von_mises", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("test", ["ks", "cramer_von_mises"])
 def test_level_on_elec_and_over_features(test: Any) -> None:
     """Rows of ELEC drawn at random, dependent features with many ties, corrected by Holm."""
     rows = load_elec().features[17_000:25_000, :3]  # the last constant at first

@@ -208,7 +208,7 @@ def test_the_density_ratio_is_near_that_of_two_normals() -> None:
 
 
 @pytest.mark.parametrize("name", ["cbpe", "pape"])
-@pytest.mark.parametrize("scene", ["shift", "three classes", "elec"])
+@pytest.mark.parametrize("scene", ["shift", "three classes", pytest.param("elec", marks=pytest.mark.slow)])
 def test_estimates_follow_accuracy_under_covariate_shift(scene: str, name: str) -> None:
     """Knowing each row's true chance, one is off by .01 for the luck of 1,000 labels."""
     bias, absolute = error(scene, name)

@@ -89,6 +89,7 @@ def test_files_that_are_no_images_are_left_out_and_named(run: Run, folder: Path,
     assert "Traceback" not in out
 
 
+@pytest.mark.slow
 def test_new_classes_and_new_names(run: Run, folder: Path) -> None:
     words = (
         "simulate",
@@ -115,6 +116,7 @@ def test_new_classes_and_new_names(run: Run, folder: Path) -> None:
     assert whole["summary"]["drifts_at"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inverted", "clean", "odd $_^$ (neu) & <b>"])
 def test_detectors_side_by_side(run: Run, folder: Path, tmp_path: Path, name: str) -> None:
     """Also beside a folder that is called as another shift is, or as nothing that a page, a picture or MLflow likes."""
@@ -138,6 +140,7 @@ def test_detectors_side_by_side(run: Run, folder: Path, tmp_path: Path, name: st
     assert Image.open("k.png").size[0] > 400
 
 
+@pytest.mark.slow
 def test_augmentation(run: Run, folder: Path) -> None:
     words = ("--data", str(folder), "--perturbation", "rotation", "--images", "60", "--train_rows", "700")
     code, out = run("augment", *words, "--max_epochs", "3", "--html", "a.html", "--json", "a.json")

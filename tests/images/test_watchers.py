@@ -28,6 +28,7 @@ def test_they_see_noise_and_seldom_nothing(name: str, digits: Digits) -> None:
     assert found.detector == name
 
 
+@pytest.mark.slow
 def test_what_is_learned_knows_nothing_of_the_reference(digits: Digits) -> None:
     """Of images of pure noise, in which components of the reference itself would see every other sample as drifted."""
     rng = np.random.default_rng(1)

@@ -139,6 +139,7 @@ def register_champion(folder: Path) -> None:
     client.set_registered_model_alias("drift_model", "champion", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["missing", "emptied", "no folder"])
 def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> None:
     register_champion(project)
@@ -160,6 +161,7 @@ def test_a_lost_log_beside_a_champion_is_noticed(project: Path, lost: str) -> No
     assert (project / ".drift").exists() is (lost != "no folder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["retrain", "rollback"])
 def test_a_lost_folder_is_said_before_a_champion_changes(project: Path, command: str) -> None:
     register_champion(project)
@@ -170,6 +172,7 @@ def test_a_lost_folder_is_said_before_a_champion_changes(project: Path, command:
     assert not (project / ".drift").exists()
 
 
+@pytest.mark.slow
 def test_deploy_and_retrain_warn_of_a_lost_log(project: Path) -> None:
     """The version has no model, which is what both fail of after the warning."""
     register_champion(project)
@@ -222,6 +225,7 @@ def read_only(project: Path) -> Iterator[Path]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.slow
 def test_status_and_history_read_a_read_only_project(read_only: Path) -> None:
     before = state(read_only.parent)
     for command, word in (("status", "version 1"), ("history", "promote")):
@@ -231,6 +235,7 @@ def test_status_and_history_read_a_read_only_project(read_only: Path) -> None:
     assert state(read_only.parent) == before
 
 
+@pytest.mark.slow
 def test_commands_that_write_say_what_is_read_only(read_only: Path) -> None:
     for command in ("deploy", "retrain", "rollback"):
         said = errors(drift_limited(read_only, command))
@@ -242,6 +247,7 @@ def test_commands_that_write_say_what_is_read_only(read_only: Path) -> None:
         assert "SELECT" not in said
 
 
+@pytest.mark.slow
 def test_status_leaves_no_trace(project: Path) -> None:
     register_champion(project)
     before = state(project)
@@ -280,6 +286,7 @@ def test_status_of_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     assert (tmp_path / "mlflow.db").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_two_first_commands_at_once_both_succeed(tmp_path: Path) -> None:
     """All make MLflow's tables, the experiment, the project's folder and the scoring log."""
     code = (

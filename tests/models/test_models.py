@@ -204,7 +204,9 @@ def test_hopeless_trials_are_stopped_early_also_after_a_resumption(tmp_path: Pat
     assert seen[5] < 4
 
 
-@pytest.mark.parametrize(("index", "epoch"), [(1, 2), (3, 1), (4, 3)])
+@pytest.mark.parametrize(
+    ("index", "epoch"), [(1, 2), pytest.param(3, 1, marks=pytest.mark.slow), pytest.param(4, 3, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_search_gives_the_same_numbers(index: int, epoch: int, tmp_path: Path) -> None:
     """Trials 3 and 4 are suggested by a model of the ones before: the least difference in these would show."""
 

@@ -34,6 +34,7 @@ def csv_of(world: World, path: Path) -> str:
     return path.name
 
 
+@pytest.mark.slow
 def test_the_way_of_the_readme(commands: Commands) -> None:
     folder = commands.folder
     world = World(batches=16, rows=150, moved_from=8, truth_until=14)

@@ -26,12 +26,12 @@ def alarms(stream: Stream, seed: int) -> int:
 @pytest.mark.parametrize(
     "stream",
     [
-        Stream(200),
+        pytest.param(Stream(200), marks=pytest.mark.slow),
         Stream(30),
         pytest.param(Stream(1_000, batches=60), marks=pytest.mark.slow),
         pytest.param(Stream(200, reference_batches=5), marks=pytest.mark.slow),
-        Stream(200, memory=0.9),
-        Stream(200, days=0.1),
+        pytest.param(Stream(200, memory=0.9), marks=pytest.mark.slow),
+        pytest.param(Stream(200, days=0.1), marks=pytest.mark.slow),
         pytest.param(Stream(500, days=0.3), marks=pytest.mark.slow),
         pytest.param(Stream(200, days=0.2, reference_batches=10), marks=pytest.mark.slow),
         pytest.param(Stream(5_000, days=0.1, batches=40), marks=pytest.mark.slow),
@@ -56,6 +56,7 @@ def test_false_alarms_of_the_run_rules_are_as_rare_as_promised(stream: Stream) -
     assert counts.mean() <= allowed + 2.6 * error, counts  # alarms of one stream come together: they share a reference
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "power"), [(500, 1.0), (2_000, 1.5)])
 def test_categories_with_a_long_tail_alarm_as_rarely_as_promised(values: int, power: float) -> None:
     """Most values of a batch that the reference lacks are no other's: 10 batches of 200 rows in the reference."""
@@ -103,6 +104,7 @@ def test_limits_are_calibrated_for_no_more_rows_than_there_are() -> None:
     assert [bucket(rows) for rows in (1, 2, 3, 5, 6, 11, 12, 100, 335)] == [1, 2, 3, 4, 6, 8, 12, 96, 256]
 
 
+@pytest.mark.slow
 def test_a_slices_losses_alarm_as_rarely_as_promised() -> None:
     """Losses of .1 on 3,000 reference rows and batches of 100: by drawing both."""
     rng = np.random.default_rng(0)
@@ -129,6 +131,7 @@ def test_200_stationary_batches_alarm_no_more_than_promised_from_ingest_to_alert
     assert opened <= poisson.ppf(0.999, 8 * 200 / 1_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("world", "signal"),
     [

@@ -289,6 +289,7 @@ def test_a_reference_that_was_agreed_before_its_truth_is_told_to_be_blind(store:
     assert not check(store, monitor_of(store), Watch()).blind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "wrong_from", "alarms"), [(0.9, 20, False), (0.05, 20, True), (0.05, None, False)])
 def test_rows_labelled_at_random_are_judged_if_so_agreed(
     store: Store, share: float, wrong_from: int | None, alarms: bool

@@ -246,6 +246,7 @@ print(json.dumps({"answer": json.loads(answer), "absent": absent}))
 """
 
 
+@pytest.mark.slow
 def test_the_archive_needs_torch_and_torchserve_alone(tiny_model: TinyModel, tmp_path: Path) -> None:
     extracted, packages = tmp_path / "extracted", tmp_path / "packages"
     with zipfile.ZipFile(tiny_model.archive(tmp_path, 1)) as archive:

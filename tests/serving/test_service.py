@@ -94,6 +94,7 @@ def test_a_block_larger_than_the_server_takes(service: ModelService) -> None:
         service.predict(features)
 
 
+@pytest.mark.slow
 def test_a_bad_request_in_a_batch_is_refused_alone(
     service: ModelService, keyring: Keyring, tiny_model: TinyModel, rows: Floats
 ) -> None:
@@ -156,7 +157,7 @@ def test_archives_from_elsewhere_are_refused(service: ModelService, tiny_model: 
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("model.pt2", r"workers die \(RuntimeError: expected a model with SHA-256"),
+        pytest.param("model.pt2", r"workers die \(RuntimeError: expected a model with SHA-256", marks=pytest.mark.slow),
         pytest.param("handler.py", "workers die .*NameError", marks=pytest.mark.slow),
         pytest.param("all of it", "", marks=pytest.mark.slow),
     ],
@@ -202,6 +203,7 @@ def test_rollover_loses_no_request(service: ModelService, tiny_model: TinyModel,
         service.retire(2)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced(service: ModelService, service_folder: Path, rows: Floats) -> None:
     (worker,) = server_processes(service_folder, "model_service_worker")
     with Clients(service, rows, count=2) as clients:
@@ -211,6 +213,7 @@ def test_a_killed_worker_is_replaced(service: ModelService, service_folder: Path
     assert not clients.failures
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_restarted_with_what_it_had(
     service: ModelService, service_folder: Path, rows: Floats, second_version: int
 ) -> None:

@@ -29,6 +29,7 @@ def shifted(pixels: Pixels, epoch: int, batch: int) -> Pixels:
     return np.roll(pixels, (rows, columns), axis=(1, 2))
 
 
+@pytest.mark.slow
 def test_the_small_network_learns_digits_and_repeats_itself() -> None:
     models = fresh(), fresh()
     histories = [
