@@ -11,7 +11,6 @@ from drift import __version__, figures, next_steps
 from drift.blocks import Reference, Table
 from drift.devices import resolve_device
 from drift.errors import DataError, StateError, resumable
-from drift.invocation import table_options
 from drift.loop.cards import Card, DataSource
 from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
@@ -160,8 +159,7 @@ def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
         if champion is None or card_of(registry, champion).of_same_table(result.card):
             break
         model = next_steps.other_model_name(source.path, model)
-    table = table_options(source.path, source.label, source.time, source.ignore)
-    return next_steps.after_base(result.experiment, model, table, rows_left=rows_left)
+    return next_steps.after_base(result.experiment, model, source.options, rows_left=rows_left)
 
 
 def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from drift import next_steps
 from drift.errors import TrackingError
-from drift.invocation import table_options
 from drift.loop.cards import Card, DataSource
 from drift.loop.promote import card_of
 from drift.tracking.found import FoundRun, experiment_of, find_runs, find_runs_everywhere, model_card
@@ -78,7 +77,7 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
         _require_one_table(registry, runs, experiment)
     if not runs:
         wanted = f" of {source.name}" if source else ""
-        table = table_options(source.path, source.label, source.time, source.ignore) if source else {}
+        table = source.options if source else {}
         raise TrackingError(
             f"experiment {experiment!r} has no finished base model{wanted}, and no other experiment has one;"
             f" train one first: {next_steps.train_base(experiment, table)}"
@@ -97,7 +96,10 @@ def _champion_without_base(
     registry: Registry, champion: Version | None, experiment: str, source: DataSource | None
 ) -> Candidate | None:
     """The champion, as if its base run was deleted in MLflow; None where it is of another table than the one named."""
-    if champion is None or (source is not None and source.file != card_of(registry, champion).source.file):
+    if champion is None:
+        return None
+    serving = card_of(registry, champion).source
+    if source is not None and (source.file, source.label) != (serving.file, serving.label):
         return None
     run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
     return Candidate(run, experiment, registered=champion, champion=champion, compared=0, elsewhere=False)
@@ -164,9 +166,9 @@ def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -
     wanted = _card(registry, best)
     if not serving.of_same_table(wanted):
         experiment = experiment_of(registry.store, best.id)
-        other = next_steps.deploy(experiment, next_steps.other_model_name(wanted.source.path, registry.name))
+        name = next_steps.other_model_name(wanted.source.path, registry.name)
         raise TrackingError(
-            f"version {champion.number} of {registry.name} was made from {len(serving.feature_names)} features of"
-            f" {serving.source.name}, the best base run of {experiment!r} from {len(wanted.feature_names)} of"
-            f" {wanted.source.name}: deploy it under another --register_model_name, such as: {other}"
+            f"version {champion.number} of {registry.name} was made from {serving.table_words}, the best base run of"
+            f" {experiment!r} from {wanted.table_words}: deploy it under another --register_model_name, such as:"
+            f" {next_steps.deploy(experiment, name, wanted.source.options)}"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from drift.blocks import Table
 from drift.errors import DataError, UsageError
+from drift.invocation import Options, table_options
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class DataSource:
             return path
         ends = [Path.cwd().joinpath(*path.parts[start:]) for start in range(1, len(path.parts))]
         return next((end for end in ends if end.is_file()), path)
+
+    @property
+    def options(self) -> Options:
+        """The options of a printed command that name this table, where it is now; none for the embedded stream."""
+        return table_options(None if self.path is None else str(self.file), self.label, self.time, self.ignore)
 
     def load(self) -> Table:
         """Read and validate the table."""
@@ -65,8 +71,24 @@ class Card:
         return max(self.fit_rows[1], self.reference_rows[1])
 
     def of_same_table(self, other: Card) -> bool:
-        """Whether two models were made from one table: the same file and the same features."""
-        return (self.source.file, self.feature_names) == (other.source.file, other.feature_names)
+        """Whether two models were made from one table, so that they can be compared.
+
+        That is the same file, features and label column. Their classes may differ by those that one of them has not
+        seen, since classes come with later rows, but neither has classes of its own beside others of the other's.
+        """
+        own, others = set(self.classes), set(other.classes)
+        alike = own <= others or others <= own
+        return alike and self._table == other._table
+
+    @property
+    def _table(self) -> tuple[Path | None, str | None, tuple[str, ...]]:
+        return self.source.file, self.source.label, self.feature_names
+
+    @property
+    def table_words(self) -> str:
+        """Table, label and number of features, for a message that tells two tables apart."""
+        label = f" (label {self.source.label})" if self.source.label else ""
+        return f"{len(self.feature_names)} features of {self.source.name}{label}"
 
     @property
     def time_name(self) -> str | None:

@@ -33,9 +33,10 @@ def retrain_on_latest(ring: Ring) -> Verdict:
 
 def last_row_seen(journal: Journal, model: str, card: Card) -> int:
     """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
+    table = card.source.file, card.source.label
     scored = [
-        journal.blocks(d.id)
-        for d in journal.deployments(model)
-        if DataSource(d.options["source"]["path"]).file == card.source.file
+        journal.blocks(made.id)
+        for made in journal.deployments(model)
+        if (DataSource(made.options["source"]["path"]).file, made.options["source"].get("label")) == table
     ]
     return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])

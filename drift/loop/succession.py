@@ -10,7 +10,6 @@ from pathlib import Path
 from drift import next_steps
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import ArchiveError
-from drift.invocation import table_options
 from drift.loop.base import MIN_ROWS
 from drift.loop.candidate import Candidate
 from drift.loop.cards import Card, DataSource
@@ -130,7 +129,7 @@ def kept_line(
         table: of both.
         left: rows of the table from the first one that is new to both.
     """
-    named = table_options(table.path, table.label, table.time, table.ignore)
+    named = table.options
     replace = next_steps.deploy(experiment, model, named, promote="always")
     if left < MIN_ROWS:
         compare = f"no {MIN_ROWS} rows of {table.name} are new to both: add later rows to compare them"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from drift.errors import TrackingError
 from drift.loop import candidate as module
 from drift.loop.candidate import Candidate, find_candidate
 from drift.loop.cards import Card, DataSource
+from drift.loop.latest import last_row_seen
 from drift.tracking.found import FoundRun
 from drift.tracking.registry import Registry, Version
 from drift.tracking.store import Store, connect
@@ -144,6 +148,62 @@ def test_a_named_table_that_is_not_the_champion_s_is_refused(store: Store, monke
     base(store, "shop", 0.9, source="/data/sales.csv", label="class", digest="s", model_id="other")
     with pytest.raises(TrackingError, match="deploy it under another --register_model_name"):
         find_candidate(serving.registry, "drift", DataSource("/data/sales.csv", "class"))
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_model_of_another_label_is_refused_with_a_name(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: bool
+) -> None:
+    """The same file and features with another label column answer another question: nothing can be compared."""
+    (tmp_path / "two.csv").write_text("x,a,b\n")
+    path = tmp_path / "two.csv"
+    serving = Serving(store, monkeypatch, champion=table_card(path, label="a"), other=table_card(path, label="b"))
+    base(store, "drift", 0.9, source=str(path), label="b", digest="b", model_id="other")
+    source = DataSource(str(path), "b") if named else None
+    with pytest.raises(TrackingError) as error:
+        find_candidate(serving.registry, "drift", source)
+    assert f"1 features of {path} (label a), the best base run of 'drift' from 1 features of {path} (label b)" in str(
+        error.value
+    )
+    assert str(error.value).endswith(
+        f"such as: drift deploy --mlflow_experiment_name drift --register_model_name two_model --data {path} --label b"
+    )
+
+
+def test_a_champion_does_not_stand_in_for_another_label(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A table that is named with another label has no base run, whatever serves."""
+    serving = Serving(store, monkeypatch, champion=table_card(tmp_path / "two.csv", label="a"))
+    with pytest.raises(TrackingError, match="no finished base model"):
+        find_candidate(serving.registry, "drift", DataSource(str(tmp_path / "two.csv"), "b"))
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "same"),
+    [
+        ("class", ("no", "yes"), True),
+        ("class", ("yes", "no"), True),  # coded in another order, which `Card.fit_to` takes care of
+        ("class", ("no", "yes", "late"), True),  # a class that came with later rows
+        ("class", ("0", "1"), False),
+        ("other", ("no", "yes"), False),
+    ],
+)
+def test_one_table_has_one_label_and_one_set_of_classes(label: str, classes: tuple[str, ...], same: bool) -> None:
+    mine, other = table_card(Path("/data/t.csv")), table_card(Path("/data/t.csv"), label=label)
+    other = replace(other, classes=classes)
+    assert mine.of_same_table(other) is other.of_same_table(mine) is same
+
+
+def test_rows_scored_with_another_label_have_no_labels_here() -> None:
+    """A retrain learns from rows whose labels are known: those of its own label column."""
+    ends = {"class": 200, "other": 300}
+    made = [SimpleNamespace(id=label, options={"source": {"path": "/data/t.csv", "label": label}}) for label in ends]
+    journal: Any = SimpleNamespace(
+        deployments=lambda model: made, blocks=lambda deployment: [SimpleNamespace(stop=ends[deployment])]
+    )
+    for label, stop in ends.items():
+        assert last_row_seen(journal, "m", table_card(Path("/data/t.csv"), label=label)) == stop
 
 
 def test_a_table_is_recognised_after_its_project_moved(store: Store, tmp_path: Path) -> None:
