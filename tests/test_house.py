@@ -58,6 +58,7 @@ DOORS = {  # foreign library: the only modules that may import it
         "loop/journal.py",
         "tracking/store.py",
         "tracking/read_only.py",
+        "tracking/sqlite_address.py",
         "monitor/store",
         "monitor/urls.py",
         "monitor/collect/database.py",

@@ -14,10 +14,9 @@ from time import monotonic, sleep
 
 from drift.errors import StateError
 from drift.invocation import project_call
+from drift.tracking.sqlite_address import file_of
 
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
-
-SQLITE = "sqlite:///"
 
 _held: dict[Path, int] = {}  # locks of this process, with the thread that holds each
 
@@ -121,9 +120,7 @@ def _state_folder() -> Path:
     call = project_call()
     if call is not None:
         return call.state
-    here, uri = Path.cwd(), os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not (here / ".drift").is_dir() and uri.startswith(SQLITE):
-        beside = Path(uri.removeprefix(SQLITE)).parent
-        if (beside / ".drift").is_dir():
-            return beside
+    here = Path.cwd()
+    if not (here / ".drift").is_dir() and (file := file_of(os.environ.get("MLFLOW_TRACKING_URI", ""))) is not None:
+        return file.parent if (file.parent / ".drift").is_dir() else here
     return here

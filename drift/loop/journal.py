@@ -134,7 +134,7 @@ class Journal:
         if read:
             self._read_only()
             return
-        self._engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        self._engine = sql.create_engine(sql.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
         sql.event.listen(self._engine, "connect", _settings)
         with alone_in(path.parent), self._write("opening it") as connection:
             found = connection.execute(sql.text("PRAGMA user_version")).scalar_one()

@@ -105,11 +105,3 @@ def _has_models(connection: sqlite3.Connection, text: str) -> bool:
         "select 1 from logged_models where substr(artifact_location, 1, ?) = ? limit 1", (len(text) + 1, f"{text}/")
     )
     return rows.fetchone() is not None
-
-
-def file_of(uri: str) -> Path | None:
-    """The file of a SQLite address, `sqlite:///relative` or `sqlite:////absolute`; None if it is none."""
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix):
-        return None
-    return Path(uri.removeprefix(prefix).partition("?")[0]).absolute()

@@ -26,7 +26,6 @@ RUN, EXPERIMENT, EXPERIMENT_NAME, URI = (
     "MLFLOW_EXPERIMENT_NAME",
     "MLFLOW_TRACKING_URI",
 )
-SQLITE = "sqlite:///"
 DEFAULT_EXPERIMENT_ID = "0"  # in which MLflow makes a run when no experiment was named
 WITH_VALUE = {  # options of `mlflow run` that the next command does not repeat
     "-e", "--entry-point", "-P", "--param-list", "-A", "--docker-args", "--experiment-name", "--experiment-id",
@@ -131,9 +130,9 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
     from drift.quiet import quiet
-    from drift.tracking.moved import file_of
     from drift.tracking.read_only import reading_address
     from drift.tracking.server import with_driver
+    from drift.tracking.sqlite_address import file_of
     from drift.tracking.store import mlflow_errors, set_timeouts
 
     set_timeouts()
@@ -184,14 +183,20 @@ def _caller(run_id: str) -> psutil.Process | None:
 
 def _absolute(uri: str | None, folder: Path | None) -> str | None:
     """A database by a relative path was meant from the folder in which `mlflow run` was called."""
-    if uri and uri.startswith(SQLITE) and not uri.startswith(f"{SQLITE}/") and folder is not None:
-        return f"{SQLITE}{folder / uri.removeprefix(SQLITE)}"
+    from drift.tracking.sqlite_address import PREFIX, address_of, file_of
+
+    if uri and folder is not None and not uri.startswith(f"{PREFIX}/") and (file := file_of(uri)) is not None:
+        _, mark, query = uri.partition("?")
+        return f"{address_of(folder / file.relative_to(Path.cwd()))}{mark}{query}"
     return uri or None
 
 
 def _beside(uri: str) -> Path | None:
     """The folder of MLflow's database file, if it is one."""
-    return Path(uri.removeprefix(SQLITE).partition("?")[0]).parent if uri.startswith(f"{SQLITE}/") else None
+    from drift.tracking.sqlite_address import PREFIX, file_of
+
+    file = file_of(uri) if uri.startswith(f"{PREFIX}/") else None
+    return file.parent if file else None
 
 
 def _lasting(uri: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ from drift.quiet import quiet
 from drift.signals import unbroken
 from drift.sqlite import advice
 from drift.tracking.causes import cause
-from drift.tracking.moved import file_of, find_moved_artifacts
+from drift.tracking.moved import find_moved_artifacts
 from drift.tracking.project import project_run
 from drift.tracking.read_only import reading_address
 from drift.tracking.server import check_version, with_driver, without_password
+from drift.tracking.sqlite_address import PREFIX, address_of, file_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -113,11 +114,15 @@ def connect(*, create: bool = False, read: bool = False) -> Store:
             f"there is no {own}: run from the folder in which a model was trained, train one"
             f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
         )
-    uri = with_driver(uri) if uri else f"sqlite:///{own}"
+    uri = with_driver(uri) if uri else address_of(own)
     used = uri
     with ExitStack() as stack:
         if (database := file_of(uri)) is not None:  # two processes that make its tables at once would fail
+            uri = used = uri if "?" in uri else address_of(database)
+            if create:
+                database.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone_in(database.parent))
+            stack.enter_context(_without_encoded_folder(uri))
             if read:
                 used = reading_address(database)
             else:
@@ -132,6 +137,19 @@ def connect(*, create: bool = False, read: bool = False) -> Store:
         client = mlflow.MlflowClient(used, used)
         client.search_experiments(max_results=1)
     return Store(uri, client, project_run())
+
+
+@contextmanager
+def _without_encoded_folder(uri: str) -> Iterator[None]:
+    """Take away the empty folder that MLflow makes where an address has to be encoded, as for a name with a `?`."""
+    spelled = Path(uri.removeprefix(PREFIX).partition("?")[0]).parent
+    existed = spelled.exists()
+    try:
+        yield
+    finally:
+        if not existed:
+            with suppress(OSError):
+                spelled.rmdir()
 
 
 @contextmanager
