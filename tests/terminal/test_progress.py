@@ -44,8 +44,7 @@ def test_one_long_step_is_told_of_without_a_report(clock: Clock) -> None:
     lines, out = progress_to_text(clock)
     for clock.now in range(1, 31):
         lines.write_if_due()
-    lines = out.getvalue().splitlines()
-    assert lines == [f"progress: drift replay, {at} s so far" for at in (8, 16, 24)]
+    assert out.getvalue().splitlines() == [f"progress: drift replay, {at} s so far" for at in (8, 16, 24)]
 
 
 def test_time_left_begins_anew_with_each_step(clock: Clock) -> None:
