@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 from drift.invocation import command_line
@@ -56,12 +57,14 @@ def after_base(experiment: str, model: str, table: Mapping[str, object], *, rows
     return deploy(experiment, model, table)
 
 
-def other_model_name(path: str | None, taken: str) -> str:
-    """A name in the registry for a model of another table than that of the model called `taken`.
+def model_names(path: str | None) -> Iterator[str]:
+    """Names in the registry for models of a table, without end: of the file's name, then numbered from 2.
 
-    >>> other_model_name("/data/sales 2026.csv", "drift_model")
-    'sales_2026_model'
+    >>> names = model_names("/data/sales 2026.csv")
+    >>> [next(names) for _ in range(3)]
+    ['sales_2026_model', 'sales_2026_model_2', 'sales_2026_model_3']
     """
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(path).stem if path else "elec").lstrip("._-")[:80] or "other"
-    name = f"{stem}_model"
-    return name if name != taken else f"{stem}_model_2"
+    yield f"{stem}_model"
+    for number in count(2):
+        yield f"{stem}_model_{number}"

@@ -15,16 +15,15 @@ from drift.loop.cards import Card, DataSource
 from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
 from drift.loop.home import Home
+from drift.loop.model_names import usable_name
 from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
 from drift.models.predict import LocalPredictor
 from drift.models.quality import expected_calibration_error
 from drift.tracking.found import end_forgotten, find_runs
-from drift.tracking.registry import CHAMPION, Registry
 from drift.tracking.runs import LoggedModel, Metric, Run, base_run, open_run, to_json
 from drift.tracking.store import Store
 
 VALIDATION_SHARE = 0.15  # of the training rows: the last ones, in time order
-MOST_NAMES = 3  # of models in the registry that are looked at before one is proposed
 MIN_ROWS = 40  # fewer training rows than this say nothing about anything
 
 
@@ -150,16 +149,8 @@ def train_base(
 
 def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
     """The command that deploys a base model, under a name that no model of another table has."""
-    from drift.loop.promote import card_of
-
-    source, model = result.card.source, next_steps.DEFAULT_MODEL
-    for _ in range(MOST_NAMES):
-        registry = Registry(store, model)
-        champion = registry.holder(CHAMPION)
-        if champion is None or card_of(registry, champion).of_same_table(result.card):
-            break
-        model = next_steps.other_model_name(source.path, model)
-    return next_steps.after_base(result.experiment, model, source.options, rows_left=rows_left)
+    model = usable_name(store, result.card, default=True)
+    return next_steps.after_base(result.experiment, model, result.card.source.options, rows_left=rows_left)
 
 
 def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:

@@ -9,6 +9,7 @@ from pathlib import Path
 from drift import next_steps
 from drift.errors import TrackingError
 from drift.loop.cards import Card, DataSource
+from drift.loop.model_names import usable_name
 from drift.loop.promote import card_of
 from drift.tracking.found import FoundRun, experiment_of, find_runs, find_runs_everywhere, model_card
 from drift.tracking.registry import CHAMPION, Registry, Version
@@ -166,7 +167,7 @@ def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -
     wanted = _card(registry, best)
     if not serving.of_same_table(wanted):
         experiment = experiment_of(registry.store, best.id)
-        name = next_steps.other_model_name(wanted.source.path, registry.name)
+        name = usable_name(registry.store, wanted, default=False)
         raise TrackingError(
             f"version {champion.number} of {registry.name} was made from {serving.table_words}, the best base run of"
             f" {experiment!r} from {wanted.table_words}: deploy it under another --register_model_name, such as:"

@@ -1,0 +1,38 @@
+"""Names in the registry for a model whose own name is taken by one of another table; for `drift base` and `deploy`."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from drift import next_steps
+from drift.errors import DriftError
+from drift.loop.cards import Card
+from drift.loop.served import card_of
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry
+from drift.tracking.store import Store
+
+
+def usable_name(store: Store, card: Card, *, default: bool) -> str:
+    """The first name under which a model can be deployed: it is free, or its champion was made from the same table.
+
+    Args:
+        store: MLflow.
+        card: of the model that is to be deployed.
+        default: whether the default name is tried first, before those that are made from the name of the table.
+
+    Raises:
+        TrackingError: MLflow is away.
+    """
+    own = next_steps.model_names(card.source.path)
+    names = chain([next_steps.DEFAULT_MODEL], own) if default else own
+    return next(name for name in names if _is_usable(Registry(store, name), card))
+
+
+def _is_usable(registry: Registry, card: Card) -> bool:
+    serving = registry.holder(CHAMPION) or registry.holder(PREVIOUS)
+    if serving is None:
+        return True
+    try:
+        return card_of(registry, serving).of_same_table(card)
+    except DriftError:  # its card is damaged: nobody knows of which table it is
+        return False
