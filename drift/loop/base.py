@@ -11,6 +11,7 @@ from drift import __version__, figures, next_steps
 from drift.blocks import Reference, Table
 from drift.devices import resolve_device
 from drift.errors import DataError, StateError, resumable
+from drift.loop.base_tables import table_tags
 from drift.loop.cards import Card, DataSource
 from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
@@ -89,8 +90,7 @@ def train_base(
     device = resolve_device(options.device)
     elsewhere = {} if device == "cpu" else {"device": device}  # a search goes on where it began
     described = to_json({"digest": digest, "max_epochs": options.max_epochs, "seed": options.seed} | elsewhere)
-    tags = {"options": described, "digest": digest, "source": source.name, "version": __version__}
-    tags |= {"label": source.label} if source.label else {}
+    tags = {"options": described, "digest": digest, "version": __version__, **table_tags(source)}
     details: dict[str, Any] = {"name": "BaseModel", "kind": "base", "tags": tags}
     with ExitStack() as stack:
         if resume:

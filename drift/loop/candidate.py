@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from drift import next_steps
 from drift.errors import TrackingError
+from drift.loop.base_tables import BaseTable, card_of_run, is_of_table, of_file, of_table, tables_of
 from drift.loop.cards import Card, DataSource
 from drift.loop.model_names import usable_name
 from drift.loop.promote import card_of
-from drift.tracking.found import FoundRun, experiment_of, find_runs, find_runs_everywhere, model_card
+from drift.tracking.found import FoundRun, experiment_of, find_runs, find_runs_everywhere
 from drift.tracking.registry import CHAMPION, Registry, Version
+from drift.tracking.store import Store
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
     """
     store = registry.store
     known = store.find_experiment(experiment)
-    runs = _finished(find_runs(store, experiment, kind="base"), source) if known is not None else []
+    runs = _finished(find_runs(store, experiment, kind="base"), source, store) if known is not None else []
     champion = registry.holder(CHAMPION)
     elsewhere = not runs
     if elsewhere:
-        runs = _finished(find_runs_everywhere(store, kind="base"), source)
+        runs = _finished(find_runs_everywhere(store, kind="base"), source, store)
         serving = _champion_without_base(registry, champion, experiment, source)
         if serving is not None and champion is not None:
             runs = _of_same_table(card_of(registry, champion), runs, registry)
@@ -77,12 +78,7 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
                 return serving
         _require_one_table(registry, runs, experiment)
     if not runs:
-        wanted = f" of {source.name}" if source else ""
-        table = source.options if source else {}
-        raise TrackingError(
-            f"experiment {experiment!r} has no finished base model{wanted}, and no other experiment has one;"
-            f" train one first: {next_steps.train_base(experiment, table)}"
-        )
+        raise _none_finished(store, experiment, source, registry.name)
     same_rows = [run for run in runs if run.tags["drift.digest"] == runs[0].tags["drift.digest"]]
     best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
     if champion is not None:
@@ -99,8 +95,7 @@ def _champion_without_base(
     """The champion, as if its base run was deleted in MLflow; None where it is of another table than the one named."""
     if champion is None:
         return None
-    serving = card_of(registry, champion).source
-    if source is not None and (source.file, source.label) != (serving.file, serving.label):
+    if source is not None and not is_of_table(card_of(registry, champion), source):
         return None
     run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
     return Candidate(run, experiment, registered=champion, champion=champion, compared=0, elsewhere=False)
@@ -109,62 +104,59 @@ def _champion_without_base(
 def _of_same_table(serving: Card, runs: Sequence[FoundRun], registry: Registry) -> list[FoundRun]:
     """Base runs whose models could replace the one that serves; one model of each set of rows is looked at."""
     same: dict[str, bool] = {}
-    wanted = {(serving.source.file, serving.source.label), (serving.source.file, None)}
-    runs = [run for run in runs if _table_of(run) in wanted]
+    runs = of_file(runs, serving.source)
     for run in runs:
         if (digest := run.tags["drift.digest"]) not in same:
-            same[digest] = serving.of_same_table(_card(registry, run))
+            same[digest] = serving.of_same_table(card_of_run(run, registry.store))
     return [run for run in runs if same[run.tags["drift.digest"]]]
 
 
-def _card(registry: Registry, run: FoundRun) -> Card:
-    return Card.from_metadata(model_card(registry.store, run.tags["drift.model_id"]))
-
-
-def _finished(runs: Sequence[FoundRun], source: DataSource | None) -> list[FoundRun]:
+def _finished(runs: Sequence[FoundRun], source: DataSource | None, store: Store) -> list[FoundRun]:
     """Base runs with a model, of the named table."""
     done = [run for run in runs if run.status == "FINISHED" and {"drift.model_id", "drift.digest"} <= run.tags.keys()]
+    return done if source is None else of_table(done, source, store)
+
+
+def _none_finished(store: Store, experiment: str, source: DataSource | None, model: str) -> TrackingError:
+    """What is said where there is no base run; other columns of the same file and label are named."""
     if source is None:
-        return done
-    wanted = (source.file, source.label)
-    return [run for run in done if _table_of(run) in (wanted, (source.file, None))]
+        first = next_steps.train_base(experiment)
+        return TrackingError(
+            f"experiment {experiment!r} has no finished base model, and no other experiment has one; train one first:"
+            f" {first}"
+        )
+    wanted = BaseTable(source).words
+    text = f"experiment {experiment!r} has no finished base model of {wanted}, and no other experiment has one"
+    alike = tables_of(of_file(_finished(find_runs_everywhere(store, kind="base"), None, store), source), store)
+    if not alike:
+        return TrackingError(f"{text}; train one first: {next_steps.train_base(experiment, source.options)}")
+    return TrackingError(f"{text}; there are base models of {_listed(alike, store, model)}")
 
 
-def _table_of(run: FoundRun) -> tuple[Path | None, str | None]:
-    """File and label column of a base run's table; runs of ELEC have neither, those of older versions no label.
-
-    The file is where the table is now: its path of the time of the run may be of before a move of the project.
-    """
-    name = run.tags.get("drift.source", "")
-    return DataSource(None if name == DataSource().name else name).file, run.tags.get("drift.label")
+def _listed(tables: Sequence[tuple[BaseTable, FoundRun]], store: Store, model: str) -> str:
+    """Tables with an experiment of each, and the command that deploys a base model of the first."""
+    found = [(table, experiment_of(store, run.id)) for table, run in tables]
+    first, experiment = found[0]
+    return (
+        f"{', '.join(f'{table.words} in experiment {name!r}' for table, name in found)}; name one, such as:"
+        f" {next_steps.deploy(experiment, model, first.source.options)}"
+    )
 
 
 def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment: str) -> None:
-    newest: dict[tuple[Path | None, str | None], FoundRun] = {}
-    for run in reversed(runs):
-        newest[_table_of(run)] = run
-    for path, label in list(newest):
-        if label is None and any(other != (path, label) and other[0] == path for other in newest):
-            del newest[path, label]  # made before labels were noted: of the same table, as far as can be seen
-    if len(newest) < 2:
+    tables = tables_of(runs, registry.store)
+    if len(tables) < 2:
         return
-    names = {table: experiment_of(registry.store, run.id) for table, run in newest.items()}
-    listed = [
-        f"{path or DataSource().name}{f' (label {label})' if label else ''} in experiment {names[path, label]!r}"
-        for path, label in newest
-    ]
-    first = next(iter(names.values()))
     raise TrackingError(
         f"experiment {experiment!r} has no finished base model, and those of other experiments are of"
-        f" {len(newest)} tables: {', '.join(listed)}; name the experiment of one, such as:"
-        f" {next_steps.deploy(first, registry.name)}"
+        f" {len(tables)} tables: {_listed(tables, registry.store, registry.name)}"
     )
 
 
 def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -> None:
     """A name in the registry is one model's: a rollback to a model of another table could not serve."""
     serving = card_of(registry, champion)
-    wanted = _card(registry, best)
+    wanted = card_of_run(best, registry.store)
     if not serving.of_same_table(wanted):
         experiment = experiment_of(registry.store, best.id)
         name = usable_name(registry.store, wanted, default=False)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from drift.errors import TrackingError
+from drift.loop import base_tables
 from drift.loop import candidate as module
+from drift.loop.base_tables import table_tags
 from drift.loop.candidate import Candidate, find_candidate
 from drift.loop.cards import Card, DataSource
 from drift.loop.latest import last_row_seen
@@ -82,6 +84,62 @@ def test_a_named_table_chooses_among_them(store: Store) -> None:
     assert find_candidate(Registry(store, "m"), "drift", source).run.id == mine
 
 
+SALES = DataSource("/data/sales.csv", "returned", "sold_at", ("key", "note"))
+
+
+def test_a_named_table_has_its_time_and_ignored_columns(store: Store) -> None:
+    """A newer base run of the same file and label has other columns, whichever experiment is named."""
+    mine = base(store, "shop", 0.6, digest="s", **table_tags(SALES))
+    for n, other in enumerate((replace(SALES, time=None), replace(SALES, ignore=("key",)))):
+        base(store, "shop", 0.9, digest=f"o{n}", **table_tags(other))
+    for experiment in ("shop", "nowhere"):
+        named = replace(SALES, ignore=("note", "key"))  # in any order
+        assert find_candidate(Registry(store, "m"), experiment, named).run.id == mine
+    with pytest.raises(TrackingError, match="those of other experiments are of 3 tables") as error:
+        find_candidate(Registry(store, "m"), "nowhere", None)
+    assert "/data/sales.csv (label returned, time sold_at, without key, note) in experiment 'shop'" in str(error.value)
+    assert str(error.value).endswith(
+        "name one, such as: drift deploy --mlflow_experiment_name shop --register_model_name m --data /data/sales.csv"
+        " --label returned --time sold_at --ignore key,note"
+    )
+
+
+def test_columns_that_no_base_run_has_are_answered_with_those_there_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = {"m-1": table_card(Path("/data/sales.csv"), ("x", "hour"), "returned")}
+    monkeypatch.setattr(base_tables, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+    table = SimpleNamespace(feature_names=("x",))
+    monkeypatch.setattr(DataSource, "load", lambda source: table)
+    mine = base(store, "shop", 0.6, digest="s", **table_tags(SALES))
+    plain = DataSource("/data/sales.csv", "returned")
+    with pytest.raises(TrackingError) as error:
+        find_candidate(Registry(store, "m"), "shop", plain)
+    assert "no finished base model of /data/sales.csv (label returned), and no other experiment" in str(error.value)
+    assert "there are base models of /data/sales.csv (label returned, time sold_at, without key, note)" in str(
+        error.value
+    )
+    assert str(error.value).endswith("--label returned --time sold_at --ignore key,note")
+    table.feature_names = ("x", "hour")  # such as after an ignored column was removed from the file
+    assert find_candidate(Registry(store, "m"), "shop", plain).run.id == mine
+
+
+def test_columns_of_an_older_base_run_are_in_its_card(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that older versions of this package made have neither time nor ignored columns in their tags."""
+    cards = {
+        "m-1": replace(table_card(None), source=SALES),
+        "m-2": table_card(Path("/data/sales.csv"), label="returned"),
+    }
+    monkeypatch.setattr(base_tables, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+    old = {"source": "/data/sales.csv", "label": "returned"}
+    mine = base(store, "shop", 0.6, digest="s", model_id="m-1", **old)
+    newer = base(store, "shop", 0.9, digest="t", model_id="m-2", **old)
+    assert find_candidate(Registry(store, "m"), "nowhere", SALES).run.id == mine
+    assert find_candidate(Registry(store, "m"), "nowhere", DataSource("/data/sales.csv", "returned")).run.id == newer
+    with pytest.raises(TrackingError, match="are of 2 tables"):
+        find_candidate(Registry(store, "m"), "nowhere", None)
+
+
 def test_runs_without_a_label_tag_are_of_the_same_table(store: Store) -> None:
     old = base(store, "shop", 0.9, source="/data/sales.csv", digest="s")
     base(store, "shop too", 0.7, source="/data/sales.csv", label="returned", digest="s")
@@ -117,7 +175,7 @@ class Serving:
         monkeypatch.setattr(self.registry, "holder", lambda alias: self.version)
         monkeypatch.setattr(self.registry, "versions", lambda: [self.version])
         monkeypatch.setattr(module, "card_of", lambda registry, version: cards[version.model_id])
-        monkeypatch.setattr(module, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+        monkeypatch.setattr(base_tables, "model_card", lambda store, model_id: cards[model_id].to_metadata())
 
 
 @pytest.mark.parametrize("tables", [1, 2])
