@@ -23,16 +23,15 @@ def last_lines(result: DeployResult, options: DeployOptions, server: Mapping[str
         server: options that name a server of the user's own; None where there is none.
     """
     last = next((made for made in reversed(result.decisions) if made.retrain), None)
-    outlook = result.ending.outlook if result.ending else None
-    window = outlook.window_rows if outlook and (last is None or last.outcome != SHADOW) else None
-    proposed = {"window_rows": window} if window else {}
+    proposal = result.by_hand if last is None or last.outcome != SHADOW else None
+    proposed = {"window_rows": proposal.window_rows} if proposal and proposal.window_rows else {}
     again = next_steps.retrain({**options.retrain_options(), **server, **proposed})
     if last is not None and last.outcome == SHADOW:
         return [
             f"version {last.challenger} was neither promoted nor refused: more new rows decide, with a larger"
             f" --test_data_rows; to decide now, on held-out rows of another challenger: {again}"
         ]
-    lines = [f"a retrain now: {outlook.words}"] if outlook is not None else []
+    lines = [f"a retrain now{proposal.window_words}: {proposal.outlook.words}"] if proposal is not None else []
     if result.exit_code is ExitCode.DRIFT:
         return [*lines, f"drift was flagged and the model was not retrained; to retrain: {again}"]
     if last is None and result.ending is not None:

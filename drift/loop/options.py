@@ -114,12 +114,14 @@ class DeployOptions:
         return replace(self, retrain=replace(self.retrain, train=train))
 
     def retrain_options(self) -> dict[str, object]:
-        """The options of the command that retrains by hand as this deployment would have."""
+        """The options of the command that retrains by hand as this deployment would have, and promotes the better."""
         called = self.as_called()
         names = [
             "mlflow_experiment_name", "register_model_name", "max_epochs", "total_trials", "window_rows",
             "held_out_rows", "promote", "promote_level", "seed", "warm_start",
         ]  # fmt: skip
+        if self.promote is PromoteMode.NEVER:
+            called["promote"] = None  # the command would train a challenger that can never be promoted
         device = called["device"] if called["device"] != resolve_device() else None
         return {name: called[name] for name in names} | {
             "until_accepted": self.retrain.until_accepted or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drift.errors import DataError
 from drift.loop.cards import Card
@@ -83,6 +83,35 @@ def outlook_of(champion: Card, stop: int, options: RetrainOptions, *, block_rows
     if wait == 0 and options.window_rows is None and learned < LEAST_SHARE * len(parts.refit) and proposed < stop:
         window = proposed
     return Outlook(new, learned, len(parts.refit), len(parts.held_out), wait, window)
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """The retrain that is proposed when a deployment has ended, as one command by hand.
+
+    Attributes:
+        window_rows: of that command, if it is to have another window than the deployment's.
+        outlook: what that very command would learn from.
+    """
+
+    window_rows: int | None
+    outlook: Outlook
+
+    @property
+    def window_words(self) -> str:
+        """The proposed window, for people; empty without one."""
+        if self.window_rows is None:
+            return ""
+        return f" with --window_rows {self.window_rows}, in which the new rows weigh more than among all"
+
+
+def by_hand_of(champion: Card, stop: int, options: RetrainOptions, *, block_rows: int) -> ByHand:
+    """The retrain by hand that is proposed, and its outlook; arguments as those of `outlook_of`."""
+    outlook = outlook_of(champion, stop, options, block_rows=block_rows)
+    if outlook.window_rows is None:
+        return ByHand(None, outlook)
+    windowed = replace(options, window_rows=outlook.window_rows)
+    return ByHand(outlook.window_rows, outlook_of(champion, stop, windowed, block_rows=block_rows))
 
 
 def _learned(champion: Card, stop: int, options: RetrainOptions) -> bool:

@@ -21,9 +21,10 @@ from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal import Journal
+from drift.loop.latest import last_row_seen
 from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
-from drift.loop.outlook import Outlook, outlook_of
+from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.references import References
@@ -87,6 +88,7 @@ class DeployResult:
     report: Path
     forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
     ending: Ending | None = None  # what was or would have been asked at the end
+    by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
     threshold_advice: ThresholdAdvice | None = None  # where most blocks would be flagged without drift
 
 
@@ -139,7 +141,10 @@ class Running:
             raise
         journal.set_state(deployment.id, "done")
         made = forecasts.of(progress.blocks)
-        return DeployResult(deployment, progress.blocks, progress.decisions, code, report, made, ending, advice)
+        by_hand = self._by_hand()
+        return DeployResult(
+            deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand, advice
+        )
 
     def _threshold_advice(self, references: References) -> ThresholdAdvice | None:
         if (threshold := self.options.threshold) is None:
@@ -208,6 +213,14 @@ class Running:
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
             return outlook_of(card, record.stop, self._retraining(window_rows), block_rows=self.options.block_size)
+        return None
+
+    def _by_hand(self) -> ByHand | None:
+        """What `drift retrain` would learn from now: rows that any deployment of this model scored, not this one's."""
+        with suppress(TrackingError):
+            card = card_of(self.registry, self.registry.champion())
+            stop = last_row_seen(self.world.journal, self.registry.name, card)
+            return by_hand_of(card, stop, self.options.retrain, block_rows=self.options.block_size)
         return None
 
     def _retraining(self, window_rows: int | None) -> RetrainOptions:

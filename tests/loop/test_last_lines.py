@@ -1,0 +1,92 @@
+"""What is said of a retrain at the end of a deployment is said of the command that is printed under it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from drift.errors import ExitCode, TrackingError
+from drift.loop import running
+from drift.loop.cards import Card, DataSource
+from drift.loop.consent import PromoteMode
+from drift.loop.last_lines import last_lines
+from drift.loop.options import DeployOptions
+from drift.loop.outlook import ByHand, by_hand_of
+from drift.loop.retrain import RetrainOptions, split_seen
+from drift.loop.running import Running
+
+CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))
+
+
+def lines(by_hand: ByHand | None, options: DeployOptions, code: ExitCode = ExitCode.DONE) -> list[str]:
+    ending = SimpleNamespace(reason="no block was flagged", outlook=None)
+    result: Any = SimpleNamespace(decisions=[], ending=ending, by_hand=by_hand, exit_code=code)
+    return last_lines(result, options, {"server": None})
+
+
+def numbers(line: str) -> tuple[int, ...]:
+    """Learned, new, in all, held out."""
+    told = re.search(r"from ([\d,]+) of the ([\d,]+) new rows \(([\d,]+) rows in all\), ([\d,]+) are held out", line)
+    assert told is not None, line
+    return tuple(int(number.replace(",", "")) for number in told.groups())
+
+
+@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.DRIFT])
+@pytest.mark.parametrize(
+    ("stop", "window", "held_out", "told"),
+    [
+        (3_400, None, None, (240, 400, 640, 160)),  # with the window of 800 rows that is proposed
+        (3_400, 800, None, (240, 400, 640, 160)),
+        (3_400, 2_000, 100, (300, 400, 1_900, 100)),
+        (3_100, None, None, (50, 100, 3_050, 50)),
+    ],
+)
+def test_the_statement_is_about_the_printed_command(
+    stop: int, window: int | None, held_out: int | None, told: tuple[int, ...], code: ExitCode
+) -> None:
+    training = RetrainOptions(window_rows=window, held_out_rows=held_out)
+    made = lines(by_hand_of(CARD, stop, training, block_rows=20), DeployOptions(retrain=training), code)
+    statement = next(line for line in made if line.startswith("a retrain now"))
+    assert numbers(statement) == told
+    words = shlex.split(made[-1][made[-1].index("drift retrain") :])
+    printed = {
+        name: int(words[words.index(f"--{name}") + 1])
+        for name in ("window_rows", "held_out_rows")
+        if f"--{name}" in words
+    }
+    parts = split_seen(CARD, stop, window_rows=printed.get("window_rows"), held_out_rows=printed.get("held_out_rows"))
+    assert told == (parts.refit.stop - CARD.seen, stop - CARD.seen, len(parts.refit), len(parts.held_out))
+    if window is None and "window_rows" in printed:
+        assert statement.startswith(f"a retrain now with --window_rows {printed['window_rows']}")
+    else:
+        assert statement.startswith("a retrain now: ")
+
+
+def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment of 100 rows after one of 400: a retrain by hand begins with all of them."""
+    stops = {"first": 3_400, "second": 3_100}
+    made = [SimpleNamespace(id=name, options={"source": {"path": "/data/two.csv", "label": "a"}}) for name in stops]
+    journal = SimpleNamespace(deployments=lambda model: made, blocks=lambda name: [SimpleNamespace(stop=stops[name])])
+    registry = SimpleNamespace(name="m", champion=lambda: None)
+    monkeypatch.setattr(running, "card_of", lambda registry, version: CARD)
+    this: Any = SimpleNamespace(registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions())
+    by_hand = Running._by_hand(this)
+    assert by_hand is not None
+    assert (by_hand.window_rows, by_hand.outlook.new_rows, by_hand.outlook.learned_rows) == (800, 400, 240)
+
+    def away() -> None:
+        raise TrackingError("MLflow is away")
+
+    registry.champion = away
+    assert Running._by_hand(this) is None
+    assert lines(None, DeployOptions())[0] == "no block was flagged"
+
+
+@pytest.mark.parametrize("mode", list(PromoteMode))
+def test_the_printed_command_can_promote(mode: PromoteMode) -> None:
+    (*_, last) = lines(None, DeployOptions(promote=mode))
+    assert ("--promote never" not in last) and ((f"--promote {mode}" in last) is (mode is not PromoteMode.NEVER))
