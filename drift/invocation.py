@@ -67,7 +67,16 @@ def command_line(command: str, options: Options | None = None) -> str:
         words = _program(command)
         for name, value in given.items():
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    return shlex.join(words)
+    return shell_words(*words)
+
+
+def shell_words(*words: object) -> str:
+    """Words of a command to print, such as a path or a name, each quoted for the shell where it has to be.
+
+    >>> shell_words("tensorboard", "--logdir", "my project/board")
+    "tensorboard --logdir 'my project/board'"
+    """
+    return shlex.join(map(str, words))
 
 
 def _program(command: str) -> list[str]:

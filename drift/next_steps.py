@@ -26,13 +26,27 @@ def deploy(
     **options: object,
 ) -> str:
     """Deploy the best base model of an experiment under a name in the registry."""
-    named = {} if model == DEFAULT_MODEL else {"register_model_name": model}
-    return command_line("deploy", {"mlflow_experiment_name": experiment, **named, **(table or {}), **options})
+    return command_line("deploy", {"mlflow_experiment_name": experiment, **_named(model), **(table or {}), **options})
 
 
 def resume_deployment(model: str) -> str:
     """Go on with the last unfinished deployment of a model."""
     return command_line("deploy", {"register_model_name": model, "resume": True})
+
+
+def rollback(model: str) -> str:
+    """Put the previous version of a model back."""
+    return command_line("rollback", _named(model))
+
+
+def serve(model: str) -> str:
+    """Serve a model's champion."""
+    return command_line("serve", _named(model))
+
+
+def _named(model: str) -> Mapping[str, object]:
+    """The option that names a model; none for the default one."""
+    return {} if model == DEFAULT_MODEL else {"register_model_name": model}
 
 
 def retrain(options: Mapping[str, object]) -> str:

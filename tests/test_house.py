@@ -1,6 +1,7 @@
 """The house: imports point one way, each foreign library has one door, and help is quick to come."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,16 @@ def test_the_handler_imports_nothing_of_ours() -> None:
 def test_modules_stay_readable() -> None:
     long = {str(p.relative_to(ROOT)): n for p in modules() if (n := len(p.read_text().splitlines())) > 420}
     assert not long, "which second idea moved in?"
+
+
+def test_printed_commands_are_quoted_by_one_function() -> None:
+    """Values that are put into a command go through `drift.invocation`, which quotes them for the shell."""
+    unquoted = re.compile(r"(drift [a-z]+[^\"]* --\w+ |--(server_folder|logdir|data) |chmod \d+ )\{(?!.*shell_words)")
+    for path in sorted((ROOT / "drift").rglob("*.py")):
+        text = path.read_text()
+        if path.name != "invocation.py":
+            assert not re.search(r"shlex\.(quote|join)", text), path
+            assert not unquoted.search(text), path
 
 
 def test_nothing_heavy_is_imported_for_help() -> None:

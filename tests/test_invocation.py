@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drift import invocation
-from drift.invocation import ProjectCall, command_line
+from drift import invocation, next_steps
+from drift.invocation import ProjectCall, command_line, shell_words
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +59,12 @@ def test_values_come_back_from_the_shell_as_they_were() -> None:
     values = {"data": "it's $HOME.csv", "label": "a;b", "mlflow_experiment_name": "two words"}
     words = shlex.split(command_line("base", values))
     assert words == ["drift", "base", *(word for name in values for word in (f"--{name}", values[name]))]
+
+
+def test_next_steps_quote_names_and_leave_out_the_default() -> None:
+    assert next_steps.rollback("drift_model") == "drift rollback"
+    assert next_steps.rollback("my model") == "drift rollback --register_model_name 'my model'"
+    assert next_steps.serve("it's") == """drift serve --register_model_name 'it'"'"'s'"""
+    assert shlex.split(shell_words("--server_folder", Path("/tmp/my proj/server"))) == [
+        "--server_folder", "/tmp/my proj/server",
+    ]  # fmt: skip

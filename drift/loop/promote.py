@@ -202,7 +202,8 @@ class Championship:
         """Load the champion and let it answer; `logged` says that the trail has a line of this move."""
         if not is_loaded(self.registry, champion, service):
             previous = self.registry.holder(PREVIOUS)
-            back = f"drift rollback puts version {previous.number} back" if previous else "deploy another one"
+            rollback = next_steps.rollback(self.registry.name)
+            back = f"{rollback} puts version {previous.number} back" if previous else "deploy another one"
             with fetched(self.registry, champion, otherwise=back) as whole:
                 load_fetched(self.registry.name, whole, service)
         before = service.default_version

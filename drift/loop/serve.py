@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from itertools import count
@@ -16,6 +15,7 @@ import numpy as np
 
 from drift.blocks import Floats
 from drift.errors import DriftError
+from drift.invocation import shell_words
 from drift.loop.alias_watch import watched_alias
 from drift.loop.cards import Card
 from drift.loop.events import Tell
@@ -92,16 +92,16 @@ def how_to_ask(name: str, version: int, card: Card, example: Floats, *, url: str
     from drift.serving.server import TOKEN_MINUTES
 
     record = _record(card, example)
-    keys = folder / "key_file.json"
+    keys, address = folder / "key_file.json", f"{url}/predictions/{name}"
     reading = 'import json, sys; print(json.load(open(sys.argv[1]))["inference"]["key"])'
     lines = [
-        f"version {version} at {url}/predictions/{name}",
+        f"version {version} at {address}",
         "",
         "ask with curl:",
         "",
-        f"TOKEN=$(python3 -c {shlex.quote(reading)} {shlex.quote(str(keys))})",
-        f"curl -s {url}/predictions/{name} -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
-        f"  -d {shlex.quote(json.dumps({'records': [record]}, ensure_ascii=False))}",
+        f"TOKEN=$(python3 -c {shell_words(reading, keys)})",
+        f"curl -s {shell_words(address)} -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
+        f"  -d {shell_words(json.dumps({'records': [record]}, ensure_ascii=False))}",
         "",
         "or with Python:",
         "",
@@ -116,7 +116,7 @@ def how_to_ask(name: str, version: int, card: Card, example: Floats, *, url: str
         lines.append(f"{', '.join(CALENDAR_NAMES)} are computed from {card.time_name} (UTC), if it is given")
     lines += [
         f"a token lives for {TOKEN_MINUTES} minutes: read the file again then, as Client does",
-        f"use it with: --server {url} --server_folder {folder}",
+        f"use it with: {shell_words('--server', url, '--server_folder', folder)}",
         "Ctrl-C ends it",
     ]
     return "\n".join(lines)

@@ -73,7 +73,8 @@ def status_lines(found: dict[str, Any]) -> list[str]:
             since = f"since {_moment(holder['since'])} UTC" if holder["since"] else "moved"
             lines += [f"{INDENT}{since} by {holder['by']}", f"{INDENT}{holder['evidence']}"]
         if alias == CHAMPION and "missing_champion" in found:
-            back = "drift rollback puts the previous one back" if found[PREVIOUS] else "deploy another one"
+            rollback = next_steps.rollback(found["model"])
+            back = f"{rollback} puts the previous one back" if found[PREVIOUS] else "deploy another one"
             lines.append(
                 f"{INDENT}version {found['missing_champion']} was, and has lost the alias or was deleted: {back}"
             )
@@ -81,12 +82,12 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     lines += [f"  unfinished  {name} ({again})" for name in found["unfinished"]]
     champion = found[CHAMPION]["version"] if found[CHAMPION] else None
     for server in found["running"]:
-        lines += _server_lines(server, champion)
+        lines += _server_lines(server, champion, found["model"])
     lines += [f"  warning     {found['lost_log']}"] if found["lost_log"] else []
     return lines if found["running"] else [*lines, "  running     nothing"]
 
 
-def _server_lines(server: dict[str, Any], champion: int | None) -> list[str]:
+def _server_lines(server: dict[str, Any], champion: int | None, model: str) -> list[str]:
     version = server["version"]
     answers = "does not say which version answers" if version is None else f"version {version} answers"
     lines = [f"  running     {server['deployment']} at {server['url']}, {answers}"]
@@ -94,7 +95,7 @@ def _server_lines(server: dict[str, Any], champion: int | None) -> list[str]:
         lines = [f"  ending      {server['deployment']} at {server['url']}: the command that started it is gone"]
     if server["state"] == "abandoned":
         ends = " ".join(["kill", *map(str, server["processes"])])
-        lines.append(f"{INDENT}{ABANDONED}; {ends} ends it, drift serve replaces it")
+        lines.append(f"{INDENT}{ABANDONED}; {ends} ends it, {next_steps.serve(model)} replaces it")
     elif version is not None and champion is not None and version != champion:
         lines.append(f"{INDENT}not yet the champion: it follows the registry within a minute")
     return lines

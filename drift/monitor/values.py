@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import DataError
+from drift.invocation import shell_words
 from drift.monitor.rows import Texts
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
     if text.any():
         raise DataError(
             f"expected numbers in column {name!r}, as in earlier rows; got {short(column.iloc[int(text.argmax())])!r}:"
-            f" convert it, or begin another monitor with --categories {name} or --ignore {name}"
+            f" convert it, or begin another monitor with {shell_words('--categories', name)} or"
+            f" {shell_words('--ignore', name)}"
         )
     return _bounded(values)
 

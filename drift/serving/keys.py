@@ -22,6 +22,7 @@ from typing import Literal
 import requests
 
 from drift.errors import NoAnswerError, ServerError, ServingError
+from drift.invocation import shell_words
 from drift.serving.direct import direct_request
 
 Kind = Literal["inference", "management"]
@@ -116,7 +117,9 @@ class Keyring:
                 time.sleep(0.02)
                 continue
             if readers:
-                raise ServingError(f"others can read {self._key_file}: run `chmod 600 {self._key_file}`")
+                raise ServingError(
+                    f"others can read {self._key_file}: run `{shell_words('chmod', 600, self._key_file)}`"
+                )
             return found
 
 

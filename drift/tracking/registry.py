@@ -80,7 +80,7 @@ class Registry:
         if found is None and (previous := self.holder(PREVIOUS)) is not None:
             raise TrackingError(
                 f"{self.name!r} has no champion in {self.store.address} any more: its version or its alias was deleted;"
-                f" drift rollback --register_model_name {self.name} puts version {previous.number} back"
+                f" {next_steps.rollback(self.name)} puts version {previous.number} back"
             )
         if found is None:
             raise TrackingError(f"there is no champion of {self.name!r} in {self.store.address}; {self.first_step()}")

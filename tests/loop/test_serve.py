@@ -46,6 +46,10 @@ def test_the_example_is_a_row_by_name(source: DataSource, names: tuple[str, ...]
     assert f"features in order: {', '.join(names)}" in text
     assert ("are computed from" in text) == (source.time is not None or source.path is None)
     assert "a token lives for 60 minutes" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("use it with: ")]
+    assert shlex.split(line.removeprefix("use it with: ")) == [
+        "--server", "http://127.0.0.1:1", "--server_folder", "/a folder/server",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("answers", [True, False])

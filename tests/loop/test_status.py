@@ -61,7 +61,9 @@ def test_a_deleted_champion_is_named(registry: FakeRegistry, tmp_path: Path, dan
         del registry.aliases["champion"]
     lines = " ".join(status_lines(told(registry, tmp_path, LINES)))
     assert "champion    –" in lines
-    assert "version 1 was, and has lost the alias or was deleted: drift rollback" in lines
+    assert (
+        "version 1 was, and has lost the alias or was deleted: drift rollback --register_model_name toy puts" in lines
+    )
 
 
 def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
         ("running", 1, "toy-serve at http://127.0.0.1:1, version 1 answers"),
         ("running", 2, "not yet the champion: it follows the registry within a minute"),
         ("running", None, "does not say which version answers"),
-        ("abandoned", 2, "kill 11 12 ends it, drift serve replaces it"),
+        ("abandoned", 2, "kill 11 12 ends it, drift serve --register_model_name toy replaces it"),
         ("ending", None, "ending      toy-serve at http://127.0.0.1:1: the command that started it is gone"),
     ],
 )
@@ -88,4 +90,4 @@ def test_a_server_is_told_with_its_version_and_what_to_do(state: str, version: i
         "deployment": "toy-serve", "url": "http://127.0.0.1:1", "version": version, "state": state,
         "processes": [11, 12],
     }  # fmt: skip
-    assert expected in "\n".join(module._server_lines(server, 1))
+    assert expected in "\n".join(module._server_lines(server, 1, "toy"))

@@ -15,6 +15,7 @@ from drift.commands.parts import options_as_called, write_json
 from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
+from drift.invocation import shell_words
 
 SEEN_SAYS = (
     "Features of the network's last layer; distance is MMD² with a Gaussian kernel at the median distance,"
@@ -120,7 +121,7 @@ def augment(
     write_at_once(text, markdown(title, sentences, tables).encode())
     run_id = log_augment(seen, store, mlflow_experiment_name, options=options, page=page, text=text)
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
-    print(f"TensorBoard: tensorboard --logdir {tensorboard}")
+    print(f"TensorBoard: {shell_words('tensorboard', '--logdir', tensorboard)}")
     print(f"page: {page}, and {text.name} beside it")
     write_json(json, options, [asdict(one) | {"epochs": trained[one.model].epochs} for one in seen], run_id=run_id)
     return ExitCode.DONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from drift.commands.parts import options_as_called, write_json
 from drift.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
-from drift.invocation import command_line
+from drift.invocation import command_line, shell_words
 
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
@@ -222,7 +221,7 @@ def simulate(
     print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"page: {page}")
     if rows is not None:
-        print(f"rows: {rows}; next: {command_line('monitor ingest')} {shlex.quote(str(rows))} {FOR_THE_MONITOR}")
+        print(f"rows: {rows}; next: {command_line('monitor ingest')} {shell_words(rows)} {FOR_THE_MONITOR}")
     summary = {
         "accepted_accuracy": found.accepted,
         "level": found.level,

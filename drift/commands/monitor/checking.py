@@ -104,9 +104,10 @@ def check(
         example = m.following("monitor reference", monitor, store, first_batches=20, why="accepted in May")
         print(f"no reference yet, so nothing is judged: {example}")
     elif checked.blind:
+        again = m.following("monitor reference", monitor, store)
         print(
             "errors are not followed: no truth of the reference was known when it was agreed. Agree on it again:"
-            " drift monitor reference"
+            f" {again}"
         )
     elif checked.unjudged:
         share = checked.reference.promise.truth_share

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from drift.invocation import shell_words
 from drift.monitor.signals import told
 
 
@@ -47,4 +48,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "count": count,
     "moment": moment,
+    "shell_words": shell_words,
 }
