@@ -56,11 +56,12 @@ def history(
         came = f"{line.from_version or '–'} → {line.to_version}"
         at = line.at[:19].replace("T", " ")
         print(fold(f"{at}  {line.action:<9} {came:<8} {line.by}: {line.reason}", indent=21))
-    if not trail:
-        lost = lost_log_of(register_model_name, home)
-        if not lost:
-            home.require()
-        print(lost or f"nothing has happened to {register_model_name} yet")
+    lost = "" if any(line.action != "refuse" for line in trail) else lost_log_of(register_model_name, home)
+    if lost:
+        print(lost)
+    elif not trail:
+        home.require()
+        print(f"nothing has happened to {register_model_name} yet")
     write_json(json, options_as_called(history, locals()), [vars(line) for line in trail])
     return ExitCode.DONE
 
@@ -79,7 +80,7 @@ def rollback(
     """
     require("mlflow")
     from drift.loop.journal import Journal
-    from drift.loop.lost_log import home_of
+    from drift.loop.lost_log import home_of, tell_lost_log
     from drift.loop.promote import Championship, person
     from drift.terminal import Screen
     from drift.tracking.registry import Registry
@@ -89,6 +90,7 @@ def rollback(
     registry = Registry(connect(), register_model_name)
     home, screen = home_of(registry), Screen()
     journal = Journal(home.log)
+    tell_lost_log(registry, journal, screen.tell)
     find_service = service_finder(home, register_model_name, server, server_folder)
     Championship(registry, find_service, journal, home, screen.tell).rollback(by=person(), reason=reason)
     return ExitCode.DONE

@@ -159,11 +159,10 @@ def deploy(
     from drift.loop.deploy import deploy as begin
     from drift.loop.deploy import resume as go_on
     from drift.loop.deploy import unfinished
-    from drift.loop.events import Said
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.last_lines import last_lines
-    from drift.loop.lost_log import lost_log
+    from drift.loop.lost_log import require_log, tell_lost_log
     from drift.loop.options import DeployOptions
     from drift.loop.promote import person
     from drift.loop.retrain import RetrainOptions, retrain_cost
@@ -191,12 +190,13 @@ def deploy(
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     store, home = connect(), Home()
     journal = Journal(home.log)
+    if resume:
+        require_log(Registry(store, register_model_name), journal)
     options = _kept(unfinished(journal, register_model_name), asked, source, context) if resume else asked
     if options.promote is consent.PromoteMode.ASK and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen(cost=lambda: retrain_cost(store, options.experiment, options.retrain)) as screen:
-        if lost := lost_log(Registry(store, options.model_name), journal):
-            screen.tell(Said(f"warning: {lost}"))
+        tell_lost_log(Registry(store, options.model_name), journal, screen.tell)
         agree = consent.consent_for(options.ask, screen.question if has_terminal() else None, person())
         world = World(
             store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,
@@ -255,6 +255,7 @@ def serve(
     require("mlflow", "ts", "model_archiver", "yaml")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
+    from drift.loop.lost_log import tell_lost_log
     from drift.loop.serve import serve as serve_champion
     from drift.terminal import Screen, current
     from drift.tracking.registry import Registry
@@ -263,6 +264,8 @@ def serve(
     registry = Registry(connect(), register_model_name)
     registry.champion()
     home, screen, answers = Home(), Screen(), False
+    journal = Journal(home.log)
+    tell_lost_log(registry, journal, screen.tell)
 
     def show(text: str) -> None:
         nonlocal answers
@@ -272,7 +275,7 @@ def serve(
 
     with ExitStack() as stack:
         try:
-            serve_champion(registry, home, Journal(home.log), port=port, tell=screen.tell, show=show)
+            serve_champion(registry, home, journal, port=port, tell=screen.tell, show=show)
         except KeyboardInterrupt:
             if not answers:  # nothing was served: the command did not do what it was called for
                 raise

@@ -100,10 +100,9 @@ def retrain(
     require("mlflow", "ax", "matplotlib")
     from drift.loop.challenge import Ring
     from drift.loop.consent import PromoteMode
-    from drift.loop.events import Said
     from drift.loop.journal import Journal
     from drift.loop.latest import retrain_on_latest
-    from drift.loop.lost_log import home_of, lost_log
+    from drift.loop.lost_log import home_of, tell_lost_log
     from drift.loop.promote import Championship, comparison_evidence, person
     from drift.loop.retrain import RetrainOptions
     from drift.loop.train import TrainOptions
@@ -128,8 +127,7 @@ def retrain(
             options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level, until_accepted),
             ask=screen.ask_promotion if has_terminal() else None,
         )  # fmt: skip
-        if lost := lost_log(registry, journal):
-            screen.tell(Said(f"warning: {lost}"))
+        tell_lost_log(registry, journal, screen.tell)
         verdict = retrain_on_latest(ring)
         screen.last_line(
             f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {registry.store.address}"

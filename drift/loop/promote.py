@@ -30,6 +30,7 @@ from drift.loop.served import (
     is_loaded,
     load_fetched,
 )
+from drift.loop.trail import complete_trail
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 __all__ = ["Championship", "Service", "card_of", "comparison_evidence", "person"]
@@ -99,6 +100,9 @@ class Championship:
         self, challenger: Version, champion: Version, *, by: str, reason: str, evidence: Mapping[str, Any]
     ) -> None:
         """Write down that the champion stays."""
+        if self.journal.last_champion(self.registry.name) is None:
+            with self._changing():
+                self._complete()
         self.registry.tag(challenger.number, verdict="refused")
         line = AuditLine("refuse", champion.number, champion.number, by, reason, dict(evidence))
         self.journal.audit(self.registry.name, line)
@@ -218,36 +222,14 @@ class Championship:
             self.tell(Said(f"the server answers with champion version {champion.number} now (before: {before})"))
 
     def _complete(self) -> bool:
-        """Write the audit line that a crash kept from being written, and say whether one was missing."""
-        champion, name = self.registry.holder(CHAMPION), self.registry.name
-        intent, told = self.journal.intended(name), self.journal.last_champion(name)
-        missing = champion is not None and told != champion.number
-        if champion is not None and missing:
-            if intent is not None and intent.to_version == champion.number:
-                self.journal.audit(name, intent)
-            else:
-                reason = (
-                    "noticed: the alias was moved outside of this project, by hand in MLflow or from another folder"
-                )
-                self.journal.audit(name, AuditLine("repair", told, champion.number, "drift", reason, {}))
-                self._keep_previous(told, champion)
-            self.tell(Said(f"version {champion.number} is champion in the registry; the audit trail now says so"))
-        if intent is not None:
-            self.journal.forget_intent(name)
-        return missing
+        """Write the audit line that is missing, if any, and say whether one was."""
+        return complete_trail(self.registry, self.journal, self.tell)
 
     def _drop_archives(self, service: Service) -> None:
         """Keep the archives of champion, previous and challenger; others are packed again by digest if need be."""
         with contextlib.suppress(DriftError, OSError):  # the next change tries again
             holders = [self.registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
             service.drop_archives([archive_of(self.registry, version) for version in holders if version])
-
-    def _keep_previous(self, displaced: int | None, champion: Version) -> None:
-        """Let `previous` be what a move elsewhere displaced, unless that move set another one: rollback undoes it."""
-        previous = self.registry.holder(PREVIOUS)
-        if displaced is not None and (previous is None or previous.number == champion.number):
-            with contextlib.suppress(TrackingError):  # it may have been deleted
-                self.registry.point(PREVIOUS, displaced)
 
     def _tidy(self, service: Service | None, *, keep: set[int]) -> None:
         """What is no longer needed goes; the promotion stands even if it cannot go now."""

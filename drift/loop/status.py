@@ -12,6 +12,7 @@ from drift.loop.journal import Journal
 from drift.loop.lost_log import lost_log
 from drift.loop.records import AuditLine
 from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
+from drift.loop.trail import began_anew
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 INDENT = " " * 14
@@ -25,7 +26,8 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = registry.holder(alias)
         found[alias] = None if holder is None else {"version": holder.number, "run": holder.run_id}
-    trail = [line for line in journal.trail(registry.name) if line.action != "refuse"]
+    whole = journal.trail(registry.name)
+    trail = [line for line in whole if line.action != "refuse"]
     if found[CHAMPION]:
         found[CHAMPION] |= _period(trail, found[CHAMPION]["version"])
     elif trail:
@@ -35,6 +37,8 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     unfinished = [d.id for d in journal.deployments(registry.name) if d.state != "done"]
     found["unfinished"] = [name for name in unfinished if name not in alive]
     found["lost_log"] = lost_log(registry, journal)
+    anew = began_anew(whole)
+    found["trail_began_anew"] = anew.at if anew else None
     return found
 
 
@@ -84,6 +88,10 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     for server in found["running"]:
         lines += _server_lines(server, champion, found["model"])
     lines += [f"  warning     {found['lost_log']}"] if found["lost_log"] else []
+    if found["trail_began_anew"]:
+        lines.append(
+            f"  trail       begins anew at {_moment(found['trail_began_anew'])} UTC: what was before is not known"
+        )
     return lines if found["running"] else [*lines, "  running     nothing"]
 
 

@@ -16,6 +16,7 @@ from drift.loop.cards import Card
 from drift.loop.events import Said
 from drift.loop.home import Home
 from drift.loop.journal import Journal
+from drift.loop.lost_log import lost_log
 from drift.loop.promote import Championship
 from drift.loop.records import AuditLine
 from drift.loop.served import FetchedVersion, is_loaded
@@ -369,6 +370,65 @@ def test_another_thread_waits_for_a_change_of_champion(stage: Stage) -> None:
             waiting = threads.submit(stage.reconcile)
             assert not waiting.done()
         assert waiting.result(20) == 1
+
+
+LOST = "the trail begins anew: the scoring log was empty; version 2 was champion before"
+
+
+@pytest.fixture
+def emptied(stage: Stage, tmp_path: Path) -> Stage:
+    """Champion 2 and previous 1, served; the log that knew them was emptied."""
+    stage.registry.aliases = {"champion": 2, "previous": 1}
+    stage.service.loaded, stage.service.default_version = {1: "x.mar", 2: "x.mar"}, 2
+    stage.journal = Journal(tmp_path / "emptied.db")
+    return stage
+
+
+@pytest.mark.parametrize("change", ["rollback", "promote", "reconcile", "refuse"])
+def test_a_trail_that_was_lost_begins_anew(emptied: Stage, change: str) -> None:
+    """The first line names the lost log, not somebody who moved the alias."""
+    if change == "refuse":
+        versions = emptied.registry.get(3), emptied.registry.get(2)
+        emptied.championship.refuse(*versions, by="ada", reason="not better", evidence={})
+    elif change == "promote":
+        emptied.promote(3)
+    else:
+        getattr(emptied, change)()
+    first, *later = emptied.journal.trail("toy")
+    assert (first.action, first.from_version, first.to_version, first.by) == ("repair", None, 2, "drift")
+    assert first.reason == LOST
+    assert [line.action for line in later] == ([] if change == "reconcile" else [change])
+    assert emptied.reconcile() == {"rollback": 1, "promote": 3}.get(change, 2)
+    assert len(emptied.journal.trail("toy")) == 1 + len(later)
+
+
+def test_a_log_of_other_models_alone_is_not_called_empty(emptied: Stage) -> None:
+    emptied.journal.audit("other", AuditLine("deploy", None, 1, "ada", "first", {}))
+    emptied.reconcile()
+    (line,) = emptied.journal.trail("toy")
+    assert "the scoring log was without a champion of toy" in line.reason
+
+
+def test_a_first_deployment_that_crashed_lost_no_log(emptied: Stage) -> None:
+    """Its intent is in the log: the line that follows is that of the deployment."""
+    emptied.journal.intend("toy", AuditLine("deploy", None, 2, "ada", "first", {}))
+    assert lost_log(cast(Registry, emptied.registry), emptied.journal) == ""
+    emptied.reconcile()
+    assert [line.action for line in emptied.journal.trail("toy")] == ["deploy"]
+
+
+@pytest.mark.parametrize("alias", ["champion", "previous"])
+def test_a_lost_log_is_known_by_either_alias(emptied: Stage, alias: str) -> None:
+    """Also where the champion was deleted, which is when a rollback is called for."""
+    emptied.registry.aliases = {alias: 1}
+    assert f"is empty, but the registry has version 1 as {alias} of toy" in lost_log(
+        cast(Registry, emptied.registry), emptied.journal
+    )
+
+
+def test_a_refused_challenger_does_not_hide_a_lost_log(emptied: Stage) -> None:
+    emptied.journal.audit("toy", AuditLine("refuse", 2, 2, "ada", "not better", {}))
+    assert lost_log(cast(Registry, emptied.registry), emptied.journal)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

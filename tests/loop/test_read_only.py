@@ -184,6 +184,26 @@ def test_deploy_and_retrain_warn_of_a_lost_log(project: Path) -> None:
         assert f"warning: the scoring log {project}/.drift/log.db is empty, but the registry has version 1" in words
 
 
+@pytest.mark.slow
+def test_an_emptied_log_is_said_by_every_command_that_serves(project: Path) -> None:
+    """The version has no model and there is no previous one, which is what both fail of after the warning."""
+    register_champion(project)
+    log = project / ".drift" / "log.db"
+    for command in ("rollback", "serve"):
+        log.write_bytes(b"")
+        done = drift(project, command)
+        assert done.returncode == 1
+        words = " ".join(done.stdout.split())
+        assert f"warning: the scoring log {log} is empty, but the registry has version 1 as champion" in words
+        told = drift(project, "history").stdout
+        assert "the trail begins anew: the scoring log was empty" in " ".join(told.split())
+        assert "moved outside of this project" not in told
+    log.write_bytes(b"")
+    done = drift(project, "deploy", "--resume")
+    assert done.returncode == 1
+    assert errors(done).startswith(f"error: no deployment can be resumed: the scoring log {log} is empty, but")
+
+
 def errors(done: subprocess.CompletedProcess[str]) -> str:
     """What a command wrote as its error, which is one line; progress aside."""
     lines = [line for line in done.stderr.splitlines() if not line.startswith("progress: ")]

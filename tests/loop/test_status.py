@@ -66,6 +66,17 @@ def test_a_deleted_champion_is_named(registry: FakeRegistry, tmp_path: Path, dan
     )
 
 
+@pytest.mark.parametrize(("action", "lost"), [("repair", True), ("deploy", False)])
+def test_a_trail_that_began_anew_is_told_for_good(
+    registry: FakeRegistry, tmp_path: Path, action: str, lost: bool
+) -> None:
+    """Also after a later line, which is then the evidence of the champion."""
+    first = AuditLine(action, None, 2, "drift", "anew", {}, at="2024-01-03T12:00:00.000+00:00")
+    lines = status_lines(told(registry, tmp_path, [first, LINES[3]]))
+    line = "  trail       begins anew at 2024-01-03 12:00:00 UTC: what was before is not known"
+    assert (line in lines) is lost
+
+
 def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
     """Also of a deployment that was killed before it was logged; not of a model whose name begins alike."""
     home = Home(tmp_path)
