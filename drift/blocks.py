@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+from drift.frames import require_different_names
 from drift.losses import checked_losses
 
 Floats = NDArray[np.float32]
@@ -120,8 +121,8 @@ class Reference:
     features: Floats  # (n, d)
     labels: Integers  # (n,)
     probabilities: Floats  # (n, classes), the accepted model's answers
-    feature_names: tuple[str, ...] = ()  # d, or none
-    classes: tuple[str, ...] = ()  # their names, or none
+    feature_names: tuple[str, ...] = ()  # d, all different, or none
+    classes: tuple[str, ...] = ()  # their names, all different, or none
 
     def __post_init__(self) -> None:
         shapes = [np.shape(part) for part in (self.features, self.labels, self.probabilities)]
@@ -132,6 +133,8 @@ class Reference:
             )
         if self.feature_names and len(self.feature_names) != shapes[0][1]:
             raise BlockError(f"expected {shapes[0][1]} feature names, got {len(self.feature_names)}")
+        require_different_names(self.feature_names, "reference", what="features")
+        require_different_names(self.classes, "reference", what="classes")
 
     @classmethod
     def of_features(cls, features: Floats, feature_names: Sequence[str] = ()) -> Reference:
@@ -214,6 +217,10 @@ class Table:
     labels: Integers  # (n,), codes into `classes`
     classes: tuple[str, ...]
     timestamps: Times | None  # (n,), non-decreasing
+
+    def __post_init__(self) -> None:
+        require_different_names(self.feature_names, f"table {self.name}", what="features")
+        require_different_names(self.classes, f"table {self.name}", what="classes")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -14,6 +14,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "extras": 0,
     "losses": 0,
+    "frames": 0,
     "sqlite": 0,
     "blocks": 0,
     "pixels": 0,
@@ -90,7 +91,9 @@ SAME_LAYER = {  # what each reports, raises or checks
     ("extras", "errors"),
     ("devices", "errors"),
     ("losses", "errors"),
+    ("frames", "errors"),
     ("blocks", "losses"),
+    ("blocks", "frames"),
 }
 
 

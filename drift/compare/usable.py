@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,10 +119,7 @@ def _plain_table(table: pd.DataFrame, which: str) -> pd.DataFrame:
     """A table whose columns have different texts for names, and whose numbers are floats that NumPy computes with."""
     from decimal import Decimal
 
-    table = table.rename(columns=str)
-    twice = sorted(set(table.columns[table.columns.duplicated()]))
-    if twice:
-        raise BlockError(f"expected columns of different names in the {which}, got {', '.join(twice)} more than once")
+    table = table.set_axis(list(require_different_names(table.columns, which)), axis=1)
     types = {}
     for name, column in table.items():
         if str(column.dtype) == "float16":

@@ -20,6 +20,7 @@ from drift.detect.kernels import Metric
 from drift.detect.samples import two_samples
 from drift.detect.univariate import adjusted, feature_tests
 from drift.errors import BlockError
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     from drift.detect.samples import Sample, TwoSamples
@@ -95,7 +96,7 @@ def explain(
         seed: of the reference's rows that a density is estimated from, when there are more than 5,000.
 
     Raises:
-        BlockError: samples that cannot be compared, or other than d names.
+        BlockError: samples that cannot be compared, or other than d different names.
     """
     samples = two_samples(reference, current)
     width = samples.reference.shape[1]
@@ -103,6 +104,7 @@ def explain(
         names = [str(name) for name in getattr(reference, "columns", range(width))]
     if len(names) != width:
         raise BlockError(f"expected {width} names, as there are features; got {len(names)}")
+    names = require_different_names(names, "reference", what="features")
     x, y = (part.double().cpu().numpy() for part in (samples.reference, samples.current))
     scaled = samples.standardised()
     u, v = (part.double().cpu().numpy() for part in (scaled.reference, scaled.current))

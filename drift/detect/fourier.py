@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.bandwidths import distance_sample, median_bandwidth
-from drift.detect.frames import is_frame, number_table
 from drift.detect.kernels import KERNELS, Kernel
 from drift.detect.mmd import MMDTest
 from drift.detect.permuted import Drawn, PermutationTest, judge, require_reachable
 from drift.detect.samples import in_order, two_samples
 from drift.detect.schemes import Bins, sums_of_pairs
 from drift.errors import BlockError
+from drift.frames import is_frame, number_table
 from drift.threads import one_thread, threads
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.frames import frame_columns, is_frame, require_different_names
 from drift.errors import BlockError
+from drift.frames import frame_columns, is_frame, require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +38,10 @@ def plain_columns(reference: NDArray[Any], current: NDArray[Any], names: Sequenc
     """Columns of numbers, from arrays (n, d) and (m, d) of which nothing but the width is checked.
 
     Raises:
-        BlockError: different widths.
+        BlockError: different widths, or duplicate names.
     """
     _require_one_width(reference.shape[1], current.shape[1])
+    require_different_names(names, "reference")
     return [Column(name, x, y) for name, x, y in zip(names, reference.T, current.T, strict=True)]
 
 
@@ -110,9 +111,9 @@ def _arrays(sample: Features, where: str, names: Sequence[str] | None) -> dict[s
         rows, width = table.shape
         if names is None:
             names = [str(at) for at in range(width)]
-        if len(names) != width or len(set(names)) < width:
-            raise BlockError(f"expected {width} different names for {where}.shape={table.shape}, got {list(names)}")
-        columns = dict(zip(names, table.T, strict=True))
+        if len(names) != width:
+            raise BlockError(f"expected {width} names for {where}.shape={table.shape}, got {list(names)}")
+        columns = dict(zip(require_different_names(names, where), table.T, strict=True))
     if rows < 2:
         raise BlockError(f"expected 2 rows or more of the {where}, got {rows}")
     return columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from drift.blocks import Answer, Block, Reference, ScoredBlock
+from drift.blocks import Answer, Block, Reference, ScoredBlock, Table
+from drift.compare import compare_tables
 from drift.detect import (
     STREAMING,
     ClassifierShift,
@@ -26,13 +28,16 @@ from drift.detect import (
     energy_test,
     explain,
     feature_tests,
+    learn_binning,
+    load_detector,
     mmd_features_test,
     mmd_test,
+    save_detector,
 )
 from drift.detect.sequential.dependence import measure_dependence
 from drift.detect.sequential.duel import tally
 from drift.detect.sequential.feature_evidence import FeatureEvidence
-from drift.errors import BlockError
+from drift.errors import BlockError, DataError
 
 REFERENCE = Reference.of_losses([0, 0, 0, 1] * 50)
 BAD: dict[str, tuple[Any, str]] = {
@@ -148,6 +153,49 @@ def test_duplicate_names_of_a_mapping_and_of_probabilities_are_refused() -> None
     twice = pd.DataFrame(np.full((50, 2), 0.5)).set_axis(["yes", "yes"], axis=1)
     with pytest.raises(BlockError, match="got yes more than once"):
         bbsds_test(twice, twice)
+
+
+THIRDS = np.full((9, 3), 1 / 3, np.float32)
+
+
+def twice(use: Callable[[list[str]], Any]) -> None:
+    """Whatever takes names refuses one that comes more than once, and says which and where."""
+    with pytest.raises(BlockError, match=r"got a more than once \(positions 0, 2\): rename or drop them"):
+        use(["a", "b", "a"])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda names: Reference.of_features(np.eye(9, 3, dtype=np.float32), names),
+        lambda names: Reference(THIRDS, np.zeros(9, int), THIRDS, (), tuple(names)),
+        lambda names: Table("t", tuple(names), np.eye(9, 3, dtype=np.float32), np.zeros(9, int), ("u",), None),
+        lambda names: Table("t", ("x",), np.eye(9, 1, dtype=np.float32), np.zeros(9, int), tuple(names), None),
+        lambda names: learn_binning(np.eye(9, 3), names=names),
+        lambda names: learn_binning({"a": np.arange(9), "b": np.arange(9)}, names=names),
+        lambda names: learn_binning(pd.DataFrame(np.eye(9, 3), columns=names)),
+        lambda names: feature_tests(np.eye(9, 3), np.eye(9, 3), names=names),
+        lambda names: explain(np.eye(9, 3), np.eye(9, 3) + 1, names=names),
+        lambda names: bbsds_test(THIRDS, THIRDS, classes=names),
+        lambda names: compare_tables(*[pd.DataFrame(np.eye(9, 3), columns=names)] * 2),
+    ],
+)
+def test_duplicate_names_are_refused_wherever_they_enter(use: Callable[[list[str]], Any]) -> None:
+    twice(use)
+
+
+def test_names_that_are_one_text_are_duplicates() -> None:
+    """Columns are found by text, so that 1 and "1" would be one column."""
+    with pytest.raises(BlockError, match=r"got 1 more than once \(positions 0, 1\)"):
+        Reference.of_features(np.eye(9, 2), (1, "1"))  # type: ignore[arg-type]
+
+
+def test_a_saved_reference_with_duplicate_names_is_refused(tmp_path: Path) -> None:
+    folder = Path(save_detector(FeatureShift(Reference.of_features(ROWS, NAMES)), str(tmp_path / "saved")))
+    card = folder / "detector.json"
+    card.write_text(card.read_text().replace('"demand"', '"price"'))
+    with pytest.raises(DataError, match="got price more than once"):
+        load_detector(folder)
 
 
 NAMES = ("price", "demand")

@@ -315,7 +315,7 @@ def test_blocks_of_any_size_can_be_scored() -> None:
         ({"a": [1, 2], "b": [1]}, {"a": [1, 2], "b": [1]}, {}, "columns of one length in the reference"),
         ({"a": [1, 2]}, {"a": [1, 2]}, {"names": ["a"]}, "expected no names beside"),
         ({"a": [1j, 2]}, {"a": [1, 2]}, {}, "numbers or text in column 'a', got complex128"),
-        (*two(), {"names": ["a", "b"]}, "expected 4 different names"),
+        (*two(), {"names": ["a", "b"]}, "expected 4 names"),
         (*two(), {"test": "auto", "categorical": ["4"]}, r"got \['4'\]"),
         (*two(), {"categorical": ["3"]}, "test='auto' has both"),
         (*two(), {"test": "anderson"}, "expected test auto, ks, cramer_von_mises, chi_squared, got 'anderson'"),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,22 +105,22 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]
         names: which columns; for an array, what they are called, in order ("0", "1", … by default).
 
     Raises:
-        BlockError: columns that are missing, of unequal lengths or of a type that is neither number nor category.
+        BlockError: duplicate names; columns that are missing, of unequal lengths or of a type that is neither number
+            nor category.
     """
+    chosen = require_different_names(names or (), "table")
     if hasattr(table, "detach"):  # a tensor
         table = np.asarray(cast("Any", table).detach().cpu())
     if isinstance(table, np.ndarray):
         array = table[:, None] if table.ndim == 1 else table
-        given = [str(j) for j in range(array.shape[1])] if names is None else list(names)
+        given = [str(j) for j in range(array.shape[1])] if names is None else list(chosen)
         if array.ndim != 2 or array.shape[1] != len(given):
             raise BlockError(f"expected {len(given)} columns, as in the reference; got table.shape={table.shape}")
         return [_read(name, array[:, j]) for j, name in enumerate(given)]
     if not hasattr(table, "keys"):
         raise BlockError(f"expected a mapping, a data frame or an array (n, d), got {type(table).__name__}")
-    there = {str(name): name for name in table}
-    if len(there) < len(list(table)):
-        raise BlockError(f"expected columns of different names, got {', '.join(map(str, table))}")
-    wanted = list(there if names is None else names)
+    there = dict(zip(require_different_names(table, "table"), table, strict=True))
+    wanted = list(there if names is None else chosen)
     absent = [name for name in wanted if name not in there]
     if absent:
         raise BlockError(

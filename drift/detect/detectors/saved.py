@@ -81,7 +81,7 @@ def load_detector(folder: Path | str) -> FixedReference:
     try:
         arrays = load_file(folder / TENSORS)
         reference = Reference(arrays["features"], arrays["labels"], arrays["probabilities"], names, classes)
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, BlockError) as error:
         raise DataError(f"expected the detector's reference in {folder / TENSORS}, got {error!r}") from error
     try:
         return DETECTORS[name](reference, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
@@ -19,20 +18,31 @@ def is_frame(sample: Any) -> bool:
     return hasattr(sample, "columns")
 
 
-def require_different_names(names: Iterable[Any], where: str) -> tuple[str, ...]:
-    """Names of columns as text, none of them twice.
+def require_different_names(names: Iterable[Any], where: str, *, what: str = "columns") -> tuple[str, ...]:
+    """Names as text, none of them twice: the one check of all names that come from outside.
+
+    Args:
+        names: of columns, features or classes, in order.
+        where: what they belong to, for messages.
+        what: bears the names, for messages.
 
     Raises:
-        BlockError: some are there more than once: they are listed.
+        BlockError: some are there more than once: each is named with its positions, from 0.
+
+    >>> require_different_names(["price", 1], "table")
+    ('price', '1')
     """
-    texts = [str(name) for name in names]
-    twice = [name for name, count in Counter(texts).items() if count > 1]
+    places: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        places.setdefault(str(name), []).append(at)
+    twice = {name: found for name, found in places.items() if len(found) > 1}
     if twice:
+        positions = "; ".join(", ".join(map(str, found)) for found in twice.values())
         raise BlockError(
-            f"expected columns of different names in the {where}, got {', '.join(twice)} more than once: rename or drop"
-            " them"
+            f"expected {what} of different names in the {where}, got {', '.join(twice)} more than once (positions"
+            f" {positions}): rename or drop them"
         )
-    return tuple(texts)
+    return tuple(places)
 
 
 def frame_columns(frame: Any, where: str) -> dict[str, NDArray[Any]]:
