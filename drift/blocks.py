@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from drift.errors import BlockError
 from drift.frames import require_different_names
-from drift.losses import checked_losses
+from drift.losses import checked_losses, predicted_classes, wrong_answers
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -44,6 +44,15 @@ class Answer:
 
     probabilities: Floats  # (n, classes), rows sum to 1
     version: int  # registry version; 0 for a model that is not registered
+
+    @property
+    def predictions(self) -> Integers:
+        """Most probable class of each row, (n,).
+
+        Raises:
+            BlockError: a probability is NaN.
+        """
+        return predicted_classes(self.probabilities, f" of version {self.version}" if self.version else "")
 
 
 class Predictor(Protocol):
@@ -79,8 +88,12 @@ class ScoredBlock:
 
     @property
     def predictions(self) -> Integers:
-        """Most probable class of each row, (n,)."""
-        return np.asarray(self.answer.probabilities.argmax(axis=1), dtype=np.int64)
+        """Most probable class of each row, (n,).
+
+        Raises:
+            BlockError: a probability is NaN.
+        """
+        return predicted_classes(self.answer.probabilities, f" of block {self.block.index}")
 
     @property
     def mean_confidence(self) -> float:
@@ -92,11 +105,11 @@ class ScoredBlock:
         """The loss of each row, (n,): 0 right, 1 wrong.
 
         Raises:
-            BlockError: the truth is not known yet.
+            BlockError: the labels are not known yet, some are missing, or a probability is NaN.
         """
         if self.block.labels is None:
             raise BlockError(f"expected labels for block {self.block.index}, got none: the truth is not known yet")
-        return np.asarray(self.predictions != self.block.labels, dtype=np.float64)
+        return wrong_answers(self.answer.probabilities, self.block.labels, f" of block {self.block.index}")
 
     @property
     def correct(self) -> int:
@@ -153,8 +166,12 @@ class Reference:
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """The accepted model's loss on each row, (n,): 0 right, 1 wrong."""
-        return np.asarray(self.probabilities.argmax(axis=1) != self.labels, dtype=np.float64)
+        """The accepted model's loss on each row, (n,): 0 right, 1 wrong.
+
+        Raises:
+            BlockError: a label is missing, or a probability is NaN.
+        """
+        return wrong_answers(self.probabilities, self.labels, " of the reference")
 
     @property
     def accuracy(self) -> float:

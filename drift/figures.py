@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.blocks import Reference
+from drift.losses import predicted_classes
 from drift.models.quality import calibration, confusion
 from drift.models.search import Outcome, Status
 from drift.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
@@ -85,7 +86,7 @@ def search_history(outcomes: Sequence[Outcome]) -> Figure:
 
 def confusion_matrix(reference: Reference, classes: Sequence[str]) -> Figure:
     """Counts of truth against prediction on the reference rows; the shade is the share of the true class."""
-    counts = confusion(reference.labels, reference.probabilities.argmax(axis=1), len(classes))
+    counts = confusion(reference.labels, predicted_classes(reference.probabilities), len(classes))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = _figure("Confusion on the reference rows", width=5.0)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)

@@ -179,7 +179,7 @@ def _checked(correct: Sequence[int], rows: Sequence[int], reference: tuple[int, 
         )
     pairs = [*([reference] if reference else []), *zip(correct, rows, strict=True)]
     counts = np.asarray(pairs, np.float64)
-    bad = ~((counts[:, 1] >= 1) & (counts[:, 0] >= 0) & (counts[:, 0] <= counts[:, 1]))
+    bad = ~((counts[:, 1] >= 1) & (counts[:, 0] >= 0) & (counts[:, 0] <= counts[:, 1]) & (counts[:, 1] < math.inf))
     if bad.any():
         raise BlockError(f"expected 0 to n right answers of n >= 1 rows, got {pairs[int(bad.argmax())]}")
     return counts

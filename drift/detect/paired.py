@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from drift.errors import BlockError
+from drift.losses import checked_losses
 
 
 @dataclass(frozen=True)
@@ -47,31 +48,37 @@ class PairedTest:
         return self.difference > 0 and self.p_value <= self.level
 
 
-def mcnemar_test(
-    champion_correct: NDArray[np.bool_], challenger_correct: NDArray[np.bool_], *, level: float = 0.05
-) -> PairedTest:
+def mcnemar_test(champion_correct: ArrayLike, challenger_correct: ArrayLike, *, level: float = 0.05) -> PairedTest:
     """Exact McNemar test: if neither is better, each row that only one has right is a fair coin.
 
     Two-sided binomial p-value (McNemar 1947, exact form), 1 when the two never disagree, with the interval that the
     same test gives (`difference_interval`). Both assume independent rows.
 
     Args:
-        champion_correct: (n,) whether the champion had each row right.
+        champion_correct: (n,) whether the champion had each row right, 0 and 1 or truth values.
         challenger_correct: (n,) the same for the challenger.
         level: 1 minus the interval's confidence, and the level of the test.
+
+    Raises:
+        BlockError: not the same rows, none, or one of which it is not known whether it is right.
     """
-    if champion_correct.shape != challenger_correct.shape or champion_correct.ndim != 1 or not len(champion_correct):
+    champion, challenger = (
+        checked_losses(given, binary=True, what="right answers").astype(bool)
+        for given in (champion_correct, challenger_correct)
+    )
+    if champion.shape != challenger.shape or not len(champion):
         raise BlockError(
-            f"expected two vectors over the same rows, got {champion_correct.shape=} and {challenger_correct.shape=}"
+            f"expected two vectors over the same rows, got champion_correct.shape={champion.shape} and"
+            f" challenger_correct.shape={challenger.shape}"
         )
-    only_champion = int((champion_correct & ~challenger_correct).sum())
-    only_challenger = int((challenger_correct & ~champion_correct).sum())
-    rows = len(champion_correct)
+    only_champion = int((champion & ~challenger).sum())
+    only_challenger = int((challenger & ~champion).sum())
+    rows = len(champion)
     low, high = difference_interval(only_challenger, only_champion, rows, level=level)
     return PairedTest(
         rows=rows,
-        champion_accuracy=float(champion_correct.mean()),
-        challenger_accuracy=float(challenger_correct.mean()),
+        champion_accuracy=float(champion.mean()),
+        challenger_accuracy=float(challenger.mean()),
         only_champion=only_champion,
         only_challenger=only_challenger,
         p_value=_p_value(only_challenger, only_champion),

@@ -91,7 +91,7 @@ def compare_networks(
 
 def accuracy(network: Network, pixels: Pixels, labels: Integers) -> float:
     """Share of right answers, in [0, 1]."""
-    return float((network.predict(pixels).probabilities.argmax(axis=1) == labels).mean())
+    return float((network.predict(pixels).predictions == labels).mean())
 
 
 def words(seen: list[Seen]) -> list[str]:

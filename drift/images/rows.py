@@ -12,6 +12,7 @@ from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.images.evolution import Evolution
 from drift.images.spaces import Network
+from drift.losses import predicted_classes
 from drift.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _rows(network: Network, pixels: Pixels, labels: Integers, batch: str, classe
     return pd.DataFrame(
         {
             "batch": batch,
-            "predicted": names[probabilities.argmax(axis=1)],
+            "predicted": names[predicted_classes(probabilities)],
             "truth": names[np.where(labels < 0, len(classes), labels)],
             "confidence": probabilities.max(axis=1).astype(np.float64),
             "brightness": shares.mean(axis=(1, 2, 3)),

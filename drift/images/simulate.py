@@ -13,6 +13,7 @@ from drift.detect.accuracy import drop_p_value
 from drift.images.evolution import Batch, Evolution
 from drift.images.spaces import Network, Spaces
 from drift.images.watchers import Watcher
+from drift.losses import predicted_classes
 from drift.models.quality import expected_calibration_error
 from drift.pixels import Pixels
 
@@ -125,7 +126,7 @@ def result_of(
     batch: Batch, probabilities: Floats, classes: int, scores: tuple[Score, ...], *, accepted: Reference
 ) -> BatchResult:
     """The measures of a batch that do not need detectors, with what these said."""
-    predicted = probabilities.argmax(axis=1)
+    predicted = predicted_classes(probabilities)
     right = predicted == batch.labels
     of_class = [right[batch.labels == code] for code in range(classes)]
     return BatchResult(

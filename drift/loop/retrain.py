@@ -149,10 +149,11 @@ def retrain(
         place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags | {"challenger_run": run.id})
         fitted = _fit(table, parts, options, place, tell, warm)
         rows = table.part(parts.held_out)
-        probabilities = LocalPredictor(fitted.net).predict(rows.features).probabilities
+        answer = LocalPredictor(fitted.net).predict(rows.features)
+        probabilities = answer.probabilities
         test = mcnemar_test(
-            champion_model.predict(rows.features).probabilities.argmax(axis=1) == rows.labels,
-            probabilities.argmax(axis=1) == rows.labels,
+            champion_model.predict(rows.features).predictions == rows.labels,
+            answer.predictions == rows.labels,
             level=options.level,
         )
         card = Card(

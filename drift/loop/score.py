@@ -104,7 +104,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             if answer.version != serving:
                 serving = answer.version
                 accepted = _watch(parts, serving, block_rows=len(block))
-            first = parts.first_champion.predict(block.features).probabilities.argmax(axis=1)
+            first = parts.first_champion.predict(block.features).predictions
             record = _record(scored, first, parts)
             history = _history([*progress.blocks, record], parts, progress, accepted)
             record = replace(record, flagged=parts.policy.decide(history).alarm)

@@ -32,7 +32,7 @@ class Shadow:
     def observe(self, scored: ScoredBlock) -> None:
         """Answer a block and add up the gains."""
         assert scored.block.labels is not None  # noqa: S101  # the loop scores blocks whose labels are known
-        answers = self.predictor.predict(scored.block.features).probabilities.argmax(axis=1)
+        answers = self.predictor.predict(scored.block.features).predictions
         inflation = self._inflation(len(answers))
         self.tallies[inflation] = tally(scored.losses, answers != scored.block.labels, self.tallies.get(inflation))
         self.champion_right += scored.correct
@@ -98,7 +98,5 @@ def shadow_of(version: int, predictor: Predictor, champion: Predictor, held_out:
             how much the rows of a block count.
         level: of a promotion of an equal.
     """
-    wrong = [
-        one.predict(held_out.features).probabilities.argmax(axis=1) != held_out.labels for one in (champion, predictor)
-    ]
+    wrong = [one.predict(held_out.features).predictions != held_out.labels for one in (champion, predictor)]
     return Shadow(version, predictor, level, (wrong[0].astype(np.float64) - wrong[1] + 1) / 2)

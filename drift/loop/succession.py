@@ -168,5 +168,5 @@ def _compare(
         for card, path in zip(cards, (registry.fetch(champion, other), file), strict=True):
             part = card.fit_to((source or card.source).load()).part(rows)
             answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
-            correct.append(answered.probabilities.argmax(axis=1) == part.labels)
+            correct.append(answered.predictions == part.labels)
     return mcnemar_test(*correct, level=level)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.blocks import Floats, Integers
+from drift.losses import predicted_classes
 
 BINS = 10
 
@@ -31,7 +32,7 @@ class CalibrationBin:
 def calibration(labels: Integers, probabilities: Floats, *, bins: int = BINS) -> list[CalibrationBin]:
     """Accuracy by confidence, over equal-width bins of [1 / classes, 1]; empty bins are left out."""
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    right = predicted_classes(probabilities) == labels
     edges = np.linspace(1 / probabilities.shape[1], 1.0, bins + 1)
     where = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
     return [

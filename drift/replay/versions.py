@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from drift.blocks import Floats, Predictor, Rows, Table
 from drift.disk import write_at_once
 from drift.errors import DataError, StateError, TrainingError
+from drift.losses import predicted_classes
 
 OWN_ROWS = 1_008  # newest rows of its window that a version's answers are kept for
 
@@ -82,7 +83,7 @@ class Versions:
             if found is None or found.shape != expected:
                 found = self._train(rows, first, seed)
                 _write(path, found)
-            right = found.argmax(axis=1) == self.table.labels[first:]
+            right = predicted_classes(found) == self.table.labels[first:]
             self._known[key] = Version(rows, found, right, seed)
         return self._known[key]
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from drift.blocks import Floats
 from drift.errors import PredictionError, ServerError
+from drift.losses import predicted_classes
 from drift.serving.address import inference_url_of, keyring_of, management_url_of
 from drift.serving.client import DEADLINE_SECONDS, TorchServeClient
 from drift.serving.record import read_record
@@ -99,7 +100,7 @@ class Client:
         features = np.asarray(rows, np.float32)
         answer = self._npy.predict(features)
         classes = self._classes_of(answer.version, features[:1])
-        labels = tuple(classes[code] for code in answer.probabilities.argmax(axis=1))
+        labels = tuple(classes[code] for code in answer.predictions)
         return Prediction(labels, answer.probabilities, classes, answer.version)
 
     def _asked(self, body: Mapping[str, Any]) -> Prediction:
@@ -111,7 +112,7 @@ class Client:
         probabilities = np.asarray(answer["probabilities"], np.float32)
         classes, version = tuple(answer["classes"]), int(answer["version"])
         self._classes[version] = classes
-        labels = tuple(classes[code] for code in probabilities.argmax(axis=1))
+        labels = tuple(classes[code] for code in predicted_classes(probabilities))
         return Prediction(labels, probabilities, classes, version)
 
     def _classes_of(self, version: int, row: Floats) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from drift.blocks import Answer
 from drift.detect import PairedTest, mcnemar_test
 from drift.loop import succession as module
 from drift.loop.candidate import Candidate
@@ -121,7 +122,7 @@ def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch) ->
     def model(path: Path, *, version: int) -> SimpleNamespace:
         right = 0 if path.name == "m9" else 1
         answered = np.eye(2)[np.full(40, right)]
-        return SimpleNamespace(predict=lambda features: SimpleNamespace(probabilities=answered))
+        return SimpleNamespace(predict=lambda features: Answer(answered, version))
 
     monkeypatch.setattr(module, "model_file", download)
     monkeypatch.setattr(module, "sha256_of", lambda path: None)

@@ -11,6 +11,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.errors import ExitCode, UsageError
+from drift.losses import predicted_classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -296,7 +297,7 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
     frame = pd.DataFrame(found.features.astype(np.float64), columns=list(found.names))
     return Rows(
         np.asarray([str(at) for at in range(len(found))], object),
-        names[found.probabilities.argmax(axis=1)],
+        names[predicted_classes(found.probabilities, " of the reference")],
         names[found.labels],
         frame[wanted],
         confidence=found.probabilities.max(axis=1).astype(np.float64),

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from drift.errors import BlockError
 
 ALTERNATIVES = 12
+ROUNDING = 1e-9  # of means of losses
 NEAREST = 0.01  # of an alternative to the null, in risk; a harm smaller than this is found late
 FARTHEST = 0.9  # of the way from the null to a risk of 1
 
@@ -52,9 +53,17 @@ def log_bets(
         against: alternatives, each in (0, 1); above `risk` to find a harm, below it to find a gain.
         effective_rows: of each block, at least 1, shape (...); at 1 the bet is the best that is safe against any
             dependence within a block, `1 + (against - risk) (mean - risk) / (risk (1 - risk))`.
+
+    Raises:
+        BlockError: a mean loss or a number of rows that is NaN or out of range.
     """
     mean = np.asarray(mean_loss, np.float64)[..., None]
     rows = np.asarray(effective_rows, np.float64)[..., None]
+    if not bool(((mean >= -ROUNDING) & (mean <= 1 + ROUNDING)).all()) or not bool((rows >= 1).all()):
+        raise BlockError(
+            f"expected mean losses from 0 to 1 of at least 1 effective row each, got {mean[..., 0].tolist()} of"
+            f" {rows[..., 0].tolist()}: leave out blocks without labels"
+        )
     wrong, right = np.log(against / risk), np.log((1 - against) / (1 - risk))
     product = rows * (mean * wrong + (1 - mean) * right)
     safe = np.log1p((against - risk) * (mean - risk) / (risk * (1 - risk)))

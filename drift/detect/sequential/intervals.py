@@ -12,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from drift.errors import BlockError
+from drift.losses import checked_losses
+
 TILTS = np.geomspace(0.02, 4.0, 24)  # of the bets, in units of log odds
+ROUNDING = 1e-9  # relative, of sums of losses
 STEPS = 40  # of bisection: far below what a plot or a decision can see
 
 
@@ -39,9 +43,20 @@ def risk_intervals(
         effective_rows: of each block, (t,), at least 1.
         window: blocks.
         level: in (0, 1).
+
+    Raises:
+        BlockError: a mean loss that is missing or out of range, with its block; or numbers out of their range.
+
+    >>> [round(one.low, 2) for one in risk_intervals([0.1, 0.5, 0.5], [100, 100, 100])]
+    [0.03, 0.19, 0.26]
     """
+    means = checked_losses(mean_losses, what="mean losses", unit="block")
     all_rows = np.asarray(effective_rows, np.float64)
-    all_losses = all_rows * np.asarray(mean_losses, np.float64)
+    if all_rows.shape != means.shape or not bool(((all_rows >= 1) & (all_rows < np.inf)).all()):
+        raise BlockError(f"expected effective rows of {len(means)} blocks, each at least 1, got {all_rows.tolist()}")
+    if window < 1 or not 0 < level < 1:
+        raise BlockError(f"expected a window of 1 block or more and a level in (0, 1), got {window} and {level:g}")
+    all_losses = all_rows * means
     found = []
     for at in range(len(all_rows)):
         rows, losses = (part[max(0, at + 1 - window) : at + 1] for part in (all_rows, all_losses))
@@ -52,7 +67,13 @@ def risk_intervals(
 
 
 def mean_interval(total_loss: float, rows: float, *, level: float) -> tuple[float, float]:
-    """Low and high end of the mean risk of `rows` (effective) rows with losses that add up to `total_loss`."""
+    """Low and high end of the mean risk of `rows` (effective) rows with losses that add up to `total_loss`.
+
+    Raises:
+        BlockError: a total that is NaN, below 0 or above the rows.
+    """
+    if not -ROUNDING * rows <= total_loss <= rows * (1 + ROUNDING) or not 0 < rows < np.inf:
+        raise BlockError(f"expected losses that add up to 0 to {rows:g}, of more than 0 rows, got {total_loss:g}")
     return 1 - _high(rows - total_loss, rows, level / 2), _high(total_loss, rows, level / 2)
 
 

@@ -53,7 +53,7 @@ class ATC(FromReference):
     def resampled(self, reference: Reference, scored: ScoredBlock, rng: np.random.Generator) -> Resamples:
         """See `FromReference`; the luck is that rows are sure and wrong, or unsure and right, as on the reference."""
         before, now = (self.sureness.of(p) for p in (reference.probabilities, scored.answer.probabilities))
-        right = reference.probabilities.argmax(axis=1) == reference.labels
+        right = reference.losses == 0
         threshold = Threshold(before, right, now)
         shares, swapped = np.asarray([threshold.shares(weights) for weights in self.weights(len(reference), rng)]).T
         counts = rng.multinomial(len(now), np.column_stack([swapped, swapped, 1 - 2 * swapped]))

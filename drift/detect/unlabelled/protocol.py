@@ -164,7 +164,7 @@ def check(reference: Reference, scored: ScoredBlock) -> None:
         )
     _check_probabilities("the reference", reference.probabilities)
     _check_probabilities(f"block {scored.block.index}", answers)
-    right = int((reference.probabilities.argmax(axis=1) == reference.labels).sum())
+    right = len(reference) - int(reference.losses.sum())
     if right in (0, len(reference)):
         raise BlockError(
             f"expected a reference with right and wrong answers, got {right} right of {len(reference)}: take rows that"
