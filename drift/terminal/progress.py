@@ -14,7 +14,8 @@ from time import monotonic
 from typing import IO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 SILENT_SECONDS = 8.0  # after which a line is written; a busy machine has two more before ten are over
 
@@ -136,18 +137,27 @@ def counting() -> Iterator[Callable[[str, float, float], None]]:
         yield lines.step
         return
     with lines.muted(), progress_bar(console, transient=True) as progress:
-        task = progress.add_task("", total=1)
+        task = progress.add_task("", total=None, visible=False)  # until there is something to show
 
         def tell(words: str, done: float, total: float) -> None:
-            progress.update(task, description=words, completed=done, total=total)
+            progress.tasks[task].total = total or None  # `update` takes None for no change
+            progress.update(task, description=words, completed=done, visible=True)
 
         yield tell
 
 
 def progress_bar(console: Console, *, transient: bool = False) -> Progress:
     """What a step looks like at a terminal."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}")
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=transient)
+    columns = TextColumn("{task.description}"), BarColumn(), _CountColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=transient)
+
+
+class _CountColumn(ProgressColumn):
+    """Steps done, and of how many where that is known."""
+
+    def render(self, task: Task) -> Text:
+        of = "" if task.total is None else f"/{task.total:g}"
+        return Text(f"{task.completed:g}{of}")
 
 
 def _duration(seconds: float) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 
 import pytest
+from rich.console import Console
 
-from drift.terminal.progress import ProgressLines, counting, progress_lines
+from drift.terminal.progress import ProgressLines, counting, progress_bar, progress_lines
 
 
 class Clock:
@@ -77,3 +79,14 @@ def test_a_command_leaves_no_thread(capsys: pytest.CaptureFixture[str]) -> None:
     assert threading.active_count() == before
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.mark.parametrize(("total", "expected"), [(None, "6720 "), (10_000, "6720/10000 ")])
+def test_a_bar_names_a_total_only_where_it_is_known(total: float | None, expected: str) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, legacy_windows=False)
+    progress = progress_bar(console)
+    progress.add_task("19 batches", total=total, completed=6_720)
+    console.print(progress.get_renderable())
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert expected in re.sub(r"\x1b\[[0-9;]*m", "", written)
+    assert "/0" not in written
