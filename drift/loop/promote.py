@@ -20,11 +20,11 @@ from drift.errors import ChampionChangedError, DriftError, TrackingError
 from drift.loop.events import Promoted, RolledBack, Said, Tell
 from drift.loop.home import Home
 from drift.loop.journal import Journal
+from drift.loop.leftovers import drop_leftovers
 from drift.loop.records import AuditLine
 from drift.loop.served import (
     FetchedVersion,
     Service,
-    archive_of,
     card_of,
     fetched,
     is_loaded,
@@ -94,7 +94,8 @@ class Championship:
             before = old.number if old else None
             self._move(version, old, service, AuditLine(action, before, version.number, by, reason, dict(evidence)))
             self.tell(Promoted(version.number, before, by, reason))
-            self._tidy(service, keep={version.number} | ({old.number} if old else set()))
+            self._end_challenge()
+            self._drop_leftovers(service)
 
     def refuse(
         self, challenger: Version, champion: Version, *, by: str, reason: str, evidence: Mapping[str, Any]
@@ -128,10 +129,9 @@ class Championship:
             served_by = f"server {service.inference_url} follows" if service else "no server of this model is running"
             line = AuditLine("rollback", before, back.number, by, reason, {"served_by": served_by})
             self._move(back, old, service, line)
-            if service is not None:
-                self._drop_archives(service)
-        event = RolledBack(back.number, old.number if old else None, by, served_by)
-        self.tell(event)
+            event = RolledBack(back.number, old.number if old else None, by, served_by)
+            self.tell(event)
+            self._drop_leftovers(service)
         return event
 
     def _no_previous(self, old: Version | None) -> str:
@@ -157,7 +157,7 @@ class Championship:
             moved_elsewhere = self._complete()
             if (service := self.find_service()) is not None:
                 self._follow(champion, service, logged=moved_elsewhere)
-                self._drop_archives(service)
+                self._drop_leftovers(service)
         return champion
 
     def restore(self) -> Version:
@@ -225,23 +225,17 @@ class Championship:
         """Write the audit line that is missing, if any, and say whether one was."""
         return complete_trail(self.registry, self.journal, self.tell)
 
-    def _drop_archives(self, service: Service) -> None:
-        """Keep the archives of champion, previous and challenger; others are packed again by digest if need be."""
-        with contextlib.suppress(DriftError, OSError):  # the next change tries again
-            holders = [self.registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
-            service.drop_archives([archive_of(self.registry, version) for version in holders if version])
-
-    def _tidy(self, service: Service | None, *, keep: set[int]) -> None:
-        """What is no longer needed goes; the promotion stands even if it cannot go now."""
+    def _end_challenge(self) -> None:
+        """No version is challenger any more; the promotion stands even if the alias cannot be removed now."""
         try:
             if self.registry.holder(CHALLENGER) is not None:
                 self.registry.unpoint(CHALLENGER)
-            if service is not None:
-                for number in set(service.loaded) - keep:
-                    service.retire(number)
-                self._drop_archives(service)
         except DriftError as error:
             self.tell(Said(f"left for the next promotion to tidy up: {error}"))
+
+    def _drop_leftovers(self, service: Service | None) -> None:
+        if service is not None:
+            drop_leftovers(self.registry, service, self.tell)
 
 
 def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, service: Service | None) -> None:

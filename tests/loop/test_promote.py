@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from drift.errors import ArchiveError, ChampionChangedError, DriftError, StateError, TrackingError
+from drift.errors import ArchiveError, ChampionChangedError, DriftError, ServingError, StateError, TrackingError
 from drift.loop import alias_watch
 from drift.loop import promote as module
 from drift.loop.cards import Card
@@ -429,6 +429,37 @@ def test_a_lost_log_is_known_by_either_alias(emptied: Stage, alias: str) -> None
 def test_a_refused_challenger_does_not_hide_a_lost_log(emptied: Stage) -> None:
     emptied.journal.audit("toy", AuditLine("refuse", 2, 2, "ada", "not better", {}))
     assert lost_log(cast(Registry, emptied.registry), emptied.journal)
+
+
+@pytest.mark.parametrize("change", ["reconcile", "rollback", "promote"])
+def test_versions_without_an_alias_are_unloaded(stage: Stage, change: str) -> None:
+    """After every change of champion, not after promotions alone; those that hold an alias stay."""
+    stage.registry.aliases = {"champion": 1, "previous": 4, "challenger": 2}
+    stage.service.loaded = dict.fromkeys((1, 2, 3, 4, 5), "x.mar")
+    getattr(stage, change)()
+    assert set(stage.service.loaded) == ({1, 2} if change == "promote" else {1, 2, 4})
+    assert len(stage.service.kept) == len(stage.service.loaded)
+
+
+def test_loaded_versions_do_not_grow_with_moves_by_hand(stage: Stage) -> None:
+    for number in (3, 4, 5, 6):
+        stage.registry.aliases["champion"] = number
+        stage.championship.follow()
+        assert stage.service.default_version == number
+        assert len(stage.service.loaded) <= 3  # champion, previous and challenger
+        assert set(stage.service.loaded) <= set(stage.registry.aliases.values())
+
+
+def test_a_version_that_cannot_be_unloaded_stops_no_move(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(number: int) -> None:
+        raise ServingError("it does not drain")
+
+    monkeypatch.setattr(stage.service, "retire", fails)
+    stage.service.loaded[7] = "x.mar"
+    stage.registry.aliases["champion"] = 5
+    stage.championship.follow()
+    assert stage.service.default_version == 5
+    assert Said("left for the next change of champion to tidy up: it does not drain") in stage.listener.events
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
