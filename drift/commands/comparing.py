@@ -76,7 +76,7 @@ def compare(
     from drift.compare import compare_tables
     from drift.compare.text import lines
     from drift.sources.files import read_frame
-    from drift.terminal import counting, line_width
+    from drift.terminal import counting, fold, line_width
 
     device = resolve_device(device, double_precision=True)
     frames = [
@@ -96,7 +96,7 @@ def compare(
             tell=lambda _: tell("comparing tables", next(stages), STAGES),
         )
     for line in lines(found, width=line_width()):
-        print(line)
+        print(fold(line, indent=len(line) - len(line.lstrip()) + 2))
     if html is not None:
         from drift.report.comparison import write_comparison
 

@@ -75,7 +75,7 @@ def check(
     from drift.monitor.signals import told
     from drift.monitor.watching import QuietHours, Watch
     from drift.monitor.watching import check as look
-    from drift.terminal import counting
+    from drift.terminal import counting, fold
 
     channels = _channels(webhook, webhook_secret, run_command, file)
     watch = Watch(
@@ -92,10 +92,12 @@ def check(
     over = {alert.id: alert for alert in checked.closed}
     for alert in checked.opened:
         words = "opened, and closed again" if alert.id in over else "opened"
-        print(f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.reason}")
+        line = f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
+        print(fold(line, indent=2))
     for alert in checked.closed:
         if alert.id not in {one.id for one in checked.opened}:
-            print(f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}")
+            line = f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}"
+            print(fold(line, indent=2))
     quiet = watch.quiet_hours.over if watch.quiet_hours else None
     delivered = deliver(opened, found, channels, **{"quiet": quiet} if quiet else {})
     for error in delivered.errors:
@@ -152,6 +154,7 @@ def alerts(
     from drift.monitor import watching
     from drift.monitor.signals import told
     from drift.monitor.store import alerts as stored
+    from drift.terminal import fold
 
     opened = m.open_store(store)
     found = m.find_monitor(opened, monitor)
@@ -167,7 +170,8 @@ def alerts(
     with opened.read() as connection:
         rows = stored.all_alerts(connection, found)
     for alert in rows:
-        print(f"{alert.id:>4}  {alert.state:<12}  {told(alert.signal)}, batch {alert.batch}: {alert.reason}")
+        line = f"{alert.id:>4}  {alert.state:<12}  {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
+        print(fold(line, indent=20))
     if not rows:
         print("no alerts")
     write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
