@@ -7,10 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from drift.streams import discard_lost_terminal
+
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP that arrives inside wait until the end; a second one breaks through.
+    """Let the first SIGINT, SIGTERM or SIGHUP that arrives inside wait until the end.
+
+    A second SIGINT or SIGTERM raises KeyboardInterrupt at once. A second SIGHUP does not: a terminal that is closed
+    sends two, one by its shell and one by the kernel.
 
     Libraries are not made to be broken off anywhere: MLflow's SQLite store keeps its file locked after half a
     statement, and a pool of connections keeps the lock that it was just taking, for whoever asks it next to wait for
@@ -22,7 +27,7 @@ def unbroken() -> Iterator[None]:
     before = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
 
     def remember(number: int, _frame: object) -> None:
-        if waiting:
+        if waiting and number != signal.SIGHUP:
             raise KeyboardInterrupt
         waiting.append(number)
 
@@ -33,5 +38,24 @@ def unbroken() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if waiting:
-            signal.raise_signal(signal.Signals(waiting[0]))
+        try:
+            if waiting:
+                signal.raise_signal(signal.Signals(waiting[0]))
+        finally:
+            if signal.SIGHUP in waiting[1:]:
+                signal.raise_signal(signal.SIGHUP)
+
+
+def ignore_hang_ups() -> None:
+    """Let a SIGHUP do no more than discard the streams of a lost terminal: the command ends already.
+
+    A closed terminal sends two signals, and a session that ends SIGTERM and SIGHUP: the second must not break off what
+    the first began to put away. SIGHUP that is ignored already (nohup) stays ignored.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _discard_lost_terminal)
+
+
+def _discard_lost_terminal(_signal: int, _frame: object) -> None:
+    discard_lost_terminal()

@@ -94,6 +94,7 @@ SAME_LAYER = {  # what each reports, raises or checks
     ("frames", "errors"),
     ("blocks", "losses"),
     ("blocks", "frames"),
+    ("signals", "streams"),
 }
 
 

@@ -1,20 +1,29 @@
-"""Ctrl-C waits for the end of what is not to be broken off; a second one does not."""
+"""Ctrl-C waits for the end of what is not to be broken off; a second one does not. A hang-up ends a command once."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
+import typer
 
+from drift.commands.ending import command
 from drift.signals import unbroken
+from drift.terminal import Screen
+
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
-    """Ctrl-C as on a terminal: a shell's background jobs are started deaf to it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C as on a terminal: a shell's background jobs are started deaf to it, and nohup's to a hang-up."""
+    before = {number: signal.getsignal(number) for number in HANDLED}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_the_first_signal_waits() -> None:
@@ -65,3 +74,80 @@ def test_other_threads_are_left_alone() -> None:
     thread.start()
     thread.join(10)
     assert seen == [before]
+
+
+@pytest.mark.parametrize("first", HANDLED)
+def test_a_hang_up_behind_another_signal_breaks_off_nothing(first: signal.Signals) -> None:
+    """A closed terminal sends SIGHUP twice, a session that ends SIGTERM and SIGHUP: what tidies up goes on."""
+    done = []
+
+    @command
+    def work() -> None:
+        try:
+            signal.raise_signal(first)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGHUP)
+            with unbroken():
+                signal.raise_signal(signal.SIGHUP)
+            done.append("tidied up")
+            raise
+
+    with pytest.raises(typer.Exit) as ended:
+        work()
+    assert (ended.value.exit_code, done) == (130, ["tidied up"])
+
+
+@pytest.mark.parametrize("first", HANDLED)
+def test_a_second_hang_up_waits_for_the_end_too(first: signal.Signals) -> None:
+    done = []
+
+    @command
+    def work() -> None:
+        with unbroken():
+            signal.raise_signal(first)
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
+            done.append("inside")
+        done.append("behind")
+
+    with pytest.raises(typer.Exit) as ended:
+        work()
+    assert (ended.value.exit_code, done) == (130, ["inside"])
+
+
+def test_nohup_keeps_a_hang_up_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    @command
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    with pytest.raises(typer.Exit):
+        work()
+
+
+def test_a_lost_terminal_at_a_question_is_the_first_hang_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading fails before the signals arrive."""
+    screen, done = Screen(), []
+
+    def lost(*args: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(screen.console, "input", lost)
+    monkeypatch.setattr(sys, "stdin", None)
+
+    @command
+    def work() -> None:
+        try:
+            screen.confirm("Go on? [y]es, [n]o: ")
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGHUP)
+            done.append("tidied up")
+            raise
+
+    with pytest.raises(typer.Exit) as ended:
+        work()
+    assert (ended.value.exit_code, done) == (130, ["tidied up"])

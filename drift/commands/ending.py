@@ -15,6 +15,7 @@ import typer
 from drift import streams
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
 from drift.extras import missing_package
+from drift.signals import ignore_hang_ups
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
 
@@ -25,6 +26,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
     @functools.wraps(function)
     def ended(*args: Any, **kwargs: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a shell's background
+            signal.signal(signal.SIGINT, _interrupt)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is how nohup starts a command
             signal.signal(signal.SIGHUP, _hang_up)
         from drift.terminal import progress_lines
@@ -45,6 +48,7 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
                 signal.SIGHUP,
             ):  # all is put away; an impatient second one is too late
                 signal.signal(number, signal.SIG_IGN)
+            streams.discard_lost_terminal()
             resumable = isinstance(error, ResumableInterrupt)
             again = "the same command with --resume goes on" if resumable else "run the same command again"
             _fail(error, ExitCode.INTERRUPTED, verbose, f"interrupted; nothing is lost, {again}")
@@ -72,7 +76,8 @@ def _fail(error: BaseException, code: ExitCode, verbose: bool, text: str | None 
 
 
 def _hang_up(_signal: int, frame: FrameType | None) -> None:
-    """A terminal that was closed, or an operator: ends a command as SIGTERM does, whoever handles that."""
+    """A terminal that was closed, or an operator: ends a command as SIGTERM does, whoever handles that; once only."""
+    ignore_hang_ups()
     streams.discard_lost_terminal()
     handler = signal.getsignal(signal.SIGTERM)
     if callable(handler):
@@ -80,4 +85,5 @@ def _hang_up(_signal: int, frame: FrameType | None) -> None:
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
+    ignore_hang_ups()
     raise KeyboardInterrupt

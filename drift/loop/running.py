@@ -35,6 +35,7 @@ from drift.loop.shadow import SHADOW
 from drift.loop.shadow_ring import ShadowRing
 from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.models.predict import LocalPredictor
+from drift.signals import unbroken
 from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.registry import Registry
 from drift.tracking.runs import Run
@@ -136,7 +137,8 @@ class Running:
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
-            with suppress(StateError):  # the first error is the one to tell; `running` can be resumed as well
+            # The first error is the one to tell; `running` can be resumed as well.
+            with suppress(StateError), unbroken():
                 journal.set_state(deployment.id, "interrupted")
             raise
         journal.set_state(deployment.id, "done")

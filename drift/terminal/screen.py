@@ -20,6 +20,8 @@ from rich.progress import Progress
 from rich.text import Text
 
 from drift.detect.p_values import p_text
+from drift.signals import ignore_hang_ups
+from drift.streams import discard_lost_terminal
 from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, columns_that_fit, header_line
 from drift.terminal.progress import current, progress_bar
 
@@ -206,6 +208,8 @@ class Screen:
             except (EOFError, OSError):
                 if sys.stdin is not None and sys.stdin.isatty():
                     return "n"
+                ignore_hang_ups()  # its signals may come after the error of reading
+                discard_lost_terminal()
                 raise KeyboardInterrupt from None  # the terminal was closed, which is no answer
             if answer and answer in letters:
                 return answer

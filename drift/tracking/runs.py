@@ -10,6 +10,7 @@ from typing import Any
 
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.signals import unbroken
 from drift.tracking.autolog import autologged
 from drift.tracking.found import KIND
 from drift.tracking.run import NOTE, LoggedModel, Metric, Run
@@ -91,7 +92,8 @@ def _open_run(
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
         samples = sampler.stop() if sampler else ()
         if run_id is not None:
-            with suppress(Exception), quiet():  # the first error is the one to tell; a later resume ends this run
+            # The first error is the one to tell; a later resume ends this run.
+            with suppress(Exception), quiet(), unbroken():
                 store.client.set_terminated(run_id, status=status)
                 Run(store, run_id, experiment_id).system_metrics(samples)
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -30,7 +31,8 @@ def test_a_terminal_closed_at_the_question_answers_nothing(project: Project) -> 
     terminal = project.spawn("deploy", *FIVE_BLOCKS, *ALL_FLAGGED)
     terminal.expect(r"Retrain now\?")
     process = terminal.pid
-    os.close(terminal.child.child_fd)
+    terminal.child.ptyproc.fileobj.close()
+    project.terminals.remove(terminal)  # its process is waited for below
     wait_until(lambda: _ended(process), 60, what="the end of the command")
     project.assert_resumable()
     project.assert_settled()
@@ -40,6 +42,19 @@ def test_a_terminal_closed_at_the_question_answers_nothing(project: Project) -> 
     again.expect(r"block 0 flagged[\s\S]*Retrain now\?")
     again.answer("n")
     assert again.end() == 3, again.text
+
+
+def test_a_second_sighup_does_not_cost_the_report(project: Project) -> None:
+    """A shell forwards one to its jobs, and the kernel sends another: closing a terminal sends both."""
+    terminal = project.spawn("deploy", *FIVE_BLOCKS, *ALL_FLAGGED)
+    terminal.expect(r"Retrain now\?")
+    for _ in range(2):
+        terminal.child.kill(signal.SIGHUP)
+        time.sleep(0.05)  # two that arrive together are one
+    assert terminal.end() == 130, terminal.text
+    assert project.deployments()[-1][1] == "interrupted"
+    project.assert_settled()
+    assert list((project.folder / "reports").glob(f"{project.deployments()[-1][0]}*"))
 
 
 def test_sighup_while_training_ends_its_runs(project: Project) -> None:
