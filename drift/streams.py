@@ -1,4 +1,4 @@
-"""Standard output and error: characters that a terminal lacks are replaced, and a reader that has gone is no error."""
+"""Standard streams: characters that an encoding lacks are replaced, and a reader that has gone is no error."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def owns_process() -> bool:
 
 
 def replace_unknown_characters() -> None:
-    """Write `?` for characters that the encoding of a stream lacks, instead of ending the command."""
-    for stream in (sys.stdout, sys.stderr):
+    """Replace characters that the encoding of a stream lacks, written and typed ones, instead of ending the command."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 

@@ -61,3 +61,19 @@ def test_an_error_keeps_its_exit_code_in_a_pipe(tmp_path: Path) -> None:
     found = run("compare", "missing.csv", "missing.csv", folder=tmp_path)
     assert found.returncode == 1
     assert found.stderr.startswith(b"error: ")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_typed_characters_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
+    """They are an answer that is none of the letters asked for, not an error."""
+    code = (
+        "from drift import streams; from drift.terminal import Screen;"
+        "streams.replace_unknown_characters(); print(Screen().confirm('Go on? [y]es, [n]o: '))"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", code], input="ü\n".encode("latin-1") + "→\ny\n".encode(), capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding}, timeout=120, check=False,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.count(b"Go on?") == 3
+    assert asked.stdout.endswith(b"True\n")
