@@ -228,7 +228,7 @@ def _known(folder: Path, features: Path, device: str) -> Remembered | None:
         model = ImageModel.load(folder)
         model.net.to(device)
         return Remembered(model, features, epochs=int(json.loads((folder / FIT).read_text())["epochs"]))
-    except (DataError, OSError, ValueError, KeyError):
+    except (DataError, OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from drift.blocks import Rows
 from drift.devices import resolve_device
-from drift.errors import TrainingError
+from drift.disk import write_at_once
+from drift.errors import StateError, TrainingError
 from drift.loop.described import network_parameters
 from drift.loop.events import EpochFinished, SearchBegan, Tell, TrialFinished
 from drift.models.fit import Epoch, FitOptions, fit
@@ -221,15 +222,44 @@ def _shape_parameters(shape: Shape) -> dict[str, float | int]:
 
 
 def _save(net: TableNet, history: list[Epoch], path: Path) -> None:
+    """Remember a trial's network, whole or not at all.
+
+    Raises:
+        StateError: the file cannot be written.
+    """
+    from io import BytesIO
+
     import torch
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"weights": net.state_dict(), "history": [asdict(epoch) for epoch in history]}, path)
+    content = BytesIO()
+    torch.save({"weights": net.state_dict(), "history": [asdict(epoch) for epoch in history]}, content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_at_once(path, content.getvalue())
+    except OSError as error:
+        raise StateError(f"the trial cannot be remembered in {path}: {error.strerror or error}") from error
 
 
 def _load(net: TableNet, path: Path) -> tuple[Epoch, ...]:
+    """Put a trial's weights into `net`, and return its epochs.
+
+    Raises:
+        StateError: the file is missing, cannot be read, or holds no such network.
+    """
+    from io import BytesIO
+
     import torch
 
-    saved: dict[str, Any] = torch.load(path, weights_only=True)
-    net.load_state_dict(saved["weights"])
-    return tuple(Epoch(**epoch) for epoch in saved["history"])
+    damaged = False
+    try:
+        content = BytesIO(path.read_bytes())
+        damaged = True  # unless all that follows goes well; torch's reader raises OSError, too
+        saved: dict[str, Any] = torch.load(content, weights_only=True)
+        net.load_state_dict(saved["weights"])
+        return tuple(Epoch(**epoch) for epoch in saved["history"])
+    except Exception as error:  # torch's reader fails in a dozen ways on what is no such file
+        reason = error.strerror if isinstance(error, OSError) and not damaged else "it is damaged"
+        raise StateError(
+            f"the best trial's network {path} cannot be read: {reason}; put a copy of it back, or delete"
+            f" {path.parent} to begin the search anew"
+        ) from error

@@ -210,12 +210,13 @@ class Search:
                 with quiet():
                     self._client = Client.load_from_json_file(str(self._snapshot))
                 self._stop_hopeless_trials()
-        except (ValueError, KeyError, TypeError) as error:
-            raise StateError(
-                f"{self.state} is not a search to go on with ({error}); delete it to begin anew"
-            ) from error
         except OSError as error:
-            raise StateError(f"the search in {self.state} cannot be read: {error.strerror}") from error
+            raise StateError(f"the search in {self.state} cannot be read: {error.strerror or error}") from error
+        except Exception as error:  # Ax's reader of its own snapshot fails in many ways
+            raise StateError(
+                f"{self.state} is not a search to go on with ({' '.join(str(error).split())[:200]}); delete it to begin"
+                " anew"
+            ) from error
         self.outcomes, self._curves, self._interrupted = outcomes, curves, interrupted
 
     def _repeat(
