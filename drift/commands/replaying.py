@@ -105,6 +105,7 @@ def replay(
     from drift.replay.play import Stream
     from drift.replay.served import Serving, own_server
     from drift.replay.text import table_lines
+    from drift.replay.thresholds import policy_advice
     from drift.replay.versions import Versions
     from drift.report.replay import write_replay
     from drift.terminal import counting, line_width
@@ -135,12 +136,16 @@ def replay(
         print(line)
     if serving is not None:
         print(serving.tally)
+    advice = policy_advice(results)
+    for warned in advice:
+        print(warned.words)
     options = options_as_called(replay, locals())
     page = html or home.reports / f"replay-{now()[:19].replace(':', '').replace('-', '')}.html"
     write_replay(results, page)
     run = log_results(results, store, mlflow_experiment_name, options=options, page=page)
     print(f"run {run} in experiment {mlflow_experiment_name} of {store.address}")
     print(f"page: {page}")
-    more = {} if serving is None else {"served": vars(serving.tally)}
+    more: dict[str, object] = {"threshold_advice": advice}
+    more |= {} if serving is None else {"served": vars(serving.tally)}
     write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run, **more)
     return ExitCode.DONE

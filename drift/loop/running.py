@@ -90,7 +90,7 @@ class DeployResult:
     forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
     ending: Ending | None = None  # what was or would have been asked at the end
     by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
-    threshold_advice: ThresholdAdvice | None = None  # where most blocks would be flagged without drift
+    threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,12 @@ class Running:
                 outbox = Outbox(
                     journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
                 )
-                advice = self._threshold_advice(references)
-                if advice is not None and not progress.blocks:
-                    self.world.tell(Said(advice.words))
+                if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
+                    self.world.tell(Said(warned.words))
                 ending, report = self._score_and_report(progress, outbox, references, forecasts)
+                served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
+                advised = (self._threshold_advice(references, version) for version in served)
+                advice = next((one for one in advised if one is not None), None)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -148,11 +150,15 @@ class Running:
             deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand, advice
         )
 
-    def _threshold_advice(self, references: References) -> ThresholdAdvice | None:
+    def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
         if (threshold := self.options.threshold) is None:
             return None
-        accepted = references(self.deployment.first_champion).accuracy
-        return threshold_advice(threshold, accepted, self.options.block_size)
+        return threshold_advice(threshold, references(version).accuracy, self.options.block_size)
+
+    def _advise(self, references: References, version: int, tell: Tell) -> None:
+        """Warn of a threshold that is too high for a version that took over; the first one's was checked before."""
+        if version != self.deployment.first_champion and (advice := self._threshold_advice(references, version)):
+            tell(Said(f"version {version}: {advice.words}"))
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, forecasts: Forecasts
@@ -205,6 +211,7 @@ class Running:
             end_shadow=watched.end,
             forecast=forecasts.after,
             outlook=self._outlook,
+            advise=lambda version: self._advise(references, version, tell),
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))

@@ -58,6 +58,7 @@ class Parts:
     outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window_rows: (
         None
     )  # of a retrain after it
+    advise: Callable[[int], None] = lambda version: None  # warns of a threshold that is too high for a version
     cooldown: int = 0  # blocks after a promotion in which no question is put at the end
     small_reference_reported: bool = False  # the warning is given once, not for every version
 
@@ -104,6 +105,8 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             if answer.version != serving:
                 serving = answer.version
                 accepted = _watch(parts, serving, block_rows=len(block))
+                if serving not in {record.version for record in progress.blocks}:
+                    parts.advise(serving)
             first = parts.first_champion.predict(block.features).predictions
             record = _record(scored, first, parts)
             history = _history([*progress.blocks, record], parts, progress, accepted)

@@ -30,19 +30,23 @@ class ThresholdAdvice:
 
     @property
     def words(self) -> str:
-        """The same for people."""
+        """The same for people, as a warning of a deployment."""
+        return f"warning: {self.finding('--threshold_accuracy')}"
+
+    def finding(self, option: str) -> str:
+        """The same for people.
+
+        Args:
+            option: how the proposed threshold is introduced.
+        """
         where = "above" if self.threshold > self.accepted_accuracy else "close to"
         text = (
-            f"warning: the threshold of {self.threshold:.10g} is {where} the accepted accuracy of"
-            f" {self.accepted_accuracy:.3f}, so {self.flagged_share:.0%} of blocks of {self.block_rows:,} rows are"
-            " flagged without any drift"
+            f"the threshold of {self.threshold:.10g} is {where} the accepted accuracy of {self.accepted_accuracy:.3f},"
+            f" so {self.flagged_share:.0%} of blocks of {self.block_rows:,} rows are flagged without any drift"
         )
         if self.proposed is None:
             return f"{text}; blocks are too small for a threshold that flags 1 in 100: take a larger --block_size"
-        return (
-            f"{text}; --threshold_accuracy {self.proposed:.10g} flags at most 1 block in 100 then (if rows are"
-            " independent)"
-        )
+        return f"{text}; {option} {self.proposed:.10g} flags at most 1 block in 100 then (if rows are independent)"
 
 
 def threshold_advice(threshold: float, accepted_accuracy: float, block_rows: int) -> ThresholdAdvice | None:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from scipy.stats import binom
 
+from drift.blocks import Answer, Floats, blocks
+from drift.loop.consent import Consent
+from drift.loop.options import DeployOptions
+from drift.loop.policies import Never
+from drift.loop.running import Running
+from drift.loop.score import Parts, Progress, run_blocks
 from drift.loop.threshold_advice import threshold_advice
+from tests.fakes import Listener, SignPredictor, stream
 
 
 @pytest.mark.parametrize("accuracy", [0.51, 0.68, 0.734, 0.9, 0.999])
@@ -38,3 +49,41 @@ def test_blocks_too_small_for_any_threshold_are_named() -> None:
     assert advice is not None
     assert advice.proposed is None
     assert "take a larger --block_size" in advice.words
+
+
+def test_a_version_that_takes_over_is_checked_once() -> None:
+    """The first champion is warned of before any block; later ones when they answer first, not when they return."""
+    table = stream(400, drift_at=400)
+    answering = [1, 1, 2, 2, 1, 3]
+    asked: list[int] = []
+
+    class Server:
+        def predict(self, features: Floats) -> Answer:
+            return replace(SignPredictor().predict(features), version=answering.pop(0))
+
+    parts = Parts(
+        deployment="d", predictor=Server(), first_champion=SignPredictor(), detectors=[], policy=Never(),
+        reference_of=lambda version: SignPredictor().reference(table, range(100)),
+        consent=lambda flag: Consent(False, "nobody", ""), retrain=lambda *_: pytest.fail("never"),
+        log=cast(Any, SimpleNamespace(add_block=lambda *_: None, add_decision=lambda *_: None)),
+        tell=lambda event: None, advise=asked.append,
+    )  # fmt: skip
+    progress = Progress([], [])
+    run_blocks(blocks(table, range(100, 160), 20, first=0), parts, progress, total=6)
+    run_blocks(blocks(table, range(100, 220), 20, first=3), parts, progress, total=6)  # after an interruption
+    assert asked == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "said"), [(0.8, []), (0.65, ["version 2: warning: the threshold of 0.7 is above"])]
+)
+def test_a_promoted_version_is_told_with_its_number(accuracy: float, said: list[str]) -> None:
+    listener = Listener()
+    this: Any = SimpleNamespace(
+        options=DeployOptions(threshold_accuracy=0.7), deployment=SimpleNamespace(first_champion=1)
+    )
+    this._threshold_advice = lambda *args: Running._threshold_advice(this, *args)
+    references: Any = {1: 0.1, 2: accuracy}
+    for version in (1, 2):
+        Running._advise(this, lambda number: SimpleNamespace(accuracy=references[number]), version, listener)  # type: ignore[arg-type]
+    assert [event.text[: len(said[0])] for event in listener.events] == said  # type: ignore[union-attr]

@@ -8,11 +8,13 @@ import pytest
 from drift.detect import DETECTORS, ESTIMATORS, STREAMING
 from drift.errors import UsageError
 from drift.loop.policies import CostAware, Every, ForecastBelow, Never, OnAlarm, SinceChange, Spaced, Window
+from drift.loop.threshold_advice import threshold_advice
 from drift.replay.contenders import contender, oracle_retrains
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
 from drift.replay.play import Stream
 from drift.replay.text import table_lines
+from drift.replay.thresholds import policy_advice
 from drift.replay.versions import Versions
 from drift.report.replay import lines, write_replay
 from drift.tracking.found import find_runs
@@ -109,6 +111,27 @@ def test_a_record_holds_what_is_promised(results: Results) -> None:
     assert {"policy", "seed", "retrains", "accuracy", "kappa_temporal", "alarms", "seconds"} <= set(record)
     assert json.loads(json.dumps(record)) == record
     assert (record["policy"], record["seed"]) == ("harm", 0)
+
+
+def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
+    """By the accuracy of each version on its first block, whatever the seed and the window around the policy."""
+    stream = Stream(moving_table(), START, SIZE)
+    versions = Versions(stream.table, fit, family="threshold", cache=None)
+    names = ("never", "threshold:1", "threshold:1@change", "forecast:3:1+recall", "threshold:.1", "oracle:1")
+    found = compare_policies(stream, versions, names, seeds=(0, 1), window_rows=100, hindsight=True)
+    advice = policy_advice(found)
+    assert [one.policy for one in advice] == ["threshold:1", "threshold:1@change", "forecast:3:1+recall"]
+    for one in advice:
+        played = [outcome.played for outcome in found.of(one.policy)]
+        trained = [{block.version: block for block in reversed(made.blocks)} for made in played]
+        assert one.of == sum(map(len, trained))
+        assert one.versions == sum(
+            threshold_advice(1.0, block.accuracy, SIZE) is not None for made in trained for block in made.values()
+        )
+        assert one.words.startswith(
+            f"warning: policy {one.policy}, {one.versions} of {one.of} versions: the threshold of 1"
+        )
+        assert "--threshold_accuracy" not in one.words
 
 
 def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -> None:
