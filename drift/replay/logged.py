@@ -6,42 +6,74 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 
+from drift.loop.described import data_parameters, words
 from drift.replay.experiment import Results
 from drift.tracking.runs import Metric, open_run
 from drift.tracking.store import Store
 
 
 def log_results(results: Results, store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:
-    """Log every policy's numbers and its accuracy by block (means over seeds); returns the parent's run id."""
-    table = results.stream.table.name
-    with open_run(store, experiment, name=f"replay of {table}", kind="replay", tags={"source": table}) as parent:
-        parent.params(options)
+    """Log every policy's numbers and its accuracy by block (means over seeds).
+
+    Args:
+        results: of the policies.
+        store: MLflow.
+        experiment: its name.
+        options: of the command.
+        page: the artifact of the parent run.
+
+    Returns:
+        The parent's run id.
+    """
+    stream = results.stream
+    table, rows = stream.table, stream.rows
+    tags = {"source": table.name}
+    with open_run(store, experiment, name=f"replay of {table.name}", kind="replay", tags=tags) as parent:
+        parent.params({**options, **data_parameters(table, fit=range(stream.start), scored=rows)})
+        digest = table.digest(rows)
+        parent.dataset(table.part(rows), name=table.name, source=table.name, context="scored", digest=digest)
         parent.describe(
-            f"Replay of `{table}` under {len(results.names)} policies, each a child; the page is an artifact."
+            f"Replay of rows {words(rows)} of `{table.name}` in blocks of {stream.block_size} under"
+            f" {len(results.names)} policies, each a child; the page is an artifact."
         )
         parent.metrics([Metric("majority", results.beside.majority), Metric("no_change", results.beside.no_change)])
         for name in results.names:
-            outcomes = results.of(name)
             tags = {"policy": name}
             with open_run(store, experiment, name=name, kind="policy", parent=parent.id, tags=tags) as run:
-                run.params({"policy": name, "seeds": len(outcomes)})
-                totals = {
-                    "accuracy": mean(one.measures.accuracy for one in outcomes),
-                    "kappa_temporal": mean(one.measures.kappa_temporal for one in outcomes),
-                    "retrains": mean(len(one.played.retrains) for one in outcomes),
-                    "alarms": mean(len(one.played.alarms) for one in outcomes),
-                    "seconds": mean(one.played.seconds for one in outcomes),
-                }
-                recovered = results.recovered(name)
-                if recovered is not None:
-                    totals["of_hindsight"] = recovered
-                by_block = zip(*(one.played.blocks for one in outcomes), strict=True)
-                run.metrics(
-                    [Metric(key, value) for key, value in totals.items()]
-                    + [
-                        Metric("block/accuracy", mean(block.accuracy for block in same), same[0].index)
-                        for same in by_block
-                    ]
-                )
+                totals = _totals(results, name)
+                points = [Metric(key, value) for key, value in totals.items()] + _by_block(results, name)
+                seeds = len(results.of(name))
+                run.batch({"policy": name, "seeds": seeds}, points, _description(results, name, totals))
         parent.file(page)
         return parent.id
+
+
+def _totals(results: Results, name: str) -> dict[str, float]:
+    """Of a policy on the whole stream, in the mean over seeds."""
+    outcomes = results.of(name)
+    totals = {
+        "accuracy": mean(one.measures.accuracy for one in outcomes),
+        "kappa_temporal": mean(one.measures.kappa_temporal for one in outcomes),
+        "retrains": mean(len(one.played.retrains) for one in outcomes),
+        "alarms": mean(len(one.played.alarms) for one in outcomes),
+        "seconds": mean(one.played.seconds for one in outcomes),
+    }
+    recovered = results.recovered(name)
+    return totals if recovered is None else totals | {"of_hindsight": recovered}
+
+
+def _by_block(results: Results, name: str) -> list[Metric]:
+    """Accuracy of each block (the step) under both of its names, as in a deployment."""
+    blocks = zip(*(one.played.blocks for one in results.of(name)), strict=True)
+    points = [(same[0].index, mean(block.accuracy for block in same)) for same in blocks]
+    return [Metric(key, accuracy, index) for key in ("test_accuracy", "block/accuracy") for index, accuracy in points]
+
+
+def _description(results: Results, name: str, totals: Mapping[str, float]) -> str:
+    seeds = len(results.of(name))
+    over = f", in the mean over {seeds} seeds" if seeds > 1 else ""
+    return (
+        f"Policy `{name}` on rows {words(results.stream.rows)} of `{results.stream.table.name}`: accuracy"
+        f" {totals['accuracy']:.4f} with {totals['retrains']:.3g} retrains{over}. The other policies and the page are"
+        " with the parent run."
+    )

@@ -75,6 +75,27 @@ class Run:
                     self.id, metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in part]
                 )
 
+    def batch(self, params: Mapping[str, object], points: Sequence[Metric], description: str) -> None:
+        """Log parameters, metrics and the description in one request, of a run that has no parameters yet.
+
+        Args:
+            params: 100 at most.
+            points: those that do not fit into the request follow in others.
+            description: in Markdown.
+        """
+        from mlflow.entities import Metric as Point
+        from mlflow.entities import Param, RunTag
+
+        now, most = int(time() * 1000), LARGEST_BATCH - LARGEST_PARAMS - 1
+        with mlflow_errors("logging a run"):
+            self.store.client.log_batch(
+                self.id,
+                metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in points[:most]],
+                params=[Param(key, str(value)) for key, value in params.items()],
+                tags=[RunTag(NOTE, description)],
+            )
+        self.metrics(points[most:])
+
     def tag(self, **values: object) -> None:
         """Set tags called `drift.<name>`."""
         from mlflow.entities import RunTag

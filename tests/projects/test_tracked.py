@@ -19,12 +19,15 @@ from tests.postgres import PASSWORD, Cluster, binaries, cluster
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
-KINDS = {"base": "base", "trial": "trial", "retrain": "challenger", "deployment": "deployment"}
+KINDS = {"base": "base", "trial": "trial", "retrain": "challenger", "deployment": "deployment"} | {
+    kind: kind for kind in ("replay", "policy")
+}
 COMMANDS = (
     "base --max_epochs 1 --total_trials 1 --train_rows 3000 --mlflow_experiment_name drift1",
     "deploy --threshold_accuracy .99 --retrain always --test_data_rows 100 --block_size 50 --max_epochs 1"
     " --total_trials 1 --mlflow_experiment_name drift1",
     "retrain --max_epochs 1 --total_trials 1 --mlflow_experiment_name drift2",
+    "replay --policies never,threshold:.7 --test_data_rows 672 --mlflow_experiment_name drift1",
 )
 
 
@@ -92,7 +95,7 @@ def test_runs_have_descriptions_and_data_sets(client: mlflow.MlflowClient) -> No
     by_kind = defaultdict(list)
     for run in runs:
         by_kind[run.data.tags["drift.kind"]].append(run)
-    for run in [*by_kind["base"], *by_kind["retrain"], *by_kind["deployment"]]:
+    for run in [*by_kind["base"], *by_kind["retrain"], *by_kind["deployment"], *by_kind["replay"]]:
         assert run.inputs.dataset_inputs
     names = {run.info.run_name for run in by_kind["trial"]}
     assert {"challenger v2 trial 0", "challenger v3 trial 0"} <= names
@@ -111,7 +114,10 @@ def test_mlflow_over_postgresql_works(postgres: Cluster, tmp_path: Path) -> None
     client = mlflow.MlflowClient(postgres.url.replace("postgresql://", "postgresql+psycopg://"))
     runs = all_runs(client)
     kinds = sorted(run.data.tags["drift.kind"] for run in runs)
-    assert kinds == ["base", "deployment", "retrain", "retrain", "retrain_parent", "trial", "trial", "trial"]
+    assert kinds == [
+        "base", "deployment", "policy", "policy", "replay", "retrain", "retrain", "retrain_parent", "trial", "trial",
+        "trial",
+    ]  # fmt: skip
     assert {run.info.status for run in runs} == {"FINISHED"}
     (deployment,) = [run for run in runs if run.data.tags["drift.kind"] == "deployment"]
     assert [p.step for p in client.get_metric_history(deployment.info.run_id, "test_accuracy")] == [0, 1]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -18,7 +19,9 @@ from drift.replay.thresholds import policy_advice
 from drift.replay.versions import Versions
 from drift.report.replay import lines, write_replay
 from drift.tracking.found import find_runs
+from drift.tracking.runs import Metric, open_run
 from drift.tracking.store import Store, connect
+from tests.projects.test_tracked import documented
 from tests.replay.test_play import SIZE, START, fit, moving_table
 
 NAMES = ("never", "every:2", "spaced:3", "cost:10", "harm", "hddm_w", "oracle:1", "oracle:3")
@@ -157,3 +160,36 @@ def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, mo
     assert all(run.tags["mlflow.parentRunId"] == parent for run in children)
     harm = next(run for run in children if run.tags["drift.policy"] == "harm")
     assert harm.metrics["accuracy"] == pytest.approx(results.accuracy("harm")[0])
+    steps = [store.client.get_metric_history(harm.id, key) for key in ("test_accuracy", "block/accuracy")]
+    by_block = [[(point.step, point.value) for point in sorted(one, key=lambda p: p.step)] for one in steps]
+    played = [outcome.played.blocks for outcome in results.of("harm")]
+    assert by_block[0] == by_block[1]
+    same = zip(*played, strict=True)
+    assert by_block[0] == [(one[0].index, pytest.approx(mean(block.accuracy for block in one))) for one in same]
+    assert (harm.params["policy"], harm.params["seeds"]) == ("harm", "2")
+    for run in children:
+        note = run.tags["mlflow.note.content"]
+        assert note.startswith(f"Policy `{run.tags['drift.policy']}` on rows {START} to ")
+        assert f"accuracy {run.metrics['accuracy']:.4f} with" in note
+    whole = store.client.get_run(parent)
+    assert f"Replay of rows {START} to" in whole.data.tags["mlflow.note.content"]
+    assert whole.data.params["data/fit_rows"] == f"0 to {START - 1}"
+    assert whole.data.params["data/scored_rows"] == f"{START} to {len(results.stream.table) - 1}"
+    assert whole.data.params["data/sha256"] == results.stream.table.digest()
+    (data,) = whole.inputs.dataset_inputs
+    assert data.dataset.digest == results.stream.table.digest(results.stream.rows)[:32]
+    assert set(whole.data.params) <= set(documented("parameter")["replay"])
+    assert set(whole.data.metrics) == set(documented("metric")["replay"])
+    for title, logged in (("parameter", harm.params), ("metric", harm.metrics)):
+        assert set(logged) <= set(documented(title)["policy"])
+        assert {key for key, needed in documented(title)["policy"].items() if needed} <= set(logged)
+
+
+def test_many_blocks_are_logged_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More points than one request takes: none is lost."""
+    monkeypatch.chdir(tmp_path)
+    store = connect(create=True)
+    with open_run(store, "replays", name="p", kind="policy") as run:
+        run.batch({"policy": "p"}, [Metric("block/accuracy", step / 2_500, step) for step in range(2_500)], "many")
+    found = store.client.get_metric_history(run.id, "block/accuracy")
+    assert sorted(point.step for point in found) == list(range(2_500))
