@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
-from drift.frames import require_different_names
+from drift.frames import is_frame, number_rows, require_different_names
 from drift.losses import checked_losses, predicted_classes, wrong_answers
 
 Floats = NDArray[np.float32]
@@ -72,10 +72,26 @@ class ScoredBlock:
     seconds: float  # wall time from the first byte sent to the last one received
 
     @classmethod
-    def of_features(cls, features: Floats, index: int = 0) -> ScoredBlock:
-        """A block without a model or labels, for detectors that watch features alone; features are (n, d)."""
-        rows = len(features)
-        block = Block(index, range(rows), np.asarray(features), None, None)
+    def of_features(cls, features: Any, index: int = 0, *, names: Sequence[str] = ()) -> ScoredBlock:
+        """A block without a model or labels, for detectors that watch features alone.
+
+        Args:
+            features: (n, d) array or tensor, or a data frame.
+            index: of the block.
+            names: of a data frame's columns in the reference's order, `reference.names`.
+
+        Raises:
+            BlockError: no numbers, a data frame without `names`, or one with other columns.
+
+        >>> import pandas as pd
+        >>> ScoredBlock.of_features(pd.DataFrame({"b": [1.0], "a": [2.0]}), names=("a", "b")).block.features
+        array([[2., 1.]])
+        """
+        if is_frame(features) and not names:
+            raise BlockError("expected the columns' order with a data frame: pass names=reference.names")
+        values, _ = number_rows(features, "block", names)
+        rows = len(values)
+        block = Block(index, range(rows), values, None, None)
         return cls(block, Answer(np.ones((rows, 1), np.float32), 0), 0.0)
 
     @classmethod
@@ -150,10 +166,20 @@ class Reference:
         require_different_names(self.classes, "reference", what="classes")
 
     @classmethod
-    def of_features(cls, features: Floats, feature_names: Sequence[str] = ()) -> Reference:
-        """A reference without a model, for detectors that watch features alone; features are (n, d)."""
-        rows = len(features)
-        return cls(np.asarray(features), np.zeros(rows, np.int64), np.ones((rows, 1), np.float32), tuple(feature_names))
+    def of_features(cls, features: Any, feature_names: Sequence[str] = ()) -> Reference:
+        """A reference without a model, for detectors that watch features alone.
+
+        Args:
+            features: (n, d) array or tensor, or a data frame.
+            feature_names: d names; of a data frame, its columns in this order. Its own, or none, by default.
+
+        Raises:
+            BlockError: no numbers, duplicate names, or a data frame of other columns.
+        """
+        values, names = number_rows(features, "reference", feature_names)
+        rows = len(values)
+        labels, answers = np.zeros(rows, np.int64), np.ones((rows, 1), np.float32)
+        return cls(values, labels, answers, tuple(feature_names) or names)
 
     @classmethod
     def of_losses(cls, losses: Sequence[float] | NDArray[Any]) -> Reference:

@@ -1,8 +1,11 @@
-"""Data frames as columns of plain arrays: of pandas (nullable and Arrow-backed, too), Arrow tables, and polars."""
+"""Data frames as columns of plain arrays: of pandas (nullable and Arrow-backed, too), Arrow tables, and polars.
+
+`number_rows` reads whatever holds rows of numbers: frames, arrays, tensors, a single column.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -15,7 +18,7 @@ from drift.errors import BlockError
 
 def is_frame(sample: Any) -> bool:
     """Whether it has columns with names."""
-    return hasattr(sample, "columns")
+    return hasattr(type(sample), "columns")  # of the type: of a lazy frame, the names themselves take a computation
 
 
 def require_different_names(names: Iterable[Any], where: str, *, what: str = "columns") -> tuple[str, ...]:
@@ -45,6 +48,102 @@ def require_different_names(names: Iterable[Any], where: str, *, what: str = "co
     return tuple(places)
 
 
+def column_names(*samples: Any) -> tuple[str, ...]:
+    """Names of the columns of the first of these samples that is a data frame; none if none is."""
+    frame = next((sample for sample in samples if is_frame(sample)), None)
+    if frame is None:
+        return ()
+    return tuple(str(name) for name in (frame.schema.names if _of_arrow(frame) else frame.columns))
+
+
+def pandas_frame(table: Any, where: str) -> Any:
+    """A table as a data frame of pandas, which one of pandas already is; columns of an array are "0", "1", ...
+
+    Args:
+        table: a data frame of pandas or polars, an Arrow table or record batch, or an array or tensor (n, d).
+        where: which table it is, for messages.
+
+    Raises:
+        BlockError: duplicate names, or what is no table.
+    """
+    import pandas as pd
+
+    if is_frame(table):
+        table = _collected(table, where)
+        require_different_names(column_names(table), where)
+        return table if hasattr(table, "iloc") else table.to_pandas()
+    rows = plain_array(table)
+    if rows.ndim != 2 or rows.dtype.kind not in "biuf":
+        raise BlockError(
+            f"expected a data frame (of pandas, polars or Arrow) or numbers (n, d) for the {where}, got"
+            f" {type(table).__name__}"
+        )
+    return pd.DataFrame(rows, columns=[str(at) for at in range(rows.shape[1])])
+
+
+def plain_array(values: Any) -> NDArray[Any]:
+    """What NumPy makes of an array, a tensor on any device, a sequence or a column of a table."""
+    if hasattr(values, "detach"):  # a tensor; NumPy has no bfloat16
+        values = values.detach().cpu()
+        values = values.float() if values.is_floating_point() and values.element_size() < 4 else values
+    return np.asarray(values)
+
+
+def number_rows(sample: Any, where: str, names: Sequence[str] | None = None) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Rows of numbers (n, d) from whatever holds them, and the names of their columns, if they have names.
+
+    Args:
+        sample: a data frame, or an array, tensor or sequence (n, d), or (n,) for one column.
+        where: which sample it is, for messages.
+        names: the columns that a data frame is to have, in this order; its own by default.
+
+    Raises:
+        BlockError: duplicate or other names, a column that does not hold numbers, or another shape.
+
+    >>> number_rows([1, 2, 3], "sample")
+    (array([[1],
+           [2],
+           [3]]), ())
+    """
+    if is_frame(sample):
+        rows, given = number_table(sample, where)
+        return (rows, given) if not names else (in_order(rows, given, tuple(names), where), tuple(names))
+    rows = plain_array(sample)
+    rows = rows[:, None] if rows.ndim == 1 else rows
+    if rows.dtype.kind == "O":
+        rows = np.stack([_as_numbers(column) for column in rows.T], axis=1) if rows.ndim == 2 and rows.size else rows
+    if rows.ndim != 2 or rows.dtype.kind not in "biuf":
+        raise BlockError(
+            f"expected numbers (n, d) or a data frame for the {where}, got {rows.dtype} of shape {rows.shape}"
+        )
+    return rows, ()
+
+
+def in_order(
+    rows: NDArray[Any], given: tuple[str, ...], names: tuple[str, ...], where: str = "current sample"
+) -> NDArray[Any]:
+    """Rows of a data frame with its columns in the order of another one's.
+
+    Raises:
+        BlockError: other columns.
+    """
+    lost, extra = [name for name in names if name not in given], [name for name in given if name not in names]
+    if lost or extra:
+        raise BlockError(f"expected the reference's columns in the {where}, got {extra} instead of {lost}")
+    return rows[:, [given.index(name) for name in names]]
+
+
+def _of_arrow(frame: Any) -> bool:
+    return type(frame).__module__.startswith("pyarrow")
+
+
+def _collected(frame: Any, where: str) -> Any:
+    """A frame whose values are there."""
+    if hasattr(frame, "collect"):
+        raise BlockError(f"expected a data frame for the {where}, got a {type(frame).__name__}: pass frame.collect()")
+    return frame
+
+
 def frame_columns(frame: Any, where: str) -> dict[str, NDArray[Any]]:
     """Columns of a data frame by name: numbers and truth values as such, NaN where missing; others as objects.
 
@@ -55,9 +154,9 @@ def frame_columns(frame: Any, where: str) -> dict[str, NDArray[Any]]:
     Raises:
         BlockError: duplicate names.
     """
-    if hasattr(frame, "to_pandas") and type(frame).__module__.startswith("pyarrow"):
-        require_different_names(frame.schema.names, where)
-        frame = frame.to_pandas()
+    frame = _collected(frame, where)
+    if _of_arrow(frame):
+        frame = pandas_frame(frame, where)
     names = require_different_names(frame.columns, where)
     if hasattr(frame, "iloc"):
         return {name: _plain(frame.iloc[:, at]) for at, name in enumerate(names)}

@@ -26,6 +26,7 @@ from drift.detect import (
 from drift.detect.explain import MOST_PAIRED, PairChange, UnlikeRow, pair_changes
 from drift.detect.samples import two_samples
 from drift.devices import resolve_device
+from drift.frames import pandas_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,7 @@ def compare_tables(
     missing, by their number, too.
 
     Args:
-        reference: a table, one row an example.
+        reference: a table, one row an example: a data frame of pandas, polars or Arrow, or numbers (n, d).
         current: another with the same columns.
         columns: compare these only; by default all that can be, see `usable_columns`.
         ignore: columns to leave out.
@@ -136,6 +137,7 @@ def compare_tables(
         UsageError: no such device.
     """
     device = resolve_device(device, double_precision=True)
+    reference, current = pandas_frame(reference, "reference"), pandas_frame(current, "current table")
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
     usable = usable_columns(reference, current, columns=columns, ignore=ignore)
     tell(f"comparing {len(usable.names)} columns")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
-from drift.frames import require_different_names
+from drift.frames import pandas_frame, require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +119,7 @@ def _plain_table(table: pd.DataFrame, which: str) -> pd.DataFrame:
     """A table whose columns have different texts for names, and whose numbers are floats that NumPy computes with."""
     from decimal import Decimal
 
+    table = pandas_frame(table, which)
     table = table.set_axis(list(require_different_names(table.columns, which)), axis=1)
     types = {}
     for name, column in table.items():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
+from drift.frames import number_rows
 from drift.quiet import not_autologged
+
+if TYPE_CHECKING:
+    from drift.detect.samples import Sample
 
 FOLDS = 5
 FEWEST_ROWS = 20  # of each sample
@@ -27,7 +32,7 @@ class DensityRatio:
         return float(self.weights.sum() ** 2 / (self.weights**2).sum())
 
 
-def density_ratio(reference: NDArray[np.floating], current: NDArray[np.floating], *, seed: int = 0) -> DensityRatio:
+def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> DensityRatio:
     """Estimate p(x among current rows) / p(x among reference rows) at each reference row.
 
     A classifier tells the samples apart; the ratio is its odds times n / m (Bickel, Brückner and Scheffer 2009). It is
@@ -36,12 +41,12 @@ def density_ratio(reference: NDArray[np.floating], current: NDArray[np.floating]
     lie beyond all reference rows, no weight can stand for them and the mean is less: that is the overlap.
 
     Args:
-        reference: (n, d) rows; NaN is a missing value, which trees can split by.
-        current: (m, d) rows.
+        reference: (n, d) rows: an array, a tensor or a data frame; NaN is a missing value, which trees can split by.
+        current: (m, d) rows; of two data frames, columns are matched by name.
         seed: of the fifths.
 
     Raises:
-        BlockError: fewer than 20 rows on either side, other features, or infinite ones.
+        BlockError: fewer than 20 rows on either side, other features, text, or infinite values.
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(2_000, 2))
@@ -53,7 +58,9 @@ def density_ratio(reference: NDArray[np.floating], current: NDArray[np.floating]
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
-    if reference.ndim != 2 or current.ndim != 2 or reference.shape[1] != current.shape[1]:
+    reference, names = number_rows(reference, "reference")
+    current, _ = number_rows(current, "current sample", names)
+    if reference.shape[1] != current.shape[1]:
         raise BlockError(
             f"expected rows of as many features on each side of a density ratio, got shapes {reference.shape} and"
             f" {current.shape}. Are they columns of one table?"

@@ -20,7 +20,7 @@ from drift.detect.kernels import Metric
 from drift.detect.samples import two_samples
 from drift.detect.univariate import adjusted, feature_tests
 from drift.errors import BlockError
-from drift.frames import require_different_names
+from drift.frames import column_names, require_different_names
 
 if TYPE_CHECKING:
     from drift.detect.samples import Sample, TwoSamples
@@ -88,9 +88,9 @@ def explain(
     It says where, not whether: that is for `mmd_test` and its like. Features and pairs come with p-values of their own.
 
     Args:
-        reference: (n, d) rows of numbers.
+        reference: (n, d) rows of numbers: an array, a tensor or a data frame.
         current: (m, d) rows.
-        names: d, of the features; "0", "1", ... by default.
+        names: d, of the features; by default those of a data frame's columns, else "0", "1", ...
         rows: how many unlike rows to tell.
         pairs: whether to look at pairs.
         seed: of the reference's rows that a density is estimated from, when there are more than 5,000.
@@ -101,7 +101,7 @@ def explain(
     samples = two_samples(reference, current)
     width = samples.reference.shape[1]
     if names is None:
-        names = [str(name) for name in getattr(reference, "columns", range(width))]
+        names = column_names(reference, current) or [str(at) for at in range(width)]
     if len(names) != width:
         raise BlockError(f"expected {width} names, as there are features; got {len(names)}")
     names = require_different_names(names, "reference", what="features")

@@ -21,10 +21,10 @@ from drift.detect.bandwidths import distance_sample, median_bandwidth
 from drift.detect.kernels import KERNELS, Kernel
 from drift.detect.mmd import MMDTest
 from drift.detect.permuted import Drawn, PermutationTest, judge, require_reachable
-from drift.detect.samples import in_order, two_samples
+from drift.detect.samples import two_samples
 from drift.detect.schemes import Bins, sums_of_pairs
 from drift.errors import BlockError
-from drift.frames import is_frame, number_table
+from drift.frames import in_order, is_frame, number_rows, number_table
 from drift.threads import one_thread, threads
 
 if TYPE_CHECKING:
@@ -73,12 +73,20 @@ class FourierSketch:
     def update(self, rows: Sample) -> None:
         """Take in a chunk of rows (n, d).
 
+        Args:
+            rows: an array or tensor; a data frame's columns are to be put in one order first.
+
         Raises:
-            BlockError: another width, NaN or infinity.
+            BlockError: another width, NaN or infinity, or a data frame.
         """
         import torch
 
-        chunk = torch.as_tensor(rows)
+        if is_frame(rows):
+            raise BlockError(
+                "expected an array or tensor (n, d), got a data frame: pass frame[columns].to_numpy(), in one order"
+                " of columns for all chunks"
+            )
+        chunk = torch.as_tensor(rows if isinstance(rows, torch.Tensor) else number_rows(rows, "chunk")[0])
         chunk = chunk if chunk.is_floating_point() else chunk.double()
         if chunk.ndim != 2 or chunk.shape[1] != len(self.frequencies):
             raise BlockError(f"expected rows of width {len(self.frequencies)}, got rows.shape={tuple(chunk.shape)}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
-from drift.frames import frame_columns, is_frame, require_different_names
+from drift.frames import frame_columns, is_frame, plain_array, require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,21 +90,20 @@ def _require_one_width(reference: int, current: int) -> None:
 
 def _arrays(sample: Features, where: str, names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
     """Columns by name, all of one length."""
-    if is_frame(sample) or hasattr(sample, "items"):
+    if is_frame(sample) or isinstance(sample, Mapping):
         if names is not None:
             raise BlockError(f"expected no names beside those that the {where}'s columns have, got {list(names)}")
-        if is_frame(sample):
+        if not isinstance(sample, Mapping):
             columns = frame_columns(sample, where)
         else:
-            mapping: Mapping[Any, Any] = sample  # type: ignore[assignment]  # it has items
-            require_different_names(mapping, where)
-            columns = {str(name): _array(column) for name, column in mapping.items()}
+            require_different_names(sample, where)
+            columns = {str(name): plain_array(column) for name, column in sample.items()}
         shapes = {name: column.shape for name, column in columns.items()}
         if not columns or any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
             raise BlockError(f"expected columns of one length in the {where}, got {shapes}")
         rows = len(next(iter(columns.values())))
     else:
-        table = _array(sample)
+        table = plain_array(sample)
         table = table[:, None] if table.ndim == 1 else table
         if table.ndim != 2 or table.shape[1] < 1:
             raise BlockError(f"expected rows of one width, got {where}.shape={table.shape}")
@@ -117,14 +116,6 @@ def _arrays(sample: Features, where: str, names: Sequence[str] | None) -> dict[s
     if rows < 2:
         raise BlockError(f"expected 2 rows or more of the {where}, got {rows}")
     return columns
-
-
-def _array(values: Any) -> NDArray[Any]:
-    """What NumPy makes of an array, a tensor or a column of a table."""
-    if hasattr(values, "detach"):  # a tensor; NumPy has no bfloat16
-        values = values.detach().cpu()
-        values = values.float() if values.is_floating_point() and values.element_size() < 4 else values
-    return np.asarray(values)
 
 
 def _column(name: str, reference: NDArray[Any], current: NDArray[Any], *, category: bool, numeric: bool) -> Column:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
-from drift.frames import is_frame, number_table
+from drift.frames import in_order, is_frame, number_table
 
 if TYPE_CHECKING:
     import torch
@@ -117,14 +117,6 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
             f" {float(samples.pooled().abs().max()):.3g} {shapes}: scale the features"
         )
     return samples
-
-
-def in_order(rows: NDArray[Any], given: tuple[str, ...], names: tuple[str, ...]) -> NDArray[Any]:
-    """Rows of a data frame with its columns in the order of another one's."""
-    lost, extra = [name for name in names if name not in given], [name for name in given if name not in names]
-    if lost or extra:
-        raise BlockError(f"expected the reference's columns in the current sample, got {extra} instead of {lost}")
-    return rows[:, [given.index(name) for name in names]]
 
 
 def _tensor(sample: Sample, name: str, columns: tuple[str, ...]) -> torch.Tensor:

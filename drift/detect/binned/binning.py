@@ -119,7 +119,7 @@ def learn_binning(table: Table, *, names: Sequence[str] | None = None, bins: int
     once, are counted value by value; so are text, booleans and pandas categories.
 
     Args:
-        table: a mapping of names to 1-D arrays, a pandas DataFrame, or an array (n, d).
+        table: a mapping of names to 1-D arrays, a data frame (pandas, polars, Arrow), or an array or tensor (n, d).
         names: which columns; of an array, what they are called.
         bins: cells inside the range, 2 or more.
 

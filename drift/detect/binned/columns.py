@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
-from drift.frames import require_different_names
+from drift.frames import is_frame, pandas_frame, plain_array, require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]
     """The columns of a table, all or those that are named; others are left out.
 
     Args:
-        table: a mapping of names to 1-D arrays, a pandas DataFrame, or an array (n, d).
+        table: a mapping of names to 1-D arrays, a data frame (pandas, polars, Arrow), or an array or tensor (n, d).
         names: which columns; for an array, what they are called, in order ("0", "1", … by default).
 
     Raises:
@@ -110,7 +110,9 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]
     """
     chosen = require_different_names(names or (), "table")
     if hasattr(table, "detach"):  # a tensor
-        table = np.asarray(cast("Any", table).detach().cpu())
+        table = plain_array(table)
+    elif is_frame(table) and not hasattr(table, "iloc"):  # of polars or Arrow
+        table = cast("pd.DataFrame", pandas_frame(table, "table"))
     if isinstance(table, np.ndarray):
         array = table[:, None] if table.ndim == 1 else table
         given = [str(j) for j in range(array.shape[1])] if names is None else list(chosen)
@@ -135,6 +137,10 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]
 
 
 def _read(name: str, given: Any) -> Column:
+    if hasattr(given, "to_pandas"):  # a column of polars or Arrow
+        given = given.to_pandas()
+    elif hasattr(given, "detach"):
+        given = plain_array(given)
     if hasattr(given, "to_numpy"):  # of pandas
         from pandas import CategoricalDtype, Series
         from pandas.api.types import is_bool_dtype, is_numeric_dtype
