@@ -11,7 +11,6 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.errors import ExitCode, UsageError
-from drift.losses import predicted_classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -281,6 +280,7 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
     import numpy as np
     import pandas as pd
 
+    from drift.losses import predicted_classes
     from drift.monitor.rows import Rows
     from drift.tracking.found import load_reference
     from drift.tracking.store import connect
