@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import Any
 
 from drift import next_steps
@@ -12,7 +11,7 @@ from drift.loop.journal import Journal
 from drift.loop.lost_log import lost_log
 from drift.loop.records import AuditLine
 from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
-from drift.loop.trail import began_anew
+from drift.loop.trail import began_anew, period_began
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 INDENT = " " * 14
@@ -26,32 +25,32 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = registry.holder(alias)
         found[alias] = None if holder is None else {"version": holder.number, "run": holder.run_id}
-    whole = journal.trail(registry.name)
-    trail = [line for line in whole if line.action != "refuse"]
+    trail = journal.trail(registry.name)
+    changes = [line for line in trail if line.action != "refuse"]
     if found[CHAMPION]:
-        found[CHAMPION] |= _period(trail, found[CHAMPION]["version"])
-    elif trail:
-        found["missing_champion"] = trail[-1].to_version
+        found[CHAMPION] |= _period(changes, found[CHAMPION]["version"])
+    elif changes:
+        found["missing_champion"] = changes[-1].to_version
     found["running"] = [_described(server, registry.name) for server in running_servers(home, registry.name)]
     alive = {server["deployment"] for server in found["running"]}
     unfinished = [d.id for d in journal.deployments(registry.name) if d.state != "done"]
     found["unfinished"] = [name for name in unfinished if name not in alive]
     found["lost_log"] = lost_log(registry, journal)
-    anew = began_anew(whole)
+    anew = began_anew(trail)
     found["trail_began_anew"] = anew.at if anew else None
     return found
 
 
-def _period(trail: list[AuditLine], champion: int) -> dict[str, str | None]:
+def _period(changes: list[AuditLine], champion: int) -> dict[str, str | None]:
     """Since when, by whom and why `champion` is champion: the line that began the present period of the trail."""
-    if not trail:
+    if not changes:
         return {}
-    period = list(takewhile(lambda line: line.to_version == champion, reversed(trail)))
-    if not period:
-        last = trail[-1]
+    began = period_began(changes, champion)
+    if began is None:
+        last = changes[-1]
         reason = f"its alias was moved outside of this project, after {_moment(last.at)} (version {last.to_version})"
         return {"since": None, "by": "somebody else", "evidence": reason}
-    return {"since": period[-1].at, "by": period[-1].by, "evidence": period[-1].reason}
+    return {"since": began.at, "by": began.by, "evidence": began.reason}
 
 
 def _described(server: RunningServer, model: str) -> dict[str, Any]:

@@ -462,6 +462,43 @@ def test_a_version_that_cannot_be_unloaded_stops_no_move(stage: Stage, monkeypat
     assert Said("left for the next change of champion to tidy up: it does not drain") in stage.listener.events
 
 
+def test_rollback_undoes_the_last_of_several_moves_by_hand(stage: Stage) -> None:
+    """Each move displaces a version, and nobody set `previous`: it follows."""
+    stage.promote(2)
+    stage.rollback()  # champion 1, previous 2
+    for number, displaced in ((3, 1), (4, 3), (5, 4), (6, 5)):
+        stage.registry.aliases["champion"] = number
+        stage.reconcile()
+        assert stage.registry.aliases["previous"] == displaced
+    stage.rollback()
+    assert stage.registry.aliases == {"champion": 5, "previous": 6}
+
+
+def test_a_previous_version_that_was_set_by_hand_stays(stage: Stage) -> None:
+    stage.promote(2)
+    stage.registry.aliases |= {"champion": 3, "previous": 7}
+    stage.reconcile()
+    assert stage.registry.aliases == {"champion": 3, "previous": 7}
+
+
+def test_what_a_server_answered_with_displaced_no_champion(stage: Stage) -> None:
+    """A repair of the server alone is a line of the trail, too, and no move of the alias."""
+    stage.promote(2)
+    stage.service.loaded[9], stage.service.default_version = "x.mar", 9
+    stage.reconcile()
+    assert [(line.action, line.from_version) for line in stage.lines()][-1] == ("repair", 9)
+    stage.registry.aliases["champion"] = 3
+    stage.reconcile()
+    assert stage.registry.aliases["previous"] == 2
+
+
+def test_previous_follows_a_move_after_the_log_was_lost(emptied: Stage) -> None:
+    emptied.reconcile()
+    emptied.registry.aliases["champion"] = 3
+    emptied.reconcile()
+    assert emptied.registry.aliases == {"champion": 3, "previous": 2}
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     deadline = monotonic() + 20
     while not condition():
