@@ -88,6 +88,7 @@ class FakeRegistry:
     fails: set[str] = field(default_factory=set)
     tags: dict[int, dict[str, object]] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)  # versions that are not there any more
+    without_digest: set[int] = field(default_factory=set)  # versions that another program logged
 
     def versions(self) -> list[Version]:
         """Those that an alias points at, and are there."""
@@ -95,7 +96,8 @@ class FakeRegistry:
 
     def get(self, number: int) -> Version:
         """A version."""
-        return Version(number, f"run{number}", f"m{number}", "0" * 64, {})
+        digest = "" if number in self.without_digest else "0" * 64
+        return Version(number, f"run{number}", f"m{number}", digest, {})
 
     def holder(self, alias: str) -> Version | None:
         """Who holds an alias."""

@@ -24,7 +24,7 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
     found: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.address}
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = registry.holder(alias)
-        found[alias] = None if holder is None else {"version": holder.number, "run": holder.run_id}
+        found[alias] = holder and {"version": holder.number, "run": holder.run_id, "sha256": holder.sha256}
     trail = journal.trail(registry.name)
     changes = [line for line in trail if line.action != "refuse"]
     if found[CHAMPION]:
@@ -72,6 +72,8 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = found[alias]
         lines.append(f"  {alias:<11} " + (f"version {holder['version']}, run {holder['run']}" if holder else "–"))
+        if holder and not holder["sha256"]:
+            lines.append(f"{INDENT}has no digest: it was not logged by this project, so it is not served")
         if holder and "by" in holder:
             since = f"since {_moment(holder['since'])} UTC" if holder["since"] else "moved"
             lines += [f"{INDENT}{since} by {holder['by']}", f"{INDENT}{holder['evidence']}"]
@@ -83,9 +85,8 @@ def status_lines(found: dict[str, Any]) -> list[str]:
             )
     again = next_steps.resume_deployment(found["model"])
     lines += [f"  unfinished  {name} ({again})" for name in found["unfinished"]]
-    champion = found[CHAMPION]["version"] if found[CHAMPION] else None
     for server in found["running"]:
-        lines += _server_lines(server, champion, found["model"])
+        lines += _server_lines(server, found[CHAMPION], found["model"])
     lines += [f"  warning     {found['lost_log']}"] if found["lost_log"] else []
     if found["trail_began_anew"]:
         lines.append(
@@ -94,7 +95,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     return lines if found["running"] else [*lines, "  running     nothing"]
 
 
-def _server_lines(server: dict[str, Any], champion: int | None, model: str) -> list[str]:
+def _server_lines(server: dict[str, Any], champion: dict[str, Any] | None, model: str) -> list[str]:
     version = server["version"]
     answers = "does not say which version answers" if version is None else f"version {version} answers"
     lines = [f"  running     {server['deployment']} at {server['url']}, {answers}"]
@@ -103,9 +104,19 @@ def _server_lines(server: dict[str, Any], champion: int | None, model: str) -> l
     if server["state"] == "abandoned":
         ends = " ".join(["kill", *map(str, server["processes"])])
         lines.append(f"{INDENT}{ABANDONED}; {ends} ends it, {next_steps.serve(model)} replaces it")
-    elif version is not None and champion is not None and version != champion:
-        lines.append(f"{INDENT}not yet the champion: it follows the registry within a minute")
+    elif version is not None and champion is not None and version != champion["version"]:
+        lines.append(INDENT + _not_the_champion(version, champion))
     return lines
+
+
+def _not_the_champion(answers: int, champion: dict[str, Any]) -> str:
+    number = champion["version"]
+    if not champion["sha256"]:
+        return f"not the champion: version {number} cannot be served, so the server goes on with version {answers}"
+    return (
+        f"not yet the champion: it follows the registry within a minute, if version {number} can be served;"
+        " if not, the command that serves says why"
+    )
 
 
 def _moment(at: str) -> str:

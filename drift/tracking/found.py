@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ KIND = "drift.kind"  # base, retrain, trial or deployment
 REFERENCE_FILE = "reference.npz"
 MODEL_FILE = "model.pt2"  # the exported network
 CARD_FILE = "MLmodel"
+MODEL_ID = re.compile(r"m-[0-9a-f]{32}")  # of a logged model, in its address and in the folder that holds it
 EXTRA_FILES = "extra_files"  # MLflow's name for the folder in a logged model that holds more than the model
 
 
@@ -171,6 +173,21 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     if not metadata or "classes" not in metadata:
         raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
     return dict(metadata)
+
+
+def logged_digest(store: Store, model_id: str) -> str:
+    """SHA-256 of the exported network as it was when it was logged; empty for models that this project did not log."""
+    from mlflow.exceptions import MlflowException
+
+    if not MODEL_ID.fullmatch(model_id):
+        return ""
+    with mlflow_errors(f"reading model {model_id}"):
+        try:
+            return str(store.client.get_logged_model(model_id).tags.get("drift.sha256", ""))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return ""
+            raise
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from drift import next_steps
 from drift.errors import ArchiveError, TrackingError
 from drift.quiet import quiet
-from drift.tracking.found import experiment_of, find_runs_everywhere, model_file, sha256_of
+from drift.tracking.found import MODEL_ID, experiment_of, find_runs_everywhere, logged_digest, model_file, sha256_of
 from drift.tracking.runs import LoggedModel
 from drift.tracking.store import Store, mlflow_errors
 
@@ -23,7 +23,7 @@ class Version:
     number: int  # from 1
     run_id: str  # the run that trained it
     model_id: str
-    sha256: str  # of the file that is served, as it was when it was logged
+    sha256: str  # of the file that is served, as it was when it was logged; empty if it was not logged by this project
     tags: Mapping[str, str]
 
 
@@ -113,8 +113,14 @@ class Registry:
         """Download the file that is served, and prove that it is the one which was logged.
 
         Raises:
-            ArchiveError: when its digest differs from the one taken at logging.
+            ArchiveError: when its digest differs from the one taken at logging, or none was taken.
         """
+        if not version.sha256:
+            raise ArchiveError(
+                f"version {version.number} of {self.name} has no digest: it was not logged by this project (expected"
+                " the tag drift.sha256 on the version or on its logged model, got neither), so it is not served:"
+                " register a model that drift base or drift retrain logged, or move the alias to another version"
+            )
         path = model_file(self.store, version.model_id, folder)
         found = sha256_of(path)
         if found != version.sha256:
@@ -125,9 +131,17 @@ class Registry:
             )
         return path
 
-    @staticmethod
-    def _version(found: object) -> Version:
+    def _version(self, found: object) -> Version:
         tags = dict(found.tags)  # type: ignore[attr-defined]
-        model_id = found.model_id or found.source.removeprefix("models:/")  # type: ignore[attr-defined]
         number, run_id = int(found.version), str(found.run_id)  # type: ignore[attr-defined]
-        return Version(number, run_id, model_id, tags.get("drift.sha256", ""), tags)
+        model_id = self._model_id(number, str(found.model_id or found.source))  # type: ignore[attr-defined]
+        digest = tags.get("drift.sha256") or logged_digest(self.store, model_id)
+        return Version(number, run_id, model_id, digest, tags)
+
+    def _model_id(self, number: int, source: str) -> str:
+        """The logged model of a version: MLflow's page registers artifacts, and copies versions of other names."""
+        if match := MODEL_ID.search(source):
+            return match[0]
+        place = str(self.store.client.get_model_version_download_uri(self.name, str(number)))
+        match = MODEL_ID.search(place)
+        return match[0] if match else source.removeprefix("models:/")

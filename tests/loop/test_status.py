@@ -90,7 +90,7 @@ def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
     ("state", "version", "expected"),
     [
         ("running", 1, "toy-serve at http://127.0.0.1:1, version 1 answers"),
-        ("running", 2, "not yet the champion: it follows the registry within a minute"),
+        ("running", 2, "not yet the champion: it follows the registry within a minute, if version 1 can be served"),
         ("running", None, "does not say which version answers"),
         ("abandoned", 2, "kill 11 12 ends it, drift serve --register_model_name toy replaces it"),
         ("ending", None, "ending      toy-serve at http://127.0.0.1:1: the command that started it is gone"),
@@ -101,4 +101,17 @@ def test_a_server_is_told_with_its_version_and_what_to_do(state: str, version: i
         "deployment": "toy-serve", "url": "http://127.0.0.1:1", "version": version, "state": state,
         "processes": [11, 12],
     }  # fmt: skip
-    assert expected in "\n".join(module._server_lines(server, 1, "toy"))
+    assert expected in "\n".join(module._server_lines(server, {"version": 1, "sha256": "0" * 64}, "toy"))
+
+
+def test_a_champion_without_a_digest_is_followed_by_no_server(registry: FakeRegistry, tmp_path: Path) -> None:
+    """A version that another program logged: nothing says that a server will follow it."""
+    registry.without_digest = {1}
+    found = told(registry, tmp_path, LINES)
+    found["running"] = [
+        {"deployment": "toy-serve", "url": "http://127.0.0.1:1", "version": 2, "state": "running", "processes": [11]}
+    ]
+    lines = " ".join(" ".join(status_lines(found)).split())
+    assert "version 1, run run1 has no digest: it was not logged by this project, so it is not served" in lines
+    assert "not the champion: version 1 cannot be served, so the server goes on with version 2" in lines
+    assert "within a minute" not in lines

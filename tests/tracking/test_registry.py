@@ -1,0 +1,76 @@
+"""Versions that were registered in MLflow's page, without the tags that this package gives a version."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from drift.errors import ArchiveError
+from drift.tracking.registry import Registry
+from drift.tracking.store import Store
+
+CONTENT = b"an exported network"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def logged_model(store: Store, **tags: str) -> tuple[str, str]:
+    """A logged model with a network's file: its id and the place of its artifacts."""
+    client = store.client
+    made = client.create_logged_model(store.experiment_id("drift", create=True), name="model", tags=tags)
+    folder = Path(str(made.artifact_location).removeprefix("file://"))
+    (folder / "data").mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    (folder / "data" / "model.pt2").write_bytes(CONTENT)
+    client.finalize_logged_model(made.model_id, "READY")
+    return str(made.model_id), str(made.artifact_location)
+
+
+def register(store: Store, source: str, name: str = "m") -> Registry:
+    """What MLflow's page does."""
+    if not store.client.search_registered_models(f"name = '{name}'"):
+        store.client.create_registered_model(name)
+    version = store.client.create_model_version(name, source)
+    store.client.set_registered_model_alias(name, "champion", version.version)
+    return Registry(store, name)
+
+
+def empty(folder: Path) -> Path:
+    """A folder to download into: a download is searched with all that is below it."""
+    place = folder / "fetched"
+    place.mkdir()
+    return place
+
+
+@pytest.mark.parametrize("by", ["id", "artifacts", "copy"])
+def test_a_version_without_tags_has_the_digest_of_its_model(store: Store, tmp_path: Path, by: str) -> None:
+    """Registered from the logged model, from its artifacts, or copied from a version of another name."""
+    model_id, place = logged_model(store, **{"drift.sha256": DIGEST})
+    registry = register(store, place if by == "artifacts" else f"models:/{model_id}")
+    if by == "copy":
+        registry = register(store, "models:/m/1", "copy")
+    champion = registry.champion()
+    assert (champion.model_id, champion.sha256, dict(champion.tags)) == (model_id, DIGEST, {})
+    assert registry.versions() == [champion]
+    assert registry.fetch(champion, empty(tmp_path)).read_bytes() == CONTENT
+
+
+def test_a_changed_file_is_still_refused(store: Store, tmp_path: Path) -> None:
+    model_id, place = logged_model(store, **{"drift.sha256": DIGEST})
+    registry = register(store, f"models:/{model_id}")
+    (Path(place.removeprefix("file://")) / "data" / "model.pt2").write_bytes(CONTENT + b"x")
+    with pytest.raises(ArchiveError, match="is not the file that was logged"):
+        registry.fetch(registry.champion(), empty(tmp_path))
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_what_another_program_logged_has_no_digest(store: Store, tmp_path: Path, logged: bool) -> None:
+    """Not called tampered with: nothing is known of what it was."""
+    registry = register(store, f"models:/{logged_model(store)[0]}" if logged else str(tmp_path))
+    champion = registry.champion()
+    assert champion.sha256 == ""
+    with pytest.raises(ArchiveError, match="version 1 of m has no digest: it was not logged by this project") as error:
+        registry.fetch(champion, empty(tmp_path))
+    assert "changed" not in str(error.value)
+    assert "register a model that drift base or drift retrain logged" in str(error.value)
