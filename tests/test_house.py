@@ -59,6 +59,7 @@ DOORS = {  # foreign library: the only modules that may import it
     "sqlalchemy": {
         "loop/journal.py",
         "tracking/store.py",
+        "tracking/databases.py",
         "tracking/read_only.py",
         "tracking/sqlite_address.py",
         "monitor/store",

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drift.errors import TrackingError
+from drift.errors import MissingPackageError, TrackingError
 from drift.invocation import ProjectCall, set_project_call
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
     from drift.quiet import quiet
+    from drift.tracking.databases import check_database
     from drift.tracking.read_only import reading_address
     from drift.tracking.server import with_driver
     from drift.tracking.sqlite_address import file_of
@@ -137,6 +138,7 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
 
     set_timeouts()
     try:
+        check_database(with_driver(uri))
         with mlflow_errors("reading it"), quiet():
             import mlflow
 
@@ -144,7 +146,7 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
             client = mlflow.MlflowClient(with_driver(uri) if database is None else reading_address(database))
             run = client.get_run(run_id)
             name = client.get_experiment(run.info.experiment_id).name
-    except TrackingError as error:
+    except (TrackingError, MissingPackageError) as error:
         return f"it cannot be read ({error})", None
     return refusal(run, claim), (run, name)
 

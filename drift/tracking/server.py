@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from drift.errors import TrackingError
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
@@ -48,7 +50,10 @@ def without_password(url: str) -> str:
     """The address without user name and password, for messages and links."""
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address at all, such as one with half a pair of brackets
+        return re.sub(r"//[^/]*@", "//", url)
     if "@" not in parts.netloc:
         return url  # put together again, three slashes of an address of SQLite would be lost
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -17,6 +17,7 @@ from drift.quiet import quiet
 from drift.signals import unbroken
 from drift.sqlite import advice
 from drift.tracking.causes import cause
+from drift.tracking.databases import check_database, missing_for_mlflow
 from drift.tracking.moved import find_moved_artifacts
 from drift.tracking.project import project_run
 from drift.tracking.read_only import reading_address
@@ -127,6 +128,8 @@ def connect(*, create: bool = False, read: bool = False) -> Store:
                 used = reading_address(database)
             else:
                 find_moved_artifacts(database, create=create)
+        else:
+            check_database(uri)
         stack.enter_context(mlflow_errors(f"connecting to MLflow at {without_password(uri)}"))
         stack.enter_context(quiet())
         import mlflow
@@ -164,6 +167,10 @@ def mlflow_errors(doing: str) -> Iterator[None]:
     try:
         with unbroken():
             yield
+    except ModuleNotFoundError as error:
+        if (missing := missing_for_mlflow(error)) is not None:
+            raise missing from error
+        raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = cause(error)
         raise TrackingError(f"MLflow failed while {doing}: {reason}{advice(reason)}") from error
