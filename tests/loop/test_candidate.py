@@ -18,14 +18,13 @@ from drift.loop.cards import Card, DataSource
 from drift.loop.latest import last_row_seen
 from drift.tracking.found import FoundRun
 from drift.tracking.registry import Registry, Version
-from drift.tracking.store import Store, connect
+from drift.tracking.store import Store
+from tests.stores import fresh_store
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return connect(create=True)
+    return fresh_store(tmp_path, monkeypatch)
 
 
 def base(

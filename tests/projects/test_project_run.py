@@ -11,6 +11,7 @@ import pytest
 from drift import cli, invocation
 from drift.tracking import project
 from drift.tracking.store import Store, connect
+from tests.stores import fresh_store
 
 LINE = ("--max_epochs", "3", "--seed", "0")
 
@@ -21,6 +22,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "MLproject").write_text("name: drift\n")
+    fresh_store(tmp_path, monkeypatch)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [str(folder / "base_model.py"), *LINE])
     monkeypatch.setattr(invocation, "_project_call", [])

@@ -20,9 +20,9 @@ from drift.replay.versions import Versions
 from drift.report.replay import lines, write_replay
 from drift.tracking.found import find_runs
 from drift.tracking.runs import Metric, open_run
-from drift.tracking.store import Store, connect
 from tests.projects.test_tracked import documented
 from tests.replay.test_play import SIZE, START, fit, moving_table
+from tests.stores import fresh_store
 
 NAMES = ("never", "every:2", "spaced:3", "cost:10", "harm", "hddm_w", "oracle:1", "oracle:3")
 
@@ -151,8 +151,7 @@ def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -
 
 
 def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    store: Store = connect(create=True)
+    store = fresh_store(tmp_path, monkeypatch)
     page = write_replay(results, tmp_path / "page.html")
     parent = log_results(results, store, "replays", options={"block_size": SIZE}, page=page)
     children = find_runs(store, "replays", kind="policy")
@@ -187,8 +186,7 @@ def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, mo
 
 def test_many_blocks_are_logged_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More points than one request takes: none is lost."""
-    monkeypatch.chdir(tmp_path)
-    store = connect(create=True)
+    store = fresh_store(tmp_path, monkeypatch)
     with open_run(store, "replays", name="p", kind="policy") as run:
         run.batch({"policy": "p"}, [Metric("block/accuracy", step / 2_500, step) for step in range(2_500)], "many")
     found = store.client.get_metric_history(run.id, "block/accuracy")

@@ -14,6 +14,7 @@ from drift.tracking import store as stores
 from drift.tracking.found import find_runs
 from drift.tracking.runs import open_run
 from drift.tracking.store import Store
+from tests.stores import fresh_store
 
 
 def connect(*, create: bool = False) -> Store:
@@ -27,8 +28,7 @@ def old(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project folder `old` with one run that has a text among its artifacts."""
     folder = tmp_path / "old"
     folder.mkdir()
-    monkeypatch.chdir(folder)
-    with open_run(connect(create=True), "drift", name="BaseModel", kind="base") as run:
+    with open_run(fresh_store(folder, monkeypatch), "drift", name="BaseModel", kind="base") as run:
         run.text("kept.txt", "as it was")
     return folder
 

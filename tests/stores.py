@@ -1,0 +1,49 @@
+"""An empty MLflow database for a test: copied, since making its tables takes a second each time."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import chdir, closing
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from drift.tracking.store import DEFAULT_STORE, Store, connect
+
+VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
+
+
+def fresh_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The store that `connect(create=True)` makes in an empty folder, which becomes the current one."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(folder)
+    template = _template()
+    shutil.copy(template, folder / DEFAULT_STORE)
+    with closing(sqlite3.connect(folder / DEFAULT_STORE)) as connection, connection:
+        connection.execute(
+            "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
+            (str(template.parent), str(folder)),
+        )
+    return connect(create=True)
+
+
+@cache
+def _template() -> Path:
+    """The database as MLflow makes it, once for each process of the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="drift-mlflow-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    kept = os.environ.pop(VARIABLES[0], None)
+    try:
+        with chdir(folder):
+            connect(create=True)
+    finally:
+        os.environ.pop(VARIABLES[0], None)
+        if kept is not None:
+            os.environ[VARIABLES[0]] = kept
+    return folder / DEFAULT_STORE
