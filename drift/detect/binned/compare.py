@@ -14,6 +14,7 @@ from drift.detect.binned.binning import QuantileBins
 from drift.detect.binned.calibration import bootstrap, permutation_null, rank_null
 from drift.detect.binned.profiles import Profile, same_binning
 from drift.detect.binned.sides import Sides, sides_of
+from drift.detect.binned.sparse import sparse_cells, uncertain_cells
 from drift.detect.permuted import Drawn, judge, require_reachable
 from drift.detect.univariate import adjusted
 from drift.errors import BlockError
@@ -21,7 +22,6 @@ from drift.errors import BlockError
 RESAMPLES = 200  # of the bootstrap: mean and spread are all that is taken from it
 SQUARED = {"hellinger": 2, "wasserstein": 2}  # powers in which a distance is smooth at 0, for its interval
 ROUNDING = 1e-9  # relative; closer values are ties
-LEAST_EXPECTED = 10  # rows of the smaller sample in a cell that is not sparse
 MOST_ROWS = 1_000_000_000  # NumPy's hypergeometric draws go no further
 
 
@@ -45,7 +45,8 @@ class Distance:
         threshold: `p_value <= level` just if the value is above.
         p_value: in (0, 1], at least 1 / (1 + draws from the null).
         interval: of the distance of the populations, at confidence 1 - level; 0 or more, and without 0 just if
-            `p_value <= level`. None where cells are too sparse for one (`FeatureDistances.no_interval`).
+            `p_value <= level`. None where cells hold too few rows for one.
+        no_interval: why there is none, in words; empty where there is one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Distance:
     threshold: float
     p_value: float
     interval: tuple[float, float] | None
+    no_interval: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class FeatureDistances:
     p_value: float  # of the Jensen-Shannon divergence
     adjusted_p_value: float  # the same by Holm's method, over all features that were compared
     level: float
-    no_interval: str = ""  # why the distances have no intervals, in words; empty where they have
+    no_interval: str = ""  # why no distance has an interval, in words; empty where some may (`Distance.no_interval`)
 
     @property
     def alarm(self) -> bool:
@@ -94,7 +96,8 @@ def compare_profiles(
     null is that of ranks where the cells are the reference's own quantiles and of permutations elsewhere. Intervals
     are normal ones with mean and spread of a bootstrap, of squares for Hellinger and Wasserstein-1, less their bias,
     and hold 0 just if the null is not rejected; they are of the cells' distances, not of what happens within a cell.
-    There are none where cells are sparse (`sparse_cells`).
+    There are none where many cells are sparse (`sparse_cells`), nor for a distance to which cells that are nearly empty
+    in one sample may add much (`uncertain_cells`): KL and PSI have none where such a cell may make them infinite.
 
     Args:
         reference: the profile of the table that the binning was learned from (or another one on that binning).
@@ -142,7 +145,14 @@ def _compare(
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))
     no_interval = sparse_cells(sides.reference, sides.current)
     distances = tuple(
-        _judged(distance, values[0], null[distance], values[1:] if not no_interval else None, level=level)
+        _judged(
+            distance,
+            values[0],
+            null[distance],
+            values[1:],
+            level=level,
+            no_interval=no_interval or _why_no_interval(sides, distance, values),
+        )
         for distance, values in _with_resamples(sides, seed).items()
     )
     cells = zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
@@ -160,35 +170,31 @@ def _compare(
     )
 
 
-def sparse_cells(reference: NDArray[np.int64], current: NDArray[np.int64]) -> str:
-    """Why a distance gets no interval, in words; empty if it does.
-
-    A cell is sparse if fewer than 10 rows of the smaller sample are expected in it, by both samples' share. Beyond a
-    quarter of the cells, or their square root, sparse cells make the bootstrap's bias wrong
-    (docs/decisions/0007-distances.md has the coverage).
+def _why_no_interval(sides: Sides, name: str, values: NDArray[np.float64]) -> str:
+    """Why one distance gets no interval (`uncertain_cells`); empty if it gets one.
 
     Args:
-        reference: (cells,) rows.
-        current: (cells,).
+        sides: both samples.
+        name: of the distance.
+        values: (1 + resamples,) as observed, then by the bootstrap.
     """
-    pooled = (reference + current)[reference + current > 0]
-    rows = min(int(reference.sum()), int(current.sum()))
-    sparse = int((pooled * rows < LEAST_EXPECTED * pooled.sum()).sum())
-    if sparse <= min(len(pooled) / 4, len(pooled) ** 0.5):
-        return ""
-    return (
-        f"{sparse:,} of {len(pooled):,} cells are expected to hold fewer than {LEAST_EXPECTED} of the smaller sample's"
-        f" {rows:,} rows"
-    )
+    spread = float((values[1:] ** SQUARED.get(name, 1)).std())
+    return uncertain_cells(name, sides.reference, sides.current, spread)
 
 
 def _judged(
-    name: str, observed: np.float64, null: NDArray[np.float64], again: NDArray[np.float64] | None, *, level: float
+    name: str,
+    observed: np.float64,
+    null: NDArray[np.float64],
+    again: NDArray[np.float64],
+    *,
+    level: float,
+    no_interval: str,
 ) -> Distance:
     value, expected = float(observed), float(null.mean())
     verdict = judge(Drawn(np.append(value, null), ROUNDING * max(value, expected)), level=level)
-    if again is None:
-        return Distance(name, value, expected, verdict.threshold, verdict.p_value, None)
+    if no_interval:
+        return Distance(name, value, expected, verdict.threshold, verdict.p_value, None, no_interval)
     low, high = _normal_interval(name, value, again, level=level)
     if verdict.p_value > level:
         low = 0.0
@@ -197,7 +203,7 @@ def _judged(
     return Distance(name, value, expected, verdict.threshold, verdict.p_value, (low, max(low, high)))
 
 
-def bootstrap_interval(sides: Sides, name: str, *, level: float, seed: int) -> tuple[float, float]:
+def bootstrap_interval(sides: Sides, name: str, *, level: float, seed: int) -> tuple[float, float, str]:
     """The interval of one distance by the bootstrap alone, however sparse the cells are: for measuring its coverage.
 
     Args:
@@ -205,9 +211,13 @@ def bootstrap_interval(sides: Sides, name: str, *, level: float, seed: int) -> t
         name: of the distance.
         level: 1 minus the confidence.
         seed: of the resamples.
+
+    Returns:
+        Its ends, and why it would not be given; empty where it would.
     """
     values = _with_resamples(sides, seed)[name]
-    return _normal_interval(name, float(values[0]), values[1:], level=level)
+    why = sparse_cells(sides.reference, sides.current) or _why_no_interval(sides, name, values)
+    return *_normal_interval(name, float(values[0]), values[1:], level=level), why
 
 
 def _with_resamples(sides: Sides, seed: int) -> dict[str, NDArray[np.float64]]:
