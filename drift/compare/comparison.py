@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.compare.usable import Matrices, Usable, usable_columns
-from drift.compare.words import change_in_words
+from drift.compare.words import WITHIN_CHANCE, change_in_words
 from drift.detect import (
     FeatureDistances,
     MMDTest,
@@ -209,7 +209,7 @@ def _changes(
             one,
             adjusted=float(value),
             changed=bool(value <= level),
-            change=one.change if value <= level else f"{one.change} (within chance)",
+            change=one.change if value <= level else one.change + WITHIN_CHANCE,
         )
         for one, value in zip(found, corrected, strict=True)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from drift.compare.comparison import Comparison
-from drift.compare.words import reasons, verdict
+from drift.compare.words import WITHIN_CHANCE, reasons, verdict
 from drift.detect.p_values import format_p_value, p_text
 
 MOST_COLUMNS = 30  # shown; --json and --html have all
@@ -46,8 +46,8 @@ def _table(comparison: Comparison, width: int | None) -> Iterator[str]:
         rows.append(
             (
                 "≠" if one.changed else " ",
-                one.column if len(one.column) <= WIDEST else one.column[: WIDEST - 1] + "…",
-                one.change if len(one.change) <= WIDEST else one.change[: WIDEST - 1] + "…",
+                _cut(one.column, WIDEST),
+                _cut(one.change, WIDEST),
                 f"{one.share:.0%}" if one.changed else "–",
                 format_p_value(one.adjusted),
                 f"{divergence.value:.4f}",
@@ -77,6 +77,14 @@ def _fitted(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]
     for row in rows:
         cells = []
         for at in shown:
-            text = row[at] if len(row[at]) <= widths[at] else row[at][: widths[at] - 1] + "…"
+            text = _cut(row[at], widths[at])
             cells.append(text.ljust(widths[at]) if at <= CHANGED else text.rjust(widths[at]))
         yield "  ".join(cells).rstrip()
+
+
+def _cut(text: str, most: int) -> str:
+    """Text of at most so many characters, which still says that values are within chance where it said so."""
+    if len(text) <= most:
+        return text
+    end = WITHIN_CHANCE if text.endswith(WITHIN_CHANCE) else ""
+    return text[: most - len(end) - 1] + "…" + end

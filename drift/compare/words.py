@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from drift.compare.comparison import Comparison
 
+WITHIN_CHANCE = " (within chance)"  # ends what is said of the values of a column that did not change
 NOTICED_SHARE = 0.005  # of rows: smaller changes of missing or unknown values are not worth a word
 NOTICED_SHIFT = 0.1  # of the median, in interquartile ranges of the reference
 NOTICED_SPREAD = 1.15  # ratio of interquartile ranges

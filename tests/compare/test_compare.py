@@ -54,6 +54,28 @@ def test_no_sentence_under_no_drift_reads_like_a_finding(tmp_path: Path) -> None
     assert all(column.change.endswith("(within chance)") for column in found.columns)
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120, None])
+def test_long_values_are_cut_before_the_words_within_chance(width: int | None) -> None:
+    """Where values are shown, however narrow, each cell says that they are no finding."""
+    labels = [letter * 50 for letter in "abcde"]
+    tables = [
+        pd.DataFrame({"x": rng.normal(size=500), "label": rng.choice(labels, 500)})
+        for rng in map(np.random.default_rng, (0, 1))
+    ]
+    found = compare_tables(*tables, permutations=99)
+    assert not found.drift
+    text = list(lines(found, width=width))
+    begin = text.index("") + 1
+    header, *rows = text[begin : text.index("", begin)]
+    assert len(rows) == 2
+    if width is not None:
+        assert max(map(len, rows)) <= width
+    assert ("values" in header) is (width != 60)
+    for row in rows:
+        assert ("(within chance)" in row) is ("values" in header)
+        assert row.count("(") == row.count(")")
+
+
 @pytest.mark.parametrize("seed", [1, 3])
 def test_columns_are_listed_by_their_share(seed: int, tmp_path: Path) -> None:
     current = table(seed=seed)
