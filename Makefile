@@ -9,6 +9,7 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LEVELS := tests/detect tests/monitor/test_promise.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run ui test test-slow test-levels check install system lock clean
@@ -31,10 +32,10 @@ test: $(READY)  ## the default suite, under ten minutes
 	$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --ignore=tests/detect
+	$(BIN)/python -m pytest -m slow -n 3 --dist loadfile $(addprefix --ignore=,$(LEVELS))
 
 test-levels: $(READY)  ## every statistical test on a thousand draws without a difference, on all cores
-	$(BIN)/python -m pytest -m slow -n auto tests/detect
+	$(BIN)/python -m pytest -m slow -n auto $(LEVELS)
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
