@@ -74,7 +74,7 @@ def cramer_von_mises(column: Column, draws: int, rng: np.random.Generator) -> Fo
             gaps = counts.cumsum(axis=1) * (n + m) - totals.cumsum() * n  # n m times the difference
             return np.asarray(gaps.astype(np.float64) ** 2 @ totals) / (float(n) * m * (n + m) ** 2)
 
-        return _permuted(codes, n, statistic, draws, rng)
+        return _permuted(np.bincount(codes[:n], minlength=len(values)), np.bincount(codes), statistic, draws, rng)
     ranks = np.empty(n + m)
     ranks[np.lexsort((rng.random(n + m), pooled))] = np.arange(n + m)
     result = cramervonmises_2samp(ranks[:n], ranks[n:])
@@ -83,44 +83,61 @@ def cramer_von_mises(column: Column, draws: int, rng: np.random.Generator) -> Fo
 
 def chi_squared(column: Column, draws: int, rng: np.random.Generator) -> Found:
     """Pearson's statistic of the samples' table of categories."""
-    from scipy.stats import chi2_contingency
-
-    n, m = len(column.reference), len(column.current)
-    codes = np.concatenate([column.reference, column.current])
-    totals = np.bincount(codes)
-    if len(totals) > MOST_CATEGORIES:
+    counts = [np.bincount(codes) for codes in (column.reference, column.current)]
+    categories = max(map(len, counts))
+    if categories > MOST_CATEGORIES:
         raise BlockError(
-            f"expected at most {MOST_CATEGORIES:,} categories in column {column.name!r}, got {len(totals):,}: leave an"
+            f"expected at most {MOST_CATEGORIES:,} categories in column {column.name!r}, got {categories:,}: leave an"
             " identifier out, and test numbers by ks"
         )
+    return chi_squared_of_counts(
+        np.stack([np.pad(found, (0, categories - len(found))) for found in counts]), draws, rng
+    )
+
+
+def chi_squared_of_counts(counts: NDArray[np.int64], draws: int, rng: np.random.Generator) -> Found:
+    """Pearson's statistic of homogeneity, without continuity correction, and its p-value, in (0, 1].
+
+    It is the chi-squared distribution's where every cell is expected to hold 5 rows or more of either sample (Cochran
+    1954), and elsewhere by permutations of all rows, so that it is at least 1 / (1 + draws).
+
+    Args:
+        counts: (2, cells) rows; cells that are empty in both count for nothing.
+        draws: most permutations.
+        rng: of permutations.
+    """
+    from scipy.stats import chi2_contingency
+
+    there = counts[:, counts.sum(axis=0) > 0]
+    n, m = (int(rows) for rows in there.sum(axis=1))
+    if there.shape[1] < 2 or not (n and m):
+        return 0.0, 1.0
+    totals = there.sum(axis=0)
     if totals.min() * min(n, m) / (n + m) >= LEAST_EXPECTED:
-        if len(totals) == 1:
-            return 0.0, 1.0
-        first = np.bincount(column.reference, minlength=len(totals))
-        result = chi2_contingency(np.stack([first, totals - first]), correction=False)
-        return result.statistic, result.pvalue
+        result = chi2_contingency(there, correction=False)
+        return float(result.statistic), max(float(result.pvalue), float(np.finfo(np.float64).tiny))
 
-    def statistic(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    def statistic(first: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
         expected = totals * (n / (n + m))
-        return np.asarray(((counts - expected) ** 2 / expected).sum(axis=1)) * ((n + m) / m)
+        return np.asarray(((first - expected) ** 2 / expected).sum(axis=1)) * ((n + m) / m)
 
-    return _permuted(codes, n, statistic, draws, rng)
+    return _permuted(there[0], totals, statistic, draws, rng)
 
 
 def _permuted(
-    codes: NDArray[np.int64],
-    n: int,
+    first: NDArray[np.int64],
+    totals: NDArray[np.int64],
     statistic: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]],
     draws: int,
     rng: np.random.Generator,
 ) -> Found:
-    """A statistic of how often each of k values comes in the first n rows, and its p-value by permutations of the rows.
+    """A statistic of how often each of k values comes in the first sample, and its p-value by permutations of the rows.
 
     Under permutations, those counts are multivariate hypergeometric. Drawing ends early once 50 draws were as extreme,
     with p = 50 / draws (Besag and Clifford 1991), which saves most of the time where nothing has changed.
     """
-    totals = np.bincount(codes)
-    observed = float(statistic(np.bincount(codes[:n], minlength=len(totals))[None], totals)[0])
+    n = int(first.sum())
+    observed = float(statistic(first[None], totals)[0])
     least = observed - 1e-9 * (1 + observed)  # what differs by rounding alone is as extreme
     count = done = 0
     while done < draws:

@@ -224,7 +224,7 @@ def _ways(n: int, m: int) -> int:
 
 def _tested(columns: list[Column], *, test: Test, correction: Correction, level: float, seed: int) -> FeatureTests:
     rng = np.random.default_rng(seed)
-    draws = max(FEWEST_DRAWS, ceil(2 * len(columns) / level) - 1)
+    draws = enough_draws(len(columns), level=level)
     kinds = [("chi_squared" if column.categorical else "ks") if test == "auto" else test for column in columns]
     found = [TESTS[kind](column, draws, rng) for kind, column in zip(kinds, columns, strict=True)]
     p_values = np.maximum([p_value for _, p_value in found], np.finfo(np.float64).tiny)  # never 0
@@ -239,6 +239,11 @@ def _tested(columns: list[Column], *, test: Test, correction: Correction, level:
         level=level,
         rows=(len(columns[0].reference), len(columns[0].current)),
     )
+
+
+def enough_draws(columns: int, *, level: float) -> int:
+    """Permutations for each of so many columns, 999 or more, with which one can be rejected after correction."""
+    return max(FEWEST_DRAWS, ceil(2 * columns / level) - 1)
 
 
 def _bonferroni(ordered: NDArray[np.float64]) -> NDArray[np.float64]:

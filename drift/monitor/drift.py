@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from drift.detect.binned.compare import FeatureDistances, compare_profiles
 from drift.detect.binned.profiles import Profile
-from drift.detect.column_tests import CERTAIN
+from drift.detect.column_tests import CERTAIN, chi_squared_of_counts
 from drift.detect.tied_ks import tied_p_value
-from drift.detect.univariate import adjusted
+from drift.detect.univariate import adjusted, enough_draws
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -47,20 +47,22 @@ def measure_drift(
 ) -> tuple[SignalDrift, ...]:
     """Every signal of a batch beside the reference; none if either has too few rows to say anything.
 
-    The tests are on the counts of the cells: Pearson's chi-squared for categories, and for numbers the largest
+    The tests are on the counts of the cells: Pearson's chi-squared for categories, by permutations if a category is
+    expected in fewer than 5 rows of either, and for numbers the largest
     difference between distribution functions at the cells' edges, with its exact p-value.
 
     Args:
         reference: the profile that was agreed.
         current: of the batch, on the same bins.
         limits: by signal.
-        seed: of what chance makes of distances.
+        seed: of what chance makes of distances, and of permutations.
     """
     try:
         found = compare_profiles(reference, current, seed=seed, level=LEVEL)
     except BlockError:
         return ()
-    tests = [_test(feature) for feature in found]
+    draws = enough_draws(len(found), level=LEVEL)
+    tests = [_test(feature, draws=draws, seed=seed) for feature in found]
     corrected = adjusted(np.asarray([test[2] for test in tests]), "holm")
     return tuple(
         _signal(feature, test, float(p_value), limits.get(feature.feature, np.inf))
@@ -91,12 +93,12 @@ def _signal(
     )
 
 
-def _test(feature: FeatureDistances) -> tuple[str, float, float]:
+def _test(feature: FeatureDistances, *, draws: int, seed: int) -> tuple[str, float, float]:
     """Name, statistic and p-value of the test on the cells; the last cell is the missing one."""
     counts = np.asarray([[cell.reference for cell in feature.cells], [cell.current for cell in feature.cells]])
     if any(distance.name == "wasserstein" for distance in feature.distances):
         return "KS", *binned_ks(counts[:, :-1])
-    return "chi-squared", *chi_squared(counts)
+    return "chi-squared", *chi_squared_of_counts(counts, draws, np.random.default_rng(seed))
 
 
 def binned_ks(counts: NDArray[np.int64]) -> tuple[float, float]:
@@ -116,25 +118,8 @@ def binned_ks(counts: NDArray[np.int64]) -> tuple[float, float]:
     upto = counts[:, counts.sum(axis=0) > 0].cumsum(axis=1)
     apart = int(np.abs(upto[0] * m - upto[1] * n).max())
     statistic = apart / (n * m)
-    least = float(kolmogorov(statistic * np.sqrt(n * m / (n + m))))
+    least = max(float(kolmogorov(statistic * np.sqrt(n * m / (n + m)))), float(np.finfo(np.float64).tiny))  # never 0
     return statistic, least if least < CERTAIN else tied_p_value((n, m), upto.sum(axis=0)[:-1], apart)
-
-
-def chi_squared(counts: NDArray[np.int64]) -> tuple[float, float]:
-    """Pearson's statistic of homogeneity, without continuity correction, and its p-value.
-
-    Args:
-        counts: (2, cells); cells that are empty in both count for nothing.
-    """
-    from scipy.special import chdtrc
-
-    there = counts[:, counts.sum(axis=0) > 0]
-    freedom = there.shape[1] - 1
-    if freedom < 1 or not there.sum(axis=1).all():
-        return 0.0, 1.0
-    expected = np.outer(there.sum(axis=1), there.sum(axis=0)) / there.sum()
-    statistic = float(((there - expected) ** 2 / expected).sum())
-    return statistic, float(chdtrc(freedom, statistic))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from scipy.spatial.distance import jensenshannon
 
 from drift.detect import learn_binning, profile
 from drift.detect.binned.distances import smoothed
-from drift.monitor.drift import SignalDrift, binned_ks, chi_squared, measure_drift, measure_joint_drift
+from drift.detect.column_tests import chi_squared_of_counts
+from drift.monitor.drift import SignalDrift, binned_ks, measure_drift, measure_joint_drift
 
 EDGES = 11
 
@@ -31,9 +32,9 @@ def sides(*, moved: float = 0.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFr
     return frames[0], frames[1]
 
 
-def measured(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str, SignalDrift]:
+def measured(reference: pd.DataFrame, current: pd.DataFrame, *, seed: int = 0) -> dict[str, SignalDrift]:
     binning = learn_binning(reference)
-    found = measure_drift(profile(binning, reference), profile(binning, current), limits={})
+    found = measure_drift(profile(binning, reference), profile(binning, current), limits={}, seed=seed)
     return {one.signal: one for one in found}
 
 
@@ -92,20 +93,61 @@ def test_the_binned_ks_is_that_of_a_plain_loop_and_never_above_the_exact_one() -
     assert found.test == "KS"
     assert found.statistic <= exact.statistic + 1e-12
     assert found.statistic == pytest.approx(exact.statistic, abs=0.05)
+    assert binned_ks(np.asarray([[90_000, 0], [0, 90_000]]))[1] > 0
 
 
-def test_chi_squared_is_scipys() -> None:
+def test_chi_squared_is_scipys_where_cells_hold_enough_rows() -> None:
     rng = np.random.default_rng(0)
     for _ in range(30):
-        counts = rng.integers(0, 40, size=(2, 6))
+        counts = rng.integers(20, 60, size=(2, 6))
         counts[:, 2] = 0
         there = counts[:, counts.sum(axis=0) > 0]
         expected = stats.chi2_contingency(there, correction=False)
-        found = chi_squared(counts)
+        found = chi_squared_of_counts(counts, 999, rng)
         assert found[0] == pytest.approx(expected.statistic)
         assert found[1] == pytest.approx(expected.pvalue)
-    assert chi_squared(np.asarray([[5, 0], [3, 0]])) == (0.0, 1.0)
-    assert chi_squared(np.asarray([[5, 3], [0, 0]])) == (0.0, 1.0)
+    assert chi_squared_of_counts(np.asarray([[5, 0], [3, 0]]), 999, rng) == (0.0, 1.0)
+    assert chi_squared_of_counts(np.asarray([[5, 3], [0, 0]]), 999, rng) == (0.0, 1.0)
+    assert chi_squared_of_counts(np.asarray([[90_000, 0], [0, 90_000]]), 999, rng)[1] > 0
+
+
+def test_chi_squared_is_exact_where_cells_hold_few_rows() -> None:
+    """Against the hypergeometric probability of all tables that lie as far from what is expected."""
+    counts = np.asarray([[30, 3], [3, 3]])
+    found = chi_squared_of_counts(counts, 20_000, np.random.default_rng(0))
+    assert found[0] == pytest.approx(stats.chi2_contingency(counts, correction=False).statistic)
+    table = stats.hypergeom(39, 6, 6)  # rows of the second sample in the second cell
+    apart = abs(np.arange(7) - 6 * 6 / 39)
+    exact = table.pmf(np.arange(7))[apart >= apart[3] - 1e-9].sum()
+    assert found[1] == pytest.approx(exact, abs=4 * np.sqrt(exact / 50 * exact))
+
+
+@pytest.mark.parametrize(
+    ("categories", "power", "rows"), [(20, 2.0, (2_000, 40)), (100, 1.0, (14_000, 60)), (6, 0.0, (400, 12))]
+)
+def test_sparse_categories_reject_as_often_as_they_say(categories: int, power: float, rows: tuple[int, int]) -> None:
+    """Without drift: at .05 and at .01, at most as often in 150 batches as chance explains (p 1e-4)."""
+    shares = 1 / np.arange(1, categories + 1) ** power
+    shares /= shares.sum()
+    rng, runs, names = np.random.default_rng(1), 150, np.asarray([f"{one:03d}" for one in range(categories)], object)
+    p_values = []
+    for seed in range(runs):
+        tables = [pd.DataFrame({"x": rng.choice(names, size, p=shares)}) for size in rows]
+        one = measured(*tables, seed=seed)["x"]
+        assert one.test == "chi-squared"
+        p_values.append(one.test_p_value)
+    for level in (0.05, 0.01):
+        assert (np.asarray(p_values) <= level).sum() <= stats.binom.ppf(1 - 1e-4, runs, level)
+    assert min(p_values) > 0
+
+
+def test_sparse_categories_find_a_new_one_and_repeat_by_seed() -> None:
+    rng = np.random.default_rng(2)
+    names = np.asarray([f"{one:02d}" for one in range(40)], object)
+    tables = [pd.DataFrame({"x": rng.choice(names[chosen], size)}) for chosen, size in ((..., 2_000), (slice(9), 60))]
+    first = measured(*tables, seed=3)["x"]
+    assert first.test_p_value == pytest.approx(1 / 1_000)
+    assert measured(*tables, seed=3)["x"] == first
 
 
 def test_corrected_p_values_reject_any_signal_at_most_as_often_as_they_say() -> None:
