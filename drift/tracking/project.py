@@ -43,12 +43,14 @@ class Claim:
         words: the arguments of the command line after it.
         folder: the current folder.
         program: the script that runs, or None for `python -m drift`.
+        experiment: the id in MLFLOW_EXPERIMENT_ID, which `mlflow run` sets with that of the run.
     """
 
     command: str
     words: tuple[str, ...]
     folder: Path
     program: Path | None
+    experiment: str | None = None
 
 
 _taken: list[str] = []  # the id of the run of this process, if `mlflow run` made one
@@ -73,16 +75,19 @@ def take_up(command: str, words: Sequence[str]) -> str | None:
         Why the run is ignored, as one line; None if it was adopted or if none was named.
     """
     run_id = os.environ.pop(RUN, None)
-    os.environ.pop(EXPERIMENT, None)
+    experiment = os.environ.pop(EXPERIMENT, None)
     if not run_id:
         return None
     if find_spec("mlflow") is None:
         return f"MLFLOW_RUN_ID {run_id} is ignored: mlflow is not installed"
     caller = _caller(run_id)
+    if caller is not None and not _is_python(caller):
+        return f"MLFLOW_RUN_ID {run_id} is ignored: it was set in {caller.name()}, not by `mlflow run`"
     folder = None if caller is None else Path(caller.cwd())
     uri = _absolute(os.environ.get(URI), folder)
     script = Path(sys.argv[0])
-    claim = Claim(command, tuple(words), Path.cwd(), None if script.name == "__main__.py" else script.absolute())
+    program = None if script.name == "__main__.py" else script.absolute()
+    claim = Claim(command, tuple(words), Path.cwd(), program, experiment)
     reason, run = _look_up(run_id, uri, claim)
     if reason is not None or uri is None:
         return f"MLFLOW_RUN_ID {run_id} is ignored: {reason}"
@@ -107,6 +112,10 @@ def refusal(run: Any, claim: Claim) -> str | None:
     conditions = (
         (status != "RUNNING", f"that run is {status}, not RUNNING"),
         (tags.get("mlflow.source.type") != "PROJECT", "that run was not made by `mlflow run`"),
+        (
+            str(run.info.experiment_id) != claim.experiment,
+            f"`mlflow run` sets {EXPERIMENT}, too, and it is not that run's",
+        ),
         (any(name.startswith("drift.") for name in tags), "another process of this project has taken it"),
         (
             ("base" if point == "main" else point) != claim.command,
@@ -168,7 +177,7 @@ def _adopt(found: Any, uri: str, caller: psutil.Process | None, folder: Path | N
 
 
 def _caller(run_id: str) -> psutil.Process | None:
-    """The process that called `mlflow run`: the nearest one above that was not given the run's id."""
+    """The process that set the run's id, as `mlflow run` does: the nearest one above that was not given it."""
     import psutil
 
     try:
@@ -181,6 +190,16 @@ def _caller(run_id: str) -> psutil.Process | None:
     except psutil.Error:
         return None
     return None
+
+
+def _is_python(process: psutil.Process) -> bool:
+    """Whether `mlflow run`, or Python that calls `mlflow.projects.run`, may be this process: a shell is neither."""
+    import psutil
+
+    try:
+        return Path(process.exe()).name.lower().startswith(("python", "pypy"))
+    except (psutil.Error, OSError):  # it has ended, or is another user's
+        return False
 
 
 def _absolute(uri: str | None, folder: Path | None) -> str | None:

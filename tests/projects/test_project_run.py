@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from drift import cli, invocation
@@ -13,7 +16,15 @@ from drift.tracking import project
 from drift.tracking.store import Store, connect
 from tests.stores import fresh_store
 
+ROOT = Path(__file__).parents[2]
 LINE = ("--max_epochs", "3", "--seed", "0")
+
+
+@pytest.fixture(autouse=True)
+def started_by_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that set the id is this one, whoever started the tests."""
+    monkeypatch.setattr(project, "_caller", lambda run: psutil.Process())
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
 
 
 @pytest.fixture
@@ -40,6 +51,7 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, *, experiment: str = "dr
     for name, value in zip(LINE[::2], LINE[1::2], strict=True):
         store.client.log_param(run, name.removeprefix("--"), value)
     monkeypatch.setenv("MLFLOW_RUN_ID", run)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", store.experiment_id(experiment))
     return run
 
 
@@ -94,6 +106,47 @@ def test_another_command_line_is_another_process(store: Store, monkeypatch: pyte
     assert "another --seed" in (project.take_up("base", ("--max_epochs", "3", "--seed", "1")) or "")
     made(store, monkeypatch)
     assert "another --max_epochs, --seed" in (project.take_up("base", ()) or "")
+
+
+@pytest.mark.parametrize("experiment", [None, "", "0", "another"])
+def test_a_run_of_another_experiment_is_ignored(
+    store: Store, monkeypatch: pytest.MonkeyPatch, experiment: str | None
+) -> None:
+    """`mlflow run` sets the experiment's id, too; whoever copied the run's id alone did not run this process."""
+    made(store, monkeypatch)
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
+    if experiment is not None:
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+    assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (project.take_up("base", LINE) or "")
+    assert project.project_run() is None
+
+
+@pytest.mark.parametrize("through", [[], ["bash", "-c"]])
+@pytest.mark.parametrize("exported", [True, False])
+def test_an_id_that_a_shell_exports_is_ignored(
+    store: Store, monkeypatch: pytest.MonkeyPatch, exported: bool, through: list[str]
+) -> None:
+    """A shell between `mlflow run` and the command is none that set it."""
+    run = made(store, monkeypatch)
+    given = {name: os.environ.pop(name) for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")}
+    path = store.uri.removeprefix("sqlite:///")
+    script = Path("base_model.py")
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from drift.tracking.project import project_run, take_up\n"
+        "print(take_up('base', sys.argv[1:]), project_run())\n"
+    )
+    line = shlex.join([sys.executable, str(script), *LINE])
+    if through:
+        line = shlex.join([*through, f"{line}; true"])  # a last command would take the shell's place
+    if exported:
+        line = "; ".join(f"export {name}={value}" for name, value in given.items()) + f"; {line}"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{path}"} | ({} if exported else given)
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; true"], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    ignored = f"MLFLOW_RUN_ID {run} is ignored: it was set in bash, not by `mlflow run` None"
+    assert done.stdout.strip() == (ignored if exported else f"None {run}"), done.stderr
 
 
 def test_a_project_elsewhere_has_another_run(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
