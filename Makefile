@@ -9,6 +9,8 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are cores: tests of processes wait for them.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 LEVELS := tests/detect tests/monitor/test_promise.py
 
 .DEFAULT_GOAL := help
@@ -29,10 +31,10 @@ ui: $(READY)  ## MLflow on the results, at http://127.0.0.1:5000
 	  --backend-store-uri sqlite:///mlflow.db
 
 test: $(READY)  ## the default suite, under ten minutes
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
-	$(BIN)/python -m pytest -m slow -n 3 --dist loadfile $(addprefix --ignore=,$(LEVELS))
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile $(addprefix --ignore=,$(LEVELS))
 
 test-levels: $(READY)  ## every statistical test on a thousand draws without a difference, on all cores
 	$(BIN)/python -m pytest -m slow -n auto $(LEVELS)

@@ -66,7 +66,10 @@ def test_reset_takes_the_new_reference(name: str) -> None:
     assert detector.score(block) == DETECTORS[name](new).score(block)
 
 
-@pytest.mark.parametrize("name", sorted(set(DETECTORS) - SLOW))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "features")) for name in sorted(set(DETECTORS) - SLOW)],
+)
 def test_level(name: str) -> None:
     """Without drift and with independent rows, alarms come at most at the level (99.9 % binomial bound)."""
     rng, runs = np.random.default_rng(3), 1_000

@@ -233,7 +233,8 @@ def test_pape_beats_cbpe_where_calibration_differs_by_region() -> None:
 
 @pytest.mark.parametrize(
     ("scene", "name"),
-    [(scene, name) for scene in ("shift", "three classes", "elec") for name in ("cbpe", "pape")]
+    [(scene, name) for scene in ("shift", "three classes") for name in ("cbpe", "pape")]
+    + [pytest.param("elec", name, marks=pytest.mark.slow) for name in ("cbpe", "pape")]
     + [("same", name) for name in ESTIMATORS],
 )
 def test_intervals_cover_the_count_to_come(scene: str, name: str) -> None:
