@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,16 @@ from drift.serving.settings import choose_ports, listens
 from .conftest import TinyModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has a loopback address of IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("models_may_be_loaded", [True, False])
@@ -48,7 +59,7 @@ def test_a_server_without_tokens_and_with_management_elsewhere(
         while not (listens(ports.inference) and listens(ports.management)):
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.2)
-        for host in ("localhost", "[::1]"):
+        for host in ("localhost", *(["[::1]"] if has_ipv6() else [])):
             service = ModelService.given(f"http://{host}:{ports.inference}/", tmp_path, "tiny")
             archive = tiny_model.archive(service.store, 1)
             if models_may_be_loaded:
