@@ -110,7 +110,7 @@ class Terminal:
             self.child.kill(signal.SIGABRT)  # PYTHONFAULTHANDLER: where every thread is
             with contextlib.suppress(pexpect.ExceptionPexpect):
                 self.child.expect(pexpect.EOF, timeout=10)
-            shown = ESCAPES.sub("", str(self.child.before))[-6000:]
+            shown = ESCAPES.sub("", str(self.child.before)).partition("Extension modules:")[0][-6000:]
             raise AssertionError(f"no {pattern!r} within {seconds:.0f} s: {shown}") from None
         self.text += ESCAPES.sub("", f"{self.child.before}{self.child.after}")
 
