@@ -58,7 +58,7 @@ def test_promotions_are_marked_where_they_happened(page: Page, project: Project)
     open_report(page, project)
     marks = page.evaluate(PROMOTIONS)
     promoted = page.locator("td.good", has_text="promoted")
-    assert 2 * len(marks) == promoted.count() >= 2  # a row among the comparisons, one among the decisions
+    assert 3 * len(marks) == promoted.count() >= 3  # a row among the comparisons, the versions and the decisions
     for text, hover in marks:
         assert f"version {text.removeprefix('▸v')} promoted after block" in hover
 

@@ -386,10 +386,9 @@ def _command_line(process: psutil.Process) -> str:
 def temp_folder() -> Iterator[Path]:
     """The temporary folder of every process here, which marks servers: their environment holds nothing else of ours."""
     folder = Path(tempfile.mkdtemp(prefix="f", dir="/tmp"))
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # tests in the background of a script: commands would inherit it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored in the background of a script, and under nohup
+        if signal.getsignal(number) is signal.SIG_IGN:  # commands would inherit it
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -43,7 +43,9 @@ def test_a_person_may_refuse_the_challenger(project: Project) -> None:
     terminal.answer("y")
     terminal.expect(r"Promote version 2\? .*?: ")
     terminal.answer("n")
-    terminal.expect(r"Retrain now\? \[y\]es, \[n\]o: ")  # a refusal settles nothing for good, so the question comes once more
+    terminal.expect(
+        r"Retrain now\? \[y\]es, \[n\]o: "
+    )  # a refusal settles nothing for good, so the question comes once more
     terminal.answer("n")
     assert terminal.end() == 4, terminal.text
     project.assert_complete(5)
