@@ -45,8 +45,8 @@ def reference(
     training_run: Annotated[
         str,
         m.text(
-            "The rows that a model of the loop was accepted on, by its run's MLflow id; deployed: of the newest"
-            " deployment.",
+            "The rows that a model of the loop was accepted on, by its run's MLflow id; deployed: of the"
+            " deployment that is followed.",
             "training_run",
         ),
     ] = "",
@@ -203,7 +203,7 @@ def _chosen(
     if sum(map(bool, (first, since or until, data, training_run))) > 1:
         raise UsageError("expected one of --first_batches, --from and --to, --data, and --training_run; got several")
     if training_run:
-        run = _deployed() if training_run == DEPLOYED else training_run
+        run = _deployed(store, monitor) if training_run == DEPLOYED else training_run
         return [_of_run(monitor, run)], f"accepted in training run {run}"
     if data:
         from drift.monitor.collect import open_source
@@ -221,12 +221,20 @@ def _chosen(
     return parts, " ".join(part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part)
 
 
-def _deployed() -> str:
-    """The training run of the newest deployment's first model."""
+def _deployed(store: Store, monitor: Monitor) -> str:
+    """The training run of the first model of the deployment whose rows the monitor follows; else of the newest one."""
+    from drift.errors import StateError
     from drift.loop.home import Home
     from drift.monitor.collect.log import LogRows
+    from drift.monitor.store import batches
 
-    return LogRows.newest(Home(create=False).log).training_run
+    log = Home(create=False).log
+    with store.read() as connection:
+        stored = batches.all_batches(connection, monitor)
+    try:
+        return LogRows.newest(log, stored[-1].source if stored else "").training_run
+    except StateError:  # the batches came from elsewhere, or their deployment is not in this log
+        return LogRows.newest(log).training_run
 
 
 def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) -> list[Rows]:

@@ -101,6 +101,7 @@ def ingest(
 
     from drift.monitor import ingest as library
     from drift.monitor.batching import Batching, period_of
+    from drift.monitor.collect.log import LogRows
     from drift.monitor.columns import Columns
     from drift.terminal import counting
 
@@ -142,7 +143,9 @@ def ingest(
         )
     if known is None:
         _say_what_is_followed(_known_columns(opened, monitor))
-    _say(done, opened.name, _next(opened, monitor, store))
+    if isinstance(chunks, LogRows):
+        print(f"rows of deployment {chunks.name} of model {chunks.deployment.model}; another one: --deployment NAME")
+    _say(done, opened.name, _next(opened, monitor, store, log=source == "log"))
     write_json(json, options_as_called(ingest, locals()) | {"store": opened.name, "source": chunks.name}, [vars(done)])
     return ExitCode.ERROR if done.refused else ExitCode.DONE
 
@@ -234,7 +237,7 @@ def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Ch
     return chunks
 
 
-def _next(opened: Store, monitor: str, store: str) -> str:
+def _next(opened: Store, monitor: str, store: str, *, log: bool) -> str:
     """The command to go on with."""
     from drift.monitor.store import batches, references
 
@@ -243,6 +246,9 @@ def _next(opened: Store, monitor: str, store: str) -> str:
         agreed = found is not None and references.current_version(connection, found) is not None
     if agreed:
         return m.following("monitor check", monitor, store)
+    if log:
+        why = "the rows on which the model was accepted"
+        return m.following("monitor reference", monitor, store, training_run="deployed", why=why)
     return m.following("monitor reference", monitor, store, first_batches=10, why="accepted in May")
 
 
