@@ -64,7 +64,9 @@ def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping
             text=[f"block {block}: {forecasts[block].sentence}" for block in own],
             hovertemplate="%{text}<extra></extra>",
         )
-    figure.update_layout(**LAYOUT, height=300, xaxis_title="block", yaxis_title="blocks to the threshold")
+    legend = {**LAYOUT["legend"], "y": -0.3}  # type: ignore[dict-item]  # below the title of a low chart's axis
+    figure.update_layout(**LAYOUT | {"legend": legend}, height=320)
+    figure.update_layout(xaxis_title="block", yaxis_title="blocks to the threshold")
     beyond = newest.horizon + 1
     ticks = [1, *range(10, newest.horizon, 10), beyond]
     figure.update_yaxes(

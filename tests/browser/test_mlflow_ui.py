@@ -50,8 +50,9 @@ def test_a_child_can_be_compared_with_its_parent(page: Page, project: Project, p
     assert child.data.tags["mlflow.parentRunId"] == base.info.run_id
     compare(page, project, base, child)
     name = page.get_by_role("link", name="val/accuracy")
-    expect(name).to_be_in_viewport()
     page.wait_for_timeout(500)  # the sections above are still folding
+    name.scroll_into_view_if_needed()
+    expect(name).to_be_in_viewport()
     shown = [f"{round(run.data.metrics['val/accuracy'], 3):g}" for run in (base, child)]
     assert name.evaluate(SAME_LINE) == shown
     picture(page, pictures, "mlflow-compare.png")

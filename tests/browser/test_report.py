@@ -36,7 +36,7 @@ def test_no_request_leaves_the_page(page: Page, project: Project) -> None:
 
 def test_everything_is_drawn(page: Page, project: Project, pictures: Path | None) -> None:
     open_report(page, project)
-    assert page.locator(".plotly-graph-div").count() == 3
+    assert page.locator(".plotly-graph-div").count() == 4  # accuracy, p-values, forecast, comparisons
     names = page.locator(".legendtext").all_text_contents()
     assert {"version 1", "version 2", "flagged", "version 1, had it stayed"} <= set(names)
     chart = page.locator(".plotly-graph-div").first

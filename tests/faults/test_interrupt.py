@@ -28,7 +28,7 @@ ENDING = r"error: interrupted; nothing is lost[^\n]*--resume goes on"
 def test_ctrl_c_while_scoring(project: Project) -> None:
     """Ctrl-C between two blocks: the same deployment goes on after the last committed block."""
     terminal = project.spawn("deploy", *HUNDRED_BLOCKS, *NONE_FLAGGED)
-    terminal.expect(r" 10  17624")
+    terminal.expect(r" 10 +17624")
     terminal.ctrl_c()
     terminal.expect(ENDING)
     assert terminal.end() == 130, terminal.text

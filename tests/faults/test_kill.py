@@ -39,7 +39,10 @@ def test_kill_while_scoring(project: Project) -> None:
     done = len(project.blocks())
     assert done < 100
     status = project.run("status")
-    assert f"unfinished  {project.deployments()[-1][0]} (drift deploy --resume)" in status.out
+    (line,) = [
+        line for line in status.out.splitlines() if line.startswith(f"  unfinished  {project.deployments()[-1][0]}")
+    ]
+    assert line.endswith(f"drift deploy --register_model_name {project.model} --resume)")
     assert "running     nothing" in status.out
     ended = project.run("deploy", "--resume")
     assert ended.code == 0, ended.err

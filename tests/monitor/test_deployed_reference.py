@@ -1,4 +1,4 @@
-"""`monitor reference --training_run deployed` takes the model of the deployment that the monitor follows."""
+"""Commands that read the scoring log take the deployment that the monitor follows, not the newest one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drift.commands.monitor import agreeing
+from drift.commands.monitor import agreeing, ingesting
 from drift.errors import StateError
 from drift.monitor.collect.log import LogRows
 from drift.monitor.store import batches
@@ -21,15 +21,15 @@ RUNS = {"loans-1": "run of loans", "elec-2": "run of elec"}  # by deployment, th
 def newest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A log with two deployments."""
 
-    def find(_path: Path, deployment: str = "") -> Any:
+    def find(_class: type, _path: Path, deployment: str = "") -> Any:
         name = deployment or list(RUNS)[-1]
         if name not in RUNS:
             raise StateError("no such deployment")
-        return SimpleNamespace(training_run=RUNS[name])
+        return SimpleNamespace(training_run=RUNS[name], columns=None)
 
     (tmp_path / ".drift").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(LogRows, "newest", find)
+    monkeypatch.setattr(LogRows, "newest", classmethod(find))
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,17 @@ def newest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("newest")
-def test_deployed_is_the_deployment_that_is_followed(
+def test_the_deployment_that_is_followed_is_taken(
     sources: list[str], run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """For the reference of `deployed`, and by `ingest log` when no deployment is named."""
     stored = [SimpleNamespace(source=source) for source in sources]
+    monkeypatch.setattr(batches, "find_monitor", lambda _connection, name: name if name == "mine" else None)
     monkeypatch.setattr(batches, "all_batches", lambda _connection, _monitor: stored)
     store: Any = SimpleNamespace(read=lambda: nullcontext(None))
-    assert agreeing._deployed(store, None) == run  # type: ignore[arg-type]  # the monitor is not looked at
+    monitor: Any = SimpleNamespace(name="mine")
+    assert agreeing._deployed(store, monitor) == run
+    read: Any = ingesting._log
+    assert read("", store, "mine")[0].training_run == run
+    assert read("elec-2", store, "mine")[0].training_run == "run of elec"
+    assert read("", store, "a new one")[0].training_run == "run of elec"

@@ -223,18 +223,11 @@ def _chosen(
 
 def _deployed(store: Store, monitor: Monitor) -> str:
     """The training run of the first model of the deployment whose rows the monitor follows; else of the newest one."""
-    from drift.errors import StateError
     from drift.loop.home import Home
     from drift.monitor.collect.log import LogRows
-    from drift.monitor.store import batches
 
     log = Home(create=False).log
-    with store.read() as connection:
-        stored = batches.all_batches(connection, monitor)
-    try:
-        return LogRows.newest(log, stored[-1].source if stored else "").training_run
-    except StateError:  # the batches came from elsewhere, or their deployment is not in this log
-        return LogRows.newest(log).training_run
+    return (LogRows.followed(log, store, monitor.name) or LogRows.newest(log)).training_run
 
 
 def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) -> list[Rows]:

@@ -117,7 +117,7 @@ def ingest(
     opened = m.open_store(store)
     known = _known_columns(opened, monitor, anew=bool(prediction) or source == "log")
     if source == "log":
-        chunks, asked = _log(deployment)
+        chunks, asked = _log(deployment, opened, monitor)
         batching = Batching(column=asked.batch)
         deployed = asked
     else:
@@ -214,11 +214,13 @@ def _known_columns(store: object, monitor: str, *, anew: bool = False) -> Column
     return found.columns
 
 
-def _log(deployment: str) -> tuple[Chunks, Columns]:
+def _log(deployment: str, opened: Store, monitor: str) -> tuple[Chunks, Columns]:
+    """The rows of the deployment that is named, else of the one that the monitor follows, else of the newest one."""
     from drift.loop.home import Home
     from drift.monitor.collect.log import LogRows
 
-    rows = LogRows.newest(Home(create=False).log, deployment)
+    rows = LogRows.followed(Home(create=False).log, opened, monitor) if not deployment else None
+    rows = rows or LogRows.newest(Home(create=False).log, deployment)
     return rows, rows.columns
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.blocks import Table
+    from drift.monitor.store import Store
 
 COLUMNS = Columns(
     prediction="prediction",
@@ -52,6 +53,28 @@ class LogRows:
         if not found:
             raise StateError(f"the scoring log {path} has no deployment{f' {deployment!r}' if deployment else ''}")
         return cls(path, found[-1])
+
+    @classmethod
+    def followed(cls, path: Path, store: Store, monitor: str) -> LogRows | None:
+        """The deployment that the newest batch of a monitor came from.
+
+        Args:
+            path: of the scoring log.
+            store: of the monitor.
+            monitor: its name.
+
+        Returns:
+            None if there is no such monitor, if it has no batches, or if their deployment is not in this log.
+        """
+        from drift.monitor.store import batches
+
+        with store.read() as connection:
+            found = batches.find_monitor(connection, monitor)
+            stored = batches.all_batches(connection, found) if found is not None else []
+        try:
+            return cls.newest(path, stored[-1].source) if stored and stored[-1].source else None
+        except StateError:
+            return None
 
     @property
     def name(self) -> str:
