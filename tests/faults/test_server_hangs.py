@@ -34,8 +34,8 @@ def test_a_server_that_hangs_again_ends_with_how_to_resume(project: Project) -> 
     options = ("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
     ended = project.patched("hang_server.py", "3", "again", args=options)
     assert ended.code == 1
-    first, last = ended.err.strip().splitlines()
-    assert first == AGAIN
+    *restarts, last = ended.err.strip().splitlines()
+    assert set(restarts) == {AGAIN}  # once for the block; on a slow machine the watch of the alias may need one, too
     assert last.startswith("error: http://127.0.0.1:")
     assert "it was started again, which did not help" in last
     assert last.endswith(f"to go on: drift deploy --register_model_name {project.model} --resume")

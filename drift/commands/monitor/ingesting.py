@@ -75,7 +75,10 @@ def ingest(
             show_default=False,
         ),
     ] = None,
-    deployment: Annotated[str, m.text("Of the scoring log: which. Default: the newest.", "deployment", o.MORE)] = "",
+    deployment: Annotated[
+        str,
+        m.text("Of the scoring log: which. Default: the one that is followed, or the newest.", "deployment", o.MORE),
+    ] = "",
     replace: Annotated[
         bool,
         typer.Option("--replace", help="Replace batches that are stored with other rows.", rich_help_panel=o.MORE),
