@@ -94,6 +94,10 @@ class FakeRegistry:
         """Those that an alias points at, and are there."""
         return [self.get(number) for number in sorted({*self.aliases.values()} - self.deleted)]
 
+    def first_step(self) -> str:
+        """What gives this model its first champion."""
+        return "deploy a model first: drift deploy"
+
     def get(self, number: int) -> Version:
         """A version."""
         digest = "" if number in self.without_digest else "0" * 64

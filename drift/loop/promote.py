@@ -139,7 +139,9 @@ class Championship:
         name = self.registry.name
         if old is not None:
             return f"{name} has no previous version to go back to; version {old.number} stays champion"
-        versions = ", ".join(str(version.number) for version in self.registry.versions()) or "none"
+        versions = ", ".join(str(version.number) for version in self.registry.versions())
+        if not versions:
+            return f"{name} has neither a champion nor a previous version in the registry; {self.registry.first_step()}"
         return (
             f"{name} has neither a champion nor a previous version in the registry; versions there: {versions};"
             f" give one the alias 'champion' in MLflow, or deploy a model:"

@@ -21,6 +21,7 @@ USUAL: Mapping[str, Answer] = {
     "/api/2.0/mlflow/experiments/search": (200, json.dumps({"experiments": [EXPERIMENT]})),
     "/api/2.0/mlflow/experiments/get-by-name": (200, json.dumps({"experiment": EXPERIMENT})),
     "/api/2.0/mlflow/runs/search": (200, json.dumps({"runs": []})),
+    "/api/2.0/mlflow/registered-models/alias": (404, json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST"})),
 }
 
 
