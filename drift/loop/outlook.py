@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from drift.errors import DataError
 from drift.loop.cards import Card
+from drift.loop.fall import Fall
 from drift.loop.retrain import RetrainOptions, split_seen
 
 LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05
 LEAST_SHARE = 0.25  # of new rows among those to train on, without which a window is proposed
-LEAST_WINDOW = 200  # rows, the least that --window_rows takes
+LEAST_WINDOW = 200  # rows, the least that --window_rows takes, and that a window since a fall of accuracy must hold
 MOST_BLOCKS = 10_000  # of a wait
 
 
@@ -27,6 +28,8 @@ class Outlook:
             no wait helps.
         window_rows: a window in which new rows weigh more; None if none is proposed.
         obstacle: why no retrain is possible now; empty if one is.
+        fall: of the champion's accuracy, from which on the rows are those to learn from; None if none was found.
+        fallen_rows: rows since then.
     """
 
     new_rows: int
@@ -36,6 +39,8 @@ class Outlook:
     wait_blocks: int | None = 0
     window_rows: int | None = None
     obstacle: str = ""
+    fall: Fall | None = None
+    fallen_rows: int = 0
 
     @property
     def too_early(self) -> bool:
@@ -52,17 +57,29 @@ class Outlook:
                 f"it would learn from {self.learned_rows:,} of the {self.new_rows:,} new rows"
                 f" ({self.training_rows:,} rows in all), {self.held_out_rows:,} are held out"
             )
+        if self.fall is not None:
+            text = (
+                f"{text}; accuracy fell from {self.fall.before:.3f} to {self.fall.after:.3f} at about row"
+                f" {self.fall.row}, {self.fallen_rows:,} rows ago"
+            )
         if self.wait_blocks:
             blocks = "1 more block" if self.wait_blocks == 1 else f"{self.wait_blocks:,} more blocks"
             return f"{text}; too few to learn from: score {blocks} first"
         if self.wait_blocks is None and not self.obstacle:
             return f"{text}; too few to learn from: set fewer --held_out_rows or more --window_rows"
         if self.window_rows is not None:
-            return f"{text}; with --window_rows {self.window_rows} the new ones weigh more"
+            return f"{text}; with --window_rows {self.window_rows} {self.window_effect}"
         return text
 
+    @property
+    def window_effect(self) -> str:
+        """What the proposed window does."""
+        return "the new ones weigh more" if self.fall is None else "all are from after that"
 
-def outlook_of(champion: Card, stop: int, options: RetrainOptions, *, block_rows: int) -> Outlook:
+
+def outlook_of(
+    champion: Card, stop: int, options: RetrainOptions, *, block_rows: int, fall: Fall | None = None
+) -> Outlook:
     """What a retrain on the rows before `stop` would learn from.
 
     Args:
@@ -70,19 +87,40 @@ def outlook_of(champion: Card, stop: int, options: RetrainOptions, *, block_rows
         stop: one past the last row whose label is known.
         options: of the retrain.
         block_rows: of a block, the unit of a wait.
+        fall: of the champion's accuracy.
     """
-    wait = next((many for many in range(MOST_BLOCKS) if _learned(champion, stop + many * block_rows, options)), None)
     new = max(0, stop - champion.seen)
+    fallen = 0 if fall is None else stop - fall.row
+    wait = _wait(champion, stop, options, block_rows=block_rows)
     try:
         parts = split_seen(champion, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
     except DataError as error:
-        return Outlook(new, wait_blocks=wait or None, obstacle=str(error))
+        return Outlook(new, wait_blocks=wait or None, obstacle=str(error), fall=fall, fallen_rows=fallen)
     learned = len(range(max(parts.refit.start, champion.seen), parts.refit.stop))
     window = None
-    proposed = max(LEAST_WINDOW, 2 * new)
-    if wait == 0 and options.window_rows is None and learned < LEAST_SHARE * len(parts.refit) and proposed < stop:
-        window = proposed
-    return Outlook(new, learned, len(parts.refit), len(parts.held_out), wait, window)
+    if options.window_rows is None:
+        if fall is not None:
+            window = fallen if fallen < len(parts.refit) else None
+            if window is not None and wait == 0:
+                wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
+        elif learned < LEAST_SHARE * len(parts.refit) and max(LEAST_WINDOW, 2 * new) < stop:
+            window = max(LEAST_WINDOW, 2 * new)
+    return Outlook(
+        new, learned, len(parts.refit), len(parts.held_out), wait, None if wait else window, fall=fall,
+        fallen_rows=fallen,
+    )  # fmt: skip
+
+
+def _wait(
+    champion: Card, stop: int, options: RetrainOptions, *, block_rows: int, since: int | None = None
+) -> int | None:
+    """Blocks to score first so that a retrain learns enough; with `since`, from a window that begins at that row."""
+    for many in range(MOST_BLOCKS):
+        at = stop + many * block_rows
+        window = options.window_rows if since is None else at - since
+        if (window is None or window >= LEAST_WINDOW) and _learned(champion, at, replace(options, window_rows=window)):
+            return many
+    return None
 
 
 @dataclass(frozen=True)
@@ -102,16 +140,20 @@ class ByHand:
         """The proposed window, for people; empty without one."""
         if self.window_rows is None:
             return ""
+        if self.outlook.fall is not None:
+            return f" with --window_rows {self.window_rows}, the rows since accuracy fell"
         return f" with --window_rows {self.window_rows}, in which the new rows weigh more than among all"
 
 
-def by_hand_of(champion: Card, stop: int, options: RetrainOptions, *, block_rows: int) -> ByHand:
+def by_hand_of(
+    champion: Card, stop: int, options: RetrainOptions, *, block_rows: int, fall: Fall | None = None
+) -> ByHand:
     """The retrain by hand that is proposed, and its outlook; arguments as those of `outlook_of`."""
-    outlook = outlook_of(champion, stop, options, block_rows=block_rows)
+    outlook = outlook_of(champion, stop, options, block_rows=block_rows, fall=fall)
     if outlook.window_rows is None:
         return ByHand(None, outlook)
     windowed = replace(options, window_rows=outlook.window_rows)
-    return ByHand(outlook.window_rows, outlook_of(champion, stop, windowed, block_rows=block_rows))
+    return ByHand(outlook.window_rows, outlook_of(champion, stop, windowed, block_rows=block_rows, fall=fall))
 
 
 def _learned(champion: Card, stop: int, options: RetrainOptions) -> bool:

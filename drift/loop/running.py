@@ -17,6 +17,7 @@ from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
 from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
+from drift.loop.fall import Fall, fall_of
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
@@ -136,6 +137,7 @@ class Running:
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
                 advice = next((one for one in advised if one is not None), None)
+                by_hand = self._by_hand(references)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -145,7 +147,6 @@ class Running:
             raise
         journal.set_state(deployment.id, "done")
         made = forecasts.of(progress.blocks)
-        by_hand = self._by_hand()
         return DeployResult(
             deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand, advice
         )
@@ -210,27 +211,37 @@ class Running:
             shadow=watched.begin,
             end_shadow=watched.end,
             forecast=forecasts.after,
-            outlook=self._outlook,
+            outlook=lambda record, window_rows: self._outlook(record, window_rows, references),
             advise=lambda version: self._advise(references, version, tell),
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         return run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
 
-    def _outlook(self, record: BlockRecord, window_rows: int | None) -> Outlook | None:
+    def _outlook(self, record: BlockRecord, window_rows: int | None, references: References) -> Outlook | None:
         """What a retrain after a block would learn from; None while MLflow is away."""
+        options, rows = self._retraining(window_rows), self.options.block_size
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
-            return outlook_of(card, record.stop, self._retraining(window_rows), block_rows=self.options.block_size)
+            return outlook_of(card, record.stop, options, block_rows=rows, fall=self._fall(references))
         return None
 
-    def _by_hand(self) -> ByHand | None:
+    def _by_hand(self, references: References) -> ByHand | None:
         """What `drift retrain` would learn from now: rows that any deployment of this model scored, not this one's."""
+        options, rows = self.options.retrain, self.options.block_size
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
             stop = last_row_seen(self.world.journal, self.registry.name, card)
-            return by_hand_of(card, stop, self.options.retrain, block_rows=self.options.block_size)
+            return by_hand_of(card, stop, options, block_rows=rows, fall=self._fall(references))
         return None
+
+    def _fall(self, references: References) -> Fall | None:
+        """Of the accuracy of the version that answered the last block, as long as it is champion."""
+        blocks = self.world.journal.blocks(self.deployment.id)
+        if not blocks or blocks[-1].version != self.registry.champion().number:
+            return None
+        reference = references(blocks[-1].version)
+        return fall_of(blocks, (round(reference.accuracy * len(reference)), len(reference)))
 
     def _retraining(self, window_rows: int | None) -> RetrainOptions:
         options = self.options.retrain

@@ -73,8 +73,11 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
     journal = SimpleNamespace(deployments=lambda model: made, blocks=lambda name: [SimpleNamespace(stop=stops[name])])
     registry = SimpleNamespace(name="m", champion=lambda: None)
     monkeypatch.setattr(running, "card_of", lambda registry, version: CARD)
-    this: Any = SimpleNamespace(registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions())
-    by_hand = Running._by_hand(this)
+    this: Any = SimpleNamespace(
+        registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions(), _fall=lambda _: None
+    )
+    references: Any = None
+    by_hand = Running._by_hand(this, references)
     assert by_hand is not None
     assert (by_hand.window_rows, by_hand.outlook.new_rows, by_hand.outlook.learned_rows) == (800, 400, 240)
 
@@ -82,7 +85,7 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
         raise TrackingError("MLflow is away")
 
     registry.champion = away
-    assert Running._by_hand(this) is None
+    assert Running._by_hand(this, references) is None
     assert lines(None, DeployOptions())[0] == "no block was flagged"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drift.loop.cards import Card, DataSource
-from drift.loop.outlook import LEAST_LEARNED, Outlook, outlook_of
+from drift.loop.fall import Fall
+from drift.loop.outlook import LEAST_LEARNED, LEAST_WINDOW, Outlook, by_hand_of, outlook_of
 from drift.loop.retrain import RetrainOptions, split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 17_000), (17_000, 20_000), "", DataSource())
@@ -53,3 +54,30 @@ def test_the_wait_is_the_shortest(block_rows: int) -> None:
     for blocks, enough in ((wait, True), (wait - 1, False)):
         parts = split_seen(CARD, 20_000 + blocks * block_rows, window_rows=None, held_out_rows=None)
         assert (parts.refit.stop - CARD.seen >= LEAST_LEARNED) is enough
+
+
+def test_after_a_fall_the_window_holds_only_rows_from_after_it() -> None:
+    """The fall is 600 rows ago, at the end of 4,000 new ones."""
+    fall = Fall(23_400, 170, 0.88, 0.61)
+    found = outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall)
+    assert (found.wait_blocks, found.window_rows, found.fallen_rows) == (0, 600, 600)
+    parts = split_seen(CARD, 24_000, window_rows=600, held_out_rows=None)
+    assert (parts.refit.start, len(parts.held_out)) == (23_400, 120)
+    assert "accuracy fell from 0.880 to 0.610 at about row 23400, 600 rows ago" in found.words
+    assert found.words.endswith("with --window_rows 600 all are from after that")
+    assert by_hand_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall).window_words == (
+        " with --window_rows 600, the rows since accuracy fell"
+    )
+
+
+def test_soon_after_a_fall_it_proposes_to_wait_for_rows() -> None:
+    found = outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=Fall(23_960, 198, 0.88, 0.61))
+    assert (found.wait_blocks, found.window_rows) == ((LEAST_WINDOW - 40) // 20, None)
+    assert found.words.endswith("40 rows ago; too few to learn from: score 8 more blocks first")
+
+
+def test_a_fall_before_all_rows_that_are_used_proposes_no_window() -> None:
+    """The rows since the fall are more than those that a window of the user's own holds, or all there are."""
+    fall = Fall(20_000, 0, 0.88, 0.61)
+    assert outlook_of(CARD, 24_000, RetrainOptions(window_rows=1_000), block_rows=20, fall=fall).window_rows is None
+    assert outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall).window_rows == 4_000

@@ -3,9 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.stats import binom
 
 from drift.blocks import ScoredBlock
 from drift.detect import Score
@@ -26,7 +24,6 @@ from drift.loop.policies import (
     Spaced,
     Window,
 )
-from drift.loop.policies.window import change_point
 
 
 def record(index: int, wrong: int = 2, *, version: int = 1, score: Score | None = None) -> BlockRecord:
@@ -101,30 +98,6 @@ def test_a_window_since_accuracy_changed() -> None:
     assert decided(SinceChange(Never()), blocks).window_rows is None
     renewed = [*blocks, record(10, 2, version=2)]
     assert decided(SinceChange(Every()), renewed).window_rows is None  # one block tells of no change
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_the_change_point_is_the_most_likely_one(seed: int) -> None:
-    """Against the likelihood of every cut, computed with SciPy's binomial distribution."""
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 21, size=8)
-    blocks = [record(index, int(wrong)) for index, wrong in enumerate(counts)]
-    likely = []
-    for cut in range(1, 8):
-        parts = counts[:cut], counts[cut:]
-        likely.append(sum(float(binom.logpmf(part, 20, part.mean() / 20).sum()) for part in parts))
-    assert likely[change_point(blocks) - 1] == pytest.approx(max(likely))
-
-
-def test_changes_are_dated_well() -> None:
-    """A fall from .9 to .6 after block 10 of 20, 500 streams: dated within 1 block in 97 of 100 and more."""
-    rng = np.random.default_rng(0)
-    rates = np.where(np.arange(20) < 10, 0.1, 0.4)
-    far = 0
-    for _ in range(500):
-        wrong = rng.binomial(20, rates)
-        far += abs(change_point([record(i, int(count)) for i, count in enumerate(wrong)]) - 10) > 1
-    assert far <= 25  # of a rate of .03, more in 1 of 1,000
 
 
 def test_a_retrain_is_made_when_it_pays() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drift.errors import UsageError
-from drift.loop.events import BlockRecord
+from drift.loop.fall import change_point
 from drift.loop.policies.protocol import Decision, History, Policy
 
 CHANGE = "change"  # names, after an at sign, the rows since accuracy changed
@@ -50,23 +48,9 @@ class SinceChange:
         served = [block for block in history.blocks if block.version == last.version]
         if not decision.retrain or len(served) < 2:
             return decision
-        changed = served[change_point(served)]
+        right = np.array([block.correct for block in served], np.float64)
+        at, _ = change_point(right, np.array([block.rows for block in served], np.float64))
+        changed = served[at]
         rows = max(self.least, last.stop - changed.start)
         reason = f"{decision.reason}; learns from {rows:,} rows, since a change before block {changed.index}"
         return replace(decision, window_rows=rows, reason=reason)
-
-
-def change_point(blocks: Sequence[BlockRecord]) -> int:
-    """The position, from 1 to len(blocks) - 1, of the first block after the most likely change of accuracy."""
-    right = np.cumsum([block.correct for block in blocks], dtype=np.float64)
-    rows = np.cumsum([block.rows for block in blocks], dtype=np.float64)
-    before = _log_likelihood(right[:-1], rows[:-1])
-    after = _log_likelihood(right[-1] - right[:-1], rows[-1] - rows[:-1])
-    return int(np.argmax(before + after)) + 1
-
-
-def _log_likelihood(right: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of counts at the rate that makes them most likely."""
-    from scipy.special import xlogy
-
-    return np.asarray(xlogy(right, right / rows) + xlogy(rows - right, 1 - right / rows))
