@@ -26,7 +26,7 @@ def test_the_change_point_is_the_most_likely_one(seed: int) -> None:
     right = np.array([rng.binomial(count, rng.uniform()) for count in rows])
 
     def likelihood(part: slice) -> float:
-        return float(binom.logpmf(right[part], rows[part], right[part].sum() / rows[part].sum()).sum())
+        return float(np.sum(binom.logpmf(right[part], rows[part], right[part].sum() / rows[part].sum())))
 
     likely = [likelihood(slice(0, cut)) + likelihood(slice(cut, 8)) for cut in range(1, 8)]
     at, ratio = change_point(right.astype(float), rows.astype(float))
