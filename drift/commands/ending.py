@@ -35,7 +35,7 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         verbose = kwargs.get("verbose", False)
         try:
             out = sys.stdout if function.__name__ in WRITES_AS_IT_GOES else sys.stderr
-            with progress_lines(f"drift {function.__name__}", out) if streams.owns_process() else nullcontext():
+            with progress_lines(_called(function), out) if streams.owns_process() else nullcontext():
                 code = function(*args, **kwargs)
         except DriftError as error:
             _fail(error, error.exit_code, verbose)
@@ -64,6 +64,13 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
             raise typer.Exit(int(code or 0))
 
     return ended
+
+
+def _called(function: Callable[..., object]) -> str:
+    """What is typed to call a command: `drift monitor check` for the function of a package of commands."""
+    *_, package, _ = function.__module__.split(".")
+    group = [] if package == "commands" else [package]
+    return " ".join(["drift", *group, function.__name__.replace("_", "-")])
 
 
 def _fail(error: BaseException, code: ExitCode, verbose: bool, text: str | None = None) -> None:

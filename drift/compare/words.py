@@ -72,6 +72,11 @@ def reasons(comparison: Comparison) -> list[str]:
 def _numbers(reference: pd.Series, current: pd.Series) -> list[str]:
     if not len(reference) or not len(current):
         return ["no values" if not len(current) else "values where there were none"]
+    values = np.unique(np.r_[reference.unique(), current.unique()])
+    if len(values) == 2:  # a yes or no: the median would jump from one to the other, or not move at all
+        value = values[1]
+        before, after = (float((column == value).mean()) for column in (reference, current))
+        return [f"share of {value:.4g} {before:.1%}" + (", as before" if before == after else f" → {after:.1%}")]
     (low, before, high), (left, after, right) = (
         np.quantile(column.to_numpy(np.float64), [0.25, 0.5, 0.75]) for column in (reference, current)
     )

@@ -148,8 +148,8 @@ def train_base(
 
 
 def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
-    """The command that deploys a base model, under a name that no model of another table has."""
-    model = usable_name(store, result.card, default=True)
+    """The command that deploys a base model: a user's own table gets a name of its own, that no other's model has."""
+    model = usable_name(store, result.card, default=result.card.source.path is None)
     return next_steps.after_base(result.experiment, model, result.card.source.options, rows_left=rows_left)
 
 

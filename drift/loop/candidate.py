@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from drift import next_steps
 from drift.errors import TrackingError
+from drift.invocation import Options
 from drift.loop.base_tables import BaseTable, card_of_run, is_of_table, of_file, of_table, tables_of
 from drift.loop.cards import Card, DataSource
 from drift.loop.model_names import usable_name
@@ -47,7 +48,9 @@ class Candidate:
         return f"{among} of experiment {self.experiment}{measured}"
 
 
-def find_candidate(registry: Registry, experiment: str, source: DataSource | None) -> Candidate:
+def find_candidate(
+    registry: Registry, experiment: str, source: DataSource | None, *, given: Options | None = None
+) -> Candidate:
     """The best base run of an experiment, or of all experiments if that one has none.
 
     Where a version serves, only base runs of its table are taken from other experiments, unless another table is named;
@@ -59,6 +62,7 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
         registry: of the model that is to be deployed.
         experiment: the one that was named.
         source: the table that was named; None leaves all tables.
+        given: further options that a command in an error repeats.
 
     Raises:
         TrackingError: when no base run is finished, when the experiment has none and those of other experiments are of
@@ -82,7 +86,7 @@ def find_candidate(registry: Registry, experiment: str, source: DataSource | Non
     same_rows = [run for run in runs if run.tags["drift.digest"] == runs[0].tags["drift.digest"]]
     best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
     if champion is not None:
-        _require_same_table(registry, champion, best)
+        _require_same_table(registry, champion, best, given or {})
     registered = [version for version in registry.versions() if version.run_id == best.id]
     holder = experiment_of(store, best.id) if elsewhere else experiment
     newest = registered[-1] if registered else None
@@ -153,7 +157,7 @@ def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment:
     )
 
 
-def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -> None:
+def _require_same_table(registry: Registry, champion: Version, best: FoundRun, given: Options) -> None:
     """A name in the registry is one model's: a rollback to a model of another table could not serve."""
     serving = card_of(registry, champion)
     wanted = card_of_run(best, registry.store)
@@ -163,5 +167,5 @@ def _require_same_table(registry: Registry, champion: Version, best: FoundRun) -
         raise TrackingError(
             f"version {champion.number} of {registry.name} was made from {serving.table_words}, the best base run of"
             f" {experiment!r} from {wanted.table_words}: deploy it under another --register_model_name, such as:"
-            f" {next_steps.deploy(experiment, name, wanted.source.options)}"
+            f" {next_steps.deploy(experiment, name, wanted.source.options, **given)}"
         )

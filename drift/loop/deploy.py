@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from drift import next_steps
 from drift.blocks import Table
 from drift.detect import PairedTest
 from drift.errors import DataError, StateError
@@ -36,7 +37,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         source: the table; by default the one the model was trained on.
     """
     registry = Registry(world.store, options.model_name)
-    candidate = find_candidate(registry, options.experiment, source)
+    candidate = find_candidate(registry, options.experiment, source, given=options.given())
     if candidate.elsewhere:
         world.tell(
             Said(
@@ -55,7 +56,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         version = _take_up(candidate, succession, championship, person=world.person, deployment=identity)
         card = card_of(registry, version)
         table, rows = _rows_to_score(card, options, source)
-        _say_what_was_scored(world, options.model_name, rows)
+        _say_what_was_scored(world, options, rows, source, table_rows=len(table))
         with open_run(world.store, options.experiment, name=_run_name(identity), kind="deployment") as opened:
             link_project_run(world.store, opened.id, options.experiment)
             opened.params(options.as_called() | {"start_row": rows.start, "stop_row": rows.stop})
@@ -167,11 +168,12 @@ def _succession(
         level=options.retrain.level, ask=world.ask_replacement, person=world.person,
     )  # fmt: skip
     if not made.promoted and made.test is None:
-        table = source or card_of(registry, champion).source
-        left = len(table.load()) - made.rows.start
-        line = kept_line(
-            made, candidate, champion, experiment=options.experiment, model=options.model_name, table=table, left=left
-        )
+        serving = card_of(registry, champion)
+        table = source or serving.source
+        rows = len(table.load())
+        start = serving.seen if options.start_row is None else options.start_row
+        stop = min(rows, start + options.test_data_rows)
+        line = kept_line(made, candidate, champion, options=options, table=table, table_rows=rows, scored_to=stop)
         world.tell(Said(line))
     return made
 
@@ -268,18 +270,27 @@ def _rows_to_score(card: Card, options: DeployOptions, source: DataSource | None
     return table, range(start, start + min(left, options.test_data_rows))
 
 
-def _say_what_was_scored(world: World, model: str, rows: range) -> None:
+def _say_what_was_scored(
+    world: World, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
+) -> None:
     """Deploying again scores the same rows again, which may surprise who has added new ones."""
     before = [
         found
-        for found in world.journal.deployments(model)
+        for found in world.journal.deployments(options.model_name)
         if found.start_row < rows.stop and rows.start < found.stop_row
     ]
     if before:
         last = max(found.stop_row for found in before)
+        if table_rows - last < options.block_size:
+            further = "add later rows at the end of the table to go on after them"
+        else:
+            table = {} if source is None else source.options
+            goes_on = options.given() | {"start_row": last}
+            command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
+            further = f"to go on after them: {command}"
         world.tell(
             Said(
                 f"rows {rows.start} to {min(rows.stop, last) - 1} were scored before (deployment {before[-1].id});"
-                f" --start_row {last} goes on after them"
+                f" {further}"
             )
         )

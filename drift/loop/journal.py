@@ -87,7 +87,7 @@ _decisions = sql.Table(
     sql.Column("by", sql.String, nullable=False),
     sql.Column("reason", sql.String, nullable=False),
     sql.Column("evidence", sql.JSON, nullable=False),
-    sql.Column("outcome", sql.String, nullable=False),  # promoted, refused, declined or failed
+    sql.Column("outcome", sql.String, nullable=False),  # see DecisionRecord
     sql.Column("challenger", sql.Integer),
     sql.Column("comparison", sql.JSON),
 )

@@ -10,18 +10,38 @@ from drift.errors import ExitCode
 from drift.loop.shadow import SHADOW
 
 if TYPE_CHECKING:
+    from drift.loop.events import Ending
     from drift.loop.options import DeployOptions
     from drift.loop.running import DeployResult
 
+TRIES = 2  # further ones, that are proposed after a refusal
+
 
 def last_lines(result: DeployResult, options: DeployOptions, server: Mapping[str, object]) -> list[str]:
-    """What is left to do, and the command that does it; none after a retrain that was decided.
+    """How the newest blocks were answered, what is left to do, and the command that does it.
+
+    No command is given after a promotion.
 
     Args:
         result: of the deployment.
         options: that it was asked for.
         server: options that name a server of the user's own; None where there is none.
     """
+    recent = [] if result.ending is None else [_recent(result.ending)]
+    return [*recent, *_next_lines(result, options, server)]
+
+
+def _recent(ending: Ending) -> str:
+    """How the serving version did in its newest blocks, whatever the policy makes of it."""
+    told = ending.evidence
+    blocks = "last block" if told["recent_blocks"] == 1 else f"last {told['recent_blocks']:.0f} blocks"
+    return (
+        f"{blocks} of version {ending.record.version}: accuracy {told['recent_accuracy']:.3f} on"
+        f" {told['recent_rows']:,.0f} rows; it was accepted with {told['accepted_accuracy']:.3f}"
+    )
+
+
+def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[str, object]) -> list[str]:
     last = next((made for made in reversed(result.decisions) if made.retrain), None)
     proposal = result.by_hand if last is None or last.outcome != SHADOW else None
     proposed = {"window_rows": proposal.window_rows} if proposal and proposal.window_rows else {}
@@ -32,8 +52,31 @@ def last_lines(result: DeployResult, options: DeployOptions, server: Mapping[str
             f" --test_data_rows; to decide now, on held-out rows of another challenger: {again}"
         ]
     lines = [f"a retrain now{proposal.window_words}: {proposal.outlook.words}"] if proposal is not None else []
+    if proposal is not None and (wait := proposal.outlook.wait_blocks):
+        lines.append(_to_score(result, options, server, wait))
+    if result.exit_code is ExitCode.REFUSED and last is not None:
+        tries = {"until_accepted": options.retrain.until_accepted or TRIES}
+        again = next_steps.retrain({**options.retrain_options(), **server, **proposed, **tries})
+        return [
+            *lines,
+            f"version {last.challenger} was refused and the champion stays; to try again, also with larger searches and"
+            f" other windows: {again}",
+        ]
     if result.exit_code is ExitCode.DRIFT:
         return [*lines, f"drift was flagged and the model was not retrained; to retrain: {again}"]
     if last is None and result.ending is not None:
         return [result.ending.reason, *lines, f"to retrain anyway: {again}"]
     return []
+
+
+def _to_score(result: DeployResult, options: DeployOptions, server: Mapping[str, object], wait: int) -> str:
+    """The command that scores the blocks to wait for, as far as the table has rows for them."""
+    start, rows = result.deployment.stop_row, wait * options.block_size
+    if result.rows_left < options.block_size:
+        return "no row is left to score: add later rows at the end of the table"
+    changes = {"start_row": start, "test_data_rows": min(rows, result.rows_left)}
+    source = result.deployment.options["source"]
+    table = {name: source[name] for name in ("label", "time")} | {"ignore": ",".join(source["ignore"]) or None}
+    own = {} if source["path"] is None else {"data": source["path"], **table}
+    given = options.given() | changes | dict(server)
+    return f"to score them: {next_steps.deploy(options.experiment, options.model_name, own, **given)}"

@@ -128,6 +128,16 @@ class DeployOptions:
             "device": device,
         }
 
+    def given(self) -> dict[str, object]:
+        """The options that differ from the defaults, without those that name model and experiment.
+
+        A printed command repeats them, so that whoever types it does not lose them.
+        """
+        names = ("mlflow_experiment_name", "register_model_name")
+        usual = DeployOptions().on_device("auto").as_called()
+        own = self.on_device(self.retrain.train.device).as_called()
+        return {name: value for name, value in own.items() if name not in names and value != usual[name]}
+
     def as_called(self) -> dict[str, Any]:
         """Plain values under the names that they have on the command line."""
         return {

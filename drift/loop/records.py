@@ -9,6 +9,8 @@ from typing import Any
 
 from drift.blocks import Integers
 
+IMPOSSIBLE = "not possible"  # outcome of a decision to retrain for which there were too few rows
+
 
 def now() -> str:
     """The time in UTC, ISO 8601 to the millisecond."""
@@ -51,8 +53,8 @@ class DecisionRecord:
         by: who or what decided.
         reason: theirs.
         evidence: what was known then, by name.
-        outcome: `promoted`, `refused`, `declined`, `shadow` (the challenger is judged on blocks to come), or `failed`
-            (no challenger came of it).
+        outcome: `promoted`, `refused`, `declined`, `shadow` (the challenger is judged on blocks to come), `failed`
+            (no challenger came of its training), or `not possible` (there were too few rows to train one).
         challenger: its version; None if there is none.
         comparison: of challenger and champion, by name; None if they were not compared.
         at: time in UTC, ISO 8601; empty until it is in the log.

@@ -13,6 +13,7 @@ from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.loop.acceptance import worse_than_accepted
 from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
@@ -27,7 +28,7 @@ from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
-from drift.loop.records import DecisionRecord, Deployment
+from drift.loop.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.references import References
 from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
@@ -91,6 +92,7 @@ class DeployResult:
     forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
     ending: Ending | None = None  # what was or would have been asked at the end
     by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
+    rows_left: int = 0  # of the table, after those that were scored
     threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
 
 
@@ -148,8 +150,9 @@ class Running:
         journal.set_state(deployment.id, "done")
         made = forecasts.of(progress.blocks)
         return DeployResult(
-            deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand, advice
-        )
+            deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
+            rows_left=len(self.table) - deployment.stop_row, threshold_advice=advice,
+        )  # fmt: skip
 
     def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
         if (threshold := self.options.threshold) is None:
@@ -157,9 +160,13 @@ class Running:
         return threshold_advice(threshold, references(version).accuracy, self.options.block_size)
 
     def _advise(self, references: References, version: int, tell: Tell) -> None:
-        """Warn of a threshold that is too high for a version that took over; the first one's was checked before."""
-        if version != self.deployment.first_champion and (advice := self._threshold_advice(references, version)):
+        """Warn of what a version that took over does not reach; the first one's threshold was checked before."""
+        if version == self.deployment.first_champion:
+            return
+        if advice := self._threshold_advice(references, version):
             tell(Said(f"version {version}: {advice.words}"))
+        if finding := worse_than_accepted(references(version), references(self.deployment.first_champion)):
+            tell(Said(f"version {version} is {finding}"))
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, forecasts: Forecasts
@@ -280,7 +287,8 @@ class Running:
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Said(reason))
-            return DecisionRecord(flag.block, True, consent.by, reason, flag.evidence, "failed")
+            outcome = "failed" if isinstance(error, TrainingError) else IMPOSSIBLE
+            return DecisionRecord(flag.block, True, consent.by, reason, flag.evidence, outcome)
         return DecisionRecord(
             block=flag.block,
             retrain=True,
@@ -349,8 +357,8 @@ def exit_code(progress: Progress) -> ExitCode:
             code = ExitCode.DONE
         elif decision.outcome == "refused":
             code = ExitCode.REFUSED
-        elif decision.outcome == "failed" and at_end and not any(block.flagged for block in progress.blocks):
+        elif decision.outcome in ("failed", IMPOSSIBLE) and at_end and not any(b.flagged for b in progress.blocks):
             code = ExitCode.ERROR
-        elif decision.outcome in ("failed", SHADOW) or not (at_end or decision.by.startswith("policy ")):
+        elif decision.outcome in ("failed", IMPOSSIBLE, SHADOW) or not (at_end or decision.by.startswith("policy ")):
             code = ExitCode.DRIFT
     return code

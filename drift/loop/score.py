@@ -18,7 +18,7 @@ from drift.loop.consent import AskPerson, Consent, Flag
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
 from drift.loop.policies import History, Policy
 from drift.loop.policies.protocol import evidence_of
-from drift.loop.records import Answers, DecisionRecord, now
+from drift.loop.records import IMPOSSIBLE, Answers, DecisionRecord, now
 from drift.loop.shadow import SHADOW, Shadow
 from drift.signals import unbroken
 
@@ -73,8 +73,8 @@ class Progress:
 
     @property
     def retrained_at(self) -> list[int]:
-        """Blocks after which a retrain was tried."""
-        return [decision.block for decision in self.decisions if decision.retrain]
+        """Blocks after which a challenger was trained, or was tried to be."""
+        return [made.block for made in self.decisions if made.retrain and made.outcome != IMPOSSIBLE]
 
     @property
     def promoted_at(self) -> list[int]:
@@ -128,7 +128,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             _decide(record, parts, progress, accepted, shadow)
             if shadow is None:
                 shadow = _shadow(parts, progress)
-                if progress.decisions[-1].retrain:  # evidence that was answered does not count again
+                if record.index in progress.retrained_at:  # evidence that was answered does not count again
                     _restart(parts, serving)
     return _finish(parts, progress, accepted, shadow) if progress.blocks else None
 
@@ -284,5 +284,5 @@ def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: flo
     by = f"policy {parts.policy.name}"
     consent = parts.consent(flag) if decision.retrain else Consent(False, by, decision.reason)
     made = _act(consent, record, flag, parts, progress)
-    if made.outcome == "declined":
+    if made.outcome == "declined" and decision.retrain:  # else the flag's reason says why
         parts.tell(RetrainDeclined(record.index, made.by, made.reason))

@@ -17,6 +17,7 @@ from drift.loop.challenge import comparison_words
 from drift.loop.consent import PromoteMode
 from drift.loop.journal import Journal
 from drift.loop.latest import last_row_seen
+from drift.loop.options import DeployOptions
 from drift.loop.promote import card_of
 from drift.models.predict import LocalPredictor
 from drift.tracking.found import model_card, model_file, sha256_of
@@ -113,10 +114,10 @@ def kept_line(
     candidate: Candidate,
     champion: Version,
     *,
-    experiment: str,
-    model: str,
+    options: DeployOptions,
     table: DataSource,
-    left: int,
+    table_rows: int,
+    scored_to: int,
 ) -> str:
     """One line for a champion that stays beside a base model that was not compared with it.
 
@@ -124,24 +125,27 @@ def kept_line(
         made: the decision.
         candidate: the base run.
         champion: the version that stays.
-        experiment: that was named.
-        model: name in the registry.
+        options: of the deployment that decided.
         table: of both.
-        left: rows of the table from the first one that is new to both.
+        table_rows: that it has.
+        scored_to: one past the last row that the deployment is about to score.
     """
-    named = table.options
-    replace = next_steps.deploy(experiment, model, named, promote="always")
-    if left < MIN_ROWS:
+
+    def deploy(**changes: object) -> str:
+        given = options.given() | {"promote": None, "start_row": None, "until_accepted": None} | changes
+        return next_steps.deploy(options.experiment, options.model_name, table.options, **given)
+
+    if max(made.rows.stop, scored_to) - made.rows.start >= MIN_ROWS:
+        compare = f"to compare them, deploy again after this deployment: {deploy()}"
+    elif table_rows - made.rows.start < MIN_ROWS:
         compare = f"no {MIN_ROWS} rows of {table.name} are new to both: add later rows to compare them"
     else:
-        rows = min(left, COMPARED_ROWS)
-        scored = next_steps.deploy(
-            experiment, model, named, promote="never", start_row=made.rows.start, test_data_rows=rows
-        )
+        rows = min(table_rows - made.rows.start, max(COMPARED_ROWS, options.block_size))
+        scored = deploy(promote="never", start_row=made.rows.start, test_data_rows=rows)
         compare = f"to compare them, score rows that are new to both and deploy again: {scored}"
     return (
         f"version {champion.number} stays champion; base run {candidate.run.id} stays aside ({made.by}; {made.reason});"
-        f" {compare}; to replace it uncompared: {replace}"
+        f" {compare}; to replace it uncompared: {deploy(promote='always')}"
     )
 
 

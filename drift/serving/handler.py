@@ -104,7 +104,7 @@ class Handler:
         """Rows in the order of the features, and their times if the records have them."""
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records) or not records:
             raise ValueError('expected JSON {"records": [{"name": number, ...}, ...]}, one object for each row')
-        timed = self.time is not None and self.time in records[0]
+        timed = self.time is not None and (self.time in records[0] or not records[0].keys() & set(CALENDAR))
         names = [name for name in self.features if not (timed and name in CALENDAR)]
         expected = {*names, self.time} if timed else {*names}
         for row, record in enumerate(records):

@@ -69,7 +69,7 @@ class Screen:
         self._cost = cost
         self._records: list[BlockRecord] = []
         self._columns: list[Column] = []
-        self._flag_reason = ""
+        self._flag_reason = self._declined = ""
         self._shown = ExitStack()
         self._total = 0
         self._progress = progress_bar(self.console)
@@ -114,8 +114,7 @@ class Screen:
                 self._flag_reason = reason
                 self._line(Text(f"       ⚑ block {record.index} flagged: {reason}", style="bold red"))
             case events.RetrainDeclined(block, by, reason):
-                why = "" if reason == self._flag_reason else f"; {reason}"  # the line above has said it
-                self._line(Text(f"       not retrained after block {block}: {by}{why}", style="yellow"))
+                self._say_declined(block, by if reason == self._flag_reason else f"{by}; {reason}")
             case events.ChallengerCompared(champion, challenger, test, rows):
                 self._line(
                     Text(
@@ -138,6 +137,12 @@ class Screen:
                         style="bold green",
                     )
                 )
+
+    def _say_declined(self, block: int, why: str) -> None:
+        """Say it once where nobody is there to be asked, or the same no answers every flag."""
+        if why != self._declined:
+            self._line(Text(f"       not retrained after block {block}: {why}", style="yellow"))
+        self._declined = why
 
     def question(self, flag: Flag) -> Reply:
         """Ask whether to retrain now, at a flagged block or at the end; Ctrl-D says no.

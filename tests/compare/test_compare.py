@@ -103,6 +103,17 @@ def test_a_changed_column_is_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "words"), [(0.52, "→ 52.0% (within chance)"), (0.8, "→ 80.0%"), (0.48, ", as before")]
+)
+def test_a_column_of_two_numbers_is_told_by_shares(share: float, words: str) -> None:
+    """A median of 0 or 1 would jump where half of the rows are 1."""
+    before, after = (pd.DataFrame({"flag": np.arange(500) < 500 * part}).astype(int) for part in (0.48, share))
+    (column,) = compare_tables(before, after).columns
+    assert column.change.startswith("share of 1 48.0%")
+    assert words in column.change
+
+
+@pytest.mark.parametrize(
     ("change", "column", "words"),
     [
         (lambda t: t["city"].where(t.index % 2 == 0, "Köln"), "city", "new: 'Köln' (50.0%)"),

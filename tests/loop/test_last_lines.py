@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,15 +18,28 @@ from drift.loop.consent import PromoteMode
 from drift.loop.last_lines import last_lines
 from drift.loop.options import DeployOptions
 from drift.loop.outlook import ByHand, by_hand_of
+from drift.loop.records import DecisionRecord
 from drift.loop.retrain import RetrainOptions, split_seen
 from drift.loop.running import Running
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))
 
 
-def lines(by_hand: ByHand | None, options: DeployOptions, code: ExitCode = ExitCode.DONE) -> list[str]:
-    ending = SimpleNamespace(reason="no block was flagged", outlook=None)
-    result: Any = SimpleNamespace(decisions=[], ending=ending, by_hand=by_hand, exit_code=code)
+def lines(
+    by_hand: ByHand | None,
+    options: DeployOptions,
+    code: ExitCode = ExitCode.DONE,
+    *,
+    decisions: Sequence[DecisionRecord] = (),
+    left: int = 0,
+) -> list[str]:
+    evidence = {"recent_blocks": 5, "recent_rows": 1_680, "recent_accuracy": 0.61, "accepted_accuracy": 0.88}
+    record = SimpleNamespace(version=1)
+    ending = SimpleNamespace(reason="no block was flagged", outlook=None, evidence=evidence, record=record)
+    deployment = SimpleNamespace(stop_row=3_400, options={"source": asdict(CARD.source)})
+    result: Any = SimpleNamespace(
+        decisions=decisions, ending=ending, by_hand=by_hand, exit_code=code, deployment=deployment, rows_left=left
+    )
     return last_lines(result, options, {"server": None})
 
 
@@ -86,10 +101,47 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
 
     registry.champion = away
     assert Running._by_hand(this, references) is None
-    assert lines(None, DeployOptions())[0] == "no block was flagged"
+    assert lines(None, DeployOptions())[:2] == [
+        "last 5 blocks of version 1: accuracy 0.610 on 1,680 rows; it was accepted with 0.880",
+        "no block was flagged",
+    ]
 
 
 @pytest.mark.parametrize("mode", list(PromoteMode))
 def test_the_printed_command_can_promote(mode: PromoteMode) -> None:
     (*_, last) = lines(None, DeployOptions(promote=mode))
     assert ("--promote never" not in last) and ((f"--promote {mode}" in last) is (mode is not PromoteMode.NEVER))
+
+
+REFUSED = DecisionRecord(3, True, "--retrain always", "", {}, "refused", challenger=2)
+
+
+def test_after_a_refusal_a_command_tries_again() -> None:
+    training = RetrainOptions(window_rows=800)
+    by_hand = by_hand_of(CARD, 3_400, training, block_rows=20)
+    *_, last = lines(by_hand, DeployOptions(retrain=training), ExitCode.REFUSED, decisions=[REFUSED])
+    assert last.startswith("version 2 was refused and the champion stays; to try again")
+    assert "drift retrain" in last
+    assert "--window_rows 800" in last
+    assert last.endswith("--until_accepted 2")
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (1_000, "drift deploy --mlflow_experiment_name drift --data /data/two.csv --label a"),
+        (30, "--test_data_rows 30"),
+        (19, "no row is left to score: add later rows at the end of the table"),
+    ],
+)
+def test_a_wait_comes_with_the_command_that_scores(left: int, said: str) -> None:
+    by_hand = by_hand_of(CARD, 3_100, RetrainOptions(), block_rows=20)
+    options = DeployOptions(threshold_accuracy=0.7)
+    assert by_hand.outlook.wait_blocks == 5
+    made = lines(by_hand, options, ExitCode.DRIFT, left=left)
+    score = made[made.index(next(line for line in made if line.startswith("a retrain now"))) + 1]
+    assert said in score
+    if left >= 20:
+        assert score.startswith("to score them: drift deploy")
+        assert f"--start_row 3400 --test_data_rows {min(100, left)}" in score  # 5 blocks of 20
+        assert "--threshold_accuracy 0.7" in score

@@ -14,7 +14,7 @@ from drift.loop.consent import Always, AskPerson, Consent, Flag, Never, NoTermin
 from drift.loop.events import BlockRecord, DriftFlagged, Ending, Said
 from drift.loop.journal import Journal
 from drift.loop.policies import BelowThreshold, OnAlarm
-from drift.loop.records import DecisionRecord, Deployment, now
+from drift.loop.records import IMPOSSIBLE, DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.shadow import SHADOW, Shadow, shadow_of
@@ -142,6 +142,28 @@ def test_a_refused_challenger_is_not_tried_again_within_the_cooldown(tmp_path: P
     story.run()
     assert [decision.block for decision in story.progress.decisions if decision.retrain] == [5, 8]
     assert exit_code(story.progress) is ExitCode.REFUSED
+
+
+def test_too_few_rows_begin_no_cooldown(tmp_path: Path) -> None:
+    """A retrain for which rows were lacking is asked for again at the next flag, and what detectors know is kept."""
+    story = Story(tmp_path, Always())
+    trained, tried = story.parts.retrain, list[int]()
+
+    def too_few(record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
+        if record.index < 7:
+            return DecisionRecord(record.index, True, consent.by, "too few rows", flag.evidence, IMPOSSIBLE)
+        tried.append(record.index)
+        return trained(record, consent, flag)
+
+    story.parts.retrain = too_few
+    story.run()
+    assert [(made.block, made.outcome) for made in story.progress.decisions] == [
+        (5, IMPOSSIBLE),
+        (6, IMPOSSIBLE),
+        (7, "promoted"),
+    ]
+    assert (story.progress.retrained_at, tried) == ([7], [7])
+    assert exit_code(story.progress) is ExitCode.DONE
 
 
 def test_a_crash_between_blocks_costs_nothing(tmp_path: Path) -> None:

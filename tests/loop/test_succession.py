@@ -16,6 +16,7 @@ from drift.loop import succession as module
 from drift.loop.candidate import Candidate
 from drift.loop.cards import Card, DataSource
 from drift.loop.consent import PromoteMode
+from drift.loop.options import DeployOptions
 from drift.loop.succession import Succession, decide, kept_line
 from drift.tracking.found import FoundRun
 from drift.tracking.registry import Version
@@ -93,17 +94,33 @@ def test_modes_mean_what_they_mean_elsewhere(decided: Callable[..., Succession])
     assert not decided(PromoteMode.ASK, scored=340, test=better, ask=lambda text: False).promoted
 
 
+def kept(made: Succession, *, table_rows: int, scored_to: int = 0) -> str:
+    options = DeployOptions(model_name="m", threshold_accuracy=0.7, promote=PromoteMode.NEVER, start_row=250)
+    return kept_line(
+        made, CANDIDATE, CHAMPION, options=options, table=DataSource(), table_rows=table_rows, scored_to=scored_to
+    )
+
+
 def test_one_line_says_how_to_compare_or_replace(decided: Callable[..., Succession]) -> None:
     made = decided(PromoteMode.AUTO, scored=0)
-    line = kept_line(
-        made, CANDIDATE, CHAMPION, experiment="drift", model="m", table=DataSource(), left=5_000
-    )  # fmt: skip
+    line = kept(made, table_rows=5_300)
     assert "\n" not in line
-    assert "--promote never --start_row 300 --test_data_rows 400" in line
-    assert line.endswith("to replace it uncompared: drift deploy --mlflow_experiment_name drift"
-                         " --register_model_name m --promote always")  # fmt: skip
-    none = kept_line(made, CANDIDATE, CHAMPION, experiment="drift", model="m", table=DataSource(), left=5)
-    assert "add later rows to compare them" in none
+    named = "drift deploy --mlflow_experiment_name drift --register_model_name m"
+    assert f"{named} --start_row 300 --threshold_accuracy 0.7 --promote never --test_data_rows 400" in line
+    assert line.endswith(f"to replace it uncompared: {named} --threshold_accuracy 0.7 --promote always")
+    assert "add later rows to compare them" in kept(made, table_rows=305)
+
+
+def test_the_deployment_that_scores_new_rows_is_followed_by_the_one_that_compares(
+    decided: Callable[..., Succession],
+) -> None:
+    """The command that was proposed before is not proposed again."""
+    for scored, scored_to in ((0, 700), (700, 320)):
+        line = kept(decided(PromoteMode.NEVER, scored=scored), table_rows=5_300, scored_to=scored_to)
+        assert "score rows" not in line
+        assert "to compare them, deploy again after this deployment: drift deploy" in line
+        assert line.count("--promote") == 2  # who decided, and the replacement
+    assert "score rows" in kept(decided(PromoteMode.NEVER, scored=0), table_rows=5_300, scored_to=339)
 
 
 def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:

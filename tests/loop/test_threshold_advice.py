@@ -74,16 +74,33 @@ def test_a_version_that_takes_over_is_checked_once() -> None:
     assert asked == [1, 2, 3]
 
 
+class _Accuracy(float):
+    """A reference of 400 rows."""
+
+    @property
+    def accuracy(self) -> float:
+        return float(self)
+
+    def __len__(self) -> int:
+        return 400
+
+
 @pytest.mark.parametrize(
-    ("accuracy", "said"), [(0.8, []), (0.65, ["version 2: warning: the threshold of 0.7 is above"])]
+    ("first", "second", "said"),
+    [
+        (0.1, 0.8, []),
+        (0.1, 0.65, ["version 2: warning: the threshold of 0.7 is above"]),
+        (0.9, 0.8, ["version 2 is not as good as the first version was when it was accepted: 0.800 of 400 rows"]),
+        (0.82, 0.8, []),
+    ],
 )
-def test_a_promoted_version_is_told_with_its_number(accuracy: float, said: list[str]) -> None:
+def test_a_promoted_version_is_told_with_its_number(first: float, second: float, said: list[str]) -> None:
     listener = Listener()
     this: Any = SimpleNamespace(
         options=DeployOptions(threshold_accuracy=0.7), deployment=SimpleNamespace(first_champion=1)
     )
     this._threshold_advice = lambda *args: Running._threshold_advice(this, *args)
-    references: Any = {1: 0.1, 2: accuracy}
+    references: Any = {1: _Accuracy(first), 2: _Accuracy(second)}.__getitem__
     for version in (1, 2):
-        Running._advise(this, lambda number: SimpleNamespace(accuracy=references[number]), version, listener)  # type: ignore[arg-type]
+        Running._advise(this, references, version, listener)
     assert [event.text[: len(said[0])] for event in listener.events] == said  # type: ignore[union-attr]

@@ -209,6 +209,10 @@ BAD_TIMES = {
         {"records": [{"price": 1, "demand": 2, "sold_at": TIMES[0]}, {"price": 1, "demand": 2}]},
         "row 1 lacks sold_at",
     ),
+    "neither a time nor the calendar": (
+        {"records": [{"price": 1, "demand": 2}]},
+        "expected records of price, demand, sold_at; row 0 lacks sold_at",
+    ),
     "a text in a record": ({"records": [{"price": "1", "demand": 2, "sold_at": TIMES[0]}]}, 'got "1" in row 0'),
     "no records": ({"records": []}, "one object for each row"),
     "records that are lists": ({"records": [[1, 2]]}, "one object for each row"),

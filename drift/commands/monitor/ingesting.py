@@ -262,7 +262,8 @@ def _say_what_is_followed(columns: Columns | None) -> None:
         print("no rows came, so that no monitor was begun")
         return
     features = ", ".join(f"{name} ({kind})" for name, kind in columns.features) or "none"
-    print(f"features: {features}; {columns.task} of {columns.prediction}, truth: {columns.truth or 'none'}")
+    truth = f"truth in column {columns.truth}" if columns.truth else "no truth yet"
+    print(f"features: {features}; {columns.task}, answers in column {columns.prediction}, {truth}")
 
 
 def _say(done: Ingested, store: str, following: str) -> None:

@@ -182,8 +182,8 @@ def small_reference(reference_rows: int, block_rows: int) -> str | None:
     if reference_rows >= BLOCKS_IN_REFERENCE * block_rows:
         return None
     return (
-        f"the reference has {reference_rows:,} rows, fewer than {BLOCKS_IN_REFERENCE} blocks of {block_rows:,}: its own"
-        " luck is part of every score, so that blocks without drift alarm at the level only on average over references"
-        " (at 200 against 200 rows and level 0.05, between 0.00 and 0.20 of them for a given one)."
+        f"the reference has {reference_rows:,} rows, fewer than {BLOCKS_IN_REFERENCE} blocks of {block_rows:,}: the"
+        " share of blocks without drift that alarm may be well above or below the level, since all blocks are compared"
+        " with the same few rows (with 200 rows, blocks of 200 and level 0.05, it is between 0.00 and 0.20)."
         " Take a larger reference, or smaller blocks"
     )

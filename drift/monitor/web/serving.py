@@ -55,7 +55,8 @@ def serve(
         bound = listening.getsockname()[1]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none"
-        )
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none",
+            lifespan="off",  # the page needs none, and a second Ctrl-C would print the trace of its end
+        )  # fmt: skip
         with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has ended: it is how one stops it
             uvicorn.Server(config).run(sockets=[listening])
