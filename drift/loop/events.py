@@ -122,7 +122,7 @@ class DriftFlagged:
     reason: str
     evidence: Mapping[str, float]
     window_rows: int | None = None  # that the policy wants learnt from; None leaves it to the options
-    outlook: Outlook | None = None  # what a retrain now would learn from
+    outlook: Outlook | None = None  # what a retrain now would learn from, where a person is asked
 
     @property
     def block(self) -> int:
@@ -140,7 +140,7 @@ class Ending:
         threshold: that its accuracy is compared with; None for policies without one.
         flagged: number of flagged blocks.
         evidence: as that of a flag, on the last block.
-        outlook: what a retrain now would learn from.
+        outlook: what a retrain now would learn from; None where nobody is asked.
     """
 
     record: BlockRecord

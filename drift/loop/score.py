@@ -55,9 +55,7 @@ class Parts:
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
     end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses
     forecast: Callable[[Sequence[BlockRecord]], ThresholdForecast] | None = None  # from all blocks so far
-    outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window_rows: (
-        None
-    )  # of a retrain after it
+    outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window: None  # of a retrain, if asked
     advise: Callable[[int], None] = lambda version: None  # warns of a threshold that is too high for a version
     cooldown: int = 0  # blocks after a promotion in which no question is put at the end
     small_reference_reported: bool = False  # the warning is given once, not for every version
@@ -173,7 +171,7 @@ def _ending(parts: Parts, progress: Progress, accepted: float) -> Ending:
         threshold=threshold,
         flagged=sum(block.flagged for block in progress.blocks),
         evidence=evidence,
-        outlook=parts.outlook(last, None),
+        outlook=parts.outlook(last, None) if isinstance(parts.consent, AskPerson) else None,
     )
 
 
@@ -278,7 +276,8 @@ def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: flo
         reason = f"{decision.reason}, but version {shadow.version} is in shadow"
         parts.tell(DriftFlagged(record, reason, decision.evidence))  # the sequential test decides, and nobody is asked
         return
-    outlook = parts.outlook(record, decision.window_rows) if decision.retrain else None
+    asked = decision.retrain and isinstance(parts.consent, AskPerson)  # nobody else wants to know, and MLflow is asked
+    outlook = parts.outlook(record, decision.window_rows) if asked else None
     flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows, outlook)
     parts.tell(flag)
     by = f"policy {parts.policy.name}"

@@ -144,6 +144,17 @@ def test_a_refused_challenger_is_not_tried_again_within_the_cooldown(tmp_path: P
     assert exit_code(story.progress) is ExitCode.REFUSED
 
 
+@pytest.mark.parametrize("asks", [False, True])
+def test_mlflow_is_asked_about_a_retrain_only_for_a_person(tmp_path: Path, asks: bool) -> None:
+    """While MLflow is away, a question to it at every flagged block would take seconds each time."""
+    story = Story(tmp_path, AskPerson(lambda flag: Reply.LATER, person="ada") if asks else Never())
+    looked: list[int] = []
+    story.parts.outlook = lambda record, window: looked.append(record.index)
+    story.run()
+    flagged = [block.index for block in story.progress.blocks if block.flagged]
+    assert looked == ([*flagged, 9] if asks else [])
+
+
 def test_too_few_rows_begin_no_cooldown(tmp_path: Path) -> None:
     """A retrain for which rows were lacking is asked for again at the next flag, and what detectors know is kept."""
     story = Story(tmp_path, Always())
