@@ -269,8 +269,8 @@ def serve(
 
     def show(text: str) -> None:
         nonlocal answers
+        answers = True  # before the line that says how to end it, at which somebody may do so
         screen.last_line(text)
-        answers = True
         stack.enter_context(current().muted())  # nothing is waited for any more
 
     with ExitStack() as stack:

@@ -53,10 +53,10 @@ def serve(
     with listening:
         app = create_app(store, gate, hosts=frozenset({*LOOPBACK, host, *names}), secure=secure)
         bound = listening.getsockname()[1]
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none",
             lifespan="off",  # the page needs none, and a second Ctrl-C would print the trace of its end
         )  # fmt: skip
-        with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has ended: it is how one stops it
+        with suppress(KeyboardInterrupt):  # how one stops it, from the moment on that it has told its address
+            ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
             uvicorn.Server(config).run(sockets=[listening])
