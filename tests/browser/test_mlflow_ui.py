@@ -15,6 +15,17 @@ SAME_LINE = """name => {  // the numbers beside a metric
     .sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left).map(e => e.textContent.trim());
 }"""
 
+SCROLL_VALUES = """name => {  // to the end, as a wheel over them does; the names beside them follow, one event late
+  const names = name.closest('.ReactVirtualized__Grid');
+  for (let box = names.parentElement; box; box = box.parentElement) {
+    const values = [...box.querySelectorAll('.ReactVirtualized__Grid')].filter(grid => grid !== names).at(-1);
+    if (!values) continue;
+    values.scrollTop = values.scrollHeight;
+    setTimeout(() => { values.scrollTop -= 1; }, 300);
+    return;
+  }
+}"""
+
 
 def picture(page: Page, folder: Path | None, name: str) -> None:
     """Keep a screenshot, if they are wanted."""
@@ -51,8 +62,9 @@ def test_a_child_can_be_compared_with_its_parent(page: Page, project: Project, p
     compare(page, project, base, child)
     name = page.get_by_role("link", name="val/accuracy")
     page.wait_for_timeout(500)  # the sections above are still folding
-    name.scroll_into_view_if_needed()
+    name.evaluate(SCROLL_VALUES)
     expect(name).to_be_in_viewport()
+    page.wait_for_timeout(1_000)  # names and values have come to rest
     shown = [f"{round(run.data.metrics['val/accuracy'], 3):g}" for run in (base, child)]
     assert name.evaluate(SAME_LINE) == shown
     picture(page, pictures, "mlflow-compare.png")
