@@ -1,6 +1,6 @@
 """Coverage of the intervals of distances between categories, and how often they are given.
 
-    python -m benchmarks.intervals [--runs 200]
+    python -m benchmarks.intervals [--runs 200] [--cells 10,100]
 
 First by rows of the smaller sample in a cell. Two samples of the same categories, of which the reference has 28 times
 as many rows: with even shares, or with shares of 1, 1/2, 1/3, ...; without drift, or with every other category 30 %
@@ -70,12 +70,13 @@ def main() -> None:
     """Print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--cells", default="10,100", help="1000 takes much longer")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
     print("| cells | shares | rows a cell | JS | given | KL | given | JS, drift | given | KL, drift | given |")
     print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for cells in (10, 100, 1_000):
+    for cells in map(int, given.cells.split(",")):
         for name, shape in SHAPES.items():
             for each in (0.5, 5, 10, 20, 50):
                 if cells * each < 50 or cells * each > 20_000:
