@@ -88,8 +88,8 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A cluster, ended and removed whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix="drift-postgres-"))
+    """A cluster, ended and removed whatever happens; in a folder that its user may reach, wherever TMPDIR is."""
+    folder = Path(tempfile.mkdtemp(prefix="drift-postgres-", dir="/tmp"))
     made = None
     try:
         made = Cluster(folder)

@@ -29,7 +29,7 @@ def test_the_printed_lines_work_when_pasted(project: Project) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True, env=project.environ()
     )
-    assert re.match(rf"\('{by_curl['predictions'][0]}',\) \[\[0\.\d+ 0\.\d+\]\] \('DOWN', 'UP'\) 1", ran.stdout)
+    assert re.match(rf"\('{by_curl['predictions'][0]}',\) \[\[0\.\d+ +0\.\d+\]\] \('DOWN', 'UP'\) 1", ran.stdout)
     by_hand = subprocess.run(
         [sys.executable, "-c", BOTH_FORMS.format(folder=project.server_folder(), model=project.model)],
         capture_output=True, text=True, timeout=60, check=True, env=project.environ(),

@@ -111,6 +111,8 @@ def test_signals_at_any_moment_of_starting(project: Project) -> None:
         ended = project.finish(process)
         # CPython ends itself by the signal where an import was in the middle of an `exec`; a shell reads both as 130.
         assert ended.code in (130, -signal.SIGINT), (seconds, ended)
+        if ended.code == -signal.SIGINT and "drift" not in ended.err:  # before the first line of ours was read
+            continue
         assert ended.err.strip().splitlines()[-1].startswith("error: interrupted"), (seconds, ended)
         # An extension module may print, and swallow, what interrupts its own import; then the second signal ends it.
         assert "Traceback" not in ended.err or ended.err.startswith("Exception ignored in"), (seconds, ended)

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,9 +35,16 @@ def has_ipv6() -> bool:
     return True
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """For the file that says which TorchServe is running, and sockets, whose paths may have 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("models_may_be_loaded", [True, False])
 def test_a_server_without_tokens_and_with_management_elsewhere(
-    tmp_path: Path, tiny_model: TinyModel, rows: Floats, models_may_be_loaded: bool
+    tmp_path: Path, short_folder: Path, tiny_model: TinyModel, rows: Floats, models_may_be_loaded: bool
 ) -> None:
     ports = choose_ports()
     (tmp_path / "model_store").mkdir()
@@ -47,9 +56,9 @@ def test_a_server_without_tokens_and_with_management_elsewhere(
     command = [sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs", "--disable-token-auth"]
     command += ["--ts-config", "config.properties", "--model-store", "model_store"]
     command += ["--enable-model-api"] if models_may_be_loaded else []
-    temp = tmp_path / "temp"
+    temp = short_folder / "temp"
     temp.mkdir()
-    environment = os.environ | {"JAVA_HOME": str(find_java()), "TEMP": str(temp), "TMPDIR": "/tmp"}
+    environment = os.environ | {"JAVA_HOME": str(find_java()), "TEMP": str(temp), "TMPDIR": str(short_folder)}
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
