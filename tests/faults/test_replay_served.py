@@ -42,7 +42,7 @@ def test_an_interrupted_replay_leaves_nothing(fresh: Project, temp_folder: Path)
 
 
 def test_a_killed_server_is_started_again_or_is_one_clear_error(fresh: Project, temp_folder: Path) -> None:
-    """Killed between two requests, it is started again; in a rollover, its logs stay, and the next replay has its own."""
+    """Killed between requests, it is started again; in a rollover, its logs stay, and the next replay has its own."""
     process = fresh.start(command=REPLAY)
     begun(fresh, temp_folder)
     for server in servers(temp_folder):
