@@ -85,6 +85,7 @@ def test_mlflow_run_in_the_same_experiment_uses_its_own_run(tmp_path: Path) -> N
     assert parents[0].data.tags["mlflow.project.backend"] == "local"
 
 
+@pytest.mark.parametrize("uri", ["server"], indirect=True)
 def test_the_command_lines_of_the_addresses(tmp_path: Path, uri: str) -> None:
     """As people type them, one after another, without a terminal."""
     python = sys.executable
@@ -133,6 +134,7 @@ def test_other_entry_points_run_too(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("uri", ["sqlite"], indirect=True)
 def test_retrain_and_rollback_run_too(tmp_path: Path, uri: str) -> None:
     """Against SQLite and a server; `window_rows` has no default, so MLproject cannot name it and MLflow hands it on."""
     one = ("-P", "max_epochs=1", "-P", "total_trials=1")
