@@ -59,6 +59,17 @@ def test_a_port_that_there_is_not_is_refused_at_once(name: str, port: str, folde
     assert "--port" in refused(folder, *name.split(), "--port", port)
 
 
+WITH_SERVER = [name for name, command in commands().items() if any("--server" in part.opts for part in command.params)]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:99999", "http://localhost:-5", "ftp://localhost:80", "http://[::1", "x"]
+)
+@pytest.mark.parametrize("name", WITH_SERVER)
+def test_a_server_without_a_usable_address_is_refused_at_once(name: str, url: str, folder: Path) -> None:
+    assert "expected a URL with a port" in refused(folder, *name.split(), "--server", url, "--server_folder", "/tmp")
+
+
 @pytest.mark.parametrize("name", ["deploy", "serve"])
 def test_port_zero_is_no_usage_error(name: str, folder: Path) -> None:
     done = CliRunner().invoke(app, [name, "--port", "0"], prog_name="drift")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.disk import write_at_once
-from drift.errors import StateError, UsageError
+from drift.errors import ServingError, StateError, UsageError
 
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
@@ -37,6 +37,13 @@ def check_server(url: str | None, folder: Path | None, port: int | None = None) 
         raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
     if url is not None and port is not None:
         raise UsageError("expected --server URL without --port: it has a port of its own")
+    if url is not None:
+        from drift.serving.address import inference_url_of
+
+        try:
+            inference_url_of(url)
+        except ServingError as error:
+            raise UsageError(f"--server: {error}") from error
 
 
 def server_starter(

@@ -47,10 +47,10 @@ def split(rows: range, *, share: float = VALIDATION_SHARE) -> tuple[range, range
 
 
 def rows_wanted(table: Table, wanted: float) -> int:
-    """`wanted` as a number of rows: a share of the table if it is below 1, else the number itself."""
-    count = 0 if not isfinite(wanted) else int(wanted * len(table)) if wanted < 1 else int(wanted)
+    """`wanted` as a number of rows: a share of the table if it is between 0 and 1, else the number itself."""
+    count = 0 if not isfinite(wanted) else int(wanted * len(table)) if 0 < wanted < 1 else int(wanted)
     if not MIN_ROWS <= count <= len(table):
-        asked = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if wanted < 1 else "")
+        asked = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if 0 < wanted < 1 else "")
         raise DataError(
             f"expected at least {MIN_ROWS} training rows and at most the {len(table)} that {table.name} has,"
             f" got {count} ({asked})"

@@ -102,7 +102,7 @@ def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwa
         assert requests.post(f"{address}sign-in", data={"name": "Ada", "token": token}, timeout=60).status_code == 200
         taken = address.rsplit(":", 1)[1].strip("/")
         second = Commands(commands.folder / ".drift").run("serve", "--port", taken, "--store", "monitor.db")
-        assert second.code == 2 and "choose another --port" in second.err
+        assert second.code == 2 and "choose another --host or --port" in second.err
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)  # an impatient second one, which may come when all is ended
         assert process.wait(timeout=120) in (0, -signal.SIGINT)

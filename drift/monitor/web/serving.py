@@ -49,7 +49,9 @@ def serve(
         listening.listen(BACKLOG)  # who comes before the server is up waits
     except OSError as error:
         listening.close()
-        raise UsageError(f"{host}:{port} cannot be listened on ({error.strerror}): choose another --port") from error
+        raise UsageError(
+            f"{host}:{port} cannot be listened on ({error.strerror}): choose another --host or --port"
+        ) from error
     with listening:
         app = create_app(store, gate, hosts=frozenset({*LOOPBACK, host, *names}), secure=secure)
         bound = listening.getsockname()[1]
