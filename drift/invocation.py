@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,35 @@ def set_project_call(call: ProjectCall) -> None:
 def project_call() -> ProjectCall | None:
     """The `mlflow run` that started this process, if one did."""
     return _project_call[0] if _project_call else None
+
+
+_typed: list[tuple[str, Options]] = []  # one element at most, while a command runs
+
+
+@contextmanager
+def typed_command(command: str, options: Options) -> Iterator[None]:
+    """Remember which command was typed, for as long as it runs.
+
+    Args:
+        command: such as `status`.
+        options: that differ from their defaults.
+    """
+    _typed[:] = [(command, options)]
+    try:
+        yield
+    finally:
+        _typed.clear()
+
+
+def typed_again(changes: Options, *, default: str) -> str:
+    """The command that was typed, with other options, to be printed.
+
+    Args:
+        changes: options that are changed or added; None leaves one out.
+        default: the command that is named where none was typed: this package is used as a library.
+    """
+    command, options = _typed[0] if _typed else (default, {})
+    return command_line(command, {**options, **changes})
 
 
 def command_line(command: str, options: Options | None = None) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
-from drift.invocation import command_line
+from drift.invocation import command_line, typed_again
 
 DEFAULT_MODEL = "drift_model"
 DEFAULT_EXPERIMENT = "drift"
@@ -44,7 +44,20 @@ def serve(model: str) -> str:
     return command_line("serve", _named(model))
 
 
-def _named(model: str) -> Mapping[str, object]:
+def for_other_model(names: Sequence[str], *, default: str = "status") -> str:
+    """The models that there are, and the command that was typed with the name of the first of them.
+
+    Args:
+        names: of models, at least one.
+        default: the command that is named where none was typed.
+    """
+    *others, last = names
+    there = f"there are {', '.join(others)} and {last}" if others else f"there is {last}"
+    named = {"register_model_name": None} | _named(names[0])
+    return f"{there}: {typed_again(named, default=default)}"
+
+
+def _named(model: str) -> dict[str, object]:
     """The option that names a model; none for the default one."""
     return {} if model == DEFAULT_MODEL else {"register_model_name": model}
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, options_as_called, service_finder, write_json
@@ -51,7 +52,8 @@ def history(
     from drift.terminal import fold
 
     home = Home(read=True)
-    trail = Journal(home.log, read=True).trail(register_model_name)
+    journal = Journal(home.log, read=True)
+    trail = journal.trail(register_model_name)
     for line in trail:
         came = f"{line.from_version or '–'} → {line.to_version}"
         at = line.at[:19].replace("T", " ")
@@ -61,7 +63,9 @@ def history(
         print(lost)
     elif not trail:
         home.require()
-        print(f"nothing has happened to {register_model_name} yet")
+        others = journal.models()
+        elsewhere = f"; {next_steps.for_other_model(others, default='history')}" if others else ""
+        print(f"nothing has happened to {register_model_name} yet{elsewhere}")
     write_json(json, options_as_called(history, locals()), [vars(line) for line in trail])
     return ExitCode.DONE
 

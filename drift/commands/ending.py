@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import signal
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import typer
 from drift import streams
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
 from drift.extras import missing_package
+from drift.invocation import typed_command
 from drift.signals import ignore_hang_ups
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
@@ -35,7 +37,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         verbose = kwargs.get("verbose", False)
         try:
             out = sys.stdout if function.__name__ in WRITES_AS_IT_GOES else sys.stderr
-            with progress_lines(_called(function), out) if streams.owns_process() else nullcontext():
+            progress = progress_lines(_called(function), out) if streams.owns_process() else nullcontext()
+            with typed_command(_called(function).removeprefix("drift "), _given(function, kwargs)), progress:
                 code = function(*args, **kwargs)
         except DriftError as error:
             _fail(error, error.exit_code, verbose)
@@ -71,6 +74,12 @@ def _called(function: Callable[..., object]) -> str:
     *_, package, _ = function.__module__.split(".")
     group = [] if package == "commands" else [package]
     return " ".join(["drift", *group, function.__name__.replace("_", "-")])
+
+
+def _given(function: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:
+    """The options of a command that differ from their defaults."""
+    known = inspect.signature(function).parameters
+    return {name: value for name, value in values.items() if name in known and value != known[name].default}
 
 
 def _fail(error: BaseException, code: ExitCode, verbose: bool, text: str | None = None) -> None:

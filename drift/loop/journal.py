@@ -292,6 +292,10 @@ class Journal:
             query = query.where(_audit.c.model == model)
         return [AuditLine(**{key: value for key, value in row.items() if key != "id"}) for row in self._rows(query)]
 
+    def models(self) -> list[str]:
+        """Names of the models in the audit trail, in the order of their first lines."""
+        return list(dict.fromkeys(row["model"] for row in self._rows(sql.select(_audit.c.model).order_by(_audit.c.id))))
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()

@@ -57,6 +57,17 @@ class Registry:
             full = [self.store.client.get_model_version(self.name, v.version) for v in found]
         return sorted((self._version(v) for v in full), key=lambda version: version.number)
 
+    def others(self) -> list[str]:
+        """Names of other registered models with a champion or a previous version."""
+        found: list[str] = []
+        token = None
+        with mlflow_errors("listing registered models"):
+            while True:
+                page = self.store.client.search_registered_models(max_results=100, page_token=token)
+                found += [model.name for model in page if {CHAMPION, PREVIOUS} & model.aliases.keys()]
+                if not (token := page.token):
+                    return [name for name in found if name != self.name]
+
     def get(self, number: int) -> Version:
         """One version by its number."""
         with mlflow_errors(f"reading version {number} of {self.name}"):
@@ -87,7 +98,13 @@ class Registry:
         return found
 
     def first_step(self) -> str:
-        """What gives this model its first champion, as a command: deploy a base model, or train one first."""
+        """What to do where this model has no champion, as a command.
+
+        Without any version of it, the same command with the name of another model, if there is one; else what gives it
+        its first champion: deploy a base model, or train one first.
+        """
+        if not self.versions() and (others := self.others()):
+            return next_steps.for_other_model(others)
         for run in find_runs_everywhere(self.store, kind="base"):
             if run.status == "FINISHED" and "drift.model_id" in run.tags:
                 return f"deploy a model first: {next_steps.deploy(experiment_of(self.store, run.id), self.name)}"

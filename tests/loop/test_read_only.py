@@ -56,6 +56,15 @@ def test_history_reads_and_leaves_no_trace(project: Path) -> None:
     assert sorted(path.name for path in (project / ".drift").iterdir()) == ["log.db"]
 
 
+def test_history_of_another_name_names_the_models_of_the_trail(project: Path) -> None:
+    before = state(project)
+    done = drift(project, "history", "--register_model_name", "shop_model")
+    assert done.returncode == 0, done.stderr
+    told = f"nothing has happened to shop_model yet; there is drift_model: {sys.executable} -m drift history\n"
+    assert done.stdout == told
+    assert state(project) == before
+
+
 def test_history_makes_no_folder_where_there_is_none(tmp_path: Path) -> None:
     done = drift(tmp_path, "history")
     assert (done.returncode, done.stdout) == (1, ""), done.stderr

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from drift.errors import ArchiveError
+from drift.errors import ArchiveError, TrackingError
+from drift.invocation import typed_command
 from drift.tracking.registry import Registry
 from drift.tracking.store import Store
 
@@ -74,3 +75,27 @@ def test_what_another_program_logged_has_no_digest(store: Store, tmp_path: Path,
         registry.fetch(champion, empty(tmp_path))
     assert "changed" not in str(error.value)
     assert "register a model that drift base or drift retrain logged" in str(error.value)
+
+
+def test_where_only_another_model_is_registered_the_command_is_given_with_its_name(store: Store) -> None:
+    model_id, _ = logged_model(store)
+    register(store, f"models:/{model_id}", "shop_model")
+    missing = Registry(store, "drift_model")
+    assert missing.first_step() == "there is shop_model: drift status --register_model_name shop_model"
+    with typed_command("retrain", {"total_trials": 3}), pytest.raises(TrackingError) as error:
+        missing.champion()
+    command = "drift retrain --total_trials 3 --register_model_name shop_model"
+    assert str(error.value).endswith(f"; there is shop_model: {command}")
+    register(store, f"models:/{model_id}", "drift_model")
+    store.client.create_registered_model("never promoted")
+    with typed_command("serve", {"register_model_name": "never promoted"}):
+        step = Registry(store, "never promoted").first_step()
+    assert step == "there are drift_model and shop_model: drift serve"
+
+
+def test_a_model_with_versions_and_no_champion_is_not_taken_for_a_wrong_name(store: Store) -> None:
+    model_id, _ = logged_model(store)
+    register(store, f"models:/{model_id}", "shop_model")
+    own = register(store, f"models:/{model_id}", "own")
+    own.unpoint("champion")
+    assert own.first_step() == "train a base model first: drift base --mlflow_experiment_name drift"
