@@ -84,6 +84,14 @@ def after_base(experiment: str, model: str, table: Mapping[str, object], *, rows
     return deploy(experiment, model, table)
 
 
+def nothing_is_new(version: int, model: str, rows: int, table: str) -> str:
+    """Why nothing can be scored where a champion has seen all rows of its table, and what to do first."""
+    return (
+        f"version {version}, the champion of {model}, has seen all {rows} rows of {table}: add later rows at the end of"
+        " the table before anything can be scored or a new base model can be compared with it"
+    )
+
+
 def model_names(path: str | None) -> Iterator[str]:
     """Names in the registry for models of a table, without end: of the file's name, then numbered from 2.
 

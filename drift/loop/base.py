@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from drift import __version__, figures, next_steps
@@ -16,7 +17,7 @@ from drift.loop.cards import Card, DataSource
 from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
 from drift.loop.home import Home
-from drift.loop.model_names import usable_name
+from drift.loop.model_names import champion_of, usable_name
 from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
 from drift.models.predict import LocalPredictor
 from drift.models.quality import expected_calibration_error
@@ -148,9 +149,21 @@ def train_base(
 
 
 def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
-    """The command that deploys a base model: a user's own table gets a name of its own, that no other's model has."""
-    model = usable_name(store, result.card, default=result.card.source.path is None)
-    return next_steps.after_base(result.experiment, model, result.card.source.options, rows_left=rows_left)
+    """The command that deploys a base model: a user's own table gets a name of its own, that no other's model has.
+
+    Where a champion of that name has seen all rows, nothing can be deployed before there are later ones.
+    """
+    card, source = result.card, result.card.source
+    model = usable_name(store, card, default=source.path is None)
+    serving = champion_of(store, model)
+    if serving is not None:
+        version, own = serving
+        rows = card.seen + rows_left
+        if own.seen >= rows:
+            before = next_steps.nothing_is_new(version.number, model, rows, Path(source.name).name)
+            return f"{before}; then: {next_steps.deploy(result.experiment, model, source.options)}"
+        rows_left = min(rows_left, rows - own.seen)
+    return next_steps.after_base(result.experiment, model, source.options, rows_left=rows_left)
 
 
 def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:

@@ -48,14 +48,18 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     succession = _succession(candidate, registry, world, options, source)
     model_id = _model_to_serve(candidate, succession)
     card = Card.from_metadata(model_card(world.store, model_id))
-    _rows_to_score(card, options, source)  # what is wrong with them is said before anything is started
+    champion = candidate.champion
+    serving = champion.number if champion is not None and champion.model_id == model_id else None
+    _rows_to_score(
+        card, options, source, champion=serving
+    )  # what is wrong with them is said before anything is started
     identity = f"{options.model_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     world.tell(Said("starting TorchServe"))
     with _alone(world, identity), world.served(options, identity) as service:
         championship = world.championship(registry, service)
         version = _take_up(candidate, succession, championship, person=world.person, deployment=identity)
         card = card_of(registry, version)
-        table, rows = _rows_to_score(card, options, source)
+        table, rows = _rows_to_score(card, options, source, champion=version.number)
         _say_what_was_scored(world, options, rows, source, table_rows=len(table))
         with open_run(world.store, options.experiment, name=_run_name(identity), kind="deployment") as opened:
             link_project_run(world.store, opened.id, options.experiment)
@@ -250,7 +254,10 @@ def _tell_comparison(
     championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
 
 
-def _rows_to_score(card: Card, options: DeployOptions, source: DataSource | None) -> tuple[Table, range]:
+def _rows_to_score(
+    card: Card, options: DeployOptions, source: DataSource | None, *, champion: int | None
+) -> tuple[Table, range]:
+    """The table as the model sees it, and the rows that are scored; `champion` is None for a new base model."""
     table = card.fit_to((source or card.source).load())
     start = card.seen if options.start_row is None else options.start_row
     if start < card.seen:
@@ -258,9 +265,11 @@ def _rows_to_score(card: Card, options: DeployOptions, source: DataSource | None
             f"expected --start_row of at least {card.seen}, the first row that the model has not seen, got {start}"
         )
     left = len(table) - start
+    if left <= 0:
+        raise DataError(f"no row is left to score from row {start} on: {_why_none(card, options, table, champion)}")
     if left < options.block_size:
         raise DataError(
-            f"expected at least one block of {options.block_size} rows from row {start} on, got {max(0, left)}:"
+            f"expected at least one block of {options.block_size} rows from row {start} on, got {left}:"
             f" {table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
         )
     if options.test_data_rows < options.block_size:
@@ -268,6 +277,18 @@ def _rows_to_score(card: Card, options: DeployOptions, source: DataSource | None
             f"expected --test_data_rows of at least --block_size {options.block_size}, got {options.test_data_rows}"
         )
     return table, range(start, start + min(left, options.test_data_rows))
+
+
+def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | None) -> str:
+    """Why no row of a table can be scored, and what to do."""
+    if card.seen < len(table):
+        return f"{table.name} has {len(table)} rows; take a smaller --start_row, or add later rows at its end"
+    if champion is not None:
+        return next_steps.nothing_is_new(champion, options.model_name, len(table), table.name)
+    return (
+        f"the base model has seen all {len(table)} rows of {table.name}; train one on fewer rows (--train_rows), or add"
+        " later rows at the end of the table"
+    )
 
 
 def _say_what_was_scored(

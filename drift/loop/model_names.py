@@ -8,7 +8,7 @@ from drift import next_steps
 from drift.errors import DriftError
 from drift.loop.cards import Card
 from drift.loop.served import card_of
-from drift.tracking.registry import CHAMPION, PREVIOUS, Registry
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry, Version
 from drift.tracking.store import Store
 
 
@@ -26,6 +26,13 @@ def usable_name(store: Store, card: Card, *, default: bool) -> str:
     own = next_steps.model_names(card.source.path)
     names = chain([next_steps.DEFAULT_MODEL], own) if default else own
     return next(name for name in names if _is_usable(Registry(store, name), card))
+
+
+def champion_of(store: Store, name: str) -> tuple[Version, Card] | None:
+    """The version that serves under a name that `usable_name` gave, with its card; None where none does."""
+    registry = Registry(store, name)
+    version = registry.holder(CHAMPION)
+    return None if version is None else (version, card_of(registry, version))
 
 
 def _is_usable(registry: Registry, card: Card) -> bool:

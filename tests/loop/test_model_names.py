@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from drift.errors import DataError
+from drift.loop import deploy as deploying
 from drift.loop import model_names
 from drift.loop.base import next_step
 from drift.loop.cards import Card, DataSource
 from drift.loop.model_names import usable_name
+from drift.loop.options import DeployOptions
 
 
 def card(*names: str, label: str = "returned") -> Card:
@@ -71,3 +75,56 @@ def test_the_default_name_is_first_where_it_is_free(registered: dict[tuple[str, 
     store: Any = None
     assert usable_name(store, card("x"), default=True) == "drift_model"
     assert usable_name(store, card("x"), default=False) == "sales_data_model"
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (100, "drift deploy --mlflow_experiment_name drift --register_model_name sales_data_model --data"),
+        (190, "--block_size 10 --test_data_rows 10"),
+        (
+            200,
+            "version 7, the champion of sales_data_model, has seen all 200 rows of sales data.csv: add later rows at"
+            " the end of the table before anything can be scored or a new base model can be compared with it; then:"
+            " drift deploy --mlflow_experiment_name drift --register_model_name sales_data_model --data",
+        ),
+    ],
+)
+def test_what_follows_a_base_model_is_what_the_champion_of_its_table_leaves(
+    monkeypatch: pytest.MonkeyPatch, seen: int, told: str
+) -> None:
+    """A second base run on the first 100 of 200 rows, beside a champion that has seen more of them."""
+    serving = replace(card("x"), reference_rows=(90, seen))
+    registry = SimpleNamespace(holder=lambda alias: SimpleNamespace(number=7))
+    monkeypatch.setattr(model_names, "Registry", lambda store, name: registry)
+    monkeypatch.setattr(model_names, "card_of", lambda registry, version: serving)
+    result: Any = SimpleNamespace(card=card("x"), experiment="drift")
+    store: Any = None
+    step = next_step(result, store, rows_left=100)
+    assert told in step
+    assert ("block_size" in step) is (seen == 190)
+
+
+@pytest.mark.parametrize("champion", [None, 2])
+@pytest.mark.parametrize(("seen", "start"), [(100, None), (90, 100), (90, 95)])
+def test_no_smaller_block_is_proposed_where_no_row_is_left(
+    tmp_path: Path, champion: int | None, seen: int, start: int | None
+) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(100)))
+    source = DataSource(str(file), "y")
+    table = source.load()
+    made = Card(table.feature_names, table.classes, {}, (0, 80), (80, seen), table.digest(range(seen)), source)
+    options = DeployOptions(model_name="shop_model", start_row=start)
+    with pytest.raises(DataError) as error:
+        deploying._rows_to_score(made, options, None, champion=champion)
+    told = str(error.value)
+    assert ("take a smaller --block_size" in told) is (start == 95)
+    assert ("take a smaller --start_row" in told) is (start == 100)
+    assert ("train one on fewer rows" in told) is (seen == 100 and champion is None)
+    if seen == 100 and champion is not None:
+        assert told == (
+            "no row is left to score from row 100 on: version 2, the champion of shop_model, has seen all 100 rows of"
+            f" {table.name}: add later rows at the end of the table before anything can be scored or a new base model"
+            " can be compared with it"
+        )
