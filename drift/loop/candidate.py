@@ -28,6 +28,7 @@ class Candidate:
         champion: the version that serves; None if there is none.
         compared: number of base runs on the same rows; 0 where the champion is taken because there is none.
         elsewhere: whether the run is of another experiment than the one that was named.
+        newer: the newest base run, where that is not the best one; else None.
     """
 
     run: FoundRun
@@ -36,6 +37,7 @@ class Candidate:
     champion: Version | None
     compared: int
     elsewhere: bool
+    newer: FoundRun | None = None
 
     @property
     def words(self) -> str:
@@ -46,6 +48,17 @@ class Candidate:
         accuracy = self.run.metrics.get("reference/accuracy")
         measured = "" if accuracy is None else f", validation accuracy {accuracy:.3f}"
         return f"{among} of experiment {self.experiment}{measured}"
+
+    @property
+    def taken_words(self) -> str:
+        """Which run is taken and why, and how the newest one did where that is passed over."""
+        version = "" if self.registered is None else f" (version {self.registered.number})"
+        taken = f"taking run {self.run.id}{version}, {self.words}"
+        if self.newer is None:
+            return taken
+        accuracy = self.newer.metrics.get("reference/accuracy")
+        measured = "no validation accuracy" if accuracy is None else f"{accuracy:.3f} on the same rows"
+        return f"{taken}; the newest one, {self.newer.id}, has {measured}"
 
 
 def find_candidate(
@@ -90,7 +103,8 @@ def find_candidate(
     registered = [version for version in registry.versions() if version.run_id == best.id]
     holder = experiment_of(store, best.id) if elsewhere else experiment
     newest = registered[-1] if registered else None
-    return Candidate(best, holder, newest, champion, len(same_rows), elsewhere)
+    newer = None if best.id == runs[0].id else runs[0]
+    return Candidate(best, holder, newest, champion, len(same_rows), elsewhere, newer)
 
 
 def _champion_without_base(

@@ -39,12 +39,9 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     registry = Registry(world.store, options.model_name)
     candidate = find_candidate(registry, options.experiment, source, given=options.given())
     if candidate.elsewhere:
-        world.tell(
-            Said(
-                f"experiment {options.experiment!r} has no finished base model: taking run {candidate.run.id},"
-                f" {candidate.words}"
-            )
-        )
+        world.tell(Said(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
+    elif candidate.newer is not None:
+        world.tell(Said(candidate.taken_words))
     succession = _succession(candidate, registry, world, options, source)
     model_id = _model_to_serve(candidate, succession)
     card = Card.from_metadata(model_card(world.store, model_id))

@@ -12,10 +12,13 @@ import pytest
 from drift.errors import TrackingError
 from drift.loop import base_tables
 from drift.loop import candidate as module
+from drift.loop import deploy as deploying
 from drift.loop.base_tables import table_tags
 from drift.loop.candidate import Candidate, find_candidate
 from drift.loop.cards import Card, DataSource
+from drift.loop.events import Said
 from drift.loop.latest import last_row_seen
+from drift.loop.options import DeployOptions
 from drift.tracking.found import FoundRun
 from drift.tracking.registry import Registry, Version
 from drift.tracking.store import Store
@@ -289,3 +292,37 @@ def test_words_of_a_candidate_name_no_accuracy_that_is_unknown() -> None:
     assert kept.words == "version 3, of whose table there is no base run"
     unmeasured = Candidate(run, "drift", registered=None, champion=None, compared=1, elsewhere=False)
     assert unmeasured.words == "base run of experiment drift"
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_newest_run_that_is_passed_over_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch, registered: bool
+) -> None:
+    registry = Registry(store, "m")
+    only = base(store, "shop", 0.865)
+    assert find_candidate(registry, "shop", None).newer is None
+    newest = base(store, "shop", 0.8421)
+    if registered:
+        monkeypatch.setattr(registry, "versions", lambda: [Version(1, only, "m-1", "s", {})])
+    candidate = find_candidate(registry, "shop", None)
+    assert candidate.newer is not None
+    assert candidate.taken_words == (
+        f"taking run {only}{' (version 1)' if registered else ''}, best of 2 base runs of experiment shop,"
+        f" validation accuracy 0.865; the newest one, {newest}, has 0.842 on the same rows"
+    )
+    better = base(store, "shop", 0.9)
+    candidate = find_candidate(registry, "shop", None)
+    assert (candidate.run.id, candidate.newer) == (better, None)
+
+
+def test_deploy_says_that_the_newest_run_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything else is done, and nothing where the newest run is the one that is taken."""
+    runs = [FoundRun(name, "FINISHED", {"reference/accuracy": 0.7}, {}, {}) for name in ("best", "newest")]
+    for newer in (runs[1], None):
+        told: list[object] = []
+        candidate = Candidate(runs[0], "drift", None, None, compared=2, elsewhere=False, newer=newer)
+        monkeypatch.setattr(deploying, "find_candidate", lambda *args, found=candidate, **more: found)
+        world: Any = SimpleNamespace(store=None, tell=told.append)
+        with pytest.raises(KeyError):  # the run has no model, which is what comes next
+            deploying.deploy(world, DeployOptions())
+        assert [str(event) for event in told] == ([str(Said(candidate.taken_words))] if newer else [])
