@@ -87,7 +87,7 @@ def replay(
 
     Example: drift replay --policies never,spaced:10,harm --block_size 1007
     """
-    from drift.replay.contenders import check_names
+    from drift.replay.contenders import check_names, lowered
 
     require("mlflow", *(("ts", "model_archiver", "yaml") if serve else ()))
     names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
@@ -113,6 +113,7 @@ def replay(
 
     require_row_wise(table)
     stream = Stream.of_first(table, start_rows, block_size, test_data_rows)
+    names = lowered(names, len(stream.blocks)) if policies == POLICIES else names  # `mlflow run` hands the default on
     home, store = Home(), connect(create=True)
     fit = partial(fit_member_of_family, device=device)
     versions = Versions(stream.table, fit, family=family_on(device), cache=home.path / "replay")

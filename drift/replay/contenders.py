@@ -8,6 +8,7 @@ versions trained so far answer, if not the newest alone: `spaced:10+mix`, `harm+
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -36,6 +37,8 @@ from drift.replay.answering import ANSWERINGS, Answering, Newest
 NEWEST = Newest()
 ANY_BLOCKS = 2**31  # more than a stream has
 ORACLE = "oracle"  # not decided block by block: it is computed from what every model would have answered
+
+COUNTED = re.compile(rf"(?P<kind>every|spaced|{ORACLE}):(?P<count>\d+)(?P<rest>.*)")  # a number of blocks or retrains
 
 THRESHOLD = 0.7  # of the policies `threshold` and `forecast`, where their name does not say
 
@@ -89,6 +92,21 @@ def check_names(names: Sequence[str]) -> None:
     for name in names:
         if oracle_retrains(name) is None:
             contender(name, ANY_BLOCKS)
+
+
+def lowered(names: Sequence[str], blocks: int) -> list[str]:
+    """Policies that all fit a stream of so many blocks: numbers of retrains, and K of every:K, are below it.
+
+    With a single block, after which nothing is left to answer, policies with such a number are left out.
+    """
+    fitting = []
+    for name in names:
+        counted = COUNTED.fullmatch(name)
+        if counted is None or int(counted["count"]) < blocks:
+            fitting.append(name)
+        elif blocks > 1:
+            fitting.append(f"{counted['kind']}:{blocks - 1}{counted['rest']}")
+    return list(dict.fromkeys(fitting))
 
 
 def _without_window(name: str, plain: str, blocks: int, answering: Answering) -> Contender:

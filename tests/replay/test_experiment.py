@@ -5,12 +5,16 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+from typer.testing import CliRunner
 
+from drift.cli import app
+from drift.commands.replaying import POLICIES
 from drift.detect import DETECTORS, ESTIMATORS, STREAMING
 from drift.errors import UsageError
 from drift.loop.policies import CostAware, Every, ForecastBelow, Never, OnAlarm, SinceChange, Spaced, Window
 from drift.loop.threshold_advice import threshold_advice
-from drift.replay.contenders import contender, oracle_retrains
+from drift.replay import experiment
+from drift.replay.contenders import contender, lowered, oracle_retrains
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
 from drift.replay.play import Stream
@@ -87,6 +91,53 @@ def test_other_names_are_refused(name: str, message: str) -> None:
         oracle_retrains("oracle:many")
     with pytest.raises(UsageError, match="0 or more"):
         oracle_retrains("oracle:-1")
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 4, 5, 9, 10, 11, 12, 132])
+def test_the_default_list_fits_every_stream(blocks: int) -> None:
+    names = POLICIES.split(",")
+    fitting = lowered(names, blocks)
+    for name in fitting:
+        retrains = oracle_retrains(name)
+        if retrains is None:
+            contender(name, blocks)
+        else:
+            assert retrains < blocks
+    if blocks > 10:
+        assert fitting == names
+    assert {"never", "threshold:.7", "harm", "adwin"} <= set(fitting)
+
+
+def test_numbers_of_retrains_are_those_that_the_stream_allows() -> None:
+    names = ["never", "every:4", "spaced:10", "spaced:10+mix", "spaced:10@500+mix", "harm@change", "oracle:10"]
+    assert lowered(names, 9) == [
+        "never",
+        "every:4",
+        "spaced:8",
+        "spaced:8+mix",
+        "spaced:8@500+mix",
+        "harm@change",
+        "oracle:8",
+    ]
+    assert lowered(["spaced:10", "spaced:8", "every:4"], 3) == ["spaced:2", "every:2"]
+
+
+@pytest.mark.parametrize(("given", "words"), [((), "taken: never"), (("--policies", "never,spaced:10"), "of 9 blocks")])
+def test_a_part_is_replayed_without_naming_policies(
+    given: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a list that a person typed is refused, not changed."""
+
+    def compare(stream: Stream, versions: Versions, names: list[str], **options: object) -> Results:
+        for name in names:
+            if oracle_retrains(name) is None:
+                contender(name, len(stream.blocks))
+        raise UsageError(f"taken: {','.join(names)}")
+
+    fresh_store(tmp_path, monkeypatch)
+    monkeypatch.setattr(experiment, "compare_policies", compare)
+    done = CliRunner().invoke(app, ["replay", "--test_data_rows", "3000", *given])
+    assert words in done.output
 
 
 @pytest.fixture(scope="module")
