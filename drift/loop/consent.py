@@ -50,11 +50,18 @@ class Consent:
 
 
 class Always:
-    """Retrain without a question."""
+    """Retrain without a question; after a fall of accuracy, on the rows since then, once there are enough of them."""
 
     def __call__(self, flag: Flag) -> Consent:
-        """Agree."""
-        return Consent(True, "--retrain always", flag.reason)
+        """Agree, or wait for rows from after the fall."""
+        outlook, by = flag.outlook, "--retrain always"
+        if outlook is None or outlook.fall is None or not outlook.since_fall:
+            return Consent(True, by, flag.reason)
+        if outlook.too_early:
+            few = f"{outlook.fallen_rows:,} rows since accuracy fell are too few"
+            return Consent(False, by, f"{flag.reason}; waits: {few}")
+        since = f"learns from {outlook.window_rows:,} rows, since accuracy fell at about row {outlook.fall.row}"
+        return Consent(True, by, f"{flag.reason}; {since}", outlook.window_rows)
 
 
 class Never:

@@ -1,30 +1,31 @@
-"""Date the fall of a version's accuracy: which rows are from after it. For the retrain that is proposed."""
+"""Date the last fall of accuracy: which rows are from after it. For the retrain that is proposed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.loop.events import BlockRecord
-from drift.loop.forecasts import serving_blocks
 
 LEVEL = 0.01  # chance of dating a fall where accuracy did not change, if rows are independent
 
 
 @dataclass(frozen=True)
 class Fall:
-    """A fall of the serving version's accuracy.
+    """A fall of a version's accuracy.
 
     Attributes:
+        version: whose.
         row: first row of the block in which accuracy was lower for the first time.
         block: index of that block.
         before: accuracy until then, in [0, 1].
         after: accuracy since, in [0, 1].
     """
 
+    version: int
     row: int
     block: int
     before: float
@@ -32,28 +33,51 @@ class Fall:
 
 
 def fall_of(blocks: Sequence[BlockRecord], reference: tuple[int, int], *, level: float = LEVEL) -> Fall | None:
-    """The most likely fall of accuracy since the serving version was made; None where chance explains the counts.
+    """The most likely fall of a version's accuracy since it was made; None where chance explains the counts.
 
     The series of right answers, with those on the reference as its first element, is cut where two rates make it the
     most likely (Hinkley 1970). The fall counts if the likelihood ratio test of two rates against one rejects at
     `level`, divided by the number of possible cuts (Bonferroni).
 
     Args:
-        blocks: scored blocks in order, one or more; only those of the version that answered the last one are used.
-        reference: right answers and rows of that version's reference.
+        blocks: scored by that version, one or more, in the order of their rows.
+        reference: right answers and rows of its reference.
         level: in (0, 1).
     """
     from scipy.stats import chi2
 
-    own = serving_blocks(blocks)
-    right = np.array([reference[0], *(block.correct for block in own)], np.float64)
-    rows = np.array([reference[1], *(block.rows for block in own)], np.float64)
+    right = np.array([reference[0], *(block.correct for block in blocks)], np.float64)
+    rows = np.array([reference[1], *(block.rows for block in blocks)], np.float64)
     at, ratio = change_point(right, rows)
     before, after = right[:at].sum() / rows[:at].sum(), right[at:].sum() / rows[at:].sum()
-    if after >= before or chi2.sf(2 * ratio, 1) > level / len(own):
+    if after >= before or chi2.sf(2 * ratio, 1) > level / len(blocks):
         return None
-    first = own[at - 1]
-    return Fall(first.start, first.index, float(before), float(after))
+    first = blocks[at - 1]
+    return Fall(first.version, first.start, first.index, float(before), float(after))
+
+
+def last_fall(
+    deployments: Iterable[Sequence[BlockRecord]], reference_of: Callable[[int], tuple[int, int] | None]
+) -> Fall | None:
+    """The fall that happened at the latest row, of all versions; None if there is none.
+
+    A version that was made after a fall may not fall itself, but the rows before are still of the old kind. Rows that a
+    version answered in several deployments count as in the last of them.
+
+    Args:
+        deployments: the scored blocks of each deployment of a model's table, oldest deployment first.
+        reference_of: right answers and rows of a version's reference; None where it cannot be had.
+    """
+    by_version: dict[int, list[BlockRecord]] = {}
+    for blocks in deployments:
+        for version in {block.version for block in blocks}:
+            new = [block for block in blocks if block.version == version]
+            begin, end = min(block.start for block in new), max(block.stop for block in new)
+            before = (block for block in by_version.get(version, []) if block.stop <= begin or block.start >= end)
+            by_version[version] = sorted([*before, *new], key=lambda block: block.start)
+    known = ((blocks, reference_of(version)) for version, blocks in by_version.items())
+    falls = (fall_of(blocks, reference) for blocks, reference in known if reference is not None)
+    return max((fall for fall in falls if fall is not None), key=lambda fall: fall.row, default=None)
 
 
 def change_point(right: NDArray[np.float64], rows: NDArray[np.float64]) -> tuple[int, float]:

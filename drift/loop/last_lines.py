@@ -52,7 +52,8 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
             f" --test_data_rows; to decide now, on held-out rows of another challenger: {again}"
         ]
     lines = [f"a retrain now{proposal.window_words}: {proposal.outlook.words}"] if proposal is not None else []
-    if proposal is not None and (wait := proposal.outlook.wait_blocks):
+    wait = proposal.outlook.wait_blocks if proposal is not None else 0
+    if wait:
         lines.append(_to_score(result, options, server, wait))
     if result.exit_code is ExitCode.REFUSED and last is not None:
         tries = {"until_accepted": options.retrain.until_accepted or TRIES}
@@ -63,7 +64,8 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
             f" other windows: {again}",
         ]
     if result.exit_code is ExitCode.DRIFT:
-        return [*lines, f"drift was flagged and the model was not retrained; to retrain: {again}"]
+        anyway = "to retrain before that" if wait else "to retrain"
+        return [*lines, f"drift was flagged and the model was not retrained; {anyway}: {again}"]
     if last is None and result.ending is not None:
         return [result.ending.reason, *lines, f"to retrain anyway: {again}"]
     return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drift.loop.cards import Card, DataSource
 from drift.loop.challenge import Ring, Verdict, by_hand, challenge
+from drift.loop.events import BlockRecord
 from drift.loop.journal import Journal
 from drift.loop.promote import card_of, person
 from drift.tracking.found import end_forgotten
@@ -33,10 +34,14 @@ def retrain_on_latest(ring: Ring) -> Verdict:
 
 def last_row_seen(journal: Journal, model: str, card: Card) -> int:
     """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
+    return max([card.seen, *(blocks[-1].stop for blocks in scored_blocks(journal, model, card) if blocks)])
+
+
+def scored_blocks(journal: Journal, model: str, card: Card) -> list[list[BlockRecord]]:
+    """The blocks of each deployment of a model that scored its table, oldest deployment first."""
     table = card.source.file, card.source.label
-    scored = [
+    return [
         journal.blocks(made.id)
         for made in journal.deployments(model)
         if (DataSource(made.options["source"]["path"]).file, made.options["source"].get("label")) == table
     ]
-    return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])

@@ -21,7 +21,7 @@ from drift.loop.policies import (
     SinceChange,
     blocks_ahead,
 )
-from drift.loop.retrain import RetrainOptions
+from drift.loop.retrain import LEAST_WINDOW, RetrainOptions
 from drift.loop.train import TrainOptions
 
 THRESHOLD = "threshold"
@@ -68,7 +68,7 @@ class DeployOptions:
 
     def decides(self) -> Policy:
         """The policy."""
-        return SinceChange(self._decides()) if self.policy.endswith(f"@{CHANGE}") else self._decides()
+        return SinceChange(self._decides(), LEAST_WINDOW) if self.policy.endswith(f"@{CHANGE}") else self._decides()
 
     def _decides(self) -> Policy:
         if self.when == "never":
@@ -78,7 +78,7 @@ class DeployOptions:
         if self.when == FORECAST:
             return ForecastBelow(self.threshold_accuracy, blocks_ahead(self.value), cooldown=self.cooldown_blocks)
         name = Harm.name if self.when == EVIDENCE else self.when
-        return OnAlarm(name, cooldown=self.cooldown_blocks)
+        return OnAlarm(name, cooldown=self.cooldown_blocks, repeat=self.when in STREAMING)
 
     @property
     def threshold(self) -> float | None:

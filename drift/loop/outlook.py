@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from drift.errors import DataError
 from drift.loop.cards import Card
 from drift.loop.fall import Fall
-from drift.loop.retrain import RetrainOptions, split_seen
+from drift.loop.retrain import LEAST_WINDOW, RetrainOptions, split_seen
 
 LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05
 LEAST_SHARE = 0.25  # of new rows among those to train on, without which a window is proposed
-LEAST_WINDOW = 200  # rows, the least that --window_rows takes, and that a window since a fall of accuracy must hold
 MOST_BLOCKS = 10_000  # of a wait
 
 
@@ -28,8 +27,9 @@ class Outlook:
             no wait helps.
         window_rows: a window in which new rows weigh more; None if none is proposed.
         obstacle: why no retrain is possible now; empty if one is.
-        fall: of the champion's accuracy, from which on the rows are those to learn from; None if none was found.
+        fall: the last one of accuracy, from which on the rows are those to learn from; None if none was found.
         fallen_rows: rows since then.
+        since_fall: whether the window or the wait that is proposed is for the rows since the fall.
     """
 
     new_rows: int
@@ -41,6 +41,7 @@ class Outlook:
     obstacle: str = ""
     fall: Fall | None = None
     fallen_rows: int = 0
+    since_fall: bool = False
 
     @property
     def too_early(self) -> bool:
@@ -59,8 +60,8 @@ class Outlook:
             )
         if self.fall is not None:
             text = (
-                f"{text}; accuracy fell from {self.fall.before:.3f} to {self.fall.after:.3f} at about row"
-                f" {self.fall.row}, {self.fallen_rows:,} rows ago"
+                f"{text}; accuracy of version {self.fall.version} fell from {self.fall.before:.3f} to"
+                f" {self.fall.after:.3f} at about row {self.fall.row}, {self.fallen_rows:,} rows ago"
             )
         if self.wait_blocks:
             blocks = "1 more block" if self.wait_blocks == 1 else f"{self.wait_blocks:,} more blocks"
@@ -87,7 +88,7 @@ def outlook_of(
         stop: one past the last row whose label is known.
         options: of the retrain.
         block_rows: of a block, the unit of a wait.
-        fall: of the champion's accuracy.
+        fall: the last one of accuracy.
     """
     new = max(0, stop - champion.seen)
     fallen = 0 if fall is None else stop - fall.row
@@ -97,17 +98,16 @@ def outlook_of(
     except DataError as error:
         return Outlook(new, wait_blocks=wait or None, obstacle=str(error), fall=fall, fallen_rows=fallen)
     learned = len(range(max(parts.refit.start, champion.seen), parts.refit.stop))
-    window = None
-    if options.window_rows is None:
-        if fall is not None:
-            window = fallen if fallen < len(parts.refit) else None
-            if window is not None and wait == 0:
-                wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
-        elif learned < LEAST_SHARE * len(parts.refit) and max(LEAST_WINDOW, 2 * new) < stop:
-            window = max(LEAST_WINDOW, 2 * new)
+    window, since_fall = None, False
+    if options.window_rows is None and fall is not None:
+        since_fall = fallen < len(parts.refit)
+        if since_fall:
+            window, wait = fallen, _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
+    elif options.window_rows is None and learned < LEAST_SHARE * len(parts.refit) and max(LEAST_WINDOW, 2 * new) < stop:
+        window = max(LEAST_WINDOW, 2 * new)
     return Outlook(
-        new, learned, len(parts.refit), len(parts.held_out), wait, None if wait else window, fall=fall,
-        fallen_rows=fallen,
+        new, learned, len(parts.refit), len(parts.held_out), wait, window if wait == 0 else None, fall=fall,
+        fallen_rows=fallen, since_fall=since_fall,
     )  # fmt: skip
 
 

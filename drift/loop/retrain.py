@@ -36,6 +36,7 @@ from drift.tracking.store import Store
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
 MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from
+LEAST_WINDOW = 200  # rows, the least that --window_rows takes
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from typing import Literal, Protocol
 from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
-from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.errors import DataError, DriftError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.acceptance import worse_than_accepted
 from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
 from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
-from drift.loop.fall import Fall, fall_of
+from drift.loop.fall import Fall, last_fall
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal import Journal
-from drift.loop.latest import last_row_seen
+from drift.loop.latest import last_row_seen, scored_blocks
 from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
@@ -243,12 +243,16 @@ class Running:
         return None
 
     def _fall(self, references: References) -> Fall | None:
-        """Of the accuracy of the version that answered the last block, as long as it is champion."""
-        blocks = self.world.journal.blocks(self.deployment.id)
-        if not blocks or blocks[-1].version != self.registry.champion().number:
+        """The last fall of accuracy in all deployments of this model's table."""
+
+        def reference_of(version: int) -> tuple[int, int] | None:
+            with suppress(DriftError):  # of a version whose reference was deleted
+                reference = references(version)
+                return round(reference.accuracy * len(reference)), len(reference)
             return None
-        reference = references(blocks[-1].version)
-        return fall_of(blocks, (round(reference.accuracy * len(reference)), len(reference)))
+
+        card = card_of(self.registry, self.registry.champion())
+        return last_fall(scored_blocks(self.world.journal, self.registry.name, card), reference_of)
 
     def _retraining(self, window_rows: int | None) -> RetrainOptions:
         options = self.options.retrain

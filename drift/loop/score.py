@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
-from drift.loop.consent import AskPerson, Consent, Flag
+from drift.loop.consent import Always, AskPerson, Consent, Flag
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
 from drift.loop.policies import History, Policy
 from drift.loop.policies.protocol import evidence_of
@@ -276,7 +276,7 @@ def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: flo
         reason = f"{decision.reason}, but version {shadow.version} is in shadow"
         parts.tell(DriftFlagged(record, reason, decision.evidence))  # the sequential test decides, and nobody is asked
         return
-    asked = decision.retrain and isinstance(parts.consent, AskPerson)  # nobody else wants to know, and MLflow is asked
+    asked = decision.retrain and isinstance(parts.consent, AskPerson | Always)  # nobody else needs to ask MLflow
     outlook = parts.outlook(record, decision.window_rows) if asked else None
     flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows, outlook)
     parts.tell(flag)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from drift.loop.retrain import RetrainOptions
+from drift.loop.retrain import LEAST_WINDOW, RetrainOptions
 
 MOST_TRIALS = 64  # of one search
-LEAST_WINDOW = 200  # rows, as of --window_rows
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
     from drift.loop.consent import Flag, Reply
     from drift.loop.events import BlockRecord, Event
+    from drift.loop.outlook import Outlook
     from drift.loop.retrain import Challenger
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -147,8 +148,8 @@ class Screen:
     def question(self, flag: Flag) -> Reply:
         """Ask whether to retrain now, at a flagged block or at the end; Ctrl-D says no.
 
-        Enter alone gives the answer that is proposed: later where a retrain would learn from too few rows, no at the
-        end where no block was flagged.
+        Enter alone gives the answer that is proposed: later where a retrain would learn from too few rows, the window
+        where its rows are those since accuracy fell, no at the end where no block was flagged.
         """
         from drift.loop.consent import Reply
         from drift.loop.events import DriftFlagged
@@ -172,10 +173,11 @@ class Screen:
             )
         if outlook is not None:
             lines.append(f"a retrain now: {outlook.words}" if outlook.obstacle else outlook.words)
-        proposed = ("l" if at_block and outlook is not None and outlook.too_early else "") or ("" if flagged else "n")
+        proposed = _proposed(outlook, at_block=at_block, flagged=flagged)
         letters = {"y": "[y]es", "n": "[n]o (do not ask again)" if at_block else "[n]o"}
         if outlook is not None and outlook.window_rows is not None:
-            letters = {"y": "[y]es", "w": f"yes, on a [w]indow of {outlook.window_rows:,} rows"} | letters
+            yes = "[y]es, on all rows" if outlook.since_fall else "[y]es"
+            letters = {"y": yes, "w": f"yes, on a [w]indow of {outlook.window_rows:,} rows"} | letters | {"y": yes}
         if at_block:
             letters["l"] = "[l]ater (ask at the next flag)"
         enter = f" (Enter: {proposed})" if proposed else ""
@@ -274,6 +276,15 @@ class _Paused:
     ) -> None:
         if self._was_on and kind is None:
             self._live.start()
+
+
+def _proposed(outlook: Outlook | None, *, at_block: bool, flagged: bool) -> str:
+    """The letter of the answer that Enter alone gives; empty if there is none."""
+    if not flagged:
+        return "n"
+    if outlook is not None and at_block and outlook.too_early:
+        return "l"
+    return "w" if outlook is not None and outlook.since_fall and outlook.window_rows is not None else ""
 
 
 def _odds(chance: float) -> str:

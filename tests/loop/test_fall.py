@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
 from drift.loop.events import BlockRecord
-from drift.loop.fall import change_point, fall_of
+from drift.loop.fall import change_point, fall_of, last_fall
 from tests.loop.test_policies import record
 
 REFERENCE = (1_800, 2_000)
@@ -62,6 +64,43 @@ def test_a_fall_in_the_first_block_is_dated_there() -> None:
     assert (found.block, found.row, found.before, found.after) == (0, record(0).start, 0.9, 0.55)
 
 
-def test_a_rise_is_no_fall_and_other_versions_do_not_count() -> None:
+def test_a_rise_is_no_fall() -> None:
     assert fall_of(blocks_of(np.full(10, 0)), (1_000, 2_000)) is None
-    assert fall_of([*blocks_of(np.full(10, 12)), record(10, 2, version=2)], REFERENCE) is None
+
+
+def scored(wrong: list[int], first: int, version: int = 1) -> list[BlockRecord]:
+    """Blocks of 20 rows of one deployment that begins with the row of block `first`."""
+    made = blocks_of(np.array(wrong), version)
+    return [
+        replace(block, index=at, start=20 * (first + at), stop=20 * (first + at + 1)) for at, block in enumerate(made)
+    ]
+
+
+def test_a_fall_is_dated_over_deployments_of_a_few_blocks_each() -> None:
+    """2 of 20 wrong until row 400, 12 from then on; deployments of 20, 3, 1, and 3 blocks, the last two on old rows."""
+    deployments = [
+        scored([2] * 20, 0),
+        scored([12] * 3, 20),
+        scored([12], 23),
+        scored([12] * 3, 20),
+        scored([2] * 5, 8),
+    ]
+    for many in range(2, len(deployments) + 1):
+        found = last_fall(deployments[:many], lambda version: REFERENCE)
+        assert found is not None
+        assert (found.version, found.row) == (1, 400)
+    assert last_fall(deployments[:1], lambda version: REFERENCE) is None
+    assert last_fall([], lambda version: REFERENCE) is None
+
+
+def test_a_fall_is_remembered_after_a_promotion() -> None:
+    """The new version is as good as accepted; the rows before the fall are still of the old kind."""
+    one = [*scored([2] * 20, 0), *scored([12] * 5, 20)]
+    two = scored([3] * 30, 25, version=2)
+    found = last_fall([one, two], {1: REFERENCE, 2: (170, 200)}.get)
+    assert found is not None
+    assert (found.version, found.row) == (1, 400)
+    again = last_fall([one, [*two, *scored([12] * 10, 55, version=2)]], {1: REFERENCE, 2: (170, 200)}.get)
+    assert again is not None
+    assert (again.version, again.row) == (2, 1_100)
+    assert last_fall([one], lambda version: None) is None  # whose reference was deleted

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from drift.loop.cards import Card, DataSource
+from drift.loop.consent import Always
+from drift.loop.events import DriftFlagged
 from drift.loop.fall import Fall
-from drift.loop.outlook import LEAST_LEARNED, LEAST_WINDOW, Outlook, by_hand_of, outlook_of
-from drift.loop.retrain import RetrainOptions, split_seen
+from drift.loop.outlook import LEAST_LEARNED, Outlook, by_hand_of, outlook_of
+from drift.loop.retrain import LEAST_WINDOW, RetrainOptions, split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 17_000), (17_000, 20_000), "", DataSource())
 
@@ -58,12 +64,12 @@ def test_the_wait_is_the_shortest(block_rows: int) -> None:
 
 def test_after_a_fall_the_window_holds_only_rows_from_after_it() -> None:
     """The fall is 600 rows ago, at the end of 4,000 new ones."""
-    fall = Fall(23_400, 170, 0.88, 0.61)
+    fall = Fall(1, 23_400, 170, 0.88, 0.61)
     found = outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall)
     assert (found.wait_blocks, found.window_rows, found.fallen_rows) == (0, 600, 600)
     parts = split_seen(CARD, 24_000, window_rows=600, held_out_rows=None)
     assert (parts.refit.start, len(parts.held_out)) == (23_400, 120)
-    assert "accuracy fell from 0.880 to 0.610 at about row 23400, 600 rows ago" in found.words
+    assert "accuracy of version 1 fell from 0.880 to 0.610 at about row 23400, 600 rows ago" in found.words
     assert found.words.endswith("with --window_rows 600 all are from after that")
     assert by_hand_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall).window_words == (
         " with --window_rows 600, the rows since accuracy fell"
@@ -71,13 +77,29 @@ def test_after_a_fall_the_window_holds_only_rows_from_after_it() -> None:
 
 
 def test_soon_after_a_fall_it_proposes_to_wait_for_rows() -> None:
-    found = outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=Fall(23_960, 198, 0.88, 0.61))
+    found = outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=Fall(1, 23_960, 198, 0.88, 0.61))
     assert (found.wait_blocks, found.window_rows) == ((LEAST_WINDOW - 40) // 20, None)
     assert found.words.endswith("40 rows ago; too few to learn from: score 8 more blocks first")
 
 
 def test_a_fall_before_all_rows_that_are_used_proposes_no_window() -> None:
     """The rows since the fall are more than those that a window of the user's own holds, or all there are."""
-    fall = Fall(20_000, 0, 0.88, 0.61)
+    fall = Fall(1, 20_000, 0, 0.88, 0.61)
     assert outlook_of(CARD, 24_000, RetrainOptions(window_rows=1_000), block_rows=20, fall=fall).window_rows is None
     assert outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall).window_rows == 4_000
+
+
+def test_without_a_question_it_learns_from_the_rows_since_the_fall_or_waits_for_them() -> None:
+    """`--retrain always`; as before where no fall is dated, or where a window was given."""
+    fall = Fall(1, 23_400, 170, 0.88, 0.61)
+
+    def agreed(fall: Fall | None, **options: int) -> tuple[bool, int | None]:
+        found = outlook_of(CARD, 24_000, RetrainOptions(**options), block_rows=20, fall=fall)  # type: ignore[arg-type]
+        record: Any = SimpleNamespace(index=3)
+        given = Always()(DriftFlagged(record, "accuracy 0.600 < threshold 0.700", {}, None, found))
+        return given.retrain, given.window_rows
+
+    assert agreed(fall) == (True, 600)
+    assert agreed(None) == (True, None)
+    assert agreed(fall, window_rows=1_000) == (True, None)
+    assert agreed(replace(fall, row=23_900)) == (False, None)

@@ -81,6 +81,22 @@ def test_an_alarm_retrains_unless_it_is_too_soon() -> None:
     assert not decided(OnAlarm("mmd"), [record(0, score=alarm)]).alarm
 
 
+def test_an_alarm_is_repeated_as_long_as_accuracy_stays_low() -> None:
+    """A detector of changes alarms once, after block 2; the retrain was refused, and 8 of 20 are wrong ever since."""
+    quiet, loud = (Score("ddm", value, threshold=1.0) for value in (0.0, 2.0))
+    low = [record(0, 2, score=quiet), record(1, 2, score=quiet), replace(record(2, 8, score=loud), flagged=True)]
+    low += [record(index, 8, score=quiet) for index in range(3, 6)]
+    policy = OnAlarm("ddm", cooldown=2, repeat=True)
+    found = decided(policy, low, retrained_at=[2])
+    assert (found.alarm, found.retrain) == (True, True)
+    assert "ddm: alarm of block 2, and accuracy is still 0.660 in the last 5 blocks, below 0.9" in found.reason
+    assert not decided(policy, low[:5], retrained_at=[2]).retrain  # within the cool-down
+    assert not decided(OnAlarm("ddm", cooldown=2), low, retrained_at=[2]).alarm
+    better = [*low[:3], *(record(index, 2, score=quiet) for index in range(3, 9))]
+    assert not decided(policy, better, retrained_at=[2]).alarm
+    assert not decided(policy, [*low, record(6, 8, version=2, score=quiet)], retrained_at=[2]).alarm
+
+
 def test_a_window_of_so_many_rows() -> None:
     found = decided(Window(Every(2), 50), [record(0), record(1)])
     assert (found.retrain, found.window_rows) == (True, 50)
@@ -93,8 +109,10 @@ def test_a_window_since_accuracy_changed() -> None:
     blocks = [record(index, 2 if index < 6 else 8) for index in range(10)]
     found = decided(SinceChange(Every(), least=1), blocks)
     assert found.window_rows == 80
-    assert "learns from 80 rows, since a change before block 6" in found.reason
-    assert decided(SinceChange(Every(), least=120), blocks).window_rows == 120
+    assert "learns from 80 rows since a change before block 6" in found.reason
+    few = decided(SinceChange(Every(), least=120), blocks)
+    assert few.window_rows == 120
+    assert "learns from 120 rows, the least, of which 80 are since a change before block 6" in few.reason
     assert decided(SinceChange(Never()), blocks).window_rows is None
     renewed = [*blocks, record(10, 2, version=2)]
     assert decided(SinceChange(Every()), renewed).window_rows is None  # one block tells of no change

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from drift.loop.events import RetrainDeclined
+from drift.loop.outlook import Outlook
 from drift.terminal import Screen
+from drift.terminal.screen import _proposed
 
 
 def test_the_same_answer_to_every_flag_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,3 +20,23 @@ def test_the_same_answer_to_every_flag_is_said_once(capsys: pytest.CaptureFixtur
         "not retrained after block 5: ada; low",
         "not retrained after block 6: no terminal to ask at; low",
     ]
+
+
+@pytest.mark.parametrize(
+    ("at_block", "flagged", "wait", "window", "since_fall", "letter"),
+    [
+        (True, True, 3, None, True, "l"),
+        (True, True, 0, 600, True, "w"),
+        (True, True, 0, 600, False, ""),
+        (True, True, 0, None, False, ""),
+        (False, True, 3, None, True, ""),
+        (False, True, 0, 600, True, "w"),
+        (False, False, 0, 600, True, "n"),
+    ],
+)
+def test_enter_alone_gives_what_is_proposed(
+    at_block: bool, flagged: bool, wait: int, window: int | None, since_fall: bool, letter: str
+) -> None:
+    outlook = Outlook(1_000, wait_blocks=wait, window_rows=window, since_fall=since_fall)
+    assert _proposed(outlook, at_block=at_block, flagged=flagged) == letter
+    assert _proposed(None, at_block=at_block, flagged=flagged) == ("" if flagged else "n")

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from drift.loop.forecasts import serving_blocks
 from drift.loop.policies.protocol import Decision, History, evidence_of
+
+STILL_LOW = 0.001  # chance of the newest blocks at the accepted accuracy, below which an alarm is repeated
 
 
 class OnAlarm:
-    """Retrain when a detector's score of the last block is an alarm, but not again within `cooldown` blocks."""
+    """Retrain when a detector's score of the last block is an alarm, but not again within `cooldown` blocks.
 
-    def __init__(self, detector: str, *, cooldown: int = 0) -> None:
+    Detectors of changes begin anew after an alarm and take what comes then for usual. With `repeat`, an alarm about a
+    version that still serves is repeated as long as its newest blocks are below the accepted accuracy beyond chance.
+    """
+
+    def __init__(self, detector: str, *, cooldown: int = 0, repeat: bool = False) -> None:
         self.name = detector
         self.cooldown = cooldown  # blocks after a retrain in which none is asked for
+        self.repeat = repeat
 
     def decide(self, history: History) -> Decision:
         """Read the score that the loop has put down."""
@@ -24,7 +32,14 @@ class OnAlarm:
             evidence["statistic_threshold"] = score.threshold
         if score.p_value is not None:
             evidence["p_value"] = score.p_value
-        reason = f"{self.name}: {score.words}" + (f" ({score.detail})" if score.detail else "")
-        if score.alarm and waiting:
+        alarm, reason = score.alarm, f"{self.name}: {score.words}" + (f" ({score.detail})" if score.detail else "")
+        before = [block.index for block in serving_blocks(history.blocks)[:-1] if block.flagged]
+        if self.repeat and not alarm and before and evidence["recent_chance"] < STILL_LOW:
+            alarm = True
+            reason = (
+                f"{self.name}: alarm of block {before[0]}, and accuracy is still {evidence['recent_accuracy']:.3f} in"
+                f" the last {evidence['recent_blocks']:.0f} blocks, below {history.accepted_accuracy:.3f}"
+            )
+        if alarm and waiting:
             reason += f", but retrained within {self.cooldown} blocks"
-        return Decision(score.alarm, score.alarm and not waiting, reason, evidence)
+        return Decision(alarm, alarm and not waiting, reason, evidence)

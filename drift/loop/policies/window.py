@@ -51,6 +51,8 @@ class SinceChange:
         right = np.array([block.correct for block in served], np.float64)
         at, _ = change_point(right, np.array([block.rows for block in served], np.float64))
         changed = served[at]
-        rows = max(self.least, last.stop - changed.start)
-        reason = f"{decision.reason}; learns from {rows:,} rows, since a change before block {changed.index}"
+        since = last.stop - changed.start
+        rows = max(self.least, since)
+        least = f", the least, of which {since:,} are" if since < rows else ""
+        reason = f"{decision.reason}; learns from {rows:,} rows{least} since a change before block {changed.index}"
         return replace(decision, window_rows=rows, reason=reason)
