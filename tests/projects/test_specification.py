@@ -90,12 +90,12 @@ def test_every_next_step_that_is_printed_works(tmp_path: Path) -> None:
 
 
 def test_the_next_step_of_a_table_of_ones_own(tmp_path: Path) -> None:
-    """Its name has a space, and the default name in the registry is taken by a model of another table."""
+    """Each table gets a name of its own in the registry, also one with a space."""
     rows = [f"{n % 7},{n % 11},{'up' if n % 7 > 3 else 'down'}" for n in range(600)]
     for name in ("other.csv", "my stream.csv"):
         (tmp_path / name).write_text("\n".join(["a,b,class", *rows]))
     quick = "--max_epochs 1 --total_trials 1 --label class"
-    for name, model in (("other.csv", "drift_model"), ("my stream.csv", "my_stream_model")):
+    for name, model in (("other.csv", "other_model"), ("my stream.csv", "my_stream_model")):
         trained = shell(tmp_path, f"python -m drift base --data '{name}' {quick} --mlflow_experiment_name 'a b'")
         assert trained.returncode == 0, trained.stderr
         following = named(r"^next: (.+)$", trained.stdout)
