@@ -71,7 +71,7 @@ class Comparison:
     level: float  # probability of `drift` where there is none, if rows are independent
     joint: MMDTest  # of all columns together, at half the level
     columns: tuple[ColumnChange, ...]  # the largest share of the difference first
-    pairs: tuple[PairChange, ...]  # of columns of numbers, the most surprising first
+    pairs: tuple[PairChange, ...]  # of columns of numbers or two values, the most surprising first
     unlike: tuple[OddRow, ...]  # rows of the current table, the most unlike the reference first
     left_out: dict[str, str]  # columns that were not compared: why
 
@@ -118,7 +118,8 @@ def compare_tables(
 
     There is drift if the joint test (fused MMD) or any column, corrected for their number (Holm), rejects at half the
     level. A column of numbers is tested by Kolmogorov-Smirnov, one of categories by chi-squared; where values are
-    missing, by their number, too.
+    missing, by their number, too. Pairs are of the first 60 columns of numbers, or of text or booleans of two values:
+    `outcome (sent_back)` is 1 where the outcome is sent_back, the later value in the order of text.
 
     Args:
         reference: a table, one row an example: a data frame of pandas, polars or Arrow, or numbers (n, d).
@@ -148,7 +149,7 @@ def compare_tables(
     shares = dict.fromkeys(usable.names, 0.0)
     for feature in where.features:
         shares[column_of[feature.feature]] += feature.share
-    numbers = [at for at, label in enumerate(matrices.labels) if label in usable.numeric][:MOST_PAIRED]
+    paired = usable.paired()
     tell("testing all columns together")
     joint = _joint_test(matrices, level=level / 2, permutations=permutations, seed=seed, device=device)
     tell("testing column by column")
@@ -158,7 +159,7 @@ def compare_tables(
         joint=joint,
         columns=_changes(usable, shares, level=level / 2, permutations=permutations, seed=seed),
         pairs=pair_changes(
-            matrices.reference[:, numbers], matrices.current[:, numbers], [matrices.labels[at] for at in numbers]
+            paired.reference[:, :MOST_PAIRED], paired.current[:, :MOST_PAIRED], paired.labels[:MOST_PAIRED]
         ),
         unlike=tuple(_odd_row(row, column_of[row.feature], usable, current) for row in where.rows),
         left_out=usable.left_out,

@@ -57,6 +57,29 @@ class Usable:
         whole = np.column_stack(features)
         return Matrices(whole[:rows], whole[rows:], tuple(labels), tuple(columns))
 
+    def paired(self) -> Matrices:
+        """The columns whose rank correlations can be told: numbers, and text or booleans of two values, as 0 and 1.
+
+        A missing value becomes the median of both tables.
+        """
+        features, labels, columns = [], [], []
+        rows = len(self.reference)
+        for name in self.names:
+            numeric = name in self.numeric
+            column = np.concatenate([_plain(table[name], numeric=numeric) for table in (self.reference, self.current)])
+            label = name
+            if not numeric:
+                found = sorted({str(value) for value in column if value is not None})
+                if len(found) != 2:
+                    continue
+                label = f"{name} ({found[1]})"
+                column = np.asarray([np.nan if value is None else float(str(value) == found[1]) for value in column])
+            features.append(_numbers(column, name)[0][0])
+            labels.append(label)
+            columns.append(name)
+        whole = np.column_stack(features) if features else np.empty((rows + len(self.current), 0))
+        return Matrices(whole[:rows], whole[rows:], tuple(labels), tuple(columns))
+
 
 @dataclass(frozen=True)
 class Matrices:

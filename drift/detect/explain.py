@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ROWS_AGAINST = 5_000  # of the reference, drawn at random: a density of so many rows is smooth
 ROWS_AT_ONCE = 1_000
 MOST_PAIRED = 60  # features; pairs grow with their square
+FEWEST_OF_A_VALUE = 20  # rows with the rarer of two values: with fewer, pairs are found too often where nothing changed
+FEWEST_OF_BOTH = 5  # rows with the rarer values of two such features, were these independent
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def _features(
 def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence[str]) -> tuple[PairChange, ...]:
     """Spearman's correlation of every two features before and after, compared by what each row adds to it (Welch).
 
+    Left out are features that do not vary, and those of two values of which one is too rare for the p-value to hold.
+
     Args:
         x: (n, d) rows of the reference.
         y: (m, d) current rows.
@@ -192,7 +196,12 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
     from scipy.stats import ttest_ind
 
     varying = [j for j in range(len(names)) if np.ptp(x[:, j]) > 0 and np.ptp(y[:, j]) > 0]
-    pairs = list(combinations(varying, 2))
+    shares = [[_rarer_share(sample[:, j]) for j in range(len(names))] for sample in (x, y)]
+    pairs = [
+        (i, j)
+        for i, j in combinations(varying, 2)
+        if all(_are_enough(len(sample), of[i], of[j]) for sample, of in zip((x, y), shares, strict=True))
+    ]
     if not pairs:
         return ()
     found, p_values = [], []
@@ -210,6 +219,23 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
         for (first, second, before, after), p_value, whole in zip(found, p_values, corrected, strict=True)
     ]
     return tuple(sorted(changes, key=lambda one: one.p_value))
+
+
+def _rarer_share(values: NDArray[np.float64]) -> float | None:
+    """Of the rarer of two values; None if there are more."""
+    least, most = values.min(), values.max()
+    if ((values > least) & (values < most)).any():
+        return None
+    share = float((values == least).mean())
+    return min(share, 1 - share)
+
+
+def _are_enough(rows: int, first: float | None, second: float | None) -> bool:
+    """Whether so many rows tell how two features go together; of each, the share of the rarer of its two values."""
+    rare = [share for share in (first, second) if share is not None]
+    if any(share * rows < FEWEST_OF_A_VALUE for share in rare):
+        return False
+    return len(rare) < 2 or rare[0] * rare[1] * rows >= FEWEST_OF_BOTH
 
 
 class _Ranked:

@@ -15,7 +15,7 @@ from scipy.stats import binom
 from drift.compare import compare_tables, usable_columns
 from drift.compare.text import lines
 from drift.compare.words import change_in_words, reasons, verdict
-from drift.detect.explain import PairChange
+from drift.detect.explain import PairChange, pair_changes
 from drift.errors import BlockError
 from drift.report.comparison import write_comparison
 
@@ -307,3 +307,65 @@ def test_names_and_types_as_they_come() -> None:
 
 def test_a_level_is_in_reach_whatever_the_permutations() -> None:
     assert compare_tables(table(), table(seed=3), level=0.02, permutations=19).joint.permutations >= 99
+
+
+def orders(n: int, rng: np.random.Generator, *, sent_back: float = 0.8, gaps: float = 0.0) -> pd.DataFrame:
+    """Orders, of which dear ones are sent back with that chance, and cheap ones with the rest of it."""
+    price = rng.gamma(2, size=n)
+    dear = price > 1.678  # the median
+    outcome = np.where(rng.random(n) < np.where(dear, sent_back, 1 - sent_back), "sent_back", "kept").astype(object)
+    outcome[rng.random(n) < gaps] = None
+    city = rng.choice(["Ulm", "Bonn", "Kiel"], size=n)
+    return pd.DataFrame({"price": price, "outcome": outcome, "gift": rng.random(n) < 0.3, "city": city})
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+@pytest.mark.parametrize("categorical", [False, True])
+def test_a_changed_link_to_a_text_label_of_two_classes_is_found(categorical: bool, gaps: float) -> None:
+    rng = np.random.default_rng(0)
+    before, after = orders(600, rng, gaps=gaps), orders(500, rng, sent_back=0.2, gaps=gaps)
+    if categorical:
+        before, after = (frame.astype({"outcome": "category"}) for frame in (before, after))
+    found = compare_tables(before, after, permutations=199)
+    assert found.drift
+    assert [pair.features for pair in found.changed_pairs] == [("price", "outcome (sent_back)")]
+    assert any("price and outcome (sent_back) go together differently" in reason for reason in reasons(found))
+    assert not any("city" in name for pair in found.pairs for name in pair.features)
+
+
+def test_two_values_are_paired_as_0_and_1() -> None:
+    rng = np.random.default_rng(1)
+    before, after = orders(400, rng), orders(300, rng, sent_back=0.5)
+    as_text = compare_tables(before, after, permutations=99, rows=0).pairs
+    as_numbers = [frame.assign(outcome=(frame["outcome"] == "sent_back").astype(int)) for frame in (before, after)]
+    for one, same in zip(as_text, compare_tables(*as_numbers, permutations=99, rows=0).pairs, strict=True):
+        assert [name.replace("outcome (sent_back)", "outcome") for name in one.features] == list(same.features)
+        assert (one.before, one.after, one.adjusted) == (same.before, same.after, same.adjusted)
+    names = {name for pair in as_text for name in pair.features}
+    assert names == {"price", "outcome (sent_back)", "gift (True)"}
+    assert as_text[0].adjusted == pytest.approx(3 * as_text[0].p_value)  # corrected for all pairs
+
+
+def test_three_values_over_both_tables_have_no_pairs() -> None:
+    rng = np.random.default_rng(2)
+    before, after = orders(300, rng), orders(300, rng)
+    after["outcome"] = after["outcome"].replace("kept", "lost")
+    assert {name for pair in compare_tables(before, after, permutations=99).pairs for name in pair.features} == {
+        "price",
+        "gift (True)",
+    }
+
+
+@pytest.mark.parametrize("share", [0.03, 0.08, 0.5])
+def test_level_of_pairs_with_two_values(share: float) -> None:
+    """Where nothing changed, one pair or more is named in .05 of the cases at most (99.95 % binomial bound)."""
+    runs, named, rng = 400, 0, np.random.default_rng(4)
+    for _ in range(runs):
+        tables = []
+        for rows in (400, 300):
+            price = rng.gamma(2, size=rows)
+            late, gift = (rng.random(rows) < np.minimum(1, share * price / 2) for _ in range(2))
+            tables.append(pd.DataFrame({"price": price, "late": np.where(late, "yes", "no"), "gift": gift}))
+        paired = usable_columns(*tables).paired()
+        named += any(pair.adjusted <= 0.05 for pair in pair_changes(paired.reference, paired.current, paired.labels))
+    assert named <= binom.ppf(0.9995, runs, 0.05)

@@ -91,6 +91,22 @@ def test_level_of_pairs_with_ties(kind: str) -> None:
     assert low <= named <= high
 
 
+@pytest.mark.parametrize(("share", "found"), [(0.04, False), (0.1, True)])
+def test_pairs_with_a_value_that_is_too_rare_are_left_out(share: float, found: bool) -> None:
+    """Ten rows with a value say nothing that a p-value of this test could hold for."""
+    rng = np.random.default_rng(0)
+    x, y = (np.column_stack([rng.normal(size=250), rng.permutation(250) < share * 250]) for _ in range(2))
+    assert bool(pair_changes(x, y, ("a", "b"))) is found
+
+
+def test_pairs_of_two_values_that_hardly_ever_meet_are_left_out() -> None:
+    rng = np.random.default_rng(0)
+    for rows, found in ((1_000, False), (8_000, True)):  # 25 rows of each value would meet in less than one
+        share = 25 / 1_000
+        x, y = (np.column_stack([rng.permutation(rows) < share * rows for _ in range(2)]) for _ in range(2))
+        assert bool(pair_changes(x.astype(float), y.astype(float), ("a", "b"))) is found
+
+
 def test_energy_distance_is_that_of_the_test() -> None:
     x, y = two()
     y = np.round(y * 2)  # ties
