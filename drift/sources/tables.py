@@ -6,7 +6,9 @@ file once. Rows are counted from 0, as everywhere in this project; for CSV the l
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +52,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
         problems.add("*", "no feature columns are left")
     for name in set(names) & set(CALENDAR_NAMES) if time else ():
         problems.add(name, "--time adds a column of this name; rename it or leave it out with --ignore")
-    columns = [_numbers(frame[name], name, problems) for name in names]
+    columns = [_numbers(frame[name], name, problems, time) for name in names]
     labels, classes = _classes(frame[label], label, problems)
     timestamps = _times(frame[time], time, problems) if time else None
     problems.raise_if_any()
@@ -60,7 +62,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
 
 
-def _numbers(column: pd.Series, name: str, problems: Problems) -> Floats:
+def _numbers(column: pd.Series, name: str, problems: Problems, time: str | None) -> Floats:
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
@@ -72,8 +74,9 @@ def _numbers(column: pd.Series, name: str, problems: Problems) -> Floats:
     missing = column.isna().to_numpy()
     text = np.isnan(values) & ~missing
     if text.any():
-        example = column[text].iloc[0]
-        problems.add(name, f"text where numbers are expected, such as {str(example)[:40]!r}", np.flatnonzero(text))
+        example = str(column[text].iloc[0])
+        way = _way_with_date(name, time) if _is_date(example) else ""
+        problems.add(name, f"text where numbers are expected, such as {example[:40]!r}{way}", np.flatnonzero(text))
     if missing.any():
         problems.add(name, "missing value (NaN); fill it or drop the row", np.flatnonzero(missing))
     if np.isinf(values).any():
@@ -90,6 +93,20 @@ def _numbers(column: pd.Series, name: str, problems: Problems) -> Floats:
             )
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
+
+
+def _is_date(text: str) -> bool:
+    """Whether text is a date in ISO 8601, with or without a time of day."""
+    import pandas as pd
+
+    dated = re.match(r"\d{4}-?\d{2}", text) is not None
+    return dated and bool(pd.notna(pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")))
+
+
+def _way_with_date(name: str, time: str | None) -> str:
+    """What to do with a column of dates that is no feature; a table has one column of times."""
+    leave = f"leave it out by --ignore {quote(name)}"
+    return f" ({leave})" if time else f" (name it by --time {quote(name)}, or {leave})"
 
 
 def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers, tuple[str, ...]]:

@@ -73,6 +73,32 @@ def test_all_problems_are_told_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "time", "words"),
+    [
+        (
+            ["2025-01-01 00:00:00", "2025-01-01 01:00:00"],
+            None,
+            "such as '2025-01-01 00:00:00' (name it by --time 'sent at', or leave it out by --ignore 'sent at') in row",
+        ),
+        (
+            ["2025-01-01T00:00Z", "2025-01-02"],
+            "when",
+            "such as '2025-01-01T00:00Z' (leave it out by --ignore 'sent at')",
+        ),
+        (["today", "2025-01-02"], None, "such as 'today' in row 0"),
+        (["2025-01-01 of old", "2025-01-02"], None, "such as '2025-01-01 of old' in row 0"),
+    ],
+)
+def test_a_column_of_dates_says_by_which_option_it_is_named(
+    values: list[str], time: str | None, words: str, tmp_path: Path
+) -> None:
+    frame = good().assign(**{"sent at": values * 4})
+    with pytest.raises(DataError) as caught:
+        load_table(write(frame, tmp_path / "t.csv"), label="y", time=time, ignore=() if time else ("when",))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("labels", "expected"),
     [
         (["a"] * 8, "expected at least 2 classes, got 1: a"),
