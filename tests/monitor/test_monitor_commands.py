@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -16,8 +17,9 @@ import pytest
 import requests
 import sqlalchemy as sql
 
+from drift.monitor.store import Store
 from tests.monitor.commands import Commands
-from tests.monitor.worlds import World
+from tests.monitor.worlds import World, agree, take_in
 from tests.postgres import PASSWORD
 
 COLUMNS = ("--prediction", "prediction", "--truth", "truth", "--key", "id", "--time", "at", "--probability", "p",
@@ -77,6 +79,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     commands.run("reference", "--first_batches", "8", "--why", "accepted in May")
     checked = commands.run("check", "--file", "alerts.jsonl", "--json", "check.json")
     assert checked.code == 3 and "opened: alert 1, a, batch day 010" in checked.out
+    assert checked.out.splitlines()[-1] == f"next: {sys.executable} -m drift monitor alerts"
     [message] = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]
     assert (message["event"], message["signal"]) == ("opened", "a")
     assert json.loads((folder / "check.json").read_text())["records"][0]["batch"] == "day 010"
@@ -90,6 +93,22 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert "None yet." in commands.run("findings").out
     told = json.loads((folder / "ingest.json").read_text())
     assert told["records"][0]["stored"] == 16
+
+
+def test_a_check_with_open_alerts_names_the_command_that_lists_them(commands: Commands) -> None:
+    store = Store(commands.folder / "m.db")
+    take_in(store, World(batches=16, rows=150, moved_from=8))
+    agree(store, 8)
+    store.close()
+    named = ("--monitor", "m", "--store", "m.db")
+    checked = commands.run("check", *named)
+    words = [sys.executable, "-m", "drift", "monitor", "alerts", *named]
+    assert (checked.code, checked.out.splitlines()[-1]) == (3, f"next: {shlex.join(words)}")
+    listed = commands.run(*words[4:])
+    assert listed.code == 0 and "open" in listed.out
+    assert commands.run("alerts", *named, "--close", "1", "--why", "looked into").code == 0
+    quiet = commands.run("check", *named)
+    assert quiet.code == 0 and "next:" not in quiet.out
 
 
 def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwards(commands: Commands) -> None:

@@ -116,6 +116,8 @@ def check(
         print(f"errors of {checked.unjudged:,} batches do not count yet: less than {share:.0%} of their truth is known")
     waiting = f", messages that wait: {delivered.waiting:,}" if delivered.waiting else ""
     print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
+    if checked.open:
+        print(f"next: {m.following('monitor alerts', monitor, store)}")
     records = [vars(alert) for alert in (*checked.open, *checked.acknowledged)]
     called = options_as_called(check, locals()) | {
         "store": opened.name,
