@@ -17,11 +17,11 @@ from drift.detect.streaming.protocol import FollowsErrors, Losses
 class RowAlarm:
     """An alarm of a detector that judges every row."""
 
-    row: int  # from 0, of the rows it was given
+    row: int  # from 0, of the rows it was given: those of one block where an alarm is told
     rose: bool  # whether the mean error rose; else it fell
 
     def __str__(self) -> str:
-        return f"error {'rose' if self.rose else 'fell'} at row {self.row}"
+        return f"error {'rose' if self.rose else 'fell'} at row {self.row} of the block"
 
 
 @dataclass(eq=False)
