@@ -12,6 +12,15 @@ OLDEST = (3, 11)  # of Python; as pyproject.toml declares
 
 def main(command: str = "") -> None:
     """Run `drift`, or one of its commands as a script of its own."""
+    try:
+        _main(command)
+    except KeyboardInterrupt:  # while it was not yet, or no longer, heard by the command
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            _say_interrupted()
+        sys.exit(130)
+
+
+def _main(command: str) -> None:
     if sys.version_info < OLDEST:
         here = "Python {}.{} ({})".format(*sys.version_info[:2], sys.executable)
         print(f"error: expected Python 3.11 or later, got {here}: activate the project's environment, or make one"
@@ -57,10 +66,14 @@ def _run(command: str) -> None:
         interrupted = isinstance(end, KeyboardInterrupt) or end.code == 130
         if not interrupted or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the command has said so itself
             raise
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        print("error: interrupted; nothing is lost, run the same command again", file=sys.stderr)
+        _say_interrupted()
         sys.exit(130)
+
+
+def _say_interrupted() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    print("error: interrupted; nothing is lost, run the same command again", file=sys.stderr)
 
 
 if __name__ == "__main__":
