@@ -153,9 +153,6 @@ def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwa
         (("ingest", "p.csv", "--prediction", "prediction", "--every", "999999999w", "--time", "at"), 2, "ten years"),
         (("check", "--webhook", "http://host:abc/x"), 2, "expected a webhook's address"),
         (("check", "--webhook", "http://[bad/"), 2, "expected a webhook's address"),
-        (("check", "--monitor", "nope"), 2, "expected a monitor"),
-        (("report", "--monitor", "nope"), 2, "expected a monitor"),
-        (("serve", "--host", "no.such.host.invalid"), 2, "cannot be listened on"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_a_right_exit_code(
@@ -167,6 +164,47 @@ def test_bad_input_is_one_line_and_a_right_exit_code(
     assert words in done.err
     assert "Traceback" not in done.err and "hush" not in done.err + done.out
     assert len(done.err.strip().splitlines()) == 1, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "--monitor", "nope"), "expected a monitor"),
+        (("serve", "--host", "no.such.host.invalid"), "cannot be listened on"),
+    ],
+)
+def test_bad_input_beside_a_store_is_one_line(commands: Commands, arguments: tuple[str, ...], words: str) -> None:
+    Store(commands.folder / "m.db").close()
+    done = commands.run(*arguments, "--store", "m.db")
+    assert done.code == 2 and words in done.err
+    assert len(done.err.strip().splitlines()) == 1, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "store"),
+    [
+        (("check",), ""),
+        (("alerts",), "m.db"),
+        (("report",), "sqlite:///m.db"),
+        (("findings", "--out", "f.md"), ""),
+        (("serve", "--port", "0"), ""),
+        (("reference", "--monitor", "shop"), "m.db"),
+    ],
+)
+def test_without_a_monitor_nothing_is_made(commands: Commands, arguments: tuple[str, ...], store: str) -> None:
+    before = {path.name for path in commands.folder.iterdir()}
+    named = ("--store", store) if store else ()
+    done = commands.run(*arguments, *named)
+    assert done.code == 2
+    place = "m.db" if store else f"{commands.folder}/.drift/monitor.db"
+    monitor = ("--monitor", "shop") if "shop" in arguments else ()
+    drift = [sys.executable, "-m", "drift", "monitor", "ingest"]
+    assert done.err == (
+        f"error: there is no monitor yet: no store {place}. To begin one:"
+        f" {shlex.join([*drift, 'log', *monitor, *named])} (the log of a deployment)"
+        f" or {shlex.join([*drift, 'FILE', *monitor, *named, '--prediction', 'COLUMN'])}\n"
+    )
+    assert {path.name for path in commands.folder.iterdir()} - before <= {"out.txt", "err.txt"}
 
 
 def test_how_rows_are_cut_is_remembered_and_not_changed(commands: Commands) -> None:

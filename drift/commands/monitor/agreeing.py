@@ -111,7 +111,7 @@ def reference(
     from drift.terminal import counting
 
     rule = _rule(bad_batches)
-    opened = m.open_store(store)
+    opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     if not any((first_batches, since, until, data, training_run)):
         return _tell_all(opened, found, store)

@@ -85,7 +85,7 @@ def check(
         quiet_hours=QuietHours.parse(quiet_hours) if quiet_hours else None,
         link=link,
     )
-    opened = m.open_store(store)
+    opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     with counting() as tell:
         checked = look(opened, found, watch, tell=tell)
@@ -158,7 +158,7 @@ def alerts(
     from drift.monitor.store import alerts as stored
     from drift.terminal import fold
 
-    opened = m.open_store(store)
+    opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     if acknowledge or close:
         if bool(acknowledge) == bool(close) or not why.strip():

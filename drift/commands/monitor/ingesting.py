@@ -117,7 +117,7 @@ def ingest(
         prediction, truth, key, time, batch, every, batch_size, version, probability, positive, probabilities,
         m.names_in(ignore), m.names_in(categories), of_task,
     )  # fmt: skip
-    opened = m.open_store(store)
+    opened = m.open_store(store, create=True)
     known = _known_columns(opened, monitor, anew=bool(prediction) or source == "log")
     if source == "log":
         chunks, asked = _log(deployment, opened, monitor)
@@ -177,7 +177,7 @@ def truth(
     from drift.monitor.truths import in_force, join_truths
     from drift.terminal import counting
 
-    opened = m.open_store(store)
+    opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     columns = with_(found.columns, key=key or found.columns.key, truth=truth or found.columns.truth)
     if not columns.key or not columns.truth or not found.columns.key:

@@ -54,19 +54,48 @@ Truth = Annotated[str, text("Column with the truth; empty where it has not come 
 Key = Annotated[str, text("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
 
 
-def open_store(store: str) -> Store:
-    """The store that an option or the environment names."""
+def open_store(store: str, *, monitor: str = "default", create: bool = False) -> Store:
+    """The store that an option or the environment names.
+
+    Args:
+        store: the option, empty for the default.
+        monitor: the one that is asked for, to be named in the command that begins it.
+        create: make the store if there is none.
+
+    Raises:
+        UsageError: there is none and it is not to be made, or there is no folder for it.
+    """
     from drift.loop.home import Home
     from drift.monitor.store import Store
     from drift.monitor.urls import masked
 
     place = store or os.environ.get("DRIFT_MONITOR_STORE", "")
-    if not place:
-        return Store(Home().path / "monitor.db")
-    if "://" not in place and not Path(place).absolute().parent.is_dir():
+    if place and "://" not in place and not Path(place).absolute().parent.is_dir():
         hidden = masked(place)
         raise UsageError(f"there is no folder {Path(hidden).parent} for the store {hidden}: make it first")
+    place = place or str(Home(read=not create).path / "monitor.db")
+    if not create and (file := _file_of(place)) is not None and not file.exists():
+        raise UsageError(
+            f"there is no monitor yet: no store {masked(str(file))}. To begin one: {_first_ingest(monitor, store)}"
+        )
     return Store(place)
+
+
+def _file_of(place: str) -> Path | None:
+    """The file of a store in SQLite; None for another database, and for one in memory."""
+    from drift.monitor.urls import parse_url
+
+    if "://" not in place:
+        return Path(place)
+    url = parse_url(place)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _first_ingest(monitor: str, store: str) -> str:
+    """The commands that begin a monitor, from the loop's own log and from a file."""
+    of_log = following("monitor ingest log", monitor, store)
+    of_file = following("monitor ingest FILE", monitor, store, prediction="COLUMN")
+    return f"{of_log} (the log of a deployment) or {of_file}"
 
 
 def following(command: str, monitor: str, store: str, **more: object) -> str:

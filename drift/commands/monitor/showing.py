@@ -104,10 +104,10 @@ def report(
     from drift.loop.home import Home
     from drift.monitor.report import write_monitor_report
 
-    opened = m.open_store(store)
+    opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     safe = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in found.name)
-    path = write_monitor_report(opened, found, html or Home().reports / f"monitor-{safe}.html")
+    path = write_monitor_report(opened, found, html or Home(read=True).reports / f"monitor-{safe}.html")
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return ExitCode.DONE
 
@@ -130,7 +130,7 @@ def findings(
     from drift.monitor.findings import as_markdown
     from drift.monitor.store import alerts
 
-    opened = m.open_store(store)
+    opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     with opened.read() as connection:
         there = alerts.all_findings(connection, found)
