@@ -104,7 +104,7 @@ def ingest(
 
     from drift.monitor import ingest as library
     from drift.monitor.batching import Batching, period_of
-    from drift.monitor.collect.log import LogRows
+    from drift.monitor.collect.log import LogRows, without_calendar
     from drift.monitor.columns import Columns
     from drift.terminal import counting
 
@@ -122,7 +122,7 @@ def ingest(
     if source == "log":
         chunks, asked = _log(deployment, opened, monitor)
         batching = Batching(column=asked.batch)
-        deployed = asked
+        deployed = without_calendar(asked, slices or ()) if known is None else asked
     else:
         if sum(map(bool, (batch, every, batch_size))) > 1:
             raise UsageError("expected one of --batch COLUMN, --every PERIOD and --batch_size ROWS, got several")
@@ -146,6 +146,8 @@ def ingest(
         )
     if known is None:
         _say_what_is_followed(_known_columns(opened, monitor))
+        if source == "log" and deployed.ignore:
+            print(f"no features, since they are computed from the time: {', '.join(deployed.ignore)}")
     if isinstance(chunks, LogRows):
         print(f"rows of deployment {chunks.name} of model {chunks.deployment.model}; another one: --deployment NAME")
     _say(done, opened.name, _next(opened, monitor, store, log=source == "log"))

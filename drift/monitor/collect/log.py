@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from drift.loop.cards import DataSource
 from drift.loop.journal import Journal
 from drift.loop.records import Deployment
 from drift.monitor.columns import Columns
+from drift.monitor.explain.conditions import parse_slice
+from drift.sources.calendar import CALENDAR_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,22 @@ COLUMNS = Columns(
     version="version",
     probability="confidence",
 )
+
+
+def without_calendar(columns: Columns, slices: Iterable[str]) -> Columns:
+    """Columns of a monitor that begins from the log: what is computed from the time is no feature.
+
+    Position in the day and in the week differs between any two batches that are shorter than that, which would alarm
+    without any drift; the detectors of a deployment leave it out, too.
+
+    Args:
+        columns: of the log. Without times nothing is computed: columns of those names are the user's own.
+        slices: that the user named; a slice can only be of features, so that those which it names are followed.
+    """
+    if not columns.time:
+        return columns
+    named = {condition.column for text in slices for condition in parse_slice(text).conditions}
+    return replace(columns, ignore=tuple(name for name in CALENDAR_NAMES if name not in named))
 
 
 @dataclass(frozen=True)
@@ -84,8 +102,6 @@ class LogRows:
     @property
     def columns(self) -> Columns:
         """Which column is what; a table without times has none."""
-        from dataclasses import replace
-
         return COLUMNS if self._table().timestamps is not None else replace(COLUMNS, time="")
 
     @property
