@@ -58,6 +58,19 @@ def test_without_a_change_few_falls_are_dated(blocks: int) -> None:
     assert found <= 21  # of a rate of .01, more in 1 of 1,000
 
 
+@pytest.mark.parametrize(("correlation", "most"), [(0.3, 25), (0.6, 60)])
+def test_runs_of_errors_date_more_falls_but_not_in_most_streams(correlation: float, most: int) -> None:
+    """200 streams at a constant accuracy whose errors come in runs; 5 and 36 were seen (decision 20)."""
+    rng, dated = np.random.default_rng(1), 0
+    for _ in range(200):
+        draws, wrong, last = rng.random(2_600), np.empty(2_600, np.int64), 0
+        for row, draw in enumerate(draws):
+            last = wrong[row] = int(draw < (0.1 + 0.9 * correlation if last else 0.1 * (1 - correlation)))
+        blocks = blocks_of(wrong[2_000:].reshape(30, 20).sum(axis=1))
+        dated += fall_of(blocks, (2_000 - int(wrong[:2_000].sum()), 2_000)) is not None
+    assert dated <= most  # what was seen, and about five standard deviations
+
+
 def test_a_fall_in_the_first_block_is_dated_there() -> None:
     found = fall_of(blocks_of(np.full(5, 9)), REFERENCE)
     assert found is not None
