@@ -64,8 +64,8 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
             f" other windows: {again}",
         ]
     if result.exit_code is ExitCode.DRIFT:
-        anyway = "to retrain before that" if wait else "to retrain"
-        return [*lines, f"drift was flagged and the model was not retrained; {anyway}: {again}"]
+        at_once = "without waiting, " if wait else ""
+        return [*lines, f"drift was flagged and the model was not retrained; {at_once}to retrain: {again}"]
     if last is None and result.ending is not None:
         return [result.ending.reason, *lines, f"to retrain anyway: {again}"]
     return []

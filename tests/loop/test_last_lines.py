@@ -141,6 +141,7 @@ def test_a_wait_comes_with_the_command_that_scores(left: int, said: str) -> None
     made = lines(by_hand, options, ExitCode.DRIFT, left=left)
     score = made[made.index(next(line for line in made if line.startswith("a retrain now"))) + 1]
     assert said in score
+    assert "not retrained; without waiting, to retrain: drift retrain " in made[-1]
     if left >= 20:
         assert score.startswith("to score them: drift deploy")
         assert f"--start_row 3400 --test_data_rows {min(100, left)}" in score  # 5 blocks of 20
