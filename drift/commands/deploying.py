@@ -203,6 +203,7 @@ def deploy(
             ask_promotion=screen.ask_promotion if has_terminal() else None,
             ask_replacement=screen.confirm if has_terminal() else None,
             serve=server_starter(home, server, server_folder, port),
+            server={"server": server, "server_folder": server_folder, "port": port},
         )  # fmt: skip
         result = (
             go_on(world, register_model_name, device=options.retrain.train.device)

@@ -248,10 +248,10 @@ def _odd_row(row: UnlikeRow, column: str, usable: Usable, current: pd.DataFrame)
     value, before = usable.current[column].iloc[row.row], usable.reference[column]
     label = current.index[row.row]
     number = int(label) if isinstance(label, (int, np.integer)) else row.row
-    if column in usable.numeric and np.isfinite(value):
+    missing = bool(usable.current[column].isna().iloc[row.row])
+    if column in usable.numeric and not missing and np.isfinite(value):
         place = f"above {row.quantile:.1%} of the reference"
         return OddRow(number, row.p_value, column, f"{value:.6g}", place)
-    missing = bool(usable.current[column].isna().iloc[row.row])
     same = before.isna() if missing else before == value
     place = f"as in {same.mean():.1%} of the reference"
     return OddRow(number, row.p_value, column, "missing" if missing else str(value), place)

@@ -55,11 +55,13 @@ class Always:
     def __call__(self, flag: Flag) -> Consent:
         """Agree, or wait for rows from after the fall."""
         outlook, by = flag.outlook, "--retrain always"
-        if outlook is None or outlook.fall is None or not outlook.since_fall:
+        if outlook is None or outlook.fall is None:
             return Consent(True, by, flag.reason)
-        if outlook.too_early:
+        if outlook.since_fall and outlook.too_early:
             few = f"{outlook.fallen_rows:,} rows since accuracy fell are too few"
             return Consent(False, by, f"{flag.reason}; waits: {few}")
+        if outlook.window_rows is None:
+            return Consent(True, by, flag.reason)
         since = f"learns from {outlook.window_rows:,} rows, since accuracy fell at about row {outlook.fall.row}"
         return Consent(True, by, f"{flag.reason}; {since}", outlook.window_rows)
 

@@ -37,7 +37,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         source: the table; by default the one the model was trained on.
     """
     registry = Registry(world.store, options.model_name)
-    candidate = find_candidate(registry, options.experiment, source, given=options.given())
+    candidate = find_candidate(registry, options.experiment, source, given={**options.given(), **world.server})
     if candidate.elsewhere:
         world.tell(Said(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
     elif candidate.newer is not None:
@@ -174,7 +174,16 @@ def _succession(
         rows = len(table.load())
         start = serving.seen if options.start_row is None else options.start_row
         stop = min(rows, start + options.test_data_rows)
-        line = kept_line(made, candidate, champion, options=options, table=table, table_rows=rows, scored_to=stop)
+        line = kept_line(
+            made,
+            candidate,
+            champion,
+            options=options,
+            table=table,
+            table_rows=rows,
+            scored_to=stop,
+            server=world.server,
+        )
         world.tell(Said(line))
     return made
 
@@ -303,7 +312,7 @@ def _say_what_was_scored(
             further = "add later rows at the end of the table to go on after them"
         else:
             table = {} if source is None else source.options
-            goes_on = options.given() | {"start_row": last}
+            goes_on = {**options.given(), **world.server, "start_row": last}
             command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
             further = f"to go on after them: {command}"
         world.tell(

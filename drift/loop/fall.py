@@ -33,11 +33,12 @@ class Fall:
 
 
 def fall_of(blocks: Sequence[BlockRecord], reference: tuple[int, int], *, level: float = LEVEL) -> Fall | None:
-    """The most likely fall of a version's accuracy since it was made; None where chance explains the counts.
+    """The last fall of a version's accuracy since it was made; None where chance explains the counts.
 
     The series of right answers, with those on the reference as its first element, is cut where two rates make it the
-    most likely (Hinkley 1970). The fall counts if the likelihood ratio test of two rates against one rejects at
-    `level`, divided by the number of possible cuts (Bonferroni).
+    most likely (Hinkley 1970), then its newer part again, as long as the likelihood ratio test of two rates against
+    one rejects at `level`, divided by the number of possible cuts (Bonferroni). Rises are cuts, too: they would hide a
+    fall that follows. The last cut at a fall is returned.
 
     Args:
         blocks: scored by that version, one or more, in the order of their rows.
@@ -48,12 +49,18 @@ def fall_of(blocks: Sequence[BlockRecord], reference: tuple[int, int], *, level:
 
     right = np.array([reference[0], *(block.correct for block in blocks)], np.float64)
     rows = np.array([reference[1], *(block.rows for block in blocks)], np.float64)
-    at, ratio = change_point(right, rows)
-    before, after = right[:at].sum() / rows[:at].sum(), right[at:].sum() / rows[at:].sum()
-    if after >= before or chi2.sf(2 * ratio, 1) > level / len(blocks):
-        return None
-    first = blocks[at - 1]
-    return Fall(first.version, first.start, first.index, float(before), float(after))
+    begin, fall = 0, None
+    while len(rows) - begin >= 2:
+        at, ratio = change_point(right[begin:], rows[begin:])
+        if chi2.sf(2 * ratio, 1) > level / (len(rows) - begin - 1):
+            break
+        cut = begin + at
+        before, after = right[begin:cut].sum() / rows[begin:cut].sum(), right[cut:].sum() / rows[cut:].sum()
+        if after < before:
+            first = blocks[cut - 1]
+            fall = Fall(first.version, first.start, first.index, float(before), float(after))
+        begin = cut
+    return fall
 
 
 def last_fall(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from drift import next_steps
 from drift.errors import ExitCode
+from drift.loop.cards import DataSource
 from drift.loop.shadow import SHADOW
 
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
 
 def _to_score(result: DeployResult, options: DeployOptions, server: Mapping[str, object], wait: int) -> str:
     """The command that scores the blocks to wait for, as far as the table has rows for them."""
-    start, rows = result.deployment.stop_row, wait * options.block_size
-    if result.rows_left < options.block_size:
-        return "no row is left to score: add later rows at the end of the table"
-    changes = {"start_row": start, "test_data_rows": min(rows, result.rows_left)}
+    left, rows = result.rows_left, wait * options.block_size
+    if left < options.block_size:
+        few = f"only {left} rows are left to score, fewer than a block" if left > 0 else "no row is left to score"
+        return f"{few}: add later rows at the end of the table"
     source = result.deployment.options["source"]
-    table = {name: source[name] for name in ("label", "time")} | {"ignore": ",".join(source["ignore"]) or None}
-    own = {} if source["path"] is None else {"data": source["path"], **table}
-    given = options.given() | changes | dict(server)
-    return f"to score them: {next_steps.deploy(options.experiment, options.model_name, own, **given)}"
+    table = DataSource(**source | {"ignore": tuple(source["ignore"])}).options
+    start = result.by_hand.stop if result.by_hand else result.deployment.stop_row
+    given = options.given() | {"start_row": start, "test_data_rows": min(rows, left)} | dict(server)
+    return f"to score them: {next_steps.deploy(options.experiment, options.model_name, table, **given)}"

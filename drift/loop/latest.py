@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from drift.loop.cards import Card, DataSource
 from drift.loop.challenge import Ring, Verdict, by_hand, challenge
-from drift.loop.events import BlockRecord
 from drift.loop.journal import Journal
 from drift.loop.promote import card_of, person
+from drift.loop.records import Deployment
 from drift.tracking.found import end_forgotten
 from drift.tracking.runs import link_project_run
 
@@ -34,14 +34,15 @@ def retrain_on_latest(ring: Ring) -> Verdict:
 
 def last_row_seen(journal: Journal, model: str, card: Card) -> int:
     """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
-    return max([card.seen, *(blocks[-1].stop for blocks in scored_blocks(journal, model, card) if blocks)])
+    scored = (journal.blocks(made.id) for made in deployments_of(journal, model, card))
+    return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])
 
 
-def scored_blocks(journal: Journal, model: str, card: Card) -> list[list[BlockRecord]]:
-    """The blocks of each deployment of a model that scored its table, oldest deployment first."""
+def deployments_of(journal: Journal, model: str, card: Card) -> list[Deployment]:
+    """The deployments of a model that scored its table, oldest first."""
     table = card.source.file, card.source.label
     return [
-        journal.blocks(made.id)
+        made
         for made in journal.deployments(model)
         if (DataSource(made.options["source"]["path"]).file, made.options["source"].get("label")) == table
     ]

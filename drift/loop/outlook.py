@@ -29,7 +29,7 @@ class Outlook:
         obstacle: why no retrain is possible now; empty if one is.
         fall: the last one of accuracy, from which on the rows are those to learn from; None if none was found.
         fallen_rows: rows since then.
-        since_fall: whether the window or the wait that is proposed is for the rows since the fall.
+        since_fall: whether accuracy fell after the champion was made, so that rows since then are to be waited for.
     """
 
     new_rows: int
@@ -75,7 +75,10 @@ class Outlook:
     @property
     def window_effect(self) -> str:
         """What the proposed window does."""
-        return "the new ones weigh more" if self.fall is None else "all are from after that"
+        if self.fall is None:
+            return "the new ones weigh more"
+        all_since = "all are from after that"
+        return all_since if self.window_rows == self.fallen_rows else f"the new ones weigh more, and {all_since}"
 
 
 def outlook_of(
@@ -91,24 +94,37 @@ def outlook_of(
         fall: the last one of accuracy.
     """
     new = max(0, stop - champion.seen)
+    fall = fall if fall is not None and fall.row < stop else None
     fallen = 0 if fall is None else stop - fall.row
     wait = _wait(champion, stop, options, block_rows=block_rows)
     try:
         parts = split_seen(champion, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
     except DataError as error:
         return Outlook(new, wait_blocks=wait or None, obstacle=str(error), fall=fall, fallen_rows=fallen)
-    learned = len(range(max(parts.refit.start, champion.seen), parts.refit.stop))
     window, since_fall = None, False
-    if options.window_rows is None and fall is not None:
-        since_fall = fallen < len(parts.refit)
-        if since_fall:
-            window, wait = fallen, _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
-    elif options.window_rows is None and learned < LEAST_SHARE * len(parts.refit) and max(LEAST_WINDOW, 2 * new) < stop:
-        window = max(LEAST_WINDOW, 2 * new)
+    if options.window_rows is None and fall is not None and fall.row >= champion.seen:
+        since_fall, window = True, fallen
+        wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
+    elif options.window_rows is None:
+        window = _weighing_new(champion, stop, options, most=fallen or stop)
     return Outlook(
-        new, learned, len(parts.refit), len(parts.held_out), wait, window if wait == 0 else None, fall=fall,
-        fallen_rows=fallen, since_fall=since_fall,
+        new, len(range(max(parts.refit.start, champion.seen), parts.refit.stop)), len(parts.refit),
+        len(parts.held_out), wait, window if wait == 0 else None, fall=fall, fallen_rows=fallen, since_fall=since_fall,
     )  # fmt: skip
+
+
+def _weighing_new(champion: Card, stop: int, options: RetrainOptions, *, most: int) -> int | None:
+    """The window in which new rows weigh enough: `most`, or twice the new rows; None if it would hold all rows."""
+    new = max(0, stop - champion.seen)
+    for window in (most, min(most, max(LEAST_WINDOW, 2 * new))):
+        try:
+            parts = split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
+        except DataError:
+            return None
+        learned = len(range(max(parts.refit.start, champion.seen), parts.refit.stop))
+        if learned >= LEAST_SHARE * len(parts.refit):
+            break
+    return window if window < stop else None
 
 
 def _wait(
@@ -130,10 +146,12 @@ class ByHand:
     Attributes:
         window_rows: of that command, if it is to have another window than the deployment's.
         outlook: what that very command would learn from.
+        stop: one past the last row whose label is known, after which further rows are scored.
     """
 
     window_rows: int | None
     outlook: Outlook
+    stop: int = 0
 
     @property
     def window_words(self) -> str:
@@ -141,7 +159,8 @@ class ByHand:
         if self.window_rows is None:
             return ""
         if self.outlook.fall is not None:
-            return f" with --window_rows {self.window_rows}, the rows since accuracy fell"
+            which = "the" if self.window_rows == self.outlook.fallen_rows else "the newest"
+            return f" with --window_rows {self.window_rows}, {which} rows since accuracy fell"
         return f" with --window_rows {self.window_rows}, in which the new rows weigh more than among all"
 
 
@@ -151,9 +170,9 @@ def by_hand_of(
     """The retrain by hand that is proposed, and its outlook; arguments as those of `outlook_of`."""
     outlook = outlook_of(champion, stop, options, block_rows=block_rows, fall=fall)
     if outlook.window_rows is None:
-        return ByHand(None, outlook)
+        return ByHand(None, outlook, stop)
     windowed = replace(options, window_rows=outlook.window_rows)
-    return ByHand(outlook.window_rows, outlook_of(champion, stop, windowed, block_rows=block_rows, fall=fall))
+    return ByHand(outlook.window_rows, outlook_of(champion, stop, windowed, block_rows=block_rows, fall=fall), stop)
 
 
 def _learned(champion: Card, stop: int, options: RetrainOptions) -> bool:

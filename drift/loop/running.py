@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
@@ -12,18 +12,17 @@ from typing import Literal, Protocol
 from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
-from drift.errors import DataError, DriftError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.acceptance import worse_than_accepted
 from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
 from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
-from drift.loop.fall import Fall, last_fall
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal import Journal
-from drift.loop.latest import last_row_seen, scored_blocks
+from drift.loop.latest import last_row_seen
 from drift.loop.options import THRESHOLD, DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
@@ -33,6 +32,7 @@ from drift.loop.references import References
 from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
+from drift.loop.scored_falls import ScoredFalls
 from drift.loop.shadow import SHADOW
 from drift.loop.shadow_ring import ShadowRing
 from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
@@ -69,6 +69,7 @@ class World:
     person: str
     tell: Tell
     ask_replacement: Callable[[str], bool] | None = None  # of the champion by a new base model
+    server: Mapping[str, object] = field(default_factory=dict)  # options that name the server, for printed commands
 
     def championship(self, registry: Registry, service: PredictingService) -> Championship:
         """Changes of champion that the deployment's own server follows."""
@@ -92,7 +93,7 @@ class DeployResult:
     forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
     ending: Ending | None = None  # what was or would have been asked at the end
     by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
-    rows_left: int = 0  # of the table, after those that were scored
+    rows_left: int = 0  # of the table, after those that any deployment scored
     threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
 
 
@@ -129,17 +130,18 @@ class Running:
             self._settle(progress)
             with TemporaryDirectory(prefix="drift-reference-") as folder:
                 references = References(self.registry, Path(folder))
+                falls = ScoredFalls(journal, deployment.id, references)
                 forecasts = Forecasts(self.options.threshold_accuracy, references)
                 outbox = Outbox(
                     journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
                 )
                 if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
                     self.world.tell(Said(warned.words))
-                ending, report = self._score_and_report(progress, outbox, references, forecasts)
+                ending, report = self._score_and_report(progress, outbox, references, falls, forecasts)
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
                 advice = next((one for one in advised if one is not None), None)
-                by_hand = self._by_hand(references)
+                by_hand = self._by_hand(falls)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -151,7 +153,7 @@ class Running:
         made = forecasts.of(progress.blocks)
         return DeployResult(
             deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
-            rows_left=len(self.table) - deployment.stop_row, threshold_advice=advice,
+            rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
         )  # fmt: skip
 
     def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
@@ -169,14 +171,14 @@ class Running:
             tell(Said(f"version {version} is {finding}"))
 
     def _score_and_report(
-        self, progress: Progress, outbox: Outbox, references: References, forecasts: Forecasts
+        self, progress: Progress, outbox: Outbox, references: References, falls: ScoredFalls, forecasts: Forecasts
     ) -> tuple[Ending | None, Path]:
         def tell(event: Event) -> None:
             outbox(event)
             self.world.tell(event)
 
         try:
-            ending = self._score(progress, references, forecasts, tell)
+            ending = self._score(progress, references, falls, forecasts, tell)
         except BaseException:
             with suppress(Exception):  # as above
                 if progress.blocks:
@@ -184,7 +186,9 @@ class Running:
             raise
         return ending, self._report(references, forecasts)
 
-    def _score(self, progress: Progress, references: References, forecasts: Forecasts, tell: Tell) -> Ending | None:
+    def _score(
+        self, progress: Progress, references: References, falls: ScoredFalls, forecasts: Forecasts, tell: Tell
+    ) -> Ending | None:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
@@ -218,41 +222,30 @@ class Running:
             shadow=watched.begin,
             end_shadow=watched.end,
             forecast=forecasts.after,
-            outlook=lambda record, window_rows: self._outlook(record, window_rows, references),
+            outlook=lambda record, window_rows: self._outlook(record, window_rows, falls),
             advise=lambda version: self._advise(references, version, tell),
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         return run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
 
-    def _outlook(self, record: BlockRecord, window_rows: int | None, references: References) -> Outlook | None:
+    def _outlook(self, record: BlockRecord, window_rows: int | None, falls: ScoredFalls) -> Outlook | None:
         """What a retrain after a block would learn from; None while MLflow is away."""
         options, rows = self._retraining(window_rows), self.options.block_size
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
-            return outlook_of(card, record.stop, options, block_rows=rows, fall=self._fall(references))
+            fall = falls.last(self.registry.name, card, record.stop)
+            return outlook_of(card, record.stop, options, block_rows=rows, fall=fall)
         return None
 
-    def _by_hand(self, references: References) -> ByHand | None:
+    def _by_hand(self, falls: ScoredFalls) -> ByHand | None:
         """What `drift retrain` would learn from now: rows that any deployment of this model scored, not this one's."""
-        options, rows = self.options.retrain, self.options.block_size
+        options, rows, name = self.options.retrain, self.options.block_size, self.registry.name
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
-            stop = last_row_seen(self.world.journal, self.registry.name, card)
-            return by_hand_of(card, stop, options, block_rows=rows, fall=self._fall(references))
+            stop = last_row_seen(self.world.journal, name, card)
+            return by_hand_of(card, stop, options, block_rows=rows, fall=falls.last(name, card, stop))
         return None
-
-    def _fall(self, references: References) -> Fall | None:
-        """The last fall of accuracy in all deployments of this model's table."""
-
-        def reference_of(version: int) -> tuple[int, int] | None:
-            with suppress(DriftError):  # of a version whose reference was deleted
-                reference = references(version)
-                return round(reference.accuracy * len(reference)), len(reference)
-            return None
-
-        card = card_of(self.registry, self.registry.champion())
-        return last_fall(scored_blocks(self.world.journal, self.registry.name, card), reference_of)
 
     def _retraining(self, window_rows: int | None) -> RetrainOptions:
         options = self.options.retrain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +118,7 @@ def kept_line(
     table: DataSource,
     table_rows: int,
     scored_to: int,
+    server: Mapping[str, object],
 ) -> str:
     """One line for a champion that stays beside a base model that was not compared with it.
 
@@ -129,10 +130,11 @@ def kept_line(
         table: of both.
         table_rows: that it has.
         scored_to: one past the last row that the deployment is about to score.
+        server: options that name a server of the user's own.
     """
 
     def deploy(**changes: object) -> str:
-        given = options.given() | {"promote": None, "start_row": None, "until_accepted": None} | changes
+        given = {**options.given(), **server} | {"promote": None, "start_row": None, "until_accepted": None} | changes
         return next_steps.deploy(options.experiment, options.model_name, table.options, **given)
 
     if max(made.rows.stop, scored_to) - made.rows.start >= MIN_ROWS:

@@ -31,7 +31,10 @@ def inference_url_of(url: str) -> str:
     """
     parts = _split(url)
     if parts.path.strip("/") or parts.query:
-        raise ServingError(f"expected the server's address alone, as http://127.0.0.1:8080, got {url}")
+        raise ServingError(
+            f"expected the server's address alone, as http://127.0.0.1:8080, got {parts.scheme}://{parts.netloc} with a"
+            " path or a query behind it"
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -98,7 +101,12 @@ def _split(url: str) -> SplitResult:
     except ValueError:  # a port that is no number, a bracket too few
         whole = False
     if not whole:
-        raise ServingError(f"expected a URL with a port, as http://127.0.0.1:8080, got {url}")
+        raise ServingError(f"expected a URL with a port, as http://127.0.0.1:8080, got {url.rpartition('@')[2]}")
+    if parts.username is not None or parts.password is not None:
+        raise ServingError(
+            "expected the server's address without user name and password, as http://127.0.0.1:8080: its tokens are"
+            " read from its folder"
+        )
     return parts
 
 

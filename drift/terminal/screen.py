@@ -176,7 +176,7 @@ class Screen:
         proposed = _proposed(outlook, at_block=at_block, flagged=flagged)
         letters = {"y": "[y]es", "n": "[n]o (do not ask again)" if at_block else "[n]o"}
         if outlook is not None and outlook.window_rows is not None:
-            yes = "[y]es, on all rows" if outlook.since_fall else "[y]es"
+            yes = "[y]es, on all rows" if outlook.fall is not None else "[y]es"
             letters = {"y": yes, "w": f"yes, on a [w]indow of {outlook.window_rows:,} rows"} | letters | {"y": yes}
         if at_block:
             letters["l"] = "[l]ater (ask at the next flag)"
@@ -284,7 +284,7 @@ def _proposed(outlook: Outlook | None, *, at_block: bool, flagged: bool) -> str:
         return "n"
     if outlook is not None and at_block and outlook.too_early:
         return "l"
-    return "w" if outlook is not None and outlook.since_fall and outlook.window_rows is not None else ""
+    return "w" if outlook is not None and outlook.fall is not None and outlook.window_rows is not None else ""
 
 
 def _odds(chance: float) -> str:

@@ -369,3 +369,11 @@ def test_level_of_pairs_with_two_values(share: float) -> None:
         paired = usable_columns(*tables).paired()
         named += any(pair.adjusted <= 0.05 for pair in pair_changes(paired.reference, paired.current, paired.labels))
     assert named <= binom.ppf(0.9995, runs, 0.05)
+
+
+def test_a_missing_nullable_number_may_be_in_the_most_unlike_row() -> None:
+    rng = np.random.default_rng(0)
+    tables = [pd.DataFrame({"a": rng.normal(size=80), "flag": rng.integers(0, 2, 80)}) for _ in range(2)]
+    for table in tables:
+        table["flag"] = table["flag"].astype("Int64").mask(np.arange(80) % 8 == 0)
+    assert len(compare_tables(*tables, rows=80).unlike) > 0

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from drift.errors import TrackingError
+from drift.loop.cards import DataSource
 from drift.loop.events import BlockRecord
 from drift.loop.fall import change_point, fall_of, last_fall
+from drift.loop.scored_falls import ScoredFalls
 from tests.loop.test_policies import record
 
 REFERENCE = (1_800, 2_000)
@@ -79,6 +84,76 @@ def test_a_fall_in_the_first_block_is_dated_there() -> None:
 
 def test_a_rise_is_no_fall() -> None:
     assert fall_of(blocks_of(np.full(10, 0)), (1_000, 2_000)) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "rates", "fell"),
+    [
+        ((6_300, 9_000), [0.38] * 100 + [0.65] * 10, 100),  # a little below the reference at first, then abruptly
+        ((6_300, 9_000), [0.1] * 25 + [0.4] * 10, 25),  # above the reference at first
+        ((8_100, 9_000), [0.1] * 20 + [0.3] * 20 + [0.5] * 20, 40),
+    ],
+)
+def test_of_several_changes_the_last_fall_is_dated(reference: tuple[int, int], rates: list[float], fell: int) -> None:
+    """Within two blocks in 9 of 10 streams of blocks of 20 rows."""
+    rng, near = np.random.default_rng(3), 0
+    for _ in range(100):
+        found = fall_of(blocks_of(rng.binomial(20, rates)), reference)
+        near += found is not None and abs(found.block - fell) <= 2
+    assert near >= 81, near  # of a rate of .9, fewer in 1 of 300
+
+
+class _Log:
+    """Deployments of one table, whose readings are counted."""
+
+    def __init__(self, blocks: dict[str, list[BlockRecord]]) -> None:
+        self.kept, self.read = blocks, list[str]()
+
+    def deployments(self, model: str) -> list[SimpleNamespace]:
+        return [SimpleNamespace(id=name, options={"source": {"path": None, "label": None}}) for name in self.kept]
+
+    def blocks(self, name: str) -> list[BlockRecord]:
+        self.read.append(name)
+        return self.kept[name]
+
+
+class _Reference:
+    accuracy = 0.9
+
+    def __len__(self) -> int:
+        return 2_000
+
+
+CARD: Any = SimpleNamespace(source=DataSource())
+
+
+def test_rows_after_those_that_are_judged_do_not_count_and_others_are_read_once() -> None:
+    log: Any = _Log({"before": scored([2] * 20 + [12] * 10, 0), "now": scored([2] * 5, 10)})
+    asked = list[int]()
+
+    def reference_of(version: int) -> Any:
+        asked.append(version)
+        return _Reference()
+
+    falls = ScoredFalls(log, "now", reference_of)
+    assert falls.last("m", CARD, 400) is None
+    found = falls.last("m", CARD, 600)
+    assert found is not None
+    assert found.row == 400
+    assert (log.read.count("before"), log.read.count("now"), asked) == (1, 2, [1])
+
+
+def test_a_reference_that_is_gone_is_asked_for_once() -> None:
+    asked = list[int]()
+
+    def gone(version: int) -> Any:
+        asked.append(version)
+        raise TrackingError("deleted")
+
+    log: Any = _Log({"now": scored([2] * 20 + [12] * 10, 0)})
+    falls = ScoredFalls(log, "now", gone)
+    assert [falls.last("m", CARD, 600) for _ in range(3)] == [None] * 3
+    assert asked == [1]
 
 
 def scored(wrong: list[int], first: int, version: int = 1) -> list[BlockRecord]:

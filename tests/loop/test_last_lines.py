@@ -88,11 +88,9 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
     journal = SimpleNamespace(deployments=lambda model: made, blocks=lambda name: [SimpleNamespace(stop=stops[name])])
     registry = SimpleNamespace(name="m", champion=lambda: None)
     monkeypatch.setattr(running, "card_of", lambda registry, version: CARD)
-    this: Any = SimpleNamespace(
-        registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions(), _fall=lambda _: None
-    )
-    references: Any = None
-    by_hand = Running._by_hand(this, references)
+    this: Any = SimpleNamespace(registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions())
+    falls: Any = SimpleNamespace(last=lambda *_: None)
+    by_hand = Running._by_hand(this, falls)
     assert by_hand is not None
     assert (by_hand.window_rows, by_hand.outlook.new_rows, by_hand.outlook.learned_rows) == (800, 400, 240)
 
@@ -100,7 +98,7 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
         raise TrackingError("MLflow is away")
 
     registry.champion = away
-    assert Running._by_hand(this, references) is None
+    assert Running._by_hand(this, falls) is None
     assert lines(None, DeployOptions())[:2] == [
         "last 5 blocks of version 1: accuracy 0.610 on 1,680 rows; it was accepted with 0.880",
         "no block was flagged",
@@ -131,7 +129,8 @@ def test_after_a_refusal_a_command_tries_again() -> None:
     [
         (1_000, "drift deploy --mlflow_experiment_name drift --data /data/two.csv --label a"),
         (30, "--test_data_rows 30"),
-        (19, "no row is left to score: add later rows at the end of the table"),
+        (19, "only 19 rows are left to score, fewer than a block: add later rows at the end of the table"),
+        (0, "no row is left to score: add later rows at the end of the table"),
     ],
 )
 def test_a_wait_comes_with_the_command_that_scores(left: int, said: str) -> None:
@@ -144,5 +143,5 @@ def test_a_wait_comes_with_the_command_that_scores(left: int, said: str) -> None
     assert "not retrained; without waiting, to retrain: drift retrain " in made[-1]
     if left >= 20:
         assert score.startswith("to score them: drift deploy")
-        assert f"--start_row 3400 --test_data_rows {min(100, left)}" in score  # 5 blocks of 20
+        assert f"--start_row 3100 --test_data_rows {min(100, left)}" in score  # 5 blocks of 20
         assert "--threshold_accuracy 0.7" in score

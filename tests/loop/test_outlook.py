@@ -87,6 +87,22 @@ def test_a_fall_before_all_rows_that_are_used_proposes_no_window() -> None:
     fall = Fall(1, 20_000, 0, 0.88, 0.61)
     assert outlook_of(CARD, 24_000, RetrainOptions(window_rows=1_000), block_rows=20, fall=fall).window_rows is None
     assert outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=fall).window_rows == 4_000
+    later = Fall(1, 24_000, 200, 0.88, 0.61)  # in rows that are still to come for this deployment
+    assert outlook_of(CARD, 24_000, RetrainOptions(), block_rows=20, fall=later) == look(24_000)
+
+
+@pytest.mark.parametrize(
+    ("row", "window", "words"),
+    [
+        (19_300, 1_300, "all are from after that"),  # enough of them are new
+        (2_000, 1_200, "the new ones weigh more, and all are from after that"),
+        (20_300, 300, "all are from after that"),
+    ],
+)
+def test_after_a_fall_that_the_champion_was_made_after_new_rows_weigh_enough(row: int, window: int, words: str) -> None:
+    found = outlook_of(CARD, 20_600, RetrainOptions(), block_rows=20, fall=Fall(1, row, 0, 0.88, 0.61))
+    assert (found.window_rows, found.since_fall) == (window, row >= CARD.seen)
+    assert found.words.endswith(words)
 
 
 def test_without_a_question_it_learns_from_the_rows_since_the_fall_or_waits_for_them() -> None:
@@ -103,3 +119,4 @@ def test_without_a_question_it_learns_from_the_rows_since_the_fall_or_waits_for_
     assert agreed(None) == (True, None)
     assert agreed(fall, window_rows=1_000) == (True, None)
     assert agreed(replace(fall, row=23_900)) == (False, None)
+    assert agreed(replace(fall, row=19_000)) == (True, 5_000)  # the champion was made after it: nothing to wait for

@@ -95,6 +95,8 @@ def test_an_alarm_is_repeated_as_long_as_accuracy_stays_low() -> None:
     better = [*low[:3], *(record(index, 2, score=quiet) for index in range(3, 9))]
     assert not decided(policy, better, retrained_at=[2]).alarm
     assert not decided(policy, [*low, record(6, 8, version=2, score=quiet)], retrained_at=[2]).alarm
+    again = [*better, *(record(index, 9, score=quiet) for index in range(9, 13))]  # long after the alarm was over
+    assert not decided(policy, again, retrained_at=[2]).alarm
 
 
 def test_a_window_of_so_many_rows() -> None:

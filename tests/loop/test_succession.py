@@ -97,7 +97,14 @@ def test_modes_mean_what_they_mean_elsewhere(decided: Callable[..., Succession])
 def kept(made: Succession, *, table_rows: int, scored_to: int = 0) -> str:
     options = DeployOptions(model_name="m", threshold_accuracy=0.7, promote=PromoteMode.NEVER, start_row=250)
     return kept_line(
-        made, CANDIDATE, CHAMPION, options=options, table=DataSource(), table_rows=table_rows, scored_to=scored_to
+        made,
+        CANDIDATE,
+        CHAMPION,
+        options=options,
+        table=DataSource(),
+        table_rows=table_rows,
+        scored_to=scored_to,
+        server={},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drift.loop.events import RetrainDeclined
+from drift.loop.fall import Fall
 from drift.loop.outlook import Outlook
 from drift.terminal import Screen
 from drift.terminal.screen import _proposed
@@ -37,6 +38,7 @@ def test_the_same_answer_to_every_flag_is_said_once(capsys: pytest.CaptureFixtur
 def test_enter_alone_gives_what_is_proposed(
     at_block: bool, flagged: bool, wait: int, window: int | None, since_fall: bool, letter: str
 ) -> None:
-    outlook = Outlook(1_000, wait_blocks=wait, window_rows=window, since_fall=since_fall)
+    fall = Fall(1, 400, 20, 0.9, 0.4) if since_fall else None
+    outlook = Outlook(1_000, wait_blocks=wait, window_rows=window, fall=fall, since_fall=since_fall)
     assert _proposed(outlook, at_block=at_block, flagged=flagged) == letter
     assert _proposed(None, at_block=at_block, flagged=flagged) == ("" if flagged else "n")

@@ -88,7 +88,8 @@ def _file_of(place: str) -> Path | None:
     if "://" not in place:
         return Path(place)
     url = parse_url(place)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    named = url.database if url.get_backend_name() == "sqlite" else None
+    return None if not named or named.startswith(("file:", ":memory:")) else Path(named)
 
 
 def _first_ingest(monitor: str, store: str) -> str:

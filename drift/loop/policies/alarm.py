@@ -12,7 +12,8 @@ class OnAlarm:
     """Retrain when a detector's score of the last block is an alarm, but not again within `cooldown` blocks.
 
     Detectors of changes begin anew after an alarm and take what comes then for usual. With `repeat`, an alarm about a
-    version that still serves is repeated as long as its newest blocks are below the accepted accuracy beyond chance.
+    version that still serves is repeated as long as its newest blocks are below the accepted accuracy beyond chance; it
+    is over where they were not for more than `cooldown` blocks.
     """
 
     def __init__(self, detector: str, *, cooldown: int = 0, repeat: bool = False) -> None:
@@ -33,13 +34,22 @@ class OnAlarm:
         if score.p_value is not None:
             evidence["p_value"] = score.p_value
         alarm, reason = score.alarm, f"{self.name}: {score.words}" + (f" ({score.detail})" if score.detail else "")
-        before = [block.index for block in serving_blocks(history.blocks)[:-1] if block.flagged]
-        if self.repeat and not alarm and before and evidence["recent_chance"] < STILL_LOW:
+        first = self._first_alarm(history)
+        if self.repeat and not alarm and first is not None and evidence["recent_chance"] < STILL_LOW:
             alarm = True
             reason = (
-                f"{self.name}: alarm of block {before[0]}, and accuracy is still {evidence['recent_accuracy']:.3f} in"
+                f"{self.name}: alarm of block {first}, and accuracy is still {evidence['recent_accuracy']:.3f} in"
                 f" the last {evidence['recent_blocks']:.0f} blocks, below {history.accepted_accuracy:.3f}"
             )
         if alarm and waiting:
             reason += f", but retrained within {self.cooldown} blocks"
         return Decision(alarm, alarm and not waiting, reason, evidence)
+
+    def _first_alarm(self, history: History) -> int | None:
+        """The first block of the alarm that has lasted until now; None if there is none."""
+        first = None
+        for block in reversed(serving_blocks(history.blocks)[:-1]):
+            if (history.blocks[-1].index if first is None else first) - block.index > self.cooldown + 1:
+                break
+            first = block.index if block.flagged else first
+        return first
