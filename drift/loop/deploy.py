@@ -271,12 +271,11 @@ def _rows_to_score(
             f"expected --start_row of at least {card.seen}, the first row that the model has not seen, got {start}"
         )
     left = len(table) - start
-    if left <= 0:
-        raise DataError(f"no row is left to score from row {start} on: {_why_none(card, options, table, champion)}")
     if left < options.block_size:
+        few = f"{table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
+        why = _why_none(card, options, table, champion) if left <= 0 else few
         raise DataError(
-            f"expected at least one block of {options.block_size} rows from row {start} on, got {left}:"
-            f" {table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
+            f"expected at least one block of {options.block_size} rows from row {start} on, got {max(0, left)}: {why}"
         )
     if options.test_data_rows < options.block_size:
         raise DataError(
