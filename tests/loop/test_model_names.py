@@ -124,7 +124,8 @@ def test_no_smaller_block_is_proposed_where_no_row_is_left(
     assert ("train one on fewer rows" in told) is (seen == 100 and champion is None)
     if seen == 100 and champion is not None:
         assert told == (
-            "expected at least one block of 20 rows from row 100 on, got 0: version 2, the champion of shop_model, has seen all 100 rows of"
+            "expected at least one block of 20 rows from row 100 on, got 0: version 2, the champion of shop_model, has"
+            " seen all 100 rows of"
             f" {table.name}: add later rows at the end of the table before anything can be scored or a new base model"
             " can be compared with it"
         )
