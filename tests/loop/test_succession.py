@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -94,7 +94,7 @@ def test_modes_mean_what_they_mean_elsewhere(decided: Callable[..., Succession])
     assert not decided(PromoteMode.ASK, scored=340, test=better, ask=lambda text: False).promoted
 
 
-def kept(made: Succession, *, table_rows: int, scored_to: int = 0) -> str:
+def kept(made: Succession, *, table_rows: int, scored_to: int = 0, server: Mapping[str, object] | None = None) -> str:
     options = DeployOptions(model_name="m", threshold_accuracy=0.7, promote=PromoteMode.NEVER, start_row=250)
     return kept_line(
         made,
@@ -104,7 +104,7 @@ def kept(made: Succession, *, table_rows: int, scored_to: int = 0) -> str:
         table=DataSource(),
         table_rows=table_rows,
         scored_to=scored_to,
-        server={},
+        server=server or {},
     )
 
 
@@ -116,6 +116,8 @@ def test_one_line_says_how_to_compare_or_replace(decided: Callable[..., Successi
     assert f"{named} --start_row 300 --threshold_accuracy 0.7 --promote never --test_data_rows 400" in line
     assert line.endswith(f"to replace it uncompared: {named} --threshold_accuracy 0.7 --promote always")
     assert "add later rows to compare them" in kept(made, table_rows=305)
+    own = kept(made, table_rows=5_300, server={"server": "http://127.0.0.1:8080", "server_folder": "run"})
+    assert own.count("--server http://127.0.0.1:8080 --server_folder run") == 2
 
 
 def test_the_deployment_that_scores_new_rows_is_followed_by_the_one_that_compares(

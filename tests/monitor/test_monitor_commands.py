@@ -17,6 +17,7 @@ import pytest
 import requests
 import sqlalchemy as sql
 
+from drift.commands.monitor.options import _file_of
 from drift.monitor.store import Store
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import World, agree, take_in
@@ -317,3 +318,19 @@ def test_a_password_is_shown_nowhere(tmp_path: Path, database: Callable[[], str]
     said += [path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".json", ".jsonl", ".html", ".txt")]
     for form in (PASSWORD, quote(PASSWORD, safe=""), quote_plus(PASSWORD)):
         assert not any(form in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("place", "file"),
+    [
+        ("monitor.db", "monitor.db"),
+        ("sqlite:///monitor.db", "monitor.db"),
+        ("sqlite:////tmp/monitor.db?timeout=3", "/tmp/monitor.db"),
+        ("sqlite:///file:monitor.db?uri=true", None),  # SQLite's own address: it looks for the file itself
+        ("sqlite:///:memory:", None),
+        ("sqlite://", None),
+        ("postgresql://u@127.0.0.1/d", None),
+    ],
+)
+def test_the_file_of_a_store(place: str, file: str | None) -> None:
+    assert _file_of(place) == (None if file is None else Path(file))
