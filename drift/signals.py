@@ -46,6 +46,29 @@ def unbroken() -> Iterator[None]:
                 signal.raise_signal(signal.SIGHUP)
 
 
+_interrupted: list[bool] = []  # one element once the command was interrupted
+
+
+def note_interrupt() -> None:
+    """Remember an interrupt, in the handler that raises KeyboardInterrupt for it."""
+    _interrupted[:] = [True]
+
+
+def forget_interrupt() -> None:
+    """Begin a command anew."""
+    _interrupted.clear()
+
+
+def raise_lost_interrupt() -> None:
+    """Raise the KeyboardInterrupt that was lost on its way; called between blocks and between trials.
+
+    Python swallows an exception that is raised while a finalizer or a callback of the garbage collector runs: it prints
+    "Exception ignored in" and goes on, and the command would go on to its end.
+    """
+    if _interrupted:
+        raise KeyboardInterrupt
+
+
 def ignore_hang_ups() -> None:
     """Let a SIGHUP do no more than discard the streams of a lost terminal: the command ends already.
 

@@ -1,6 +1,7 @@
 """Ctrl-C waits for the end of what is not to be broken off; a second one does not. A hang-up ends a command once."""
 
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -151,3 +152,36 @@ def test_a_lost_terminal_at_a_question_is_the_first_hang_up(monkeypatch: pytest.
     with pytest.raises(typer.Exit) as ended:
         work()
     assert (ended.value.exit_code, done) == (130, ["tidied up"])
+
+
+LOST = """
+import gc, signal, sys, typer
+from drift.commands.ending import command
+from drift.signals import raise_lost_interrupt
+
+def during_collection(phase, info):
+    if phase == "start":
+        gc.callbacks.clear()
+        signal.raise_signal(signal.SIGINT)
+
+@command
+def deploy():
+    gc.callbacks.append(during_collection)
+    gc.collect()
+    print("went on", flush=True)
+    raise_lost_interrupt()
+    print("to its end", flush=True)
+
+try:
+    deploy()
+except typer.Exit as end:
+    sys.exit(end.exit_code)
+"""
+
+
+def test_an_interrupt_that_python_swallows_is_heard_at_the_next_block() -> None:
+    """One that arrives while the garbage collector calls back is printed and ignored by Python itself."""
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.returncode) == ("went on\n", 130), done
+    assert "ignored" in done.stderr  # by Python, which is what this is about
+    assert "error: interrupted; nothing is lost" in done.stderr

@@ -17,7 +17,7 @@ from drift import streams
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
 from drift.extras import missing_package
 from drift.invocation import typed_command
-from drift.signals import ignore_hang_ups
+from drift.signals import forget_interrupt, ignore_hang_ups, note_interrupt
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
 
@@ -27,6 +27,7 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def ended(*args: Any, **kwargs: Any) -> None:
+        forget_interrupt()
         signal.signal(signal.SIGTERM, _interrupt)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a shell's background
             signal.signal(signal.SIGINT, _interrupt)
@@ -71,8 +72,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
 
 def _called(function: Callable[..., object]) -> str:
     """What is typed to call a command: `drift monitor check` for the function of a package of commands."""
-    *_, package, _ = function.__module__.split(".")
-    group = [] if package == "commands" else [package]
+    package = function.__module__.rpartition(".")[0].rpartition(".")[2]
+    group = [] if package in ("", "commands") else [package]
     return " ".join(["drift", *group, function.__name__.replace("_", "-")])
 
 
@@ -102,4 +103,5 @@ def _hang_up(_signal: int, frame: FrameType | None) -> None:
 
 def _interrupt(_signal: int, _frame: object) -> None:
     ignore_hang_ups()
+    note_interrupt()
     raise KeyboardInterrupt

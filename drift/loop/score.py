@@ -20,7 +20,7 @@ from drift.loop.policies import History, Policy
 from drift.loop.policies.protocol import evidence_of
 from drift.loop.records import IMPOSSIBLE, Answers, DecisionRecord, now
 from drift.loop.shadow import SHADOW, Shadow
-from drift.signals import unbroken
+from drift.signals import raise_lost_interrupt, unbroken
 
 if TYPE_CHECKING:
     from drift.loop.outlook import Outlook
@@ -96,6 +96,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
     accepted = _watch(parts, serving) if serving is not None else 0.0
     shadow = _settle(parts, progress, accepted) if progress.blocks else None
     for block in blocks:
+        raise_lost_interrupt()
         with unbroken():  # a block is scored, committed and told whole; Ctrl-C is heard after it
             began = perf_counter()
             answer = parts.predictor.predict(block.features)

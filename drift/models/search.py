@@ -16,6 +16,7 @@ import numpy as np
 
 from drift.errors import StateError, TrainingError
 from drift.quiet import not_autologged, quiet
+from drift.signals import raise_lost_interrupt
 from drift.threads import one_thread
 
 Value = float | int
@@ -111,6 +112,7 @@ class Search:
             TrainingError: when every trial failed.
         """
         while len(self.outcomes) < self.trials:
+            raise_lost_interrupt()
             index, parameters = self._next()
             self._save(running=(index, parameters))
             trial = Trial(self._client, index, parameters)
