@@ -70,6 +70,15 @@ def test_a_server_without_a_usable_address_is_refused_at_once(name: str, url: st
     assert "expected a URL with a port" in refused(folder, *name.split(), "--server", url, "--server_folder", "/tmp")
 
 
+@pytest.mark.parametrize(
+    "url", ["http://u:hush@127.0.0.1:80", "http://u:hush@127.0.0.1", "http://127.0.0.1:80/?token=hush"]
+)
+@pytest.mark.parametrize("name", WITH_SERVER)
+def test_a_secret_in_the_address_of_a_server_is_refused_and_not_shown(name: str, url: str, folder: Path) -> None:
+    told = refused(folder, *name.split(), "--server", url, "--server_folder", "/tmp")
+    assert "expected" in told and "hush" not in told
+
+
 @pytest.mark.parametrize("name", ["deploy", "serve"])
 def test_port_zero_is_no_usage_error(name: str, folder: Path) -> None:
     done = CliRunner().invoke(app, [name, "--port", "0"], prog_name="drift")
