@@ -65,7 +65,7 @@ def test_without_a_change_few_falls_are_dated(blocks: int) -> None:
 
 @pytest.mark.parametrize(("correlation", "most"), [(0.3, 25), (0.6, 60)])
 def test_runs_of_errors_date_more_falls_but_not_in_most_streams(correlation: float, most: int) -> None:
-    """200 streams at a constant accuracy whose errors come in runs; 5 and 36 were seen (decision 20)."""
+    """200 streams at a constant accuracy whose errors come in runs; 5 and 38 were seen (decision 20)."""
     rng, dated = np.random.default_rng(1), 0
     for _ in range(200):
         draws, wrong, last = rng.random(2_600), np.empty(2_600, np.int64), 0
