@@ -22,7 +22,7 @@ class ScoredFalls:
     Attributes:
         journal: the scoring log.
         deployment: the one that is under way, whose blocks are read anew each time.
-        reference_of: the reference of a version; may raise `DriftError`.
+        reference_of: the reference of a version; one that raises `DriftError` dates no fall of that version.
     """
 
     journal: Journal
@@ -51,7 +51,7 @@ class ScoredFalls:
 
     def _counts(self, version: int) -> tuple[int, int] | None:
         if version not in self._references:
-            self._references[version] = None  # where it was deleted, nobody asks again
+            self._references[version] = None  # deleted, or MLflow is away: not asked for again in this deployment
             with suppress(DriftError):
                 reference = self.reference_of(version)
                 self._references[version] = round(reference.accuracy * len(reference)), len(reference)
