@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 
 from drift.blocks import Answer, Floats
+from drift.errors import ArchiveError
+from drift.models.exported_program import RefusedProgramError, checked, load_program
 
 
 class LocalPredictor:
@@ -18,8 +20,15 @@ class LocalPredictor:
 
     @classmethod
     def from_file(cls, path: Path, *, version: int = 0) -> LocalPredictor:
-        """Load an exported program (.pt2) that we wrote: the caller has checked its digest."""
-        return cls(torch.export.load(path).module(), version=version)
+        """Load an exported program (.pt2); nothing that its writer chose is run.
+
+        Raises:
+            ArchiveError: it holds more than a network, or is damaged.
+        """
+        try:
+            return cls(load_program(path), version=version)
+        except RefusedProgramError as error:
+            raise _refused(path, error) from error
 
     def to_file(self, path: Path, *, width: int) -> None:
         """Export for rows of `width` features, any number of them, as .pt2."""
@@ -32,3 +41,22 @@ class LocalPredictor:
         with torch.no_grad():
             probabilities = self.module(torch.as_tensor(features))
         return Answer(probabilities.numpy(), self.version)
+
+
+def require_program(path: Path) -> None:
+    """Return if an exported program (.pt2) can be loaded without running anything that its writer chose.
+
+    Raises:
+        ArchiveError: it holds more than a network, or is damaged.
+    """
+    try:
+        checked(path.read_bytes())
+    except RefusedProgramError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: RefusedProgramError) -> ArchiveError:
+    return ArchiveError(
+        f"{path.name} is refused: expected an exported network that torch.export.save wrote, got {error}; nothing of it"
+        " was run: train the model again, or find out who changed it"
+    )

@@ -1,7 +1,7 @@
 """A model packed for TorchServe, named after what is in it. Used by the loop between registry and server.
 
 elec-v3-9f86d081884c.mar
-    handler.py     what runs in the worker (see `handler`)
+    handler.py     what runs in the worker (see `handler`), and exported_program.py, which it imports
     model.pt2      the exported program: float32 (n, d) in, probabilities (n, classes) out
     model.json     feature_names, classes, version, sha256
 """
@@ -56,6 +56,7 @@ def build_archive(
         # Beside its place, so that the last step is one rename: no server ever sees half an archive.
         with tempfile.TemporaryDirectory(prefix=".packing-", dir=store) as workshop:
             packed = _pack(model_file, name, version, {**card, "version": version, "sha256": digest}, workshop)
+            packed.chmod(0o600 | store.stat().st_mode & 0o044)  # a server of another user may have to read it
             packed.replace(target)
     except OSError as error:
         raise ArchiveError(
@@ -115,9 +116,12 @@ def _pack(model_file: Path, name: str, version: int, card: Mapping[str, Any], wo
     from model_archiver.model_archiver_config import ModelArchiverConfig
     from model_archiver.model_packaging_utils import ModelExportUtils
 
+    from drift.models import exported_program
+
     parts = Path(workshop) / "parts"
     parts.mkdir()
-    shutil.copyfile(Path(__file__).with_name("handler.py"), parts / "handler.py")
+    for module in (Path(__file__).with_name("handler.py"), Path(exported_program.__file__)):
+        shutil.copyfile(module, parts / module.name)
     shutil.copyfile(model_file, parts / "model.pt2")
     (parts / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     config = ModelArchiverConfig(

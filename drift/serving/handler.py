@@ -1,4 +1,4 @@
-"""What runs inside TorchServe's worker. It ships in the archive and imports nothing else of ours.
+"""What runs inside TorchServe's worker. It ships in the archive with `exported_program`, the one module it imports.
 
 A request is `.npy` bytes (`application/x-npy`) with features (n, d) in order, or JSON (`application/json`):
 
@@ -27,6 +27,11 @@ import numpy as np
 import torch
 from ts.context import Context
 
+if __package__:  # in this project's own process
+    from drift.models.exported_program import load_program
+else:  # in a worker, which has the module beside this one
+    from exported_program import load_program  # type: ignore[import-not-found,no-redef]
+
 NPY = "application/x-npy"
 JSON = "application/json"
 LARGEST = float(np.finfo(np.float32).max)
@@ -53,7 +58,7 @@ class Handler:
         if (found := hashlib.sha256((folder / "model.pt2").read_bytes()).hexdigest()) != card["sha256"]:
             raise RuntimeError(f"expected a model with SHA-256 {card['sha256']}, got {found}: pack it again")
         torch.set_num_threads(1)  # workers share the cores; small matrices gain nothing from threads
-        self.model = torch.export.load(folder / "model.pt2").module()
+        self.model = load_program(folder / "model.pt2")
         trial = self._run(np.zeros((2, len(self.features)), np.float32))
         if trial.shape != (2, len(self.classes)):
             raise RuntimeError(f"expected {len(self.classes)} probabilities a row, got shape {trial.shape}")

@@ -20,7 +20,13 @@ def test_an_archive_is_named_after_what_is_in_it(tiny_model: TinyModel, tmp_path
     archive = tiny_model.archive(tmp_path / "store", 3)
     assert archive == tmp_path / "store" / f"tiny-v3-{tiny_model.digest[:12]}.mar"
     with zipfile.ZipFile(archive) as packed:
-        assert set(packed.namelist()) == {"handler.py", "model.pt2", "model.json", "MAR-INF/MANIFEST.json"}
+        assert set(packed.namelist()) == {
+            "handler.py",
+            "exported_program.py",
+            "model.pt2",
+            "model.json",
+            "MAR-INF/MANIFEST.json",
+        }
         assert packed.read("model.pt2") == tiny_model.file.read_bytes()
         card = json.loads(packed.read("model.json"))
         manifest = json.loads(packed.read("MAR-INF/MANIFEST.json"))

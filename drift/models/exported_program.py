@@ -1,0 +1,235 @@
+"""Load an exported program (.pt2) without running anything that its writer chose.
+
+`torch.export.load` unpickles whatever the file marks as pickled, loads shared libraries, evaluates expressions over
+sizes as Python, and finds operators by attribute, from `torch` on: a file may name `torch.os.system`. Here the records
+of the file are read without unpickling and each is checked against what a plain network needs. A new archive is made
+in memory of those that passed, and only that is given to PyTorch: no second reader sees what the first did not.
+
+Allowed are operators of ATen, arithmetic on sizes, and tensors as raw bytes. This module ships in a model's archive
+beside the handler, so it imports nothing else of ours.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+NAME = re.compile(r"[A-Za-z0-9_.]{0,300}|-?Infinity")  # of tensors, parameters and arguments: never Python code
+TEXT_ARGUMENT = re.compile(r"[A-Za-z0-9_ ,.>-]{0,300}")  # of an operator, such as einsum's equation
+VERSION = re.compile(r"[A-Za-z0-9_.+<=-]{0,60}")
+ATEN = re.compile(r"torch\.ops\.aten\.(_?[a-z][A-Za-z0-9_]*)\.([A-Za-z][A-Za-z0-9_]*)")
+ARITHMETIC = ("add", "sub", "mul", "floordiv", "mod", "truediv", "neg", "eq", "ne", "lt", "le", "gt", "ge", "getitem")
+SIZE_OPERATORS = frozenset(
+    {f"_operator.{name}" for name in ARITHMETIC}
+    | {f"torch.sym_{name}" for name in ("max", "min", "int", "float", "not")}
+)
+FILE_OPERATORS = frozenset({"from_file"})  # of ATen: it reads, or makes, a file that an argument names
+SIZE_FUNCTIONS = frozenset(
+    {"Symbol", "Integer", "Add", "Mul", "Min", "Max", "Mod", "FloorDiv", "CleanDiv", "CeilDiv", "PythonMod"}
+)
+REFUSED_KEYS = frozenset({"as_graph", "as_operator", "as_custom_obj", "as_string_to_argument", "custom_obj", "token"})
+CONTAINERS = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict"})
+PROGRAM = "models/model.json"
+WEIGHTS, CONSTANTS = "data/weights/model_weights_config.json", "data/constants/model_constants_config.json"
+SAMPLE_INPUTS = "data/sample_inputs/model.pt"
+TENSOR = re.compile(r"data/(weights/weight|constants/tensor)_[0-9]{1,9}")
+IGNORED = frozenset({SAMPLE_INPUTS, "archive_format", "archive_version", "byteorder", ".data/version"})
+IGNORED_BEGINNINGS = (".data/serialization_id",)
+
+
+class RefusedProgramError(ValueError):
+    """The file is not an exported program that can be loaded safely; says what it holds that is not allowed."""
+
+
+def load_program(path: Path) -> torch.nn.Module:
+    """The network in an exported program.
+
+    Args:
+        path: of a file (.pt2) that `torch.export.save` wrote.
+
+    Returns:
+        The network, as `torch.export.load(path).module()` gives it, without checks of the shape of its input.
+
+    Raises:
+        RefusedProgramError: the file holds pickled objects, custom objects, libraries, or operators and expressions
+            other than those allowed; or it is damaged. Nothing of it was run.
+        OSError: it cannot be read.
+    """
+    safe = io.BytesIO(checked(path.read_bytes()))
+    try:
+        module: torch.nn.Module = torch.export.load(safe).module(check_guards=False)
+    except Exception as error:  # a graph of allowed parts that do not fit together
+        raise RefusedProgramError(f"{path.name} is damaged: {_line(error)}") from error
+    return module
+
+
+def checked(content: bytes) -> bytes:
+    """The archive again, made of the records that were checked, and without the inputs that it was exported with.
+
+    Args:
+        content: of a .pt2 file.
+
+    Raises:
+        RefusedProgramError: as `load_program`.
+    """
+    try:
+        records = _records(content)
+        program = _safe_program(_parsed(records, PROGRAM))
+        configs = {name: _safe_payloads(_parsed(records, name), records, name) for name in (WEIGHTS, CONSTANTS)}
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise RefusedProgramError(f"not an exported program as torch.export.save writes it: {_line(error)}") from error
+    buffer = io.BytesIO()
+    writer = torch._C.PyTorchFileWriter(buffer)
+    writer.set_min_version(6)  # of the zip format that torch.export.save writes
+    for name, value in {PROGRAM: program, **configs}.items():
+        _write(writer, name, json.dumps(value).encode())
+    for name, content_of_tensor in records.items():
+        if TENSOR.fullmatch(name):
+            _write(writer, name, content_of_tensor)
+    for name, text in ((SAMPLE_INPUTS, ""), ("archive_format", "pt2"), ("archive_version", "0")):
+        _write(writer, name, text.encode())
+    writer.write_end_of_file()
+    return buffer.getvalue()
+
+
+def _records(content: bytes) -> dict[str, bytes]:
+    """What is in the archive, by name; all of it is of a known kind."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise RefusedProgramError("a compressed entry, which torch.export.save does not write")
+            found = {entry.filename.partition("/")[2]: archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+        raise RefusedProgramError(f"not a zip archive as torch.export.save writes it: {_line(error)}") from error
+    known = {PROGRAM, WEIGHTS, CONSTANTS, *IGNORED}
+    for name in found:
+        if name not in known and not TENSOR.fullmatch(name) and not name.startswith(IGNORED_BEGINNINGS):
+            raise RefusedProgramError(f"an entry {name[:80]!r}: only the tensors and the graph of a network are loaded")
+    return found
+
+
+def _parsed(records: dict[str, bytes], name: str) -> dict[str, Any]:
+    if name not in records:
+        raise RefusedProgramError(f"no entry {name!r}")
+    try:
+        found = json.loads(records[name])
+    except ValueError as error:
+        raise RefusedProgramError(f"an entry {name!r} that is not JSON: {_line(error)}") from error
+    if not isinstance(found, dict):
+        raise RefusedProgramError(f"an entry {name!r} that is not a JSON object")
+    return found
+
+
+def _safe_payloads(config: dict[str, Any], records: dict[str, bytes], place: str) -> dict[str, Any]:
+    """Tensors as raw bytes only."""
+    folder = place.rpartition("/")[0]
+    for name, payload in config["config"].items():
+        if payload["use_pickle"] is not False:
+            raise RefusedProgramError(f"{name[:80]!r} is pickled, and a pickle can run any code when it is loaded")
+        file = f"{folder}/{payload['path_name']}"
+        if not TENSOR.fullmatch(file) or file not in records:
+            raise RefusedProgramError(f"{name[:80]!r} is kept in {file[:80]!r}, which is no tensor of this archive")
+    _require_names(config, place)
+    return config
+
+
+def _safe_program(program: dict[str, Any]) -> dict[str, Any]:
+    """The graph without what is only for people (stack traces) or evaluated as Python (guards)."""
+    module = program["graph_module"]
+    for node in module["graph"]["nodes"]:
+        _require_operator(node["target"])
+        node["metadata"] = {}
+    if module["graph"].get("custom_obj_values") or module.get("treespec_namedtuple_fields"):
+        raise RefusedProgramError("custom objects, which are pickled")
+    module["metadata"] = {}
+    module["module_call_graph"] = module["module_call_graph"][:1]  # the network itself; its parts are for people
+    program["guards_code"] = []
+    _require_names(program, PROGRAM)
+    return program
+
+
+def _require_names(value: Any, key: str) -> None:
+    """No text anywhere that could be more than a name, a size or the plan of a container."""
+    if isinstance(value, dict):
+        for inner, content in value.items():
+            if inner in REFUSED_KEYS:
+                raise RefusedProgramError(f"an argument of the kind {inner!r}: only tensors, numbers and texts are")
+            if not NAME.fullmatch(inner):
+                raise RefusedProgramError(f"a name {inner[:80]!r}")
+            _require_names(content, inner)
+    elif isinstance(value, list):
+        for content in value:
+            _require_names(content, key)
+    elif isinstance(value, str):
+        if key == "expr_str":
+            _require_size(value)
+        elif key in ("in_spec", "out_spec"):
+            _require_containers(json.loads(value)[1])
+        elif not _pattern(key).fullmatch(value):
+            raise RefusedProgramError(f"a {key} {value[:80]!r}")
+
+
+def _pattern(key: str) -> re.Pattern[str]:
+    return {"as_string": TEXT_ARGUMENT, "as_strings": TEXT_ARGUMENT, "torch_version": VERSION}.get(key, NAME)
+
+
+def _require_operator(target: str) -> None:
+    """An operator of ATen that works on tensors, or arithmetic on sizes."""
+    if target in SIZE_OPERATORS:
+        return
+    if (match := ATEN.fullmatch(target)) and match[1] not in FILE_OPERATORS:
+        operator = getattr(getattr(torch.ops.aten, match[1], None), match[2], None)
+        if isinstance(operator, torch._ops.OpOverload):
+            return
+    raise RefusedProgramError(f"an operator {target[:80]!r}: those of torch.ops.aten are loaded, but for files")
+
+
+def _require_size(expression: str) -> None:
+    """An expression over sizes, which PyTorch will evaluate: numbers, symbols and arithmetic only."""
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError, MemoryError) as error:
+        raise RefusedProgramError(f"a size {expression[:80]!r}") from error
+    allowed = (
+        ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.UnaryOp, ast.USub,
+        ast.Call, ast.Name, ast.Load, ast.keyword, ast.Constant,
+    )  # fmt: skip
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        fine = isinstance(node, allowed)
+        if isinstance(node, ast.Call):
+            fine = isinstance(node.func, ast.Name) and node.func.id in SIZE_FUNCTIONS
+        elif isinstance(node, ast.Name):
+            fine = id(node) in called or re.fullmatch(r"[su][0-9]{1,9}", node.id) is not None
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            fine = re.fullmatch(r"[su][0-9]{1,9}", node.value) is not None
+        elif isinstance(node, ast.Constant):
+            fine = isinstance(node.value, bool | int | float)
+        if not fine:
+            raise RefusedProgramError(f"a size {expression[:80]!r}")
+
+
+def _require_containers(plan: Any) -> None:
+    """Inputs and outputs in tuples, lists and dicts; others are found by importing a module."""
+    context = json.loads(plan["context"] or "null")
+    keys = context if isinstance(context, list) else [] if context is None else [context]
+    if plan["type"] not in CONTAINERS or not all(isinstance(key, str) and NAME.fullmatch(key) for key in keys):
+        raise RefusedProgramError(f"inputs or outputs in {str(plan['type'])[:80]!r}")
+    for part in plan["children_spec"]:
+        _require_containers(part)
+
+
+def _write(writer: Any, name: str, content: bytes) -> None:
+    writer.write_record(name, content, len(content))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
