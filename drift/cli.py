@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training
+from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training, trusting
 from drift.commands.flags import PlainFlags
 from drift.invocation import ENTRY_POINTS
 
@@ -35,6 +35,7 @@ for _command in (
     champion.status,
     champion.history,
     champion.rollback,
+    trusting.accept,
     deploying.serve,
     comparing.compare,
     example.example,
@@ -43,6 +44,7 @@ for _command in (
     app.command(cls=PlainFlags)(_command)
 app.add_typer(images.app)
 app.add_typer(monitor.app)
+app.add_typer(trusting.keys, name="keys")
 
 
 @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@
     │   │   └── NoAnswerError  it gave no answer before the deadline: it is away, or hangs
     │   ├── PredictionError    it answered, but not with probabilities
     │   └── ArchiveError       an archive that was refused
+    │       └── UntrustedError   a release of which nobody here knows where it comes from
     ├── ChampionChangedError   a challenger was compared with a version that is champion no more
     ├── DeliveryError          a message about an alert that could not be delivered
     ├── MissingPackageError    a package that is not installed; the line names the extra that holds it
@@ -102,6 +103,10 @@ class PredictionError(ServingError):
 
 class ArchiveError(ServingError):
     """A model archive was refused."""
+
+
+class UntrustedError(ArchiveError):
+    """A release that was neither trained nor accepted here, nor signed by a trusted key."""
 
 
 class ChampionChangedError(DriftError):

@@ -44,6 +44,12 @@ def serve(model: str) -> str:
     return command_line("serve", _named(model))
 
 
+def accept(model: str, version: int | None, run_id: str) -> str:
+    """Accept a version of a model, or the model of a run that was not registered yet."""
+    named = {"run_id": run_id} if version is None else {**_named(model), "version": version}
+    return command_line("accept", named)
+
+
 def for_other_model(names: Sequence[str], *, default: str = "status") -> str:
     """The models that there are, and the command that was typed with the name of the first of them.
 

@@ -18,5 +18,11 @@ def same_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keys of whoever runs the tests sign and trust nothing here."""
+    os.environ["DRIFT_KEYS"] = str(tmp_path_factory.mktemp("keys"))
+
+
 def _ours() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("MLFLOW_", "DRIFT_"))}

@@ -44,6 +44,8 @@ def history(
 ) -> ExitCode:
     """The audit trail: who or what changed the champion, when and why.
 
+    It guards against accidents: a line that was changed afterwards is told, but the file's owner can write another one.
+
     Example: drift history
     """
     from drift.loop.home import Home
@@ -59,6 +61,9 @@ def history(
         at = line.at[:19].replace("T", " ")
         print(fold(f"{at}  {line.action:<9} {came:<8} {line.by}: {line.reason}", indent=21))
     lost = "" if any(line.action != "refuse" for line in trail) else lost_log_of(register_model_name, home)
+    if (changed := journal.changed_line()) is not None:
+        at = changed.at[:19].replace("T", " ")
+        print(fold(f"warning: the trail was changed by somebody at, or just before, the line of {at}", indent=2))
     if lost:
         print(lost)
     elif not trail:
@@ -86,14 +91,16 @@ def rollback(
     from drift.loop.journal import Journal
     from drift.loop.lost_log import home_of, tell_lost_log
     from drift.loop.promote import Championship, person
+    from drift.loop.trusted import trusted_registry
     from drift.terminal import Screen
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
     check_server(server, server_folder)
-    registry = Registry(connect(), register_model_name)
-    home, screen = home_of(registry), Screen()
+    store = connect()
+    home, screen = home_of(Registry(store, register_model_name)), Screen()
     journal = Journal(home.log)
+    registry = trusted_registry(store, register_model_name, journal)
     tell_lost_log(registry, journal, screen.tell)
     find_service = service_finder(home, register_model_name, server, server_folder)
     Championship(registry, find_service, journal, home, screen.tell).rollback(by=person(), reason=reason)

@@ -258,14 +258,16 @@ def serve(
     from drift.loop.journal import Journal
     from drift.loop.lost_log import tell_lost_log
     from drift.loop.serve import serve as serve_champion
+    from drift.loop.trusted import trusted_registry
     from drift.terminal import Screen, current
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
 
-    registry = Registry(connect(), register_model_name)
-    registry.champion()
+    store = connect()
+    Registry(store, register_model_name).champion()
     home, screen, answers = Home(), Screen(), False
     journal = Journal(home.log)
+    registry = trusted_registry(store, register_model_name, journal)
     tell_lost_log(registry, journal, screen.tell)
 
     def show(text: str) -> None:

@@ -107,6 +107,7 @@ def retrain(
     from drift.loop.promote import Championship, comparison_evidence, person
     from drift.loop.retrain import RetrainOptions
     from drift.loop.train import TrainOptions
+    from drift.loop.trusted import trusted_registry
     from drift.terminal import Screen, has_terminal
     from drift.tracking.registry import Registry
     from drift.tracking.store import connect
@@ -117,9 +118,10 @@ def retrain(
     if promote == "never" and until_accepted:
         raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
     device = resolve_device(device)
-    registry = Registry(connect(), register_model_name)
-    home, training = home_of(registry), TrainOptions(max_epochs, total_trials, seed, device)
+    store, training = connect(), TrainOptions(max_epochs, total_trials, seed, device)
+    home = home_of(Registry(store, register_model_name))
     journal = Journal(home.log)
+    registry = trusted_registry(store, register_model_name, journal)
     with Screen() as screen:
         find_service = service_finder(home, register_model_name, server, server_folder)
         ring = Ring(

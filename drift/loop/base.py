@@ -19,6 +19,7 @@ from drift.loop.events import Said, Tell, nobody
 from drift.loop.home import Home
 from drift.loop.model_names import champion_of, usable_name
 from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
+from drift.loop.trusted import remember_trained
 from drift.models.predict import LocalPredictor
 from drift.models.quality import expected_calibration_error
 from drift.tracking.found import end_forgotten, find_runs
@@ -140,6 +141,7 @@ def train_base(
         probabilities = LocalPredictor(fitted.net).predict(validation.features).probabilities
         reference = Reference(validation.features, validation.labels, probabilities, table.feature_names, classes)
         model = log_model(run, fitted, reference, card)
+        remember_trained(home, model, run.id)
         run.describe(
             f"Base model: the best of {len(fitted.outcomes)} trials on rows {words(fit_rows)} of `{source.name}`, with"
             f" accuracy {reference.accuracy:.4f} on rows {words(validation_rows)}. Trials and challengers are its"

@@ -6,6 +6,8 @@ import uuid
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
@@ -25,6 +27,7 @@ from drift.loop.running import DeployResult, Running, World
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.tracking.found import end_forgotten, model_card
 from drift.tracking.registry import Registry, Version
+from drift.tracking.release import release_of_run
 from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
 
 
@@ -36,7 +39,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         options: rows, blocks, threshold, and how to retrain.
         source: the table; by default the one the model was trained on.
     """
-    registry = Registry(world.store, options.model_name)
+    registry = world.registry(options.model_name)
     candidate = find_candidate(registry, options.experiment, source, given={**options.given(), **world.server})
     if candidate.elsewhere:
         world.tell(Said(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
@@ -44,6 +47,8 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         world.tell(Said(candidate.taken_words))
     succession = _succession(candidate, registry, world, options, source)
     model_id = _model_to_serve(candidate, succession)
+    if candidate.champion is None:
+        _require_trusted(candidate, registry)
     card = Card.from_metadata(model_card(world.store, model_id))
     champion = candidate.champion
     serving = champion.number if champion is not None and champion.model_id == model_id else None
@@ -98,7 +103,7 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
     told = deployment.options["source"]
     source, options = DataSource(**told | {"ignore": tuple(told["ignore"])}), options_of(deployment)
     options = options.on_device(device or options.retrain.train.device)
-    registry = Registry(world.store, model_name)
+    registry = world.registry(model_name)
     first = card_of(registry, registry.get(deployment.first_champion))
     table = first.fit_to(source.load())
     if len(table) < deployment.stop_row or table.digest(range(deployment.stop_row)) != deployment.options["digest"]:
@@ -164,6 +169,7 @@ def _succession(
         refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
         if not refused or options.promote is not PromoteMode.ALWAYS:
             return None
+    _require_trusted(candidate, registry)
     made = decide(
         candidate, champion, registry, world.journal, source=source, mode=options.promote,
         level=options.retrain.level, ask=world.ask_replacement, person=world.person,
@@ -186,6 +192,13 @@ def _succession(
         )
         world.tell(Said(line))
     return made
+
+
+def _require_trusted(candidate: Candidate, registry: Registry) -> None:
+    """Raise `UntrustedError` for a base model of which nobody here knows where it comes from."""
+    run = candidate.run
+    with TemporaryDirectory(prefix="drift-fetch-") as folder:
+        release_of_run(registry.store, run.id, run.tags["drift.model_id"], Path(folder), trust=registry.trust)
 
 
 def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
+from drift.disk import private_folder
 from drift.errors import StateError
 from drift.invocation import project_call
 from drift.tracking.sqlite_address import file_of
@@ -41,7 +42,7 @@ class Home:
         if not create:
             self.require()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
             with tempfile.TemporaryFile(dir=self.path) as probe:
                 probe.write(b"x")
             free = shutil.disk_usage(self.path).free
@@ -54,6 +55,11 @@ class Home:
                 f"{self.path} has {free / 1e6:.0f} MB left, {NEEDED_BYTES / 1e6:.0f} MB are needed:"
                 " make space or set DRIFT_HOME"
             )
+
+    def _make(self) -> None:
+        """Make the folder, for its owner alone; one that is there and holds our log is taken from others, too."""
+        if not self.path.is_dir() or self.path.name == ".drift" or self.log.exists():
+            private_folder(self.path)
 
     def require(self) -> None:
         """Raise `StateError` if the folder is not there: the current folder is not that of a deployment."""

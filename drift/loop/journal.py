@@ -1,12 +1,16 @@
 """The scoring log and the audit trail: one SQLite file, and the one door to it.
 
 Every scored block is in it exactly once, keyed by (deployment, block), committed before anybody hears of it. The audit
-trail is append-only: the database itself refuses to change or delete a line of it.
+trail is append-only: the database itself refuses to change or delete a line of it, and each line holds a digest of all
+before it. That guards against accidents, and shows a line that was changed; the file's owner can write another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +26,7 @@ from drift.detect import Score
 from drift.disk import alone_in
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
-from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
+from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, KnownRelease, now
 from drift.sqlite import advice, connect_to_read
 
 _tables = sql.MetaData()
@@ -104,19 +108,39 @@ _audit = sql.Table(
     sql.Column("reason", sql.String, nullable=False),
     sql.Column("evidence", sql.JSON, nullable=False),
 )
+_audit_proofs = sql.Table(
+    "audit_proofs",  # of the lines of the trail; those of older versions of this package have none
+    _tables,
+    sql.Column("id", sql.Integer, primary_key=True, autoincrement=False),  # of the line
+    sql.Column("uid", sql.Integer, nullable=False),  # of the process that wrote the line
+    sql.Column("chain", sql.String, nullable=False),  # SHA-256 of this line and the chain of the one before it
+)
 _intents = sql.Table(
     "intents",
     _tables,
     sql.Column("model", sql.String, primary_key=True),
     sql.Column("line", sql.JSON, nullable=False),  # the audit line to write once the champion has changed
 )
+_releases = sql.Table(
+    "releases",
+    _tables,
+    sql.Column("digest", sql.String, primary_key=True),  # over model, card and reference
+    sql.Column("model", sql.String, nullable=False),
+    sql.Column("version", sql.Integer),
+    sql.Column("how", sql.String, nullable=False),
+    sql.Column("by", sql.String, nullable=False),
+    sql.Column("at", sql.String, nullable=False),
+)
 SCHEMA = 1  # of the tables above; raise it when one of them changes
+_REFUSED = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
 _APPEND_ONLY = [
     "CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit WHEN NEW.id IN (SELECT id FROM audit)"
     " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS audit_proofs_no_replace BEFORE INSERT ON audit_proofs"
+    " WHEN NEW.id IN (SELECT id FROM audit_proofs) BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
 ] + [
-    f"CREATE TRIGGER IF NOT EXISTS audit_no_{verb.lower()} BEFORE {verb} ON audit"
-    " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} {_REFUSED}"
+    for table in ("audit", "audit_proofs")
     for verb in ("UPDATE", "DELETE")
 ]
 
@@ -131,6 +155,7 @@ class Journal:
 
     def __init__(self, path: Path, *, read: bool = False) -> None:
         self.path = path
+        self._has_releases = self._has_proofs = True
         if read:
             self._read_only()
             return
@@ -156,10 +181,13 @@ class Journal:
         (version,) = self._rows(sql.text("PRAGMA user_version"))
         if version["user_version"] not in (0, SCHEMA):
             raise StateError(f"{self.path} was written by another version of drift; move it away to begin a new log")
-        if not {row["name"] for row in rows} & set(_tables.tables):  # emptied, or never written
+        there = {row["name"] for row in rows}
+        self._has_releases, self._has_proofs = _releases.name in there, _audit_proofs.name in there  # not in older logs
+        if not there & set(_tables.tables):  # emptied, or never written
             self._engine.dispose()
             self._engine = sql.create_engine("sqlite://", poolclass=pool)
             _tables.create_all(self._engine)
+            self._has_releases = self._has_proofs = True
 
     def begin(self, deployment: Deployment) -> None:
         """Remember a new deployment."""
@@ -262,7 +290,13 @@ class Journal:
     def audit(self, model: str, line: AuditLine) -> None:
         """Append a line to the audit trail."""
         with self._write("the audit trail") as connection:
-            connection.execute(_audit.insert().values(**asdict(line) | {"model": model, "at": line.at or now()}))
+            values = {key: value for key, value in asdict(line).items() if key != "uid"}
+            values |= {"model": model, "at": line.at or now()}
+            last = sql.select(_audit_proofs.c.chain).order_by(_audit_proofs.c.id.desc()).limit(1)
+            before = connection.execute(last).scalar_one_or_none()
+            (number,) = connection.execute(_audit.insert().values(**values)).inserted_primary_key or (0,)
+            proof = {"id": number, "uid": os.getuid()}
+            connection.execute(_audit_proofs.insert().values(**proof, chain=_chained(before, values, **proof)))
 
     def last_champion(self, model: str) -> int | None:
         """The version that is champion by the trail."""
@@ -290,7 +324,48 @@ class Journal:
         query = _audit.select().order_by(_audit.c.id)
         if model:
             query = query.where(_audit.c.model == model)
-        return [AuditLine(**{key: value for key, value in row.items() if key != "id"}) for row in self._rows(query)]
+        proofs = self._proofs()
+        return [
+            AuditLine(**_without_id(row), uid=proofs[row["id"]]["uid"] if row["id"] in proofs else None)
+            for row in self._rows(query)
+        ]
+
+    def changed_line(self) -> AuditLine | None:
+        """The first line of the trail that was changed, or before which one was taken away; None if all are as written.
+
+        Lines of older versions of this package have no proof: the chain begins after them.
+        """
+        before: str | None = None
+        proofs = self._proofs()
+        for row in self._rows(_audit.select().order_by(_audit.c.id)):
+            proof = proofs.get(row["id"])
+            if proof is None and before is None:
+                continue
+            chain = "" if proof is None else _chained(before, _without_id(row), id=row["id"], uid=proof["uid"])
+            if proof is None or proof["chain"] != chain:
+                return AuditLine(**_without_id(row), uid=None if proof is None else proof["uid"])
+            before = chain
+        return None
+
+    def _proofs(self) -> dict[int, dict[str, Any]]:
+        """User id and chain of each line of the trail, by the line's number."""
+        if not self._has_proofs:
+            return {}
+        return {row["id"]: row for row in self._rows(_audit_proofs.select())}
+
+    def know(self, release: KnownRelease) -> None:
+        """Remember a release that may be served; one that is known stays as it is."""
+        if self.known(release.digest) is None:
+            with self._write("a release") as connection:
+                values = asdict(release) | {"at": release.at or now()}
+                connection.execute(_releases.insert().prefix_with("OR IGNORE").values(**values))
+
+    def known(self, digest: str) -> KnownRelease | None:
+        """What is known of a release, by its digest; None if nothing is."""
+        if not self._has_releases:
+            return None
+        rows = self._rows(_releases.select().where(_releases.c.digest == digest))
+        return KnownRelease(**rows[0]) if rows else None
 
     def models(self) -> list[str]:
         """Names of the models in the audit trail, in the order of their first lines."""
@@ -318,6 +393,16 @@ class Journal:
             ) from error
         except SQLAlchemyError as error:
             raise StateError(f"the scoring log {self.path} cannot take {what}: {_reason(error)}") from error
+
+
+def _chained(before: str | None, line: Mapping[str, Any], **proof: int) -> str:
+    """The digest of a line and of all before it."""
+    text = json.dumps([before, line, proof], sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_id(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "id"}
 
 
 def _settings(connection: Any, _record: object) -> None:

@@ -8,8 +8,6 @@ alias `previous`, server's default, alias `champion`, audit line.
 from __future__ import annotations
 
 import contextlib
-import getpass
-import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -31,20 +29,12 @@ from drift.loop.served import (
     load_fetched,
 )
 from drift.loop.trail import complete_trail
+from drift.person import person
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 __all__ = ["Championship", "Service", "card_of", "comparison_evidence", "person"]
 
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
-
-
-def person() -> str:
-    """Who is running this process, for the audit trail."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True)

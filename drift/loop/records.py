@@ -73,7 +73,20 @@ class DecisionRecord:
 
 @dataclass(frozen=True)
 class AuditLine:
-    """Who or what changed the champion, and why."""
+    """Who or what changed the champion, and why.
+
+    Attributes:
+        action: `deploy`, `promote`, `refuse`, `rollback` or `repair`.
+        from_version: champion before; None if there was none.
+        to_version: champion afterwards.
+        by: who or what decided, by the name that the environment says.
+        reason: why, in words.
+        evidence: why, in numbers.
+        at: time in UTC, ISO 8601; empty until it is in the log.
+        model: name in the registry; empty until it is in the log.
+        uid: user id of the process that wrote the line, as the system says; None until it is in the log, and for lines
+            of older versions of this package.
+    """
 
     action: str
     from_version: int | None
@@ -83,3 +96,25 @@ class AuditLine:
     evidence: Mapping[str, Any]
     at: str = ""
     model: str = ""
+    uid: int | None = None
+
+
+@dataclass(frozen=True)
+class KnownRelease:
+    """A release that may be served, and why.
+
+    Attributes:
+        digest: over model, card and reference (`drift.tracking.release`), 64 hex digits.
+        model: name in the registry; empty for a base model that had none yet.
+        version: registered version; None for a base model that had none yet.
+        how: `trained here`, `accepted`, or `signed by FINGERPRINT`.
+        by: who trained or accepted it, or ran the command that found the signature.
+        at: time in UTC, ISO 8601; empty until it is in the log.
+    """
+
+    digest: str
+    model: str
+    version: int | None
+    how: str
+    by: str
+    at: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drift.blocks import Reference
-from drift.tracking.found import load_reference
+from drift.tracking.found import load_reference, read_reference
 from drift.tracking.registry import Registry
 
 
@@ -26,10 +26,14 @@ class References:
     def __call__(self, version: int) -> Reference:
         """The reference of a version."""
         if version not in self._fetched:
-            folder = self.folder / str(version)
-            folder.mkdir(exist_ok=True)
-            registered = self.registry.get(version)
-            self._fetched[version] = load_reference(
-                self.registry.store, registered.run_id, folder, model_id=registered.model_id
-            )
+            self._fetched[version] = self._fetch(version)
         return self._fetched[version]
+
+    def _fetch(self, version: int) -> Reference:
+        registered = self.registry.get(version)
+        if self.registry.trust is not None:
+            release = self.registry.release(registered)
+            return read_reference(release.reference_file, f"version {version} of {self.registry.name}")
+        folder = self.folder / str(version)
+        folder.mkdir(exist_ok=True)
+        return load_reference(self.registry.store, registered.run_id, folder, model_id=registered.model_id)

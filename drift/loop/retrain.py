@@ -7,10 +7,8 @@ from.
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +23,7 @@ from drift.loop.events import ChallengerCompared, Said, Tell
 from drift.loop.home import Home
 from drift.loop.promote import card_of
 from drift.loop.train import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
+from drift.loop.trusted import remember_trained
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
@@ -138,10 +137,8 @@ def retrain(
             f" held out {parts.held_out.start} to {stop - 1}"
         )
     )
-    with tempfile.TemporaryDirectory(prefix="drift-champion-") as folder:
-        champion_file = registry.fetch(champion, Path(folder))
-        champion_model = LocalPredictor.from_file(champion_file, version=champion.number)
-        warm = _warm(champion_model, champion_card) if options.warm_start else None
+    champion_model = LocalPredictor.from_file(registry.release(champion).model_file, version=champion.number)
+    warm = _warm(champion_model, champion_card) if options.warm_start else None
     all_tags = {"cause": cause, **(tags or {})}
     base = champion.tags.get("drift.base_run") or champion.run_id
     child: dict[str, object] = {"base_run": base}
@@ -169,6 +166,7 @@ def retrain(
         _log(run, table, parts, options, champion, test)
         reference = Reference(rows.features, rows.labels, probabilities, table.feature_names, table.classes)
         model = log_model(run, fitted, reference, card)
+        remember_trained(home, model, run.id)
         version = registry.register(model, run.id, kind="retrain", champion=champion.number, cause=cause, **child)
         registry.point(CHALLENGER, version.number)
         run.tag(challenger=version.number)

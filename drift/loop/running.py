@@ -36,6 +36,7 @@ from drift.loop.scored_falls import ScoredFalls
 from drift.loop.shadow import SHADOW
 from drift.loop.shadow_ring import ShadowRing
 from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
+from drift.loop.trusted import trusted_registry
 from drift.models.predict import LocalPredictor
 from drift.signals import unbroken
 from drift.sources.calendar import CALENDAR_NAMES
@@ -70,6 +71,10 @@ class World:
     tell: Tell
     ask_replacement: Callable[[str], bool] | None = None  # of the champion by a new base model
     server: Mapping[str, object] = field(default_factory=dict)  # options that name the server, for printed commands
+
+    def registry(self, name: str) -> Registry:
+        """A model's versions, of which those may be used that are trusted here."""
+        return trusted_registry(self.store, name, self.journal)
 
     def championship(self, registry: Registry, service: PredictingService) -> Championship:
         """Changes of champion that the deployment's own server follows."""
@@ -198,15 +203,12 @@ class Running:
             self.table,
             replace(self.championship, tell=tell),
             references,
-            references.folder,
             self.options,
         )
         parts = Parts(
             deployment=self.deployment.id,
             predictor=self.service,
-            first_champion=LocalPredictor.from_file(
-                self.registry.fetch(first, references.folder), version=first.number
-            ),
+            first_champion=LocalPredictor.from_file(self.registry.release(first).model_file, version=first.number),
             reference_of=references,
             detectors=[
                 AccuracyDrop(reference),

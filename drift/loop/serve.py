@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import sleep
 from typing import Any
 
@@ -24,7 +23,7 @@ from drift.loop.journal import Journal
 from drift.loop.promote import Championship, card_of
 from drift.loop.servers import clear_way
 from drift.sources.calendar import CALENDAR_NAMES
-from drift.tracking.found import load_reference
+from drift.tracking.found import read_reference
 from drift.tracking.registry import Registry, Version
 
 WATCH_SECONDS = 2.0  # between looks at whether the server lives
@@ -73,8 +72,8 @@ def serve(
 
 def example_row(registry: Registry, version: Version, card: Card) -> Floats:
     """Features (1, d) of a row that the version was accepted on; zeros if they cannot be had."""
-    with suppress(DriftError, OSError), TemporaryDirectory(prefix="drift-example-") as folder:
-        return load_reference(registry.store, version.run_id, Path(folder), model_id=version.model_id).features[:1]
+    with suppress(DriftError, OSError):
+        return read_reference(registry.release(version).reference_file, registry.name).features[:1]
     return np.zeros((1, len(card.feature_names)), np.float32)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ class FetchedVersion:
 
 @contextmanager
 def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
-    """Download what serving `version` takes into a temporary folder, and check its digest.
+    """Download what serving `version` takes, and check whether it is trusted and can be loaded safely.
 
     Args:
         registry: of the model.
@@ -80,15 +79,19 @@ def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Ite
         otherwise: what is to be said after the reason if it cannot be had.
 
     Raises:
-        ArchiveError: the registry's file is not the one that was logged, or cannot be had any more.
+        ArchiveError: the registry's file is not the one that was logged, cannot be had any more, or could run code.
+        UntrustedError: nobody here knows where the release comes from.
     """
-    with tempfile.TemporaryDirectory(prefix="drift-fetch-") as folder:
-        try:
-            model_file, card = registry.fetch(version, Path(folder)), card_of(registry, version)
-        except (TrackingError, ArchiveError) as error:
-            reason = f"version {version.number} of {registry.name} cannot be served: {error}"
-            raise ArchiveError(f"{reason}; {otherwise}" if otherwise else reason) from error
-        yield FetchedVersion(version, model_file, card)
+    from drift.models.predict import require_program
+
+    try:
+        release = registry.release(version)
+        require_program(release.model_file)
+        card = Card.from_metadata(release.card)
+    except (TrackingError, ArchiveError) as error:
+        reason = f"version {version.number} of {registry.name} cannot be served: {error}"
+        raise type(error)(f"{reason}; {otherwise}" if otherwise else reason) from error
+    yield FetchedVersion(version, release.model_file, card)
 
 
 def load_fetched(name: str, whole: FetchedVersion, service: Service) -> None:
@@ -123,5 +126,7 @@ def archive_of(registry: Registry, version: Version) -> str:
 
 
 def card_of(registry: Registry, version: Version) -> Card:
-    """The card of a registered version."""
-    return Card.from_metadata(model_card(registry.store, version.model_id))
+    """The card of a registered version: of its trusted release, where the registry asks for trust."""
+    if registry.trust is None:
+        return Card.from_metadata(model_card(registry.store, version.model_id))
+    return Card.from_metadata(registry.release(version).card)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -28,7 +27,6 @@ class ShadowRing:
     table: Table
     championship: Championship
     reference_of: Callable[[int], Reference]  # by version
-    folder: Path  # for the challengers' files
     options: DeployOptions
 
     def begin(self, decision: DecisionRecord, progress: Progress) -> Shadow:
@@ -52,9 +50,8 @@ class ShadowRing:
         return found
 
     def _predictor(self, number: int) -> LocalPredictor:
-        registry, place = self.championship.registry, self.folder / f"shadow-{number}"
-        place.mkdir(exist_ok=True)
-        return LocalPredictor.from_file(registry.fetch(registry.get(number), place), version=number)
+        registry = self.championship.registry
+        return LocalPredictor.from_file(registry.release(registry.get(number)).model_file, version=number)
 
     def end(self, shadow: Shadow, record: BlockRecord) -> DecisionRecord:
         """Promote or refuse; what had been done before a crash is only written down."""

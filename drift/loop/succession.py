@@ -163,15 +163,12 @@ def _compare(
     """McNemar's test of both models on the same rows."""
     correct = []
     with tempfile.TemporaryDirectory(prefix="drift-base-") as folder:
-        own, other = Path(folder) / "candidate", Path(folder) / "champion"  # a download is searched with all below it
-        own.mkdir()
-        other.mkdir()
-        file = model_file(registry.store, candidate.run.tags["drift.model_id"], own)
+        file = model_file(registry.store, candidate.run.tags["drift.model_id"], Path(folder))
         if sha256_of(file) != candidate.run.tags.get("drift.sha256"):
             raise ArchiveError(
                 f"the model of base run {candidate.run.id} is not the file that was logged: train it again"
             )
-        for card, path in zip(cards, (registry.fetch(champion, other), file), strict=True):
+        for card, path in zip(cards, (registry.release(champion).model_file, file), strict=True):
             part = card.fit_to((source or card.source).load()).part(rows)
             answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
             correct.append(answered.predictions == part.labels)

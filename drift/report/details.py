@@ -13,8 +13,8 @@ from drift.detect.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.cards import Card
 from drift.loop.events import BlockRecord
-from drift.loop.promote import card_of
 from drift.loop.records import DecisionRecord
+from drift.tracking.found import model_card
 from drift.tracking.registry import Registry, Version
 
 
@@ -80,7 +80,7 @@ def versions_with_cards(registry: Registry, numbers: Iterable[int]) -> list[tupl
     for number in sorted(set(numbers)):
         with suppress(TrackingError):
             version = registry.get(number)
-            made.append((version, card_of(registry, version)))
+            made.append((version, Card.from_metadata(model_card(registry.store, version.model_id))))
     return made
 
 

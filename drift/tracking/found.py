@@ -18,6 +18,7 @@ from drift.tracking.store import Store, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
 REFERENCE_FILE = "reference.npz"
+REFERENCE_PLACE = "the artifacts of the model or its run"
 MODEL_FILE = "model.pt2"  # the exported network
 CARD_FILE = "MLmodel"
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")  # of a logged model, in its address and in the folder that holds it
@@ -100,7 +101,27 @@ def end_forgotten(store: Store, experiment: str, **tags: str) -> list[str]:
 
 
 def load_reference(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Reference:
-    """The reference that was logged with a model.
+    """The reference that was logged with a model; arguments as in `reference_file`."""
+    path = reference_file(store, run_id, folder, model_id=model_id)
+    return read_reference(path, f"model {model_id}" if model_id else f"the model of run {run_id}")
+
+
+def read_reference(path: Path, model: str) -> Reference:
+    """Read a downloaded reference.
+
+    Args:
+        path: of the file.
+        model: whose it is, in words, for an error.
+
+    Raises:
+        TrackingError: it is damaged.
+    """
+    with whole(REFERENCE_FILE, model, REFERENCE_PLACE):
+        return Reference.load(path)
+
+
+def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Path:
+    """Download the reference that was logged with a model.
 
     Args:
         store: MLflow.
@@ -108,18 +129,19 @@ def load_reference(store: Store, run_id: str, folder: Path, *, model_id: str | N
         folder: to download into.
         model_id: of the logged model, which holds its reference even after its run was deleted; None reads the run's
             tag.
+
+    Raises:
+        TrackingError: it is missing, or MLflow does not answer.
     """
     if model_id is None:
         with mlflow_errors(f"reading run {run_id}"):
             model_id = str(store.client.get_run(run_id).data.tags.get("drift.model_id", ""))
     path = _reference_of_model(store, model_id, folder) if model_id else None
-    place = "the artifacts of the model or its run"
     model = f"model {model_id}" if model_id else f"the model of run {run_id}"
     if path is None:
-        with mlflow_errors("reading the reference"), quiet(), present(REFERENCE_FILE, model, place):
+        with mlflow_errors("reading the reference"), quiet(), present(REFERENCE_FILE, model, REFERENCE_PLACE):
             path = Path(store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder)))
-    with whole(REFERENCE_FILE, model, place):
-        return Reference.load(path)
+    return path
 
 
 def _reference_of_model(store: Store, model_id: str, folder: Path) -> Path | None:
@@ -177,16 +199,21 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
 
 def logged_digest(store: Store, model_id: str) -> str:
     """SHA-256 of the exported network as it was when it was logged; empty for models that this project did not log."""
+    return logged_tags(store, model_id).get("drift.sha256", "")
+
+
+def logged_tags(store: Store, model_id: str) -> dict[str, str]:
+    """Tags of a logged model; none for what is no logged model."""
     from mlflow.exceptions import MlflowException
 
     if not MODEL_ID.fullmatch(model_id):
-        return ""
+        return {}
     with mlflow_errors(f"reading model {model_id}"):
         try:
-            return str(store.client.get_logged_model(model_id).tags.get("drift.sha256", ""))
+            return dict(store.client.get_logged_model(model_id).tags)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return ""
+                return {}
             raise
 
 

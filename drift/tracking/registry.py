@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 from drift import next_steps
 from drift.errors import ArchiveError, TrackingError
 from drift.quiet import quiet
-from drift.tracking.found import MODEL_ID, experiment_of, find_runs_everywhere, logged_digest, model_file, sha256_of
+from drift.signing import SIGNATURE, SIGNED_BY
+from drift.tracking.found import (
+    MODEL_ID,
+    experiment_of,
+    find_runs_everywhere,
+    logged_digest,
+    logged_tags,
+    model_file,
+    sha256_of,
+)
+from drift.tracking.release import RELEASE, Origin, Release, Trust, download_release
 from drift.tracking.runs import LoggedModel
 from drift.tracking.store import Store, mlflow_errors
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+COPIED_TAGS = (RELEASE, SIGNATURE, SIGNED_BY)  # of the logged model, to the version
 
 
 @dataclass(frozen=True)
@@ -28,17 +40,27 @@ class Version:
 
 
 class Registry:
-    """One registered model."""
+    """One registered model.
 
-    def __init__(self, store: Store, name: str) -> None:
+    Args:
+        store: MLflow.
+        name: of the model.
+        trust: decides which releases may be used; None takes what MLflow has, for whoever only reads.
+    """
+
+    def __init__(self, store: Store, name: str, *, trust: Trust | None = None) -> None:
         self.store = store
         self.name = name
+        self.trust = trust
+        self._folder: TemporaryDirectory[str] | None = None
+        self._releases: dict[int, Release] = {}
 
     def register(self, model: LoggedModel, run_id: str, **tags: object) -> Version:
         """Make a new version of a logged model; it has no alias yet."""
         from mlflow.exceptions import MlflowException
 
-        texts = {f"drift.{key}": str(value) for key, value in tags.items()} | {"drift.sha256": model.sha256}
+        signed = {name: tag for name, tag in logged_tags(self.store, model.model_id).items() if name in COPIED_TAGS}
+        texts = {f"drift.{key}": str(value) for key, value in tags.items()} | signed | {"drift.sha256": model.sha256}
         with mlflow_errors(f"registering a version of {self.name}"), quiet():
             try:
                 self.store.client.create_registered_model(self.name)
@@ -132,21 +154,51 @@ class Registry:
         Raises:
             ArchiveError: when its digest differs from the one taken at logging, or none was taken.
         """
+        self._require_digest(version)
+        path = model_file(self.store, version.model_id, folder)
+        self._require_logged(version, sha256_of(path))
+        return path
+
+    def release(self, version: Version) -> Release:
+        """The files of a version, downloaded once in the life of this object, and trusted.
+
+        Raises:
+            ArchiveError: the network is not the file that was logged, or was never logged by this project.
+            UntrustedError: nobody here knows where the release comes from.
+            TrackingError: a file is missing or damaged, or MLflow does not answer.
+        """
+        found = self._releases.get(version.number)
+        if found is None:
+            self._require_digest(version)
+            found = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
+            self._require_logged(version, found.model_sha256)
+            if self.trust is not None:
+                tags = {**logged_tags(self.store, version.model_id), **version.tags}
+                self.trust.require(Origin(version.run_id, self.name, version.number), found, tags)
+            self._releases[version.number] = found
+        return found
+
+    def _place(self, number: int) -> Path:
+        """An empty folder for the files of a version, gone when this object is."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="drift-fetch-")
+        return Path(mkdtemp(prefix=f"v{number}-", dir=self._folder.name))
+
+    def _require_digest(self, version: Version) -> None:
         if not version.sha256:
             raise ArchiveError(
                 f"version {version.number} of {self.name} has no digest: it was not logged by this project (expected"
                 " the tag drift.sha256 on the version or on its logged model, got neither), so it is not served:"
                 " register a model that drift base or drift retrain logged, or move the alias to another version"
             )
-        path = model_file(self.store, version.model_id, folder)
-        found = sha256_of(path)
+
+    def _require_logged(self, version: Version, found: str) -> None:
         if found != version.sha256:
             raise ArchiveError(
                 f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
                 f" {version.sha256[:12]}…, got {found[:12]}…; it was changed in the artifact store, so it is not"
                 " served: put a copy of the original back, or deploy another model"
             )
-        return path
 
     def _version(self, found: object) -> Version:
         tags = dict(found.tags)  # type: ignore[attr-defined]

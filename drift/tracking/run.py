@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from drift.blocks import Floats, Reference, Rows
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.signing import sign
 from drift.tracking.environment import environment, installed_packages
 from drift.tracking.found import REFERENCE_FILE, model_file, sha256_of
+from drift.tracking.release import RELEASE, download_release
 from drift.tracking.store import Store, mlflow_errors
 from drift.tracking.system_metrics import Sample
 
@@ -39,10 +41,18 @@ class Metric:
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """A model in MLflow, and the digest of the one file in it that is served."""
+    """A model in MLflow, and its digests as they were when it was logged.
+
+    Attributes:
+        model_id: in MLflow.
+        sha256: of model.pt2, 64 hex digits.
+        release: over model, card and reference (see `release`), 64 hex digits; empty for a model without a reference,
+            or of an older version of this package.
+    """
 
     model_id: str
-    sha256: str  # of model.pt2
+    sha256: str
+    release: str = ""
 
 
 class Run:
@@ -202,9 +212,19 @@ class Run:
                     pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy"],
                 )
             with tempfile.TemporaryDirectory() as folder:
-                digest = sha256_of(model_file(self.store, info.model_id, Path(folder)))
-            self.store.client.set_logged_model_tags(info.model_id, {"drift.sha256": digest})
-        return LoggedModel(info.model_id, digest)
+                logged = self._logged(info.model_id, Path(folder), whole=reference is not None)
+            tags = {"drift.sha256": logged.sha256}
+            if logged.release:
+                tags |= {RELEASE: logged.release} | sign(logged.release)
+            self.store.client.set_logged_model_tags(info.model_id, tags)
+        return logged
+
+    def _logged(self, model_id: str, folder: Path, *, whole: bool) -> LoggedModel:
+        """The digests of a model as MLflow gives it back; of all its files if it is `whole`."""
+        if not whole:
+            return LoggedModel(model_id, sha256_of(model_file(self.store, model_id, folder)))
+        release = download_release(self.store, model_id, self.id, folder)
+        return LoggedModel(model_id, release.model_sha256, release.digest)
 
     def _as_active_run(self) -> AbstractContextManager[Any]:
         import mlflow

@@ -1,6 +1,8 @@
 """The scoring log keeps every block once, and the audit trail for ever."""
 
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +98,46 @@ def test_two_processes_may_write(journal: Journal, tmp_path: Path) -> None:
     journal.add_block("d", made, scored, FIRST)
     other.add_decision("d", DecisionRecord(0, False, "ada", "why", {}, "declined"))
     assert journal.decisions("d")[0].outcome == "declined"
+
+
+def test_a_line_of_the_trail_tells_the_user_id_of_its_process(tmp_path: Path) -> None:
+    """The name is what the environment says, which everybody can set."""
+    journal = Journal(tmp_path / "log.db")
+    journal.audit("m", AuditLine("deploy", None, 1, "ada", "first", {"p": 0.5}))
+    (line,) = journal.trail("m")
+    assert line.uid == os.getuid()
+    assert journal.changed_line() is None
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit SET reason = 'other' WHERE id = 2", "DELETE FROM audit WHERE id = 2"])
+def test_a_changed_trail_is_told(tmp_path: Path, change: str) -> None:
+    journal = Journal(tmp_path / "log.db")
+    for version in range(1, 5):
+        journal.audit("m" if version % 2 else "n", AuditLine("promote", version - 1, version, "ada", "better", {}))
+    assert journal.changed_line() is None
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+        for verb in ("update", "delete"):
+            connection.execute(f"DROP TRIGGER audit_no_{verb}")
+        connection.execute(change)
+    changed = Journal(tmp_path / "log.db").changed_line()
+    assert changed is not None
+    assert changed.to_version == (2 if change.startswith("UPDATE") else 3)
+
+
+def test_a_trail_of_the_version_before_goes_on(tmp_path: Path) -> None:
+    """Without user ids and digests in its old lines."""
+    Journal(tmp_path / "log.db").close()
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+        connection.execute("DROP TABLE audit_proofs")
+        connection.execute(
+            "INSERT INTO audit (at, model, action, to_version, by, reason, evidence)"
+            " VALUES ('2026-01-01', 'm', 'deploy', 1, 'ada', 'first', '{}')"
+        )
+    (old,) = Journal(tmp_path / "log.db", read=True).trail("m")
+    assert old.uid is None
+    assert Journal(tmp_path / "log.db", read=True).changed_line() is None
+    journal = Journal(tmp_path / "log.db")
+    journal.audit("m", AuditLine("promote", 1, 2, "ada", "better", {}))
+    assert [line.uid for line in journal.trail("m")] == [None, os.getuid()]
+    assert journal.changed_line() is None

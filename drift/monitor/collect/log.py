@@ -146,11 +146,11 @@ class LogRows:
 
     def _table(self) -> Table:
         from drift.loop.promote import card_of
-        from drift.tracking.registry import Registry
+        from drift.loop.trusted import trusted_registry
         from drift.tracking.store import connect
 
         told = self.deployment.options["source"]
         source = DataSource(**told | {"ignore": tuple(told["ignore"])})
-        registry = Registry(connect(), self.deployment.model)
+        registry = trusted_registry(connect(), self.deployment.model, Journal(self.path))
         card = card_of(registry, registry.get(self.deployment.first_champion))
         return source.load().recoded(card.classes)

@@ -1,0 +1,110 @@
+"""Keys that sign releases: made once, private, trusted by line, and good for the signed digest alone."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from drift import signing
+from drift.errors import StateError, UsageError
+
+DIGEST, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of keys."""
+    folder = tmp_path / "keys"
+    monkeypatch.setenv("DRIFT_KEYS", str(folder))
+    return folder
+
+
+def test_a_new_key_is_private_and_trusted(keys: Path) -> None:
+    key = signing.new_key("training machine\n")
+    assert signing.own_key() == signing.PublicKey(key.text)
+    assert signing.trusted_keys() == [key]
+    assert key.name == "training machine"
+    assert keys.stat().st_mode & 0o077 == 0
+    for file in keys.iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+    assert key.text.split(":")[1] not in (keys / "signing_key.pem").read_text()
+
+
+def test_what_is_signed_is_recognised(keys: Path) -> None:
+    key = signing.new_key("ada")
+    tags = signing.sign(DIGEST)
+    assert signing.signer(DIGEST, tags) == key
+    assert tags["drift.signed_by"] == key.fingerprint
+    assert signing.signer(OTHER, tags) is None
+    assert signing.signer(DIGEST, {}) is None
+
+
+@pytest.mark.parametrize("signature", ["", "not base64!", "é", base64.b64encode(bytes(64)).decode(), "AAAA"])
+def test_a_damaged_signature_is_none(keys: Path, signature: str) -> None:
+    signing.new_key("ada")
+    assert signing.signer(DIGEST, {"drift.signature": signature}) is None
+
+
+def test_a_signature_by_a_key_that_is_not_trusted_any_more_is_none(keys: Path) -> None:
+    key = signing.new_key("ada")
+    tags = signing.sign(DIGEST)
+    assert signing.distrust(key.fingerprint) == key
+    assert signing.signer(DIGEST, tags) is None
+    assert signing.trust(key)
+    assert not signing.trust(key)
+    assert signing.signer(DIGEST, tags) == key
+
+
+def test_without_a_key_nothing_is_signed(keys: Path) -> None:
+    assert signing.sign(DIGEST) == {}
+    assert signing.own_key() is None
+    assert signing.trusted_keys() == []
+    assert not keys.exists()
+
+
+def test_a_second_key_does_not_replace_the_first(keys: Path) -> None:
+    first = signing.new_key("ada")
+    with pytest.raises(StateError, match="there is a signing key in"):
+        signing.new_key("ada")
+    assert signing.own_key() == signing.PublicKey(first.text)
+
+
+def test_a_key_that_others_can_read_signs_nothing(keys: Path) -> None:
+    signing.new_key("ada")
+    (keys / "signing_key.pem").chmod(0o640)
+    with pytest.raises(StateError, match="others can read the signing key"):
+        signing.sign(DIGEST)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\xfe"])
+def test_a_damaged_key_is_one_line(keys: Path, content: bytes) -> None:
+    signing.new_key("ada")
+    (keys / "signing_key.pem").write_bytes(content)
+    with pytest.raises(StateError, match=r"signing_key\.pem cannot be read: put a copy of it back"):
+        signing.sign(DIGEST)
+
+
+@pytest.mark.parametrize("line", ["rsa:AAAA", "ed25519:AAAA ada", "ed25519:", "ed25519:é", "ada"])
+def test_what_is_no_key_is_refused(keys: Path, line: str) -> None:
+    with pytest.raises(UsageError, match="expected a public key as drift keys list prints it"):
+        signing.public_key(line)
+    keys.mkdir()
+    (keys / "trusted_keys").write_text(f"# colleagues\n\n{line}\n")
+    with pytest.raises(StateError, match="trusted_keys cannot be read"):
+        signing.trusted_keys()
+
+
+def test_an_unknown_fingerprint_is_answered_with_those_there_are(keys: Path) -> None:
+    key = signing.new_key("ada")
+    with pytest.raises(UsageError, match=key.fingerprint):
+        signing.distrust("0" * 16)
+
+
+def test_the_folder_of_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DRIFT_KEYS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert signing.keys_folder() == tmp_path / "drift"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert signing.keys_folder() == Path.home() / ".config" / "drift"
