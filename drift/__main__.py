@@ -29,10 +29,12 @@ def _main(command: str) -> None:
     # Threads that wait for one another sleep: where others keep the cores busy, an epoch of images on two threads that
     # spin took 41 s instead of 11. Torch reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.umask(0o077)  # logs, reports, stores and what MLflow writes for us are for the user who runs this
     from drift import streams
 
     streams.own_process()
     streams.replace_unknown_characters()
+    streams.only_text()
     piped = streams.is_pipe()
     code: int | str | None = None  # nothing to exit with: the caller goes on
     ended = False

@@ -25,6 +25,7 @@ from typing import Self
 import psutil
 import requests
 
+from drift.disk import PRIVATE_UMASK, private_folder
 from drift.errors import ServerError, ServingError, StateError
 from drift.serving import guard
 from drift.serving.direct import direct_request
@@ -176,7 +177,7 @@ class TorchServe:
         temp: Path | None = None
         try:
             for part in (self.folder, self.store, self.folder / "logs"):
-                part.mkdir(parents=True, exist_ok=True)
+                private_folder(part)  # before the JVM writes its tokens there, which others could read for a moment
             text = configuration(ports, token_minutes=self._token_minutes)
             (self.folder / "config.properties").write_text(text, encoding="ascii")
             (self.folder / "log4j2.xml").write_text(LOGGING, encoding="ascii")
@@ -192,6 +193,7 @@ class TorchServe:
                     stdout=console,
                     stderr=console,
                     start_new_session=True,  # Ctrl-C in our terminal is for us to handle
+                    umask=PRIVATE_UMASK,
                 )
             self._ports = ports
             record = ServerRecord(
