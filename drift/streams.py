@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import stat
 import sys
+from typing import Any
+
+from drift.secrets import masked
 
 OUTPUT = 1  # file descriptor of standard output
 READER_GONE = 128 + signal.SIGPIPE  # exit code, 141: that of a program that the signal ends
@@ -29,6 +33,73 @@ def replace_unknown_characters() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+# What moves the cursor, renames the window or turns the direction of writing: C0 but tab and line feed, DEL, C1, and
+# marks of direction and lines in Unicode.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def escaped(text: str) -> str:
+    r"""A text with its control characters written out, so that no name in it can write to a terminal.
+
+    >>> escaped("batch \x1b[2J")
+    'batch \\x1b[2J'
+    """
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class PlainText(io.TextIOBase):
+    """A stream to which only text is written: control characters are escaped, passwords are hidden.
+
+    Rich, which colours what it prints, writes to the stream behind it (`rich_proxied_file`); its texts are escaped by
+    `drift.terminal.plain`.
+    """
+
+    def __init__(self, behind: io.TextIOWrapper) -> None:
+        self.rich_proxied_file = behind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+    def write(self, text: str) -> int:
+        """Write a text, escaped."""
+        self.rich_proxied_file.write(escaped(masked(text)))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write out what is buffered."""
+        self.rich_proxied_file.flush()
+
+    def isatty(self) -> bool:
+        """Whether it leads to a terminal."""
+        return self.rich_proxied_file.isatty()
+
+    def fileno(self) -> int:
+        """The descriptor of the stream behind."""
+        return self.rich_proxied_file.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Of the stream behind."""
+        return self.rich_proxied_file.encoding
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream behind is closed."""
+        return self.rich_proxied_file.closed
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+
+def only_text() -> None:
+    """Let nothing but text through to this process's output: see `PlainText`."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, PlainText(stream))
 
 
 def is_pipe(descriptor: int = OUTPUT) -> bool:

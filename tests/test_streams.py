@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.text import Text
+
+from drift import streams
+from drift.terminal.plain import PlainConsole
 
 ENCODINGS = [
     {"PYTHONIOENCODING": "latin-1"},
@@ -77,3 +82,44 @@ def test_typed_characters_that_an_encoding_lacks_are_replaced(encoding: str) -> 
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.count(b"Go on?") == 3
     assert asked.stdout.endswith(b"True\n")
+
+
+HOSTILE_TEXT = "\x1b]0;owned\x07\x1b[2J\rerror: fake\x9b31m\u202edrow"
+
+
+def test_control_characters_are_written_out() -> None:
+    assert streams.escaped("tab\tand line\n stay") == "tab\tand line\n stay"
+    assert streams.escaped("größe → 💥") == "größe → 💥"
+    found = streams.escaped(HOSTILE_TEXT)
+    assert found == "\\x1b]0;owned\\x07\\x1b[2J\\rerror: fake\\x9b31m\\u202edrow"
+
+
+def test_a_column_a_class_and_a_file_name_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    """In results, in errors, and in what argument parsing says."""
+    name = HOSTILE_TEXT.replace("\r", "")
+    for file, shift in (("before.csv", 0), ("after.csv", 40)):
+        rows = "".join(f"{row % 17 + shift},{name}{row % 3}\n" for row in range(200))
+        (tmp_path / file).write_text(f"{name},label\n{rows}", encoding="utf-8")
+    for words in (
+        ["compare", "before.csv", "after.csv", "--permutations", "99"],
+        ["compare", f"{name}.csv", "after.csv"],
+        ["base", "--data", "before.csv", "--label", name],
+        ["base", "--data", f"{name}.csv", "--label", "x"],
+        ["monitor", "ingest", "before.csv", "--prediction", "label"],
+        ["monitor", "ingest", "before.csv", "--prediction", "label", "--batch", name],
+        ["monitor", "check", "--monitor", name],
+    ):
+        found = run(*words, folder=tmp_path)
+        text = (found.stdout + found.stderr).decode()
+        assert text, words
+        for character in ("\x1b", "\x07", "\x9b", "\u202e"):
+            assert character not in text, words
+
+
+def test_rich_escapes_texts_and_keeps_its_own_colours() -> None:
+    out = io.StringIO()
+    console = PlainConsole(file=out, force_terminal=True, color_system="standard", width=100)
+    console.print(Text(HOSTILE_TEXT, style="bold red"))
+    shown = out.getvalue()
+    assert "\x1b[1;31m" in shown
+    assert "\x1b]0" not in shown and "\x1b[2J" not in shown and "\u202e" not in shown

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from drift.disk import write_at_once
 from drift.errors import ServingError, StateError, UsageError
+from drift.secrets import masked
 
 if TYPE_CHECKING:
     from drift.loop.cards import DataSource
@@ -119,13 +120,15 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
 
 
 def _finite(value: Any) -> Any:
-    """Plain values for JSON, which has no NaN and no infinity: they become null, and records become objects."""
+    """Plain values for JSON, without passwords; NaN and infinity become null, and records become objects."""
     if isinstance(value, Mapping):
         return {str(key): _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     if isinstance(value, float):
         return value if isfinite(value) else None
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str):
+        return masked(value)
+    if value is None or isinstance(value, int):
         return value
     return _finite(vars(value)) if hasattr(value, "__dict__") else str(value)

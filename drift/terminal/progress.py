@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from drift.terminal.plain import PlainConsole
+
 SILENT_SECONDS = 8.0  # after which a line is written; a busy machine has two more before ten are over
 
 
@@ -131,7 +133,7 @@ def current() -> ProgressLines:
 @contextmanager
 def counting() -> Iterator[Callable[[str, float, float], None]]:
     """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = PlainConsole(stderr=True, highlight=False, markup=False)
     lines = current()
     if not console.is_terminal:
         yield lines.step

@@ -5,15 +5,13 @@ Listens to the loop's events. Without a terminal it prints the same as plain lin
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import Progress
@@ -23,6 +21,7 @@ from drift.detect.p_values import p_text
 from drift.signals import ignore_hang_ups
 from drift.streams import discard_lost_terminal
 from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, columns_that_fit, header_line
+from drift.terminal.plain import PlainConsole
 from drift.terminal.progress import current, progress_bar
 
 if TYPE_CHECKING:
@@ -53,20 +52,12 @@ def has_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-class _PlainConsole(Console):
-    """A console whose reader may go away: the command hears of it as of any broken pipe."""
-
-    def on_broken_pipe(self) -> None:
-        """Let the command end itself, instead of the process here."""
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-
 class Screen:
     """Tells events to a person."""
 
     def __init__(self, *, cost: Callable[[], str] = lambda: "") -> None:
         """`cost` says what a retrain would take, when it is asked for."""
-        self.console = _PlainConsole(highlight=False, soft_wrap=True, markup=False)
+        self.console = PlainConsole(highlight=False, soft_wrap=True, markup=False)
         self._cost = cost
         self._records: list[BlockRecord] = []
         self._columns: list[Column] = []

@@ -11,6 +11,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.errors import ExitCode, UsageError
+from drift.secrets import read_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,6 +211,7 @@ def _chosen(
 
         columns = monitor.columns
         order = (columns.time,) if columns.time else ()
+        data = read_option(data, option="--data")
         chunks = open_source(data, query=query, columns=columns.needed, texts=columns.texts, order=order)
         parts = [columns.read(frame) for frame in chunks if len(frame)]
         if not parts:

@@ -13,6 +13,7 @@ from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
+from drift.secrets import read_option
 
 if TYPE_CHECKING:
     from drift.monitor.channels import Channel
@@ -34,7 +35,9 @@ def check(
             rich_help_panel=m.ALERTS,
         ),
     ] = 4,
-    webhook: Annotated[str, m.text("POST messages to this address.", "webhook", m.ALERTS)] = "",
+    webhook: Annotated[
+        str, m.text("POST messages to this address; env:NAME or @FILE if it is a secret.", "webhook", m.ALERTS)
+    ] = "",
     webhook_secret: Annotated[
         str, m.text("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
     ] = "",
@@ -42,8 +45,17 @@ def check(
         str,
         m.text(
             "Run this program, without a shell, for each message: JSON on its standard input, and its parts in"
-            " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on.",
+            " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on. env:NAME or @FILE if it holds a secret.",
             "command",
+            m.ALERTS,
+        ),
+    ] = "",
+    command_env: Annotated[
+        str,
+        m.text(
+            "Variables that --command gets although they look like secrets: a,b. Tokens, passwords and keys of clouds"
+            " are kept from it else.",
+            "command_env",
             m.ALERTS,
         ),
     ] = "",
@@ -77,7 +89,10 @@ def check(
     from drift.monitor.watching import check as look
     from drift.terminal import counting, fold
 
-    channels = _channels(webhook, webhook_secret, run_command, file)
+    channels = _channels(
+        read_option(webhook, option="--webhook"), webhook_secret,
+        read_option(run_command, option="--command"), m.names_in(command_env), file,
+    )  # fmt: skip
     watch = Watch(
         expect_every=float(period_of(expect_every).astype("int64")) / 1000 if expect_every else 0.0,
         cooldown=cooldown,
@@ -180,7 +195,7 @@ def alerts(
     return ExitCode.DONE
 
 
-def _channels(webhook: str, secret: str, command: str, file: Path | None) -> list[Channel]:
+def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], file: Path | None) -> list[Channel]:
     from drift.monitor.channels.local import Command, File
 
     found: list[Channel] = []
@@ -193,7 +208,7 @@ def _channels(webhook: str, secret: str, command: str, file: Path | None) -> lis
             )
         found.append(Webhook(webhook, os.environ[secret] if secret else ""))
     if command:
-        found.append(Command(command))
+        found.append(Command(command, keep=keep))
     if file is not None:
         found.append(File(file.absolute()))
     return found

@@ -11,6 +11,7 @@ from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
+from drift.secrets import read_option
 
 if TYPE_CHECKING:
     from drift.monitor.batching import Batching
@@ -108,6 +109,7 @@ def ingest(
     from drift.monitor.columns import Columns
     from drift.terminal import counting
 
+    source = read_option(source, option="SOURCE")
     of_task: Task | None = "regression" if task == "regression" else "classification" if task else None
     if task not in ("", "classification", "regression"):
         raise UsageError(f"expected --task classification or regression, got {task!r}")
@@ -186,6 +188,7 @@ def truth(
         raise UsageError(
             "expected a monitor whose rows have keys (--key at its first ingest), and --key and --truth columns here"
         )
+    source = read_option(source, option="SOURCE")
     chunks = open_source(source, query=query, columns=(columns.key, columns.truth), texts=(columns.key,))
     read = [columns.truths(frame) for frame in chunks]
     if not read:

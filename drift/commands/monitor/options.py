@@ -10,6 +10,7 @@ import typer
 
 from drift.commands import options as o
 from drift.errors import UsageError
+from drift.secrets import read_option
 
 if TYPE_CHECKING:
     from drift.monitor.columns import Columns
@@ -30,7 +31,8 @@ StoreOption = Annotated[
     str,
     typer.Option(
         "--store",
-        help="Where all is kept: a file (SQLite), or PostgreSQL's URL. DRIFT_MONITOR_STORE, or else .drift/monitor.db.",
+        help="Where all is kept: a file (SQLite), or PostgreSQL's URL; one with a password as env:NAME or @FILE, which"
+        " others cannot see in the process list. Default: DRIFT_MONITOR_STORE, or else .drift/monitor.db.",
         rich_help_panel=o.MAIN,
         show_default=False,
     ),
@@ -38,14 +40,17 @@ StoreOption = Annotated[
 Source = Annotated[
     str,
     typer.Argument(
-        help="A database's URL (with --query), a CSV or Parquet file, a folder of such, or 'log': the loop's own log.",
+        help="A database's URL (with --query; env:NAME or @FILE if it has a password), a CSV or Parquet file, a folder"
+        " of such, or 'log': the loop's own log.",
         show_default=False,
     ),
 ]
 TruthSource = Annotated[
     str,
     typer.Argument(
-        help="A database's URL (with --query), a CSV or Parquet file, or a folder of such.", show_default=False
+        help="A database's URL (with --query; env:NAME or @FILE if it holds a password), a CSV or Parquet file, or a"
+        " folder of such.",
+        show_default=False,
     ),
 ]
 Query = Annotated[str, text("What to read from a database: a SELECT, or the name of a table.", "query")]
@@ -69,7 +74,7 @@ def open_store(store: str, *, monitor: str = "default", create: bool = False) ->
     from drift.monitor.store import Store
     from drift.monitor.urls import masked
 
-    place = store or os.environ.get("DRIFT_MONITOR_STORE", "")
+    place = read_option(store, option="--store") or os.environ.get("DRIFT_MONITOR_STORE", "")
     if place and "://" not in place and not Path(place).absolute().parent.is_dir():
         hidden = masked(place)
         raise UsageError(f"there is no folder {Path(hidden).parent} for the store {hidden}: make it first")

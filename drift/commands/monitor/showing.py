@@ -35,6 +35,15 @@ def serve(
             rich_help_panel=o.MAIN,
         ),
     ] = False,
+    read_token: Annotated[
+        bool,
+        typer.Option(
+            "--read_token",
+            help="Let only those read who know a token: DRIFT_MONITOR_READ_TOKEN, or one made up and printed here."
+            " Always so where --host is not loopback.",
+            rich_help_panel=o.MAIN,
+        ),
+    ] = False,
     name: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,38 +60,49 @@ def serve(
 ) -> ExitCode:
     """The monitor's page, until Ctrl-C: overview, batches, features, worst rows, alerts, findings.
 
-    /metrics is for Prometheus. Read only, and on loopback, unless you say otherwise.
+    /metrics is for Prometheus, with the token for reading as bearer token. Read only, and on loopback, unless you say
+    otherwise.
 
     Example: drift monitor serve
     """
-    import secrets
-
-    from drift.monitor.web.security import LEAST_TOKEN, Gate
+    from drift.monitor.web.security import Gate
     from drift.monitor.web.serving import LOOPBACK
     from drift.monitor.web.serving import serve as run
     from drift.terminal import current
 
-    token = os.environ.get("DRIFT_MONITOR_TOKEN", "") if write else ""
-    if token and len(token) < LEAST_TOKEN:
-        raise UsageError(f"expected a DRIFT_MONITOR_TOKEN of {LEAST_TOKEN} characters or more, got {len(token)}")
-    made_up = write and not token
-    if made_up:
-        token = secrets.token_urlsafe(18)
+    asked = bool(read_token or os.environ.get("DRIFT_MONITOR_READ_TOKEN") or host not in LOOPBACK)
+    token, made_up = _token("DRIFT_MONITOR_TOKEN") if write else ("", False)
+    reading, reading_made_up = _token("DRIFT_MONITOR_READ_TOKEN") if asked else ("", False)
     opened = m.open_store(store)
 
     def ready(address: str) -> None:
-        if host not in LOOPBACK:
-            print(f"warning: whoever reaches {address} can read what is in {opened.name}", file=sys.stderr)
+        if host not in LOOPBACK and not https:
+            print(
+                f"warning: tokens and rows go to {address} unencrypted; a proxy with https keeps them", file=sys.stderr
+            )
         if made_up:
             print(f"token, for writing: {token}")
-        print(
-            f"{opened.name} at {address} ({'writing needs the token' if write else 'read only'}); Ctrl-C ends it",
-            flush=True,
-        )
+        if reading_made_up:
+            print(f"token, for reading: {reading}")
+        needs = [f"{what} needs the token" for what, there in (("reading", asked), ("writing", write)) if there]
+        how = ", ".join(needs if write else ["read only", *needs])
+        print(f"{opened.name} at {address} ({how}); Ctrl-C ends it", flush=True)
 
     with current().muted():
-        run(opened, Gate(token), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
+        run(opened, Gate(token, reading), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
     return ExitCode.DONE
+
+
+def _token(variable: str) -> tuple[str, bool]:
+    """A token of the environment, or one made up; and whether it was made up."""
+    import secrets
+
+    from drift.monitor.web.security import LEAST_TOKEN
+
+    token = os.environ.get(variable, "")
+    if token and len(token) < LEAST_TOKEN:
+        raise UsageError(f"expected a {variable} of {LEAST_TOKEN} characters or more, got {len(token)}")
+    return (token, False) if token else (secrets.token_urlsafe(18), True)
 
 
 @command

@@ -1,0 +1,110 @@
+"""Secrets of the environment: kept out of what is printed, logged and written, and out of commands that we start.
+
+What counts as one: passwords inside addresses (`scheme://user:password@host`), and variables whose name says so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+from urllib.parse import unquote
+
+from drift.errors import UsageError
+
+HIDDEN = "***"
+OURS = ("DRIFT_", "MLFLOW_", "PG")  # variables of this package, of MLflow and of PostgreSQL's client
+CLOUDS = ("AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCP_", "GCLOUD_", "CLOUDSDK_", "ALIBABA_", "OCI_", "DIGITALOCEAN_")
+SECRET_NAME = re.compile(
+    r"(^|_|PG)(PASS|PASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|CREDENTIALS?|WEBHOOK|(API|ACCESS|PRIVATE|SECRET)_?KEY)(_|$)",
+    re.IGNORECASE,
+)
+NO_SECRETS = frozenset({"true", "false", "none", "null"})  # values of switches
+USER_AND_PASSWORD = re.compile(r"(?P<before>://[^:/?#@\s]*):(?P<password>[^/?#\s]*)@")
+IN_QUERY = re.compile(r"(?i)([?&;](?:pass\w*|token|secret|api_?key|access_?key|sig(?:nature)?)=)[^&;\s'\"]+")
+FROM_VARIABLE, FROM_FILE = (
+    "env:",
+    "@",
+)  # of an option's value that is a secret: what everybody reads in the process list
+SHORTEST = 4  # characters: a shorter secret is found in many a harmless word
+
+
+def read_option(text: str, *, option: str) -> str:
+    """The value of an option that may be a secret: itself, or what a variable or a file holds.
+
+    Args:
+        text: a value; `env:NAME` takes that of a variable, `@FILE` the first line of a file.
+        option: its name, for an error.
+
+    Raises:
+        UsageError: there is no such variable or file, or it is empty.
+    """
+    found = text
+    if text.startswith(FROM_VARIABLE):
+        found = os.environ.get(text.removeprefix(FROM_VARIABLE), "").strip()
+    elif text.startswith(FROM_FILE):
+        try:
+            found = Path(text.removeprefix(FROM_FILE)).read_text(encoding="utf-8").strip().partition("\n")[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{option}: {text.removeprefix(FROM_FILE)} cannot be read: {error}") from error
+    if text and not found:
+        raise UsageError(f"{option}: expected a value in {text.removeprefix(FROM_FILE)}, got nothing: set it first")
+    return found
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable of the environment may hold a secret.
+
+    Args:
+        name: of the variable.
+        value: its value.
+    """
+    return name.upper().startswith((*OURS, *CLOUDS)) or bool(
+        SECRET_NAME.search(name) or USER_AND_PASSWORD.search(value)
+    )
+
+
+def environment_without_secrets(keep: Collection[str] = ()) -> dict[str, str]:
+    """The environment for a command that is not ours.
+
+    Args:
+        keep: names of variables that it gets nevertheless.
+    """
+    return {name: value for name, value in os.environ.items() if name in keep or not is_secret(name, value)}
+
+
+def passwords_of(environment: Mapping[str, str]) -> set[str]:
+    """Secrets in variables, as they may stand in a text: passwords inside addresses, and whole values by their name."""
+    found: set[str] = set()
+    for name, value in environment.items():
+        found.update(match["password"] for match in USER_AND_PASSWORD.finditer(value))
+        if SECRET_NAME.search(name) and "://" not in value:
+            found.add(value)
+    return {
+        form
+        for secret in found
+        for form in (secret, unquote(secret))
+        if len(form) >= SHORTEST and form.lower() not in NO_SECRETS
+    }
+
+
+def masked(text: str) -> str:
+    """A text for people, without passwords: of addresses that stand in it, and those of the environment.
+
+    >>> masked("MLflow at https://ada:hunter2@host:5000 is away")
+    'MLflow at https://ada:***@host:5000 is away'
+    """
+    without = USER_AND_PASSWORD.sub(rf"\g<before>:{HIDDEN}@", text)
+    without = IN_QUERY.sub(rf"\1{HIDDEN}", without)
+    for secret in _own_passwords(int(monotonic())):
+        without = without.replace(secret, HIDDEN)
+    return without
+
+
+@lru_cache(maxsize=1)
+def _own_passwords(_second: int) -> list[str]:
+    """Those of this process's environment, longest first; looked up again every second."""
+    return sorted(passwords_of(os.environ), key=len, reverse=True)
