@@ -14,6 +14,7 @@ import uvicorn
 
 from drift.monitor.store import Store
 from drift.monitor.web.app import create_app
+from drift.monitor.web.connections import BoundedProtocol
 from drift.monitor.web.security import Gate
 from drift.monitor.web.serving import LOOPBACK
 
@@ -43,10 +44,11 @@ class Site:
 
 
 @contextmanager
-def serving(store: Store, *, token: str = TOKEN) -> Iterator[Site]:
+def serving(store: Store, *, token: str = TOKEN, read_token: str = "") -> Iterator[Site]:
     """The page of a store on a free port."""
-    app = create_app(store, Gate(token), hosts=frozenset(LOOPBACK))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False))
+    app = create_app(store, Gate(token, read_token), hosts=frozenset(LOOPBACK))
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False, http=BoundedProtocol)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 120

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from drift.monitor.records import Monitor
 from drift.monitor.report import write_monitor_report
 from drift.monitor.store import Store, alerts, batches
 from drift.monitor.watching import Watch, check
+from drift.monitor.web.security import Gate
 from tests.monitor.serving import TOKEN, Site, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -113,6 +115,11 @@ def test_what_is_not_there_is_a_page_and_no_trace(page: Page) -> None:
         ("/monitors/x", 400),
         ("/monitors/99999999999999999999", 404),
         ("/monitors/1/batches/99999999999999999999", 404),
+        ("/monitors/1/batches/-99999999999999999999", 404),
+        ("/monitors/-99999999999999999999/batches/1", 404),
+        ("/monitors/1/signal?signal=x&batch=", 400),
+        ("/monitors/1/signal?signal=x&batch=-99999999999999999999", 404),
+        ("/monitors/1?page=-99999999999999999999", 200),
         ("/monitors/1?page=99999999999999999999", 200),
         ("/nothing", 404),
         ("/monitors/1/signal?signal=nope", 404),
@@ -124,6 +131,7 @@ def test_what_is_not_there_is_a_page_and_no_trace(page: Page) -> None:
         answer = page.site.get(path)
         assert answer.status_code == status, path
         assert "Traceback" not in answer.text
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_every_answer_has_the_headers_that_keep_others_out(page: Page) -> None:
@@ -152,10 +160,83 @@ def test_a_page_without_a_token_takes_none(filled: Store) -> None:
         assert "read only" in site.get("/").text
 
 
-def test_guessing_the_token_is_slow(page: Page) -> None:
+def test_guessing_the_token_is_slow_and_keeps_nobody_out(page: Page) -> None:
     for _ in range(10):
         page.site.post("/sign-in", data={"name": "Eve", "token": "guess"})
-    assert page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).status_code == 429
+    assert page.site.post("/sign-in", data={"name": "Eve", "token": "guess"}).status_code == 429
+    assert page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).status_code == 303
+
+
+def test_sign_ins_are_counted_before_their_bodies_are_read(page: Page) -> None:
+    """Otherwise a thousand at once would all be before the count."""
+    gate = Gate(TOKEN)
+    with ExitStack() as stack:
+        rooms = [stack.enter_context(gate.attempt("10.0.0.1")) for _ in range(12)]
+        assert rooms == [True] * 10 + [False] * 2
+        with gate.attempt("10.0.0.2") as room:  # others are not kept out
+            assert room
+    with gate.attempt("10.0.0.1") as room:
+        assert room
+
+
+READ_TOKEN = "another token of tests"
+
+
+def test_with_a_token_for_reading_nobody_else_reads(filled: Store) -> None:
+    with serving(filled, token=TOKEN, read_token=READ_TOKEN) as site:
+        for path in ("/", "/monitors/1", "/metrics", "/monitors/1/findings.md", "/static/plotly.js", "/nothing"):
+            answer = site.get(path, headers={"Accept": "*/*"})
+            assert answer.status_code == 401, path
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        browser = site.get("/monitors/1", headers={"Accept": "text/html"})
+        assert browser.url.endswith("/sign-in?next=/monitors/1")
+        assert site.get("/static/monitor.css").status_code == 200
+        for token in (READ_TOKEN, TOKEN):
+            assert site.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        assert site.get("/metrics", headers={"Authorization": f"Basic {READ_TOKEN}"}).status_code == 401
+        assert site.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
+
+
+def test_who_may_read_may_not_write(filled: Store) -> None:
+    with serving(filled, token=TOKEN, read_token=READ_TOKEN) as site:
+        answer = site.post("/sign-in", data={"name": "Ada", "token": READ_TOKEN, "next": "/monitors/1"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/monitors/1")
+        shown = site.get("/monitors/1").text
+        assert "(reading)" in shown
+        secret = re.search(r'name="form_secret" value="([0-9a-f]+)"', shown)
+        assert secret is not None
+        refused = site.post("/monitors/1/alerts/1", data={"form_secret": secret[1], "change": "close", "why": "x"})
+        assert refused.status_code == 403
+        assert site.post("/sign-out", data={"form_secret": secret[1]}).status_code == 303
+        assert site.get("/monitors/1", headers={"Accept": "*/*"}).status_code == 401
+
+
+def test_a_page_that_is_read_by_token_and_never_written(filled: Store) -> None:
+    with serving(filled, token="", read_token=READ_TOKEN) as site:
+        assert site.post("/sign-in", data={"name": "Ada", "token": ""}).status_code == 403
+        assert site.post("/sign-in", data={"name": "Ada", "token": READ_TOKEN}).status_code == 303
+        assert site.get("/").status_code == 200
+
+
+def test_two_pages_of_one_machine_have_cookies_of_their_own(page: Page, filled: Store) -> None:
+    with serving(filled) as other:
+        names = [
+            site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).headers["set-cookie"].partition("=")[0]
+            for site in (page.site, other)
+        ]
+    assert len(set(names)) == 2
+    assert all(
+        name == f"drift_session_{site.address.rpartition(':')[2]}"
+        for name, site in zip(names, (page.site, other), strict=True)
+    )
+
+
+def test_a_fault_of_ours_is_a_page_with_the_headers(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drift.monitor.web.app.exposition", lambda store: 1 / 0)
+    answer = page.site.get("/metrics")
+    assert answer.status_code == 500
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "division" not in answer.text
 
 
 def test_the_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(page: Page) -> None:

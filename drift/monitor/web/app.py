@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,16 @@ from drift.monitor.findings import as_markdown, finding_of
 from drift.monitor.records import Batch, Monitor
 from drift.monitor.signals import told
 from drift.monitor.store import Store, alerts, batches
-from drift.monitor.web.security import COOKIE, HEADERS, SESSION_SECONDS, Gate, Session, known_host, same_site
+from drift.monitor.web.security import (
+    COOKIE,
+    HEADERS,
+    LATE_SECONDS,
+    SESSION_SECONDS,
+    Gate,
+    Session,
+    known_host,
+    same_site,
+)
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library
@@ -31,6 +42,8 @@ MOST_BYTES = 64_000  # of a form
 LONGEST_NAME, LONGEST_NOTE = 100, 4_000
 MOST_NUMBER = 2**31 - 1  # that a database's integers hold
 STATIC = Path(__file__).parent / "static"
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool = False) -> FastAPI:
@@ -49,10 +62,18 @@ def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool 
     async def guarded(request: Request, following: Callable[[Request], Awaitable[Response]]) -> Response:
         if not known_host(request.headers.get("host", ""), hosts):
             response: Response = PlainTextResponse("this server does not go by that name", 421)
-        elif int(request.headers.get("content-length") or 0) > MOST_BYTES:
+        elif not request.headers.get("content-length", "0").isdecimal():
+            response = PlainTextResponse("expected a number of bytes", 400)
+        elif int(request.headers.get("content-length", "0")) > MOST_BYTES:
             response = PlainTextResponse("too large", 413)
+        elif not _may_read(request, gate):
+            response = _ask_for_token(request)
         else:
-            response = await following(request)
+            try:
+                response = await following(request)
+            except Exception:
+                logger.exception("a page could not be made")
+                response = pages.problem("this page could not be made; the log of the page says why", 500)
         for name, value in HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("Cache-Control", "no-store")
@@ -167,24 +188,29 @@ class Pages:
         """Begin a session."""
         if not same_site(request.headers):
             raise HTTPException(403, "this form did not come from a page of ours")
-        if self._gate.blocked:
-            raise HTTPException(429, "too many wrong tokens: wait a minute")
-        form = await _form(request)
-        name = " ".join(form.get("name", "").split())[:LONGEST_NAME]
-        session = self._gate.enter(form.get("token", ""), name) if name else None
+        with self._gate.attempt(request.client.host if request.client else "") as room:
+            if not room:
+                raise HTTPException(429, "too many sign-ins at once: try again")
+            form = await _form(request)
+            name = " ".join(form.get("name", "").split())[:LONGEST_NAME]
+            session = self._gate.enter(form.get("token", ""), name) if name else None
+            if session is None and self._gate.blocked:
+                await asyncio.sleep(LATE_SECONDS)
+                raise HTTPException(429, "too many wrong tokens lately: look at the token again")
         if session is None:
             return self._page("sign_in", request, wrong=True, status=403)
         response = RedirectResponse(_own_path(form.get("next", "/")), 303)
         response.set_cookie(
-            COOKIE, session.number, max_age=int(SESSION_SECONDS), httponly=True, samesite="strict", secure=self._secure
-        )
+            _cookie_name(request), session.number, max_age=int(SESSION_SECONDS), httponly=True, samesite="strict",
+            secure=self._secure,
+        )  # fmt: skip
         return response
 
     async def sign_out(self, request: Request) -> Response:
         """End a session."""
-        self._gate.leave((await self._writing(request))[0])
+        self._gate.leave((await self._signed_in(request))[0])
         response = RedirectResponse("/", 303)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(_cookie_name(request))
         return response
 
     async def add_finding(self, request: Request, monitor: int, batch: int) -> Response:
@@ -217,7 +243,7 @@ class Pages:
 
         def changed() -> str:
             there = None
-            if alert <= MOST_NUMBER:
+            if 0 < alert <= MOST_NUMBER:
                 with self._store.read() as connection:
                     there = alerts.find_alert(connection, found, alert)
             if there is None or there.state == "closed" or change is None or not why:
@@ -236,9 +262,16 @@ class Pages:
 
     async def _writing(self, request: Request) -> tuple[Session, Mapping[str, str]]:
         """Who writes, and what; refused unless all of it is ours."""
+        session, form = await self._signed_in(request)
+        if not session.writes:
+            raise HTTPException(403, "writing needs the token for writing: sign in with that")
+        return session, form
+
+    async def _signed_in(self, request: Request) -> tuple[Session, Mapping[str, str]]:
+        """The session of a form of ours, and the form."""
         if not same_site(request.headers):
             raise HTTPException(403, "this form did not come from a page of ours")
-        session = self._gate.session(request.cookies.get(COOKIE))
+        session = self._gate.session(_cookie(request))
         if session is None:
             raise HTTPException(403, "writing needs the token: sign in first")
         form = await _form(request)
@@ -255,7 +288,7 @@ class Pages:
     def _batch(self, monitor: int, number: int) -> tuple[Monitor, Batch]:
         found = self._monitor(monitor)
         batch = None
-        if number <= MOST_NUMBER:
+        if 0 < number <= MOST_NUMBER:
             with self._store.read() as connection:
                 batch = batches.find_batch(connection, found, id=number)
         if batch is None:
@@ -263,16 +296,41 @@ class Pages:
         return found, batch
 
     def _page(self, name: str, request: Request | None, *, status: int = 200, **shown: Any) -> Response:
-        session = self._gate.session(request.cookies.get(COOKIE)) if request is not None else None
+        reader = self._gate.session(_cookie(request)) if request is not None else None
         html = self._templates.get_template(f"{name}.html.j2").render(
             **{"monitor": None} | shown,
             page_name=name,
-            session=session,
+            session=reader if reader is not None and reader.writes else None,
+            reader=reader,
             writable=self._gate.writable,
+            takes_tokens=self._gate.takes_tokens,
             here=request.url.path if request is not None else "/",
             version=__version__,
         )
         return HTMLResponse(html, status)
+
+
+def _cookie_name(request: Request) -> str:
+    """The cookie of this page: two pages of one machine differ by their ports alone, which cookies do not go by."""
+    return f"{COOKIE}_{request.url.port or 0}"
+
+
+def _cookie(request: Request) -> str | None:
+    return request.cookies.get(_cookie_name(request))
+
+
+def _may_read(request: Request, gate: Gate) -> bool:
+    """Whether a request is answered: the page where one signs in is for everybody, and so is what it needs."""
+    if request.url.path in ("/sign-in", "/static/monitor.css", "/static/monitor.js"):
+        return True
+    return gate.reads(_cookie(request), request.headers.get("authorization", ""))
+
+
+def _ask_for_token(request: Request) -> Response:
+    """Send a browser to the form, and others away."""
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+    return PlainTextResponse("reading needs the token", 401, headers={"WWW-Authenticate": "Bearer"})
 
 
 def static(name: str) -> Response:

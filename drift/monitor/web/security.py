@@ -1,4 +1,4 @@
-"""Who may write: sessions begun with the token, forms of our own pages only, and headers that keep others out."""
+"""Who may read and write: sessions begun with a token, forms of our own pages only, headers that keep others out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import secrets
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import urlsplit
@@ -14,7 +16,9 @@ from urllib.parse import urlsplit
 SESSION_SECONDS = 12 * 3600.0
 COOKIE = "drift_session"
 LEAST_TOKEN = 16  # characters
-MOST_FAILURES, FAILURE_SECONDS = 10, 60.0
+MOST_FAILURES, FAILURE_SECONDS = 10, 60.0  # wrong tokens in a minute; further ones are answered late
+LATE_SECONDS = 1.0
+MOST_AT_ONCE = 10  # sign-ins of one address whose answer is not sent yet
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
@@ -29,22 +33,38 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Session:
-    """A person who has shown the token."""
+    """A person who has shown a token.
+
+    Attributes:
+        number: the cookie's value.
+        name: as the person gave it.
+        until: by the clock of `time.monotonic`, in seconds.
+        form_secret: what a form of ours holds, and nobody else's can.
+        writes: whether the token was the one for writing.
+    """
 
     number: str
     name: str
     until: float
-    form_secret: str  # what a form of ours holds, and nobody else's can
+    form_secret: str
+    writes: bool = True
 
 
 @dataclass
 class Gate:
-    """Lets those write who know the token; without one, nobody."""
+    """Lets those write who know the token, and those read who know either.
+
+    Attributes:
+        token: for writing; empty: nobody writes.
+        read_token: for reading; empty: everybody who reaches the page reads it.
+    """
 
     token: str = field(default="", repr=False)
+    read_token: str = field(default="", repr=False)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
     _failures: list[float] = field(default_factory=list, repr=False)
+    _attempts: Counter[str] = field(default_factory=Counter, repr=False)  # under way, by address
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -59,14 +79,46 @@ class Gate:
             self._failures = [at for at in self._failures if monotonic() - at < FAILURE_SECONDS]
             return len(self._failures) >= MOST_FAILURES
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether there is a token to show."""
+        return bool(self.token or self.read_token)
+
+    @contextmanager
+    def attempt(self, address: str) -> Iterator[bool]:
+        """A sign-in from an address, counted before its body is read; yields whether there is room for it."""
+        with self._lock:
+            self._attempts[address] += 1
+            room = self._attempts[address] <= MOST_AT_ONCE
+        try:
+            yield room
+        finally:
+            with self._lock:
+                self._attempts[address] -= 1
+                if self._attempts[address] <= 0:
+                    del self._attempts[address]
+
+    def reads(self, cookie: str | None, authorization: str) -> bool:
+        """Whether a request may read.
+
+        Args:
+            cookie: of a session, if the request has one.
+            authorization: the header, such as `Bearer TOKEN`; empty if there is none.
+        """
+        if not self.read_token or self.session(cookie) is not None:
+            return True
+        kind, _, given = authorization.partition(" ")
+        return kind.lower() == "bearer" and any(_same(given.strip(), one) for one in (self.read_token, self.token))
+
     def enter(self, token: str, name: str) -> Session | None:
-        """Begin a session, if the token is right."""
-        if not self.writable or not hmac.compare_digest(token.encode(), self.token.encode()):
+        """Begin a session, if the token is right; a right one is, however many wrong ones came before it."""
+        writes = _same(token, self.token)
+        if not writes and not _same(token, self.read_token):
             with self._lock:
                 self._failures.append(monotonic())
             return None
         number = secrets.token_urlsafe(24)
-        session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number))
+        session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number), writes)
         with self._lock:
             self._sessions = {key: one for key, one in self._sessions.items() if one.until > monotonic()}
             self._sessions[number] = session
@@ -89,6 +141,11 @@ class Gate:
 
     def _form_secret(self, number: str) -> str:
         return hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()
+
+
+def _same(given: str, token: str) -> bool:
+    """Whether a token is the right one, in a time that tells nothing; none is right where there is none."""
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
 
 
 def same_site(headers: Mapping[str, str]) -> bool:

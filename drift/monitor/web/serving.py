@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ import uvicorn
 from drift.errors import UsageError
 from drift.monitor.store import Store
 from drift.monitor.web.app import create_app
+from drift.monitor.web.connections import BoundedProtocol, Unrepeated
 from drift.monitor.web.security import Gate
 
 BACKLOG = 128
@@ -57,8 +59,11 @@ def serve(
         bound = listening.getsockname()[1]
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none",
+            http=BoundedProtocol, backlog=BACKLOG,
             lifespan="off",  # the page needs none, and a second Ctrl-C would print the trace of its end
         )  # fmt: skip
+        for name in ("asyncio", "uvicorn.error"):
+            logging.getLogger(name).addFilter(Unrepeated())
         with suppress(KeyboardInterrupt):  # how one stops it, from the moment on that it has told its address
             ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
             uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,150 @@
+"""Requests that never come in whole: they keep nobody out, and fill no log."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from drift.monitor.store import Store
+from drift.monitor.web import connections
+from drift.monitor.web.connections import Unrepeated, most_connections
+from tests.monitor.serving import Site, serving
+
+HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+
+
+def half_sent(site: Site, content: bytes = HALF) -> socket.socket:
+    """A connection whose request has no end."""
+    address = urlsplit(site.address)
+    made = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+    made.sendall(content)
+    return made
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """The page of an empty store."""
+    with serving(Store(str(tmp_path / "m.db"))) as found:
+        yield found
+
+
+def ends(connection: socket.socket, *, seconds: float) -> bool:
+    """Whether the server ends a connection in time."""
+    connection.settimeout(seconds)
+    try:
+        return connection.recv(100) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", HALF, b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n"
+     b"Content-Type: application/x-www-form-urlencoded\r\n\r\nname="],
+    ids=["nothing", "half a header", "half a body"],
+)  # fmt: skip
+def test_what_does_not_come_in_whole_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    with half_sent(site, content) as waiting:
+        assert ends(waiting, seconds=20)
+
+
+def test_a_connection_that_is_used_again_begins_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 1.0)
+    with requests.Session() as session:
+        for _ in range(4):
+            assert session.get(site.address, timeout=30).status_code == 200
+            time.sleep(0.4)
+
+
+def test_many_that_wait_keep_nobody_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "most_connections", lambda: 20)
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(half_sent(site)) for _ in range(60)]
+        assert site.get("/").status_code == 200
+        assert ends(waiting[0], seconds=20)  # the oldest made room
+
+
+def test_there_are_fewer_connections_than_handles(monkeypatch: pytest.MonkeyPatch) -> None:
+    for soft, expected in ((1024, 256), (256, 128), (100, 8), (resource.RLIM_INFINITY, 256)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert most_connections() == expected
+
+
+def test_a_message_that_repeats_is_written_once_in_a_while() -> None:
+    filters = Unrepeated(seconds=0.2)
+
+    def record(text: str) -> logging.LogRecord:
+        return logging.LogRecord("asyncio", logging.ERROR, __file__, 1, text, None, None)
+
+    passed = [filters.filter(record("socket.accept() out of system resource")) for _ in range(1000)]
+    assert passed == [True] + [False] * 999
+    assert filters.filter(record("something else"))
+    time.sleep(0.25)
+    assert filters.filter(record("socket.accept() out of system resource"))
+
+
+HOLD = """
+import socket, sys, time
+host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+made = []
+for _ in range(count):
+    try:
+        one = socket.create_connection((host, port), timeout=5)
+        one.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\nX-Slow: ")
+        made.append(one)
+    except OSError:
+        pass
+print(len(made), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_the_command_answers_beside_1100_half_sent_requests(tmp_path: Path) -> None:
+    """With 1,024 handles they once stopped it, and its log grew by 65 MB a minute."""
+    from drift.monitor.store import Store
+
+    Store(str(tmp_path / "m.db"))
+    log = (tmp_path / "log.txt").open("wb")
+    page = subprocess.Popen(
+        [sys.executable, "-m", "drift", "monitor", "serve", "--store", str(tmp_path / "m.db"), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=log, text=True, cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024)),  # noqa: PLW1509
+    )  # fmt: skip
+    holder = None
+    try:
+        assert page.stdout is not None
+        line = page.stdout.readline()
+        address = next(word for word in line.split() if word.startswith("http"))
+        parts = urlsplit(address)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(parts.hostname), str(parts.port), "1100"],
+            stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096)),  # noqa: PLW1509
+        )  # fmt: skip
+        assert holder.stdout is not None
+        assert int(holder.stdout.readline()) > 1000
+        for _ in range(5):
+            assert requests.get(address, timeout=20).status_code == 200
+            time.sleep(1)
+        assert (tmp_path / "log.txt").stat().st_size < 100_000
+    finally:
+        for process in (holder, page):
+            if process is not None:
+                process.kill()
+                process.communicate()
+        log.close()
