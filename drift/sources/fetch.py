@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from drift.errors import DataError, UnreachableError
+from drift.http_session import session_for
 
 if TYPE_CHECKING:
     import requests
@@ -157,7 +158,10 @@ def _stream(url: str, part: Path, *, tell: Tell) -> None:
     done = _bytes_in(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     words = f"downloading {part.name.removesuffix('.part')} from {urlsplit(url).hostname}"
-    with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer:
+    with (
+        session_for(url) as session,
+        session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer,
+    ):
         if answer.status_code == RANGE_ENDED and done:
             if answer.headers.get("Content-Range") == f"bytes */{done}":
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import threading
 import time
@@ -49,6 +50,49 @@ def test_a_webhook_is_shown_without_its_secrets() -> None:
     assert not any(word in repr(hook) + hook.target for word in ("pass", "abc", "s3cret", "a/b"))
     with pytest.raises(UsageError, match="http:// or https://"):
         Webhook("file:///etc/passwd")
+
+
+def test_a_webhook_gets_no_login_out_of_netrc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is for the host, and the message goes to whatever listens there."""
+    login = tmp_path / "netrc"
+    login.write_text("machine 127.0.0.1 login ada password hunter2\n")
+    login.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(login))
+    with receiver() as there:
+        Webhook(there.address).send(MESSAGE)
+        [(headers, _)] = there.came
+    assert "Authorization" not in headers
+
+
+def test_a_webhook_goes_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, proxy.address)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, "")
+        Webhook("http://hooks.example/x").send(MESSAGE)
+        assert proxy.ids == ["id-1"]
+
+
+def test_a_command_gets_no_secrets_but_those_it_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (
+        "DRIFT_MONITOR_TOKEN",
+        "MLFLOW_TRACKING_PASSWORD",
+        "PGPASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "CHAT_TOKEN",
+    ):
+        monkeypatch.setenv(name, "geheim")
+    monkeypatch.setenv("CHAT_ROOM", "drift")
+    seen = tmp_path / "seen"
+    code = f"import os; open({str(seen)!r}, 'w').write('\\n'.join(f'{{n}}={{v}}' for n, v in os.environ.items()))"
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+    Command(line).send(MESSAGE)
+    assert "geheim" not in seen.read_text()
+    assert "CHAT_ROOM=drift" in seen.read_text()
+    assert "DRIFT_ALERT_SIGNAL=price" in seen.read_text()
+    Command(line, keep=("CHAT_TOKEN",)).send(MESSAGE)
+    assert seen.read_text().count("geheim") == 1
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])

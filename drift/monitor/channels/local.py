@@ -15,15 +15,24 @@ from typing import ClassVar
 
 from drift.errors import DeliveryError, UsageError
 from drift.monitor.channels.protocol import Message, body
+from drift.secrets import environment_without_secrets
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that is given each message as JSON on its standard input, and in DRIFT_ALERT_… variables."""
+    """A command that is given each message as JSON on its standard input, and in DRIFT_ALERT_… variables.
+
+    Attributes:
+        command: as a shell would read it; no shell does.
+        seconds: after which it is ended.
+        keep: variables of the environment that it gets although their names or values look like secrets; those of
+            this package, of MLflow, of databases and of clouds are kept from it else.
+    """
 
     kind: ClassVar[str] = "command"
     command: str
     seconds: float = 30.0
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -51,7 +60,7 @@ class Command:
             try:
                 process = subprocess.Popen(
                     shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
-                    env={**os.environ, **variables}, start_new_session=True,
+                    env={**environment_without_secrets(self.keep), **variables}, start_new_session=True,
                 )  # fmt: skip
             except OSError as error:
                 raise DeliveryError(f"{self.target} cannot be started: {error.strerror}") from error

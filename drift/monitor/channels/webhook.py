@@ -12,6 +12,7 @@ import requests
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from drift.errors import DeliveryError, UsageError
+from drift.http_session import session_for
 from drift.monitor.channels.protocol import Message, body
 
 TIMEOUT_SECONDS = 5.0  # to connect, and to answer
@@ -73,10 +74,11 @@ class Webhook:
         if self.secret:
             headers[SIGNATURE] = sign(self.secret, now, content)
         try:
-            answer = requests.post(
-                self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            )
-            answer.close()  # what it says beside its status may never end
+            with session_for(self.url) as session:
+                answer = session.post(
+                    self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
+                )
+                answer.close()  # what it says beside its status may never end
         except requests.RequestException as error:
             raise _TryAgainError(type(error).__name__) from error
         if answer.status_code == 429 or answer.status_code >= 500:
