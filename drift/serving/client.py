@@ -31,6 +31,9 @@ CONTENT_TYPE = {"npy": "application/x-npy", "json": "application/json"}
 DEADLINE_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
+PART_BYTES = 6_000_000  # of one request: TorchServe's own limit is 6,553,500, that of ours 8 MB
+BYTES_PER_NUMBER = {"npy": 4, "json": 24}  # at most
+VERSION_CHANGES = 3  # that one block is asked again for, whose parts were answered by two versions
 MAY_PASS = (500, 502, 503, 504, 507)  # a worker died, or none is up yet
 
 
@@ -73,12 +76,25 @@ class TorchServeClient:
         self.longest_seconds = 0.0  # of the answers so far; unloading waits at least that long
 
     def predict(self, features: Floats) -> Answer:
-        """Class probabilities of `features`, float32 (n, d).
+        """Class probabilities of `features`, float32 (n, d), by one version; many rows go in several requests.
 
         Raises:
             PredictionError: the rows were refused, or the answer was no probabilities.
             NoAnswerError: there was no answer before the deadline, nor after the server was started again.
         """
+        width = BYTES_PER_NUMBER[self._format] * (features.shape[1] if features.ndim == 2 else 1)
+        rows = max(1, PART_BYTES // max(1, width))
+        if len(features) <= rows:
+            return self._answered(features)
+        for _ in range(1 + VERSION_CHANGES):
+            parts = [self._answered(features[start : start + rows]) for start in range(0, len(features), rows)]
+            if len({part.version for part in parts}) == 1:
+                return Answer(np.concatenate([part.probabilities for part in parts]), parts[0].version)
+        raise PredictionError(
+            f"{self._url} changed its version {1 + VERSION_CHANGES} times while it was asked: try again"
+        )
+
+    def _answered(self, features: Floats) -> Answer:
         return _answer(self.ask(_packed(features, self._format)), len(features))
 
     def ask(self, body: bytes) -> requests.Response:

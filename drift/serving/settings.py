@@ -13,7 +13,9 @@ from drift.errors import ServerError
 
 LOOPBACK = "127.0.0.1"
 PROBE_SECONDS = 1.0
-BODY_BYTES = 64 * 1024 * 1024  # largest request and answer; TorchServe's own limit is 6.5 MB
+# TorchServe holds the whole body of a request before it looks at the token: the most that anybody can make it hold.
+REQUEST_BYTES = 8_000_000
+ANSWER_BYTES = 64_000_000
 
 # Below the range from which the system takes the ports of outgoing connections (32768 and up on
 # Linux): a port that is free now is still free when the JVM binds it a second later, and a client
@@ -150,8 +152,8 @@ def configuration(ports: Ports, *, token_minutes: int) -> str:
         "enable_model_api": "true",  # else registering and deleting answer 405
         "allowed_urls": "none",  # a pattern that no URL matches
         "install_py_dep_per_model": "false",
-        "max_request_size": BODY_BYTES,
-        "max_response_size": BODY_BYTES,
+        "max_request_size": REQUEST_BYTES,
+        "max_response_size": ANSWER_BYTES,
         "metrics_mode": "prometheus",
         "model_metrics_auto_detect": "true",
         "disable_system_metrics": "true",  # one process per minute saved

@@ -66,6 +66,33 @@ def test_json_is_the_same_in_words(stub: Stub, tmp_path: Path, rows: Floats) -> 
     assert answer.probabilities[0].tolist() == [0.25, 0.75]
 
 
+def test_many_rows_go_in_several_requests(
+    client: TorchServeClient, stub: Stub, rows: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server holds the whole body before it looks at the token, so it takes little at a time."""
+    monkeypatch.setattr("drift.serving.client.PART_BYTES", 4 * rows.shape[1] * 8)
+    parts = [np.full((count, 2), value, np.float32) for count, value in ((8, 0.1), (8, 0.2), (4, 0.3))]
+    stub.script = [probabilities(part) for part in parts]
+    answer = client.predict(rows)
+    np.testing.assert_array_equal(answer.probabilities, np.concatenate(parts))
+    sent = [np.load(io.BytesIO(body)) for _, _, body in stub.asked]
+    assert [len(part) for part in sent] == [8, 8, 4]
+    np.testing.assert_array_equal(np.concatenate(sent), rows)
+
+
+def test_all_parts_are_answered_by_one_version(
+    client: TorchServeClient, stub: Stub, rows: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drift.serving.client.PART_BYTES", 4 * rows.shape[1] * 10)
+    half = np.full((10, 2), 0.5, np.float32)
+    stub.script = [probabilities(half, version) for version in (3, 4, 4, 4)]
+    assert client.predict(rows).version == 4
+    assert len(stub.asked) == 4
+    stub.script = [probabilities(half, version) for version in (3, 4) * 4]
+    with pytest.raises(PredictionError, match="changed its version"):
+        client.predict(rows)
+
+
 def test_what_may_pass_is_tried_again(client: TorchServeClient, stub: Stub, rows: Floats) -> None:
     stub.script = [WORKER_DIED, (503, {}, b"no worker"), GOOD]
     assert client.predict(rows).version == 3

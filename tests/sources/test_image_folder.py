@@ -12,6 +12,7 @@ from PIL import Image
 
 from drift.errors import DataError
 from drift.sources.images import Images, folder, load_images, pictures
+from drift.sources.images.pictures import look_at, read_picture
 
 RNG = np.random.default_rng(6)
 
@@ -249,3 +250,23 @@ def test_progress_is_told(tmp_path: Path) -> None:
     images = load_images(str(tmp_path / "pets"), tell=lambda *words: told.append(words))
     assert told[-1] == ("reading pets", images.pixels.nbytes, images.pixels.nbytes)
     assert len(told) == len(images)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 7\n%%EndComments\nshowpage\n"
+
+
+def test_formats_that_need_other_programs_are_no_images(tmp_path: Path) -> None:
+    """Whatever the file is called: Pillow would give EPS to Ghostscript."""
+    path = tmp_path / "a.png"
+    path.write_bytes(EPS)
+    for read in (lambda: look_at(path, name="a.png"), lambda: read_picture(path, name="a.png"),
+                 lambda: read_picture(EPS, name="a.png")):  # fmt: skip
+        with pytest.raises(DataError, match=r"a\.png: not an image"):
+            read()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM"])
+def test_usual_formats_are_read(tmp_path: Path, kind: str) -> None:
+    Image.new("RGB", (9, 7), (10, 200, 30)).save(tmp_path / "a", format=kind)
+    assert read_picture(tmp_path / "a", name="a").shape == (7, 9, 3)
+    assert look_at(tmp_path / "a", name="a").width == 9

@@ -1,4 +1,8 @@
-"""Pictures in any format that Pillow reads, as arrays. The only module that imports Pillow."""
+"""Pictures as arrays. The only module that imports Pillow.
+
+A file is read as one of `FORMATS`, whatever it is called: Pillow knows some forty more, of which some start other
+programs (Ghostscript for EPS) and many are hardly ever tried with hostile files.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 TOO_DEEP = {"I", "F"}  # 32 bits: what is white in them is not told
 ORIENTATION, LYING = 0x0112, range(5, 9)  # the EXIF tag, and its values where height and width change places
 
@@ -36,7 +41,7 @@ def look_at(path: Path, *, name: str) -> Look:
     """Size and channels of a file, without its pixels; DataError if it is no picture that can be used."""
     from PIL import Image
 
-    with _told(name), Image.open(path) as picture:
+    with _told(name), Image.open(path, formats=FORMATS) as picture:
         if picture.mode in TOO_DEEP:
             raise ValueError("its pixels have 32 bits, 8 or 16 are expected")
         height, width = picture.height, picture.width
@@ -63,7 +68,7 @@ def read_picture(file: Path | bytes, *, name: str, channels: int = 3) -> NDArray
     """
     from PIL import Image, ImageOps
 
-    with _told(name), Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as picture:
+    with _told(name), Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS) as picture:
         pixels = _eight_bits(ImageOps.exif_transpose(picture), channels)
     return pixels.reshape(*pixels.shape[:2], -1)
 
