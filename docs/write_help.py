@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
-LOOP = ("base", "deploy", "retrain", "status", "history", "rollback", "serve")
-PLAIN = (*LOOP, "compare", "example", "replay", "images", "monitor")
+LOOP = ("base", "deploy", "retrain", "status", "history", "rollback", "serve", "accept")
+PLAIN = (*LOOP, "compare", "example", "replay", "images", "monitor", "keys")
 LABORATORY = ("simulate", "kernels", "augment")
 MONITOR = ("ingest", "truth", "reference", "check", "alerts", "serve", "report", "findings")
+KEYS = ("new", "list", "trust", "distrust")
 COMMANDS = (
     *((name,) for name in PLAIN),
     *(("images", name) for name in LABORATORY),
     *(("monitor", name) for name in MONITOR),
+    *(("keys", name) for name in KEYS),
 )
 
 
