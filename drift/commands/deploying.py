@@ -153,7 +153,7 @@ def deploy(
 
     Example: drift deploy --block_size 20 --threshold_accuracy .55
     """
-    require("mlflow", "ax", "matplotlib", "ts", "model_archiver", "yaml")
+    require("mlflow", "ax", "cryptography", "matplotlib", "ts", "model_archiver", "yaml")
     source = source_of(data, label, time, ignore)
     from drift.loop import consent
     from drift.loop.deploy import deploy as begin
@@ -253,7 +253,7 @@ def serve(
 
     Example: drift serve
     """
-    require("mlflow", "ts", "model_archiver", "yaml")
+    require("mlflow", "cryptography", "ts", "model_archiver", "yaml")
     from drift.loop.home import Home
     from drift.loop.journal import Journal
     from drift.loop.lost_log import tell_lost_log

@@ -41,7 +41,7 @@ def base(
 
     Example: drift base --max_epochs 3 --total_trials 5
     """
-    require("mlflow", "ax", "matplotlib")
+    require("mlflow", "ax", "cryptography", "matplotlib")
     device = resolve_device(device)
     source = source_of(data, label, time, ignore)
     table = source.load()
@@ -97,7 +97,7 @@ def retrain(
 
     Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
     """
-    require("mlflow", "ax", "matplotlib")
+    require("mlflow", "ax", "cryptography", "matplotlib")
     from drift.loop.after_refusal import after_refusal
     from drift.loop.challenge import Ring
     from drift.loop.consent import PromoteMode

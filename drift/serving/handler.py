@@ -20,6 +20,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,8 @@ import numpy as np
 import torch
 from ts.context import Context
 
-if __package__:  # in this project's own process
-    from drift.models.exported_program import load_program
-else:  # in a worker, which has the module beside this one
-    from exported_program import load_program  # type: ignore[import-not-found,no-redef]
+# In a worker the module lies beside this one; in this project's own process it has its usual name.
+load_program = import_module("drift.models.exported_program" if __package__ else "exported_program").load_program
 
 NPY = "application/x-npy"
 JSON = "application/json"

@@ -132,7 +132,7 @@ def test_the_deployment_that_scores_new_rows_is_followed_by_the_one_that_compare
     assert "score rows" in kept(decided(PromoteMode.NEVER, scored=0), table_rows=5_300, scored_to=339)
 
 
-def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A download is searched with all folders below it, so that neither may hold the other."""
     folders: list[Path] = []
 
@@ -155,12 +155,13 @@ def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("drift.models.predict.LocalPredictor.from_file", staticmethod(model))
     monkeypatch.setattr(Card, "fit_to", lambda card, table: Rows())
     monkeypatch.setattr(DataSource, "load", lambda source: None)
-    registry = SimpleNamespace(store=None, fetch=lambda version, folder: download(None, version, folder))
+    release = SimpleNamespace(model_file=tmp_path / "champion")
+    registry = SimpleNamespace(store=None, release=lambda version: release)
     test = module._compare(
         CANDIDATE, CHAMPION, cast(Any, registry), (card(200), card(300)), range(300, 340), None, 0.05
     )
     assert test.better
     assert (test.champion_accuracy, test.challenger_accuracy) == (0, 1)
-    first, second = folders
-    assert first not in second.parents
-    assert second not in first.parents
+    (folder,) = folders
+    assert folder not in release.model_file.parents
+    assert release.model_file.parent not in folder.parents
