@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -299,14 +300,14 @@ def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | 
 def _say_what_was_scored(
     world: World, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
 ) -> None:
-    """Deploying again scores the same rows again, which may surprise who has added new ones."""
-    before = [
-        found
-        for found in world.journal.deployments(options.model_name)
-        if found.start_row < rows.stop and rows.start < found.stop_row
-    ]
+    """Deploying again scores the same rows again, which may surprise who has added new ones.
+
+    What counts is the blocks in the log: a deployment that was interrupted has not scored all rows it was to score.
+    """
+    scored = world.journal.scored(options.model_name)
+    before = {name: made for name, made in scored.items() if made.start < rows.stop and rows.start < made.stop}
     if before:
-        last = max(found.stop_row for found in before)
+        last = max(made.stop for made in before.values())
         if table_rows - last < options.block_size:
             further = "add later rows at the end of the table to go on after them"
         else:
@@ -314,9 +315,17 @@ def _say_what_was_scored(
             goes_on = {**options.given(), **world.server, "start_row": last}
             command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
             further = f"to go on after them: {command}"
-        world.tell(
-            Said(
-                f"rows {rows.start} to {min(rows.stop, last) - 1} were scored before (deployment {before[-1].id});"
-                f" {further}"
-            )
-        )
+        again = " and ".join(words(part) for part in _joined(rows, before.values()))
+        world.tell(Said(f"rows {again} were scored before (deployment {list(before)[-1]}); {further}"))
+
+
+def _joined(rows: range, parts: Iterable[range]) -> list[range]:
+    """Those of `rows` that are in any of `parts`, in order, in as few ranges as possible."""
+    joined: list[range] = []
+    common = (range(max(rows.start, part.start), min(rows.stop, part.stop)) for part in parts)
+    for part in sorted(common, key=lambda one: one.start):
+        if joined and part.start <= joined[-1].stop:
+            joined[-1] = range(joined[-1].start, max(joined[-1].stop, part.stop))
+        else:
+            joined.append(part)
+    return joined

@@ -224,6 +224,18 @@ class Journal:
             records.append(BlockRecord(index=row["block"], scores=scores, **values))
         return records
 
+    def scored(self, model: str) -> dict[str, range]:
+        """The rows that each deployment of a model has scored so far, oldest first; not those it was yet to score."""
+        scored = sql.func.min(_blocks.c.start).label("start"), sql.func.max(_blocks.c.stop).label("stop")
+        query = (
+            sql.select(_deployments.c.id, *scored)
+            .join(_blocks, _blocks.c.deployment == _deployments.c.id)
+            .where(_deployments.c.model == model)
+            .group_by(_deployments.c.id)
+            .order_by(sql.literal_column("deployments.rowid"))
+        )
+        return {row["id"]: range(row["start"], row["stop"]) for row in self._rows(query)}
+
     def answers(self, deployment: str) -> Answers:
         """All scored rows, in order."""
         columns = (
