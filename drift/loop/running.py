@@ -224,6 +224,7 @@ class Running:
             forecast=forecasts.after,
             outlook=lambda record, window_rows: self._outlook(record, window_rows, falls),
             advise=lambda version: self._advise(references, version, tell),
+            began_with=self.deployment.first_champion,
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
