@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drift.loop.events import BlockRecord
+from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
 
 
@@ -17,30 +18,48 @@ class Summary:
     rows: int
     accuracy: float  # over all rows, in [0, 1]
     flagged: int
-    promotions: int
+    promotions: int  # by the deployment itself
+    outside: int  # other changes of champion, which the blocks show
     refusals: int
     first_version: int
     last_version: int  # that serves at the end
-    rows_after: int  # rows scored since the first promotion
+    changed_at: int | None  # block from which on another version was champion than at first; None if none was
+    rows_after: int  # rows scored since then
     accuracy_after: float | None  # of those rows, as served
     accuracy_without: float | None  # of those rows, had the first version stayed
+
+    @property
+    def since_words(self) -> str:
+        """From when on `accuracy_after` counts."""
+        return "since the first change of champion" if self.outside else "since the first promotion"
 
     def lines(self) -> list[str]:
         """The same for people."""
         text = [f"{self.rows:,} rows in {self.blocks} blocks: accuracy {self.accuracy:.3f}, {self.flagged} flagged"]
         if self.accuracy_after is not None and self.accuracy_without is not None:
             text.append(
-                f"since the first promotion, on {self.rows_after:,} rows: accuracy {self.accuracy_after:.3f};"
+                f"{self.since_words}, on {self.rows_after:,} rows: accuracy {self.accuracy_after:.3f};"
                 f" version {self.first_version} would have had {self.accuracy_without:.3f}"
             )
         return text
 
 
-def summary(blocks: Sequence[BlockRecord], decisions: Sequence[DecisionRecord]) -> Summary:
-    """Summarise one or more scored blocks and the decisions that followed them."""
+def summary(
+    blocks: Sequence[BlockRecord], decisions: Sequence[DecisionRecord], *, first_champion: int | None = None
+) -> Summary:
+    """Summarise one or more scored blocks and the decisions that followed them.
+
+    Args:
+        blocks: of the deployment.
+        decisions: of the deployment.
+        first_champion: version that it began with; by default the one that answered the first block.
+    """
     rows = sum(block.rows for block in blocks)
+    first = blocks[0].version if first_champion is None else first_champion
     promoted = [decision for decision in decisions if decision.outcome == "promoted"]
-    since = [block for block in blocks if promoted and block.index > promoted[0].block]
+    outside = outside_changes(blocks, decisions, first_champion=first)
+    changes = [*(decision.block + 1 for decision in promoted), *(change.block for change in outside)]
+    since = [block for block in blocks if changes and block.index >= min(changes)]
     after = sum(block.rows for block in since)
     last = promoted[-1] if promoted and promoted[-1].block >= blocks[-1].index else None
     return Summary(
@@ -49,9 +68,11 @@ def summary(blocks: Sequence[BlockRecord], decisions: Sequence[DecisionRecord]) 
         accuracy=sum(block.correct for block in blocks) / rows,
         flagged=sum(block.flagged for block in blocks),
         promotions=len(promoted),
+        outside=len(outside),
         refusals=sum(decision.outcome == "refused" for decision in decisions),
-        first_version=blocks[0].version,
+        first_version=first,
         last_version=last.challenger if last and last.challenger else blocks[-1].version,
+        changed_at=min(changes, default=None),
         rows_after=after,
         accuracy_after=sum(block.correct for block in since) / after if after else None,
         accuracy_without=sum(block.first_champion_correct for block in since) / after if after else None,

@@ -13,9 +13,12 @@ from drift.detect.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.cards import Card
 from drift.loop.events import BlockRecord
+from drift.loop.outside import outside_changes
 from drift.loop.promote import card_of
 from drift.loop.records import DecisionRecord
 from drift.tracking.registry import Registry, Version
+
+FROM_OUTSIDE = "champion from outside"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class VersionLine:
     Attributes:
         number: of the version, from 1.
         kind: `base` or `retrain`: what made it; empty if MLflow does not say.
-        outcome: what became of it: `first champion`, `promoted`, `refused`, or another outcome of a decision.
+        outcome: what became of it: `first champion`, `promoted`, `refused`, another outcome of a decision, or
+            `champion from outside`, for one that no decision of the deployment promoted.
         fit_rows: first and last row of the table that its weights have learned from.
         fit_times: times of these rows, ISO 8601 to the minute; None if the table has no times.
         reference_rows: first and last row on which it was accepted.
@@ -91,6 +95,7 @@ def version_lines(
     *,
     accepted: Mapping[int, float],
     table: Table,
+    first_champion: int | None = None,
 ) -> list[VersionLine]:
     """Every version that answered or was a challenger, by number.
 
@@ -100,9 +105,13 @@ def version_lines(
         decisions: of the deployment.
         accepted: accuracy of the versions that answered, on their references.
         table: that the rows belong to.
+        first_champion: version that the deployment began with; by default the one that answered the first block.
     """
     outcomes = {one.challenger: one.outcome for one in decisions if one.challenger is not None}
-    first = blocks[0].version
+    first = blocks[0].version if first_champion is None else first_champion
+    for change in outside_changes(blocks, decisions, first_champion=first):
+        if outcomes.get(change.version) != "promoted":
+            outcomes[change.version] = FROM_OUTSIDE
     lines = []
     for version, card in made:
         number = version.number

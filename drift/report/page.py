@@ -17,7 +17,7 @@ from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
-from drift.loop.summary import summary
+from drift.loop.summary import Summary, summary
 from drift.models.quality import confusion
 from drift.report.details import MovedFeature, VersionLine
 
@@ -78,7 +78,11 @@ def render(data: ReportData) -> str:
 
     figures = {
         "accuracy": charts.accuracy_chart(
-            data.blocks, data.decisions, threshold=data.threshold, accepted=data.accepted
+            data.blocks,
+            data.decisions,
+            threshold=data.threshold,
+            accepted=data.accepted,
+            first_champion=data.deployment.first_champion,
         ),
         "detectors": charts.detector_chart(data.blocks),
     }
@@ -93,7 +97,7 @@ def render(data: ReportData) -> str:
             data=data,
             figures={name: inline(figure) for name, figure in figures.items()},
             confusions=_confusions(data),
-            summary=summary(data.blocks, data.decisions),
+            summary=_summary(data),
             forecast=data.forecasts.get(data.blocks[-1].index),
             verdict=verdict(data),
             has_triangles=charts.has_triangles(data.blocks),
@@ -105,9 +109,13 @@ def render(data: ReportData) -> str:
     return page
 
 
+def _summary(data: ReportData) -> Summary:
+    return summary(data.blocks, data.decisions, first_champion=data.deployment.first_champion)
+
+
 def verdict(data: ReportData) -> str:
     """What came of the deployment, in a sentence or two that can be read alone."""
-    found = summary(data.blocks, data.decisions)
+    found = _summary(data)
     if data.threshold is None or not data.flags_below:
         none, some = "No block was flagged", "were flagged" if found.flagged > 1 else "was flagged"
     else:
@@ -125,11 +133,17 @@ def verdict(data: ReportData) -> str:
         if found.promotions:
             return f"{flagged}; version {found.last_version} was promoted after the last one and serves from now on."
         return f"{flagged}, and version {found.first_version} still serves{f': {refused}' if refused else ''}."
+    if not found.flagged:
+        flagged = none
+    changes = _count(found.promotions, "promotion") if found.promotions else ""
+    if found.outside:
+        from_outside = f"{_count(found.outside, 'change')} of champion from outside this deployment"
+        changes = f"{changes} and {from_outside}" if changes else from_outside
     more = round((found.accuracy_after - found.accuracy_without) * found.rows_after)
     kind = "more right answers than" if more > 0 else "fewer right answers than" if more < 0 else "as many right as"
     count = f"{abs(more):,} " if more else ""
     return (
-        f"{flagged}. After {_count(found.promotions, 'promotion')}, version {found.last_version} serves. On the"
+        f"{flagged}. After {changes}, version {found.last_version} serves. On the"
         f" {found.rows_after:,} rows since the first one, accuracy was {found.accuracy_after:.3f}:"
         f" {count}{kind} version {found.first_version} would have had ({found.accuracy_without:.3f})."
     )
@@ -140,16 +154,17 @@ def _count(number: int, name: str) -> str:
 
 
 def _confusions(data: ReportData) -> list[ConfusionTable]:
-    """On the rows since the first promotion, what would have been and what was; on all rows if nothing was promoted."""
-    answers = data.answers
-    promoted = [decision.block for decision in data.decisions if decision.outcome == "promoted"]
-    since = answers.blocks > promoted[0] if promoted else np.zeros(len(answers.blocks), bool)
+    """On the rows since the first change of champion, what would have been and what was; without one, on all rows."""
+    answers, found = data.answers, _summary(data)
+    never = np.zeros(len(answers.blocks), bool)
+    since = never if found.changed_at is None else answers.blocks >= found.changed_at
     if not since.any():
         return [_table("as served", answers.labels, answers.predictions, data)]
     labels = answers.labels[since]
+    changes = "changes of champion" if found.outside else "promotions"
     return [
-        _table(f"before: version {data.blocks[0].version}, had it stayed", labels, answers.first_champion[since], data),
-        _table("after: as served, with the promotions", labels, answers.predictions[since], data),
+        _table(f"before: version {found.first_version}, had it stayed", labels, answers.first_champion[since], data),
+        _table(f"after: as served, with the {changes}", labels, answers.predictions[since], data),
     ]
 
 
