@@ -210,7 +210,9 @@ def deploy(
             if resume
             else begin(world, options, source if data else None)
         )
-        told = summary(result.blocks, result.decisions, first_champion=result.deployment.first_champion)
+        told = summary(
+            result.blocks, result.decisions, first_champion=result.deployment.first_champion, seen=result.seen
+        )
         for line in told.lines():
             screen.last_line(line)
         for line in last_lines(result, options, {"server": server, "server_folder": server_folder}):
@@ -231,6 +233,7 @@ def deploy(
         deployment=result.deployment.id,
         run_id=result.deployment.run_id,
         accuracy=told.accuracy,
+        seen_rows=told.seen_rows,
         flagged=told.flagged,
         promotions=told.promotions,
         changes_from_outside=told.outside,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +21,9 @@ from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.promote import Championship, card_of, comparison_evidence
-from drift.loop.records import Deployment, now
+from drift.loop.records import SUPERSEDED, Deployment, now
 from drift.loop.running import DeployResult, Running, World
+from drift.loop.seen_rows import left_behind, require_unseen
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.tracking.found import end_forgotten, model_card
 from drift.tracking.registry import Registry, Version
@@ -69,6 +70,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
                 identity, options.model_name, opened.id, options.to_json() | told,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
+            _end_left_behind(world, options.model_name, version.number, card.seen)
             world.journal.begin(deployment)
             return Running(world, deployment, options, table, championship, service, opened).run()
 
@@ -107,8 +109,11 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
             f"the first {deployment.stop_row} rows of {table.name} are not those that deployment {deployment.id} began"
             " with; give it the same table, or begin another deployment"
         )
-    world.tell(Said("starting TorchServe"))
-    with _alone(world, deployment.id), world.served(options, deployment.id) as service:
+    with ExitStack() as stack:
+        stack.enter_context(_alone(world, deployment.id))
+        require_unseen(registry, world.journal, deployment, options, source, table, world.server)
+        world.tell(Said("starting TorchServe"))
+        service = stack.enter_context(world.served(options, deployment.id))
         championship = world.championship(registry, service)
         end_forgotten(world.store, options.experiment, deployment=deployment.id)
         championship.reconcile()
@@ -126,10 +131,19 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
 
 def unfinished(journal: Journal, model_name: str) -> Deployment:
     """The last deployment of a model that did not come to its end."""
-    found = [deployment for deployment in journal.deployments(model_name) if deployment.state != "done"]
+    found = [deployment for deployment in journal.deployments(model_name) if not deployment.ended]
     if not found:
         raise StateError(f"there is no unfinished deployment of {model_name} in {journal.path}; run without --resume")
     return found[-1]
+
+
+def _end_left_behind(world: World, model: str, champion: int, seen: int) -> None:
+    """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
+    for made in left_behind(world.journal, model, seen):
+        with suppress(StateError), _alone(world, made.id):  # else it is under way
+            world.journal.set_state(made.id, SUPERSEDED)
+            text = f"deployment {made.id} ends with this one: version {champion} has seen the rows that it had left"
+            world.tell(Said(text))
 
 
 def options_of(deployment: Deployment) -> DeployOptions:

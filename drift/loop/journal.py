@@ -36,7 +36,7 @@ _deployments = sql.Table(
     sql.Column("first_champion", sql.Integer, nullable=False),
     sql.Column("start_row", sql.Integer, nullable=False),
     sql.Column("stop_row", sql.Integer, nullable=False),
-    sql.Column("state", sql.String, nullable=False),  # running, interrupted or done
+    sql.Column("state", sql.String, nullable=False),  # running, interrupted, done or superseded
     sql.Column("tracked", sql.Integer, nullable=False),  # blocks whose metrics MLflow has
     sql.Column("began_at", sql.String, nullable=False),
 )
@@ -174,7 +174,7 @@ class Journal:
         return [Deployment(**row) for row in self._rows(query)]
 
     def set_state(self, deployment: str, state: str) -> None:
-        """Mark a deployment as running, interrupted or done."""
+        """Mark a deployment as running, interrupted, done or superseded."""
         self._update(deployment, state=state)
 
     def set_tracked(self, deployment: str, blocks: int) -> None:

@@ -20,6 +20,7 @@ from drift.loop.outside import outside_change
 from drift.loop.policies import History, Policy
 from drift.loop.policies.protocol import evidence_of
 from drift.loop.records import IMPOSSIBLE, Answers, DecisionRecord, now
+from drift.loop.seen_rows import seen_words
 from drift.loop.shadow import SHADOW, Shadow
 from drift.signals import raise_lost_interrupt, unbroken
 
@@ -58,6 +59,7 @@ class Parts:
     forecast: Callable[[Sequence[BlockRecord]], ThresholdForecast] | None = None  # from all blocks so far
     outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window: None  # of a retrain, if asked
     advise: Callable[[int], None] = lambda version: None  # warns of a threshold that is too high for a version
+    seen: Callable[[int], int] = lambda version: 0  # by version: one past the last row that had a part in it
     began_with: int | None = None  # version that is expected to answer the first block; None if any may
     cooldown: int = 0  # blocks after a promotion in which no question is put at the end
     small_reference_reported: bool = False  # the warning is given once, not for every version
@@ -107,6 +109,8 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             if answer.version != serving:
                 serving = answer.version
                 accepted = _watch(parts, serving, block_rows=len(block))
+                if block.rows.start < (seen := parts.seen(serving)):
+                    parts.tell(Said(seen_words(serving, seen)))
                 if serving not in {record.version for record in progress.blocks}:
                     parts.advise(serving)
             first = parts.first_champion.predict(block.features).predictions

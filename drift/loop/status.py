@@ -47,7 +47,7 @@ def _unfinished(journal: Journal, model: str, alive: Collection[str]) -> list[di
     `--resume` takes the one that began last, also when that is under way: the others have to wait for its end.
     """
     scored = journal.scored(model)
-    found = [made for made in journal.deployments(model) if made.state != "done"]
+    found = [made for made in journal.deployments(model) if not made.ended]
     return [
         {
             "deployment": made.id,

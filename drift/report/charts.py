@@ -12,6 +12,7 @@ from drift.detect.accuracy import chance_band
 from drift.loop.events import BlockRecord
 from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
+from drift.loop.seen_rows import has_seen
 from drift.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def accuracy_chart(
     threshold: float | None,
     accepted: Mapping[int, float],
     first_champion: int | None = None,
+    seen: Mapping[int, int] | None = None,
 ) -> go.Figure:
     """Accuracy by block, with threshold, chance band, flags, changes of champion, and the first one had it stayed.
 
@@ -45,6 +47,7 @@ def accuracy_chart(
         threshold: of the accuracy; None for a policy that has none.
         accepted: accuracy on its reference, by version that answered.
         first_champion: version that the deployment began with; by default the one that answered the first block.
+        seen: by version, one past the last row that had a part in it; blocks with such rows are marked.
     """
     import plotly.graph_objects as go
 
@@ -96,6 +99,16 @@ def accuracy_chart(
             mode="markers",
             marker={"symbol": "x", "size": 12, "color": FLAG},
             name="flagged",
+            hoverinfo="skip",
+        )
+    seen_before = [block for block in blocks if has_seen(block, seen or {})]
+    if seen_before:
+        figure.add_scatter(
+            x=[block.index for block in seen_before],
+            y=[block.accuracy for block in seen_before],
+            mode="markers",
+            marker={"symbol": "square-open", "size": 13, "color": OLD, "line": {"width": 2}},
+            name="rows that its version had seen",
             hoverinfo="skip",
         )
     if threshold is not None:

@@ -58,6 +58,7 @@ def write_deployment(
         answers=journal.answers(deployment.id),
         trail=[line for line in trail if _of_deployment(line, deployment, until=blocks[-1].scored_at)],
         data_name=table.name,
+        seen={version.number: card.seen for version, card in made},
         versions=version_lines(
             made, blocks, decisions, accepted=accepted, table=table, first_champion=deployment.first_champion
         ),

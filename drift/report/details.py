@@ -16,6 +16,7 @@ from drift.loop.events import BlockRecord
 from drift.loop.outside import outside_changes
 from drift.loop.promote import card_of
 from drift.loop.records import DecisionRecord
+from drift.loop.seen_rows import has_seen
 from drift.tracking.registry import Registry, Version
 
 FROM_OUTSIDE = "champion from outside"
@@ -36,7 +37,8 @@ class VersionLine:
         accepted: its accuracy on these, in [0, 1]; None if it never answered.
         blocks: that it answered.
         rows: that it answered.
-        accuracy: on the rows that it answered, in [0, 1]; None if there are none.
+        accuracy: on the blocks that it answered, without those of which it had seen rows, in [0, 1]; None if there
+            are none.
         parameters: of its network and its training.
         run_id: of the MLflow run that trained it.
     """
@@ -117,6 +119,7 @@ def version_lines(
         number = version.number
         own = [block for block in blocks if block.version == number]
         rows = sum(block.rows for block in own)
+        new = [block for block in own if not has_seen(block, {number: card.seen})]
         start, stop = card.fit_rows
         times = None
         if table.timestamps is not None:
@@ -132,7 +135,7 @@ def version_lines(
                 accepted=accepted.get(number),
                 blocks=len(own),
                 rows=rows,
-                accuracy=sum(block.correct for block in own) / rows if rows else None,
+                accuracy=sum(block.correct for block in new) / sum(block.rows for block in new) if new else None,
                 parameters=card.parameters,
                 run_id=version.run_id,
             )

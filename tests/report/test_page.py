@@ -326,3 +326,42 @@ def test_the_trail_holds_changes_from_outside_while_the_deployment_ran() -> None
     assert not _of_deployment(replace(line, action="refuse"), deployment, until=until)
     own = replace(line, action="refuse", evidence={"deployment": deployment.id})
     assert _of_deployment(own, deployment, until=until)
+
+
+def test_blocks_that_their_version_had_seen_are_marked_and_count_for_no_accuracy() -> None:
+    """Version 2 had seen the rows before 195: blocks 3 and 4, of which block 4 begins at row 180."""
+    told = data()
+    told = replace(told, decisions=[], seen={1: 100, 2: 195})
+    told = replace(told, blocks=[replace(b, correct=20) if b.index in (3, 4) else b for b in told.blocks])
+    left_out = "2 blocks are left out of the accuracies (40 rows): the version that answered had seen rows of them"
+    assert verdict(told) == (
+        "1 of 6 blocks fell below the threshold of 0.6. After 1 change of champion from outside this deployment,"
+        " version 2 serves. On the 20 rows since the first one, accuracy was 0.800: 8 more right answers than version"
+        f" 1 would have had (0.400). {left_out} when it was made."
+    )
+    found = summary(told.blocks, [], seen=told.seen)
+    assert found.accuracy == pytest.approx((16 + 16 + 8 + 16) / 80)
+    assert (found.rows, found.counted_rows, found.seen_rows) == (120, 80, 40)
+    assert found.lines()[1] == f"{left_out} when it was made"
+    page = render(told)
+    assert 'accuracy, new rows<b>0.700</b><span class="soft">80 rows' in page
+    assert page.count("seen by its version") == 2
+    figure = accuracy_chart(told.blocks, [], threshold=None, accepted=told.accepted, seen=told.seen)
+    (marked,) = (trace for trace in figure.data if trace.name == "rows that its version had seen")
+    assert list(marked.x) == [3, 4]
+    assert "seen by its version" not in render(data())
+
+
+def test_where_every_block_after_a_change_was_seen_nothing_is_claimed_of_it() -> None:
+    told = replace(data(), decisions=[], seen={2: 220})
+    assert verdict(told).startswith(
+        "1 of 6 blocks fell below the threshold of 0.6. After 1 change of champion from outside this deployment,"
+        " version 2 serves. 3 blocks are left out of the accuracies (60 rows)"
+    )
+    assert "had version 1 stayed<b>" not in render(told)
+    card = Card(("a",), ("no", "yes"), {}, (0, 200), (200, 220), "", DataSource("toy.csv", "b"))
+    (line,) = version_lines([(Version(2, "run", "", "", {}), card)], told.blocks, [], accepted={}, table=table())
+    assert (line.blocks, line.accuracy) == (3, None)
+    every = replace(told, seen={1: 220, 2: 220})
+    assert "Every block has rows that the version that answered had seen when it was made" in verdict(every)
+    assert "accuracy, all rows<b>" in render(every)
