@@ -210,12 +210,14 @@ def deploy(
             if resume
             else begin(world, options, source if data else None)
         )
-        for line in summary(result.blocks, result.decisions).lines():
+        told = summary(
+            result.blocks, result.decisions, first_champion=result.deployment.first_champion, seen=result.seen
+        )
+        for line in told.lines():
             screen.last_line(line)
         for line in last_lines(result, options, {"server": server, "server_folder": server_folder}):
             screen.last_line(line)
         screen.last_line(f"report: {result.report}")
-    told = summary(result.blocks, result.decisions)
     write_json(
         json,
         options.as_called() | {"data": result.deployment.options["source"]},
@@ -231,8 +233,10 @@ def deploy(
         deployment=result.deployment.id,
         run_id=result.deployment.run_id,
         accuracy=told.accuracy,
+        seen_rows=told.seen_rows,
         flagged=told.flagged,
         promotions=told.promotions,
+        changes_from_outside=told.outside,
         decisions=[vars(decision) for decision in result.decisions],
         lowest_accuracy=result.ending and result.ending.lowest.accuracy,
         distance_from_threshold=result.ending and result.ending.distance,

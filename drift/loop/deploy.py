@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,9 @@ from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.promote import Championship, card_of, comparison_evidence
-from drift.loop.records import Deployment, now
+from drift.loop.records import SUPERSEDED, Deployment, now
 from drift.loop.running import DeployResult, Running, World
+from drift.loop.seen_rows import left_behind, require_unseen
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.tracking.found import end_forgotten, model_card
 from drift.tracking.registry import Registry, Version
@@ -73,6 +75,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
                 identity, options.model_name, opened.id, options.to_json() | told,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
+            _end_left_behind(world, options.model_name, version.number, card.seen)
             world.journal.begin(deployment)
             return Running(world, deployment, options, table, championship, service, opened).run()
 
@@ -111,8 +114,11 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
             f"the first {deployment.stop_row} rows of {table.name} are not those that deployment {deployment.id} began"
             " with; give it the same table, or begin another deployment"
         )
-    world.tell(Said("starting TorchServe"))
-    with _alone(world, deployment.id), world.served(options, deployment.id) as service:
+    with ExitStack() as stack:
+        stack.enter_context(_alone(world, deployment.id))
+        require_unseen(registry, world.journal, deployment, options, source, table, world.server)
+        world.tell(Said("starting TorchServe"))
+        service = stack.enter_context(world.served(options, deployment.id))
         championship = world.championship(registry, service)
         end_forgotten(world.store, options.experiment, deployment=deployment.id)
         championship.reconcile()
@@ -130,10 +136,19 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
 
 def unfinished(journal: Journal, model_name: str) -> Deployment:
     """The last deployment of a model that did not come to its end."""
-    found = [deployment for deployment in journal.deployments(model_name) if deployment.state != "done"]
+    found = [deployment for deployment in journal.deployments(model_name) if not deployment.ended]
     if not found:
         raise StateError(f"there is no unfinished deployment of {model_name} in {journal.path}; run without --resume")
     return found[-1]
+
+
+def _end_left_behind(world: World, model: str, champion: int, seen: int) -> None:
+    """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
+    for made in left_behind(world.journal, model, seen):
+        with suppress(StateError), _alone(world, made.id):  # else it is under way
+            world.journal.set_state(made.id, SUPERSEDED)
+            text = f"deployment {made.id} ends with this one: version {champion} has seen the rows that it had left"
+            world.tell(Said(text))
 
 
 def options_of(deployment: Deployment) -> DeployOptions:
@@ -312,14 +327,14 @@ def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | 
 def _say_what_was_scored(
     world: World, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
 ) -> None:
-    """Deploying again scores the same rows again, which may surprise who has added new ones."""
-    before = [
-        found
-        for found in world.journal.deployments(options.model_name)
-        if found.start_row < rows.stop and rows.start < found.stop_row
-    ]
+    """Deploying again scores the same rows again, which may surprise who has added new ones.
+
+    What counts is the blocks in the log: a deployment that was interrupted has not scored all rows it was to score.
+    """
+    scored = world.journal.scored(options.model_name)
+    before = {name: made for name, made in scored.items() if made.start < rows.stop and rows.start < made.stop}
     if before:
-        last = max(found.stop_row for found in before)
+        last = max(made.stop for made in before.values())
         if table_rows - last < options.block_size:
             further = "add later rows at the end of the table to go on after them"
         else:
@@ -327,9 +342,17 @@ def _say_what_was_scored(
             goes_on = {**options.given(), **world.server, "start_row": last}
             command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
             further = f"to go on after them: {command}"
-        world.tell(
-            Said(
-                f"rows {rows.start} to {min(rows.stop, last) - 1} were scored before (deployment {before[-1].id});"
-                f" {further}"
-            )
-        )
+        again = " and ".join(words(part) for part in _joined(rows, before.values()))
+        world.tell(Said(f"rows {again} were scored before (deployment {list(before)[-1]}); {further}"))
+
+
+def _joined(rows: range, parts: Iterable[range]) -> list[range]:
+    """Those of `rows` that are in any of `parts`, in order, in as few ranges as possible."""
+    joined: list[range] = []
+    common = (range(max(rows.start, part.start), min(rows.stop, part.stop)) for part in parts)
+    for part in sorted(common, key=lambda one: one.start):
+        if joined and part.start <= joined[-1].stop:
+            joined[-1] = range(joined[-1].start, max(joined[-1].stop, part.stop))
+        else:
+            joined.append(part)
+    return joined

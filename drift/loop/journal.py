@@ -40,7 +40,7 @@ _deployments = sql.Table(
     sql.Column("first_champion", sql.Integer, nullable=False),
     sql.Column("start_row", sql.Integer, nullable=False),
     sql.Column("stop_row", sql.Integer, nullable=False),
-    sql.Column("state", sql.String, nullable=False),  # running, interrupted or done
+    sql.Column("state", sql.String, nullable=False),  # running, interrupted, done or superseded
     sql.Column("tracked", sql.Integer, nullable=False),  # blocks whose metrics MLflow has
     sql.Column("began_at", sql.String, nullable=False),
 )
@@ -202,7 +202,7 @@ class Journal:
         return [Deployment(**row) for row in self._rows(query)]
 
     def set_state(self, deployment: str, state: str) -> None:
-        """Mark a deployment as running, interrupted or done."""
+        """Mark a deployment as running, interrupted, done or superseded."""
         self._update(deployment, state=state)
 
     def set_tracked(self, deployment: str, blocks: int) -> None:
@@ -251,6 +251,18 @@ class Journal:
             values = {key: value for key, value in row.items() if key not in ("deployment", "block", "scores")}
             records.append(BlockRecord(index=row["block"], scores=scores, **values))
         return records
+
+    def scored(self, model: str) -> dict[str, range]:
+        """The rows that each deployment of a model has scored so far, oldest first; not those it was yet to score."""
+        scored = sql.func.min(_blocks.c.start).label("start"), sql.func.max(_blocks.c.stop).label("stop")
+        query = (
+            sql.select(_deployments.c.id, *scored)
+            .join(_blocks, _blocks.c.deployment == _deployments.c.id)
+            .where(_deployments.c.model == model)
+            .group_by(_deployments.c.id)
+            .order_by(sql.literal_column("deployments.rowid"))
+        )
+        return {row["id"]: range(row["start"], row["stop"]) for row in self._rows(query)}
 
     def answers(self, deployment: str) -> Answers:
         """All scored rows, in order."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from drift.blocks import Integers
 
+DONE, SUPERSEDED = "done", "superseded"  # states of a deployment that cannot be resumed
 IMPOSSIBLE = "not possible"  # outcome of a decision to retrain for which there were too few rows
 
 
@@ -27,10 +28,15 @@ class Deployment:
     options: Mapping[str, Any]
     first_champion: int  # version
     start_row: int
-    stop_row: int
+    stop_row: int  # of the rows that it is to score; `Journal.scored` tells those that it has scored
     state: str
     tracked: int
     began_at: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to resume: it came to its end, or another one took its place."""
+        return self.state in (DONE, SUPERSEDED)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drift.blocks import Reference
+from drift.loop.promote import card_of
 from drift.tracking.found import load_reference, read_reference
 from drift.tracking.registry import Registry
 
@@ -22,12 +23,19 @@ class References:
     registry: Registry
     folder: Path
     _fetched: dict[int, Reference] = field(default_factory=dict)
+    _seen: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, version: int) -> Reference:
         """The reference of a version."""
         if version not in self._fetched:
             self._fetched[version] = self._fetch(version)
         return self._fetched[version]
+
+    def seen(self, version: int) -> int:
+        """One past the last row that had a part in a version."""
+        if version not in self._seen:
+            self._seen[version] = card_of(self.registry, self.registry.get(version)).seen
+        return self._seen[version]
 
     def _fetch(self, version: int) -> Reference:
         registered = self.registry.get(version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,6 +100,7 @@ class DeployResult:
     by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
     rows_left: int = 0  # of the table, after those that any deployment scored
     threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
+    seen: Mapping[int, int] = field(default_factory=dict)  # one past the last row that had a part in a version
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Running:
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
                 advice = next((one for one in advised if one is not None), None)
-                by_hand = self._by_hand(falls)
+                by_hand, seen = self._by_hand(falls), _seen_by(served, references)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -159,6 +160,7 @@ class Running:
         return DeployResult(
             deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
             rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
+            seen=seen,
         )  # fmt: skip
 
     def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
@@ -226,6 +228,8 @@ class Running:
             forecast=forecasts.after,
             outlook=lambda record, window_rows: self._outlook(record, window_rows, falls),
             advise=lambda version: self._advise(references, version, tell),
+            seen=references.seen,
+            began_with=self.deployment.first_champion,
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
@@ -341,6 +345,15 @@ class Running:
                 f"{error}; every block is in the scoring log and the report is {report}, only MLflow lacks the last"
                 f" ones: once it answers, run {next_steps.resume_deployment(self.deployment.model)}"
             ) from error
+
+
+def _seen_by(versions: Iterable[int], references: References) -> dict[int, int]:
+    """One past the last row that had a part in each version; without those that MLflow does not tell now."""
+    seen = {}
+    for version in versions:
+        with suppress(TrackingError):
+            seen[version] = references.seen(version)
+    return seen
 
 
 def exit_code(progress: Progress) -> ExitCode:

@@ -16,9 +16,11 @@ from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_refer
 from drift.errors import SmallReferenceWarning
 from drift.loop.consent import Always, AskPerson, Consent, Flag
 from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
+from drift.loop.outside import outside_change
 from drift.loop.policies import History, Policy
 from drift.loop.policies.protocol import evidence_of
 from drift.loop.records import IMPOSSIBLE, Answers, DecisionRecord, now
+from drift.loop.seen_rows import seen_words
 from drift.loop.shadow import SHADOW, Shadow
 from drift.signals import raise_lost_interrupt, unbroken
 
@@ -57,6 +59,8 @@ class Parts:
     forecast: Callable[[Sequence[BlockRecord]], ThresholdForecast] | None = None  # from all blocks so far
     outlook: Callable[[BlockRecord, int | None], Outlook | None] = lambda record, window: None  # of a retrain, if asked
     advise: Callable[[int], None] = lambda version: None  # warns of a threshold that is too high for a version
+    seen: Callable[[int], int] = lambda version: 0  # by version: one past the last row that had a part in it
+    began_with: int | None = None  # version that is expected to answer the first block; None if any may
     cooldown: int = 0  # blocks after a promotion in which no question is put at the end
     small_reference_reported: bool = False  # the warning is given once, not for every version
 
@@ -101,9 +105,12 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             began = perf_counter()
             answer = parts.predictor.predict(block.features)
             scored = ScoredBlock(block, answer, perf_counter() - began)
+            _tell_outside_change(block, answer.version, parts, progress)
             if answer.version != serving:
                 serving = answer.version
                 accepted = _watch(parts, serving, block_rows=len(block))
+                if block.rows.start < (seen := parts.seen(serving)):
+                    parts.tell(Said(seen_words(serving, seen)))
                 if serving not in {record.version for record in progress.blocks}:
                     parts.advise(serving)
             first = parts.first_champion.predict(block.features).predictions
@@ -130,6 +137,14 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
                 if record.index in progress.retrained_at:  # evidence that was answered does not count again
                     _restart(parts, serving)
     return _finish(parts, progress, accepted, shadow) if progress.blocks else None
+
+
+def _tell_outside_change(block: Block, version: int, parts: Parts, progress: Progress) -> None:
+    """Say that another version answers than the one before, unless this deployment promoted it, which was told."""
+    before = progress.blocks[-1].version if progress.blocks else parts.began_with
+    change = None if before is None else outside_change(block.index, version, before, progress.decisions)
+    if change is not None:
+        parts.tell(Said(change.words))
 
 
 def _settle(parts: Parts, progress: Progress, accepted: float) -> Shadow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from drift import next_steps
@@ -33,12 +34,30 @@ def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any
         found["missing_champion"] = changes[-1].to_version
     found["running"] = [_described(server, registry.name) for server in running_servers(home, registry.name)]
     alive = {server["deployment"] for server in found["running"]}
-    unfinished = [d.id for d in journal.deployments(registry.name) if d.state != "done"]
-    found["unfinished"] = [name for name in unfinished if name not in alive]
+    found["unfinished"] = _unfinished(journal, registry.name, alive)
     found["lost_log"] = lost_log(registry, journal)
     anew = began_anew(trail)
     found["trail_began_anew"] = anew.at if anew else None
     return found
+
+
+def _unfinished(journal: Journal, model: str, alive: Collection[str]) -> list[dict[str, Any]]:
+    """Deployments that did not come to their end and are not under way, oldest first, as plain values.
+
+    `--resume` takes the one that began last, also when that is under way: the others have to wait for its end.
+    """
+    scored = journal.scored(model)
+    found = [made for made in journal.deployments(model) if not made.ended]
+    return [
+        {
+            "deployment": made.id,
+            "scored_rows": len(scored.get(made.id, ())),
+            "rows": made.stop_row - made.start_row,
+            "resumed_after": None if made is found[-1] else found[-1].id,
+        }
+        for made in found
+        if made.id not in alive
+    ]
 
 
 def _period(changes: list[AuditLine], champion: int) -> dict[str, str | None]:
@@ -83,8 +102,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
             lines.append(
                 f"{INDENT}version {found['missing_champion']} was, and has lost the alias or was deleted: {back}"
             )
-    again = next_steps.resume_deployment(found["model"])
-    lines += [f"  unfinished  {name} ({again})" for name in found["unfinished"]]
+    lines += [_unfinished_line(made, found["model"]) for made in found["unfinished"]]
     for server in found["running"]:
         lines += _server_lines(server, found[CHAMPION], found["model"])
     lines += [f"  warning     {found['lost_log']}"] if found["lost_log"] else []
@@ -93,6 +111,18 @@ def status_lines(found: dict[str, Any]) -> list[str]:
             f"  trail       begins anew at {_moment(found['trail_began_anew'])} UTC: what was before is not known"
         )
     return lines if found["running"] else [*lines, "  running     nothing"]
+
+
+def _unfinished_line(made: dict[str, Any], model: str) -> str:
+    """How far an unfinished deployment came, and what goes on with it."""
+    rows = made["rows"]
+    how_far = f"{made['scored_rows']:,} of {rows:,} rows are scored"
+    if made["scored_rows"] == rows:
+        how_far = f"all {rows:,} rows are scored, only the last question and the report are left"
+    further = next_steps.resume_deployment(model)
+    if made["resumed_after"] is not None:
+        further = f"--resume takes {made['resumed_after']} first, which began later, and this one once that has ended"
+    return f"  unfinished  {made['deployment']}: {how_far} ({further})"
 
 
 def _server_lines(server: dict[str, Any], champion: dict[str, Any] | None, model: str) -> list[str]:

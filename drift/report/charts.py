@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from drift.detect import Score
 from drift.detect.accuracy import chance_band
 from drift.loop.events import BlockRecord
+from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
+from drift.loop.seen_rows import has_seen
 from drift.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 
 if TYPE_CHECKING:
@@ -34,8 +36,19 @@ def accuracy_chart(
     *,
     threshold: float | None,
     accepted: Mapping[int, float],
+    first_champion: int | None = None,
+    seen: Mapping[int, int] | None = None,
 ) -> go.Figure:
-    """Accuracy by block, with threshold, chance band, flags, promotions, and the first champion had it stayed."""
+    """Accuracy by block, with threshold, chance band, flags, changes of champion, and the first one had it stayed.
+
+    Args:
+        blocks: that were scored, one or more.
+        decisions: of the deployment.
+        threshold: of the accuracy; None for a policy that has none.
+        accepted: accuracy on its reference, by version that answered.
+        first_champion: version that the deployment began with; by default the one that answered the first block.
+        seen: by version, one past the last row that had a part in it; blocks with such rows are marked.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -51,12 +64,11 @@ def accuracy_chart(
         name="95 % by chance",
         **edge,
     )
-    first = blocks[0].version
-    promoted = [decision for decision in decisions if decision.outcome == "promoted"]
-    if promoted:
-        since = promoted[0].block
-        kept = [block for block in blocks if block.index >= since]
-        if kept:  # none after a promotion at the end
+    first = blocks[0].version if first_champion is None else first_champion
+    marks = _champion_marks(blocks, decisions, first)
+    if marks:
+        kept = [block for block in blocks if block.index >= min(marks) - 0.5]
+        if kept and min(marks) < index[-1] + 0.5:  # no block follows a promotion at the end
             figure.add_scatter(
                 x=[block.index for block in kept],
                 y=[block.first_champion_correct / block.rows for block in kept],
@@ -67,15 +79,16 @@ def accuracy_chart(
                 hovertemplate="block %{x}: %{y:.3f}<extra></extra>",
             )
     for place, version in enumerate(dict.fromkeys(block.version for block in blocks)):
-        own, style = [block for block in blocks if block.version == version], series_style(place, VERSIONS)
+        style = series_style(place, VERSIONS)
+        own = [block if block.version == version else None for block in blocks]  # None: no line over another's blocks
         figure.add_scatter(
-            x=[block.index for block in own],
-            y=[block.accuracy for block in own],
+            x=index,
+            y=[None if block is None else block.accuracy for block in own],
             mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 2},
             marker={"size": 7, "symbol": style.marker},
             name=f"version {version}",
-            text=[_hover(block) for block in own],
+            text=["" if block is None else _hover(block) for block in own],
             hovertemplate="%{text}<extra></extra>",
         )
     flagged = [block for block in blocks if block.flagged]
@@ -88,18 +101,27 @@ def accuracy_chart(
             name="flagged",
             hoverinfo="skip",
         )
+    seen_before = [block for block in blocks if has_seen(block, seen or {})]
+    if seen_before:
+        figure.add_scatter(
+            x=[block.index for block in seen_before],
+            y=[block.accuracy for block in seen_before],
+            mode="markers",
+            marker={"symbol": "square-open", "size": 13, "color": OLD, "line": {"width": 2}},
+            name="rows that its version had seen",
+            hoverinfo="skip",
+        )
     if threshold is not None:
         _line_across(figure, threshold, index, f"threshold {threshold:.4g}")
-    for decision in promoted:
-        x = min(decision.block, index[-1]) + 0.5
+    for x, notes in marks.items():
         figure.add_vline(x=x, line={"color": "#222", "width": 1})
         figure.add_annotation(
             x=x,
             y=1,
             yref="paper",
             yanchor="bottom",
-            text=f"▸v{decision.challenger}",
-            hovertext=f"version {decision.challenger} promoted {moment(decision, index[-1])}",
+            text=" ".join(f"▸v{version}" for version, _ in notes),
+            hovertext="<br>".join(words for _, words in notes),
             font={"size": 12, "color": "#222"},
             showarrow=False,
         )
@@ -109,6 +131,21 @@ def accuracy_chart(
     figure.update_yaxes(range=[max(0.0, low - 0.08), 1.02], tickformat=".2~f")
     figure.update_xaxes(**whole(index))
     return figure
+
+
+def _champion_marks(
+    blocks: Sequence[BlockRecord], decisions: Sequence[DecisionRecord], first_champion: int
+) -> dict[float, list[tuple[int, str]]]:
+    """Versions that became champion, with words, by their place on the axis of blocks, from left to right."""
+    marks: dict[float, list[tuple[int, str]]] = {}
+    for decision in decisions:
+        if decision.outcome == "promoted" and decision.challenger is not None:
+            words = f"version {decision.challenger} promoted {moment(decision, blocks[-1].index)}"
+            place = min(decision.block, blocks[-1].index) + 0.5
+            marks.setdefault(place, []).append((decision.challenger, words))
+    for change in outside_changes(blocks, decisions, first_champion=first_champion):
+        marks.setdefault(change.block - 0.5, []).append((change.version, change.words))
+    return dict(sorted(marks.items()))
 
 
 def detector_chart(blocks: Sequence[BlockRecord]) -> go.Figure:

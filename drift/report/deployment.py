@@ -9,7 +9,7 @@ from drift.blocks import Reference, Table
 from drift.detect import ThresholdForecast
 from drift.loop.events import BlockRecord
 from drift.loop.journal import Journal
-from drift.loop.records import Deployment
+from drift.loop.records import AuditLine, Deployment
 from drift.report.details import moved_features, version_lines, versions_with_cards
 from drift.report.page import ReportData, write_report
 from drift.sources.calendar import CALENDAR_NAMES
@@ -42,7 +42,7 @@ def write_deployment(
         forecasts: of the blocks until the threshold, made after each block, by its index.
     """
     blocks, decisions = journal.blocks(deployment.id), journal.decisions(deployment.id)
-    answered = {block.version for block in blocks}
+    answered = {deployment.first_champion, *(block.version for block in blocks)}
     challengers = {decision.challenger for decision in decisions if decision.challenger is not None}
     accepted = {version: references(version).accuracy for version in answered}
     made = versions_with_cards(registry, answered | challengers)
@@ -56,10 +56,19 @@ def write_deployment(
         blocks=blocks,
         decisions=decisions,
         answers=journal.answers(deployment.id),
-        trail=[line for line in trail if line.evidence.get("deployment") == deployment.id],
+        trail=[line for line in trail if _of_deployment(line, deployment, until=blocks[-1].scored_at)],
         data_name=table.name,
-        versions=version_lines(made, blocks, decisions, accepted=accepted, table=table),
+        seen={version.number: card.seen for version, card in made},
+        versions=version_lines(
+            made, blocks, decisions, accepted=accepted, table=table, first_champion=deployment.first_champion
+        ),
         forecasts=forecasts(blocks),
         moved=moved_features(blocks, table, references, ignore=CALENDAR_NAMES),
     )
     return write_report(data, path)
+
+
+def _of_deployment(line: AuditLine, deployment: Deployment, *, until: str) -> bool:
+    """Whether a line of the trail is about a deployment, or changed the champion before its last block was scored."""
+    changed = line.action != "refuse" and deployment.began_at <= line.at <= until
+    return changed or line.evidence.get("deployment") == deployment.id

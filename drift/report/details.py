@@ -13,9 +13,13 @@ from drift.detect.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.cards import Card
 from drift.loop.events import BlockRecord
+from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
+from drift.loop.seen_rows import has_seen
 from drift.tracking.found import model_card
 from drift.tracking.registry import Registry, Version
+
+FROM_OUTSIDE = "champion from outside"
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,16 @@ class VersionLine:
     Attributes:
         number: of the version, from 1.
         kind: `base` or `retrain`: what made it; empty if MLflow does not say.
-        outcome: what became of it: `first champion`, `promoted`, `refused`, or another outcome of a decision.
+        outcome: what became of it: `first champion`, `promoted`, `refused`, another outcome of a decision, or
+            `champion from outside`, for one that no decision of the deployment promoted.
         fit_rows: first and last row of the table that its weights have learned from.
         fit_times: times of these rows, ISO 8601 to the minute; None if the table has no times.
         reference_rows: first and last row on which it was accepted.
         accepted: its accuracy on these, in [0, 1]; None if it never answered.
         blocks: that it answered.
         rows: that it answered.
-        accuracy: on the rows that it answered, in [0, 1]; None if there are none.
+        accuracy: on the blocks that it answered, without those of which it had seen rows, in [0, 1]; None if there
+            are none.
         parameters: of its network and its training.
         run_id: of the MLflow run that trained it.
     """
@@ -91,6 +97,7 @@ def version_lines(
     *,
     accepted: Mapping[int, float],
     table: Table,
+    first_champion: int | None = None,
 ) -> list[VersionLine]:
     """Every version that answered or was a challenger, by number.
 
@@ -100,14 +107,19 @@ def version_lines(
         decisions: of the deployment.
         accepted: accuracy of the versions that answered, on their references.
         table: that the rows belong to.
+        first_champion: version that the deployment began with; by default the one that answered the first block.
     """
     outcomes = {one.challenger: one.outcome for one in decisions if one.challenger is not None}
-    first = blocks[0].version
+    first = blocks[0].version if first_champion is None else first_champion
+    for change in outside_changes(blocks, decisions, first_champion=first):
+        if outcomes.get(change.version) != "promoted":
+            outcomes[change.version] = FROM_OUTSIDE
     lines = []
     for version, card in made:
         number = version.number
         own = [block for block in blocks if block.version == number]
         rows = sum(block.rows for block in own)
+        new = [block for block in own if not has_seen(block, {number: card.seen})]
         start, stop = card.fit_rows
         times = None
         if table.timestamps is not None:
@@ -123,7 +135,7 @@ def version_lines(
                 accepted=accepted.get(number),
                 blocks=len(own),
                 rows=rows,
-                accuracy=sum(block.correct for block in own) / rows if rows else None,
+                accuracy=sum(block.correct for block in new) / sum(block.rows for block in new) if new else None,
                 parameters=card.parameters,
                 run_id=version.run_id,
             )

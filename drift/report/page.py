@@ -17,7 +17,8 @@ from drift.disk import write_at_once
 from drift.errors import StateError
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
-from drift.loop.summary import summary
+from drift.loop.seen_rows import has_seen
+from drift.loop.summary import Summary, summary
 from drift.models.quality import confusion
 from drift.report.details import MovedFeature, VersionLine
 
@@ -42,6 +43,7 @@ class ReportData:
     trail: Sequence[AuditLine]
     data_name: str
     forecasts: Mapping[int, ThresholdForecast] = field(default_factory=dict)  # made after each block, by its index
+    seen: Mapping[int, int] = field(default_factory=dict)  # by version, one past the last row that had a part in it
     versions: Sequence[VersionLine] = ()  # that answered or were challengers
     moved: Sequence[MovedFeature] = ()  # features, those of the most blocks first
 
@@ -78,7 +80,12 @@ def render(data: ReportData) -> str:
 
     figures = {
         "accuracy": charts.accuracy_chart(
-            data.blocks, data.decisions, threshold=data.threshold, accepted=data.accepted
+            data.blocks,
+            data.decisions,
+            threshold=data.threshold,
+            accepted=data.accepted,
+            first_champion=data.deployment.first_champion,
+            seen=data.seen,
         ),
         "detectors": charts.detector_chart(data.blocks),
     }
@@ -93,9 +100,10 @@ def render(data: ReportData) -> str:
             data=data,
             figures={name: inline(figure) for name, figure in figures.items()},
             confusions=_confusions(data),
-            summary=summary(data.blocks, data.decisions),
+            summary=_summary(data),
             forecast=data.forecasts.get(data.blocks[-1].index),
             verdict=verdict(data),
+            seen_blocks={block.index for block in data.blocks if has_seen(block, data.seen)},
             has_triangles=charts.has_triangles(data.blocks),
             plotly=plotly_library(),
             made_at=now(),
@@ -105,15 +113,25 @@ def render(data: ReportData) -> str:
     return page
 
 
+def _summary(data: ReportData) -> Summary:
+    return summary(data.blocks, data.decisions, first_champion=data.deployment.first_champion, seen=data.seen)
+
+
 def verdict(data: ReportData) -> str:
-    """What came of the deployment, in a sentence or two that can be read alone."""
-    found = summary(data.blocks, data.decisions)
+    """What came of the deployment, in a few sentences that can be read alone."""
+    found = _summary(data)
+    seen = f" {found.seen_words[0].upper()}{found.seen_words[1:]}." if found.seen_words else ""
+    return f"{_outcome(data, found)}{seen}"
+
+
+def _outcome(data: ReportData, found: Summary) -> str:
+    """What was flagged, which version serves, and what changes of champion gained."""
     if data.threshold is None or not data.flags_below:
         none, some = "No block was flagged", "were flagged" if found.flagged > 1 else "was flagged"
     else:
         none, some = (f"{words} below the threshold of {data.threshold:.4g}" for words in ("No block fell", "fell"))
     refused = f"{_count(found.refusals, 'challenger')} refused" if found.refusals else ""
-    if not found.flagged and not found.rows_after:
+    if not found.flagged and not found.rows_after and not found.outside:
         served = list(dict.fromkeys(block.version for block in data.blocks))
         versions = f"version{'s' if len(served) > 1 else ''} {', '.join(map(str, served))}"
         text = f"{none}: {versions} served all {found.rows:,} rows."
@@ -121,7 +139,15 @@ def verdict(data: ReportData) -> str:
             return f"{text} Version {found.last_version} was promoted at the end and serves from now on."
         return f"{text} At the end: {refused}." if refused else text
     flagged = f"{found.flagged} of {_count(found.blocks, 'block')} {some}"
+    if not found.flagged:
+        flagged = none
+    changes = _count(found.promotions, "promotion") if found.promotions else ""
+    if found.outside:
+        from_outside = f"{_count(found.outside, 'change')} of champion from outside this deployment"
+        changes = f"{changes} and {from_outside}" if changes else from_outside
     if found.accuracy_after is None or found.accuracy_without is None:
+        if found.outside:
+            return f"{flagged}. After {changes}, version {found.last_version} serves."
         if found.promotions:
             return f"{flagged}; version {found.last_version} was promoted after the last one and serves from now on."
         return f"{flagged}, and version {found.first_version} still serves{f': {refused}' if refused else ''}."
@@ -129,7 +155,7 @@ def verdict(data: ReportData) -> str:
     kind = "more right answers than" if more > 0 else "fewer right answers than" if more < 0 else "as many right as"
     count = f"{abs(more):,} " if more else ""
     return (
-        f"{flagged}. After {_count(found.promotions, 'promotion')}, version {found.last_version} serves. On the"
+        f"{flagged}. After {changes}, version {found.last_version} serves. On the"
         f" {found.rows_after:,} rows since the first one, accuracy was {found.accuracy_after:.3f}:"
         f" {count}{kind} version {found.first_version} would have had ({found.accuracy_without:.3f})."
     )
@@ -140,16 +166,21 @@ def _count(number: int, name: str) -> str:
 
 
 def _confusions(data: ReportData) -> list[ConfusionTable]:
-    """On the rows since the first promotion, what would have been and what was; on all rows if nothing was promoted."""
-    answers = data.answers
-    promoted = [decision.block for decision in data.decisions if decision.outcome == "promoted"]
-    since = answers.blocks > promoted[0] if promoted else np.zeros(len(answers.blocks), bool)
+    """On the rows since the first change of champion, what would have been and what was; without one, on all rows.
+
+    Rows are left out as from the accuracies.
+    """
+    answers, found = data.answers, _summary(data)
+    new = np.isin(answers.blocks, [block.index for block in data.blocks if not has_seen(block, data.seen)])
+    since = new & (answers.blocks >= (len(data.blocks) if found.changed_at is None else found.changed_at))
     if not since.any():
-        return [_table("as served", answers.labels, answers.predictions, data)]
+        counted = new if new.any() else np.ones(len(new), bool)
+        return [_table("as served", answers.labels[counted], answers.predictions[counted], data)]
     labels = answers.labels[since]
+    changes = "changes of champion" if found.outside else "promotions"
     return [
-        _table(f"before: version {data.blocks[0].version}, had it stayed", labels, answers.first_champion[since], data),
-        _table("after: as served, with the promotions", labels, answers.predictions[since], data),
+        _table(f"before: version {found.first_version}, had it stayed", labels, answers.first_champion[since], data),
+        _table(f"after: as served, with the {changes}", labels, answers.predictions[since], data),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from drift.loop import status as module
 from drift.loop.home import Home
 from drift.loop.journal import Journal
-from drift.loop.records import AuditLine
+from drift.loop.records import AuditLine, Deployment
 from drift.loop.servers import own_folders
 from drift.loop.status import status_lines, status_of
 from drift.tracking.registry import Registry
@@ -115,3 +115,31 @@ def test_a_champion_without_a_digest_is_followed_by_no_server(registry: FakeRegi
     assert "version 1, run run1 has no digest: it was not logged by this project, so it is not served" in lines
     assert "not the champion: version 1 cannot be served, so the server goes on with version 2" in lines
     assert "within a minute" not in lines
+
+
+def test_the_command_is_given_for_the_one_that_it_resumes(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of an older one, when its turn comes; how far each came, also one of which only the end is left."""
+    journal = Journal(Home(tmp_path / ".drift").log)
+    for name, state in (("toy-a", "interrupted"), ("toy-b", "done"), ("toy-c", "interrupted"), ("toy-d", "done")):
+        journal.begin(Deployment(name, "toy", "run", {}, 1, 100, 7_100, state, 0, "2024-01-01"))
+    monkeypatch.setattr(Journal, "scored", lambda self, model: {"toy-c": range(100, 7_100)})
+    lines = status_lines(told(registry, tmp_path, LINES))
+    again = "drift deploy --register_model_name toy --resume"
+    assert [line for line in lines if "unfinished" in line] == [
+        "  unfinished  toy-a: 0 of 7,000 rows are scored (--resume takes toy-c first, which began later, and this one"
+        " once that has ended)",
+        f"  unfinished  toy-c: all 7,000 rows are scored, only the last question and the report are left ({again})",
+    ]
+    assert "\n".join(lines).count("drift deploy") == 1
+
+
+def test_one_that_is_under_way_is_resumed_first(registry: FakeRegistry, tmp_path: Path) -> None:
+    """So no command is given for the older one, which would be refused."""
+    journal = Journal(Home(tmp_path / ".drift").log)
+    for name in ("toy-a", "toy-b"):
+        journal.begin(Deployment(name, "toy", "run", {}, 1, 100, 200, "running", 0, "2024-01-01"))
+    (older,) = module._unfinished(journal, "toy", {"toy-b"})
+    assert (older["deployment"], older["resumed_after"]) == ("toy-a", "toy-b")
+    assert "drift deploy" not in module._unfinished_line(older, "toy")

@@ -17,6 +17,7 @@ from drift.loop.options import DeployOptions
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.summary import summary
 from drift.report.charts import accuracy_chart
+from drift.report.deployment import _of_deployment
 from drift.report.details import moved_features, version_lines
 from drift.report.forecasts import forecast_chart
 from drift.report.page import ReportData, render, verdict, write_report
@@ -247,3 +248,120 @@ def test_the_report_tells_how_each_version_was_made() -> None:
     page = render(replace(told, versions=lines))
     for words in ("<h2>Versions</h2>", "40 to 139", "learning_rate&nbsp;0.01", "depth&nbsp;2", "run0run0", "0.850"):
         assert words in page
+
+
+def by_hand(*, flagged: bool = True) -> ReportData:
+    """Version 2 answers from block 3 on, and version 1 again in the last one; the deployment decided nothing."""
+    told = data()
+    records = [replace(block, flagged=flagged and block.flagged) for block in told.blocks]
+    return replace(told, blocks=[*records[:-1], replace(records[-1], version=1)], decisions=[])
+
+
+def test_headline_tiles_and_marks_agree_about_a_change_from_outside() -> None:
+    told = by_hand()
+    assert verdict(told) == (
+        "1 of 6 blocks fell below the threshold of 0.6. After 2 changes of champion from outside this deployment,"
+        " version 1 serves. On the 60 rows since the first one, accuracy was 0.800: 24 more right answers than"
+        " version 1 would have had (0.400)."
+    )
+    assert verdict(by_hand(flagged=False)).startswith(
+        "No block fell below the threshold of 0.6. After 2 changes of champion from outside this deployment, version 1"
+    )
+    page = render(told)
+    for expected in (
+        "1 flagged, 0 promotions, 2 changes of champion from outside</h1>",
+        "serving at the end<b>version 1</b>",
+        "since the first change of champion<b>0.800</b>",
+        "had version 1 stayed<b>0.400</b>",
+        "after: as served, with the changes of champion",
+        "marks where another version became champion, by this deployment or from outside",
+    ):
+        assert expected in page, expected
+    assert "still serves" not in page
+    assert summary(told.blocks, told.decisions).lines()[1].startswith("since the first change of champion, on 60 rows")
+
+
+def test_a_promotion_and_a_change_from_outside_are_both_counted() -> None:
+    told = replace(by_hand(), decisions=data().decisions)
+    assert "After 1 promotion and 1 change of champion from outside this deployment, version 1 serves" in verdict(told)
+    figure = accuracy_chart(told.blocks, told.decisions, threshold=None, accepted=told.accepted)
+    notes = [(note.x, note.text) for note in figure.layout.annotations]
+    assert notes == [(2.5, "▸v2"), (4.5, "▸v1")]
+    assert figure.layout.annotations[0].hovertext == "version 2 promoted after block 2"
+    assert "from outside this deployment" in figure.layout.annotations[1].hovertext
+
+
+def test_a_line_is_not_drawn_over_the_blocks_of_another_version() -> None:
+    told = by_hand()
+    figure = accuracy_chart(told.blocks, told.decisions, threshold=None, accepted=told.accepted)
+    (first,) = (trace for trace in figure.data if trace.name == "version 1")
+    assert [value is not None for value in first.y] == [True, True, True, False, False, True]
+    (stayed,) = (trace for trace in figure.data if trace.name == "version 1, had it stayed")
+    assert list(stayed.x) == [2, 3, 4, 5]
+
+
+def test_another_version_than_the_deployment_began_with_may_answer_its_first_block() -> None:
+    told = data()
+    told = replace(told, decisions=[], blocks=[replace(block, version=2) for block in told.blocks])
+    assert "After 1 change of champion from outside this deployment, version 2 serves. On the 120 rows" in verdict(told)
+    assert "had version 1 stayed" in render(told)
+
+
+def test_a_version_that_came_from_outside_is_told_so() -> None:
+    told = by_hand()
+    card = Card(("a",), ("no", "yes"), {}, (0, 80), (80, 100), "", DataSource("toy.csv", "b"))
+    made = [(Version(number, "run", "", "", {}), card) for number in (1, 2)]
+    refused = [replace(data().decisions[0], outcome="refused")]
+    lines = version_lines(made, told.blocks, refused, accepted=told.accepted, table=table())
+    assert [line.outcome for line in lines] == ["first champion", "champion from outside"]
+
+
+def test_the_trail_holds_changes_from_outside_while_the_deployment_ran() -> None:
+    deployment = replace(data().deployment, began_at="2024-01-03T00:00:00")
+    line = AuditLine("rollback", 2, 1, "bob", "complaints", {}, "2024-01-03T00:00:05")
+    until = "2024-01-03T00:01:00"
+    assert _of_deployment(line, deployment, until=until)
+    assert not _of_deployment(replace(line, at="2024-01-02T23:59:59"), deployment, until=until)
+    assert not _of_deployment(replace(line, at="2024-01-03T00:01:01"), deployment, until=until)
+    assert not _of_deployment(replace(line, action="refuse"), deployment, until=until)
+    own = replace(line, action="refuse", evidence={"deployment": deployment.id})
+    assert _of_deployment(own, deployment, until=until)
+
+
+def test_blocks_that_their_version_had_seen_are_marked_and_count_for_no_accuracy() -> None:
+    """Version 2 had seen the rows before 195: blocks 3 and 4, of which block 4 begins at row 180."""
+    told = data()
+    told = replace(told, decisions=[], seen={1: 100, 2: 195})
+    told = replace(told, blocks=[replace(b, correct=20) if b.index in (3, 4) else b for b in told.blocks])
+    left_out = "2 blocks are left out of the accuracies (40 rows): the version that answered had seen rows of them"
+    assert verdict(told) == (
+        "1 of 6 blocks fell below the threshold of 0.6. After 1 change of champion from outside this deployment,"
+        " version 2 serves. On the 20 rows since the first one, accuracy was 0.800: 8 more right answers than version"
+        f" 1 would have had (0.400). {left_out} when it was made."
+    )
+    found = summary(told.blocks, [], seen=told.seen)
+    assert found.accuracy == pytest.approx((16 + 16 + 8 + 16) / 80)
+    assert (found.rows, found.counted_rows, found.seen_rows) == (120, 80, 40)
+    assert found.lines()[1] == f"{left_out} when it was made"
+    page = render(told)
+    assert 'accuracy, new rows<b>0.700</b><span class="soft">80 rows' in page
+    assert page.count("seen by its version") == 2
+    figure = accuracy_chart(told.blocks, [], threshold=None, accepted=told.accepted, seen=told.seen)
+    (marked,) = (trace for trace in figure.data if trace.name == "rows that its version had seen")
+    assert list(marked.x) == [3, 4]
+    assert "seen by its version" not in render(data())
+
+
+def test_where_every_block_after_a_change_was_seen_nothing_is_claimed_of_it() -> None:
+    told = replace(data(), decisions=[], seen={2: 220})
+    assert verdict(told).startswith(
+        "1 of 6 blocks fell below the threshold of 0.6. After 1 change of champion from outside this deployment,"
+        " version 2 serves. 3 blocks are left out of the accuracies (60 rows)"
+    )
+    assert "had version 1 stayed<b>" not in render(told)
+    card = Card(("a",), ("no", "yes"), {}, (0, 200), (200, 220), "", DataSource("toy.csv", "b"))
+    (line,) = version_lines([(Version(2, "run", "", "", {}), card)], told.blocks, [], accepted={}, table=table())
+    assert (line.blocks, line.accuracy) == (3, None)
+    every = replace(told, seen={1: 220, 2: 220})
+    assert "Every block has rows that the version that answered had seen when it was made" in verdict(every)
+    assert "accuracy, all rows<b>" in render(every)
