@@ -11,6 +11,7 @@ from drift.loop.retrain import LEAST_WINDOW, RetrainOptions, split_seen
 
 LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05
 LEAST_SHARE = 0.25  # of new rows among those to train on, without which a window is proposed
+OVER_SHARE = 0.9  # of a champion's training rows from after a fall, from which on the fall is over
 MOST_BLOCKS = 10_000  # of a wait
 
 
@@ -27,7 +28,8 @@ class Outlook:
             no wait helps.
         window_rows: a window in which new rows weigh more; None if none is proposed.
         obstacle: why no retrain is possible now; empty if one is.
-        fall: the last one of accuracy, from which on the rows are those to learn from; None if none was found.
+        fall: the last one of accuracy, from which on the rows are those to learn from; None if none was found, or the
+            champion was trained after it.
         fallen_rows: rows since then.
         since_fall: whether accuracy fell after the champion was made, so that rows since then are to be waited for.
     """
@@ -75,10 +77,7 @@ class Outlook:
     @property
     def window_effect(self) -> str:
         """What the proposed window does."""
-        if self.fall is None:
-            return "the new ones weigh more"
-        all_since = "all are from after that"
-        return all_since if self.window_rows == self.fallen_rows else f"the new ones weigh more, and {all_since}"
+        return "the new ones weigh more" if self.fall is None else "all are from after that"
 
 
 def outlook_of(
@@ -94,7 +93,7 @@ def outlook_of(
         fall: the last one of accuracy.
     """
     new = max(0, stop - champion.seen)
-    fall = fall if fall is not None and fall.row < stop else None
+    fall = fall if fall is not None and fall.row < stop and not is_over(fall, champion) else None
     fallen = 0 if fall is None else stop - fall.row
     wait = _wait(champion, stop, options, block_rows=block_rows)
     try:
@@ -102,21 +101,33 @@ def outlook_of(
     except DataError as error:
         return Outlook(new, wait_blocks=wait or None, obstacle=str(error), fall=fall, fallen_rows=fallen)
     window, since_fall = None, False
-    if options.window_rows is None and fall is not None and fall.row >= champion.seen:
-        since_fall, window = True, fallen
-        wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
+    if options.window_rows is None and fall is not None:
+        window, since_fall = fallen, fall.row >= champion.seen
+        if since_fall:
+            wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
+        elif fallen < LEAST_WINDOW:
+            window = None
     elif options.window_rows is None:
-        window = _weighing_new(champion, stop, options, most=fallen or stop)
+        window = _weighing_new(champion, stop, options)
     return Outlook(
         new, len(range(max(parts.refit.start, champion.seen), parts.refit.stop)), len(parts.refit),
         len(parts.held_out), wait, window if wait == 0 else None, fall=fall, fallen_rows=fallen, since_fall=since_fall,
     )  # fmt: skip
 
 
-def _weighing_new(champion: Card, stop: int, options: RetrainOptions, *, most: int) -> int | None:
-    """The window in which new rows weigh enough: `most`, or twice the new rows; None if it would hold all rows."""
+def is_over(fall: Fall, champion: Card) -> bool:
+    """Whether a champion was trained after a fall: nine of ten of its training rows are from after it.
+
+    A fall of the champion itself is never over, since it is in rows that came after the training.
+    """
+    first, stop = champion.fit_rows
+    return stop - max(first, fall.row) >= OVER_SHARE * (stop - first)
+
+
+def _weighing_new(champion: Card, stop: int, options: RetrainOptions) -> int | None:
+    """The window in which new rows weigh enough: twice the new rows; None if all rows do or it would hold them all."""
     new = max(0, stop - champion.seen)
-    for window in (most, min(most, max(LEAST_WINDOW, 2 * new))):
+    for window in (stop, min(stop, max(LEAST_WINDOW, 2 * new))):
         try:
             parts = split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
         except DataError:
@@ -159,8 +170,7 @@ class ByHand:
         if self.window_rows is None:
             return ""
         if self.outlook.fall is not None:
-            which = "the" if self.window_rows == self.outlook.fallen_rows else "the newest"
-            return f" with --window_rows {self.window_rows}, {which} rows since accuracy fell"
+            return f" with --window_rows {self.window_rows}, the rows since accuracy fell"
         return f" with --window_rows {self.window_rows}, in which the new rows weigh more than among all"
 
 

@@ -95,11 +95,13 @@ def test_a_fall_before_all_rows_that_are_used_proposes_no_window() -> None:
     ("row", "window", "words"),
     [
         (19_300, 1_300, "all are from after that"),  # enough of them are new
-        (2_000, 1_200, "the new ones weigh more, and all are from after that"),
+        (4_000, 16_600, "all are from after that"),  # few of them are new, but all are of the new kind
         (20_300, 300, "all are from after that"),
     ],
 )
-def test_after_a_fall_that_the_champion_was_made_after_new_rows_weigh_enough(row: int, window: int, words: str) -> None:
+def test_after_a_fall_the_champion_has_rows_from_before_the_window_is_all_rows_since(
+    row: int, window: int, words: str
+) -> None:
     found = outlook_of(CARD, 20_600, RetrainOptions(), block_rows=20, fall=Fall(1, row, 0, 0.88, 0.61))
     assert (found.window_rows, found.since_fall) == (window, row >= CARD.seen)
     assert found.words.endswith(words)
@@ -120,3 +122,18 @@ def test_without_a_question_it_learns_from_the_rows_since_the_fall_or_waits_for_
     assert agreed(fall, window_rows=1_000) == (True, None)
     assert agreed(replace(fall, row=23_900)) == (False, None)
     assert agreed(replace(fall, row=19_000)) == (True, 5_000)  # the champion was made after it: nothing to wait for
+
+
+def test_a_fall_that_the_champion_was_trained_after_is_over() -> None:
+    """Version 4 learned from the rows since row 7000 alone, and 2,200 rows came since the fall."""
+    fall = Fall(1, 7_000, 200, 0.796, 0.318)
+    trained_after = replace(CARD, fit_rows=(7_000, 8_600), reference_rows=(8_600, 9_000))
+    for stop in (9_000, 9_200):
+        found = by_hand_of(trained_after, stop, RetrainOptions(), block_rows=20, fall=fall)
+        assert found.outlook.fall is None
+        assert "accuracy" not in found.outlook.words + found.window_words
+        assert found == by_hand_of(trained_after, stop, RetrainOptions(), block_rows=20)
+    partly = replace(trained_after, fit_rows=(6_500, 8_600))
+    assert by_hand_of(partly, 9_200, RetrainOptions(), block_rows=20, fall=fall).window_rows == 2_200
+    again = Fall(4, 9_000, 0, 0.8, 0.5)  # of the champion itself
+    assert outlook_of(trained_after, 9_200, RetrainOptions(), block_rows=20, fall=again).fall == again
