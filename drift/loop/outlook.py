@@ -11,6 +11,7 @@ from drift.loop.retrain import LEAST_WINDOW, RetrainOptions, split_seen
 
 LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05
 LEAST_SHARE = 0.25  # of new rows among those to train on, without which a window is proposed
+LEAST_FALLEN = 1_000  # rows since a fall, from which on a challenger of them typically is good: decision 20
 OVER_SHARE = 0.9  # of a champion's training rows from after a fall, from which on the fall is over
 MOST_BLOCKS = 10_000  # of a wait
 
@@ -24,14 +25,16 @@ class Outlook:
         learned_rows: of them, those that the challenger would train on.
         training_rows: all rows that it would train on.
         held_out_rows: newest rows kept for the comparison.
-        wait_blocks: blocks to score first so that it learns from `LEAST_LEARNED` new rows; 0 if it does now, None if
-            no wait helps.
-        window_rows: a window in which new rows weigh more; None if none is proposed.
+        wait_blocks: blocks to score first so that it learns from `LEAST_LEARNED` new rows, after a fall from
+            `LEAST_FALLEN` rows since then; 0 if it does now, None if no wait helps.
+        window_rows: a window in which new rows weigh more; None if there is none.
+        window_parts: rows that it would train on with that window, and rows held out.
         obstacle: why no retrain is possible now; empty if one is.
         fall: the last one of accuracy, from which on the rows are those to learn from; None if none was found, or the
             champion was trained after it.
         fallen_rows: rows since then.
         since_fall: whether accuracy fell after the champion was made, so that rows since then are to be waited for.
+        few: whether fewer than `LEAST_FALLEN` rows came since the fall, and no window was asked for.
     """
 
     new_rows: int
@@ -44,6 +47,8 @@ class Outlook:
     fall: Fall | None = None
     fallen_rows: int = 0
     since_fall: bool = False
+    window_parts: tuple[int, int] = (0, 0)
+    few: bool = False
 
     @property
     def too_early(self) -> bool:
@@ -63,16 +68,33 @@ class Outlook:
         if self.fall is not None:
             text = (
                 f"{text}; accuracy of version {self.fall.version} fell from {self.fall.before:.3f} to"
-                f" {self.fall.after:.3f} at about row {self.fall.row}, {self.fallen_rows:,} rows ago"
+                f" {self.fall.after:.3f} at about row {self.fall.row}, {self.fallen_rows:,} rows ago{self._dated_in}"
             )
         if self.wait_blocks:
-            blocks = "1 more block" if self.wait_blocks == 1 else f"{self.wait_blocks:,} more blocks"
-            return f"{text}; too few to learn from: score {blocks} first"
+            if self.window_rows is not None:
+                learned, held_out = self.window_parts
+                counts = f"{learned:,} to learn from and {held_out:,} held out"
+                text = f"{text}; with --window_rows {self.window_rows} {self.window_effect}: {counts}"
+            first = f"score {self.wait_words} first"
+            typical = f", a challenger typically needs {LEAST_FALLEN:,} rows since a fall" if self.few else ""
+            return f"{text}; too few to learn from: {first}{typical}"
         if self.wait_blocks is None and not self.obstacle:
             return f"{text}; too few to learn from: set fewer --held_out_rows or more --window_rows"
         if self.window_rows is not None:
             return f"{text}; with --window_rows {self.window_rows} {self.window_effect}"
         return text
+
+    @property
+    def wait_words(self) -> str:
+        """The blocks to wait for; empty without any."""
+        if not self.wait_blocks:
+            return ""
+        return "1 more block" if self.wait_blocks == 1 else f"{self.wait_blocks:,} more blocks"
+
+    @property
+    def _dated_in(self) -> str:
+        elsewhere = "" if self.fall is None else self.fall.elsewhere
+        return f" (dated in an earlier deployment, {elsewhere})" if elsewhere else ""
 
     @property
     def window_effect(self) -> str:
@@ -100,19 +122,30 @@ def outlook_of(
         parts = split_seen(champion, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
     except DataError as error:
         return Outlook(new, wait_blocks=wait or None, obstacle=str(error), fall=fall, fallen_rows=fallen)
-    window, since_fall = None, False
+    window, since_fall, few = None, False, False
     if options.window_rows is None and fall is not None:
-        window, since_fall = fallen, fall.row >= champion.seen
-        if since_fall:
+        window, since_fall, few = fallen, fall.row >= champion.seen, fallen < LEAST_FALLEN
+        if since_fall or few:
             wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
-        elif fallen < LEAST_WINDOW:
-            window = None
     elif options.window_rows is None:
         window = _weighing_new(champion, stop, options)
+    with_window = _window_parts(champion, stop, options, window) if wait == 0 or few else None
     return Outlook(
         new, len(range(max(parts.refit.start, champion.seen), parts.refit.stop)), len(parts.refit),
-        len(parts.held_out), wait, window if wait == 0 else None, fall=fall, fallen_rows=fallen, since_fall=since_fall,
+        len(parts.held_out), wait, window if with_window else None, fall=fall, fallen_rows=fallen,
+        since_fall=since_fall, window_parts=with_window or (0, 0), few=few,
     )  # fmt: skip
+
+
+def _window_parts(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> tuple[int, int] | None:
+    """Rows to train on and held-out rows of a window; None without one, or where it is too small."""
+    if window is None or window < LEAST_WINDOW:
+        return None
+    try:
+        parts = split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
+    except DataError:
+        return None
+    return len(parts.refit), len(parts.held_out)
 
 
 def is_over(fall: Fall, champion: Card) -> bool:
@@ -144,8 +177,8 @@ def _wait(
     """Blocks to score first so that a retrain learns enough; with `since`, from a window that begins at that row."""
     for many in range(MOST_BLOCKS):
         at = stop + many * block_rows
-        window = options.window_rows if since is None else at - since
-        if (window is None or window >= LEAST_WINDOW) and _learned(champion, at, replace(options, window_rows=window)):
+        window, least = (options.window_rows, 0) if since is None else (at - since, LEAST_FALLEN)
+        if (window is None or window >= least) and _learned(champion, at, replace(options, window_rows=window)):
             return many
     return None
 
@@ -182,7 +215,10 @@ def by_hand_of(
     if outlook.window_rows is None:
         return ByHand(None, outlook, stop)
     windowed = replace(options, window_rows=outlook.window_rows)
-    return ByHand(outlook.window_rows, outlook_of(champion, stop, windowed, block_rows=block_rows, fall=fall), stop)
+    command = outlook_of(champion, stop, windowed, block_rows=block_rows, fall=fall)
+    if outlook.few:
+        command = replace(command, wait_blocks=outlook.wait_blocks, few=True)
+    return ByHand(outlook.window_rows, command, stop)
 
 
 def _learned(champion: Card, stop: int, options: RetrainOptions) -> bool:
