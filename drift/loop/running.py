@@ -29,6 +29,7 @@ from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.references import References
+from drift.loop.repeats import refused_before
 from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
@@ -279,8 +280,9 @@ class Running:
                 )
             first = next_try(verdict_of(self.world.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
-                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first
-            )
+                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first,
+                refused=lambda: refused_before(ring, champion),
+            )  # fmt: skip
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Said(reason))
