@@ -60,6 +60,11 @@ class Outlook:
         """The same for people."""
         if self.obstacle:
             text = f"not possible now: {self.obstacle}"
+        elif self.new_rows == 0:
+            text = (
+                "no row is new: it would learn from rows that the champion was made from"
+                f" ({self.training_rows:,} rows in all), {self.held_out_rows:,} are held out"
+            )
         else:
             text = (
                 f"it would learn from {self.learned_rows:,} of the {self.new_rows:,} new rows"

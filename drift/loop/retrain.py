@@ -63,6 +63,7 @@ class Challenger:
     held_out: range
     run_id: str
     refused: Refused | None = None  # how it is known as, if it is refused
+    new_rows: int | None = None  # that came since the champion was made, learned from or held out
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def retrain(
                 " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
             )
         )
-    return Challenger(version, card, test, parts.held_out, run.id, replace(made, version=version.number))
+    return Challenger(version, card, test, parts.held_out, run.id, replace(made, version=version.number), new)
 
 
 def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:

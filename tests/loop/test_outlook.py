@@ -162,3 +162,7 @@ def test_a_fall_that_the_champion_was_trained_after_is_over() -> None:
     assert by_hand_of(partly, 9_200, RetrainOptions(), block_rows=20, fall=fall).window_rows == 2_200
     again = Fall(4, 9_000, 0, 0.8, 0.5)  # of the champion itself
     assert outlook_of(trained_after, 9_200, RetrainOptions(), block_rows=20, fall=again).fall == again
+
+
+def test_without_a_new_row_it_says_so() -> None:
+    assert look(20_000).words.startswith("no row is new: it would learn from rows that the champion was made from (")
