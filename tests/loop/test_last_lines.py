@@ -145,3 +145,22 @@ def test_a_wait_comes_with_the_command_that_scores(left: int, said: str) -> None
         assert score.startswith("to score them: drift deploy")
         assert f"--start_row 3100 --test_data_rows {min(100, left)}" in score  # 5 blocks of 20
         assert "--threshold_accuracy 0.7" in score
+
+
+PROMOTED = DecisionRecord(3, True, "--retrain always", "", {}, "promoted", challenger=2)
+
+
+@pytest.mark.parametrize("decisions", [[], [PROMOTED]])
+@pytest.mark.parametrize(("left", "scores"), [(1_000, 100), (60, 60), (19, 0), (0, 0)])
+def test_the_next_rows_are_scored_first(left: int, scores: int, decisions: list[DecisionRecord]) -> None:
+    """After a promotion, and where nothing was flagged."""
+    by_hand = by_hand_of(CARD, 3_400, RetrainOptions(), block_rows=20)
+    made = lines(by_hand, DeployOptions(threshold_accuracy=0.7), decisions=decisions, left=left)
+    found = [line for line in made if line.startswith("to score the next rows: drift deploy ")]
+    assert len(found) == bool(scores)
+    if found:
+        assert found[0].endswith(f" --test_data_rows {scores}")
+        assert "--start_row 3400" in found[0]
+        assert "--threshold_accuracy 0.7" in found[0]
+        assert made.index(found[0]) == len(made) - (1 if decisions else 2)
+    assert made[-1].startswith("to retrain anyway: drift retrain ") is (not decisions)

@@ -176,6 +176,15 @@ def alerts(
         print(fold(line, indent=20))
     if not rows:
         print("no alerts")
+    left = min(
+        (alert for alert in rows if alert.state != "closed"), key=lambda alert: alert.state != "open", default=None
+    )
+    if left is not None:
+        closing = m.following("monitor alerts", monitor, store, close=left.id, why="looked into")
+        seen = m.following("monitor alerts", monitor, store, acknowledge=left.id, why="on it")
+        print(
+            f"next: {seen}; when it is done: {closing}" if left.state == "open" else f"next, when it is done: {closing}"
+        )
     write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
     return ExitCode.DONE
 
