@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift import next_steps
@@ -52,8 +53,10 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
             f"version {last.challenger} was neither promoted nor refused: more new rows decide, with a larger"
             f" --test_data_rows; to decide now, on held-out rows of another challenger: {again}"
         ]
-    lines = [f"a retrain now{proposal.window_words}: {proposal.outlook.words}"] if proposal is not None else []
-    wait = proposal.outlook.wait_blocks if proposal is not None else 0
+    lines, wait = list[str](), None
+    if proposal is not None:
+        outlook = replace(proposal.outlook, blocks_left=max(0, result.rows_left) // options.block_size)
+        lines, wait = [f"a retrain now{proposal.window_words}: {outlook.words}"], outlook.wait_blocks
     if wait:
         lines.append(_to_score(result, options, server, wait * options.block_size))
     if result.exit_code is ExitCode.REFUSED and last is not None:
@@ -81,7 +84,8 @@ def _to_score(
     """The command that scores so many further rows, as far as the table has them."""
     left = result.rows_left
     if left < options.block_size:
-        few = f"only {left} rows are left to score, fewer than a block" if left > 0 else "no row is left to score"
+        rest = "1 row is" if left == 1 else f"{left} rows are"
+        few = f"only {rest} left to score, fewer than a block" if left > 0 else "no row is left to score"
         return f"{few}: add later rows at the end of the table"
     source = result.deployment.options["source"]
     table = DataSource(**source | {"ignore": tuple(source["ignore"])}).options

@@ -35,6 +35,7 @@ class Outlook:
         fallen_rows: rows since then.
         since_fall: whether accuracy fell after the champion was made, so that rows since then are to be waited for.
         few: whether fewer than `LEAST_FALLEN` rows came since the fall, and no window was asked for.
+        blocks_left: whole blocks for which the table has rows; None where nobody counted them.
     """
 
     new_rows: int
@@ -49,6 +50,7 @@ class Outlook:
     since_fall: bool = False
     window_parts: tuple[int, int] = (0, 0)
     few: bool = False
+    blocks_left: int | None = None
 
     @property
     def too_early(self) -> bool:
@@ -80,7 +82,7 @@ class Outlook:
                 learned, held_out = self.window_parts
                 counts = f"{learned:,} to learn from and {held_out:,} held out"
                 text = f"{text}; with --window_rows {self.window_rows} {self.window_effect}: {counts}"
-            first = f"score {self.wait_words} first"
+            first = self._wait_first
             typical = f", a challenger typically needs {LEAST_FALLEN:,} rows since a fall" if self.few else ""
             return f"{text}; too few to learn from: {first}{typical}"
         if self.wait_blocks is None and not self.obstacle:
@@ -95,6 +97,15 @@ class Outlook:
         if not self.wait_blocks:
             return ""
         return "1 more block" if self.wait_blocks == 1 else f"{self.wait_blocks:,} more blocks"
+
+    @property
+    def _wait_first(self) -> str:
+        """The wait as something to do, as far as the table has rows for it."""
+        left, verb = self.blocks_left, "is" if self.wait_blocks == 1 else "are"
+        if left is None or left >= (self.wait_blocks or 0):
+            return f"score {self.wait_words} first"
+        there = f"rows for {left:,}" if left else "no rows for them yet"
+        return f"{self.wait_words} {verb} needed, and the table has {there}"
 
     @property
     def _dated_in(self) -> str:

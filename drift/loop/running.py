@@ -236,7 +236,8 @@ class Running:
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
             fall = falls.last(self.registry.name, card, record.stop)
-            return outlook_of(card, record.stop, options, block_rows=rows, fall=fall)
+            outlook = outlook_of(card, record.stop, options, block_rows=rows, fall=fall)
+            return replace(outlook, blocks_left=(len(self.table) - record.stop) // rows)
         return None
 
     def _by_hand(self, falls: ScoredFalls) -> ByHand | None:

@@ -73,7 +73,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert "note: the reference has the rows of 8.0 batches" in agreed.out
     secret = ("--webhook", "http://127.0.0.1:1/services/hush", "--command", "true --token hush")
     quiet = commands.run("check", *secret, "--quiet_hours", "00:00-23:59", "--json", "quiet.json")
-    assert quiet.code == 3 and "messages that wait: 2" in quiet.out
+    assert quiet.code == 3 and "2 messages wait to be delivered" in quiet.out
     assert "hush" not in (folder / "quiet.json").read_text() + quiet.out + quiet.err
     (folder / ".drift" / "monitor.db").unlink()
     commands.run("ingest", source, *COLUMNS)

@@ -114,7 +114,8 @@ def check(
     elif checked.unjudged:
         share = checked.reference.promise.truth_share
         print(f"errors of {checked.unjudged:,} batches do not count yet: less than {share:.0%} of their truth is known")
-    waiting = f", messages that wait: {delivered.waiting:,}" if delivered.waiting else ""
+    many = "1 message waits" if delivered.waiting == 1 else f"{delivered.waiting:,} messages wait"
+    waiting = f", {many} to be delivered" if delivered.waiting else ""
     print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
     if checked.open:
         print(f"next: {m.following('monitor alerts', monitor, store)}")
