@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Refused:
-    """A challenger that was compared and refused.
+    """A challenger that was compared and refused, or the champion, which a challenger is not to be a copy of.
 
     Attributes:
         version: its number.
@@ -59,6 +59,11 @@ class Refused:
     version: int
     recipe: Recipe
     parameters: Mapping[str, float | int]
+
+    @property
+    def state(self) -> str:
+        """What became of it, in words."""
+        return "serves" if self.version == self.recipe.champion else "was refused"
 
     def to_tag(self) -> str:
         """For the version's tag `drift.recipe`."""
@@ -74,7 +79,7 @@ class Refused:
 
 
 def refused_before(ring: Ring, champion: Version) -> list[Refused]:
-    """The challengers of a champion that the comparison, or a person who saw it, refused.
+    """The challengers of a champion that the comparison, or a person who saw it, refused, and the champion itself.
 
     None where `--promote` decides without a comparison: `always` may be meant for the very model that was refused.
     Versions that are gone, or were made before their recipes were kept, are left out.
@@ -86,6 +91,10 @@ def refused_before(ring: Ring, champion: Version) -> list[Refused]:
     if ring.mode.value not in ("auto", "ask"):
         return []
     registry, found = ring.championship.registry, []
+    with suppress(ValueError, TypeError, KeyError):
+        itself = Refused.from_tag(champion.number, champion.tags["drift.recipe"])
+        if not itself.recipe.warm_start:  # its weights would be others when they began with its own
+            found.append(replace(itself, recipe=replace(itself.recipe, champion=champion.number)))
     for line in ring.championship.journal.trail(registry.name):
         if line.action != "refuse" or line.from_version != champion.number or line.by in UNJUDGED:
             continue
@@ -104,13 +113,13 @@ def require_new_search(recipe: Recipe, refused: Sequence[Refused]) -> None:
     for one in refused:
         if one.recipe == recipe:
             raise RepeatedError(
-                f"version {one.version} was trained on these rows with these options and this seed, and was refused:"
-                " not trained again"
+                f"version {one.version} was trained on these rows with these options and this seed, and"
+                f" {one.state}: not trained again"
             )
 
 
-def same_model(recipe: Recipe, parameters: Mapping[str, float | int], refused: Sequence[Refused]) -> int | None:
-    """The refused version that is the same network as one with these parameters; None if it is another one.
+def same_model(recipe: Recipe, parameters: Mapping[str, float | int], refused: Sequence[Refused]) -> Refused | None:
+    """The refused version, or the champion, that is the same network as one with these parameters; None without any.
 
     Args:
         recipe: of the challenger.
@@ -119,5 +128,5 @@ def same_model(recipe: Recipe, parameters: Mapping[str, float | int], refused: S
     """
     for one in refused:
         if replace(one.recipe, total_trials=recipe.total_trials) == recipe and one.parameters == parameters:
-            return one.version
+            return one
     return None

@@ -163,8 +163,11 @@ def retrain(
         made = Refused(0, recipe, found.parameters)
         repeated = same_model(recipe, found.parameters, refused)
         if repeated is not None:
-            run.tag(repeats=repeated)
-            run.describe(f"The search chose the parameters of version {repeated}, which was refused on the same rows.")
+            run.tag(repeats=repeated.version)
+            run.describe(
+                f"On the same rows, the search chose the parameters of version {repeated.version}, which"
+                f" {repeated.state}."
+            )
         else:
             fitted = _fit(table, parts, options, found, warm)
             rows = table.part(parts.held_out)
@@ -203,8 +206,8 @@ def retrain(
     home.forget_search(run.id)
     if repeated is not None:
         raise RepeatedError(
-            f"the search chose the parameters of version {repeated} again, which was refused on these rows: not tested"
-            " again"
+            f"on these rows, the search chose the parameters of version {repeated.version} again, which"
+            f" {repeated.state}: not tested again"
         )
     tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
     most_frequent = float(np.bincount(rows.labels).max() / len(rows.labels))

@@ -56,7 +56,7 @@ def test_the_same_search_is_not_made_again() -> None:
 
 def test_a_larger_search_that_chooses_the_same_parameters_makes_the_same_model() -> None:
     larger = replace(RECIPE, total_trials=4)
-    assert same_model(larger, dict(REFUSED.parameters), [REFUSED]) == 4
+    assert same_model(larger, dict(REFUSED.parameters), [REFUSED]) == REFUSED
     assert same_model(larger, {"learning_rate": 0.01, "width": 64}, [REFUSED]) is None
     assert same_model(replace(larger, seed=1), dict(REFUSED.parameters), [REFUSED]) is None
 
@@ -83,3 +83,23 @@ def test_only_what_was_judged_against_this_champion_counts(tmp_path: Path, mode:
     championship = SimpleNamespace(registry=registry, journal=journal)
     ring: Any = SimpleNamespace(championship=championship, mode=PromoteMode(mode))
     assert [one.version for one in refused_before(ring, Version(1, "r", "m", "s", {}))] == known
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_copy_of_the_champion_is_not_made(tmp_path: Path, warm: bool) -> None:
+    """It was a challenger of version 1 itself; a warm start would begin with other weights now."""
+    made = replace(REFUSED, version=2, recipe=replace(RECIPE, warm_start=warm))
+    registry = SimpleNamespace(name="m")
+    championship = SimpleNamespace(registry=registry, journal=Journal(tmp_path / "log.db"))
+    ring: Any = SimpleNamespace(championship=championship, mode=PromoteMode.AUTO)
+    champion = Version(2, "r", "m", "s", {"drift.recipe": made.to_tag()})
+    found = refused_before(ring, champion)
+    assert [one.version for one in found] == ([] if warm else [2])
+    if found:
+        again = replace(RECIPE, champion=2)
+        with pytest.raises(
+            RepeatedError, match=r"^version 2 was trained on these rows .* and serves: not trained again"
+        ):
+            require_new_search(again, found)
+        assert same_model(replace(again, total_trials=4), REFUSED.parameters, found) == found[0]
+    assert refused_before(ring, Version(1, "r", "m", "s", {})) == []  # a base model
