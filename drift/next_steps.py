@@ -34,9 +34,14 @@ def resume_deployment(model: str) -> str:
     return command_line("deploy", {"register_model_name": model, "resume": True})
 
 
-def rollback(model: str) -> str:
+def rollback(model: str, **options: object) -> str:
     """Put the previous version of a model back."""
-    return command_line("rollback", _named(model))
+    return command_line("rollback", {**_named(model), **options})
+
+
+def status(model: str) -> str:
+    """Who serves under a name in the registry."""
+    return command_line("status", _named(model))
 
 
 def serve(model: str) -> str:

@@ -144,3 +144,28 @@ def test_a_real_command_line_ends_with_exit_code_2(tmp_path: Path) -> None:
 )
 def test_a_name_that_there_is_not_is_refused_at_once(line: str, got: str, folder: Path) -> None:
     assert got in refused(folder, *line.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("deploy --threshold_accuracy 55", "0.55"),
+        ("deploy --threshold_accuracy=70", "0.7"),
+        ("deploy --threshold-accuracy 55", "0.55"),
+        ("deploy --threshold_accuracy 100", "1"),
+        ("deploy --threshold_accuracy 1.5", "0.015"),
+        ("deploy --threshold_accuracy 101", None),
+        ("deploy --threshold_accuracy -1", None),
+        ("deploy --threshold_accuracy x", None),
+        ("deploy --promote_level 5", "0.05"),
+        ("deploy --promote_level 90", None),  # .9 is none either
+        ("deploy --cooldown_blocks -1", None),
+        ("compare a.csv b.csv --level 1", None),
+        ("monitor reference --truth_share 80", "0.8"),
+        ("images kernels --severity 50", "0.5"),
+    ],
+)
+def test_a_percentage_for_a_share_is_asked_about(words: str, meant: str | None, folder: Path) -> None:
+    told = refused(folder, *words.split())
+    assert (f"it is a share: did you mean {meant}?" in told) is (meant is not None)
+    assert ("did you mean" in told) is (meant is not None)

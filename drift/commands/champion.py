@@ -88,6 +88,7 @@ def rollback(
     Example: drift rollback --reason "complaints since Monday"
     """
     require("mlflow")
+    from drift.loop.after_change import after_rollback
     from drift.loop.journal import Journal
     from drift.loop.lost_log import home_of, tell_lost_log
     from drift.loop.promote import Championship, person
@@ -103,5 +104,7 @@ def rollback(
     registry = trusted_registry(store, register_model_name, journal)
     tell_lost_log(registry, journal, screen.tell)
     find_service = service_finder(home, register_model_name, server, server_folder)
-    Championship(registry, find_service, journal, home, screen.tell).rollback(by=person(), reason=reason)
+    championship = Championship(registry, find_service, journal, home, screen.tell)
+    event = championship.rollback(by=person(), reason=reason)
+    print(after_rollback(championship, event, {"server": server, "server_folder": server_folder}))
     return ExitCode.DONE

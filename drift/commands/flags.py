@@ -1,15 +1,56 @@
-"""Flags that are given a value: `mlflow run -P shadow=true` arrives as `--shadow true`."""
+"""What commands make of words that typer refuses: flags with a value, and percentages where a share is expected.
+
+`mlflow run -P shadow=true` arrives as `--shadow true`.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperArgument, TyperCommand
 
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
-class PlainFlags(TyperCommand):
+class PlainShares(TyperCommand):
+    """A command that asks whether 0.55 was meant where 55 was given for a share between 0 and 1."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Add the question to the error that typer raises."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except BadParameter as error:
+            error.message += self._share_meant(ctx, args, error)
+            raise
+
+    def _share_meant(self, ctx: Any, args: list[str], error: BadParameter) -> str:
+        """The question after a number above 1 and up to 100, a hundredth of which the option takes; else empty."""
+        bounds = re.findall(r"\d+(?:\.\d+)?", error.message)
+        names = getattr(error.param, "opts", [])
+        at = next((at for at, word in enumerate(args) if _underlined(word.partition("=")[0]) in names), None)
+        if at is None or not bounds or float(bounds[-1]) > 1:
+            return ""
+        name, _, value = args[at].partition("=")
+        value, rest = (value, args[at + 1 :]) if value else (args[at + 1], args[at + 2 :])
+        if not re.fullmatch(r"\d+(\.\d*)?", value) or not 1 < float(value) <= 100:
+            return ""
+        share = f"{float(value) / 100:.10g}"
+        try:
+            super().parse_args(type(ctx)(self, parent=ctx.parent), [*args[:at], name, share, *rest])
+        except BadParameter as other:
+            if other.param is error.param:
+                return ""
+        return f"; it is a share: did you mean {share}?"
+
+
+def _underlined(word: str) -> str:
+    """An option's name as it is declared: `--max-epochs` is `--max_epochs`."""
+    return word.replace("-", "_").replace("__", "--", 1)
+
+
+class PlainFlags(PlainShares):
     """A command whose flags may be followed by true or false; one with arguments of its own takes them as they are."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -26,7 +67,7 @@ class PlainFlags(TyperCommand):
         rest = list(args)
         while rest:
             word = rest.pop(0)
-            flag = flags.get(word.replace("-", "_").replace("__", "--", 1))
+            flag = flags.get(_underlined(word))
             value = rest[0].lower() if flag and rest else ""
             if flag is None or value not in TRUE | FALSE:
                 plain.append(word)

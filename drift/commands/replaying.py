@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, source_of, write_json
@@ -95,7 +96,7 @@ def replay(
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
     check_names(names)
     device = resolve_device(device)
-    table = source_of(data, label, time, ignore).load()
+    table = (source := source_of(data, label, time, ignore)).load()
     from drift.loop.home import Home
     from drift.loop.records import now
     from drift.replay.experiment import compare_policies
@@ -145,7 +146,10 @@ def replay(
     write_replay(results, page)
     run = log_results(results, store, mlflow_experiment_name, options=options, page=page)
     print(f"run {run} in experiment {mlflow_experiment_name} of {store.address}")
-    print(f"page: {page}")
+    print(
+        f"page: {page}\n"
+        f"next, to train a model of this table: {next_steps.train_base(mlflow_experiment_name, source.options)}"
+    )
     more: dict[str, object] = {"threshold_advice": advice}
     more |= {} if serving is None else {"served": vars(serving.tally)}
     write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run, **more)

@@ -98,6 +98,7 @@ def retrain(
     Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
     """
     require("mlflow", "ax", "cryptography", "matplotlib")
+    from drift.loop.after_change import after_promotion
     from drift.loop.after_refusal import after_refusal
     from drift.loop.challenge import Ring
     from drift.loop.consent import PromoteMode
@@ -135,8 +136,8 @@ def retrain(
         screen.last_line(
             f"challenger's run {verdict.challenger.run_id} in experiment {ring.experiment} of {registry.store.address}"
         )
-        if not verdict.promoted:
-            screen.last_line(after_refusal(verdict, ring, {"server": server, "server_folder": server_folder}))
+        following = after_promotion if verdict.promoted else after_refusal
+        screen.last_line(following(verdict, ring, {"server": server, "server_folder": server_folder}))
     challenger, code = verdict.challenger, ExitCode.DONE if verdict.promoted else ExitCode.REFUSED
     records = [
         comparison_evidence(one.challenger.test)

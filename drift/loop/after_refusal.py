@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from drift import next_steps
 from drift.loop.last_lines import TRIES
+from drift.loop.later_rows import later_rows
 from drift.loop.options import DeployOptions
 
 if TYPE_CHECKING:
     from drift.loop.challenge import Ring, Verdict
 
+NONE_LEFT = "no row is left to score: add later rows at the end of the table"
+
 
 def after_refusal(verdict: Verdict, ring: Ring, server: Mapping[str, object]) -> str:
-    """The command that goes on after a refusal: further tries, or where these were made, more new rows.
+    """The command that goes on after a refusal: further tries, or where these were made or no row was new, later rows.
 
     Args:
         verdict: of the last try.
@@ -23,15 +26,18 @@ def after_refusal(verdict: Verdict, ring: Ring, server: Mapping[str, object]) ->
     """
     refused = f"version {verdict.challenger.version.number} was refused"
     name = ring.championship.registry.name
+    source, stop = verdict.challenger.card.source, verdict.challenger.held_out.stop
     if not ring.options.until_accepted:
         options = DeployOptions(ring.experiment, name, retrain=ring.options, promote=ring.mode).retrain_options()
         again = next_steps.retrain({**options, **server, "until_accepted": TRIES})
-        return f"{refused}; to try again, also with larger searches and other windows: {again}"
-    source, stop = verdict.challenger.card.source, verdict.challenger.held_out.stop
-    left = len(source.load()) - stop
+        to_try = f"also with larger searches and other windows: {again}"
+        if verdict.challenger.new_rows != 0:
+            return f"{refused}; to try again, {to_try}"
+        left, command = later_rows(ring.experiment, name, source, stop, server)
+        first = f"to score later ones first: {command}" if left else f"{NONE_LEFT} first"
+        return f"{refused}; no row was new, {first}; to try again without, {to_try}"
+    left, command = later_rows(ring.experiment, name, source, stop, server)
     needed = f"{refused}, as all tries were: more new rows are needed"
     if left <= 0:
-        return f"{needed}; no row is left to score: add later rows at the end of the table"
-    few = {"block_size": left, "test_data_rows": left} if left < next_steps.DEFAULT_BLOCK_ROWS else {}
-    command = next_steps.deploy(ring.experiment, name, source.options, start_row=stop, **few, **server)
+        return f"{needed}; {NONE_LEFT}"
     return f"{needed}; to score later ones: {command}"

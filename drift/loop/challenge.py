@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -14,8 +14,9 @@ from drift.errors import ChampionChangedError, DataError, TrainingError
 from drift.loop.consent import PromoteMode
 from drift.loop.events import ChallengerRefused, Said
 from drift.loop.promote import Championship, comparison_evidence
+from drift.loop.repeats import Refused, RepeatedError
 from drift.loop.retrain import Challenger, RetrainOptions, retrain
-from drift.loop.tries import tries
+from drift.loop.tries import kinds
 from drift.tracking.registry import Version
 
 
@@ -51,8 +52,11 @@ def challenge(
     cause: str,
     evidence: dict[str, Any],
     first_try: int = 1,
+    refused: Callable[[], Sequence[Refused]] = tuple,
 ) -> Verdict:
     """Train a challenger on the rows before `stop` and let the better one serve; try again as often as was asked for.
+
+    What would make a refused challenger a second time is no try: the next kind of try takes its place and its level.
 
     Args:
         table: coded as the champion sees it.
@@ -62,29 +66,40 @@ def challenge(
         cause: why now, in words.
         evidence: why now, in numbers; kept in the audit trail with the comparison.
         first_try: from 1; those before it were refused before an interruption.
+        refused: challengers of the champion that are not to be made again.
 
     Returns:
         How the last try ended, with the verdicts of those before it.
     """
-    tell, earlier = ring.championship.tell, list[Verdict]()
-    for one in islice(tries(ring.options, stop), first_try - 1, None):
-        if one.number > 1:
-            tell(Said(f"try {one.number} of at most {one.of}, {one.words}, at level {one.options.level:.3g}"))
+    tell, earlier, known = ring.championship.tell, list[Verdict](), list(refused())
+    number = first_try
+    for one in islice(kinds(ring.options, stop), first_try - 1, None):
+        if number > one.of:
+            break
+        if one.words:
+            which = f"try {number} of at most {one.of}, " if one.of > 1 else "the next kind of try, "
+            tell(Said(f"{which}{one.words}, at level {one.options.level:.3g}"))
         elif one.of > 1:
             level = f"level {one.options.level:.3g}, {ring.options.level:g} over all of them"
             tell(Said(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
-        numbered = {"try": one.number, "tries": one.of} if one.of > 1 else {}
+        numbered = {"try": number, "tries": one.of} if one.of > 1 else {}
+        own = replace(ring, options=one.options)
         try:
-            verdict = _challenge(
-                table, stop, champion, replace(ring, options=one.options), cause=cause, evidence=evidence | numbered
-            )
-        except (DataError, TrainingError) as error:
-            if one.number == 1 and one.of == 1:
-                raise
-            tell(Said(f"try {one.number} gave no challenger: {error}"))
-            failure = error
+            verdict = _challenge(table, stop, champion, own, cause=cause, evidence=evidence | numbered, refused=known)
+        except RepeatedError as error:
+            tell(Said(str(error)))
             continue
+        except (DataError, TrainingError) as error:
+            if one.of == 1:
+                raise
+            tell(Said(f"try {number} gave no challenger: {error}"))
+            failure = error
+            number += 1
+            continue
+        number += 1
         earlier.append(verdict)
+        if verdict.challenger.refused is not None:
+            known.append(verdict.challenger.refused)
         if verdict.promoted or ring.championship.registry.champion().number != champion.number:
             break
     if not earlier:
@@ -93,11 +108,18 @@ def challenge(
 
 
 def _challenge(
-    table: Table, stop: int, champion: Version, ring: Ring, *, cause: str, evidence: dict[str, Any]
+    table: Table,
+    stop: int,
+    champion: Version,
+    ring: Ring,
+    *,
+    cause: str,
+    evidence: dict[str, Any],
+    refused: Sequence[Refused],
 ) -> Verdict:
     """One try; arguments as those of `challenge`."""
     championship = ring.championship
-    challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence)
+    challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence, refused=refused)
     promoted, by, reason = judge(challenger, ring)
     test = comparison_evidence(challenger.test)
     full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
@@ -114,7 +136,14 @@ def _challenge(
 
 
 def train_challenger(
-    table: Table, stop: int, champion: Version, ring: Ring, *, cause: str, evidence: dict[str, Any]
+    table: Table,
+    stop: int,
+    champion: Version,
+    ring: Ring,
+    *,
+    cause: str,
+    evidence: dict[str, Any],
+    refused: Sequence[Refused] = (),
 ) -> Challenger:
     """Train and register a challenger, which is not judged yet; arguments as those of `challenge`."""
     championship = ring.championship
@@ -130,6 +159,7 @@ def train_challenger(
         cause=cause,
         tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)}
         | {name: evidence[name] for name in ("try", "tries") if name in evidence},
+        refused=refused,
     )
 
 

@@ -57,8 +57,9 @@ class Always:
         outlook, by = flag.outlook, "--retrain always"
         if outlook is None or outlook.fall is None:
             return Consent(True, by, flag.reason)
-        if outlook.since_fall and outlook.too_early:
+        if (outlook.since_fall or outlook.few) and outlook.too_early:
             few = f"{outlook.fallen_rows:,} rows since accuracy fell are too few"
+            few += f", enough after {outlook.wait_words}" if outlook.wait_words else ""
             return Consent(False, by, f"{flag.reason}; waits: {few}")
         if outlook.window_rows is None:
             return Consent(True, by, flag.reason)

@@ -21,6 +21,7 @@ from drift.loop.consent import PromoteMode
 from drift.loop.described import data_parameters, words
 from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
 from drift.loop.journal import Journal
+from drift.loop.model_names import served_as
 from drift.loop.options import DeployOptions
 from drift.loop.promote import Championship, card_of, comparison_evidence
 from drift.loop.records import SUPERSEDED, Deployment, now
@@ -57,6 +58,10 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     _rows_to_score(
         card, options, source, champion=serving
     )  # what is wrong with them is said before anything is started
+    if champion is None and (other := served_as(registry, card)) is not None:
+        named = {} if source is None else source.options
+        instead = next_steps.deploy(options.experiment, other, named, **options.given(), **world.server)
+        world.tell(Said(f"{options.model_name} is a new name; the same table is already served as {other}: {instead}"))
     identity = f"{options.model_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     world.tell(Said("starting TorchServe"))
     with _alone(world, identity), world.served(options, identity) as service:

@@ -168,8 +168,11 @@ class Ending:
         text = f"{blocks}; the lowest accuracy is {self.lowest.accuracy:.3f}, of block {self.lowest.index}"
         if self.distance is None:
             return text
-        side = "above" if self.distance >= 0 else "below"
-        return f"{text}, {abs(self.distance):.3f} {side} the threshold of {self.threshold:.3f}"
+        if self.distance == 0:
+            return f"{text}, which is the threshold"
+        size = f"{abs(self.distance):.3f}"
+        size = "less than 0.001" if size == "0.000" else size
+        return f"{text}, {size} {'above' if self.distance > 0 else 'below'} the threshold of {self.threshold:.3f}"
 
 
 @dataclass(frozen=True)

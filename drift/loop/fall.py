@@ -23,6 +23,7 @@ class Fall:
         block: index of that block.
         before: accuracy until then, in [0, 1].
         after: accuracy since, in [0, 1].
+        elsewhere: the deployment whose blocks it was dated in, where that is not the one under way; else empty.
     """
 
     version: int
@@ -30,6 +31,7 @@ class Fall:
     block: int
     before: float
     after: float
+    elsewhere: str = ""
 
 
 def fall_of(blocks: Sequence[BlockRecord], reference: tuple[int, int], *, level: float = LEVEL) -> Fall | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift import next_steps
@@ -21,7 +22,7 @@ TRIES = 2  # further ones, that are proposed after a refusal
 def last_lines(result: DeployResult, options: DeployOptions, server: Mapping[str, object]) -> list[str]:
     """How the newest blocks were answered, what is left to do, and the command that does it.
 
-    No command is given after a promotion.
+    After a promotion, and where nothing was flagged, it is the one that scores the next rows, if there are any.
 
     Args:
         result: of the deployment.
@@ -52,10 +53,12 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
             f"version {last.challenger} was neither promoted nor refused: more new rows decide, with a larger"
             f" --test_data_rows; to decide now, on held-out rows of another challenger: {again}"
         ]
-    lines = [f"a retrain now{proposal.window_words}: {proposal.outlook.words}"] if proposal is not None else []
-    wait = proposal.outlook.wait_blocks if proposal is not None else 0
+    lines, wait = list[str](), None
+    if proposal is not None:
+        outlook = replace(proposal.outlook, blocks_left=max(0, result.rows_left) // options.block_size)
+        lines, wait = [f"a retrain now{proposal.window_words}: {outlook.words}"], outlook.wait_blocks
     if wait:
-        lines.append(_to_score(result, options, server, wait))
+        lines.append(_to_score(result, options, server, wait * options.block_size))
     if result.exit_code is ExitCode.REFUSED and last is not None:
         tries = {"until_accepted": options.retrain.until_accepted or TRIES}
         again = next_steps.retrain({**options.retrain_options(), **server, **proposed, **tries})
@@ -67,19 +70,25 @@ def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[st
     if result.exit_code is ExitCode.DRIFT:
         at_once = "without waiting, " if wait else ""
         return [*lines, f"drift was flagged and the model was not retrained; {at_once}to retrain: {again}"]
+    following = []
+    if not wait and result.rows_left >= options.block_size:
+        following = [_to_score(result, options, server, options.test_data_rows, what="the next rows")]
     if last is None and result.ending is not None:
-        return [result.ending.reason, *lines, f"to retrain anyway: {again}"]
-    return []
+        return [result.ending.reason, *lines, *following, f"to retrain anyway: {again}"]
+    return following if last is not None and last.outcome == "promoted" else []
 
 
-def _to_score(result: DeployResult, options: DeployOptions, server: Mapping[str, object], wait: int) -> str:
-    """The command that scores the blocks to wait for, as far as the table has rows for them."""
-    left, rows = result.rows_left, wait * options.block_size
+def _to_score(
+    result: DeployResult, options: DeployOptions, server: Mapping[str, object], rows: int, *, what: str = "them"
+) -> str:
+    """The command that scores so many further rows, as far as the table has them."""
+    left = result.rows_left
     if left < options.block_size:
-        few = f"only {left} rows are left to score, fewer than a block" if left > 0 else "no row is left to score"
+        rest = "1 row is" if left == 1 else f"{left} rows are"
+        few = f"only {rest} left to score, fewer than a block" if left > 0 else "no row is left to score"
         return f"{few}: add later rows at the end of the table"
     source = result.deployment.options["source"]
     table = DataSource(**source | {"ignore": tuple(source["ignore"])}).options
     start = result.by_hand.stop if result.by_hand else result.deployment.stop_row
     given = options.given() | {"start_row": start, "test_data_rows": min(rows, left)} | dict(server)
-    return f"to score them: {next_steps.deploy(options.experiment, options.model_name, table, **given)}"
+    return f"to score {what}: {next_steps.deploy(options.experiment, options.model_name, table, **given)}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from drift.loop.cards import Card, DataSource
 from drift.loop.challenge import Ring, Verdict, by_hand, challenge
+from drift.loop.events import Said
 from drift.loop.journal import Journal
 from drift.loop.promote import card_of, person
 from drift.loop.records import Deployment
+from drift.loop.repeats import refused_before
 from drift.tracking.found import end_forgotten
 from drift.tracking.runs import link_project_run
 
@@ -27,7 +29,17 @@ def retrain_on_latest(ring: Ring) -> Verdict:
         card = card_of(registry, champion)
         table = card.fit_to(card.source.load())
         stop = last_row_seen(championship.journal, registry.name, card)
-        verdict = challenge(table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()})
+        if stop <= card.seen:
+            championship.tell(
+                Said(
+                    f"no row is new since version {champion.number} was made: a challenger learns from the same rows"
+                    " and is compared on rows that this version was accepted on; a better one needs later rows"
+                )
+            )
+        verdict = challenge(
+            table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()},
+            refused=lambda: refused_before(ring, champion),
+        )  # fmt: skip
     link_project_run(registry.store, verdict.challenger.run_id, ring.experiment)
     return verdict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain
 
 from drift import next_steps
@@ -33,6 +34,25 @@ def champion_of(store: Store, name: str) -> tuple[Version, Card] | None:
     registry = Registry(store, name)
     version = registry.holder(CHAMPION)
     return None if version is None else (version, card_of(registry, version))
+
+
+def served_as(registry: Registry, card: Card) -> str | None:
+    """Another name under which a champion of the same table serves; None without one, or where this name has versions.
+
+    A name that was mistyped would else begin another model beside the one that is meant.
+
+    Args:
+        registry: of the name that was given.
+        card: of the model that is to be deployed.
+    """
+    if registry.versions():
+        return None
+    for name in registry.others():
+        with suppress(DriftError):  # its card is damaged
+            found = champion_of(registry.store, name)
+            if found is not None and found[1].of_same_table(card):
+                return name
+    return None
 
 
 def _is_usable(registry: Registry, card: Card) -> bool:

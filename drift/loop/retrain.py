@@ -7,6 +7,7 @@ from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,7 @@ from drift.loop.described import data_parameters, fitted_words, words
 from drift.loop.events import ChallengerCompared, Said, Tell
 from drift.loop.home import Home
 from drift.loop.promote import card_of
+from drift.loop.repeats import Recipe, Refused, RepeatedError, require_new_search, same_model
 from drift.loop.train import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
 from drift.loop.trusted import remember_trained
 from drift.models.fit import fit
@@ -59,6 +61,8 @@ class Challenger:
     test: PairedTest
     held_out: range
     run_id: str
+    refused: Refused | None = None  # how it is known as, if it is refused
+    new_rows: int | None = None  # that came since the champion was made, learned from or held out
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ def retrain(
     tell: Tell,
     cause: str,
     tags: dict[str, object] | None = None,
+    refused: Sequence[Refused] = (),
 ) -> Challenger:
     """Train, log, register and compare a challenger; promotes nothing.
 
@@ -124,10 +129,16 @@ def retrain(
         tell: hears of every step.
         cause: why, for the runs' tags.
         tags: further tags of the runs.
+        refused: challengers of this champion that are not to be made again.
+
+    Raises:
+        RepeatedError: the challenger would be one of `refused`.
     """
     store = registry.store
     champion_card = card_of(registry, champion)
     parts = split_seen(champion_card, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
+    recipe = _recipe(champion, parts, options)
+    require_new_search(recipe, refused)
     new = max(0, stop - champion_card.seen)
     learned = len(range(max(parts.refit.start, champion_card.seen), parts.refit.stop))
     tell(
@@ -145,40 +156,57 @@ def retrain(
     parent = parent_in(store, experiment, base, parameters=champion_card.parameters)
     with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run:
         place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags | {"challenger_run": run.id})
-        fitted = _fit(table, parts, options, place, tell, warm)
-        rows = table.part(parts.held_out)
-        answer = LocalPredictor(fitted.net).predict(rows.features)
-        probabilities = answer.probabilities
-        test = mcnemar_test(
-            champion_model.predict(rows.features).predictions == rows.labels,
-            answer.predictions == rows.labels,
-            level=options.level,
-        )
-        card = Card(
-            feature_names=table.feature_names,
-            classes=table.classes,
-            parameters=dict(fitted.parameters),
-            fit_rows=(parts.refit.start, parts.refit.stop),
-            reference_rows=(parts.held_out.start, parts.held_out.stop),
-            digest=table.digest(range(parts.held_out.stop)),
-            source=champion_card.source,
-        )
-        _log(run, table, parts, options, champion, test)
-        reference = Reference(rows.features, rows.labels, probabilities, table.feature_names, table.classes)
-        model = log_model(run, fitted, reference, card)
-        remember_trained(home, model, run.id)
-        version = registry.register(model, run.id, kind="retrain", champion=champion.number, cause=cause, **child)
-        registry.point(CHALLENGER, version.number)
-        run.tag(challenger=version.number)
-        run.rename(f"challenger v{version.number}")
-        run.describe(
-            f"Challenger of version {champion.number}, registered as version {version.number} of `{registry.name}`:"
-            f" fitted on rows {words(parts.refit)}, compared on rows {words(parts.held_out)}, which neither has"
-            f" learned from: accuracy {test.challenger_accuracy:.4f} against {test.champion_accuracy:.4f}."
-            f" Why: {cause}. Chosen: {fitted_words(fitted.parameters)}."
-        )
-        name_trials(store, experiment, run.id, version.number)
+        found = _search(table, parts, options, place, tell, warm)
+        made = Refused(0, recipe, found.parameters)
+        repeated = same_model(recipe, found.parameters, refused)
+        if repeated is not None:
+            run.tag(repeats=repeated.version)
+            run.describe(
+                f"On the same rows, the search chose the parameters of version {repeated.version}, which"
+                f" {repeated.state}."
+            )
+        else:
+            fitted = _fit(table, parts, options, found, warm)
+            rows = table.part(parts.held_out)
+            answer = LocalPredictor(fitted.net).predict(rows.features)
+            probabilities = answer.probabilities
+            test = mcnemar_test(
+                champion_model.predict(rows.features).predictions == rows.labels,
+                answer.predictions == rows.labels,
+                level=options.level,
+            )
+            card = Card(
+                feature_names=table.feature_names,
+                classes=table.classes,
+                parameters=dict(fitted.parameters),
+                fit_rows=(parts.refit.start, parts.refit.stop),
+                reference_rows=(parts.held_out.start, parts.held_out.stop),
+                digest=table.digest(range(parts.held_out.stop)),
+                source=champion_card.source,
+            )
+            _log(run, table, parts, options, champion, test)
+            reference = Reference(rows.features, rows.labels, probabilities, table.feature_names, table.classes)
+            model = log_model(run, fitted, reference, card)
+            remember_trained(home, model, run.id)
+            version = registry.register(
+                model, run.id, kind="retrain", champion=champion.number, cause=cause, recipe=made.to_tag(), **child
+            )
+            registry.point(CHALLENGER, version.number)
+            run.tag(challenger=version.number)
+            run.rename(f"challenger v{version.number}")
+            run.describe(
+                f"Challenger of version {champion.number}, registered as version {version.number} of `{registry.name}`:"
+                f" fitted on rows {words(parts.refit)}, compared on rows {words(parts.held_out)}, which neither has"
+                f" learned from: accuracy {test.challenger_accuracy:.4f} against {test.champion_accuracy:.4f}."
+                f" Why: {cause}. Chosen: {fitted_words(fitted.parameters)}."
+            )
+            name_trials(store, experiment, run.id, version.number)
     home.forget_search(run.id)
+    if repeated is not None:
+        raise RepeatedError(
+            f"on these rows, the search chose the parameters of version {repeated.version} again, which"
+            f" {repeated.state}: not tested again"
+        )
     tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
     most_frequent = float(np.bincount(rows.labels).max() / len(rows.labels))
     if max(test.challenger_accuracy, test.champion_accuracy) < most_frequent:
@@ -188,14 +216,30 @@ def retrain(
                 " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
             )
         )
-    return Challenger(version, card, test, parts.held_out, run.id)
+    return Challenger(version, card, test, parts.held_out, run.id, replace(made, version=version.number), new)
 
 
-def _fit(table: Table, parts: Split, options: RetrainOptions, place: Place, tell: Tell, warm: Warm | None) -> Fitted:
-    classes = len(table.classes)
-    train, tune = table.part(parts.fit), table.part(parts.tune)
-    found = search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
-    everything = table.part(parts.refit)
+def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
+    return Recipe(
+        champion=champion.number,
+        fit_rows=(parts.refit.start, parts.refit.stop),
+        held_out_rows=(parts.held_out.start, parts.held_out.stop),
+        max_epochs=options.train.max_epochs,
+        seed=options.train.seed,
+        device=resolve_device(options.train.device),
+        warm_start=options.warm_start,
+        total_trials=options.train.total_trials,
+    )
+
+
+def _search(table: Table, parts: Split, options: RetrainOptions, place: Place, tell: Tell, warm: Warm | None) -> Fitted:
+    train, tune, classes = table.part(parts.fit), table.part(parts.tune), len(table.classes)
+    return search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
+
+
+def _fit(table: Table, parts: Split, options: RetrainOptions, found: Fitted, warm: Warm | None) -> Fitted:
+    """The chosen parameters, fitted again on all training rows."""
+    everything, classes = table.part(parts.refit), len(table.classes)
     net = build(everything, found.parameters, classes=classes, seed=options.train.seed, warm=warm)
     chosen, device = fit_options(found.parameters, options.train), options.train.device
     epochs = fit(net, everything, table.part(parts.held_out), chosen, device=device)

@@ -29,6 +29,7 @@ from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.references import References
+from drift.loop.repeats import refused_before
 from drift.loop.resumption import resume_named
 from drift.loop.retrain import Challenger, RetrainOptions
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
@@ -241,7 +242,8 @@ class Running:
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
             fall = falls.last(self.registry.name, card, record.stop)
-            return outlook_of(card, record.stop, options, block_rows=rows, fall=fall)
+            outlook = outlook_of(card, record.stop, options, block_rows=rows, fall=fall)
+            return replace(outlook, blocks_left=(len(self.table) - record.stop) // rows)
         return None
 
     def _by_hand(self, falls: ScoredFalls) -> ByHand | None:
@@ -285,8 +287,9 @@ class Running:
                 )
             first = next_try(verdict_of(self.world.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
-                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first
-            )
+                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first,
+                refused=lambda: refused_before(ring, champion),
+            )  # fmt: skip
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Said(reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drift.blocks import Reference
 from drift.errors import DriftError
@@ -39,8 +39,13 @@ class ScoredFalls:
             card: of its champion, which tells the table.
             stop: one past the last row that counts.
         """
-        every = [self._blocks_of(made.id) for made in deployments_of(self.journal, model, card)]
-        return last_fall([[block for block in blocks if block.stop <= stop] for blocks in every], self._counts)
+        every = {made.id: self._blocks_of(made.id) for made in deployments_of(self.journal, model, card)}
+        fall = last_fall([[block for block in blocks if block.stop <= stop] for blocks in every.values()], self._counts)
+        if fall is None:
+            return None
+        where = fall.version, fall.row
+        dated_in = [made for made, blocks in every.items() if where in {(one.version, one.start) for one in blocks}]
+        return fall if dated_in[-1] == self.deployment else replace(fall, elsewhere=dated_in[-1])
 
     def _blocks_of(self, deployment: str) -> Sequence[BlockRecord]:
         if deployment == self.deployment:

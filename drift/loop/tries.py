@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count, islice
 
 from drift.loop.retrain import LEAST_WINDOW, RetrainOptions
 
@@ -28,7 +29,12 @@ class Try:
 
 
 def tries(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
-    """The first try and `options.until_accepted` further ones.
+    """The first try and `options.until_accepted` further ones; arguments as those of `kinds`."""
+    return islice(kinds(options, seen_rows), 1 + options.until_accepted)
+
+
+def kinds(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
+    """The first try and what may follow it, without end: tries that would repeat a refused challenger are left out.
 
     Every second try has twice as many trials as the one before it, 64 at most; the tries between these take another
     window: half of the first, then twice as much, a quarter, four times as much, and so on, from 200 rows to all that
@@ -45,7 +51,7 @@ def tries(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
     now = replace(options, level=options.level / of)
     yield Try(1, of, now, "")
     windows = _windows(min(options.window_rows or seen_rows, seen_rows), seen_rows)
-    for number in range(2, of + 1):
+    for number in count(2):
         window = next(windows, None) if number % 2 else None
         if window is not None:
             now = replace(now, window_rows=window)

@@ -170,7 +170,8 @@ class Screen:
             yes = "[y]es, on all rows" if outlook.fall is not None else "[y]es"
             letters = {"y": yes, "w": f"yes, on a [w]indow of {outlook.window_rows:,} rows"} | letters | {"y": yes}
         if at_block:
-            letters["l"] = "[l]ater (ask at the next flag)"
+            enough = f"; enough rows after {outlook.wait_words}" if outlook is not None and outlook.wait_words else ""
+            letters["l"] = f"[l]ater (ask at the next flag{enough})"
         enter = f" (Enter: {proposed})" if proposed else ""
         title = "drift flagged" if flagged else "all blocks are scored"
         with self._paused():
@@ -275,7 +276,9 @@ def _proposed(outlook: Outlook | None, *, at_block: bool, flagged: bool) -> str:
         return "n"
     if outlook is not None and at_block and outlook.too_early:
         return "l"
-    return "w" if outlook is not None and outlook.fall is not None and outlook.window_rows is not None else ""
+    if outlook is None or outlook.too_early:  # the rows since a fall may be too few for the window that they make
+        return ""
+    return "w" if outlook.fall is not None and outlook.window_rows is not None else ""
 
 
 def _odds(chance: float) -> str:

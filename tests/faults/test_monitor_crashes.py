@@ -209,7 +209,7 @@ def test_a_webhook_that_is_away_for_a_while_is_told_once(tmp_path: Path, place: 
     )
     away = commands.run(*line)
     assert away.code == 3
-    assert "not delivered yet" in away.out and "messages that wait: 1" in away.out
+    assert "not delivered yet" in away.out and "1 message waits to be delivered" in away.out
     assert "hush" not in away.out + away.err
     with receiver(port) as there:
         age(place, 60)

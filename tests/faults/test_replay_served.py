@@ -32,6 +32,15 @@ def begun(project: Project, temp_folder: Path) -> None:
     assert servers(temp_folder)
 
 
+def test_a_replay_ends_with_the_command_that_trains_a_model(fresh: Project) -> None:
+    ended = fresh.run(command=[*DRIFT, "replay", "--test_data_rows", "336", "--policies", "never"])
+    assert ended.code == 0
+    page, following = ended.out.splitlines()[-2:]
+    assert page.startswith("page: ")
+    assert following.startswith("next, to train a model of this table: ")
+    assert " -m drift base --mlflow_experiment_name " in following
+
+
 def test_an_interrupted_replay_leaves_nothing(fresh: Project, temp_folder: Path) -> None:
     process = fresh.start(command=REPLAY)
     begun(fresh, temp_folder)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from drift.loop import latest
 from drift.loop.after_refusal import after_refusal
 from drift.loop.cards import Card, DataSource
 from drift.loop.consent import PromoteMode
+from drift.loop.events import Said
 from drift.loop.retrain import RetrainOptions
+from tests.fakes import Listener
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))
 NO_SERVER = {"server": None, "server_folder": None}
 
 
-def told(options: RetrainOptions, *, mode: str = "auto", server: dict[str, Any] | None = None) -> str:
+def told(options: RetrainOptions, *, mode: str = "auto", server: dict[str, Any] | None = None, new: int = 9) -> str:
     """After challenger 4 was refused on rows up to 2,999."""
-    challenger = SimpleNamespace(version=SimpleNamespace(number=4), card=CARD, held_out=range(2_800, 3_000))
+    challenger = SimpleNamespace(
+        version=SimpleNamespace(number=4), card=CARD, held_out=range(2_800, 3_000), new_rows=new
+    )
     verdict: Any = SimpleNamespace(challenger=challenger)
     registry = SimpleNamespace(name="two_model")
     ring: Any = SimpleNamespace(
@@ -56,3 +62,49 @@ def test_after_all_tries_more_rows_are_needed(monkeypatch: pytest.MonkeyPatch, r
         " --data /data/two.csv --label a"
     )
     assert line == needed + ("" if rows == 3_000 else command) + ends
+
+
+@pytest.mark.parametrize(
+    ("rows", "first"),
+    [
+        (3_000, "no row is left to score: add later rows at the end of the table first"),
+        (3_500, "to score later ones first: drift deploy --mlflow_experiment_name 'my runs' --register_model_name"),
+    ],
+)
+def test_without_a_new_row_later_ones_are_scored_first(monkeypatch: pytest.MonkeyPatch, rows: int, first: str) -> None:
+    monkeypatch.setattr(DataSource, "load", lambda source: range(rows))
+    line = told(RetrainOptions(), new=0)
+    assert line.startswith(f"version 4 was refused; no row was new, {first}")
+    assert ("--start_row 3000; " in line) is (rows > 3_000)
+    assert "; to try again without, also with larger searches and other windows: drift retrain " in line
+    assert line.endswith("--until_accepted 2")
+
+
+@pytest.mark.parametrize(("stop", "said"), [(3_000, True), (3_020, False)])
+def test_a_retrain_without_a_new_row_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch, stop: int, said: bool) -> None:
+    """Before it trains, and it trains all the same."""
+    listener, run = Listener(), SimpleNamespace(challenger=SimpleNamespace(run_id="r"))
+    store = SimpleNamespace(experiment_id=lambda name, create: "1")
+    registry = SimpleNamespace(name="m", store=store)
+    champion = SimpleNamespace(number=5)
+    home = SimpleNamespace(lock=lambda name, doing: nullcontext())
+    championship = SimpleNamespace(
+        registry=registry, home=home, journal=None, tell=listener, reconcile=lambda: champion
+    )
+    ring: Any = SimpleNamespace(championship=championship, experiment="e", options=RetrainOptions())
+    found = SimpleNamespace(seen=3_000, source=SimpleNamespace(load=lambda: None), fit_to=lambda table: table)
+    heard = list[int]()
+
+    def challenge(*args: Any, **more: Any) -> Any:
+        heard.append(len(listener.events))
+        return run
+
+    for name, value in {
+        "end_forgotten": lambda *args, **more: [], "card_of": lambda *args: found, "challenge": challenge,
+        "last_row_seen": lambda *args: stop, "link_project_run": lambda *args: None,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(latest, name, value)
+    latest.retrain_on_latest(ring)
+    assert heard == [int(said)]
+    texts = [event.text for event in listener.events if isinstance(event, Said)]
+    assert [text.partition(":")[0] for text in texts] == (["no row is new since version 5 was made"] if said else [])

@@ -139,8 +139,16 @@ def test_rows_after_those_that_are_judged_do_not_count_and_others_are_read_once(
     assert falls.last("m", CARD, 400) is None
     found = falls.last("m", CARD, 600)
     assert found is not None
-    assert found.row == 400
+    assert (found.row, found.elsewhere) == (400, "before")
     assert (log.read.count("before"), log.read.count("now"), asked) == (1, 2, [1])
+
+
+def test_a_fall_in_the_blocks_of_the_deployment_under_way_is_its_own() -> None:
+    """Also where an earlier deployment scored the same rows."""
+    again: Any = _Log({"before": scored([2] * 20 + [12] * 10, 0), "now": scored([2] * 5 + [12] * 10, 15)})
+    found = ScoredFalls(again, "now", lambda version: _Reference()).last("m", CARD, 600)  # type: ignore[arg-type,return-value]
+    assert found is not None
+    assert (found.row, found.elsewhere) == (400, "")
 
 
 def test_a_reference_that_is_gone_is_asked_for_once() -> None:

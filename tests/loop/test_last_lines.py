@@ -15,6 +15,7 @@ from drift.errors import ExitCode, TrackingError
 from drift.loop import running
 from drift.loop.cards import Card, DataSource
 from drift.loop.consent import PromoteMode
+from drift.loop.events import Ending
 from drift.loop.last_lines import last_lines
 from drift.loop.options import DeployOptions
 from drift.loop.outlook import ByHand, by_hand_of
@@ -145,3 +146,56 @@ def test_a_wait_comes_with_the_command_that_scores(left: int, said: str) -> None
         assert score.startswith("to score them: drift deploy")
         assert f"--start_row 3100 --test_data_rows {min(100, left)}" in score  # 5 blocks of 20
         assert "--threshold_accuracy 0.7" in score
+
+
+PROMOTED = DecisionRecord(3, True, "--retrain always", "", {}, "promoted", challenger=2)
+
+
+@pytest.mark.parametrize("decisions", [[], [PROMOTED]])
+@pytest.mark.parametrize(("left", "scores"), [(1_000, 100), (60, 60), (19, 0), (0, 0)])
+def test_the_next_rows_are_scored_first(left: int, scores: int, decisions: list[DecisionRecord]) -> None:
+    """After a promotion, and where nothing was flagged."""
+    by_hand = by_hand_of(CARD, 3_400, RetrainOptions(), block_rows=20)
+    made = lines(by_hand, DeployOptions(threshold_accuracy=0.7), decisions=decisions, left=left)
+    found = [line for line in made if line.startswith("to score the next rows: drift deploy ")]
+    assert len(found) == bool(scores)
+    if found:
+        assert found[0].endswith(f" --test_data_rows {scores}")
+        assert "--start_row 3400" in found[0]
+        assert "--threshold_accuracy 0.7" in found[0]
+        assert made.index(found[0]) == len(made) - (1 if decisions else 2)
+    assert made[-1].startswith("to retrain anyway: drift retrain ") is (not decisions)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (100, "too few to learn from: score 5 more blocks first"),
+        (60, "too few to learn from: 5 more blocks are needed, and the table has rows for 3"),
+        (1, "too few to learn from: 5 more blocks are needed, and the table has no rows for them yet"),
+        (-40, "too few to learn from: 5 more blocks are needed, and the table has no rows for them yet"),
+    ],
+)
+def test_blocks_that_the_table_does_not_have_are_not_proposed(left: int, said: str) -> None:
+    by_hand = by_hand_of(CARD, 3_100, RetrainOptions(), block_rows=20)
+    made = lines(by_hand, DeployOptions(), ExitCode.DRIFT, left=left)
+    now, score = made[1:3]
+    assert now.startswith("a retrain now: ") and now.endswith(said)
+    assert score.startswith(
+        {60: "to score them: ", 100: "to score them: ", 1: "only 1 row is left to score"}.get(left, "no")
+    )
+
+
+@pytest.mark.parametrize(
+    ("correct", "threshold", "ends"),
+    [
+        (11, 0.55, "is 0.550, of block 2, which is the threshold"),
+        (11, 0.5497, "is 0.550, of block 2, less than 0.001 above the threshold of 0.550"),
+        (11, 0.5503, "is 0.550, of block 2, less than 0.001 below the threshold of 0.550"),
+        (12, 0.55, "is 0.600, of block 2, 0.050 above the threshold of 0.550"),
+        (10, 0.55, "is 0.500, of block 2, 0.050 below the threshold of 0.550"),
+    ],
+)
+def test_the_distance_from_the_threshold_in_words(correct: int, threshold: float, ends: str) -> None:
+    block: Any = SimpleNamespace(index=2, accuracy=correct / 20)
+    assert Ending(block, block, threshold, 0, {}).reason == f"no block was flagged; the lowest accuracy {ends}"

@@ -14,7 +14,7 @@ from drift.loop import deploy as deploying
 from drift.loop import model_names
 from drift.loop.base import next_step
 from drift.loop.cards import Card, DataSource
-from drift.loop.model_names import usable_name
+from drift.loop.model_names import served_as, usable_name
 from drift.loop.options import DeployOptions
 
 
@@ -69,6 +69,24 @@ def test_a_name_of_the_same_table_is_taken_up(registered: dict[tuple[str, str], 
         "drift deploy --mlflow_experiment_name 'my runs' --register_model_name sales_data_model_2"
         " --data '/data/sales data.csv' --label returned"
     )
+
+
+@pytest.mark.parametrize(
+    ("versions", "others", "found"),
+    [
+        (0, {"shop_model": card("x")}, "shop_model"),
+        (0, {"damaged": None, "other": card("y"), "shop_model": card("x")}, "shop_model"),
+        (0, {"other": card("y"), "paid": card("x", label="paid")}, None),
+        (0, {}, None),
+        (1, {"shop_model": card("x")}, None),  # the name is known
+    ],
+)
+def test_a_new_name_beside_one_of_the_same_table_is_told(
+    registered: dict[tuple[str, str], Card | None], versions: int, others: dict[str, Card | None], found: str | None
+) -> None:
+    registered |= {(name, "champion"): made for name, made in others.items()}
+    registry: Any = SimpleNamespace(store=None, versions=lambda: [1] * versions, others=lambda: list(others))
+    assert served_as(registry, card("x")) == found
 
 
 def test_the_default_name_is_first_where_it_is_free(registered: dict[tuple[str, str], Card | None]) -> None:

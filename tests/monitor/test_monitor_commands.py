@@ -73,7 +73,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert "note: the reference has the rows of 8.0 batches" in agreed.out
     secret = ("--webhook", "http://127.0.0.1:1/services/hush", "--command", "true --token hush")
     quiet = commands.run("check", *secret, "--quiet_hours", "00:00-23:59", "--json", "quiet.json")
-    assert quiet.code == 3 and "messages that wait: 2" in quiet.out
+    assert quiet.code == 3 and "2 messages wait to be delivered" in quiet.out
     assert "hush" not in (folder / "quiet.json").read_text() + quiet.out + quiet.err
     (folder / ".drift" / "monitor.db").unlink()
     commands.run("ingest", source, *COLUMNS)
@@ -107,7 +107,16 @@ def test_a_check_with_open_alerts_names_the_command_that_lists_them(commands: Co
     assert (checked.code, checked.out.splitlines()[-1]) == (3, f"next: {shlex.join(words)}")
     listed = commands.run(*words[4:])
     assert listed.code == 0 and "open" in listed.out
-    assert commands.run("alerts", *named, "--close", "1", "--why", "looked into").code == 0
+    following = listed.out.splitlines()[-1]
+    assert following.startswith(f"next: {shlex.join(words)} --acknowledge 1 --why 'on it'; when it is done: ")
+    acknowledged = commands.run(*shlex.split(following.removeprefix("next: ").partition(";")[0])[3:][1:])
+    assert acknowledged.code == 0
+    closing = acknowledged.out.splitlines()[-1]
+    assert (
+        closing.startswith("next, when it is done: ") and closing.removeprefix("next, when it is done: ") in following
+    )
+    closed = commands.run(*shlex.split(closing.partition(": ")[2])[4:])
+    assert closed.code == 0 and "next" not in closed.out
     quiet = commands.run("check", *named)
     assert quiet.code == 0 and "next:" not in quiet.out
 

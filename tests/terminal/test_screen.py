@@ -27,6 +27,8 @@ def test_the_same_answer_to_every_flag_is_said_once(capsys: pytest.CaptureFixtur
     ("at_block", "flagged", "wait", "window", "since_fall", "letter"),
     [
         (True, True, 3, None, True, "l"),
+        (True, True, 30, 400, True, "l"),  # few rows since the fall
+        (False, True, 30, 400, True, ""),
         (True, True, 0, 600, True, "w"),
         (True, True, 0, 600, False, ""),
         (True, True, 0, None, False, ""),

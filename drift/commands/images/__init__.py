@@ -2,6 +2,7 @@
 
 import typer
 
+from drift.commands.flags import PlainShares
 from drift.commands.images.augmenting import augment
 from drift.commands.images.kernels import kernels
 from drift.commands.images.simulating import simulate
@@ -14,4 +15,4 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for _command in (simulate, kernels, augment):
-    app.command()(_command)
+    app.command(cls=PlainShares)(_command)

@@ -2,6 +2,7 @@
 
 import typer
 
+from drift.commands.flags import PlainShares
 from drift.commands.monitor.agreeing import reference
 from drift.commands.monitor.checking import alerts, check
 from drift.commands.monitor.ingesting import ingest, truth
@@ -15,4 +16,4 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for _command in (ingest, truth, reference, check, alerts, findings, serve, report):
-    app.command()(_command)
+    app.command(cls=PlainShares)(_command)

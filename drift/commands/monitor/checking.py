@@ -129,7 +129,8 @@ def check(
     elif checked.unjudged:
         share = checked.reference.promise.truth_share
         print(f"errors of {checked.unjudged:,} batches do not count yet: less than {share:.0%} of their truth is known")
-    waiting = f", messages that wait: {delivered.waiting:,}" if delivered.waiting else ""
+    many = "1 message waits" if delivered.waiting == 1 else f"{delivered.waiting:,} messages wait"
+    waiting = f", {many} to be delivered" if delivered.waiting else ""
     print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
     if checked.open:
         print(f"next: {m.following('monitor alerts', monitor, store)}")
@@ -191,6 +192,15 @@ def alerts(
         print(fold(line, indent=20))
     if not rows:
         print("no alerts")
+    left = min(
+        (alert for alert in rows if alert.state != "closed"), key=lambda alert: alert.state != "open", default=None
+    )
+    if left is not None:
+        closing = m.following("monitor alerts", monitor, store, close=left.id, why="looked into")
+        seen = m.following("monitor alerts", monitor, store, acknowledge=left.id, why="on it")
+        print(
+            f"next: {seen}; when it is done: {closing}" if left.state == "open" else f"next, when it is done: {closing}"
+        )
     write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
     return ExitCode.DONE
 
