@@ -46,23 +46,25 @@ check: $(READY)  ## lint, format and types
 
 install: $(READY)  ## the environment alone, in .venv
 
-$(READY): requirements.lock pyproject.toml
+# Hashes are checked of all that requirements.lock names, and what has to be built is built by the setuptools of it: the
+# first line installs that. torch comes last, when all that it needs is there but what a build for GPUs brings.
+$(READY): requirements.lock torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: expected Python 3.11 or later, got `$(PYTHON) --version`; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) torch==2.13.0
-	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) -r requirements.lock
+	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > $(VENV)/build.lock
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) --require-hashes --no-deps -r $(VENV)/build.lock
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) --require-hashes --no-deps --no-build-isolation -r requirements.lock
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) -r torch.lock
 	@$(BIN)/python -m pip uninstall -q -y drift 2>/dev/null || true  # what the distribution was called in 0.1.0
-	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) --no-deps -e .
+	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) --no-deps --no-build-isolation -e .
 	@touch $@
 
 system:  ## what the slow tests need of Debian: a browser, PostgreSQL, Prometheus
 	apt-get update -qq && apt-get install -y -qq chromium postgresql prometheus
 
-lock: $(READY)  ## write requirements.lock from what is installed
-	@{ sed -n '/^#/p' requirements.lock; \
-	   $(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==.*/torch==2.13.0/'; } > requirements.new
-	mv requirements.new requirements.lock
+lock: $(READY)  ## write requirements.lock and torch.lock from what is installed, with hashes
+	$(BIN)/python tools/lock.py requirements.lock torch.lock
 
 clean:  ## take away everything that was built or run, the environment too
 	rm -rf $(VENV) .drift reports runs mlruns mlartifacts mlflow.db* build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -17,6 +17,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "frames": 0,
     "sqlite": 0,
     "blocks": 0,
+    "bounded": 0,
     "pixels": 0,
     "disk": 0,
     "person": 0,
@@ -94,6 +95,7 @@ DOORS = {  # foreign library: the only modules that may import it
 SAME_LAYER = {  # what each reports, raises or checks
     ("figures", "models"),
     ("pixels", "errors"),
+    ("bounded", "errors"),
     ("extras", "errors"),
     ("devices", "errors"),
     ("losses", "errors"),

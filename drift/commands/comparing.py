@@ -80,7 +80,8 @@ def compare(
 
     device = resolve_device(device, double_precision=True)
     frames = [
-        _stretch(read_frame(path), rows, path) for path, rows in ((reference, reference_rows), (current, current_rows))
+        _stretch(read_frame(path, ignore=_names(ignore), wanted=_names(columns)), rows, path)
+        for path, rows in ((reference, reference_rows), (current, current_rows))
     ]
     stages = count()
     with counting() as tell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.bounded import require_bounded
 from drift.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,15 +44,19 @@ class Problems:
             raise DataError(f"{self.path} cannot be used, {count}:\n  " + "\n  ".join(self.lines))
 
 
-def read_frame(path: Path, *, label: str | None = None) -> pd.DataFrame:
+def read_frame(
+    path: Path, *, label: str | None = None, ignore: Collection[str] = (), wanted: Collection[str] = ()
+) -> pd.DataFrame:
     """Read a file.
 
     Args:
         path: a .csv or .parquet file.
         label: a column of classes, of which "NA" and "None" may be one.
+        ignore: columns of a Parquet file whose values are not read: they are there, and empty.
+        wanted: all columns but these are such; none by default.
 
     Raises:
-        DataError: no such file, not one of the two, or not well formed.
+        DataError: no such file, not one of the two, not well formed, or one that would take too much memory.
     """
     import pandas as pd
 
@@ -68,7 +74,7 @@ def read_frame(path: Path, *, label: str | None = None) -> pd.DataFrame:
                     path, usecols=[label], keep_default_na=False, na_values=[""], skip_blank_lines=False
                 )[label]
         else:
-            frame = pd.read_parquet(path)
+            frame = _read_parquet(path, ignore, wanted)
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path} is empty: expected a header line and at least two rows") from error
     except (
@@ -81,6 +87,21 @@ def read_frame(path: Path, *, label: str | None = None) -> pd.DataFrame:
     if len(frame) == 0:
         raise DataError(f"{path} has a header but no rows")
     return frame
+
+
+def _read_parquet(path: Path, ignore: Collection[str], wanted: Collection[str]) -> pd.DataFrame:
+    import pandas as pd
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(path)
+    there = schema.names
+    index = (schema.pandas_metadata or {}).get("index_columns", [])  # pandas reads them in any case
+    read = [name for name in there if name in index or (name not in ignore and (not wanted or name in wanted))]
+    require_bounded(path, read)
+    if len(read) == len(there):
+        return pd.read_parquet(path)
+    frame = pd.read_parquet(path, columns=read)
+    return frame.reindex(columns=[name for name in there if name in frame.columns or name not in read])
 
 
 def _check_shape(path: Path) -> None:

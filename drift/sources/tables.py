@@ -36,7 +36,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     Raises:
         DataError: with every problem of the file, by column and row.
     """
-    frame = read_frame(path, label=label)
+    frame = read_frame(path, label=label, ignore={*ignore} - {label, time})
     problems = Problems(path)
     asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
     for option, asked_for in asked.items():

@@ -14,11 +14,11 @@ from drift.cli import app
 ROOT = Path(__file__).parents[2]
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 CONDA = yaml.safe_load((ROOT / "conda.yaml").read_text())
-LOCK = dict(
-    line.lower().replace("_", "-").split("==")
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if not line.startswith("#")
-)
+LOCK = {  # of lines such as `numpy==2.0 \\`, between those of hashes
+    found[1].lower().replace("_", "-"): found[2]
+    for name in ("requirements.lock", "torch.lock")
+    for found in re.finditer(r"^([\w.-]+)==([^\s\\]+)", (ROOT / name).read_text(), re.MULTILINE)
+}
 ENTRY_POINTS: dict[str, Any] = PROJECT["entry_points"]
 
 

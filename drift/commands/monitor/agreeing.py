@@ -212,7 +212,9 @@ def _chosen(
         columns = monitor.columns
         order = (columns.time,) if columns.time else ()
         data = read_option(data, option="--data")
-        chunks = open_source(data, query=query, columns=columns.needed, texts=columns.texts, order=order)
+        chunks = open_source(
+            data, query=query, columns=columns.needed, texts=columns.texts, order=order, ignore=columns.ignore
+        )
         parts = [columns.read(frame) for frame in chunks if len(frame)]
         if not parts:
             raise UsageError(f"expected rows in {chunks.name}, got none")

@@ -236,8 +236,9 @@ def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Ch
     from drift.monitor.collect import open_source
 
     chunks = open_source(
-        source, query=query, columns=columns.needed, texts=columns.texts, order=batching.order(columns)
-    )
+        source, query=query, columns=columns.needed, texts=columns.texts, order=batching.order(columns),
+        ignore=[name for name in columns.ignore if name not in columns.named],
+    )  # fmt: skip
     ordered = chunks.files or batching.order(columns) or "order by" in query.lower()
     if batching.size and not ordered and not source.startswith("sqlite"):  # which gives rows as they were put in
         raise UsageError(

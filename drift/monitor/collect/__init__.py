@@ -40,6 +40,7 @@ def open_source(
     columns: Sequence[str] | None = None,
     texts: Sequence[str] = (),
     order: Sequence[str] = (),
+    ignore: Sequence[str] = (),
     chunk_rows: int = CHUNK_ROWS,
 ) -> Chunks:
     """A source by its address; nothing is read yet.
@@ -50,6 +51,7 @@ def open_source(
         columns: that are wanted; all by default.
         texts: columns of CSV files that are read as they are written, such as keys.
         order: columns that a database sorts by.
+        ignore: columns that are not read of files, where all others are.
         chunk_rows: at most.
 
     Raises:
@@ -65,4 +67,4 @@ def open_source(
         raise UsageError(f"expected --query with a database's URL only, got the file {masked(text)}")
     from drift.monitor.collect.files import FileRows
 
-    return FileRows(Path(text), columns=columns, texts=texts, chunk_rows=chunk_rows)
+    return FileRows(Path(text), columns=columns, texts=texts, ignore=ignore, chunk_rows=chunk_rows)

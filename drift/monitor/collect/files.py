@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drift.bounded import require_bounded
 from drift.errors import DataError
 from drift.monitor.columns import require_own_names
 from drift.monitor.urls import masked
@@ -25,7 +26,13 @@ class FileRows:
     files = True
 
     def __init__(
-        self, path: Path, *, columns: Sequence[str] | None = None, texts: Sequence[str] = (), chunk_rows: int
+        self,
+        path: Path,
+        *,
+        columns: Sequence[str] | None = None,
+        texts: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        chunk_rows: int,
     ) -> None:
         """Nothing is read yet, but the names of the files.
 
@@ -33,12 +40,14 @@ class FileRows:
             path: of a file, or a folder.
             columns: that are wanted; all by default.
             texts: columns of a CSV file that are read as they are written, such as keys: 007 is not 7.
+            ignore: columns that are not read where all others are.
             chunk_rows: about as many at a time.
 
         Raises:
             DataError: no such files.
         """
         self._path, self._columns, self._texts, self._chunk_rows = path, columns, tuple(texts), chunk_rows
+        self._ignore = tuple(ignore)
         self._files = _files(path)
 
     @property
@@ -50,7 +59,8 @@ class FileRows:
         """Chunks, each of one file, whose name is in `chunk.attrs["file"]`.
 
         Raises:
-            DataError: a file that cannot be read, or whose columns or types are not those of the first.
+            DataError: a file that cannot be read, that would take too much memory, or whose columns or types are not
+                those of the first.
         """
         schema: dict[str, str] = {}
         for file in self._files:
@@ -70,9 +80,9 @@ class FileRows:
         wanted = None if self._columns is None else [name for name in self._columns if name not in parts]
         try:
             if file.suffix.lower() == ".parquet":
-                yield from _parquet(file, wanted, self._chunk_rows)
+                yield from _parquet(file, wanted, self._ignore, self._chunk_rows)
             else:
-                yield from _csv(file, wanted, self._texts, self._chunk_rows)
+                yield from _csv(file, wanted, self._ignore, self._texts, self._chunk_rows)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{file} cannot be read: {first}") from error
@@ -101,12 +111,14 @@ def _natural(text: str) -> list[Any]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
 
 
-def _parquet(file: Path, wanted: list[str] | None, rows: int) -> Iterator[pd.DataFrame]:
+def _parquet(file: Path, wanted: list[str] | None, ignore: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(file) as opened:
         there = opened.schema_arrow.names
         _require(file, wanted, there)
+        wanted = _without(ignore, wanted, there)
+        require_bounded(file, wanted, rows=rows)
         for batch in opened.iter_batches(rows, columns=wanted, use_threads=False):
             yield _to_pandas(batch)
 
@@ -124,7 +136,16 @@ def _to_pandas(batch: RecordBatch) -> pd.DataFrame:
     return frame
 
 
-def _csv(file: Path, wanted: list[str] | None, texts: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+def _without(ignore: Sequence[str], wanted: list[str] | None, there: Sequence[str]) -> list[str] | None:
+    """The columns to read; None is all."""
+    if wanted is not None or not {*ignore} & {*there}:
+        return wanted
+    return [name for name in there if name not in ignore]
+
+
+def _csv(
+    file: Path, wanted: list[str] | None, ignore: Sequence[str], texts: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
     """In pieces of about as many rows: their number cannot be asked for.
 
     The first piece says which columns are numbers, but neither that they are whole nor that a column stays empty.
@@ -136,6 +157,7 @@ def _csv(file: Path, wanted: list[str] | None, texts: Sequence[str], rows: int) 
     with csv.open_csv(file, read_options=reading) as opened:
         first = opened.schema
     _require(file, wanted, first.names)
+    wanted = _without(ignore, wanted, first.names)
     types = {field.name: pa.float64() for field in first if pa.types.is_integer(field.type)}
     types |= {field.name: pa.string() for field in first if field.name in texts or pa.types.is_null(field.type)}
     empty = [field.name for field in first if pa.types.is_null(field.type) and field.name not in texts]
