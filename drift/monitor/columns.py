@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind: TypeAlias = Literal["number", "category"]
+ROUNDING = 1e-6  # of a probability
 MOST_CLASSES = 100  # more distinct whole numbers than this are a number to predict, not a class
 
 
@@ -168,7 +169,7 @@ class Columns:
         if absent:
             raise DataError(
                 f"expected columns {', '.join(wanted)}; got none called {', '.join(absent)}."
-                f" The source has {', '.join(map(str, frame.columns))}"
+                f" The source has {', '.join(map(str, frame.columns))}{values.period_hint(absent)}"
             )
 
     def _kind_of(self, name: str, column: pd.Series) -> Kind | None:
@@ -239,6 +240,17 @@ class Columns:
                 " name one of those, or give a column for each class by --probabilities"
             )
         return np.where(prediction == self.positive, found, 1 - found)
+
+
+def unlikely(rows: Rows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Rows whose confidence no most probable class has, (n,), and the classes that rows predict or truly have.
+
+    Of two classes the more probable one has half or more, of k classes 1/k.
+    """
+    classes = tuple(sorted({*rows.prediction.tolist(), *rows.truth.tolist()} - {None}))
+    if rows.confidence is None or len(classes) < 2:
+        return np.zeros(len(rows), bool), classes
+    return np.asarray(rows.confidence < 1 / len(classes) - ROUNDING), classes
 
 
 def require_own_names(frame: pd.DataFrame) -> None:

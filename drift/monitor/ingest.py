@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 
 from drift.errors import StateError, UsageError
 from drift.monitor.batching import Batching
-from drift.monitor.columns import Columns
+from drift.monitor.columns import Columns, unlikely
 from drift.monitor.explain.conditions import parse_slice
 from drift.monitor.gathering import Gathered, Gathering, SeenKeys
 from drift.monitor.records import Batch, Monitor, Reference
 from drift.monitor.reference import Calibration
-from drift.monitor.rows import Texts
+from drift.monitor.rows import Rows, Texts
 from drift.monitor.store import Store, batches, references
 from drift.monitor.truths import in_force, join_truths, keep_limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
+UNLIKELY_SHARE, ENOUGH_ROWS = 0.01, 100  # rows with too small a probability are an error from these on
 MOST_BUFFERED = 1_000_000  # rows of all open batches that are not compressed yet
 MOST_KEYS = 5_000_000  # of the newest batches, among which repeated rows are looked for
 Tell = Callable[[str, int, int], None]  # what is done, how far, of how much (0: not known)
@@ -44,6 +45,7 @@ class Ingested:
     unfinished: str = ""  # a batch that more rows may come for, and was left
     refused: list[str] = field(default_factory=list)  # batches that are stored with other rows
     left_out: tuple[str, ...] = ()  # columns of the source that the monitor does not follow
+    unlikely: str = ""  # where probabilities are too small to be those of the predicted class: in words
 
 
 def ingest(
@@ -58,6 +60,7 @@ def ingest(
     slices: tuple[str, ...] = (),
     replace: bool = False,
     partial: bool = False,
+    of_one_class: bool = True,
     tell: Tell = lambda words, done, total: None,
 ) -> Ingested:
     """Read a source into a monitor's store; what is stored already stays as it is.
@@ -76,12 +79,14 @@ def ingest(
         slices: to be followed, as texts.
         replace: put batches that are stored with other rows in their place.
         partial: also store the last batch of a period or number of rows, for which more rows may come.
+        of_one_class: whether probabilities may be of one class by mistake, and are looked at for that.
         tell: of progress.
 
     Raises:
         DataError: rows that cannot be used; batches before them are stored.
+        UsageError: a monitor that begins with probabilities that are not of the predicted class.
     """
-    return _Ingest(store, name, source, columns, batching, slices, replace, tell).run(
+    return _Ingest(store, name, source, columns, batching, slices, replace, of_one_class, tell).run(
         chunks, ordered=ordered, partial=partial
     )
 
@@ -95,6 +100,7 @@ class _Ingest:
     batching: Batching
     slices: tuple[str, ...]
     replace: bool
+    of_one_class: bool
     tell: Tell
     monitor: Monitor | None = None
     calibration: Calibration | None = None
@@ -103,6 +109,7 @@ class _Ingest:
     names: set[str] = field(default_factory=set)  # of stored batches
     open: dict[str, Gathering] = field(default_factory=dict)
     done: Ingested = field(default_factory=Ingested)
+    looked_at: tuple[int, int, tuple[str, ...]] = (0, 0, ())  # rows, those with too small a probability, and classes
 
     def run(self, chunks: Iterable[pd.DataFrame], *, ordered: bool, partial: bool) -> Ingested:
         first, file, last = 0, "", ""
@@ -144,6 +151,11 @@ class _Ingest:
             rows = settled.read(frame)  # what is wrong with them, or with slices, is said before anything is stored
             for one in wanted:
                 one.rows(rows.features)
+            if self._look_at(settled, rows):
+                raise UsageError(
+                    f"expected the {self.done.unlikely}: if they are of one class, name it with --positive CLASS"
+                )
+            self.looked_at = (0, 0, ())
             with self.store.write() as connection:
                 found = batches.begin_monitor(connection, self.name, settled, self.slices)
         if self.slices and self.slices != found.slices:
@@ -171,12 +183,33 @@ class _Ingest:
     def _take(self, frame: pd.DataFrame, first: int, file: str) -> str:
         """Give the rows of a chunk to their batches; the last row's batch."""
         rows = self.columns.read(frame, first=first)
+        self._look_at(self.columns, rows)
         labels = self.batching.labels(frame, rows.times, first=first, file=file)
         for label, chosen in _groups(labels):
             if label not in self.open:
                 self.open[label] = self._gathering(label)
             self.open[label].add(rows if len(chosen) == len(rows) else rows.take(chosen))
         return str(labels[-1])
+
+    def _look_at(self, columns: Columns, rows: Rows) -> bool:
+        """Count rows whose probability is too small for the class that they predict; whether those are too many."""
+        if not self.of_one_class or not columns.probability or columns.positive or columns.probabilities:
+            return False
+        found, classes = unlikely(rows)
+        seen, small, before = self.looked_at
+        if not {*classes} <= {*before}:  # of more classes, smaller probabilities are right
+            seen, small, before = 0, 0, tuple(sorted({*classes, *before}))
+        if classes == before:
+            seen, small = seen + len(rows), small + int(found.sum())
+        self.looked_at = seen, small, before
+        many = seen >= ENOUGH_ROWS and small > UNLIKELY_SHARE * seen
+        self.done.unlikely = (
+            f"probability of the predicted class in column {columns.probability!r}, {1 / len(before):.2g} or more of"
+            f" {len(before)} classes ({', '.join(before[:9])}); got less in {small:,} of {seen:,} rows"
+            if many
+            else ""
+        )
+        return many
 
     def _gathering(self, label: str) -> Gathering:
         assert self.monitor is not None  # noqa: S101 - begun with the first chunk

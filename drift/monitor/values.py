@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST = 200  # characters of a text that are kept; longer ones keep their beginning and a digest
+PERIODS = {  # what somebody may call one who takes --batch for it
+    "minute": "1min", "hour": "1h", "hourly": "1h", "day": "1d", "daily": "1d", "week": "1w", "weekly": "1w",
+    "month": "30d", "monthly": "30d",
+}  # fmt: skip
 LARGEST = 1e70  # of numbers; what is beyond counts as infinite, since the square of its square would be
 
 
@@ -79,6 +85,19 @@ def texts(column: pd.Series, name: str) -> Texts:
     found = np.asarray([*(cut_short(as_text(value)) for value in values), None], object)
     found[found == ""] = None
     return np.asarray(found[codes])
+
+
+def period_hint(absent: Iterable[str]) -> str:
+    """What to add to a message about columns that are not there, where one of them names a period.
+
+    >>> period_hint(["week"])
+    '; for a batch of every week: --every 1w'
+    """
+    for name in absent:
+        period = PERIODS.get(name.lower(), name if re.fullmatch(r"\d+(min|h|d|w)", name) else "")
+        if period:
+            return f"; for a batch of every {name}: --every {period}"
+    return ""
 
 
 def as_text(value: object) -> str:

@@ -179,6 +179,30 @@ def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, wa
     return changed
 
 
+def still_bad(store: Store, monitor: Monitor, alert: Alert) -> str:
+    """What the newest batch that can be judged says of an alert's signal if it is beyond its limit; empty if not."""
+    calibration = in_force(store, monitor)
+    if calibration is None:
+        return ""
+    reference = calibration.reference
+    with store.read() as connection:
+        since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
+        if alert.signal == loss_name(reference) and len(reference.losses):
+            harm = Harm(reference.losses, reference.promise.tolerated_loss)
+            lost = loss_history(connection, monitor, reference, since)
+            if not lost or lost[-1].loss <= harm.highest_risk:
+                return ""
+            words = f"{loss_words(reference)} {lost[-1].loss:.3f}, tolerated {harm.highest_risk:.3f}"
+            return f"batch {lost[-1].batch.name}, {words}"
+        followed = dict(
+            (
+                *distance_histories(connection, reference, since),
+                *slice_histories(connection, monitor, calibration, since),
+            )
+        ).get(alert.signal)
+    return f"batch {followed[-1].batch.name}, {followed[-1].words}" if followed and followed[-1].bad else ""
+
+
 def _still_there(connection: Any, monitor: Monitor, alert: Alert) -> Alert:
     """The alert as it is now."""
     there = alerts.find_alert(connection, monitor, alert.id)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import marks, nothing_left, project, temp_folder, tracking_server, trained
+from tests.faults.conftest import nothing_left, temp_folder, tracking_server
+from tests.monitor.conftest import database, postgres
 
-__all__ = ["marks", "nothing_left", "project", "temp_folder", "tracking_server", "trained"]  # fixtures
+__all__ = ["database", "nothing_left", "postgres", "temp_folder", "tracking_server"]  # fixtures
 
 USER = 48_213  # no account needs to exist: the kernel goes by numbers
 

@@ -116,8 +116,7 @@ def reference(
     found = m.find_monitor(opened, monitor)
     if not any((first_batches, since, until, data, training_run)):
         return _tell_all(opened, found, store)
-    if not why.strip():
-        raise UsageError("expected --why TEXT: on what grounds are these rows good?")
+    why = m.require_reason(why, "expected --why TEXT: on what grounds are these rows good?")
     parts, chosen = _chosen(opened, found, first_batches, since, until, data, query, training_run)
     rows = joined(parts)
     made = make_reference(
@@ -190,7 +189,7 @@ def _tell_all(opened: Store, monitor: Monitor, store: str) -> ExitCode:
         agreed = f"{one.agreed_at[:16].replace('T', ' ')} by {one.agreed_by}"
         print(f"{one.title}:  {one.chosen}, {one.rows:,} rows; agreed {agreed}: {one.why}")
     if not found:
-        example = m.following("monitor reference", monitor.name, store, first_batches=20, why="accepted in May")
+        example = m.following("monitor reference", monitor.name, store, first_batches=20, why=m.REASON)
         print(f"no reference yet; for example: {example}")
     return ExitCode.DONE
 

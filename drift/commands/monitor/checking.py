@@ -118,7 +118,7 @@ def check(
     for error in delivered.errors:
         print(f"not delivered yet: {error}")
     if checked.reference is None:
-        example = m.following("monitor reference", monitor, store, first_batches=20, why="accepted in May")
+        example = m.following("monitor reference", monitor, store, first_batches=20, why=m.REASON)
         print(f"no reference yet, so nothing is judged: {example}")
     elif checked.blind:
         again = m.following("monitor reference", monitor, store)
@@ -177,14 +177,18 @@ def alerts(
     opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     if acknowledge or close:
-        if bool(acknowledge) == bool(close) or not why.strip():
-            raise UsageError("expected --acknowledge NUMBER or --close NUMBER, with --why TEXT")
+        expected = "expected --acknowledge NUMBER or --close NUMBER, with --why TEXT"
+        if bool(acknowledge) == bool(close):
+            raise UsageError(expected)
+        why = m.require_reason(why, expected)
         with opened.read() as connection:
             alert = stored.find_alert(connection, found, acknowledge or close)
         if alert is None or alert.state == "closed":
             raise UsageError(f"expected an alert that is not closed, got {acknowledge or close}")
         change = watching.acknowledge if acknowledge else watching.close
         change(opened, found, alert, by=person(), why=why.strip()[:1000])
+        if close and (still := watching.still_bad(opened, found, alert)):
+            print(f"note: alert {alert.id} may open again, for the newest batch is still beyond the limit: {still}")
     with opened.read() as connection:
         rows = stored.all_alerts(connection, found)
     for alert in rows:

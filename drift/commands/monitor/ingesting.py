@@ -13,6 +13,8 @@ from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 from drift.secrets import read_option
 
+FEW_ROWS = 20  # of a batch, in the mean
+
 if TYPE_CHECKING:
     from drift.monitor.batching import Batching
     from drift.monitor.collect import Chunks
@@ -144,6 +146,7 @@ def ingest(
             slices=tuple(slices or ()),
             replace=replace,
             partial=partial,
+            of_one_class=source != "log",
             tell=tell,
         )
     if known is None:
@@ -152,6 +155,8 @@ def ingest(
             print(f"no features, since they are computed from the time: {', '.join(deployed.ignore)}")
     if isinstance(chunks, LogRows):
         print(f"rows of deployment {chunks.name} of model {chunks.deployment.model}; another one: --deployment NAME")
+        for line in _small_or_mixed(opened, monitor, chunks.name):
+            print(line)
     _say(done, opened.name, _next(opened, monitor, store, log=source == "log"))
     write_json(json, options_as_called(ingest, locals()) | {"store": opened.name, "source": chunks.name}, [vars(done)])
     return ExitCode.ERROR if done.refused else ExitCode.DONE
@@ -260,7 +265,32 @@ def _next(opened: Store, monitor: str, store: str, *, log: bool) -> str:
     if log:
         why = "the rows on which the model was accepted"
         return m.following("monitor reference", monitor, store, training_run="deployed", why=why)
-    return m.following("monitor reference", monitor, store, first_batches=10, why="accepted in May")
+    return m.following("monitor reference", monitor, store, first_batches=10, why=m.REASON)
+
+
+def _small_or_mixed(opened: Store, monitor: str, source: str) -> list[str]:
+    """What to know of a deployment's batches: that they are very small, and that several versions answered."""
+    from collections import Counter
+
+    from drift.monitor.store import batches
+
+    with opened.read() as connection:
+        found = batches.find_monitor(connection, monitor)
+        stored = [] if found is None else batches.all_batches(connection, found)
+    mine = [batch for batch in stored if batch.source == source]
+    rows, lines = sum(batch.rows for batch in mine), []
+    if mine and rows < FEW_ROWS * len(mine):
+        lines.append(
+            f"note: a batch has {rows / len(mine):.1f} rows in the mean, fewer than {FEW_ROWS}, which say little of"
+            " accuracy and distances: a larger --block_size of drift deploy makes larger batches"
+        )
+    answered: Counter[str] = Counter()
+    for batch in mine:
+        answered.update(batch.versions)
+    if len(answered) > 1:
+        told = ", ".join(f"{version} ({count:,} rows)" for version, count in answered.items())
+        lines.append(f"note: {len(answered)} versions of the model answered: {told}")
+    return lines
 
 
 def _say_what_is_followed(columns: Columns | None) -> None:
@@ -284,6 +314,9 @@ def _say(done: Ingested, store: str, following: str) -> None:
     ):
         parts += [f"{count:,} {words}"] if count else []
     print(", ".join(parts))
+    if done.unlikely:
+        way = "begin another monitor with --positive CLASS"
+        print(f"warning: expected the {done.unlikely}: if they are of one class, {way}")
     if done.unfinished:
         print(f"batch {done.unfinished!r} may get more rows and waits for them; --partial stores it now")
     for line in done.refused[:5]:

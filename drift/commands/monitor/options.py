@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from drift.monitor.records import Monitor
     from drift.monitor.store import Store
 
+REASON = "REASON"  # stands in printed commands for what the user is to say; refused as it is
 COLUMNS, ALERTS = "Columns, at a monitor's first ingest", "Alerts"
 
 
@@ -118,6 +119,23 @@ def following(command: str, monitor: str, store: str, **more: object) -> str:
 
     own = {"monitor": None if monitor == "default" else monitor, "store": masked(store) if store else None}
     return command_line(command, {**own, **more})
+
+
+def require_reason(why: str, expected: str) -> str:
+    """The reason that was given.
+
+    Args:
+        why: as it was given.
+        expected: the message if there is none.
+
+    Raises:
+        UsageError: there is none, or it is the word that printed commands have in its place.
+    """
+    if not why.strip():
+        raise UsageError(expected)
+    if why.strip() == REASON:
+        raise UsageError(f"{expected}; got the word {REASON}, which stands for your own reason")
+    return why.strip()
 
 
 def find_monitor(store: Store, name: str) -> Monitor:

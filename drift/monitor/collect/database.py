@@ -14,6 +14,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from drift.errors import DataError, UsageError
 from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
+from drift.monitor.values import period_hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,7 @@ class DatabaseRows:
         if absent:
             raise DataError(
                 f"expected columns {', '.join(dict.fromkeys(wanted))} in the query; got none called"
-                f" {', '.join(absent)}. It has {', '.join(there)}"
+                f" {', '.join(absent)}. It has {', '.join(there)}{period_hint(absent)}"
             )
         chosen: list[Any] = [sql.column(name) for name in (there if self._columns is None else self._columns)]
         return sql.select(*chosen).select_from(inner).order_by(*(sql.column(name) for name in self._order))

@@ -11,6 +11,7 @@ from drift.bounded import require_bounded
 from drift.errors import DataError
 from drift.monitor.columns import require_own_names
 from drift.monitor.urls import masked
+from drift.monitor.values import period_hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +191,7 @@ def _require(file: Path, wanted: list[str] | None, there: list[str]) -> None:
     if absent:
         raise DataError(
             f"expected columns {', '.join(wanted or ())} in {file}; got none called {', '.join(absent)}."
-            f" It has {', '.join(there)}"
+            f" It has {', '.join(there)}{period_hint(absent)}"
         )
 
 
