@@ -25,124 +25,10 @@ from drift.blocks import Integers, ScoredBlock
 from drift.detect import Score
 from drift.disk import alone_in
 from drift.errors import StateError
+from drift.loop import journal_tables as t
 from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, KnownRelease, now
 from drift.sqlite import advice, connect_to_read
-
-_tables = sql.MetaData()
-_deployments = sql.Table(
-    "deployments",
-    _tables,
-    sql.Column("id", sql.String, primary_key=True),
-    sql.Column("model", sql.String, nullable=False),
-    sql.Column("run_id", sql.String, nullable=False),
-    sql.Column("options", sql.JSON, nullable=False),
-    sql.Column("first_champion", sql.Integer, nullable=False),
-    sql.Column("start_row", sql.Integer, nullable=False),
-    sql.Column("stop_row", sql.Integer, nullable=False),
-    sql.Column("state", sql.String, nullable=False),  # running, interrupted, done or superseded
-    sql.Column("tracked", sql.Integer, nullable=False),  # blocks whose metrics MLflow has
-    sql.Column("began_at", sql.String, nullable=False),
-)
-_blocks = sql.Table(
-    "blocks",
-    _tables,
-    sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True),
-    sql.Column("block", sql.Integer, primary_key=True),
-    *(
-        sql.Column(name, kind, nullable=optional)
-        for name, kind, optional in (
-            ("start", sql.Integer, False),
-            ("stop", sql.Integer, False),
-            ("first_time", sql.String, True),
-            ("last_time", sql.String, True),
-            ("version", sql.Integer, False),
-            ("correct", sql.Integer, False),
-            ("mean_confidence", sql.Float, False),
-            ("seconds", sql.Float, False),
-            ("flagged", sql.Boolean, False),
-            ("scores", sql.JSON, False),
-            ("first_champion_correct", sql.Integer, False),
-            ("scored_at", sql.String, False),
-        )
-    ),
-)
-_predictions = sql.Table(
-    "predictions",
-    _tables,
-    sql.Column("deployment", sql.String, primary_key=True),
-    sql.Column("row", sql.Integer, primary_key=True),
-    sql.Column("block", sql.Integer, nullable=False),
-    sql.Column("time", sql.String),
-    sql.Column("version", sql.Integer, nullable=False),
-    sql.Column("prediction", sql.Integer, nullable=False),  # class code
-    sql.Column("label", sql.Integer, nullable=False),  # class code
-    sql.Column("confidence", sql.Float, nullable=False),  # probability of the predicted class
-    sql.Column("first_champion_prediction", sql.Integer, nullable=False),  # class code, had nothing been promoted
-    sql.ForeignKeyConstraint(["deployment", "block"], ["blocks.deployment", "blocks.block"]),
-)
-_decisions = sql.Table(
-    "decisions",
-    _tables,
-    sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True),
-    sql.Column("block", sql.Integer, primary_key=True),
-    sql.Column("at", sql.String, nullable=False),
-    sql.Column("retrain", sql.Boolean, nullable=False),
-    sql.Column("by", sql.String, nullable=False),
-    sql.Column("reason", sql.String, nullable=False),
-    sql.Column("evidence", sql.JSON, nullable=False),
-    sql.Column("outcome", sql.String, nullable=False),  # see DecisionRecord
-    sql.Column("challenger", sql.Integer),
-    sql.Column("comparison", sql.JSON),
-)
-_audit = sql.Table(
-    "audit",
-    _tables,
-    sql.Column("id", sql.Integer, primary_key=True, autoincrement=True),
-    sql.Column("at", sql.String, nullable=False),
-    sql.Column("model", sql.String, nullable=False),
-    sql.Column("action", sql.String, nullable=False),  # deploy, promote, refuse, rollback or repair
-    sql.Column("from_version", sql.Integer),
-    sql.Column("to_version", sql.Integer, nullable=False),
-    sql.Column("by", sql.String, nullable=False),
-    sql.Column("reason", sql.String, nullable=False),
-    sql.Column("evidence", sql.JSON, nullable=False),
-)
-_audit_proofs = sql.Table(
-    "audit_proofs",  # of the lines of the trail; those of older versions of this package have none
-    _tables,
-    sql.Column("id", sql.Integer, primary_key=True, autoincrement=False),  # of the line
-    sql.Column("uid", sql.Integer, nullable=False),  # of the process that wrote the line
-    sql.Column("chain", sql.String, nullable=False),  # SHA-256 of this line and the chain of the one before it
-)
-_intents = sql.Table(
-    "intents",
-    _tables,
-    sql.Column("model", sql.String, primary_key=True),
-    sql.Column("line", sql.JSON, nullable=False),  # the audit line to write once the champion has changed
-)
-_releases = sql.Table(
-    "releases",
-    _tables,
-    sql.Column("digest", sql.String, primary_key=True),  # over model, card and reference
-    sql.Column("model", sql.String, nullable=False),
-    sql.Column("version", sql.Integer),
-    sql.Column("how", sql.String, nullable=False),
-    sql.Column("by", sql.String, nullable=False),
-    sql.Column("at", sql.String, nullable=False),
-)
-SCHEMA = 1  # of the tables above; raise it when one of them changes
-_REFUSED = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-_APPEND_ONLY = [
-    "CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit WHEN NEW.id IN (SELECT id FROM audit)"
-    " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS audit_proofs_no_replace BEFORE INSERT ON audit_proofs"
-    " WHEN NEW.id IN (SELECT id FROM audit_proofs) BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-] + [
-    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} {_REFUSED}"
-    for table in ("audit", "audit_proofs")
-    for verb in ("UPDATE", "DELETE")
-]
 
 
 class Journal:
@@ -163,42 +49,42 @@ class Journal:
         sql.event.listen(self._engine, "connect", _settings)
         with alone_in(path.parent), self._write("opening it") as connection:
             found = connection.execute(sql.text("PRAGMA user_version")).scalar_one()
-            if found not in (0, SCHEMA):
+            if found not in (0, t.SCHEMA):
                 raise StateError(f"{path} was written by another version of drift; move it away to begin a new log")
-            connection.execute(sql.text(f"PRAGMA user_version = {SCHEMA}"))
-            _tables.create_all(connection)
-            for statement in _APPEND_ONLY:
+            connection.execute(sql.text(f"PRAGMA user_version = {t.SCHEMA}"))
+            t.tables.create_all(connection)
+            for statement in t.APPEND_ONLY:
                 connection.execute(sql.text(statement))
 
     def _read_only(self) -> None:
         pool = sql.StaticPool
         if not self.path.exists():
             self._engine = sql.create_engine("sqlite://", poolclass=pool)
-            _tables.create_all(self._engine)
+            t.tables.create_all(self._engine)
             return
         self._engine = sql.create_engine("sqlite://", creator=lambda: connect_to_read(self.path), poolclass=pool)
         rows = self._rows(sql.text("SELECT name FROM sqlite_master WHERE type = 'table'"))
         (version,) = self._rows(sql.text("PRAGMA user_version"))
-        if version["user_version"] not in (0, SCHEMA):
+        if version["user_version"] not in (0, t.SCHEMA):
             raise StateError(f"{self.path} was written by another version of drift; move it away to begin a new log")
         there = {row["name"] for row in rows}
-        self._has_releases, self._has_proofs = _releases.name in there, _audit_proofs.name in there  # not in older logs
-        if not there & set(_tables.tables):  # emptied, or never written
+        self._has_releases, self._has_proofs = t.releases.name in there, t.audit_proofs.name in there  # newer tables
+        if not there & set(t.tables.tables):  # emptied, or never written
             self._engine.dispose()
             self._engine = sql.create_engine("sqlite://", poolclass=pool)
-            _tables.create_all(self._engine)
+            t.tables.create_all(self._engine)
             self._has_releases = self._has_proofs = True
 
     def begin(self, deployment: Deployment) -> None:
         """Remember a new deployment."""
         with self._write("a deployment") as connection:
-            connection.execute(_deployments.insert().values(**asdict(deployment)))
+            connection.execute(t.deployments.insert().values(**asdict(deployment)))
 
     def deployments(self, model: str | None = None) -> list[Deployment]:
         """All deployments (of one model), oldest first."""
-        query = _deployments.select().order_by(sql.literal_column("rowid"))  # a clock may be set back
+        query = t.deployments.select().order_by(sql.literal_column("rowid"))  # a clock may be set back
         if model:
-            query = query.where(_deployments.c.model == model)
+            query = query.where(t.deployments.c.model == model)
         return [Deployment(**row) for row in self._rows(query)]
 
     def set_state(self, deployment: str, state: str) -> None:
@@ -211,7 +97,7 @@ class Journal:
 
     def _update(self, deployment: str, **values: object) -> None:
         with self._write("a deployment's state") as connection:
-            connection.execute(_deployments.update().where(_deployments.c.id == deployment).values(**values))
+            connection.execute(t.deployments.update().where(t.deployments.c.id == deployment).values(**values))
 
     def add_block(self, deployment: str, record: BlockRecord, scored: ScoredBlock, first: Integers) -> None:
         """Commit a block with its predictions and the first champion's: all of it or nothing, and never twice."""
@@ -238,13 +124,13 @@ class Journal:
             )
         ]
         with self._write(f"block {block.index}") as connection:
-            connection.execute(_blocks.insert().values(deployment=deployment, **values))
-            connection.execute(_predictions.insert(), rows)
+            connection.execute(t.blocks.insert().values(deployment=deployment, **values))
+            connection.execute(t.predictions.insert(), rows)
 
     def blocks(self, deployment: str, *, first: int = 0) -> list[BlockRecord]:
         """The scored blocks from the one with index `first` on, in order."""
-        own = (_blocks.c.deployment == deployment) & (_blocks.c.block >= first)
-        query = _blocks.select().where(own).order_by(_blocks.c.block)
+        own = (t.blocks.c.deployment == deployment) & (t.blocks.c.block >= first)
+        query = t.blocks.select().where(own).order_by(t.blocks.c.block)
         records = []
         for row in self._rows(query):
             scores = tuple(Score(**score) for score in row["scores"])
@@ -254,12 +140,12 @@ class Journal:
 
     def scored(self, model: str) -> dict[str, range]:
         """The rows that each deployment of a model has scored so far, oldest first; not those it was yet to score."""
-        scored = sql.func.min(_blocks.c.start).label("start"), sql.func.max(_blocks.c.stop).label("stop")
+        scored = sql.func.min(t.blocks.c.start).label("start"), sql.func.max(t.blocks.c.stop).label("stop")
         query = (
-            sql.select(_deployments.c.id, *scored)
-            .join(_blocks, _blocks.c.deployment == _deployments.c.id)
-            .where(_deployments.c.model == model)
-            .group_by(_deployments.c.id)
+            sql.select(t.deployments.c.id, *scored)
+            .join(t.blocks, t.blocks.c.deployment == t.deployments.c.id)
+            .where(t.deployments.c.model == model)
+            .group_by(t.deployments.c.id)
             .order_by(sql.literal_column("deployments.rowid"))
         )
         return {row["id"]: range(row["start"], row["stop"]) for row in self._rows(query)}
@@ -267,33 +153,33 @@ class Journal:
     def answers(self, deployment: str) -> Answers:
         """All scored rows, in order."""
         columns = (
-            _predictions.c.block,
-            _predictions.c.label,
-            _predictions.c.prediction,
-            _predictions.c.first_champion_prediction,
+            t.predictions.c.block,
+            t.predictions.c.label,
+            t.predictions.c.prediction,
+            t.predictions.c.first_champion_prediction,
         )
-        query = sql.select(*columns).where(_predictions.c.deployment == deployment).order_by(_predictions.c.row)
+        query = sql.select(*columns).where(t.predictions.c.deployment == deployment).order_by(t.predictions.c.row)
         found = np.asarray([tuple(row.values()) for row in self._rows(query)], dtype=np.int64).reshape(-1, 4)
         return Answers(*found.T)
 
     def predictions(self, deployment: str) -> Iterator[dict[str, NDArray[Any]]]:
         """Rows as they were answered, block by block: row, block, version, prediction, label (-1: none), confidence."""
         names = ("row", "block", "version", "prediction", "label", "confidence")
-        columns = [_predictions.c[name] for name in names]
+        columns = [t.predictions.c[name] for name in names]
         for block in self.blocks(deployment):
-            own = (_predictions.c.deployment == deployment) & (_predictions.c.block == block.index)
-            rows = self._rows(sql.select(*columns).where(own).order_by(_predictions.c.row))
+            own = (t.predictions.c.deployment == deployment) & (t.predictions.c.block == block.index)
+            rows = self._rows(sql.select(*columns).where(own).order_by(t.predictions.c.row))
             yield {name: np.asarray([row[name] for row in rows]) for name in names}
 
     def add_decision(self, deployment: str, decision: DecisionRecord) -> None:
         """Remember what came of a flagged block."""
         with self._write("a decision") as connection:
             values = asdict(decision) | {"deployment": deployment, "at": decision.at or now()}
-            connection.execute(_decisions.insert().values(**values))
+            connection.execute(t.decisions.insert().values(**values))
 
     def decisions(self, deployment: str) -> list[DecisionRecord]:
         """The decisions of a deployment, in order."""
-        query = _decisions.select().where(_decisions.c.deployment == deployment).order_by(_decisions.c.block)
+        query = t.decisions.select().where(t.decisions.c.deployment == deployment).order_by(t.decisions.c.block)
         return [
             DecisionRecord(**{key: value for key, value in row.items() if key != "deployment"})
             for row in self._rows(query)
@@ -304,11 +190,11 @@ class Journal:
         with self._write("the audit trail") as connection:
             values = {key: value for key, value in asdict(line).items() if key != "uid"}
             values |= {"model": model, "at": line.at or now()}
-            last = sql.select(_audit_proofs.c.chain).order_by(_audit_proofs.c.id.desc()).limit(1)
+            last = sql.select(t.audit_proofs.c.chain).order_by(t.audit_proofs.c.id.desc()).limit(1)
             before = connection.execute(last).scalar_one_or_none()
-            (number,) = connection.execute(_audit.insert().values(**values)).inserted_primary_key or (0,)
+            (number,) = connection.execute(t.audit.insert().values(**values)).inserted_primary_key or (0,)
             proof = {"id": number, "uid": os.getuid()}
-            connection.execute(_audit_proofs.insert().values(**proof, chain=_chained(before, values, **proof)))
+            connection.execute(t.audit_proofs.insert().values(**proof, chain=_chained(before, values, **proof)))
 
     def last_champion(self, model: str) -> int | None:
         """The version that is champion by the trail."""
@@ -318,24 +204,24 @@ class Journal:
     def intend(self, model: str, line: AuditLine) -> None:
         """Remember the line that is to follow a change of champion, in case of a crash before it is written."""
         with self._write("an intent") as connection:
-            connection.execute(_intents.delete().where(_intents.c.model == model))
-            connection.execute(_intents.insert().values(model=model, line=asdict(line)))
+            connection.execute(t.intents.delete().where(t.intents.c.model == model))
+            connection.execute(t.intents.insert().values(model=model, line=asdict(line)))
 
     def intended(self, model: str) -> AuditLine | None:
         """The line that a crash kept from being written."""
-        rows = self._rows(_intents.select().where(_intents.c.model == model))
+        rows = self._rows(t.intents.select().where(t.intents.c.model == model))
         return AuditLine(**rows[0]["line"]) if rows else None
 
     def forget_intent(self, model: str) -> None:
         """The line is written, or the change did not happen."""
         with self._write("an intent") as connection:
-            connection.execute(_intents.delete().where(_intents.c.model == model))
+            connection.execute(t.intents.delete().where(t.intents.c.model == model))
 
     def trail(self, model: str | None = None) -> list[AuditLine]:
         """The audit trail (of one model), oldest first."""
-        query = _audit.select().order_by(_audit.c.id)
+        query = t.audit.select().order_by(t.audit.c.id)
         if model:
-            query = query.where(_audit.c.model == model)
+            query = query.where(t.audit.c.model == model)
         proofs = self._proofs()
         return [
             AuditLine(**_without_id(row), uid=proofs[row["id"]]["uid"] if row["id"] in proofs else None)
@@ -349,7 +235,7 @@ class Journal:
         """
         before: str | None = None
         proofs = self._proofs()
-        for row in self._rows(_audit.select().order_by(_audit.c.id)):
+        for row in self._rows(t.audit.select().order_by(t.audit.c.id)):
             proof = proofs.get(row["id"])
             if proof is None and before is None:
                 continue
@@ -363,25 +249,26 @@ class Journal:
         """User id and chain of each line of the trail, by the line's number."""
         if not self._has_proofs:
             return {}
-        return {row["id"]: row for row in self._rows(_audit_proofs.select())}
+        return {row["id"]: row for row in self._rows(t.audit_proofs.select())}
 
     def know(self, release: KnownRelease) -> None:
         """Remember a release that may be served; one that is known stays as it is."""
         if self.known(release.digest) is None:
             with self._write("a release") as connection:
                 values = asdict(release) | {"at": release.at or now()}
-                connection.execute(_releases.insert().prefix_with("OR IGNORE").values(**values))
+                connection.execute(t.releases.insert().prefix_with("OR IGNORE").values(**values))
 
     def known(self, digest: str) -> KnownRelease | None:
         """What is known of a release, by its digest; None if nothing is."""
         if not self._has_releases:
             return None
-        rows = self._rows(_releases.select().where(_releases.c.digest == digest))
+        rows = self._rows(t.releases.select().where(t.releases.c.digest == digest))
         return KnownRelease(**rows[0]) if rows else None
 
     def models(self) -> list[str]:
         """Names of the models in the audit trail, in the order of their first lines."""
-        return list(dict.fromkeys(row["model"] for row in self._rows(sql.select(_audit.c.model).order_by(_audit.c.id))))
+        rows = self._rows(sql.select(t.audit.c.model).order_by(t.audit.c.id))
+        return list(dict.fromkeys(row["model"] for row in rows))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -46,15 +46,15 @@ class Stage:
 
         for module in (deploying, seen_rows):
             monkeypatch.setattr(module, "card_of", card)
-        monkeypatch.setattr(deploying, "Registry", lambda store, name: self.registry)
         monkeypatch.setattr(DataSource, "load", lambda source: TABLE)
 
         def served(options: object, identity: object) -> Any:
             raise StartedError
 
         self.world: Any = SimpleNamespace(
-            journal=self.journal, home=self.home, tell=self.tell, store=None, server={}, served=served
-        )
+            journal=self.journal, home=self.home, tell=self.tell, store=None, server={}, served=served,
+            registry=lambda name: self.registry,
+        )  # fmt: skip
 
     def begin(self, name: str, rows: range) -> None:
         told = {"source": asdict(DataSource()), "digest": TABLE.digest(range(rows.stop))}

@@ -88,10 +88,20 @@ def test_bad_requests_are_400_and_the_worker_stays(
     assert worker.is_running()
 
 
-def test_a_block_larger_than_the_server_takes(service: ModelService) -> None:
-    features = np.zeros((4_300_000, 4), np.float32)  # 66 MB
-    with pytest.raises((PredictionError, ServerError), match="smaller block"):
-        service.predict(features)
+def test_a_block_larger_than_the_server_takes_goes_in_parts(service: ModelService, tiny_model: TinyModel) -> None:
+    features = np.random.default_rng(0).normal(size=(600_000, 4)).astype(np.float32)  # 9.6 MB
+    answer = service.predict(features)
+    np.testing.assert_allclose(answer.probabilities, tiny_model.probabilities(features), atol=1e-6)
+
+
+def test_a_large_body_is_refused_before_it_is_held(service: ModelService) -> None:
+    """Whoever has no token can make the server hold 8 MB, not more."""
+    for size, status in ((7_900_000, 400), (8_100_000, 413)):
+        answer = requests.post(
+            f"{service.inference_url}/predictions/tiny", data=b"x" * size, timeout=60,
+            headers={"Content-Type": "application/octet-stream"},
+        )  # fmt: skip
+        assert answer.status_code == status
 
 
 @pytest.mark.slow
