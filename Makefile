@@ -14,7 +14,7 @@ WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 LEVELS := tests/detect tests/monitor/test_promise.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-slow test-levels check install system lock clean
+.PHONY: help run ui test test-slow test-levels test-security check install system lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,7 +34,10 @@ test: $(READY)  ## the default suite, under ten minutes
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
-	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile $(addprefix --ignore=,$(LEVELS))
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile $(addprefix --ignore=,$(LEVELS) tests/security)
+
+test-security: $(READY)  ## what others may not do, with a second local user (as root) and real servers; about ten minutes
+	DRIFT_TEST_SECOND_USER=1 $(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile tests/security
 
 test-levels: $(READY)  ## every statistical test on a thousand draws without a difference, on all cores
 	$(BIN)/python -m pytest -m slow -n auto $(LEVELS)
@@ -60,8 +63,8 @@ $(READY): requirements.lock torch.lock pyproject.toml
 	$(BIN)/python tools/pip_progress.py install $(PIP_ARGS) --no-deps --no-build-isolation -e .
 	@touch $@
 
-system:  ## what the slow tests need of Debian: a browser, PostgreSQL, Prometheus
-	apt-get update -qq && apt-get install -y -qq chromium postgresql prometheus
+system:  ## what the slow tests need of Debian: a browser, PostgreSQL, Prometheus, curl
+	apt-get update -qq && apt-get install -y -qq chromium curl postgresql prometheus
 
 lock: $(READY)  ## write requirements.lock and torch.lock from what is installed, with hashes
 	$(BIN)/python tools/lock.py requirements.lock torch.lock

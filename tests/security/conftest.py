@@ -56,6 +56,8 @@ def _interpreter() -> str:
 @pytest.fixture
 def other_user() -> Iterator[OtherUser]:
     """The other user; needs root, who alone can become somebody else."""
+    if os.geteuid() != 0 and os.environ.get("DRIFT_TEST_SECOND_USER"):
+        pytest.fail("expected to run as root, who alone can start processes of a second user")
     if os.geteuid() != 0:
         pytest.skip("only root can start processes of a second user; run these tests as root, as .ci/run does")
     folder = Path(tempfile.mkdtemp(prefix="drift-other-user-"))
