@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted"  # the batch of the rows on which the network was accepted; it comes first
 OF_NO_CLASS = "of no known class"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one of these is run by spreadsheets
 
 
 def table_of(
@@ -59,11 +60,27 @@ def write_rows(table: pd.DataFrame, path: Path) -> None:
     Raises:
         StateError: the file cannot be written.
     """
-    content = table.to_parquet(index=False) if path.suffix == ".parquet" else table.to_csv(index=False).encode()
+    if path.suffix == ".parquet":
+        content = table.to_parquet(index=False)
+    else:
+        content = without_formulas(table).to_csv(index=False).encode()
     try:
         write_at_once(path, content)
     except OSError as error:
         raise StateError(f"the rows cannot be written to {path}: {error.strerror}") from error
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose texts no spreadsheet runs: those that begin like a formula get an apostrophe before them.
+
+    A class is called like a folder of a user's images, which may have come from anywhere.
+
+    Args:
+        table: of any columns; numbers stay as they are.
+    """
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    begins = {name: table[name].astype(str).str.startswith(FORMULA) for name in texts}
+    return table.assign(**{name: table[name].mask(begins[name], "'" + table[name].astype(str)) for name in texts})
 
 
 def _rows(network: Network, pixels: Pixels, labels: Integers, batch: str, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -76,3 +76,14 @@ def test_images_of_no_known_class_are_wrong_rows_with_a_truth(digits: Digits) ->
 def test_a_file_that_cannot_be_written_is_told(digits: Digits, tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be written"):
         write_rows(rows_of(digits, (0.0,)), tmp_path / "no" / "rows.csv")
+
+
+def test_no_cell_is_a_formula_to_a_spreadsheet(tmp_path: Path) -> None:
+    """A class is called like a folder of somebody's images."""
+    table = pd.DataFrame({"truth": ["=cmd|' /C calc'!A1", "+1", "-x", "@sum", "cats", "\tx"], "confidence": [-0.5] * 6})
+    write_rows(table, tmp_path / "rows.csv")
+    lines = (tmp_path / "rows.csv").read_text().splitlines()[1:]
+    assert [line.lstrip('"')[0] for line in lines] == ["'", "'", "'", "'", "c", "'"]
+    assert all(line.endswith(",-0.5") for line in lines)
+    write_rows(table, tmp_path / "rows.parquet")
+    assert pd.read_parquet(tmp_path / "rows.parquet")["truth"].tolist() == table["truth"].tolist()
