@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
@@ -28,9 +26,9 @@ from drift.loop.records import SUPERSEDED, Deployment, now
 from drift.loop.running import DeployResult, Running, World
 from drift.loop.seen_rows import left_behind, require_unseen
 from drift.loop.succession import Succession, decide, kept_line, undecided
+from drift.loop.trusted import require_base
 from drift.tracking.found import end_forgotten, model_card
 from drift.tracking.registry import Registry, Version
-from drift.tracking.release import release_of_run
 from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
 
 
@@ -51,7 +49,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     succession = _succession(candidate, registry, world, options, source)
     model_id = _model_to_serve(candidate, succession)
     if candidate.champion is None:
-        _require_trusted(candidate, registry)
+        _require_trusted(candidate, world)
     card = Card.from_metadata(model_card(world.store, model_id))
     champion = candidate.champion
     serving = champion.number if champion is not None and champion.model_id == model_id else None
@@ -189,7 +187,7 @@ def _succession(
         refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
         if not refused or options.promote is not PromoteMode.ALWAYS:
             return None
-    _require_trusted(candidate, registry)
+    _require_trusted(candidate, world)
     made = decide(
         candidate, champion, registry, world.journal, source=source, mode=options.promote,
         level=options.retrain.level, ask=world.ask_replacement, person=world.person,
@@ -214,11 +212,9 @@ def _succession(
     return made
 
 
-def _require_trusted(candidate: Candidate, registry: Registry) -> None:
+def _require_trusted(candidate: Candidate, world: World) -> None:
     """Raise `UntrustedError` for a base model of which nobody here knows where it comes from."""
-    run = candidate.run
-    with TemporaryDirectory(prefix="drift-fetch-") as folder:
-        release_of_run(registry.store, run.id, run.tags["drift.model_id"], Path(folder), trust=registry.trust)
+    require_base(world.store, world.journal, candidate.run.id, candidate.run.tags["drift.model_id"], world.tell)
 
 
 def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:

@@ -265,6 +265,10 @@ class Journal:
         rows = self._rows(t.releases.select().where(t.releases.c.digest == digest))
         return KnownRelease(**rows[0]) if rows else None
 
+    def knows_any(self) -> bool:
+        """Whether any release is known."""
+        return bool(self._has_releases and self._rows(sql.select(t.releases.c.digest).limit(1)))
+
     def models(self) -> list[str]:
         """Names of the models in the audit trail, in the order of their first lines."""
         rows = self._rows(sql.select(t.audit.c.model).order_by(t.audit.c.id))

@@ -14,12 +14,13 @@ from tempfile import TemporaryDirectory
 from drift import next_steps, signing
 from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.loop.cards import Card
+from drift.loop.events import Said, Tell
 from drift.loop.home import Home
 from drift.loop.journal import Journal
 from drift.loop.records import KnownRelease
 from drift.models.predict import require_program
 from drift.person import person
-from drift.tracking.found import get_run
+from drift.tracking.found import get_run, logged_tags
 from drift.tracking.registry import Registry
 from drift.tracking.release import Origin, Release, release_of_run
 from drift.tracking.run import LoggedModel
@@ -133,6 +134,36 @@ def accept(store: Store, journal: Journal, origin: Origin) -> Accepted:
         if before is None:
             TrustedReleases(journal, person()).know(origin, release.digest, how="accepted")
         return Accepted(origin, release.digest, Card.from_metadata(release.card), before)
+
+
+def require_base(store: Store, journal: Journal, run_id: str, model_id: str, tell: Tell) -> None:
+    """Return if the model of a base run may be deployed.
+
+    The first deployment of a folder whose log knows no release accepts what it deploys, and says so: whoever types it
+    has named the experiment, and there is nothing yet to compare the model with.
+
+    Args:
+        store: MLflow.
+        journal: this project's log.
+        run_id: of the base run.
+        model_id: of the model that it logged.
+        tell: hears that the model was accepted.
+
+    Raises:
+        UntrustedError: it is not known here, and no trusted key signed it.
+        TrackingError: a file is missing or damaged.
+    """
+    trust, origin = TrustedReleases(journal, person()), Origin(run_id)
+    with TemporaryDirectory(prefix="drift-fetch-") as folder:
+        release = release_of_run(store, run_id, model_id, Path(folder), trust=None)
+        try:
+            trust.require(origin, release, logged_tags(store, model_id))
+        except UntrustedError:
+            if journal.knows_any():
+                raise
+            trust.know(origin, release.digest, how="accepted")
+            words = f"{origin.words} was not trained in this folder; its first deployment accepts it"
+            tell(Said(f"{words} (digest {release.digest[:16]}…): from now on, others need drift accept"))
 
 
 def trusted_registry(store: Store, name: str, journal: Journal) -> Registry:

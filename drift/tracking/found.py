@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,13 @@ def read_reference(path: Path, model: str) -> Reference:
     """
     with whole(REFERENCE_FILE, model, REFERENCE_PLACE):
         return Reference.load(path)
+
+
+def require_whole_reference(path: Path, model_id: str) -> None:
+    """Raise `TrackingError` if a downloaded reference is damaged; its parts are read, and none is kept in memory."""
+    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE), zipfile.ZipFile(path) as archive:
+        if (wrong := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{wrong} is not as it was written")
 
 
 def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Path:

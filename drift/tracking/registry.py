@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 from drift import next_steps
-from drift.errors import ArchiveError, TrackingError
+from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.quiet import quiet
 from drift.signing import SIGNATURE, SIGNED_BY
 from drift.tracking.found import (
@@ -18,6 +18,7 @@ from drift.tracking.found import (
     logged_digest,
     logged_tags,
     model_file,
+    require_whole_reference,
     sha256_of,
 )
 from drift.tracking.release import RELEASE, Origin, Release, Trust, download_release
@@ -174,7 +175,11 @@ class Registry:
             self._require_logged(version, found.model_sha256)
             if self.trust is not None:
                 tags = {**logged_tags(self.store, version.model_id), **version.tags}
-                self.trust.require(Origin(version.run_id, self.name, version.number), found, tags)
+                try:
+                    self.trust.require(Origin(version.run_id, self.name, version.number), found, tags)
+                except UntrustedError:
+                    require_whole_reference(found.reference_file, version.model_id)  # a damaged file is another matter
+                    raise
             self._releases[version.number] = found
         return found
 

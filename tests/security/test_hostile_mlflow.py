@@ -19,6 +19,7 @@ from tests.faults.conftest import (
     TRAIN_ROWS,
     Project,
     TrackingServer,
+    marks,
 )
 from tests.models.test_exported_program import records_of, torch_saved, write
 
@@ -80,8 +81,6 @@ def served(fresh_project: Project) -> Project:
 
 @pytest.fixture
 def fresh_project(tmp_path: Path, temp_folder: Path, tracking_server: TrackingServer) -> Any:
-    from tests.faults.conftest import marks
-
     folder = tmp_path / "project"
     folder.mkdir()
     own = Project(
@@ -181,25 +180,27 @@ def test_swapped_classes_are_noticed(served: Project, tracking_server: TrackingS
 def test_a_base_model_from_elsewhere_has_to_be_accepted(
     served: Project, tmp_path: Path, temp_folder: Path, tracking_server: TrackingServer
 ) -> None:
-    """Another folder's base run is better by its own word: it is not deployed until a person accepts it, by the command
-    that is printed."""
-    from tests.faults.conftest import marks
-
+    """Another folder's base run is the newest: it is not deployed here until a person accepts it, by the command that
+    is printed. A folder that knows nothing yet accepts what it deploys first, and says so."""
     folder = tmp_path / "other"
     folder.mkdir()
-    other = Project(
-        folder, "fresh_model", environment=marks(temp_folder) | {"MLFLOW_TRACKING_URI": tracking_server.url}
-    )
-    refused = other.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
+    environment = marks(temp_folder) | {"MLFLOW_TRACKING_URI": tracking_server.url}
+    other = Project(folder, "other_model", environment=environment)
+    first = other.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
+    assert first.code == 0, first.err
+    assert "its first deployment accepts it" in " ".join(first.out.split())
+    trained = other.run("base", *QUICK_TRAINING, "--train_rows", str(TRAIN_ROWS + 100))
+    assert trained.code == 0, trained.err
+    served.model = "fresh_model"
+    refused = served.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
     assert refused.code == 1
     assert "is not known here" in refused.error
-    command = refused.error.partition("If you know where it comes from: ")[2]
-    words = command.split()
-    words = words[words.index("accept") :]
-    accepted = other.run(*words)
+    words = refused.error.partition("If you know where it comes from: ")[2].split()
+    accepted = served.run(*words[words.index("accept") :])
     assert accepted.code == 0, accepted.err
     assert "accepted the model of run" in accepted.out
-    assert other.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+    again = served.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
+    assert again.code == 0, again.err
     other.close()
 
 

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from drift.blocks import Reference
-from drift.errors import ArchiveError, TrackingError
+from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.models.predict import LocalPredictor
 from drift.tracking.found import sha256_of
 from drift.tracking.registry import Registry
@@ -122,7 +122,7 @@ class Asked:
         self.origins.append(origin)
         self.tags.append(dict(tags))
         if self.refuses:
-            raise ArchiveError("not known")
+            raise UntrustedError("not known")
 
 
 def test_a_release_is_asked_about_once_and_kept(store: Store, program: Path) -> None:
@@ -160,3 +160,13 @@ def test_a_missing_reference_is_one_line(store: Store, program: Path, tmp_path: 
     (folder / "extra_files" / "reference.npz").unlink()
     with pytest.raises(TrackingError, match=r"reference\.npz"):
         download_release(store, model_id, run_id, tmp_path)
+
+
+def test_a_damaged_reference_is_called_damaged_and_not_unknown(store: Store, program: Path) -> None:
+    run_id, model_id, folder = log_release(store, program)
+    file = folder / "extra_files" / "reference.npz"
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    registry = Registry(store, "m", trust=Asked(refuses=True))
+    with pytest.raises(TrackingError, match=rf"reference\.npz of model {model_id} in .* is damaged \("):
+        registry.release(registry.get(register(store, run_id, model_id)))
