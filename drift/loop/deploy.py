@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
@@ -27,8 +29,9 @@ from drift.loop.running import DeployResult, Running, World
 from drift.loop.seen_rows import left_behind, require_unseen
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.trusted import require_base
-from drift.tracking.found import end_forgotten, model_card
+from drift.tracking.found import end_forgotten
 from drift.tracking.registry import Registry, Version
+from drift.tracking.release import Release
 from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
 
 
@@ -48,10 +51,12 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
         world.tell(Said(candidate.taken_words))
     succession = _succession(candidate, registry, world, options, source)
     model_id = _model_to_serve(candidate, succession)
-    if candidate.champion is None:
-        _require_trusted(candidate, world)
-    card = Card.from_metadata(model_card(world.store, model_id))
     champion = candidate.champion
+    if champion is not None and champion.model_id == model_id:
+        card = card_of(registry, champion)
+    else:
+        with TemporaryDirectory(prefix="drift-fetch-") as folder:
+            card = Card.from_metadata(_trusted_base(candidate, world, Path(folder)).card)
     serving = champion.number if champion is not None and champion.model_id == model_id else None
     _rows_to_score(
         card, options, source, champion=serving
@@ -187,11 +192,12 @@ def _succession(
         refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
         if not refused or options.promote is not PromoteMode.ALWAYS:
             return None
-    _require_trusted(candidate, world)
-    made = decide(
-        candidate, champion, registry, world.journal, source=source, mode=options.promote,
-        level=options.retrain.level, ask=world.ask_replacement, person=world.person,
-    )  # fmt: skip
+    with TemporaryDirectory(prefix="drift-fetch-") as folder:
+        base = _trusted_base(candidate, world, Path(folder))
+        made = decide(
+            candidate, champion, registry, world.journal, base=base, source=source, mode=options.promote,
+            level=options.retrain.level, ask=world.ask_replacement, person=world.person,
+        )  # fmt: skip
     if not made.promoted and made.test is None:
         serving = card_of(registry, champion)
         table = source or serving.source
@@ -212,9 +218,10 @@ def _succession(
     return made
 
 
-def _require_trusted(candidate: Candidate, world: World) -> None:
-    """Raise `UntrustedError` for a base model of which nobody here knows where it comes from."""
-    require_base(world.store, world.journal, candidate.run.id, candidate.run.tags["drift.model_id"], world.tell)
+def _trusted_base(candidate: Candidate, world: World, folder: Path) -> Release:
+    """The files of a base model, or `UntrustedError` if nobody here knows where it comes from."""
+    run = candidate.run
+    return require_base(world.store, world.journal, run.id, run.tags["drift.model_id"], folder, world.tell)
 
 
 def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:

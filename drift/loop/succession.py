@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from drift import next_steps
 from drift.detect import PairedTest, mcnemar_test
-from drift.errors import ArchiveError
 from drift.loop.base import MIN_ROWS
 from drift.loop.candidate import Candidate
 from drift.loop.cards import Card, DataSource
@@ -20,8 +18,8 @@ from drift.loop.latest import last_row_seen
 from drift.loop.options import DeployOptions
 from drift.loop.promote import card_of
 from drift.models.predict import LocalPredictor
-from drift.tracking.found import model_card, model_file, sha256_of
 from drift.tracking.registry import Registry, Version
+from drift.tracking.release import Release
 
 COMPARED_ROWS = 400  # proposed for a comparison where too few rows were scored
 
@@ -68,6 +66,7 @@ def decide(
     registry: Registry,
     journal: Journal,
     *,
+    base: Release,
     source: DataSource | None,
     mode: PromoteMode,
     level: float,
@@ -81,6 +80,7 @@ def decide(
         champion: the version that serves.
         registry: of the champion.
         journal: tells how far rows were scored: labels of later ones are not known yet.
+        base: the files of the base model, which may be used: the card and the network are of this one copy.
         source: the table that was named; None takes the one of each model.
         mode: `auto` promotes the better one and asks where nothing can be compared; `ask` asks in any case.
         level: of the McNemar test, in (0, 1).
@@ -88,14 +88,14 @@ def decide(
         person: who that is.
     """
     serving = card_of(registry, champion)
-    wanted = Card.from_metadata(model_card(registry.store, candidate.run.tags["drift.model_id"]))
+    wanted = Card.from_metadata(base.card)
     start = max(serving.seen, wanted.seen)
     rows = range(start, max(start, last_row_seen(journal, registry.name, serving)))
     if mode is PromoteMode.NEVER:
         return Succession(False, "--promote never", candidate.words, None, rows)
     test = None
     if len(rows) >= MIN_ROWS:
-        test = _compare(candidate, champion, registry, (serving, wanted), rows, source, level)
+        test = _compare(base.model_file, champion, registry, (serving, wanted), rows, source, level)
     compared = f"{candidate.words}; {comparison_words('new base model', test)}" if test else candidate.words
     untested = f"{compared}; not compared with version {champion.number}: {len(rows)} scored rows are new to both"
     reason = compared if test else untested
@@ -152,7 +152,7 @@ def kept_line(
 
 
 def _compare(
-    candidate: Candidate,
+    base: Path,
     champion: Version,
     registry: Registry,
     cards: tuple[Card, Card],
@@ -162,14 +162,8 @@ def _compare(
 ) -> PairedTest:
     """McNemar's test of both models on the same rows."""
     correct = []
-    with tempfile.TemporaryDirectory(prefix="drift-base-") as folder:
-        file = model_file(registry.store, candidate.run.tags["drift.model_id"], Path(folder))
-        if sha256_of(file) != candidate.run.tags.get("drift.sha256"):
-            raise ArchiveError(
-                f"the model of base run {candidate.run.id} is not the file that was logged: train it again"
-            )
-        for card, path in zip(cards, (registry.release(champion).model_file, file), strict=True):
-            part = card.fit_to((source or card.source).load()).part(rows)
-            answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
-            correct.append(answered.predictions == part.labels)
+    for card, path in zip(cards, (registry.release(champion).model_file, base), strict=True):
+        part = card.fit_to((source or card.source).load()).part(rows)
+        answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
+        correct.append(answered.predictions == part.labels)
     return mcnemar_test(*correct, level=level)

@@ -136,8 +136,8 @@ def accept(store: Store, journal: Journal, origin: Origin) -> Accepted:
         return Accepted(origin, release.digest, Card.from_metadata(release.card), before)
 
 
-def require_base(store: Store, journal: Journal, run_id: str, model_id: str, tell: Tell) -> None:
-    """Return if the model of a base run may be deployed.
+def require_base(store: Store, journal: Journal, run_id: str, model_id: str, folder: Path, tell: Tell) -> Release:
+    """The model of a base run, if it may be deployed: what is compared and registered afterwards is this copy.
 
     The first deployment of a folder whose log knows no release accepts what it deploys, and says so: whoever types it
     has named the experiment, and there is nothing yet to compare the model with.
@@ -147,6 +147,7 @@ def require_base(store: Store, journal: Journal, run_id: str, model_id: str, tel
         journal: this project's log.
         run_id: of the base run.
         model_id: of the model that it logged.
+        folder: an empty one of our own, for the files.
         tell: hears that the model was accepted.
 
     Raises:
@@ -154,16 +155,17 @@ def require_base(store: Store, journal: Journal, run_id: str, model_id: str, tel
         TrackingError: a file is missing or damaged.
     """
     trust, origin = TrustedReleases(journal, person()), Origin(run_id)
-    with TemporaryDirectory(prefix="drift-fetch-") as folder:
-        release = release_of_run(store, run_id, model_id, Path(folder), trust=None)
-        try:
-            trust.require(origin, release, logged_tags(store, model_id))
-        except UntrustedError:
-            if journal.knows_any():
-                raise
-            trust.know(origin, release.digest, how="accepted")
-            words = f"{origin.words} was not trained in this folder; its first deployment accepts it"
-            tell(Said(f"{words} (digest {release.digest[:16]}…): from now on, others need drift accept"))
+    release = release_of_run(store, run_id, model_id, folder, trust=None)
+    require_program(release.model_file)
+    try:
+        trust.require(origin, release, logged_tags(store, model_id))
+    except UntrustedError:
+        if journal.knows_any():
+            raise
+        trust.know(origin, release.digest, how="accepted")
+        words = f"{origin.words} was not trained in this folder; its first deployment accepts it"
+        tell(Said(f"{words} (digest {release.digest[:16]}…): from now on, others need drift accept"))
+    return release
 
 
 def trusted_registry(store: Store, name: str, journal: Journal) -> Registry:

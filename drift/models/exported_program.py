@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -21,16 +22,37 @@ from typing import Any
 
 import torch
 
-NAME = re.compile(r"[A-Za-z0-9_.]{0,300}|-?Infinity")  # of tensors, parameters and arguments: never Python code
-TEXT_ARGUMENT = re.compile(r"[A-Za-z0-9_ ,.>-]{0,300}")  # of an operator, such as einsum's equation
+# Of tensors and arguments: never Python code, and no name of two underscores, which every Python object has some of.
+NAME = re.compile(r"(_?[A-Za-z0-9][A-Za-z0-9_]*(\._?[A-Za-z0-9][A-Za-z0-9_]*)*)?|-?Infinity")
+LONGEST_NAME = 300  # characters
+ATTRIBUTE_KEYS = frozenset({"parameter_name", "buffer_name", "tensor_constant_name"})  # become attributes of the module
+LIFTED = re.compile(
+    r"_?lifted_tensor_[0-9]{1,9}|_?lifted_tensor_constant_?[0-9]{1,9}"
+)  # as torch.export names constants
+TEXT_ARGUMENT = re.compile(r"[A-Za-z0-9_ ,.>-]{0,300}")  # of an operator, such as how a mean is rounded
 VERSION = re.compile(r"[A-Za-z0-9_.+<=-]{0,60}")
 ATEN = re.compile(r"torch\.ops\.aten\.(_?[a-z][A-Za-z0-9_]*)\.([A-Za-z][A-Za-z0-9_]*)")
-ARITHMETIC = ("add", "sub", "mul", "floordiv", "mod", "truediv", "neg", "eq", "ne", "lt", "le", "gt", "ge", "getitem")
+# Operators of ATen that check their arguments, work on tensors alone, and touch neither files nor other memory. Some
+# 3,700 others are left out, of which a few do none of that: unchecked offsets of segments and sparse tensors, for one.
+ATEN_OPERATORS = frozenset(
+    """
+    _assert_tensor_metadata _to_copy _unsafe_view abs adaptive_avg_pool1d adaptive_avg_pool2d add addmm all amax
+    amin any arange argmax argmin avg_pool1d avg_pool2d batch_norm bmm bucketize cat ceil clamp clamp_max
+    clamp_min clone contiguous conv1d conv2d cos cumsum detach detach_ div dropout eq exp expand expand_as
+    flatten floor floor_divide full full_like gather ge gelu group_norm gt hardtanh index_select isfinite isnan
+    layer_norm le leaky_relu lerp lift_fresh_copy linear log log1p log_softmax logical_and logical_not
+    logical_or lt masked_fill matmul max maximum mean min minimum mm mul nan_to_num ne neg numpy_T ones
+    ones_like permute pow reciprocal relu relu6 relu_ remainder reshape round rsqrt rsub searchsorted select
+    sigmoid sign silu sin slice softmax softplus split split_with_sizes sqrt square squeeze stack std sub sum t
+    tanh to topk transpose unbind unflatten unsqueeze var view where zeros zeros_like
+    """.split()  # noqa: SIM905
+)
+ARITHMETIC = ("add", "sub", "mul", "floordiv", "mod", "truediv", "neg", "eq", "ne", "lt", "le", "gt", "ge")
 SIZE_OPERATORS = frozenset(
     {f"_operator.{name}" for name in ARITHMETIC}
     | {f"torch.sym_{name}" for name in ("max", "min", "int", "float", "not")}
+    | {"torch.ops.aten.sym_size.int"}
 )
-FILE_OPERATORS = frozenset({"from_file"})  # of ATen: it reads, or makes, a file that an argument names
 SIZE_FUNCTIONS = frozenset(
     {"Symbol", "Integer", "Add", "Mul", "Min", "Max", "Mod", "FloorDiv", "CleanDiv", "CeilDiv", "PythonMod"}
 )
@@ -67,6 +89,7 @@ def load_program(path: Path) -> torch.nn.Module:
         module: torch.nn.Module = torch.export.load(safe).module(check_guards=False)
     except Exception as error:  # a graph of allowed parts that do not fit together
         raise RefusedProgramError(f"{path.name} is damaged: {_line(error)}") from error
+    _require_tensors(module)
     return module
 
 
@@ -83,6 +106,7 @@ def checked(content: bytes) -> bytes:
         records = _records(content)
         program = _safe_program(_parsed(records, PROGRAM))
         configs = {name: _safe_payloads(_parsed(records, name), records, name) for name in (WEIGHTS, CONSTANTS)}
+        _require_known_tensors(program, {name for config in configs.values() for name in config["config"]})
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise RefusedProgramError(f"not an exported program as torch.export.save writes it: {_line(error)}") from error
     buffer = io.BytesIO()
@@ -137,6 +161,10 @@ def _safe_payloads(config: dict[str, Any], records: dict[str, bytes], place: str
         file = f"{folder}/{payload['path_name']}"
         if not TENSOR.fullmatch(file) or file not in records:
             raise RefusedProgramError(f"{name[:80]!r} is kept in {file[:80]!r}, which is no tensor of this archive")
+        _require_attribute(name)
+        numbers = math.prod(int(size["as_int"]) for size in payload["tensor_meta"]["sizes"])
+        if not 0 <= numbers <= len(records[file]):  # a number takes a byte at least: no tensor larger than its bytes
+            raise RefusedProgramError(f"{name[:80]!r} of {numbers} numbers in {len(records[file])} bytes")
     _require_names(config, place)
     return config
 
@@ -162,7 +190,7 @@ def _require_names(value: Any, key: str) -> None:
         for inner, content in value.items():
             if inner in REFUSED_KEYS:
                 raise RefusedProgramError(f"an argument of the kind {inner!r}: only tensors, numbers and texts are")
-            if not NAME.fullmatch(inner):
+            if len(inner) > LONGEST_NAME or not NAME.fullmatch(inner):
                 raise RefusedProgramError(f"a name {inner[:80]!r}")
             _require_names(content, inner)
     elif isinstance(value, list):
@@ -173,8 +201,10 @@ def _require_names(value: Any, key: str) -> None:
             _require_size(value)
         elif key in ("in_spec", "out_spec"):
             _require_containers(json.loads(value)[1])
-        elif not _pattern(key).fullmatch(value):
+        elif len(value) > LONGEST_NAME or not _pattern(key).fullmatch(value):
             raise RefusedProgramError(f"a {key} {value[:80]!r}")
+        elif key in ATTRIBUTE_KEYS:
+            _require_attribute(value)
 
 
 def _pattern(key: str) -> re.Pattern[str]:
@@ -185,11 +215,40 @@ def _require_operator(target: str) -> None:
     """An operator of ATen that works on tensors, or arithmetic on sizes."""
     if target in SIZE_OPERATORS:
         return
-    if (match := ATEN.fullmatch(target)) and match[1] not in FILE_OPERATORS:
+    match = ATEN.fullmatch(target)
+    if match and match[1] in ATEN_OPERATORS and not match[2].endswith("out"):
         operator = getattr(getattr(torch.ops.aten, match[1], None), match[2], None)
         if isinstance(operator, torch._ops.OpOverload):
             return
-    raise RefusedProgramError(f"an operator {target[:80]!r}: those of torch.ops.aten are loaded, but for files")
+    raise RefusedProgramError(f"an operator {target[:80]!r}: those of ATen that networks are made of are loaded")
+
+
+def _require_attribute(name: str) -> None:
+    """A path of attributes from the module on that only leads to tensors of the network's own."""
+    for part in name.split("."):
+        own = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*", part) or LIFTED.fullmatch(part)
+        if not own or hasattr(torch.nn.Module, part) or hasattr(torch.fx.GraphModule, part):
+            raise RefusedProgramError(f"a tensor called {name[:80]!r}, which may be something else of a module")
+
+
+def _require_known_tensors(program: dict[str, Any], there: set[str]) -> None:
+    """Every parameter, buffer and constant that the graph names is a tensor of the archive."""
+    for spec in program["graph_module"]["signature"]["input_specs"]:
+        for kind, content in spec.items():
+            for key in ATTRIBUTE_KEYS & content.keys():
+                if content[key] not in there:
+                    raise RefusedProgramError(f"a {kind} {content[key][:80]!r}, which is no tensor of this archive")
+
+
+def _require_tensors(module: torch.nn.Module) -> None:
+    """What the generated code reads from the module are tensors."""
+    for node in module.graph.nodes:
+        if node.op == "get_attr":
+            value: Any = module
+            for part in str(node.target).split("."):
+                value = getattr(value, part)
+            if not isinstance(value, torch.Tensor):
+                raise RefusedProgramError(f"{str(node.target)[:80]!r} is no tensor")
 
 
 def _require_size(expression: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,8 +16,8 @@ from drift.errors import TrackingError
 from drift.quiet import quiet
 from drift.signing import sign
 from drift.tracking.environment import environment, installed_packages
-from drift.tracking.found import REFERENCE_FILE, model_file, sha256_of
-from drift.tracking.release import RELEASE, download_release
+from drift.tracking.found import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
+from drift.tracking.release import RELEASE, download_release, release_digest
 from drift.tracking.store import Store, mlflow_errors
 from drift.tracking.system_metrics import Sample
 
@@ -200,10 +201,14 @@ class Run:
             import torch
             from mlflow.models import infer_signature
 
+            saved = _SavedNetwork()
             with self._as_active_run(), tempfile.TemporaryDirectory() as folder:
                 extra = _saved(reference, Path(folder)) if reference is not None else None
-                info = mlflow.pytorch.log_model(
-                    net.eval(),
+                own_reference = sha256_of(extra) if extra else ""
+                info = mlflow.models.Model.log(
+                    artifact_path=None,
+                    flavor=saved,
+                    pytorch_model=net.eval(),
                     name="model",
                     input_example=example,
                     signature=infer_signature(example, answer),
@@ -211,8 +216,14 @@ class Run:
                     extra_files=[str(extra)] if extra else None,
                     pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy"],
                 )
+            own = release_digest(saved.sha256, json.loads(json.dumps(dict(card))), own_reference) if extra else ""
             with tempfile.TemporaryDirectory() as folder:
                 logged = self._logged(info.model_id, Path(folder), whole=reference is not None)
+            if logged != LoggedModel(info.model_id, saved.sha256, own):
+                raise TrackingError(
+                    f"model {info.model_id} is not what was logged: MLflow gives back other files than it was given;"
+                    " somebody changed them in its artifact store, or it is damaged: train again"
+                )
             tags = {"drift.sha256": logged.sha256}
             if logged.release:
                 tags |= {RELEASE: logged.release} | sign(logged.release)
@@ -233,6 +244,23 @@ class Run:
         if active is not None and active.info.run_id == self.id:
             return nullcontext()
         return mlflow.start_run(run_id=self.id, nested=True)  # type: ignore[no-any-return]
+
+
+class _SavedNetwork:
+    """MLflow's way to save a network of PyTorch, which takes the digest of the file before it leaves this process."""
+
+    __name__ = "mlflow.pytorch"
+
+    def __init__(self) -> None:
+        self.sha256 = ""  # of model.pt2, 64 hex digits; empty until it is saved
+
+    def save_model(self, path: str, **details: Any) -> None:
+        """Save into a folder of MLflow's own in this process, from where it is uploaded."""
+        import mlflow.pytorch
+
+        mlflow.pytorch.save_model(path=path, **details)
+        (file,) = Path(path).rglob(MODEL_FILE)
+        self.sha256 = sha256_of(file)
 
 
 def _saved(reference: Reference, folder: Path) -> Path:

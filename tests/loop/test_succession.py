@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from drift.blocks import Answer
 from drift.detect import PairedTest, mcnemar_test
 from drift.loop import succession as module
 from drift.loop.candidate import Candidate
@@ -20,6 +18,7 @@ from drift.loop.options import DeployOptions
 from drift.loop.succession import Succession, decide, kept_line
 from drift.tracking.found import FoundRun
 from drift.tracking.registry import Version
+from drift.tracking.release import Release
 
 CHAMPION = Version(4, "r4", "m4", "s", {})
 RUN = FoundRun("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})
@@ -28,6 +27,9 @@ CANDIDATE = Candidate(RUN, "drift", None, CHAMPION, 1, False)
 
 def card(seen: int) -> Card:
     return Card(("x",), ("no", "yes"), {}, (0, seen - 10), (seen - 10, seen), "", DataSource())
+
+
+BASE = Release(Path("model.pt2"), card(300).to_metadata(), Path("reference.npz"), "", "")
 
 
 def outcome(better: int, worse: int) -> PairedTest:
@@ -40,7 +42,6 @@ def outcome(better: int, worse: int) -> PairedTest:
 def decided(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Succession]:
     """`decide` for a champion that has seen 200 rows and a base model that has seen 300."""
     monkeypatch.setattr(module, "card_of", lambda registry, version: card(200))
-    monkeypatch.setattr(module, "model_card", lambda store, model_id: card(300).to_metadata())
 
     def make(
         mode: PromoteMode, *, scored: int, test: PairedTest | None = None, ask: Callable[[str], bool] | None = None
@@ -48,8 +49,8 @@ def decided(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Succession]:
         monkeypatch.setattr(module, "last_row_seen", lambda journal, model, card: scored)
         monkeypatch.setattr(module, "_compare", lambda *args: test)
         return decide(
-            CANDIDATE, CHAMPION, cast(Any, _Registry()), cast(Any, None), source=None, mode=mode, level=0.05, ask=ask,
-            person="ada",
+            CANDIDATE, CHAMPION, cast(Any, _Registry()), cast(Any, None), base=BASE, source=None, mode=mode,
+            level=0.05, ask=ask, person="ada",
         )  # fmt: skip
 
     return make
@@ -130,38 +131,3 @@ def test_the_deployment_that_scores_new_rows_is_followed_by_the_one_that_compare
         assert "to compare them, deploy again after this deployment: drift deploy" in line
         assert line.count("--promote") == 2  # who decided, and the replacement
     assert "score rows" in kept(decided(PromoteMode.NEVER, scored=0), table_rows=5_300, scored_to=339)
-
-
-def test_files_of_both_models_are_kept_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A download is searched with all folders below it, so that neither may hold the other."""
-    folders: list[Path] = []
-
-    def download(_: Any, what: Any, folder: Path) -> Path:
-        assert folder.is_dir()
-        folders.append(folder)
-        return folder / str(getattr(what, "number", what))
-
-    class Rows(SimpleNamespace):
-        def part(self, rows: range) -> SimpleNamespace:
-            return SimpleNamespace(features=np.zeros((len(rows), 1)), labels=np.zeros(len(rows), np.int64))
-
-    def model(path: Path, *, version: int) -> SimpleNamespace:
-        right = 0 if path.name == "m9" else 1
-        answered = np.eye(2)[np.full(40, right)]
-        return SimpleNamespace(predict=lambda features: Answer(answered, version))
-
-    monkeypatch.setattr(module, "model_file", download)
-    monkeypatch.setattr(module, "sha256_of", lambda path: None)
-    monkeypatch.setattr("drift.models.predict.LocalPredictor.from_file", staticmethod(model))
-    monkeypatch.setattr(Card, "fit_to", lambda card, table: Rows())
-    monkeypatch.setattr(DataSource, "load", lambda source: None)
-    release = SimpleNamespace(model_file=tmp_path / "champion")
-    registry = SimpleNamespace(store=None, release=lambda version: release)
-    test = module._compare(
-        CANDIDATE, CHAMPION, cast(Any, registry), (card(200), card(300)), range(300, 340), None, 0.05
-    )
-    assert test.better
-    assert (test.champion_accuracy, test.challenger_accuracy) == (0, 1)
-    (folder,) = folders
-    assert folder not in release.model_file.parents
-    assert release.model_file.parent not in folder.parents

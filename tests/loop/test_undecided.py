@@ -47,7 +47,7 @@ def journal(tmp_path: Path) -> Journal:
 
 def succeed(monkeypatch: pytest.MonkeyPatch, journal: Journal, candidate: Candidate, mode: str) -> Succession | None:
     monkeypatch.setattr(module, "decide", lambda *args, **more: made(True))
-    monkeypatch.setattr(module, "_require_trusted", lambda *args: None)
+    monkeypatch.setattr(module, "_trusted_base", lambda *args: None)
     world = SimpleNamespace(journal=journal, ask_replacement=None, person="ada", tell=Listener())
     registry = SimpleNamespace(name="toy")
     options = DeployOptions(promote=PromoteMode(mode))

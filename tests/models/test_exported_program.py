@@ -246,6 +246,71 @@ def higher_order(records: Records) -> None:
     changed(records, PROGRAM, change)
 
 
+def unchecked_offsets(records: Records) -> None:
+    """Reads memory behind the tensor, at offsets of one's choice."""
+    _target(records, "torch.ops.aten.segment_reduce.default")
+
+
+def unchecked_indices(records: Records) -> None:
+    """Writes there."""
+    _target(records, "torch.ops.aten._sparse_coo_tensor_unsafe.default")
+
+
+def printer(records: Records) -> None:
+    """Writes to the terminal from C++, where nothing is escaped."""
+    _target(records, "torch.ops.aten._print.default")
+
+
+def into_another_tensor(records: Records) -> None:
+    _target(records, "torch.ops.aten.relu.out")
+
+
+def attribute_path(records: Records) -> None:
+    """The name of a parameter becomes `self.NAME` in the generated code."""
+    _rename_weight(records, "__class__.add_module.__globals__")
+
+
+def method_of_the_module(records: Records) -> None:
+    _rename_weight(records, "forward")
+
+
+def parameter_of_no_tensor(records: Records) -> None:
+    def change(program: Any) -> None:
+        program["graph_module"]["signature"]["input_specs"][0]["parameter"]["parameter_name"] = "elsewhere"
+
+    changed(records, PROGRAM, change)
+
+
+def item_by_text(records: Records) -> None:
+    _target(records, "_operator.getitem")
+
+
+def larger_than_its_bytes(records: Records) -> None:
+    def change(config: Any) -> None:
+        meta = config["config"]["0.weight"]["tensor_meta"]
+        meta["sizes"], meta["strides"] = [{"as_int": 10**6}, {"as_int": 10**6}], [{"as_int": 0}, {"as_int": 0}]
+
+    changed(records, WEIGHTS, change)
+
+
+def _target(records: Records, target: str) -> None:
+    def change(program: Any) -> None:
+        program["graph_module"]["graph"]["nodes"][1]["target"] = target
+
+    changed(records, PROGRAM, change)
+
+
+def _rename_weight(records: Records, name: str) -> None:
+    def change(config: Any) -> None:
+        config["config"][name] = config["config"].pop("0.weight")
+
+    def change_program(program: Any) -> None:
+        program["graph_module"]["signature"]["input_specs"][0]["parameter"]["parameter_name"] = name
+
+    changed(records, WEIGHTS, change)
+    changed(records, PROGRAM, change_program)
+
+
 def no_graph(records: Records) -> None:
     del records[PROGRAM]
 
@@ -262,7 +327,9 @@ def deep(records: Records) -> None:
     "change",
     [
         system_call, library, file_reader, name_with_code, imported_container, operator_argument,
-        path_out_of_the_archive, higher_order, no_graph, not_json, deep,
+        path_out_of_the_archive, higher_order, no_graph, not_json, deep, unchecked_offsets, unchecked_indices,
+        printer, into_another_tensor, attribute_path, method_of_the_module, parameter_of_no_tensor, item_by_text,
+        larger_than_its_bytes,
     ],
     ids=lambda change: change.__name__,
 )  # fmt: skip

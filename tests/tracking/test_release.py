@@ -11,12 +11,15 @@ import pytest
 import torch
 import yaml
 
+from drift import signing
 from drift.blocks import Reference
 from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.models.predict import LocalPredictor
 from drift.tracking.found import sha256_of
 from drift.tracking.registry import Registry
 from drift.tracking.release import Origin, Release, download_release, release_digest, release_of_run
+from drift.tracking.run import LoggedModel
+from drift.tracking.runs import open_run
 from drift.tracking.store import Store
 
 CLASSES = ("DOWN", "UP")
@@ -170,3 +173,58 @@ def test_a_damaged_reference_is_called_damaged_and_not_unknown(store: Store, pro
     registry = Registry(store, "m", trust=Asked(refuses=True))
     with pytest.raises(TrackingError, match=rf"reference\.npz of model {model_id} in .* is damaged \("):
         registry.release(registry.get(register(store, run_id, model_id)))
+
+
+class Affine(torch.nn.Module):
+    """A network that can be exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = torch.nn.Linear(2, 2)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(self.dense(rows), 1)
+
+
+def log(store: Store) -> LoggedModel:
+    """Log a model as a training does."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20, 2)).astype(np.float32)
+    probabilities = np.full((20, 2), 0.5, np.float32)
+    reference = Reference(features, rng.integers(0, 2, 20), probabilities, ("x", "y"), CLASSES)
+    with open_run(store, "drift", name="base", kind="base") as run:
+        return run.model(
+            Affine(), example=features[:4], answer=probabilities[:4], card=CARD | {"fit_rows": (0, 80)},
+            reference=reference,
+        )  # fmt: skip
+
+
+def test_the_digest_of_a_training_is_that_of_the_files_before_they_leave_it(store: Store, tmp_path: Path) -> None:
+    model = log(store)
+    found = download_release(store, model.model_id, "", tmp_path)
+    assert (found.digest, found.model_sha256) == (model.release, model.sha256)
+
+
+@pytest.mark.parametrize("file", ["MLmodel", "model.pt2", "reference.npz"])
+def test_files_that_were_changed_on_their_way_are_neither_known_nor_signed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str
+) -> None:
+    """Whoever runs MLflow gives back what they like: what was trained is not asked of them."""
+    monkeypatch.setenv("DRIFT_KEYS", str(tmp_path / "keys"))
+    signing.new_key("victim")
+    signed: list[str] = []
+    monkeypatch.setattr("drift.tracking.run.sign", signed.append)
+    uploaded = type(store.client).log_model_artifacts
+
+    def upload(client: Any, model_id: str, local_dir: str, *more: Any, **named: Any) -> Any:
+        done = uploaded(client, model_id, local_dir, *more, **named)
+        folder = Path(str(client.get_logged_model(model_id).artifact_location).removeprefix("file://"))
+        (path,) = folder.rglob(file)
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"- DOWN\n  - UP", b"- UP\n  - DOWN") if file == "MLmodel" else content + b"x")
+        return done
+
+    monkeypatch.setattr(type(store.client), "log_model_artifacts", upload)
+    with pytest.raises(TrackingError, match="is not what was logged"):
+        log(store)
+    assert signed == []
