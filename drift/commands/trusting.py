@@ -32,7 +32,7 @@ def accept(
 
     What was trained in this folder, or is signed by a trusted key (drift keys), needs no acceptance.
 
-    Example: drift accept --version 3
+    Example: drift accept
     """
     require("mlflow")
     if version is not None and run_id is not None:
@@ -61,7 +61,7 @@ def accept(
 
 keys = typer.Typer(
     help="Whose models are served: keys that sign what is trained, and keys that are trusted.\n\n"
-    "Example: drift keys new --name training-machine",
+    "Example: drift keys list",
     no_args_is_help=True,
 )
 
@@ -115,7 +115,7 @@ def trust(
 ) -> ExitCode:
     """Serve what the owner of a key has signed.
 
-    Example: drift keys trust training-machine.pub
+    Example: drift keys trust "ed25519:pypRrFg+BiawcOOIGSvLox6xfytkQFyiBy7Y2LE85Xc= training-machine"
     """
     from drift import signing
 
@@ -141,7 +141,7 @@ def distrust(
 ) -> ExitCode:
     """Serve nothing new that a key has signed; what was served because of it stays known here.
 
-    Example: drift keys distrust 0123456789abcdef
+    Example: drift keys distrust b7979baea184f65a
     """
     from drift import signing
 
