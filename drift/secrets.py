@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
@@ -23,8 +23,13 @@ SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 NO_SECRETS = frozenset({"true", "false", "none", "null"})  # values of switches
-USER_AND_PASSWORD = re.compile(r"(?P<before>://[^:/?#@\s]*):(?P<password>[^/?#\s]*)@")
-IN_QUERY = re.compile(r"(?i)([?&;](?:pass\w*|token|secret|api_?key|access_?key|sig(?:nature)?)=)[^&;\s'\"]+")
+UP_TO_HOST = re.compile(r"(?<!\S)\S*@")  # of a word: a password may hold @, /, ? and #, which clients take as they are
+USER_AND_PASSWORD = re.compile(r"(?s)(?P<before>://[^:/\s]*):(?P<password>.*)@")  # within that
+SHORT_PASSWORD = re.compile(r"://[^:/?#@\s]*:(?P<password>[^/?#\s]*)@")  # of one address among several in a word
+LONE_TOKEN = re.compile(r"(?P<before>://)(?P<password>[^:/?#@\s]{16,})@")  # in place of a user; shorter is a name
+IN_QUERY = re.compile(
+    r"(?i)(?P<before>[?&;]\w{0,40}(?:pass|pwd|token|secret|key|sig)\w{0,40}=)(?P<password>[^&;\s'\"]+)"
+)
 FROM_VARIABLE, FROM_FILE = (
     "env:",
     "@",
@@ -62,9 +67,8 @@ def is_secret(name: str, value: str) -> bool:
         name: of the variable.
         value: its value.
     """
-    return name.upper().startswith((*OURS, *CLOUDS)) or bool(
-        SECRET_NAME.search(name) or USER_AND_PASSWORD.search(value)
-    )
+    named = name.upper().startswith((*OURS, *CLOUDS)) or SECRET_NAME.search(name) is not None
+    return named or any(True for _ in _passwords_in(value))
 
 
 def environment_without_secrets(keep: Collection[str] = ()) -> dict[str, str]:
@@ -80,7 +84,7 @@ def passwords_of(environment: Mapping[str, str]) -> set[str]:
     """Secrets in variables, as they may stand in a text: passwords inside addresses, and whole values by their name."""
     found: set[str] = set()
     for name, value in environment.items():
-        found.update(match["password"] for match in USER_AND_PASSWORD.finditer(value))
+        found.update(_passwords_in(value))
         if SECRET_NAME.search(name) and "://" not in value:
             found.add(value)
     return {
@@ -97,11 +101,21 @@ def masked(text: str) -> str:
     >>> masked("MLflow at https://ada:hunter2@host:5000 is away")
     'MLflow at https://ada:***@host:5000 is away'
     """
-    without = USER_AND_PASSWORD.sub(rf"\g<before>:{HIDDEN}@", text)
-    without = IN_QUERY.sub(rf"\1{HIDDEN}", without)
+    without = UP_TO_HOST.sub(lambda word: USER_AND_PASSWORD.sub(rf"\g<before>:{HIDDEN}@", word[0]), text)
+    without = LONE_TOKEN.sub(rf"\g<before>{HIDDEN}@", without)
+    without = IN_QUERY.sub(rf"\g<before>{HIDDEN}", without)
     for secret in _own_passwords(int(monotonic())):
         without = without.replace(secret, HIDDEN)
     return without
+
+
+def _passwords_in(value: str) -> Iterator[str]:
+    """Passwords and tokens of the addresses in a text."""
+    if "://" in value:
+        for word in UP_TO_HOST.finditer(value):
+            for pattern in (USER_AND_PASSWORD, SHORT_PASSWORD, LONE_TOKEN):
+                yield from (found["password"] for found in pattern.finditer(word[0]))
+        yield from (found["password"] for found in IN_QUERY.finditer(value))
 
 
 @lru_cache(maxsize=1)

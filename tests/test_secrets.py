@@ -8,6 +8,8 @@ import pytest
 
 from drift import secrets
 from drift.errors import UsageError
+from drift.monitor import urls
+from drift.tracking.server import without_password
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,13 @@ def looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://u:p@ss@host/", "https://u:***@host/"),
         ("x?password=abc&y=1", "x?password=***&y=1"),
         ("x?sslmode=require&token=abc", "x?sslmode=require&token=***"),
+        ("at postgresql://ada:hunt/er2secret@127.0.0.1:1/db", "at postgresql://ada:***@127.0.0.1:1/db"),
+        ("https://ada:a?b#c/d@e@host/x is away", "https://ada:***@host/x is away"),
+        ("postgresql://ada@corp:geheim@host/db", "postgresql://ada@corp:***@host/db"),
+        ("https://ghp_0123456789abcdef@host/x", "https://***@host/x"),
+        ("x?access_token=abc&y=1&sslpassword=d;PWD=e&sig=f", "x?access_token=***&y=1&sslpassword=***;PWD=***&sig=***"),
+        ("http://host:5000/x at 12:30, a@b", "http://host:5000/x at 12:30, a@b"),
+        ("sqlite:////home/ada/a@b:c.db", "sqlite:////home/ada/a@b:c.db"),
         ("TOKEN=$(python3 -c x)", "TOKEN=$(python3 -c x)"),
         ("12:30 a@b", "12:30 a@b"),
         ("rows 1:2, mean 3@4", "rows 1:2, mean 3@4"),
@@ -45,6 +54,22 @@ def test_secrets_of_the_environment_are_hidden_wherever_they_stand(monkeypatch: 
     monkeypatch.setenv("USE_TOKEN", "true")
     text = "hunter%402 hunter@2 abcd1234 geheim false north true"
     assert secrets.masked(text) == "*** *** *** *** false north true"
+
+
+def test_passwords_with_signs_of_addresses_are_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client takes them as they are, though to what splits an address they are paths and queries."""
+    for password in ("hunt/er2secret", "hunt?er2secret", "hunt#er2secret", "hu@nt/er2secret"):
+        address = f"postgresql://ada:{password}@127.0.0.1:1/db"
+        assert urls.masked(address) == secrets.masked(address) == "postgresql://ada:***@127.0.0.1:1/db"
+        assert without_password(address) == "postgresql://127.0.0.1:1/db"
+        secrets._own_passwords.cache_clear()
+        monkeypatch.setenv("SOME_DATABASE", address)
+        assert secrets.masked(f"refused: {password}") == "refused: ***"
+        assert "SOME_DATABASE" not in secrets.environment_without_secrets()
+    assert without_password("http://h/x?access_token=abc") == "http://h/x?access_token=***"
+    assert without_password("sqlite:////home/ada/a@b.db") == "sqlite:////home/ada/a@b.db"
+    several = {"URLS": "http://a:first@c,http://d:second@f"}
+    assert {"first", "second"} <= secrets.passwords_of(several)
 
 
 def test_other_commands_get_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

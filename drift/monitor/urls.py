@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
+from drift import secrets
 from drift.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def shown(url: sql.URL) -> str:
 
 
 def masked(text: str) -> str:
-    """A text with what looks like a URL's password taken out, also of a URL with a typing error."""
-    without = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+    """A text without passwords (`drift.secrets`), also of a URL with a typing error and of libpq's words."""
+    without = secrets.masked(text)
     if "://" not in without:
         without = re.sub(r":\S*@", ":***@", without)
     return re.sub(r"(?i)(pass\w*=)[^&\s]+", r"\1***", without)

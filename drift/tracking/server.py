@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from drift.errors import TrackingError
+from drift.secrets import HIDDEN, IN_QUERY, USER_AND_PASSWORD
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
 
@@ -47,9 +48,15 @@ def with_driver(uri: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The address without user name and password, for messages and links."""
+    """The address without user name and password, for messages and links.
+
+    >>> without_password("postgresql://ada:hunt/er2@127.0.0.1/mlflow")
+    'postgresql://127.0.0.1/mlflow'
+    """
     from urllib.parse import urlsplit
 
+    url = USER_AND_PASSWORD.sub("://", url)  # first: to what splits an address, a password with / in it is a path
+    url = IN_QUERY.sub(rf"\g<before>{HIDDEN}", url)
     try:
         parts = urlsplit(url)
     except ValueError:  # no address at all, such as one with half a pair of brackets

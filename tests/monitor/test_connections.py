@@ -18,7 +18,7 @@ import requests
 
 from drift.monitor.store import Store
 from drift.monitor.web import connections
-from drift.monitor.web.connections import Unrepeated, most_connections
+from drift.monitor.web.connections import BoundedProtocol, Unrepeated, most_connections
 from tests.monitor.serving import Site, serving
 
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
@@ -29,6 +29,17 @@ def half_sent(site: Site, content: bytes = HALF) -> socket.socket:
     address = urlsplit(site.address)
     made = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
     made.sendall(content)
+    return made
+
+
+def never_read(site: Site, requests: int = 1000) -> socket.socket:
+    """A connection that asks often, with room for hardly any answer."""
+    address = urlsplit(site.address)
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+    made.settimeout(10)
+    made.connect((address.hostname or "", address.port or 0))
+    made.sendall(b"GET /static/monitor.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * requests)
     return made
 
 
@@ -76,6 +87,71 @@ def test_many_that_wait_keep_nobody_out(site: Site, monkeypatch: pytest.MonkeyPa
         waiting = [stack.enter_context(half_sent(site)) for _ in range(60)]
         assert site.get("/").status_code == 200
         assert ends(waiting[0], seconds=20)  # the oldest made room
+
+
+def test_many_that_read_no_answer_keep_nobody_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They waited for nothing, by their own account, so that only the newcomer was left to be dropped."""
+    monkeypatch.setattr(connections, "most_connections", lambda: 8)
+    with ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(never_read(site))
+        time.sleep(1.0)  # until their answers fill what there is room for
+        for _ in range(3):
+            assert requests.get(site.address, timeout=30).status_code == 200
+
+
+def test_an_answer_that_is_not_read_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    size = len(site.get("/static/monitor.css").content)
+    with never_read(site) as waiting:
+        time.sleep(3)
+        received = 0
+        try:
+            while more := waiting.recv(1 << 20):
+                received += len(more)
+        except ConnectionResetError:
+            pass
+    assert received < 1000 * size
+
+
+def test_a_long_answer_over_a_slow_line_comes_in_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads on is not ended, however long it takes."""
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "LEAST_BYTES", 1)
+    size, count = len(site.get("/static/monitor.css").content), 400
+    with never_read(site, count) as slow:
+        received, began = 0, time.monotonic()
+        while received < count * size:
+            more = slow.recv(1 << 16)
+            assert more
+            received += len(more)
+            time.sleep(max(0.0, began + 2.0 * received / (count * size) - time.monotonic()))
+
+
+def test_the_address_with_most_connections_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "most_connections", lambda: 3)
+
+    class Stub(BoundedProtocol):
+        def __init__(self, host: str, began: float, waits: bool = True) -> None:
+            self.client, self.began, self.answers = (host, 1), began, not waits
+
+        @property
+        def waits(self) -> bool:
+            return not self.answers
+
+        def drop(self) -> None:
+            self.dropped = True
+
+    one, busy, old, new = Stub("a", 0), Stub("b", 1, waits=False), Stub("b", 2), Stub("b", 3)
+    newest = Stub("b", 4)
+    connections._make_room([one, busy, old, newest], newest=newest)
+    assert [stub.dropped for stub in (one, busy, old, newest)] == [False, False, True, False]
+    connections._make_room([one, busy, old, new, newest], newest=newest)  # what ends already is not counted
+    assert [stub.dropped for stub in (one, busy, new, newest)] == [False, False, True, False]
+    more = Stub("c", 5)
+    one.answers = newest.answers = True
+    connections._make_room([one, busy, newest, more], newest=more)
+    assert not more.dropped
 
 
 def test_there_are_fewer_connections_than_handles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+from collections import Counter
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-REQUEST_SECONDS = 15.0  # for a request to come in whole
+REQUEST_SECONDS = 15.0  # for a request to come in whole, and for an answer to be read
+LEAST_BYTES = 32_768  # of a longer answer that must be read in that time
 MOST_CONNECTIONS = 256
 SPARE_HANDLES = 128  # for the store, static files and what Python keeps open
 REPEAT_SECONDS = 10.0  # after which the same message may be logged again
@@ -24,21 +26,21 @@ def most_connections() -> int:
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP over one connection, which ends if its request does not come in time.
+    """HTTP over one connection, which ends if its request does not come in time, or its answer is not read in time.
 
-    Where there are too many connections, the oldest that waits for its request makes room for the new one: whoever
+    Where there are too many connections, the oldest that waits for its other end makes room for the new one: whoever
     holds many of them open keeps nobody else out.
     """
 
+    dropped = False  # it ends, but is still counted among the connections
     _deadline: asyncio.TimerHandle | None = None
+    _unread = 0  # bytes of answers when the wait began
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self.began = monotonic()
         self._wait()
-        if len(self.connections) > most_connections():
-            _drop_oldest(self.connections)
+        _make_room(self.connections, newest=self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -48,16 +50,35 @@ class BoundedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Begin to wait for the next request on the same connection."""
         super().on_response_complete()
-        self.began = monotonic()
+        self._wait()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read its answer."""
+        super().pause_writing()
         self._wait()
 
     @property
     def waits(self) -> bool:
-        """Whether no request is being answered."""
-        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        """Whether it is the client's turn: no request is being answered, or its answer is not read."""
+        return self.flow.write_paused or self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+
+    @property
+    def host(self) -> str:
+        """The address of the client."""
+        return self.client[0] if self.client else ""
+
+    def drop(self) -> None:
+        """End it now, whatever was not sent."""
+        self.dropped = True
+        self.transport.abort()
 
     def _wait(self) -> None:
+        self.began = monotonic()
+        self._watch()
+
+    def _watch(self) -> None:
         self._stop_waiting()
+        self._unread = self.transport.get_write_buffer_size()
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._end_if_waiting)
 
     def _stop_waiting(self) -> None:
@@ -66,15 +87,28 @@ class BoundedProtocol(H11Protocol):
             self._deadline = None
 
     def _end_if_waiting(self) -> None:
-        if not self.transport.is_closing() and self.waits:
-            self.transport.abort()
+        if not self.waits:
+            return
+        unread = self.transport.get_write_buffer_size()
+        if unread and self._unread - unread >= LEAST_BYTES:  # a long answer over a slow line
+            self._watch()
+        else:
+            self.drop()
 
 
-def _drop_oldest(connections: Iterable[Any]) -> None:
-    """End the connection that has waited longest for its request; where all are answered, none."""
-    waiting = [one for one in connections if isinstance(one, BoundedProtocol) and one.waits]
-    if waiting:
-        min(waiting, key=lambda one: one.began).transport.abort()
+def _make_room(connections: Iterable[Any], *, newest: BoundedProtocol) -> None:
+    """End connections that wait for their clients while there are too many; where all are answered, none.
+
+    First those of the address that has most, of these the one that has waited longest, and never the newest.
+    """
+    living = [one for one in connections if isinstance(one, BoundedProtocol) and not one.dropped]
+    excess = len(living) - most_connections()
+    if excess <= 0:
+        return
+    of_host = Counter(one.host for one in living)
+    waiting = [one for one in living if one.waits and one is not newest]
+    for one in sorted(waiting, key=lambda one: (-of_host[one.host], one.began))[:excess]:
+        one.drop()
 
 
 class Unrepeated(logging.Filter):
