@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drift.blocks import Reference
+from drift.blocks import Reference, require_small
 from drift.errors import TrackingError
 from drift.quiet import quiet
 from drift.tracking.locations import artifacts_of_model, artifacts_of_run
-from drift.tracking.lost_files import missing_file, present, whole
+from drift.tracking.lost_files import missing_file, present, require_plain_yaml, whole
 from drift.tracking.store import Store, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
@@ -124,9 +124,11 @@ def read_reference(path: Path, model: str) -> Reference:
 
 def require_whole_reference(path: Path, model_id: str) -> None:
     """Raise `TrackingError` if a downloaded reference is damaged; its parts are read, and none is kept in memory."""
-    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE), zipfile.ZipFile(path) as archive:
-        if (wrong := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"{wrong} is not as it was written")
+    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE):
+        require_small(path)
+        with zipfile.ZipFile(path) as archive:
+            if (wrong := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"{wrong} is not as it was written")
 
 
 def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Path:
@@ -194,6 +196,7 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
         with present(CARD_FILE, model, place):
             path = artifacts.download(CARD_FILE, Path(folder))
         with whole(CARD_FILE, model, place):
+            require_plain_yaml(path)
             metadata = mlflow.models.Model.load(str(path)).metadata
     if not metadata or "classes" not in metadata:
         raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
