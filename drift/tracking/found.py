@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drift.blocks import Reference
+from drift.blocks import Reference, require_small
 from drift.errors import TrackingError
 from drift.quiet import quiet
-from drift.tracking.lost_files import missing_file, present, whole
+from drift.tracking.locations import artifacts_of_model, artifacts_of_run
+from drift.tracking.lost_files import missing_file, present, require_plain_yaml, whole
 from drift.tracking.store import Store, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
@@ -123,9 +124,11 @@ def read_reference(path: Path, model: str) -> Reference:
 
 def require_whole_reference(path: Path, model_id: str) -> None:
     """Raise `TrackingError` if a downloaded reference is damaged; its parts are read, and none is kept in memory."""
-    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE), zipfile.ZipFile(path) as archive:
-        if (wrong := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"{wrong} is not as it was written")
+    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE):
+        require_small(path)
+        with zipfile.ZipFile(path) as archive:
+            if (wrong := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"{wrong} is not as it was written")
 
 
 def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Path:
@@ -148,39 +151,32 @@ def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | N
     model = f"model {model_id}" if model_id else f"the model of run {run_id}"
     if path is None:
         with mlflow_errors("reading the reference"), quiet(), present(REFERENCE_FILE, model, REFERENCE_PLACE):
-            path = Path(store.client.download_artifacts(run_id, REFERENCE_FILE, str(folder)))
+            path = artifacts_of_run(store, run_id).download(REFERENCE_FILE, folder)
     return path
 
 
 def _reference_of_model(store: Store, model_id: str, folder: Path) -> Path | None:
-    import mlflow
     from mlflow.exceptions import MlflowException
 
     with mlflow_errors(f"reading the reference of model {model_id}"), quiet():
         try:
-            root = store.client.get_logged_model(model_id).artifact_location
-            held = mlflow.artifacts.list_artifacts(f"{root}/{EXTRA_FILES}", tracking_uri=store.uri) or ()
+            artifacts = artifacts_of_model(store, model_id)
+            held = artifacts.names(EXTRA_FILES)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
-        if not any(Path(file.path).name == REFERENCE_FILE for file in held):
-            return None
-        source = f"{root}/{EXTRA_FILES}/{REFERENCE_FILE}"
-        return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(folder), tracking_uri=store.uri))
+        return artifacts.download(f"{EXTRA_FILES}/{REFERENCE_FILE}", folder) if REFERENCE_FILE in held else None
 
 
 def model_file(store: Store, model_id: str, folder: Path) -> Path:
     """Download the exported network (.pt2) of a logged model into `folder`."""
-    import mlflow
-
     with mlflow_errors(f"downloading model {model_id}"), quiet():
-        place = str(store.client.get_logged_model(model_id).artifact_location)
+        artifacts = artifacts_of_model(store, model_id)
+        place = artifacts.location
         with present(MODEL_FILE, f"model {model_id}", place):
-            path = mlflow.artifacts.download_artifacts(
-                f"models:/{model_id}", dst_path=str(folder), tracking_uri=store.uri
-            )
-    found = sorted(Path(path).rglob(MODEL_FILE))
+            path = artifacts.download("", folder)
+    found = sorted(path.rglob(MODEL_FILE))
     if not found:
         raise missing_file(MODEL_FILE, f"model {model_id}", place)
     if len(found) != 1:
@@ -195,11 +191,13 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     import mlflow
 
     with mlflow_errors(f"reading model {model_id}"), quiet(), tempfile.TemporaryDirectory() as folder:
-        place, model = str(store.client.get_logged_model(model_id).artifact_location), f"model {model_id}"
+        artifacts, model = artifacts_of_model(store, model_id), f"model {model_id}"
+        place = artifacts.location
         with present(CARD_FILE, model, place):
-            path = mlflow.artifacts.download_artifacts(f"{place}/{CARD_FILE}", dst_path=folder, tracking_uri=store.uri)
+            path = artifacts.download(CARD_FILE, Path(folder))
         with whole(CARD_FILE, model, place):
-            metadata = mlflow.models.Model.load(path).metadata
+            require_plain_yaml(path)
+            metadata = mlflow.models.Model.load(str(path)).metadata
     if not metadata or "classes" not in metadata:
         raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
     return dict(metadata)

@@ -1,0 +1,172 @@
+"""Where artifacts may be downloaded from: MLflow's database names a location, and whoever writes to MLflow chooses it.
+
+MLflow's client would follow any: it sends the user's login for the tracking server to whatever `http://` address it is
+given, and copies any folder of this machine. So each location is looked at before a byte is asked for.
+
+    mlflow-artifacts:/...       the tracking server itself; with a host, only the tracking server's
+    http://, https://           the tracking server's own scheme, host and port
+    a folder, file:/...         where MLflow is a file or folder of this machine; else only where MLflow itself puts
+                                the artifacts of that run or model, below the location of its experiment
+    s3://, gs://, ...           any: MLflow's client sends no login of the tracking server there
+
+`DRIFT_ARTIFACT_ROOTS` (addresses or folders, separated by commas) allows what lies below them, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from drift.errors import TrackingError
+from drift.tracking.lost_files import READING
+from drift.tracking.server import without_password
+from drift.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+ROOTS = "DRIFT_ARTIFACT_ROOTS"
+OBJECT_STORES = {"s3", "r2", "b2", "gs", "wasbs", "abfss", "dbfs", "hdfs", "viewfs", "ftp", "sftp"}
+WEB = {"http": 80, "https": 443}  # and their ports
+AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")  # read as another host by the library that sends requests, or cut out
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """Artifacts of a run or model that lie where they may be downloaded from."""
+
+    location: str  # as MLflow's database names it
+    owner: str  # whose they are, in words
+    repository: ArtifactRepository
+
+    def names(self, folder: str) -> list[str]:
+        """The names of what is directly in a folder of theirs."""
+        with _readable(self.owner):
+            return [Path(file.path).name for file in self.repository.list_artifacts(folder) or ()]
+
+    def download(self, path: str, folder: Path) -> Path:
+        """Copy a file or folder of theirs, all with an empty path, into `folder`; returns the copy."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with _readable(self.owner):
+            return Path(self.repository.download_artifacts(path, str(folder)))
+
+
+def artifacts_of_run(store: Store, run_id: str) -> Artifacts:
+    """The artifacts of a run, if they lie where they may be downloaded from.
+
+    Raises:
+        TrackingError: they lie elsewhere.
+        MlflowException: there is no such run, or MLflow does not answer.
+    """
+    info = store.client.get_run(run_id).info
+    return _artifacts(store, str(info.artifact_uri), f"run {run_id}", str(info.experiment_id), f"{run_id}/artifacts")
+
+
+def artifacts_of_model(store: Store, model_id: str) -> Artifacts:
+    """The artifacts of a logged model, if they lie where they may be downloaded from; raises as `artifacts_of_run`."""
+    model = store.client.get_logged_model(model_id)
+    below = f"models/{model_id}/artifacts"
+    return _artifacts(store, str(model.artifact_location), f"model {model_id}", str(model.experiment_id), below)
+
+
+def _artifacts(store: Store, location: str, owner: str, experiment_id: str, below: str) -> Artifacts:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    with _readable(owner):
+        if not _allowed(store, location, experiment_id, below):
+            place = "".join(letter if letter.isprintable() else "?" for letter in without_password(location))[:200]
+            raise TrackingError(
+                f"expected the artifacts of {owner} at the tracking server {store.address} or in an object store, got"
+                f" {place!r}: nothing was asked for there; if you know that place, set {ROOTS} to the address or folder"
+                " above it"
+            )
+        return Artifacts(location, owner, get_artifact_repository(location, tracking_uri=store.uri))
+
+
+@contextmanager
+def _readable(owner: str) -> Iterator[None]:
+    """Raise `TrackingError` for what MLflow's client raises on a malformed location, or on an answer from there.
+
+    Args:
+        owner: whose artifacts are read, in words.
+    """
+    try:
+        yield
+    except READING as error:
+        if isinstance(error, OSError):  # of requests: about the network, not the location
+            raise
+        words = " ".join(str(error).split())[:120] or type(error).__name__
+        raise TrackingError(
+            f"the artifacts of {owner} cannot be read ({words}): expected a location as MLflow writes it, look at it"
+            " in MLflow"
+        ) from error
+
+
+def _allowed(store: Store, location: str, experiment_id: str, below: str) -> bool:
+    """Whether artifacts at `location` may be read.
+
+    Args:
+        store: MLflow, which named the location.
+        location: of the artifacts of a run or model.
+        experiment_id: of its experiment.
+        below: where MLflow puts them, below the location of the experiment.
+    """
+    parts = urlsplit(location)
+    folder = _folder(location)
+    if folder is not None and _is_of_this_machine(store.uri):
+        return True
+    if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in _steps(parts):
+        return False
+    if any(_is_below(location, root) for root in os.environ.get(ROOTS, "").split(",")):
+        return True
+    if folder is not None:
+        own = _folder(str(store.client.get_experiment(experiment_id).artifact_location))
+        return own is not None and folder == own / below
+    return _is_of_server(parts, urlsplit(store.uri)) or parts.scheme in OBJECT_STORES
+
+
+def _is_of_server(parts: SplitResult, server: SplitResult) -> bool:
+    """Whether an address that MLflow's login is sent to is the tracking server's."""
+    if parts.scheme == "mlflow-artifacts":
+        return not parts.netloc or _same_host(parts._replace(scheme=server.scheme), server)
+    return _same_host(parts, server)
+
+
+def _steps(parts: SplitResult) -> list[str]:
+    return unquote(unquote(parts.path)).split("/")
+
+
+def _same_host(parts: SplitResult, server: SplitResult) -> bool:
+    if parts.netloc != server.netloc and "@" in parts.netloc:
+        return False
+    hosts = [(at.scheme, at.hostname, at.port or WEB.get(at.scheme)) for at in (parts, server)]
+    return parts.scheme in WEB and hosts[0] == hosts[1]
+
+
+def _is_of_this_machine(uri: str) -> bool:
+    """Whether MLflow is an SQLite file or a folder here."""
+    return uri.startswith("sqlite") or _folder(uri) is not None
+
+
+def _folder(location: str) -> Path | None:
+    """The folder that a location names; None if it is not of this machine's files."""
+    parts = urlsplit(location)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)) if parts.netloc in ("", "localhost") else None
+    return Path(location) if not parts.scheme and not location.startswith("//") else None
+
+
+def _is_below(location: str, root: str) -> bool:
+    root = root.strip()
+    if not root.strip("/"):
+        return False
+    folder, own = _folder(location), _folder(root)
+    if folder is not None and own is not None:
+        return folder.is_relative_to(own)
+    return location == root.rstrip("/") or location.startswith(root.rstrip("/") + "/")

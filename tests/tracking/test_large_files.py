@@ -1,0 +1,102 @@
+"""Small files in the artifact store that would fill the memory: refused as damaged, before anybody trusts them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from drift.blocks import LARGEST_REFERENCE, Reference
+from drift.errors import BlockError, TrackingError
+from drift.tracking.found import model_card, read_reference, require_whole_reference
+from drift.tracking.store import Store
+
+MEMORY = 200_000_000  # bytes that reading one may take
+
+
+def header(shape: str, dtype: str) -> bytes:
+    """The first bytes of an array (.npy)."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+def reference_with(path: Path, name: str, start: bytes, zeros: int = 0) -> Path:
+    """A reference in which one array is another one: a header, and zeros after it."""
+    whole = io.BytesIO()
+    np.savez(
+        whole, features=np.ones((3, 2), np.float32), labels=np.zeros(3, np.int64), probabilities=np.ones((3, 1)),
+    )  # fmt: skip
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.infolist():
+            if part.filename != f"{name}.npy":
+                new.writestr(part, old.read(part))
+        with new.open(f"{name}.npy", "w", force_zip64=True) as file:
+            file.write(start)
+            for _ in range(zeros >> 20):
+                file.write(bytes(1 << 20))
+    return path
+
+
+REFERENCES = [
+    pytest.param("features", header("(3, 100000000)", "<f4"), 1200 << 20, id="zeros"),
+    pytest.param("features", header("(3, 1000000000000)", "<f4"), 0, id="only a shape"),
+    pytest.param("features", header("(0, 1000000000000)", "<f4"), 0, id="columns of no rows"),
+    pytest.param("feature_names", header("(1000000000000,)", "<U0"), 0, id="empty names"),
+    pytest.param("classes", header("(50000000,)", "|i1"), 50 << 20, id="many classes"),
+]
+
+
+@pytest.mark.parametrize(("name", "start", "zeros"), REFERENCES)
+def test_a_reference_that_would_fill_the_memory_is_damaged(tmp_path: Path, name: str, start: bytes, zeros: int) -> None:
+    path = reference_with(tmp_path / "reference.npz", name, start, zeros)
+    assert path.stat().st_size < 2_000_000
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(TrackingError, match=r"reference.npz of model m in .* is damaged \("):
+        read_reference(path, "model m")
+    with pytest.raises(TrackingError, match="is damaged"):
+        require_whole_reference(path, "m")
+    assert psutil.Process().memory_info().rss - before < MEMORY
+
+
+def test_a_reference_is_no_larger_than_the_memory_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 50_000
+    reference = Reference(
+        np.zeros((rows, 40), np.float32), np.zeros(rows, np.int64), np.ones((rows, 2), np.float32), (), ("a", "b")
+    )
+    reference.save(tmp_path / "reference.npz")
+    assert len(Reference.load(tmp_path / "reference.npz")) == rows
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=1_000_000))
+    with pytest.raises(BlockError, match="expected up to 16 arrays and 1,000,000 bytes"):
+        Reference.load(tmp_path / "reference.npz")
+    assert LARGEST_REFERENCE <= 1 << 30
+
+
+def test_what_is_saved_without_features_or_names_is_read(tmp_path: Path) -> None:
+    Reference.of_losses([0, 1, 0]).save(tmp_path / "reference.npz")
+    assert Reference.load(tmp_path / "reference.npz").accuracy == pytest.approx(2 / 3)
+
+
+LEVELS = "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 12))
+CARDS = [
+    pytest.param(f"a0: &a0 [{', '.join('x' * 9)}]\n{LEVELS}metadata: {{classes: *a11}}\n", "alias", id="aliases"),
+    pytest.param(f"metadata: {{classes: {'[' * 400_000}{']' * 400_000}}}\n", "lists in each other", id="deep"),
+    pytest.param(f"metadata: {{classes: [{'x' * 1_100_000}]}}\n", "1,048,576 bytes", id="long"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), CARDS)
+def test_a_card_that_would_fill_the_memory_is_damaged(store: Store, text: str, reason: str) -> None:
+    made = store.client.create_logged_model(store.experiment_id("drift", create=True), name="model")
+    folder = Path(str(made.artifact_location).removeprefix("file://"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "MLmodel").write_text(text)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(TrackingError, match=rf"MLmodel of model .* is damaged \(.*{reason}"):
+        model_card(store, made.model_id)
+    assert psutil.Process().memory_info().rss - before < MEMORY
