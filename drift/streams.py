@@ -8,6 +8,7 @@ import re
 import signal
 import stat
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from drift.secrets import masked
@@ -47,6 +48,23 @@ def escaped(text: str) -> str:
     'batch \\x1b[2J'
     """
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    r"""A name with its control characters and line breaks written out, so that it forges no line of its own.
+
+    >>> one_line("UP\nversion 2")
+    'UP\\nversion 2'
+    """
+    return escaped(text).replace("\n", "\\n")
+
+
+BREAKS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # control characters but tab, and ends of lines
+
+
+def broken(names: Iterable[str]) -> list[str]:
+    """Those of some names that hold control characters or line breaks, written out as `one_line` does."""
+    return [one_line(str(name)) for name in names if BREAKS.search(str(name))]
 
 
 class PlainText(io.TextIOBase):

@@ -13,7 +13,7 @@ from drift.blocks import Reference, Table
 from drift.devices import resolve_device
 from drift.errors import DataError, StateError, resumable
 from drift.loop.base_tables import table_tags
-from drift.loop.cards import Card, DataSource
+from drift.loop.cards import Card, DataSource, require_one_line
 from drift.loop.described import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
 from drift.loop.home import Home
@@ -85,6 +85,7 @@ def train_base(
         resume: go on with the last unfinished base training of the same options and device, instead of beginning one.
         tell: hears of every epoch and trial.
     """
+    require_one_line(*table.feature_names, *table.classes)
     rows = range(rows_wanted(table, train_rows))
     table = table.known_from(rows)
     fit_rows, validation_rows = split(rows)

@@ -10,6 +10,20 @@ from typing import Any
 from drift.blocks import Table
 from drift.errors import DataError, UsageError
 from drift.invocation import Options, table_options
+from drift.streams import broken, one_line
+
+
+def require_one_line(*names: str) -> None:
+    """Refuse names of features and classes that would forge lines of what is printed about a model.
+
+    Raises:
+        DataError: one holds control characters or line breaks.
+    """
+    if wrong := broken(names):
+        raise DataError(
+            "expected names of features and classes without control characters and line breaks, got"
+            f" {', '.join(wrong[:3])}: rename them in the table and train the model again (drift base)"
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,7 @@ class Card:
     def table_words(self) -> str:
         """Table, label and number of features, for a message that tells two tables apart."""
         label = f" (label {self.source.label})" if self.source.label else ""
-        return f"{len(self.feature_names)} features of {self.source.name}{label}"
+        return f"{len(self.feature_names)} features of {one_line(self.source.name)}{label}"
 
     @property
     def time_name(self) -> str | None:
@@ -104,11 +118,11 @@ class Card:
         """The card that `to_metadata` wrote.
 
         Raises:
-            DataError: it does not hold what `to_metadata` writes.
+            DataError: it does not hold what `to_metadata` writes, or its names hold control characters or line breaks.
         """
         try:
             source = dict(values["source"])
-            return cls(
+            card = cls(
                 feature_names=tuple(values["feature_names"]),
                 classes=tuple(values["classes"]),
                 parameters=dict(values["parameters"]),
@@ -122,6 +136,8 @@ class Card:
                 f"the model's card, the metadata in its file MLmodel, is damaged ({type(error).__name__}: {error}): put"
                 " a copy of the file back, or train another base model and deploy it (drift base, drift deploy)"
             ) from error
+        require_one_line(*card.feature_names, *card.classes, card.source.label or "", card.source.time or "")
+        return card
 
     def fit_to(self, table: Table) -> Table:
         """The table as this model sees it, or a `DataError` that says why it does not fit."""

@@ -130,10 +130,11 @@ def accept(store: Store, journal: Journal, origin: Origin) -> Accepted:
             require_program(release.model_file)
         except ArchiveError as error:
             raise ArchiveError(f"{origin.words} cannot be accepted by anybody: {error}") from error
+        card = Card.from_metadata(release.card)  # first: what cannot be shown is not accepted
         before = journal.known(release.digest)
         if before is None:
             TrustedReleases(journal, person()).know(origin, release.digest, how="accepted")
-        return Accepted(origin, release.digest, Card.from_metadata(release.card), before)
+        return Accepted(origin, release.digest, card, before)
 
 
 def require_base(store: Store, journal: Journal, run_id: str, model_id: str, folder: Path, tell: Tell) -> Release:

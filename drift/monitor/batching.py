@@ -14,6 +14,7 @@ from drift.errors import DataError, UsageError
 from drift.monitor.columns import Columns
 from drift.monitor.rows import Texts
 from drift.monitor.values import cut_short
+from drift.streams import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ class Batching:
             return _texts(numbers.astype(np.int64), lambda number: _moment(FIRST_MONDAY + number * unit))
         if not file:
             raise UsageError("expected --batch COLUMN, --every PERIOD or --batch_size ROWS: what is a batch?")
-        return np.full(len(frame), file, object)
+        return np.full(len(frame), one_line(file), object)
 
 
 def period_of(text: str) -> np.timedelta64:
@@ -132,4 +133,4 @@ def _name_of(value: object) -> str:
     """What a batch is called; times alike whatever others there are beside them, in UTC if they tell their zone."""
     if isinstance(value, datetime):
         return str(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).removesuffix(" 00:00:00")
-    return cut_short(str(value))
+    return cut_short(one_line(str(value)))

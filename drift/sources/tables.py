@@ -16,6 +16,7 @@ import numpy as np
 from drift.blocks import Floats, Integers, Table, Times
 from drift.sources.calendar import CALENDAR_NAMES, calendar_features
 from drift.sources.files import Problems, read_frame
+from drift.streams import broken, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,19 +40,19 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     frame = read_frame(path, label=label, ignore={*ignore} - {label, time})
     problems = Problems(path)
     asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
+    there = ", ".join(one_line(str(name)) for name in frame.columns)
     for option, asked_for in asked.items():
         for column in asked_for:
             if column not in frame.columns:
-                problems.add(
-                    column,
-                    f"not in the file (asked for by {option}); it has {', '.join(map(str, frame.columns))}",
-                )
+                problems.add(column, f"not in the file (asked for by {option}); it has {there}")
     problems.raise_if_any()
     names = tuple(str(column) for column in frame.columns if column not in (label, time, *ignore))
     if not names:
         problems.add("*", "no feature columns are left")
     for name in set(names) & set(CALENDAR_NAMES) if time else ():
         problems.add(name, "--time adds a column of this name; rename it or leave it out with --ignore")
+    for name in broken((*names, label, *((time,) if time else ()))):
+        problems.lines.append(f"column '{name}': expected a name without control characters and line breaks; rename it")
     columns = [_numbers(frame[name], name, problems, time) for name in names]
     labels, classes = _classes(frame[label], label, problems)
     timestamps = _times(frame[time], time, problems) if time else None
@@ -126,9 +127,14 @@ def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers
     distinct = {text for text, gone in zip(texts, missing, strict=True) if not gone}
     classes = tuple(sorted(distinct, key=int)) if numeric else tuple(sorted(distinct))
     if len(classes) < 2:
-        problems.add(name, f"expected at least 2 classes, got {len(classes)}: {', '.join(classes) or 'none'}")
+        problems.add(
+            name, f"expected at least 2 classes, got {len(classes)}: {', '.join(map(one_line, classes)) or 'none'}"
+        )
     if len(classes) > MOST_CLASSES:
         problems.add(name, f"expected at most {MOST_CLASSES} classes, got {len(classes)}: is it a number to predict?")
+    if wrong := broken(classes):
+        shown = ", ".join(f"'{text}'" for text in wrong[:3])
+        problems.add(name, f"expected classes without control characters and line breaks, got {shown}; rename them")
     codes = {text: code for code, text in enumerate(classes)}
     return np.asarray([codes.get(text, 0) for text in texts], dtype=np.int64), classes
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drift import signing
-from drift.errors import ArchiveError, TrackingError, UntrustedError
+from drift.errors import ArchiveError, DataError, TrackingError, UntrustedError
 from drift.loop.cards import Card
 from drift.loop.home import Home
 from drift.loop.journal import Journal
@@ -197,3 +197,33 @@ def test_the_card_of_a_release_is_the_one_under_its_digest(store: Store, program
     edit_card(folder, classes=list(reversed(CLASSES)))
     with pytest.raises(UntrustedError):
         card_of(trusted_registry(store, "m", journal), registry.get(number))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": ["DOWN", "UP\nversion 2 of m is known already: trained here"]},
+        {"feature_names": ["x", "y\x1b[2J"]},
+        {"source": {"path": "t.csv", "label": "y\nversion 2", "time": None, "ignore": []}},
+    ],
+    ids=["class", "feature", "label"],
+)
+def test_a_card_whose_names_would_forge_lines_is_not_accepted(
+    store: Store, program: Path, journal: Journal, change: dict[str, object]
+) -> None:
+    run_id, model_id, folder = log_release(store, program)
+    number = register(store, run_id, model_id)
+    edit_card(folder, **change)
+    for _ in range(2):  # the first try does not make it known
+        with pytest.raises(DataError, match="without control characters and line breaks, got ") as error:
+            accept(store, journal, Origin("", "m", number))
+        assert len(str(error.value).splitlines()) == 1 and "\x1b" not in str(error.value)
+    with pytest.raises(UntrustedError):
+        trusted_registry(store, "m", journal).release(trusted_registry(store, "m", journal).get(number))
+
+
+def test_the_path_in_a_card_forges_no_line(store: Store, program: Path, journal: Journal) -> None:
+    run_id, model_id, folder = log_release(store, program)
+    number = register(store, run_id, model_id)
+    edit_card(folder, source={"path": "t\nversion 2", "label": "y", "time": None, "ignore": []})
+    assert all("\n" not in line for line in accept(store, journal, Origin("", "m", number)).lines)

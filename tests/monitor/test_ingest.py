@@ -353,6 +353,13 @@ def test_a_batch_at_a_time_is_called_alike_whatever_others_come_beside_it(zone: 
         assert beside[1] == "2026-01-02 01:00:00"  # UTC
 
 
+def test_a_batch_has_a_name_of_one_line() -> None:
+    frame = pd.DataFrame({"run": ["a\nbatch b: no drift", "c\x1b[2J"]})
+    names = Batching(column="run").labels(frame, None, first=0, file="")
+    assert names.tolist() == ["a\\nbatch b: no drift", "c\\x1b[2J"]
+    assert Batching().labels(frame, None, first=0, file="d\ne.csv").tolist() == ["d\\ne.csv"] * 2
+
+
 def test_probabilities_are_the_same_rows_in_whatever_pieces_and_order_they_come(tmp_path: Any) -> None:
     frame = World().batch(0).rename(columns={"p": "p_UP"})
     frame["p_UP"] = np.where(frame["prediction"] == "UP", frame["p_UP"], 1 - frame["p_UP"])

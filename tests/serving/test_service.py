@@ -104,6 +104,22 @@ def test_a_large_body_is_refused_before_it_is_held(service: ModelService) -> Non
         assert answer.status_code == status
 
 
+def test_no_port_tells_without_a_token_what_is_served(
+    service: ModelService, service_folder: Path, rows: Floats
+) -> None:
+    """The port of metrics takes no token: it named models, versions and how often each was asked."""
+    service.predict(rows)
+    told = (service_folder / "config.properties").read_text().splitlines()
+    addresses = [
+        line.partition("=")[2] for line in told if line.startswith(("inference_a", "management_a", "metrics_a"))
+    ]
+    assert len(addresses) == 3
+    for address in addresses:
+        for path in ("metrics", "models", "predictions/tiny", ""):
+            answer = requests.get(f"{address}/{path}", timeout=60)
+            assert "tiny" not in answer.text, (address, path)
+
+
 @pytest.mark.slow
 def test_a_bad_request_in_a_batch_is_refused_alone(
     service: ModelService, keyring: Keyring, tiny_model: TinyModel, rows: Floats

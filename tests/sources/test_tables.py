@@ -184,3 +184,30 @@ def test_files_that_are_no_tables(tmp_path: Path, name: str, content: str | None
         path.write_text(content)
     with pytest.raises(DataError, match=expected):
         load_table(path, label="y")
+
+
+@pytest.mark.parametrize("wrong", ["up\nversion 2 is known", "up\x1b[2J", "up\x7f", "up\u2028"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_names_that_would_forge_lines_are_refused(tmp_path: Path, wrong: str, suffix: str) -> None:
+    """They stand in whatever is printed about a model, which people compare line by line."""
+    path, plain = tmp_path / f"t{suffix}", wrong.encode("unicode_escape").decode()
+    frame = good().rename(columns={"x": wrong})
+    frame["y"] = frame["y"].replace("up", wrong)
+    with pytest.raises(DataError) as error:
+        load_table(write(frame, path), label="y", time="when")
+    first, *lines = str(error.value).split("\n")
+    assert str(path) in first and len(lines) == 2, lines
+    assert f"column '{plain}': expected a name without control characters and line breaks; rename it" in lines[0]
+    assert f"expected classes without control characters and line breaks, got '{plain}'; rename them" in lines[1]
+    with pytest.raises(DataError) as error:
+        load_table(path, label="class")
+    assert wrong not in str(error.value)
+    frame["y"] = wrong
+    with pytest.raises(DataError) as error:
+        load_table(write(frame, path), label="y", time="when")
+    assert wrong not in str(error.value)
+
+
+def test_a_tab_in_a_name_is_no_line(tmp_path: Path) -> None:
+    assert "a\tb" in load_table(write(good().rename(columns={"x": "a\tb"}), tmp_path / "t.csv"), label="y",
+                               time="when").feature_names  # fmt: skip
