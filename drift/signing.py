@@ -5,6 +5,8 @@
     signing_key.pem    the private key of this person or machine (0600); what is trained is signed with it
     trusted_keys       one public key a line: `ed25519:BASE64 NAME`; what they have signed is served
 
+A list that others can write, or replace in its folder, is not used.
+
 A signature says who made a release. It is over the release's digest alone, so it holds under any name in the registry.
 """
 
@@ -76,6 +78,7 @@ def new_key(name: str) -> PublicKey:
     path = _private_path()
     if path.exists():
         raise StateError(f"there is a signing key in {path}: what is trained is signed with it; move it away first")
+    _require_own(_trusted_path())
     key = Ed25519PrivateKey.generate()
     content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _write(path, content)
@@ -135,8 +138,13 @@ def signer(digest: str, tags: Mapping[str, str]) -> PublicKey | None:
 
 
 def trusted_keys() -> list[PublicKey]:
-    """The public keys whose releases are served, in the order in which they were added."""
+    """The public keys whose releases are served, in the order in which they were added.
+
+    Raises:
+        StateError: the list cannot be read, or others can write it.
+    """
     path = _trusted_path()
+    _require_own(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [public_key(line) for line in lines if line.strip() and not line.startswith("#")]
@@ -212,6 +220,26 @@ def _private_key() -> Ed25519PrivateKey | None:
     if not isinstance(key, Ed25519PrivateKey):
         raise StateError(f"expected an Ed25519 key in {path}, got another kind: move it away, and run drift keys new")
     return key
+
+
+def _require_own(path: Path) -> None:
+    """Refuse a list of trusted keys that another user can write, or replace in its folder; none is nobody's."""
+    try:
+        places = {path, path.parent, path.resolve().parent} if path.exists() else set()  # it may be a link
+        looked_at = [(place, place.stat()) for place in sorted(places)]
+    except OSError as error:
+        raise StateError(f"{path} cannot be read ({error.strerror}): make it readable (chmod u+r)") from error
+    for place, found in looked_at:
+        if found.st_uid not in (os.geteuid(), 0):
+            raise StateError(
+                f"{place} belongs to another user (id {found.st_uid}), who chooses whose releases are served: look at"
+                f" the keys in {path.name} and make it your own (chown), or set DRIFT_KEYS to another folder"
+            )
+        if found.st_mode & 0o022:
+            raise StateError(
+                f"others can write to {place}, and so choose whose releases are served: look at the keys in"
+                f" {path.name}, and run chmod go-w on it"
+            )
 
 
 def _public_text(key: Ed25519PrivateKey) -> str:

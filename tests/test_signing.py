@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,28 @@ def test_the_folder_of_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert signing.keys_folder() == tmp_path / "drift"
     monkeypatch.delenv("XDG_CONFIG_HOME")
     assert signing.keys_folder() == Path.home() / ".config" / "drift"
+
+
+@pytest.mark.parametrize("place", ["trusted_keys", ""])
+@pytest.mark.parametrize("mode", [0o020, 0o002])
+def test_a_list_that_others_can_write_is_not_used(keys: Path, place: str, mode: int) -> None:
+    """Whoever can write the list, or replace it in its folder, would choose whose releases are served."""
+    key = signing.new_key("ada")
+    tags = signing.sign(DIGEST)
+    before = (keys / place).stat().st_mode
+    (keys / place).chmod(before | mode)
+    for use in (signing.trusted_keys, lambda: signing.signer(DIGEST, tags), lambda: signing.trust(key)):
+        with pytest.raises(StateError, match=r"others can write to .*chmod go-w") as raised:
+            use()
+        assert "\n" not in str(raised.value)
+    (keys / place).chmod(before)
+    assert signing.signer(DIGEST, tags) == key
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("place", ["trusted_keys", ""])
+def test_a_list_of_another_user_is_not_used(keys: Path, place: str) -> None:
+    signing.new_key("ada")
+    os.chown(keys / place, 48_213, -1)
+    with pytest.raises(StateError, match=r"belongs to another user \(id 48213\)"):
+        signing.trusted_keys()
