@@ -156,10 +156,17 @@ def require_base(store: Store, journal: Journal, run_id: str, model_id: str, fol
         TrackingError: a file is missing or damaged.
     """
     trust, origin = TrustedReleases(journal, person()), Origin(run_id)
-    release = release_of_run(store, run_id, model_id, folder, trust=None)
+    release, tags = release_of_run(store, run_id, model_id, folder, trust=None), logged_tags(store, model_id)
+    logged = tags.get("drift.sha256", release.model_sha256)
+    if logged != release.model_sha256:
+        raise ArchiveError(
+            f"{origin.words} is not the file that was logged: expected sha256 {logged[:12]}…, got"
+            f" {release.model_sha256[:12]}…; it was changed in the artifact store: put a copy of the original back, or"
+            " train it again"
+        )
     require_program(release.model_file)
     try:
-        trust.require(origin, release, logged_tags(store, model_id))
+        trust.require(origin, release, tags)
     except UntrustedError:
         if journal.knows_any():
             raise

@@ -16,6 +16,7 @@ from pathlib import Path
 from drift.errors import TrackingError
 from drift.quiet import quiet
 from drift.tracking.found import FoundRun, find_runs
+from drift.tracking.locations import artifacts_of_run
 from drift.tracking.run import LARGEST_BATCH, NOTE, Run
 from drift.tracking.runs import open_run
 from drift.tracking.server import without_password
@@ -139,9 +140,9 @@ def _copy_contents(store: Store, base: str, copy: Run) -> None:
 
 def _copy_figures(store: Store, base: str, copy: Run, folder: Path) -> None:
     with mlflow_errors(f"copying figures of run {base}"), quiet():
-        if store.client.list_artifacts(base, "figures"):
-            path = store.client.download_artifacts(base, "figures", str(folder))
-            store.client.log_artifacts(copy.id, path, "figures")
+        artifacts = artifacts_of_run(store, base)
+        if artifacts.names("figures"):
+            store.client.log_artifacts(copy.id, str(artifacts.download("figures", folder)), "figures")
 
 
 def _note_of_copy(store: Store, run: BaseRun) -> str:
