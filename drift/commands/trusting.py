@@ -115,7 +115,7 @@ def trust(
 ) -> ExitCode:
     """Serve what the owner of a key has signed.
 
-    Example: drift keys trust "ed25519:pypRrFg+BiawcOOIGSvLox6xfytkQFyiBy7Y2LE85Xc= training-machine"
+    Example: drift keys trust ed25519:pypRrFg+BiawcOOIGSvLox6xfytkQFyiBy7Y2LE85Xc=
     """
     from drift import signing
 

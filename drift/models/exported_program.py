@@ -37,7 +37,7 @@ ATEN = re.compile(r"torch\.ops\.aten\.(_?[a-z][A-Za-z0-9_]*)\.([A-Za-z][A-Za-z0-
 ATEN_OPERATORS = frozenset(
     """
     _assert_tensor_metadata _to_copy _unsafe_view abs adaptive_avg_pool1d adaptive_avg_pool2d add addmm all amax
-    amin any arange argmax argmin avg_pool1d avg_pool2d batch_norm bmm bucketize cat ceil clamp clamp_max
+    amin any arange argmax argmin avg_pool1d avg_pool2d baddbmm batch_norm bmm bucketize cat ceil clamp clamp_max
     clamp_min clone contiguous conv1d conv2d cos cumsum detach detach_ div dropout eq exp expand expand_as
     flatten floor floor_divide full full_like gather ge gelu group_norm gt hardtanh index_select isfinite isnan
     layer_norm le leaky_relu lerp lift_fresh_copy linear log log1p log_softmax logical_and logical_not
