@@ -1,7 +1,8 @@
-"""Where artifacts may be downloaded from: MLflow's database names a location, and whoever writes to MLflow chooses it.
+"""Where artifacts may lie: MLflow's database names a location, and whoever writes to MLflow chooses it.
 
 MLflow's client would follow any: it sends the user's login for the tracking server to whatever `http://` address it is
-given, and copies any folder of this machine. So each location is looked at before a byte is asked for.
+given, copies any folder of this machine, and writes into any. So each location is looked at before a byte is asked for
+or sent.
 
     mlflow-artifacts:/...       the tracking server itself; with a host, only the tracking server's
     http://, https://           the tracking server's own scheme, host and port
@@ -75,18 +76,39 @@ def artifacts_of_model(store: Store, model_id: str) -> Artifacts:
     return _artifacts(store, str(model.artifact_location), f"model {model_id}", str(model.experiment_id), below)
 
 
+def require_permitted_uploads(store: Store, run_id: str) -> None:
+    """Raise unless the artifacts of a run, and those of models that it logs, lie where they may be uploaded to.
+
+    Raises:
+        TrackingError: they lie elsewhere.
+        MlflowException: there is no such run, or MLflow does not answer.
+    """
+    info = store.client.get_run(run_id).info
+    experiment_id = str(info.experiment_id)
+    owner = f"run {run_id}"
+    _require_allowed(store, str(info.artifact_uri), owner, experiment_id, f"{run_id}/artifacts")
+    # MLflow puts a model below the location of its experiment.
+    of_experiment = str(store.client.get_experiment(experiment_id).artifact_location)
+    _require_allowed(store, of_experiment, f"experiment {experiment_id}", experiment_id, "")
+
+
 def _artifacts(store: Store, location: str, owner: str, experiment_id: str, below: str) -> Artifacts:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+    _require_allowed(store, location, owner, experiment_id, below)
+    with _readable(owner):
+        return Artifacts(location, owner, get_artifact_repository(location, tracking_uri=store.uri))
+
+
+def _require_allowed(store: Store, location: str, owner: str, experiment_id: str, below: str) -> None:
     with _readable(owner):
         if not _allowed(store, location, experiment_id, below):
             place = "".join(letter if letter.isprintable() else "?" for letter in without_password(location))[:200]
             raise TrackingError(
                 f"expected the artifacts of {owner} at the tracking server {store.address} or in an object store, got"
-                f" {place!r}: nothing was asked for there; if you know that place, set {ROOTS} to the address or folder"
-                " above it"
+                f" {place!r}: nothing was asked for there, or sent; if you know that place, set {ROOTS} to the address"
+                " or folder above it"
             )
-        return Artifacts(location, owner, get_artifact_repository(location, tracking_uri=store.uri))
 
 
 @contextmanager
@@ -109,7 +131,7 @@ def _readable(owner: str) -> Iterator[None]:
 
 
 def _allowed(store: Store, location: str, experiment_id: str, below: str) -> bool:
-    """Whether artifacts at `location` may be read.
+    """Whether artifacts at `location` may be read and written.
 
     Args:
         store: MLflow, which named the location.

@@ -142,7 +142,7 @@ def _copy_figures(store: Store, base: str, copy: Run, folder: Path) -> None:
     with mlflow_errors(f"copying figures of run {base}"), quiet():
         artifacts = artifacts_of_run(store, base)
         if artifacts.names("figures"):
-            store.client.log_artifacts(copy.id, str(artifacts.download("figures", folder)), "figures")
+            copy.folder(artifacts.download("figures", folder), "figures")
 
 
 def _note_of_copy(store: Store, run: BaseRun) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -17,6 +17,7 @@ from drift.quiet import quiet
 from drift.signing import sign
 from drift.tracking.environment import environment, installed_packages
 from drift.tracking.found import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
+from drift.tracking.locations import require_permitted_uploads
 from drift.tracking.release import RELEASE, download_release, release_digest
 from drift.tracking.store import Store, mlflow_errors
 from drift.tracking.system_metrics import Sample
@@ -63,6 +64,7 @@ class Run:
         self.store = store
         self.id = run_id
         self.experiment_id = experiment_id
+        self._uploads_permitted = False  # whether its location was looked at
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters; those that `mlflow run` logged already are left as they are."""
@@ -130,7 +132,7 @@ class Run:
 
     def text(self, name: str, content: str) -> None:
         """Log a text as the artifact `name`."""
-        with mlflow_errors(f"logging {name}"), quiet():
+        with self._uploading(name):
             self.store.client.log_text(self.id, content, name)
 
     def describe(self, text: str) -> None:
@@ -145,13 +147,18 @@ class Run:
 
     def figure(self, name: str, figure: Figure) -> None:
         """Log a picture under `figures/`."""
-        with mlflow_errors(f"logging figure {name}"), quiet():
+        with self._uploading(f"figure {name}"):
             self.store.client.log_figure(self.id, figure, f"figures/{name}.png")
 
     def file(self, path: Path) -> None:
         """Log a file."""
-        with mlflow_errors(f"logging {path.name}"), quiet():
+        with self._uploading(path.name):
             self.store.client.log_artifact(self.id, str(path))
+
+    def folder(self, path: Path, name: str) -> None:
+        """Log what lies in a folder as artifacts below `name`."""
+        with self._uploading(name):
+            self.store.client.log_artifacts(self.id, str(path), name)
 
     def dataset(self, rows: Rows, *, name: str, source: str, context: str, digest: str) -> None:
         """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more)."""
@@ -195,7 +202,7 @@ class Run:
         """
         if len(example) < 2:
             raise TrackingError(f"expected an example of 2 rows or more, got {len(example)}")
-        with mlflow_errors("logging the model"), quiet():
+        with self._uploading("the model"):
             import mlflow
             import mlflow.pytorch
             import torch
@@ -236,6 +243,19 @@ class Run:
             return LoggedModel(model_id, sha256_of(model_file(self.store, model_id, folder)))
         release = download_release(self.store, model_id, self.id, folder)
         return LoggedModel(model_id, release.model_sha256, release.digest)
+
+    @contextmanager
+    def _uploading(self, what: str) -> Iterator[None]:
+        """Upload inside, quietly, to where this run's artifacts may lie (see `locations`); MLflow's errors are ours.
+
+        Args:
+            what: is uploaded, for an error.
+        """
+        with mlflow_errors(f"logging {what}"), quiet():
+            if not self._uploads_permitted:
+                require_permitted_uploads(self.store, self.id)
+                self._uploads_permitted = True
+            yield
 
     def _as_active_run(self) -> AbstractContextManager[Any]:
         import mlflow

@@ -1,4 +1,4 @@
-"""Where artifacts may be downloaded from: whoever writes to MLflow chooses no address that the login is sent to."""
+"""Where artifacts may lie: whoever writes to MLflow chooses no address that the login is sent to, and no folder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from matplotlib.figure import Figure
 
+from drift.blocks import Reference
 from drift.errors import TrackingError
 from drift.tracking.found import model_card, model_file, reference_file
+from drift.tracking.run import Run
 from drift.tracking.store import Store
 
 MODEL, RUN = f"m-{'a' * 32}", "b" * 32
@@ -37,6 +42,8 @@ def listener() -> Iterator[Heard]:
             heard.append((self.path, self.headers.get("Authorization")))
             self.send_response(404)
             self.end_headers()
+
+        do_PUT = do_POST = do_GET  # noqa: N815  # http.server looks for these names
 
         def log_message(self, *_: object) -> None:
             pass
@@ -160,6 +167,49 @@ def test_a_server_that_keeps_artifacts_in_a_folder_here_is_read(tmp_path: Path) 
     (place / "MLmodel").write_text("{metadata: {classes: [a]}}")
     store = store_of("http://127.0.0.1:1", str(place), (tmp_path / "my artifacts" / "1").as_uri())
     assert model_card(store, MODEL) == {"classes": ["a"]}
+
+
+def upload(what: str, store: Store, folder: Path) -> None:
+    """Upload one of what a run can hold."""
+    run = Run(store, RUN, "1")
+    if what == "text":
+        run.text("environment/packages.txt", "numpy")
+    elif what == "figure":
+        run.figure("error", Figure())
+    elif what == "file":
+        run.file(Path(__file__))
+    elif what == "folder":
+        run.folder(Path(__file__).parent / "__init__.py", "figures")
+    elif what == "reference":
+        run.reference(Reference(np.zeros((20, 1), np.float32), np.zeros(20, np.int64), np.full((20, 2), 0.5)))
+    else:
+        example = np.zeros((2, 1), np.float32)
+        run.model(torch.nn.Linear(1, 2), example=example, answer=np.full((2, 2), 0.5, np.float32), card={})
+
+
+UPLOADS = ["text", "figure", "file", "folder", "reference", "model"]
+
+
+@pytest.mark.parametrize("what", UPLOADS)
+@pytest.mark.parametrize("location", ELSEWHERE)
+def test_nothing_is_sent_to_an_address_that_mlflow_names(
+    heard: Heard, tmp_path: Path, location: str, what: str
+) -> None:
+    there = location.format(port=heard.port)
+    for uri in ("http://127.0.0.1:1", "https://127.0.0.1", f"sqlite:///{tmp_path}/mlflow.db"):
+        for store in (store_of(uri, there), store_of(uri, "mlflow-artifacts:/1", there)):
+            with pytest.raises(TrackingError) as raised:
+                upload(what, store, tmp_path)
+            assert "\n" not in str(raised.value)
+    assert heard == []
+
+
+@pytest.mark.parametrize("what", UPLOADS)
+def test_a_server_names_no_folder_that_is_written_to(tmp_path: Path, what: str) -> None:
+    for location, experiment in ((str(tmp_path), "mlflow-artifacts:/1"), (f"{tmp_path}/{RUN}/../x", str(tmp_path))):
+        with pytest.raises(TrackingError, match="DRIFT_ARTIFACT_ROOTS"):
+            upload(what, store_of("http://127.0.0.1:1", location, experiment), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:{port}/no-artifacts", "mlflow-artifacts://127.0.0.1:{port}"])
