@@ -13,7 +13,7 @@ import requests
 
 from drift.errors import NoAnswerError, ServingError
 from drift.serving.control import INVALID_KEY, read_refusal
-from drift.serving.direct import direct_request
+from drift.serving.direct import direct_request, server_users
 from drift.serving.keys import Keyring, NoTokens
 from drift.serving.record import KEY_FILE, read_record
 
@@ -78,14 +78,14 @@ def keyring_of(folder: Path, management_url: str) -> Keyring:
     if record is not None and record.management_url == management_url:
         return Keyring(folder / KEY_FILE, management_url)  # one of ours wants tokens
     try:
-        answer = direct_request("GET", f"{management_url}/models", timeout=PROBE_SECONDS)
+        answer = direct_request("GET", f"{management_url}/models", timeout=PROBE_SECONDS, users=server_users(folder))
     except requests.RequestException as error:
         raise NoAnswerError(
             f"no management API of TorchServe answers at {management_url}: is it running? If it listens elsewhere,"
             f" put the {CONFIGURATION} with its management_address into {folder}"
         ) from error
     if answer.ok:
-        return NoTokens(management_url)
+        return NoTokens(folder / KEY_FILE, management_url)
     if read_refusal(answer)[0] != INVALID_KEY:
         raise ServingError(
             f"expected TorchServe's management API at {management_url}, got HTTP {answer.status_code}: put the"

@@ -11,12 +11,11 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 import numpy as np
 import requests
-from requests.adapters import HTTPAdapter
 
 from drift.blocks import Answer, Floats
 from drift.errors import NoAnswerError, PredictionError, ServerError
@@ -145,7 +144,7 @@ class TorchServeClient:
     def _post(self, body: bytes, deadline: float) -> requests.Response:
         session = getattr(self._threads, "session", None)
         if session is None:
-            session = self._threads.session = _session(self._format)
+            session = self._threads.session = _session(self._format, self._keys.users)
         try:
             return session.post(
                 self._url,
@@ -165,10 +164,9 @@ class _MayPass(Exception):  # noqa: N818  (never leaves this module)
     """A failure that another try may not meet."""
 
 
-def _session(format: Format) -> requests.Session:
-    session = direct_session()
+def _session(format: Format, users: Collection[int]) -> requests.Session:
+    session = direct_session(users)
     session.headers.update({"Content-Type": CONTENT_TYPE[format], "Accept-Encoding": "identity"})
-    session.mount("http://", HTTPAdapter(pool_maxsize=1, max_retries=0))
     return session
 
 

@@ -144,6 +144,7 @@ class Control:
                     params=params,
                     headers=self._keys.management(),
                     timeout=self._seconds,
+                    users=self._keys.users,
                 )
             except requests.RequestException as error:
                 raise NoAnswerError(f"TorchServe at {self._url} did not {what}: is it running?") from error

@@ -23,7 +23,7 @@ import requests
 
 from drift.errors import NoAnswerError, ServerError, ServingError
 from drift.invocation import shell_words
-from drift.serving.direct import direct_request
+from drift.serving.direct import direct_request, server_users
 
 Kind = Literal["inference", "management"]
 KINDS: tuple[Kind, ...] = ("inference", "management")
@@ -49,6 +49,7 @@ class Keyring:
     def __init__(self, key_file: Path, management_url: str) -> None:
         """Remember where the keys are; the file is read when a token is first asked for."""
         self._key_file = key_file
+        self.users = server_users(key_file.parent)  # whose process may be sent them
         self.management_url = management_url
         self._tokens: dict[Kind, Token] = {}
         self._api_key = ""
@@ -90,6 +91,7 @@ class Keyring:
                 params={"type": kind},
                 headers=_bearer(self._api_key),
                 timeout=REQUEST_SECONDS,
+                users=self.users,
             )
         except requests.RequestException as error:
             raise NoAnswerError(f"TorchServe at {self.management_url} gave no new token: is it running?") from error
@@ -125,10 +127,6 @@ class Keyring:
 
 class NoTokens(Keyring):
     """For a server whose token authorisation is off."""
-
-    def __init__(self, management_url: str) -> None:
-        """There is nothing to read."""
-        super().__init__(Path(), management_url)
 
     def inference(self) -> dict[str, str]:
         """No headers."""

@@ -229,7 +229,7 @@ class TorchServe:
     def _answers(self, keys: Keyring) -> bool:
         try:
             url = f"{self.inference_url}/ping"
-            answer = direct_request("GET", url, headers=keys.inference(), timeout=PROBE_SECONDS)
+            answer = direct_request("GET", url, headers=keys.inference(), timeout=PROBE_SECONDS, users=keys.users)
         except (requests.RequestException, ServingError):
             return False
         return answer.ok

@@ -8,10 +8,16 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from drift.errors import ServerError, ServingError
+from drift.serving.client import TorchServeClient
+from drift.serving.control import Control
+from drift.serving.keys import Keyring
 from drift.serving.server import TorchServe
 
 from .conftest import OtherUser
@@ -51,6 +57,54 @@ def test_the_tokens_are_not_readable_for_a_moment(other_user: OtherUser, open_fo
             reader.kill()
             out, _ = reader.communicate(timeout=10)
             assert out == "", "another user has read the tokens"
+
+
+SQUATTER = """
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), reuse_port=False)
+listener.settimeout(float(sys.argv[2]))
+print("listening", flush=True)
+try:
+    while True:
+        connection, _ = listener.accept()
+        connection.settimeout(3)
+        try:
+            sent = connection.recv(65536)
+        except OSError:
+            sent = b""
+        if b"earer" in sent:
+            print(sent.decode("latin1"), flush=True)
+            break
+        if sent:
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+        connection.close()
+except TimeoutError:
+    pass
+"""
+
+
+def test_who_takes_the_port_first_gets_no_token(other_user: OtherUser, open_folder: Path) -> None:
+    """Nor after the server ended, when its port is free again and clients go on asking."""
+    server = TorchServe(open_folder / "server")
+    with server:
+        keys = Keyring(server.key_file, server.management_url)
+        client = TorchServeClient(server.inference_url, keys, "drift_model", deadline_seconds=3)
+        keys.inference()  # read while it runs
+    control = Control(server.management_url, keys, "drift_model")
+    requests: dict[int, Callable[[], object]] = {
+        server.ports.inference: lambda: client.predict(np.zeros((1, 4), np.float32)),
+        server.ports.management: control.versions,
+    }
+    for port, request in requests.items():
+        squatter = other_user.python(SQUATTER, str(port), "12")
+        assert squatter.stdout is not None
+        assert squatter.stdout.readline() == "listening\n"
+        with pytest.raises(ServingError, match="a process of another user"):
+            request()
+        with pytest.raises(ServerError):  # it is taken
+            server.start()
+        out, _ = squatter.communicate(timeout=30)
+        assert out == "", "another user was sent a token"
 
 
 def test_nothing_that_a_command_leaves_can_be_read_by_others(other_user: OtherUser, open_folder: Path) -> None:

@@ -164,7 +164,9 @@ def test_a_server_that_hangs_is_started_again_once(tmp_path: Path) -> None:
             restarts.append(began)
             return True
 
-        client = TorchServeClient(url, NoTokens(url), "tiny", deadline_seconds=0.3, restart=restart)
+        client = TorchServeClient(
+            url, NoTokens(tmp_path / "key_file.json", url), "tiny", deadline_seconds=0.3, restart=restart
+        )
         with pytest.raises(NoAnswerError, match="within 0 s: it hangs, or is too busy; it was started again") as error:
             client.predict(np.zeros((1, 4), np.float32))
     assert len(restarts) == 1
