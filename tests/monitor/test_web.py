@@ -273,7 +273,14 @@ def test_a_form_of_another_session_writes_nothing(page: Page) -> None:
     assert page.findings() == 0
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil:80", "["])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil:80", "["]
+    + [
+        f"localhost{rest}"
+        for rest in ("/sign-in?", "/sign-in#", ":abc", ":999999", "@evil", ":80/static/monitor.css?", "\\x")
+    ],
+)
 def test_other_names_that_lead_here_are_refused(page: Page, host: str) -> None:
     assert page.site.get("/", headers={"Host": host}).status_code in (400, 421)
 

@@ -32,6 +32,7 @@ from drift.monitor.web.security import (
     Gate,
     Session,
     known_host,
+    port_of,
     same_site,
 )
 from drift.monitor.web.views import Views
@@ -304,7 +305,7 @@ class Pages:
             reader=reader,
             writable=self._gate.writable,
             takes_tokens=self._gate.takes_tokens,
-            here=request.url.path if request is not None else "/",
+            here=request.scope["path"] if request is not None else "/",
             version=__version__,
         )
         return HTMLResponse(html, status)
@@ -312,7 +313,7 @@ class Pages:
 
 def _cookie_name(request: Request) -> str:
     """The cookie of this page: two pages of one machine differ by their ports alone, which cookies do not go by."""
-    return f"{COOKIE}_{request.url.port or 0}"
+    return f"{COOKIE}_{port_of(request.headers.get('host', ''))}"
 
 
 def _cookie(request: Request) -> str | None:
@@ -321,7 +322,8 @@ def _cookie(request: Request) -> str | None:
 
 def _may_read(request: Request, gate: Gate) -> bool:
     """Whether a request is answered: the page where one signs in is for everybody, and so is what it needs."""
-    if request.url.path in ("/sign-in", "/static/monitor.css", "/static/monitor.js"):
+    # The path alone: the address of a request is partly what its header Host says.
+    if request.scope["path"] in ("/sign-in", "/static/monitor.css", "/static/monitor.js"):
         return True
     return gate.reads(_cookie(request), request.headers.get("authorization", ""))
 
@@ -329,7 +331,7 @@ def _may_read(request: Request, gate: Gate) -> bool:
 def _ask_for_token(request: Request) -> Response:
     """Send a browser to the form, and others away."""
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(request.scope['path'])}", 303)
     return PlainTextResponse("reading needs the token", 401, headers={"WWW-Authenticate": "Bearer"})
 
 

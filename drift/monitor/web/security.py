@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from collections import Counter
@@ -19,6 +20,8 @@ LEAST_TOKEN = 16  # characters
 MOST_FAILURES, FAILURE_SECONDS = 10, 60.0  # wrong tokens in a minute; further ones are answered late
 LATE_SECONDS = 1.0
 MOST_AT_ONCE = 10  # sign-ins of one address whose answer is not sent yet
+# A header Host without path, query or user, of which some versions of Starlette would build the request's address.
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
@@ -161,7 +164,11 @@ def same_site(headers: Mapping[str, str]) -> bool:
 
 def known_host(host: str, allowed: frozenset[str]) -> bool:
     """Whether a request names this server as we do: another name that leads here may be an attacker's."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "") in allowed
-    except ValueError:
-        return False
+    parts = HOST.fullmatch(host)
+    return parts is not None and parts["name"].strip("[]").lower() in allowed
+
+
+def port_of(host: str) -> int:
+    """The port in a header `Host`; 0 if there is none."""
+    parts = HOST.fullmatch(host)
+    return int(parts["port"] or 0) if parts else 0
