@@ -99,7 +99,8 @@ def how_to_ask(name: str, version: int, card: Card, example: Floats, *, url: str
         "ask with curl:",
         "",
         f"TOKEN=$(python3 -c {shell_words(reading, keys)})",
-        f"curl -s {shell_words(address)} -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
+        'printf \'header = "Authorization: Bearer %s"\' "$TOKEN" |',  # not as an argument, which everybody can read
+        f"  curl -s -K - {shell_words(address)} -H 'Content-Type: application/json' \\",
         f"  -d {shell_words(json.dumps({'records': [record]}, ensure_ascii=False))}",
         "",
         "or with Python:",

@@ -231,6 +231,9 @@ def _refuse(context: Context, index: int, code: int, message: str) -> bytes:
     """An error answer in TorchServe's own form, for one request alone."""
     context.set_response_status(code=code, phrase="refused by the model's handler", idx=index)
     context.set_response_content_type(index, JSON)
+    if "host" not in {name.lower() for name in context.get_all_request_header(index)}:
+        # By gRPC, which is always refused here: TorchServe ends a worker whose answer to a stream lacks this.
+        context.set_response_header(index, "ts_stream_next", "false")
     return json.dumps({"code": code, "type": "RefusedInput", "message": message}).encode()
 
 

@@ -24,25 +24,24 @@ CANDIDATES = range(20_000, 32_000)
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-# One file of bounded size instead of five that grow to 500 MB each; what deserves a look goes to
-# standard output as well, that is to console.log, where the launcher and the JVM write too. The loggers
-# set to "warn" would write five lines for each request.
+# One file of bounded size instead of five that grow to 500 MB each; console.log has what the launcher and the JVM
+# themselves write, which requests do not make longer. The loggers set to "warn" would write five lines for each
+# request, and those that are off 4 kB for each malformed one, whoever sends it.
 LOGGING = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="warn">
   <Appenders>
     <RollingFile name="file" fileName="logs/torchserve.log" filePattern="logs/torchserve.%i.log">
-      <PatternLayout pattern="%d{ISO8601} %-5p %c{1} - %m%n"/>
+      <PatternLayout pattern="%d{ISO8601} %-5p %c{1} - %m%n%ex{4}"/>
       <Policies><SizeBasedTriggeringPolicy size="10 MB"/></Policies>
       <DefaultRolloverStrategy max="3"/>
     </RollingFile>
-    <Console name="console" target="SYSTEM_OUT">
-      <PatternLayout pattern="%d{ISO8601} %-5p %c{1} - %m%n"/>
-    </Console>
   </Appenders>
   <Loggers>
     <Logger name="io.netty" level="error"/>
     <Logger name="org.apache" level="off"/>
+    <Logger name="org.pytorch.serve.http.HttpRequestHandler" level="off"/>
+    <Logger name="org.pytorch.serve.util.NettyUtils" level="off"/>
     <Logger name="ACCESS_LOG" level="warn"/>
     <Logger name="MODEL_METRICS" level="warn"/>
     <Logger name="org.pytorch.serve.wlm.BatchAggregator" level="warn"/>
@@ -51,7 +50,6 @@ LOGGING = """\
     <Logger name="TS_METRICS" level="warn"/>
     <Root level="info">
       <AppenderRef ref="file"/>
-      <AppenderRef ref="console" level="error"/>
     </Root>
   </Loggers>
 </Configuration>

@@ -88,7 +88,9 @@ def loaded(tiny_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> H
 def ask(handler: Handler, *requests: tuple[str, bytes]) -> list[tuple[int, dict[str, str], bytes]]:
     """Status, headers and body of each answer to one batch."""
     context = Context("tiny", "", {}, len(requests), None, "test")
-    context.request_processor = [RequestProcessor({"body": {"content-type": kind}}) for kind, _ in requests]
+    context.request_processor = [
+        RequestProcessor({"Host": "127.0.0.1:8080", "body": {"content-type": kind}}) for kind, _ in requests
+    ]
     answers = handler.handle([{"body": bytearray(body)} for _, body in requests], context)
     return [
         (context.get_response_status(index)[0], context.get_response_headers(index), answer)

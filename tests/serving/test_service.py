@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import threading
 import time
 import zipfile
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import grpc
 import numpy as np
 import psutil
 import pytest
@@ -118,6 +120,36 @@ def test_no_port_tells_without_a_token_what_is_served(
         for path in ("metrics", "models", "predictions/tiny", ""):
             answer = requests.get(f"{address}/{path}", timeout=60)
             assert "tiny" not in answer.text, (address, path)
+
+
+def test_a_stream_by_grpc_ends_no_worker(
+    service: ModelService, service_folder: Path, keyring: Keyring, rows: Floats
+) -> None:
+    """TorchServe ends a worker whose answer to a stream does not say whether more comes."""
+    told = dict(line.split("=", 1) for line in (service_folder / "config.properties").read_text().splitlines())
+    (worker,) = server_processes(service_folder, "model_service_worker")
+    with grpc.insecure_channel(f"127.0.0.1:{told['grpc_inference_port']}") as channel:
+        for kind in ("StreamPredictions", "Predictions"):
+            make = channel.unary_stream if kind == "StreamPredictions" else channel.unary_unary
+            call = make(f"/org.pytorch.serve.grpc.inference.InferenceAPIsService/{kind}", bytes, bytes)
+            token = [(name.lower(), value) for name, value in keyring.inference().items()]
+            answer = call(b"\n\x04tiny", metadata=token, timeout=60)  # the model's name alone
+            text = b"".join(answer) if kind == "StreamPredictions" else answer
+            assert b"RefusedInput" in text
+    assert service.predict(rows).version == 1
+    assert worker.is_running()
+
+
+def test_malformed_requests_do_not_fill_the_disk(service: ModelService, service_folder: Path) -> None:
+    """Whoever has no token wrote 4 kB for each of 30 bytes into a log without a bound."""
+    logs = [service_folder / "console.log", service_folder / "logs" / "torchserve.log"]
+    before = sum(log.stat().st_size for log in logs)
+    host, _, port = service.inference_url.removeprefix("http://").partition(":")
+    for _ in range(200):
+        with socket.create_connection((host, int(port)), timeout=60) as sock:
+            sock.sendall(b"GET /%zz HTTP/1.1\r\n\r\n")
+            assert sock.recv(100)
+    assert sum(log.stat().st_size for log in logs) - before < 20_000
 
 
 @pytest.mark.slow
