@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from drift.disk import private_folder
 from drift.errors import StateError
 from drift.invocation import project_call
+from drift.tracking.ids import require_run_id
 from drift.tracking.sqlite_address import file_of
 
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
@@ -77,8 +78,12 @@ class Home:
         return self._reports
 
     def search(self, run_id: str) -> Path:
-        """Folder of a search that may be resumed."""
-        return self.path / "searches" / run_id
+        """Folder of a search that may be resumed.
+
+        Raises:
+            TrackingError: the id of the run, which MLflow gave, is none: it could name any folder.
+        """
+        return self.path / "searches" / require_run_id(run_id)
 
     def forget_search(self, run_id: str) -> None:
         """Delete what was kept in case a search had to be resumed."""

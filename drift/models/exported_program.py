@@ -48,6 +48,11 @@ ATEN_OPERATORS = frozenset(
     """.split()  # noqa: SIM905
 )
 ARITHMETIC = ("add", "sub", "mul", "floordiv", "mod", "truediv", "neg", "eq", "ne", "lt", "le", "gt", "ge")
+# Those that make a tensor of none. Others without one work on Python's numbers and texts: some end the process.
+FACTORIES = frozenset({"arange", "full", "ones", "zeros"})
+CPU = {"type": "cpu", "index": None}  # a tensor of the device "meta" is memory that was never written
+DTYPES = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 12, 13})  # of torch.export: integers, floats and bool
+STRIDED = 7  # the layout of dense tensors
 SIZE_OPERATORS = frozenset(
     {f"_operator.{name}" for name in ARITHMETIC}
     | {f"torch.sym_{name}" for name in ("max", "min", "int", "float", "not")}
@@ -188,6 +193,8 @@ def _require_names(value: Any, key: str) -> None:
     """No text anywhere that could be more than a name, a size or the plan of a container."""
     if isinstance(value, dict):
         for inner, content in value.items():
+            if inner in ("device", "as_device") and content not in (CPU, None):
+                raise RefusedProgramError(f"a tensor on the device {str(content)[:80]}: only those of the CPU are")
             if inner in REFUSED_KEYS:
                 raise RefusedProgramError(f"an argument of the kind {inner!r}: only tensors, numbers and texts are")
             if len(inner) > LONGEST_NAME or not NAME.fullmatch(inner):
@@ -197,14 +204,22 @@ def _require_names(value: Any, key: str) -> None:
         for content in value:
             _require_names(content, key)
     elif isinstance(value, str):
-        if key == "expr_str":
-            _require_size(value)
-        elif key in ("in_spec", "out_spec"):
-            _require_containers(json.loads(value)[1])
-        elif len(value) > LONGEST_NAME or not _pattern(key).fullmatch(value):
-            raise RefusedProgramError(f"a {key} {value[:80]!r}")
-        elif key in ATTRIBUTE_KEYS:
-            _require_attribute(value)
+        _require_text(value, key)
+    elif isinstance(value, int):
+        dtypes, layouts = key in ("dtype", "as_scalar_type"), key in ("layout", "as_layout")
+        if (dtypes and value not in DTYPES) or (layouts and value != STRIDED):
+            raise RefusedProgramError(f"a tensor of {key} {value}: only dense ones of plain numbers are")
+
+
+def _require_text(value: str, key: str) -> None:
+    if key == "expr_str":
+        _require_size(value)
+    elif key in ("in_spec", "out_spec"):
+        _require_containers(json.loads(value)[1])
+    elif len(value) > LONGEST_NAME or not _pattern(key).fullmatch(value):
+        raise RefusedProgramError(f"a {key} {value[:80]!r}")
+    elif key in ATTRIBUTE_KEYS:
+        _require_attribute(value)
 
 
 def _pattern(key: str) -> re.Pattern[str]:
@@ -216,10 +231,13 @@ def _require_operator(target: str) -> None:
     if target in SIZE_OPERATORS:
         return
     match = ATEN.fullmatch(target)
-    if match and match[1] in ATEN_OPERATORS and not match[2].endswith("out"):
+    if match and match[1] in ATEN_OPERATORS and not match[2].endswith("_mode"):  # div "trunc": ends the process
         operator = getattr(getattr(torch.ops.aten, match[1], None), match[2], None)
         if isinstance(operator, torch._ops.OpOverload):
-            return
+            arguments = operator._schema.arguments
+            on_tensors = any("Tensor" in str(argument.type) for argument in arguments)
+            if (on_tensors or match[1] in FACTORIES) and not any(argument.is_out for argument in arguments):
+                return
     raise RefusedProgramError(f"an operator {target[:80]!r}: those of ATen that networks are made of are loaded")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 from drift.blocks import Reference, require_small
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.tracking.ids import MODEL_ID, RUN_ID, require_run_id
 from drift.tracking.locations import artifacts_of_model, artifacts_of_run
 from drift.tracking.lost_files import missing_file, present, require_plain_yaml, whole
 from drift.tracking.store import Store, mlflow_errors
@@ -23,7 +23,6 @@ REFERENCE_FILE = "reference.npz"
 REFERENCE_PLACE = "the artifacts of the model or its run"
 MODEL_FILE = "model.pt2"  # the exported network
 CARD_FILE = "MLmodel"
-MODEL_ID = re.compile(r"m-[0-9a-f]{32}")  # of a logged model, in its address and in the folder that holds it
 EXTRA_FILES = "extra_files"  # MLflow's name for the folder in a logged model that holds more than the model
 
 
@@ -66,7 +65,7 @@ def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[s
             page = store.client.search_runs(
                 ids, " and ".join(clauses), order_by=["attributes.start_time DESC"], page_token=token
             )
-            runs += [_found(run) for run in page]
+            runs += [_found(run) for run in page if RUN_ID.fullmatch(run.info.run_id)]  # others MLflow did not make
             if not (token := page.token):
                 return runs
 
@@ -74,7 +73,7 @@ def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[s
 def get_run(store: Store, run_id: str) -> FoundRun:
     """One run by its id."""
     with mlflow_errors(f"reading run {run_id}"):
-        return _found(store.client.get_run(run_id))
+        return _found(store.client.get_run(require_run_id(run_id)))
 
 
 def _found(run: Any) -> FoundRun:

@@ -8,7 +8,8 @@ or sent.
     http://, https://           the tracking server's own scheme, host and port
     a folder, file:/...         where MLflow is a file or folder of this machine; else only where MLflow itself puts
                                 the artifacts of that run or model, below the location of its experiment
-    s3://, gs://, ...           any: MLflow's client sends no login of the tracking server there
+    s3://, gs://, wasbs://      any: the login for such a store goes to its provider alone
+    abfss://, r2://, b2://      their provider's own domains: the address names a host, which is sent the login
 
 `DRIFT_ARTIFACT_ROOTS` (addresses or folders, separated by commas) allows what lies below them, too.
 """
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from drift.errors import TrackingError
+from drift.tracking.ids import require_model_id, require_run_id
 from drift.tracking.lost_files import READING
 from drift.tracking.server import without_password
 from drift.tracking.store import Store
@@ -33,7 +35,12 @@ if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 ROOTS = "DRIFT_ARTIFACT_ROOTS"
-OBJECT_STORES = {"s3", "r2", "b2", "gs", "wasbs", "abfss", "dbfs", "hdfs", "viewfs", "ftp", "sftp"}
+OBJECT_STORES = {"s3", "gs", "wasbs", "dbfs"}  # whose hosts are not part of the address, or looked at by MLflow
+HOSTS_OF_STORES = {  # others, by what the host of their address has to be
+    "abfss": re.compile(r"[a-z0-9]+\.dfs\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)"),
+    "r2": re.compile(r"[a-z0-9]+(\.[a-z]+)?\.r2\.cloudflarestorage\.com"),
+    "b2": re.compile(r"s3\.[a-z0-9-]+\.backblazeb2\.com"),
+}
 WEB = {"http": 80, "https": 443}  # and their ports
 AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")  # read as another host by the library that sends requests, or cut out
 
@@ -65,13 +72,13 @@ def artifacts_of_run(store: Store, run_id: str) -> Artifacts:
         TrackingError: they lie elsewhere.
         MlflowException: there is no such run, or MLflow does not answer.
     """
-    info = store.client.get_run(run_id).info
+    info = store.client.get_run(require_run_id(run_id)).info
     return _artifacts(store, str(info.artifact_uri), f"run {run_id}", str(info.experiment_id), f"{run_id}/artifacts")
 
 
 def artifacts_of_model(store: Store, model_id: str) -> Artifacts:
     """The artifacts of a logged model, if they lie where they may be downloaded from; raises as `artifacts_of_run`."""
-    model = store.client.get_logged_model(model_id)
+    model = store.client.get_logged_model(require_model_id(model_id))
     below = f"models/{model_id}/artifacts"
     return _artifacts(store, str(model.artifact_location), f"model {model_id}", str(model.experiment_id), below)
 
@@ -83,7 +90,7 @@ def require_permitted_uploads(store: Store, run_id: str) -> None:
         TrackingError: they lie elsewhere.
         MlflowException: there is no such run, or MLflow does not answer.
     """
-    info = store.client.get_run(run_id).info
+    info = store.client.get_run(require_run_id(run_id)).info
     experiment_id = str(info.experiment_id)
     owner = f"run {run_id}"
     _require_allowed(store, str(info.artifact_uri), owner, experiment_id, f"{run_id}/artifacts")
@@ -150,7 +157,15 @@ def _allowed(store: Store, location: str, experiment_id: str, below: str) -> boo
     if folder is not None:
         own = _folder(str(store.client.get_experiment(experiment_id).artifact_location))
         return own is not None and folder == own / below
-    return _is_of_server(parts, urlsplit(store.uri)) or parts.scheme in OBJECT_STORES
+    return _is_of_server(parts, urlsplit(store.uri)) or _is_object_store(parts)
+
+
+def _is_object_store(parts: SplitResult) -> bool:
+    """Whether it is at a provider of object stores, who alone is sent the login for it."""
+    if parts.scheme not in HOSTS_OF_STORES:
+        return parts.scheme in OBJECT_STORES
+    bucket, _, host = parts.netloc.rpartition("@")
+    return "@" not in bucket and HOSTS_OF_STORES[parts.scheme].fullmatch(host) is not None
 
 
 def _is_of_server(parts: SplitResult, server: SplitResult) -> bool:

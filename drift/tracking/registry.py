@@ -12,7 +12,6 @@ from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.quiet import quiet
 from drift.signing import SIGNATURE, SIGNED_BY
 from drift.tracking.found import (
-    MODEL_ID,
     experiment_of,
     find_runs_everywhere,
     logged_digest,
@@ -21,6 +20,7 @@ from drift.tracking.found import (
     require_whole_reference,
     sha256_of,
 )
+from drift.tracking.ids import MODEL_ID
 from drift.tracking.release import RELEASE, Origin, Release, Trust, download_release
 from drift.tracking.runs import LoggedModel
 from drift.tracking.store import Store, mlflow_errors

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.errors import StateError
+from drift.errors import StateError, TrackingError
 from drift.loop.home import Home
 
 
@@ -56,3 +56,17 @@ def test_a_folder_that_is_not_to_be_made(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="run from the folder of a deployment"):
         Home(tmp_path / "nothing", create=False)
     assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize(
+    "run_id", ["/precious", "../precious", "..", "", "a" * 31, "A" * 32, "a" * 32 + "/..", "a" * 33]
+)
+def test_no_id_of_a_run_leads_out_of_the_folder_of_searches(tmp_path: Path, run_id: str) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    home = Home(tmp_path / ".drift")
+    for use in (home.search, home.forget_search):
+        with pytest.raises(TrackingError, match="expected the id of a run as MLflow makes them"):
+            use(run_id.replace("/precious", str(precious)))
+    assert precious.is_dir()
+    assert home.search("0a" * 16).parent == home.path / "searches"

@@ -293,6 +293,55 @@ def larger_than_its_bytes(records: Records) -> None:
     changed(records, WEIGHTS, change)
 
 
+def weight_without_memory(records: Records) -> None:
+    """What is computed of it is memory of this process that was never written, of other clients' rows for one."""
+
+    def change(config: Any) -> None:
+        config["config"]["0.weight"]["tensor_meta"]["device"] = {"type": "meta", "index": None}
+
+    changed(records, WEIGHTS, change)
+
+
+def weight_of_sparse_layout(records: Records) -> None:
+    def change(config: Any) -> None:
+        config["config"]["0.weight"]["tensor_meta"]["layout"] = 1
+
+    changed(records, WEIGHTS, change)
+
+
+def weight_of_quantised_numbers(records: Records) -> None:
+    def change(config: Any) -> None:
+        config["config"]["0.weight"]["tensor_meta"]["dtype"] = 30
+
+    changed(records, WEIGHTS, change)
+
+
+def constant_on_another_device(records: Records) -> None:
+    def change(program: Any) -> None:
+        node = program["graph_module"]["graph"]["nodes"][1]
+        node["inputs"].append({"name": "device", "arg": {"as_device": {"type": "meta", "index": None}}, "kind": 2})
+
+    changed(records, PROGRAM, change)
+
+
+def division_that_ends_the_process(records: Records) -> None:
+    """The smallest whole number by -1, cut: a signal, no error."""
+    _target(records, "torch.ops.aten.div.Tensor_mode")
+
+
+def operator_on_python_numbers(records: Records) -> None:
+    """A remainder by 0 of the kind that TorchScript has: a signal, no error."""
+    _target(records, "torch.ops.aten.remainder.int")
+
+
+def operator_on_python_texts(records: Records) -> None:
+    _target(records, "torch.ops.aten.add.str")
+
+
+def into_another_tensor_by_another_name(records: Records) -> None:
+    _target(records, "torch.ops.aten.topk.values")
+
+
 def _target(records: Records, target: str) -> None:
     def change(program: Any) -> None:
         program["graph_module"]["graph"]["nodes"][1]["target"] = target
@@ -329,7 +378,9 @@ def deep(records: Records) -> None:
         system_call, library, file_reader, name_with_code, imported_container, operator_argument,
         path_out_of_the_archive, higher_order, no_graph, not_json, deep, unchecked_offsets, unchecked_indices,
         printer, into_another_tensor, attribute_path, method_of_the_module, parameter_of_no_tensor, item_by_text,
-        larger_than_its_bytes,
+        larger_than_its_bytes, weight_without_memory, weight_of_sparse_layout, weight_of_quantised_numbers,
+        constant_on_another_device, division_that_ends_the_process, operator_on_python_numbers,
+        operator_on_python_texts, into_another_tensor_by_another_name,
     ],
     ids=lambda change: change.__name__,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from drift.blocks import Reference
 from drift.errors import TrackingError
 from drift.tracking.found import model_card, model_file, reference_file
+from drift.tracking.locations import artifacts_of_model, require_permitted_uploads
 from drift.tracking.run import Run
 from drift.tracking.store import Store
 
@@ -103,6 +104,26 @@ def read(what: str, store: Store, folder: Path) -> None:
         reference_file(store, RUN, folder)
 
 
+OF_STORES = {  # whether MLflow's client would send a login for the store to no host but its provider's
+    "s3://bucket/1": True,
+    "gs://bucket/1": True,
+    "wasbs://box@account.blob.core.windows.net/1": True,
+    "abfss://box@account.dfs.core.windows.net/1": True,
+    "abfss://box@account.dfs.core.windows.net.evil.example/1": False,
+    "abfss://box@evil.example/1": False,
+    "abfss://box@127.0.0.1:{port}/1": False,
+    "abfss://box@evil@account.dfs.core.windows.net/1": False,
+    "r2://bucket@account.r2.cloudflarestorage.com/1": True,
+    "r2://bucket@account.eu.r2.cloudflarestorage.com/1": True,
+    "r2://bucket@evil.example/1": False,
+    "b2://bucket@s3.us-east-1.backblazeb2.com/1": True,
+    "b2://bucket@evil.example/1": False,
+    "ftp://127.0.0.1:{port}/1": False,
+    "sftp://evil.example/1": False,
+    "hdfs://evil.example:8020/1": False,
+    "viewfs://evil.example/1": False,
+}
+
 FILES = ["card", "model", "reference", "run's reference"]
 ELSEWHERE = [
     "http://127.0.0.1:{port}/api/2.0/mlflow-artifacts/artifacts/evil",
@@ -126,6 +147,33 @@ def test_no_login_is_sent_to_an_address_that_mlflow_names(
         assert "\n" not in str(raised.value)
         assert "DRIFT_ARTIFACT_ROOTS" in str(raised.value) or "cannot be read" in str(raised.value)
     assert heard == []
+
+
+@pytest.mark.parametrize("location", OF_STORES)
+def test_the_login_of_a_store_goes_to_its_provider_alone(
+    heard: Heard, tmp_path: Path, location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def repository(uri: str, tracking_uri: str) -> SimpleNamespace:
+        asked.append(uri)
+        return SimpleNamespace()
+
+    there = location.format(port=heard.port)
+    monkeypatch.setattr("mlflow.store.artifact.artifact_repository_registry.get_artifact_repository", repository)
+    if OF_STORES[location]:
+        artifacts_of_model(store_of("http://127.0.0.1:1", there), MODEL)
+        require_permitted_uploads(store_of("http://127.0.0.1:1", there, there), RUN)
+        assert asked == [there]
+        return
+    for uri in ("http://127.0.0.1:1", f"sqlite:///{tmp_path}/mlflow.db"):
+        with pytest.raises(TrackingError, match="DRIFT_ARTIFACT_ROOTS"):
+            artifacts_of_model(store_of(uri, there), MODEL)
+        with pytest.raises(TrackingError, match="DRIFT_ARTIFACT_ROOTS"):
+            require_permitted_uploads(store_of(uri, there), RUN)
+    assert asked == []
+    monkeypatch.setenv("DRIFT_ARTIFACT_ROOTS", there)
+    artifacts_of_model(store_of("http://127.0.0.1:1", there), MODEL)
 
 
 @pytest.mark.parametrize("what", FILES)

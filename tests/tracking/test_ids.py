@@ -1,0 +1,46 @@
+"""Ids of runs and models that somebody wrote into MLflow's database, which could name any folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from drift.errors import TrackingError
+from drift.tracking.found import end_forgotten, find_runs, get_run
+from drift.tracking.locations import artifacts_of_model, artifacts_of_run
+from drift.tracking.runs import open_run
+from drift.tracking.store import connect
+
+
+def test_a_run_that_mlflow_did_not_make_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    store = connect(create=True)
+    with open_run(store, "drift", name="ours", kind="retrain") as run:
+        ours = run.id
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        columns = [row[1] for row in database.execute("pragma table_info(runs)")]
+        others = ", ".join(f'"{name}"' for name in columns if name != "run_uuid")
+        database.execute(
+            f"insert into runs (run_uuid, {others}) select ?, {others} from runs",  # noqa: S608  (names of columns)
+            (str(tmp_path / "precious"),),
+        )
+        database.execute("update runs set status = 'RUNNING'")
+        database.execute(
+            "insert into tags (key, value, run_uuid) select key, value, ? from tags", (str(tmp_path / "precious"),)
+        )
+    assert [run.id for run in find_runs(store, "drift", kind="retrain")] == [ours]
+    assert end_forgotten(store, "drift", kind="retrain") == [ours]
+    with pytest.raises(TrackingError, match="expected the id of a run"):
+        get_run(store, str(tmp_path / "precious"))
+
+
+@pytest.mark.parametrize("wrong", ["/etc", "../x", "m-" + "A" * 32, ""])
+def test_no_artifacts_are_looked_for_by_such_an_id(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    store = connect(create=True)
+    for use in (artifacts_of_run, artifacts_of_model):
+        with pytest.raises(TrackingError, match=r"expected the id of a (run|model)"):
+            use(store, wrong)
