@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,15 +56,23 @@ def note_interrupt() -> None:
 
 
 def forget_interrupt() -> None:
-    """Begin a command anew."""
+    """Begin a command anew, in which an interrupt that Python swallows is not printed either."""
     _interrupted.clear()
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _print_other_errors
+
+
+def _print_other_errors(error: sys.UnraisableHookArgs) -> None:
+    """Print what Python swallows, as it does itself, but for an interrupt: that is heard all the same."""
+    if not issubclass(error.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(error)
 
 
 def raise_lost_interrupt() -> None:
     """Raise the KeyboardInterrupt that was lost on its way; called between blocks and between trials.
 
-    Python swallows an exception that is raised while a finalizer or a callback of the garbage collector runs: it prints
-    "Exception ignored in" and goes on, and the command would go on to its end.
+    Python swallows an exception that is raised while a finalizer or a callback of the garbage collector runs: it would
+    print "Exception ignored in" with a traceback, and the command would go on to its end.
     """
     if _interrupted:
         raise KeyboardInterrupt
