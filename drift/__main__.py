@@ -7,6 +7,12 @@ import os
 import signal
 import sys
 
+# `python -m drift` looks for modules in the current folder first, which may be one that others write to.
+_first = os.path.abspath(sys.path[0] or ".") if sys.path else ""  # noqa: PTH100  (no other module is looked for yet)
+_package = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))  # noqa: PTH100, PTH118, PTH120
+if __name__ == "__main__" and _first == os.getcwd() != _package:  # noqa: PTH109
+    del sys.path[0]
+
 OLDEST = (3, 11)  # of Python; as pyproject.toml declares
 
 

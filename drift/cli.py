@@ -13,10 +13,11 @@ import typer
 
 from drift import __version__
 from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training, trusting
-from drift.commands.flags import PlainFlags
+from drift.commands.flags import MaskedGroup, PlainFlags
 from drift.invocation import ENTRY_POINTS
 
 app = typer.Typer(
+    cls=MaskedGroup,
     name="drift",
     help="Watch a deployed model age and heal: train, serve, notice drift, retrain, promote, report.\n\n"
     "Exit codes: 0 done; 1 error; 2 usage; 3 drift was flagged and the model not retrained, or its challenger"

@@ -169,3 +169,30 @@ def test_a_percentage_for_a_share_is_asked_about(words: str, meant: str | None, 
     told = refused(folder, *words.split())
     assert (f"it is a share: did you mean {meant}?" in told) is (meant is not None)
     assert ("did you mean" in told) is (meant is not None)
+
+
+@pytest.mark.parametrize(
+    "words", [["monitor", "check", "URL"], ["monitor", "URL"], ["URL"], ["keys", "URL"], ["compare", "a", "b", "URL"]]
+)
+def test_a_misplaced_address_is_shown_without_its_password(words: list[str]) -> None:
+    """Errors of usage go into the logs of schedulers; in a frame, a password may be broken over two lines."""
+    url = f"postgresql://u:S3cr3tPw@db.example/{'x' * 50}"
+    typed = [url if word == "URL" else word for word in words]
+    done = subprocess.run(
+        [sys.executable, "-m", "drift", *typed], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "S3cr3tPw" not in (done.stdout + done.stderr).replace("\n", "")
+    assert "u:***@" in done.stderr
+
+
+def test_no_module_of_the_current_folder_is_run(tmp_path: Path) -> None:
+    """`python -m` looks there first, and others may write to it."""
+    for name in ("typer", "torch", "numpy"):
+        (tmp_path / f"{name}.py").write_text("print('RAN')\n")
+    checkout = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "drift", "--version"], cwd=tmp_path, capture_output=True, text=True, timeout=240,
+        check=False, env=os.environ | {"PYTHONPATH": checkout},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()[0]) == (0, "drift"), done.stderr

@@ -6,15 +6,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer import BadParameter
-from typer.core import TyperArgument, TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from drift.secrets import masked
+
+UsageError = BadParameter.__bases__[0]  # of Typer, which brings Click with it under a name of its own
 
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
-class PlainShares(TyperCommand):
+class MaskedUsage:
+    """Of a command or a group: its usage errors show no passwords, where a word that was typed is part of them.
+
+    They are masked before they are laid out: in a frame, a password may be broken over two lines.
+    """
+
+    def make_context(self, *words: Any, **details: Any) -> Any:
+        """Parse words."""
+        with _masked_usage():
+            return super().make_context(*words, **details)  # type: ignore[misc]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the function, or the command of a group."""
+        with _masked_usage():
+            return super().invoke(ctx)  # type: ignore[misc]
+
+
+@contextmanager
+def _masked_usage() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        error.message = masked(error.message)
+        raise
+
+
+class MaskedGroup(MaskedUsage, TyperGroup):
+    """A group of commands whose usage errors show no passwords."""
+
+
+class PlainShares(MaskedUsage, TyperCommand):
     """A command that asks whether 0.55 was meant where 55 was given for a share between 0 and 1."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

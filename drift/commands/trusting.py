@@ -10,7 +10,7 @@ import typer
 from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.flags import PlainFlags
+from drift.commands.flags import MaskedGroup, PlainFlags
 from drift.errors import ExitCode, UsageError
 from drift.extras import require
 
@@ -60,6 +60,7 @@ def accept(
 
 
 keys = typer.Typer(
+    cls=MaskedGroup,
     help="Whose models are served: keys that sign what is trained, and keys that are trusted.\n\n"
     "Example: drift keys list",
     no_args_is_help=True,

@@ -33,6 +33,8 @@ load_program = import_module("drift.models.exported_program" if __package__ else
 
 NPY = "application/x-npy"
 JSON = "application/json"
+PART_ROWS = 16_384  # that go through the network at once
+MOST_ROWS = 2_000_000  # of a request: small whole numbers are made four times as large
 LARGEST = float(np.finfo(np.float32).max)
 CALENDAR = ("day_sin", "day_cos", "week_sin", "week_cos")  # features computed from a time
 
@@ -124,6 +126,8 @@ class Handler:
     def _checked(self, rows: np.ndarray) -> np.ndarray:
         """`rows` as float32 (n, d), or ValueError."""
         width = len(self.features)
+        if len(rows) > MOST_ROWS:
+            raise ValueError(f"expected at most {MOST_ROWS:,} rows in one request, got {len(rows):,}: send several")
         if rows.ndim != 2 or rows.shape[1] != width or len(rows) == 0:
             raise ValueError(
                 f"expected 1 or more rows of {width} features ({', '.join(self.features)}), "
@@ -138,9 +142,13 @@ class Handler:
         return rows
 
     def _run(self, rows: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) of all rows, a part at a time: what a network holds meanwhile grows with them."""
+        parts = []
         with torch.inference_mode():
-            answer: np.ndarray = self.model(torch.from_numpy(rows)).numpy().astype(np.float32, copy=False)
-        return answer
+            for start in range(0, len(rows), PART_ROWS):
+                answer = self.model(torch.from_numpy(rows[start : start + PART_ROWS]))
+                parts.append(answer.numpy().astype(np.float32, copy=False))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _answer(self, context: Context, index: int, kind: str, probabilities: np.ndarray) -> bytes:
         context.set_response_content_type(index, kind)

@@ -18,7 +18,7 @@ import pytest
 from ts.context import Context, RequestProcessor
 
 from drift.blocks import Floats
-from drift.serving.handler import JSON, NPY, Handler
+from drift.serving.handler import JSON, MOST_ROWS, NPY, PART_ROWS, Handler
 from drift.sources.calendar import CALENDAR_NAMES, calendar_features
 
 from .conftest import TinyModel
@@ -104,6 +104,20 @@ def test_npy_is_answered_with_npy(loaded: Handler, tiny_model: TinyModel, rows: 
     assert (status, headers) == (200, {"content-type": NPY, "x-model-version": "7"})
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities, tiny_model.probabilities(rows), atol=1e-6)
+
+
+def test_many_rows_go_through_the_network_in_parts(loaded: Handler, tiny_model: TinyModel) -> None:
+    """What it holds meanwhile does not grow with them; more than a client of ours sends are refused."""
+    rows = np.random.default_rng(0).normal(size=(2 * PART_ROWS + 5, 4)).astype(np.float32)
+    seen: list[int] = []
+    whole = loaded.model
+    loaded.model = lambda part: (seen.append(len(part)), whole(part))[1]
+    ((status, _, body),) = ask(loaded, (NPY, npy(rows)))
+    loaded.model = whole
+    assert (status, seen) == (200, [PART_ROWS, PART_ROWS, 5])
+    np.testing.assert_allclose(np.load(io.BytesIO(body)), tiny_model.probabilities(rows), atol=1e-6)
+    ((status, _, body),) = ask(loaded, (NPY, npy(np.zeros((MOST_ROWS + 1, 1), np.uint8))))
+    assert (status, "at most 2,000,000 rows" in json.loads(body)["message"]) == (400, True)
 
 
 def test_json_is_answered_with_json(loaded: Handler, tiny_model: TinyModel, rows: Floats) -> None:

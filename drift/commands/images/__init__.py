@@ -2,12 +2,13 @@
 
 import typer
 
-from drift.commands.flags import PlainShares
+from drift.commands.flags import MaskedGroup, PlainShares
 from drift.commands.images.augmenting import augment
 from drift.commands.images.kernels import kernels
 from drift.commands.images.simulating import simulate
 
 app = typer.Typer(
+    cls=MaskedGroup,
     name="images",
     help="The image laboratory: make drift, measure it, see it, train it away.\n\n"
     "Example: drift images augment --data cifar-10 --quick",

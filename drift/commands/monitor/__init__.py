@@ -2,13 +2,14 @@
 
 import typer
 
-from drift.commands.flags import PlainShares
+from drift.commands.flags import MaskedGroup, PlainShares
 from drift.commands.monitor.agreeing import reference
 from drift.commands.monitor.checking import alerts, check
 from drift.commands.monitor.ingesting import ingest, truth
 from drift.commands.monitor.showing import findings, report, serve
 
 app = typer.Typer(
+    cls=MaskedGroup,
     name="monitor",
     help="Follow a deployed model's predictions batch by batch: what got worse, why, and what people found out.\n\n"
     "Example: drift monitor ingest log",

@@ -82,7 +82,8 @@ def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool 
 
     @app.exception_handler(DriftError)
     async def refused(request: Request, error: DriftError) -> Response:
-        return pages.problem(str(error), 503)
+        logger.warning("%s", error)  # a reader of pages need not know where the store is
+        return pages.problem("the monitor's store cannot be read; the log of the page says why", 503)
 
     @app.exception_handler(StarletteHTTPException)
     async def missing(request: Request, error: StarletteHTTPException) -> Response:
