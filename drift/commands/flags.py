@@ -15,7 +15,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from drift.secrets import masked
 
-UsageError = BadParameter.__bases__[0]  # of Typer, which brings Click with it under a name of its own
+UsageError: Any = BadParameter.__bases__[0]  # of Typer, which brings Click with it under a name of its own
 
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
