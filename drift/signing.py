@@ -27,6 +27,10 @@ from drift.errors import StateError, UsageError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+FIELD = 2**255 - 19  # of Ed25519 (RFC 8032, section 5.1)
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+# The y coordinates of the eight points of small order: under a key at one of them, anybody can sign anything.
+SMALL_ORDER = frozenset({0, 1, FIELD - 1, _ORDER_8, FIELD - _ORDER_8})
 PREFIX = "ed25519:"
 STATEMENT = b"drift release v1\n"  # before the digest: a signature for another purpose is none of a release
 SIGNATURE, SIGNED_BY = "drift.signature", "drift.signed_by"  # tags
@@ -214,6 +218,7 @@ def _private_key() -> Ed25519PrivateKey | None:
     try:
         if path.stat().st_mode & 0o077:
             raise StateError(f"others can read the signing key {path}: make another one, or run chmod 600 on it")
+        _require_own(path)
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
         raise StateError(f"the signing key {path} cannot be read: put a copy of it back, or move it away") from error
@@ -223,7 +228,7 @@ def _private_key() -> Ed25519PrivateKey | None:
 
 
 def _require_own(path: Path) -> None:
-    """Refuse a list of trusted keys that another user can write, or replace in its folder; none is nobody's."""
+    """Refuse a file of keys that another user can write, or replace in its folder; none is nobody's."""
     try:
         places = {path, path.parent, path.resolve().parent} if path.exists() else set()  # it may be a link
         looked_at = [(place, place.stat()) for place in sorted(places)]
@@ -254,6 +259,10 @@ def _raw(text: str) -> bytes:
         raw = b""
     if len(raw) != 32:
         raise UsageError(f"expected a public key as drift keys list prints it ({PREFIX}BASE64 NAME), got {text[:60]!r}")
+    if (int.from_bytes(raw, "little") & (2**255 - 1)) % FIELD in SMALL_ORDER:
+        raise UsageError(
+            f"expected a public key that somebody holds the other half of, got {text[:60]!r}, which is none"
+        )
     return raw
 
 

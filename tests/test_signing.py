@@ -134,3 +134,43 @@ def test_a_list_of_another_user_is_not_used(keys: Path, place: str) -> None:
     os.chown(keys / place, 48_213, -1)
     with pytest.raises(StateError, match=r"belongs to another user \(id 48213\)"):
         signing.trusted_keys()
+
+
+SMALL_ORDER = [
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",  # 1 and 0 again, not reduced
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+]
+
+
+@pytest.mark.parametrize("encoded", SMALL_ORDER)
+def test_a_key_under_which_anybody_can_sign_is_refused(keys: Path, encoded: str) -> None:
+    """Points of small order (RFC 8032, section 5.1): eight times such a point is the neutral one."""
+    raw = bytes.fromhex(encoded)
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    assert _doubled(_doubled(_doubled(y))) == 1
+    with pytest.raises(UsageError, match="which is none"):
+        signing.public_key(f"ed25519:{base64.b64encode(raw).decode()} eve")
+
+
+def _doubled(y: int) -> int:
+    """The y coordinate of twice a point of edwards25519, -x^2 + y^2 = 1 + d x^2 y^2."""
+    field = signing.FIELD
+    d = -121665 * pow(121666, -1, field) % field
+    x2 = (y * y - 1) * pow(d * y * y + 1, -1, field) % field
+    return (y * y + x2) * pow(2 + x2 - y * y, -1, field) % field
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_signing_key_of_another_user_signs_nothing(keys: Path) -> None:
+    signing.new_key("ada")
+    os.chown(keys / "signing_key.pem", 48_213, 48_213)
+    with pytest.raises(StateError, match="belongs to another user"):
+        signing.sign(DIGEST)

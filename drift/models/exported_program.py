@@ -112,7 +112,9 @@ def checked(content: bytes) -> bytes:
         program = _safe_program(_parsed(records, PROGRAM))
         configs = {name: _safe_payloads(_parsed(records, name), records, name) for name in (WEIGHTS, CONSTANTS)}
         _require_known_tensors(program, {name for config in configs.values() for name in config["config"]})
-    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except RefusedProgramError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise RefusedProgramError(f"not an exported program as torch.export.save writes it: {_line(error)}") from error
     buffer = io.BytesIO()
     writer = torch._C.PyTorchFileWriter(buffer)
@@ -179,6 +181,8 @@ def _safe_program(program: dict[str, Any]) -> dict[str, Any]:
     module = program["graph_module"]
     for node in module["graph"]["nodes"]:
         _require_operator(node["target"])
+        if node.get("name") == "self":  # what the generated code calls the module
+            raise RefusedProgramError("a node called 'self'")
         node["metadata"] = {}
     if module["graph"].get("custom_obj_values") or module.get("treespec_namedtuple_fields"):
         raise RefusedProgramError("custom objects, which are pickled")

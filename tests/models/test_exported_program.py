@@ -368,6 +368,31 @@ def not_json(records: Records) -> None:
     records[PROGRAM] = b"\xff\xfe"
 
 
+def size_of_text(records: Records) -> None:
+    def change(config: Any) -> None:
+        config["config"]["0.weight"]["tensor_meta"]["sizes"][0] = {"as_int": "abc"}
+
+    changed(records, WEIGHTS, change)
+
+
+def size_without_end(records: Records) -> None:
+    records[WEIGHTS] = records[WEIGHTS].replace(b'"as_int": 4', b'"as_int": Infinity')
+
+
+def plan_that_is_no_json(records: Records) -> None:
+    def change(program: Any) -> None:
+        program["graph_module"]["module_call_graph"][0]["signature"]["in_spec"] = "[1, {"
+
+    changed(records, PROGRAM, change)
+
+
+def node_called_self(records: Records) -> None:
+    def change(program: Any) -> None:
+        program["graph_module"]["graph"]["nodes"][0]["name"] = "self"
+
+    changed(records, PROGRAM, change)
+
+
 def deep(records: Records) -> None:
     records[PROGRAM] = b'{"graph_module": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
@@ -378,7 +403,8 @@ def deep(records: Records) -> None:
         system_call, library, file_reader, name_with_code, imported_container, operator_argument,
         path_out_of_the_archive, higher_order, no_graph, not_json, deep, unchecked_offsets, unchecked_indices,
         printer, into_another_tensor, attribute_path, method_of_the_module, parameter_of_no_tensor, item_by_text,
-        larger_than_its_bytes, weight_without_memory, weight_of_sparse_layout, weight_of_quantised_numbers,
+        larger_than_its_bytes, size_of_text, size_without_end, plan_that_is_no_json, node_called_self,
+        weight_without_memory, weight_of_sparse_layout, weight_of_quantised_numbers,
         constant_on_another_device, division_that_ends_the_process, operator_on_python_numbers,
         operator_on_python_texts, into_another_tensor_by_another_name,
     ],
