@@ -55,7 +55,10 @@ def protected(app: App, password: str) -> App:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            headers = [(b"www-authenticate", b'Basic realm="MLflow", charset="UTF-8"'), (b"content-type", b"text/plain")]
+            headers = [
+                (b"www-authenticate", b'Basic realm="MLflow"'),
+                (b"content-type", b"text/plain"),
+            ]
             await send({"type": "http.response.start", "status": 401, "headers": headers})
             await send({"type": "http.response.body", "body": b"expected the password that make ui printed\n"})
 

@@ -40,7 +40,15 @@ def installed(tmp_path: Path) -> Path:
 def test_make_ui_answers_nobody_without_the_password(tmp_path: Path, installed: Path, chosen: str) -> None:
     port, work = free_port(), tmp_path / "project"
     work.mkdir()
-    line = ["make", "-f", ROOT / "Makefile", "ui", f"BIN={Path(sys.executable).parent}", "READY=", f"UI_PORT={port}"]
+    line = [
+        "make",
+        "-f",
+        str(ROOT / "Makefile"),
+        "ui",
+        f"BIN={Path(sys.executable).parent}",
+        "READY=",
+        f"UI_PORT={port}",
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DRIFT"))}
     environment |= {"PYTHONPATH": f"{ROOT}:{installed}", "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment |= {"DRIFT_UI_PASSWORD": chosen} if chosen else {}
