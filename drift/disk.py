@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -128,15 +130,27 @@ def _keeps_owners(folder: Path) -> bool:
             probe.unlink()
 
 
+def _to_lock(folder: Path) -> int:
+    """What is locked for a folder, opened."""
+    if not folder.stat().st_mode & 0o077:
+        return os.open(folder, os.O_RDONLY)
+    locks = Path(tempfile.gettempdir()) / f"drift-locks-{os.geteuid()}"
+    private_folder(locks)
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
+    return os.open(locks / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+
+
 @contextmanager
 def alone_in(folder: Path, *, seconds: float = MAKE_SECONDS) -> Iterator[None]:
     """One process at a time in here, for each folder; goes on without the lock after `seconds`, or where none is had.
 
-    The folder itself is locked, so nothing is left behind, and the lock goes with the process, however it ends.
+    The lock goes with the process, however it ends. A folder that only its owner can open is locked itself, so nothing
+    is left behind; others can lock one that they may read, and would stop whoever waits: for such a folder there is a
+    file of this user's own.
     """
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
+        handle = _to_lock(folder)
+    except (OSError, StateError):
         yield
         return
     try:
