@@ -7,11 +7,13 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from drift.disk import private_folder, write_at_once
+from drift.disk import alone_in, private_folder, write_at_once
 from drift.errors import StateError
 from drift.loop.home import Home
 from drift.serving.record import end_orphan
@@ -128,6 +130,56 @@ def test_a_file_that_another_user_put_there_says_nothing_of_the_mode(open_folder
         os.umask(before)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert other_user.run("cat", str(target)).stdout == ""
+
+
+LOCK = """
+import fcntl, os, sys, time
+handle = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(handle, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("made_first", [False, True])
+def test_a_lock_on_a_folder_that_others_may_read_stops_nobody(
+    open_folder: Path, other_user: OtherUser, monkeypatch: pytest.MonkeyPatch, made_first: bool
+) -> None:
+    """Each command waited for 120 s, and went on without the lock."""
+    temporary = open_folder / "tmp"
+    temporary.mkdir()
+    temporary.chmod(0o1777)
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    if made_first:
+        assert other_user.run("mkdir", str(temporary / f"drift-locks-{os.geteuid()}")).returncode == 0
+    holder = other_user.python(LOCK, str(open_folder))
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        began = time.monotonic()
+        with alone_in(open_folder):
+            assert time.monotonic() - began < 5
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_processes_of_one_user_wait_for_one_another(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    waited = []
+
+    def wait() -> None:
+        began = time.monotonic()
+        with alone_in(tmp_path):
+            waited.append(time.monotonic() - began)
+
+    with alone_in(tmp_path):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.5)
+    thread.join(30)
+    assert waited and waited[0] > 0.3
 
 
 def test_folders_of_the_user_stay_usable(tmp_path: Path) -> None:
