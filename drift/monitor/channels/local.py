@@ -44,7 +44,10 @@ class Command:
         try:
             words = shlex.split(self.command)
         except ValueError as error:
-            raise UsageError(f"expected a command as a shell would read it, got {self.command!r}: {error}") from error
+            program = (self.command.split() or [""])[0]  # the rest may be a secret
+            raise UsageError(
+                f"expected a command as a shell would read it, got {program!r} with others: {error}; look at its quotes"
+            ) from error
         if not words:
             raise UsageError("expected a command, got nothing")
 
