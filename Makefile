@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
+UI_PORT ?= 5000
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -26,8 +27,13 @@ run: $(READY)  ## base model, deployment, drift, retraining, promotion and repor
 	$(BIN)/drift deploy --test_data_rows 6720 --block_size 336 --threshold_accuracy .70 --retrain always \
 	  --window_rows 4032 --cooldown_blocks 2 --total_trials 3 --mlflow_experiment_name drift || test $$? -eq 4
 
-ui: $(READY)  ## MLflow on the results, at http://127.0.0.1:5000
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port 5000 \
+# Every user of this machine reaches the port, so it wants a password: DRIFT_UI_PASSWORD, or one that is made anew.
+ui: $(READY)  ## MLflow on the results, at http://127.0.0.1:5000, with a password that it prints
+	@umask 077; \
+	DRIFT_UI_PASSWORD=$${DRIFT_UI_PASSWORD:-$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(12))')}; \
+	export DRIFT_UI_PASSWORD MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false; \
+	echo "MLflow at http://127.0.0.1:$(UI_PORT): any user name, password $$DRIFT_UI_PASSWORD"; \
+	exec $(BIN)/python -m mlflow server --app-name drift-password --workers 1 --host 127.0.0.1 --port $(UI_PORT) \
 	  --backend-store-uri sqlite:///mlflow.db
 
 test: $(READY)  ## the default suite, under ten minutes

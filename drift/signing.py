@@ -216,6 +216,8 @@ def _private_key() -> Ed25519PrivateKey | None:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
+        if path.stat().st_uid not in (os.geteuid(), 0):
+            raise StateError(f"the signing key {path} belongs to another user: set DRIFT_KEYS to a folder of your own")
         if path.stat().st_mode & 0o077:
             raise StateError(f"others can read the signing key {path}: make another one, or run chmod 600 on it")
         _require_own(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-from drift.disk import private_folder
+from drift.disk import PRIVATE_FILE, private_folder, require_own, require_owner
 from drift.errors import StateError
 from drift.invocation import project_call
 from drift.tracking.ids import require_run_id
 from drift.tracking.sqlite_address import file_of
 
+FOLDERS = "deployments", "locks", "searches"
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
 
 _held: dict[Path, int] = {}  # locks of this process, with the thread that holds each
@@ -58,9 +60,24 @@ class Home:
             )
 
     def _make(self) -> None:
-        """Make the folder, for its owner alone; one that is there and holds our log is taken from others, too."""
+        """Make the folder, for its owner alone; one that is there and holds our log is taken from others, too.
+
+        Nothing in it may be another user's: who made it before us could replace what is served, or what is trusted.
+        """
         if not self.path.is_dir() or self.path.name == ".drift" or self.log.exists():
             private_folder(self.path)
+        else:  # of other things, too: others may go on reading it
+            require_owner(self.path)
+            mode = stat.S_IMODE(self.path.stat().st_mode)
+            if mode & 0o022 and self.path.stat().st_uid == os.geteuid():
+                self.path.chmod(mode & ~0o022)
+            require_own(self.path)
+        for folder in (*(self.path / name for name in FOLDERS), *(self.path / "deployments").glob("*")):
+            if folder.is_dir():
+                private_folder(folder)
+        for place in (self.log, self._reports):
+            if os.path.lexists(place):
+                require_owner(place)
 
     def require(self) -> None:
         """Raise `StateError` if the folder is not there: the current folder is not that of a deployment."""
@@ -109,8 +126,8 @@ class Home:
         if _held.get(path) == threading.get_ident():
             raise StateError(f"this process is {doing} already; wait for it to end")
         deadline = monotonic() + seconds
-        path.parent.mkdir(exist_ok=True)
-        with path.open("w") as handle:
+        private_folder(path.parent)
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)) as handle:
             while True:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

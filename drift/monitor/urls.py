@@ -40,7 +40,7 @@ def parse_url(text: str) -> sql.URL:
 
 def shown(url: sql.URL) -> str:
     """A URL without its password, wherever it stands."""
-    hidden = {name: "***" if "pass" in name.lower() else value for name, value in url.query.items()}
+    hidden = {name: "***" if _is_secret(name) else value for name, value in url.query.items()}
     return url.set(query=hidden).render_as_string(hide_password=True)
 
 
@@ -49,7 +49,7 @@ def masked(text: str) -> str:
     without = secrets.masked(text)
     if "://" not in without:
         without = re.sub(r":\S*@", ":***@", without)
-    return re.sub(r"(?i)(pass\w*=)[^&\s]+", r"\1***", without)
+    return secrets.IN_WORDS.sub(rf"\g<before>{secrets.HIDDEN}", without)
 
 
 def reason_of(error: SQLAlchemyError, url: sql.URL) -> str:
@@ -57,9 +57,13 @@ def reason_of(error: SQLAlchemyError, url: sql.URL) -> str:
     lines = [line.strip() for line in str(getattr(error, "orig", None) or error).splitlines() if line.strip()]
     lines = lines or [type(error).__name__]
     text = lines[-1] if lines[0].endswith(":") else lines[0]  # what follows the first is where in a query, or a hint
-    queried = [value for name, value in url.query.items() if "pass" in name.lower()]
+    queried = [value for name, value in url.query.items() if _is_secret(name)]
     for secret in (str(url.password or ""), *(str(value) for value in queried)):
         for form in (secret, quote_plus(secret), quote(secret, safe="")):
             if form:
                 text = text.replace(form, "***")
     return masked(text)
+
+
+def _is_secret(name: str) -> bool:
+    return "pass" in name.lower() or secrets.is_secret_name(name)

@@ -9,9 +9,6 @@ folder. Linux tells that; on other systems, and of servers on other machines, no
 from __future__ import annotations
 
 import os
-import socket
-import sys
-import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -23,11 +20,9 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError
 
 from drift.errors import ServerError
+from drift.socket_owner import user_at_other_end
 
-CONNECTIONS = {4: Path("/proc/net/tcp"), 6: Path("/proc/net/tcp6")}  # by version of IP
-IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 ACCEPT_SECONDS = 5.0  # that a server may take to accept a connection, where the request has no timeout
-POLL_SECONDS = 0.005
 
 
 def server_users(folder: Path) -> frozenset[int]:
@@ -90,69 +85,3 @@ class _OwnersOnly(HTTPAdapter):
             ConnectionCls = Connection
 
         self.poolmanager.pool_classes_by_scheme = {**self.poolmanager.pool_classes_by_scheme, "http": Pool}
-
-
-def user_at_other_end(sock: socket.socket, seconds: float) -> int | None:
-    """The id of the user whose process has accepted a connection; None if it is not on this machine, or not Linux.
-
-    Args:
-        sock: connected, of TCP.
-        seconds: to wait until it is accepted: until then the system names no user.
-
-    Raises:
-        TimeoutError: it was not accepted.
-    """
-    if sys.platform != "linux":
-        return None
-    deadline = time.monotonic() + seconds
-    ends = [_forms(*sock.getpeername()[:2]), _forms(*sock.getsockname()[:2])]
-    while True:
-        entry = _entry(*ends)
-        if entry is None:
-            return None
-        user, accepted = entry
-        if accepted:
-            return user
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the connection was not accepted within {seconds:.0f} s")
-        time.sleep(POLL_SECONDS)
-
-
-def _entry(local: dict[int, str], remote: dict[int, str]) -> tuple[int, bool] | None:
-    """User and whether it was accepted, of a connection on this machine.
-
-    Args:
-        local: forms of the address of the end that is asked about, by version of IP.
-        remote: those of the other end.
-    """
-    for version, table in CONNECTIONS.items():
-        if version not in local or version not in remote:
-            continue
-        try:
-            lines = table.read_text(encoding="ascii").splitlines()[1:]
-        except OSError:  # no IPv6 here
-            continue
-        wanted = [local[version], remote[version]]
-        for line in lines:
-            fields = line.split()
-            if fields[1:3] == wanted:
-                return int(fields[7]), fields[9] != "0"  # the inode of its socket
-    return None
-
-
-def _forms(host: str, port: int) -> dict[int, str]:
-    """An address as Linux's tables of connections have it, by version of IP: words of the machine's byte order."""
-    try:
-        packed = socket.inet_pton(socket.AF_INET, host)
-        by_version = {4: packed, 6: IPV4_IN_IPV6 + packed}
-    except OSError:
-        packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-        by_version = {6: packed}
-        if packed.startswith(IPV4_IN_IPV6):
-            by_version[4] = packed.removeprefix(IPV4_IN_IPV6)
-    return {version: f"{_words(address)}:{port:04X}" for version, address in by_version.items()}
-
-
-def _words(address: bytes) -> str:
-    words = (address[start : start + 4] for start in range(0, len(address), 4))
-    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import stat
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,11 +21,13 @@ from typing import Any
 
 import psutil
 
+from drift.disk import require_owner, write_at_once
 from drift.errors import StateError
 
 RECORD = "server.json"
 KEY_FILE = "key_file.json"
 TEMP_PREFIX = "drift-"
+TEMP_NAME = re.compile(rf"{TEMP_PREFIX}[a-z0-9_]{{8}}")  # as tempfile.mkdtemp makes them
 GRACE_SECONDS = 8.0
 
 
@@ -64,6 +69,8 @@ class ServerRecord:
     @property
     def processes(self) -> list[psutil.Process]:
         """Every living process of this server: guard, launcher, JVM, workers."""
+        if TEMP_NAME.fullmatch(Path(self.temp).name) is None:  # no server of ours has such a folder
+            return []
         return [process for process in psutil.process_iter() if _temp_of(process) == self.temp]
 
     @property
@@ -73,9 +80,7 @@ class ServerRecord:
 
     def write(self, folder: Path) -> None:
         """Put this record into `folder`, whole or not at all."""
-        unfinished = folder / f"{RECORD}.new"
-        unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(folder / RECORD)
+        write_at_once(folder / RECORD, (json.dumps(asdict(self), indent=2) + "\n").encode(), private=True)
 
 
 def read_record(folder: Path) -> ServerRecord | None:
@@ -109,18 +114,20 @@ def end_orphan(folder: Path) -> bool:
     """End what a killed deployment left in `folder`, and say whether there was something.
 
     Raises:
-        StateError: the server of `folder` belongs to a deployment that still runs.
+        StateError: the server of `folder` belongs to a deployment that still runs, or the record is another user's.
     """
     record = read_record(folder)
     if record is None:
         return False
+    for place in (folder, folder / RECORD):  # it names processes that are ended, and a folder that is deleted
+        require_owner(place)
     ours_and_unguarded = record.owner.pid == os.getpid() and not record.guard.lives
     if not record.orphaned and not ours_and_unguarded and record.processes:
         raise StateError(
             f"{folder} is in use by process {record.owner.pid}: wait for it, end it, or give another folder"
         )
     ended = end_processes(record.processes)
-    if Path(record.temp).name.startswith(TEMP_PREFIX):
+    if _is_temporary(Path(record.temp)):
         shutil.rmtree(record.temp, ignore_errors=True)
     for name in (KEY_FILE, RECORD):
         (folder / name).unlink(missing_ok=True)
@@ -138,6 +145,22 @@ def end_processes(processes: list[psutil.Process]) -> bool:
             process.kill()
     psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
     return bool(processes)
+
+
+def _is_temporary(folder: Path) -> bool:
+    """Whether a folder may be one that a server of this user had for its temporary files, and may be deleted."""
+    try:
+        status = folder.lstat()
+    except OSError:  # its guard has removed it
+        return False
+    below = {Path(place).resolve() for place in (tempfile.gettempdir(), "/tmp")}  # noqa: S108
+    return (
+        TEMP_NAME.fullmatch(folder.name) is not None
+        and folder.parent.resolve() in below
+        and stat.S_ISDIR(status.st_mode)
+        and status.st_uid == os.geteuid()
+        and not status.st_mode & 0o077
+    )
 
 
 def _temp_of(process: psutil.Process) -> str | None:

@@ -7,6 +7,7 @@ An `Address` knows how to bring one file; `obtain` does what is the same for all
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -173,7 +174,8 @@ def _stream(url: str, part: Path, *, tell: Tell) -> None:
         length = answer.headers.get("Content-Length", "")
         total = done + int(length) if length.isdigit() else None
         tell(words, done, total)
-        with part.open("ab" if done else "wb") as file:
+        # No link is followed: in a folder of several users it may lead to any file of this one.
+        with open(part, "ab" if done else "wb", opener=_no_link) as file:
             for chunk in answer.iter_content(CHUNK_BYTES):
                 file.write(chunk)
                 done += len(chunk)
@@ -181,6 +183,10 @@ def _stream(url: str, part: Path, *, tell: Tell) -> None:
     if total is not None and done < total:
         raise requests.exceptions.ChunkedEncodingError(f"{done} of {total} bytes")
     return None
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _begins_at(answer: requests.Response, *, asked: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from drift.errors import TrackingError
-from drift.secrets import HIDDEN, IN_QUERY, USER_AND_PASSWORD
+from drift.secrets import hide_in_queries, without_user
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
 
@@ -55,8 +55,8 @@ def without_password(url: str) -> str:
     """
     from urllib.parse import urlsplit
 
-    url = USER_AND_PASSWORD.sub("://", url)  # first: to what splits an address, a password with / in it is a path
-    url = IN_QUERY.sub(rf"\g<before>{HIDDEN}", url)
+    url = without_user(url)  # first: to what splits an address, a password with / in it is a path
+    url = hide_in_queries(url)
     try:
         parts = urlsplit(url)
     except ValueError:  # no address at all, such as one with half a pair of brackets

@@ -7,18 +7,22 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 
 from drift.monitor.store import Store
 from drift.monitor.web import connections
 from drift.monitor.web.connections import BoundedProtocol, Unrepeated, most_connections
+from drift.monitor.web.reading import Reading
 from tests.monitor.serving import Site, serving
 
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
@@ -112,6 +116,48 @@ def test_an_answer_that_is_not_read_is_ended(site: Site, monkeypatch: pytest.Mon
         except ConnectionResetError:
             pass
     assert received < 1000 * size
+
+
+def test_long_answers_that_are_not_read_are_not_held(site: Site) -> None:
+    """Each once took 10 MB: an answer of 4.8 MB, encoded for each, and again in the buffer of its connection."""
+    assert site.get("/static/plotly.js").status_code == 200
+    process, address = psutil.Process(), urlsplit(site.address)
+    before = process.memory_info().rss
+    with ExitStack() as stack:
+        for _ in range(60):
+            made = stack.enter_context(socket.socket())
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            made.settimeout(10)
+            made.connect((address.hostname or "", address.port or 0))
+            made.sendall(b"GET /static/plotly.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        time.sleep(2)
+        assert process.memory_info().rss - before < 150_000_000
+
+
+def test_the_same_page_for_several_is_made_once(tmp_path: Path) -> None:
+    """Ten requests for one page of a large batch took the memory of ten."""
+    reading = Reading(Store(str(tmp_path / "m.db")))
+    made, at_once, most, lock = [], [0], [0], threading.Lock()
+
+    def make(key: str) -> str:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.2)
+        with lock:
+            at_once[0] -= 1
+            made.append(key)
+        return key
+
+    with ThreadPoolExecutor(20) as pool:
+        keys = ["a", "b", "c", "d"] * 5
+        given = list(pool.map(lambda key: reading.once((key,), lambda: make(key), large=True), keys))
+    assert given == keys
+    assert sorted(made) == ["a", "b", "c", "d"]
+    assert most[0] == 2
+    with pytest.raises(ZeroDivisionError):
+        reading.once(("e",), lambda: 1 / 0, large=True)
+    assert reading.once(("e",), lambda: 1.0, large=True) == 1.0
 
 
 def test_a_long_answer_over_a_slow_line_comes_in_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
+import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -135,6 +138,64 @@ def test_a_webhook_whose_answer_never_ends_is_not_listened_to() -> None:
             assert there.ids == [MESSAGE.id]
         finally:
             there.endless = False
+
+
+def test_a_webhook_that_answers_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte came in time, and the check waited for ever."""
+    monkeypatch.setattr("drift.monitor.channels.webhook.ANSWER_SECONDS", 1.0)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            with suppress(OSError):
+                while not ended.is_set():
+                    connection, _ = listener.accept()
+                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+        def answer(connection: socket.socket) -> None:
+            with suppress(OSError), connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not ended.wait(0.2):
+                    connection.sendall(b"x")
+
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        hook = Webhook(f"http://127.0.0.1:{listener.getsockname()[1]}", patience=0.5)
+        with pytest.raises(DeliveryError, match="no whole answer within 1 s"):
+            hook.send(MESSAGE)
+        ended.set()
+    assert time.monotonic() - began < 10
+
+
+def test_names_of_any_length_reach_a_command(tmp_path: Path) -> None:
+    """Linux takes variables of at most 128 kB: no alert of such a column was ever delivered."""
+    long = "x" * 300_000
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(KEEP)} {tmp_path / 'given'}"
+    Command(line).send(replace(MESSAGE, signal=long, reason=long))
+    given = json.loads((tmp_path / "given").read_text())
+    assert len(given["variable"]) == 4_000
+    assert given["body"]["signal"] == given["body"]["reason"] == long
+    assert len(given["body"]["text"]) < 2_000
+
+
+KEEP = """
+import json, os, sys
+given = {"variable": os.environ["DRIFT_ALERT_SIGNAL"], "body": json.load(sys.stdin)}
+open(sys.argv[1], "w").write(json.dumps(given))
+"""
+
+
+def test_a_lock_on_a_file_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read the file can hold it."""
+    monkeypatch.setattr("drift.monitor.channels.local.LOCK_SECONDS", 0.3)
+    path = tmp_path / "alerts"
+    path.touch()
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(DeliveryError, match=r"another process has held the lock of .*alerts for 0\.3 s"):
+            File(path).send(MESSAGE)
+    File(path).send(MESSAGE)
+    assert len(path.read_text().splitlines()) == 1
 
 
 def test_a_command_gets_hostile_text_as_data_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

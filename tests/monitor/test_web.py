@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -21,7 +27,10 @@ from drift.monitor.records import Monitor
 from drift.monitor.report import write_monitor_report
 from drift.monitor.store import Store, alerts, batches
 from drift.monitor.watching import Watch, check
+from drift.monitor.web.connections import Unrepeated
 from drift.monitor.web.security import Gate
+from drift.report.page import plotly_library
+from drift.socket_owner import CLOSED
 from tests.monitor.serving import TOKEN, Site, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -167,8 +176,48 @@ def test_guessing_the_token_is_slow_and_keeps_nobody_out(page: Page) -> None:
     assert page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).status_code == 303
 
 
-def test_sign_ins_are_counted_before_their_bodies_are_read(page: Page) -> None:
-    """Otherwise a thousand at once would all be before the count."""
+def test_sign_ins_whose_bodies_never_come_keep_nobody_out(page: Page) -> None:
+    """Twelve of them once did, from loopback, or from a proxy's address: all have the same."""
+    address = urlsplit(page.site.address)
+    head = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    with ExitStack() as stack:
+        for _ in range(30):
+            half = socket.create_connection((address.hostname, address.port), timeout=10)
+            stack.enter_context(half)
+            half.sendall(head + b"Content-Length: 60000\r\n\r\nname=a&token=")
+        time.sleep(0.5)
+        for _ in range(3):
+            assert page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).status_code == 303
+
+
+def test_wrong_tokens_at_the_same_time_keep_nobody_out(page: Page) -> None:
+    """Those are answered late, ten at once; a right one is not, whatever the requests say of where they come from."""
+    ended, answers = threading.Event(), []
+
+    def guess(number: int) -> None:
+        while not ended.is_set():
+            headers = {"X-Forwarded-For": f"10.0.0.{number}"}
+            with suppress(requests.RequestException):
+                answer = Site(page.site.address).post("/sign-in", data={"name": "E", "token": "x"}, headers=headers)
+                answers.append(answer.status_code)
+
+    threads = [threading.Thread(target=guess, args=(number,), daemon=True) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(2)
+        for _ in range(3):
+            began = time.monotonic()
+            assert page.site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).status_code == 303
+            assert time.monotonic() - began < 5
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(30)
+    assert 429 in answers
+
+
+def test_late_answers_are_counted_by_address() -> None:
     gate = Gate(TOKEN)
     with ExitStack() as stack:
         rooms = [stack.enter_context(gate.attempt("10.0.0.1")) for _ in range(12)]
@@ -237,6 +286,60 @@ def test_a_fault_of_ours_is_a_page_with_the_headers(page: Page, monkeypatch: pyt
     assert answer.status_code == 500
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "division" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".css", "..%2Fapp.py", "monitor.css%00", "templates", "MONITOR.CSS"])
+def test_static_files_are_the_three_there_are(page: Page, name: str) -> None:
+    """A long name was once asked of the file system, which failed: 4.6 kB of trace for each request."""
+    assert page.site.get(f"/static/{name}").status_code == 404
+    assert page.site.get("/static/monitor.css").headers["content-type"].startswith("text/css")
+
+
+def test_faults_and_hang_ups_fill_no_log(
+    page: Page, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("drift.monitor.web.app")
+    unrepeated = Unrepeated()
+    logger.addFilter(unrepeated)
+    address = urlsplit(page.site.address)
+    head = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    try:
+        with caplog.at_level(logging.ERROR):
+            for _ in range(30):
+                with socket.create_connection((address.hostname, address.port), timeout=10) as half:
+                    half.sendall(head + b"Content-Length: 60000\r\n\r\nname=a&token=")
+            time.sleep(0.5)
+            assert caplog.records == []
+
+            def fails(store: Store) -> Any:
+                raise ValueError("x" * 100_000)
+
+            monkeypatch.setattr("drift.monitor.web.app.exposition", fails)
+            for _ in range(20):
+                assert page.site.get("/metrics").status_code == 500
+    finally:
+        logger.removeFilter(unrepeated)
+    assert len([record for record in caplog.records if record.name == logger.name]) == 1
+    assert len(caplog.records[0].exc_text or "") < 10_000
+
+
+def test_a_session_is_of_the_user_who_began_it() -> None:
+    """A cookie is sent to every port of its host, so other users of this machine can come by it."""
+    gate = Gate(TOKEN, READ_TOKEN)
+    for user in (1000, None):
+        session = gate.enter(TOKEN, "Ada", user)
+        assert session is not None
+        assert gate.session(session.number, user) is session
+        assert gate.reads(session.number, "", user)
+        for other in {1000, 48_213, CLOSED, 0, None} - {user}:
+            assert gate.session(session.number, other) is None
+            assert not gate.reads(session.number, "", other)
+
+
+def test_an_answer_is_whole_however_large(page: Page) -> None:
+    answer = page.site.get("/static/plotly.js")
+    assert len(answer.content) == int(answer.headers["content-length"]) > 1_000_000
+    assert answer.content.decode() == plotly_library()
 
 
 def test_the_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(page: Page) -> None:

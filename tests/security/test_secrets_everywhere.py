@@ -102,6 +102,24 @@ def test_of_an_mlflow_server_that_is_away(project: Path) -> None:
     assert "127.0.0.1" in printed[0]
 
 
+@pytest.mark.parametrize("scheme", ["http", "unknown"])
+def test_of_a_password_with_spaces(project: Path, scheme: str) -> None:
+    """requests takes it as it is."""
+    address = f"{scheme}://ada:pa ss {PASSWORD}@127.0.0.1:{free_port()}"
+    for words in (["status"], ["status", "--verbose"]):
+        said = run(project, *words, MLFLOW_TRACKING_URI=address, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+        assert not said.startswith("0")
+        assert "pa ss" not in said
+        assert not holds_secret(said.encode()), said
+
+
+def test_of_a_command_that_cannot_be_read(project: Path) -> None:
+    (project / "command").write_text(f"curl -H 'Authorization: Bearer {PASSWORD} http://x")
+    said = run(project, "monitor", "check", "--command", "@command")
+    assert "No closing quotation" in said
+    assert not holds_secret(said.encode()), said
+
+
 def test_of_a_database_for_mlflow(project: Path, database: Callable[[], str]) -> None:
     """A whole loop with MLflow in PostgreSQL."""
     url = database()

@@ -11,16 +11,22 @@ import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import ClassVar
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.channels.protocol import Message, body
+from drift.monitor.channels.protocol import Message, body, shortened
 from drift.secrets import environment_without_secrets
+
+LOCK_SECONDS = 10.0  # for other writers of a file
+LONGEST_VARIABLE = 4_000  # characters; Linux takes 128 kB
 
 
 @dataclass(frozen=True)
 class Command:
     """A command that is given each message as JSON on its standard input, and in DRIFT_ALERT_… variables.
+
+    Variables hold at most 4,000 characters of a value; the JSON has it whole.
 
     Attributes:
         command: as a shell would read it; no shell does.
@@ -38,7 +44,10 @@ class Command:
         try:
             words = shlex.split(self.command)
         except ValueError as error:
-            raise UsageError(f"expected a command as a shell would read it, got {self.command!r}: {error}") from error
+            program = (self.command.split() or [""])[0]  # the rest may be a secret
+            raise UsageError(
+                f"expected a command as a shell would read it, got {program!r} with others: {error}; look at its quotes"
+            ) from error
         if not words:
             raise UsageError("expected a command, got nothing")
 
@@ -54,7 +63,8 @@ class Command:
             DeliveryError: it could not be started, took too long, or failed.
         """
         variables = {
-            f"DRIFT_ALERT_{name.upper()}": str(value).replace("\0", "") for name, value in vars(message).items()
+            f"DRIFT_ALERT_{name.upper()}": shortened(str(value).replace("\0", ""), LONGEST_VARIABLE)
+            for name, value in vars(message).items()
         }
         with tempfile.TemporaryFile() as errors:  # no pipe: a process that it leaves behind would hold it
             try:
@@ -96,7 +106,7 @@ class File:
         """
         try:
             with self.path.open("a+b") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                self._lock(handle.fileno())
                 handle.seek(0)
                 written = handle.read()
                 if any(_number(line) == message.id for line in written.splitlines()):
@@ -107,6 +117,22 @@ class File:
                 os.fsync(handle.fileno())
         except OSError as error:
             raise DeliveryError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def _lock(self, handle: int) -> None:
+        """Keep other writers away; whoever may read the file can hold its lock, and is not waited for without end."""
+        deadline = monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if monotonic() > deadline:
+                    raise DeliveryError(
+                        f"another process has held the lock of {self.path} for {LOCK_SECONDS:g} s: end it, or give a"
+                        " file that only you can read"
+                    ) from error
+                sleep(0.05)
+            else:
+                return
 
 
 def _number(line: bytes) -> object:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal, Protocol
 
+LONGEST_NAME, LONGEST_REASON = 200, 1_000  # characters of a line
 EVENTS = "opened", "acknowledged", "closed"  # of an alert, in their order
 
 
@@ -39,9 +40,15 @@ class Channel(Protocol):
         ...
 
 
+def shortened(value: str, length: int) -> str:
+    """A text of at most so many characters, with a sign where it was cut."""
+    return value if len(value) <= length else f"{value[: length - 1]}…"
+
+
 def text(message: Message) -> str:
-    """A message as one line."""
-    line = f"{message.monitor}: {message.signal} {message.event} at batch {message.batch}: {message.reason}"
+    """A message as one line; names and reasons that are very long are shortened."""
+    signal, reason = shortened(message.signal, LONGEST_NAME), shortened(message.reason, LONGEST_REASON)
+    line = f"{message.monitor}: {signal} {message.event} at batch {message.batch}: {reason}"
     return " ".join((f"{line} {message.link}" if message.link else line).split())
 
 

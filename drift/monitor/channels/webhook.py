@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import Empty, Queue
 from typing import ClassVar
 
 import requests
@@ -15,7 +18,8 @@ from drift.errors import DeliveryError, UsageError
 from drift.http_session import session_for
 from drift.monitor.channels.protocol import Message, body
 
-TIMEOUT_SECONDS = 5.0  # to connect, and to answer
+TIMEOUT_SECONDS = 5.0  # to connect, and from one part of an answer to the next
+ANSWER_SECONDS = 10.0  # for both together
 SIGNATURE, TIMESTAMP, DELIVERY = "Drift-Signature", "Drift-Timestamp", "Drift-Delivery"
 
 
@@ -74,17 +78,43 @@ class Webhook:
         if self.secret:
             headers[SIGNATURE] = sign(self.secret, now, content)
         try:
-            with session_for(self.url) as session:
-                answer = session.post(
-                    self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-                )
-                answer.close()  # what it says beside its status may never end
+            answer = _within(ANSWER_SECONDS, lambda: self._answer(content, headers))
+        except TimeoutError as error:  # of the whole: requests counts from one byte to the next
+            raise _TryAgainError(f"no whole answer within {ANSWER_SECONDS:g} s") from error
         except requests.RequestException as error:
             raise _TryAgainError(type(error).__name__) from error
         if answer.status_code == 429 or answer.status_code >= 500:
             raise _TryAgainError(f"it answered {answer.status_code}")
         if not answer.ok or answer.is_redirect:
             raise DeliveryError(f"{self.target} refused the message: it answered {answer.status_code}")
+
+    def _answer(self, content: bytes, headers: dict[str, str]) -> requests.Response:
+        with session_for(self.url) as session:
+            answer = session.post(
+                self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
+            )
+            answer.close()  # what it says beside its status may never end
+        return answer
+
+
+def _within(seconds: float, ask: Callable[[], requests.Response]) -> requests.Response:
+    """What `ask` returns or raises, or `TimeoutError`: its thread ends with its connection or the process."""
+    answers: Queue[requests.Response | Exception] = Queue()
+
+    def run() -> None:
+        try:
+            answers.put(ask())
+        except Exception as error:  # raised again where it is waited for
+            answers.put(error)
+
+    threading.Thread(target=run, name="drift-webhook", daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except Empty as error:
+        raise TimeoutError from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def sign(secret: str, timestamp: str, content: bytes) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -15,6 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from drift import __version__
 from drift.errors import DriftError
@@ -38,11 +40,15 @@ from drift.monitor.web.security import (
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library
+from drift.socket_owner import user_of_client
 
 MOST_BYTES = 64_000  # of a form
 LONGEST_NAME, LONGEST_NOTE = 100, 4_000
 MOST_NUMBER = 2**31 - 1  # that a database's integers hold
 STATIC = Path(__file__).parent / "static"
+STATIC_KINDS = {"monitor.css": "text/css", "monitor.js": "text/javascript"}
+USER = "drift.user"  # of a request's scope
+PIECE = 65_536  # bytes of an answer that are handed over before the client has read what came before them
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +78,10 @@ def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool 
         else:
             try:
                 response = await following(request)
+                if isinstance(parts := getattr(response, "body_iterator", None), AsyncIterable):
+                    response.body_iterator = _pieces(parts)  # type: ignore[attr-defined]
+            except ClientDisconnect:  # nobody is there to be answered
+                response = Response(status_code=400)
             except Exception:
                 logger.exception("a page could not be made")
                 response = pages.problem("this page could not be made; the log of the page says why", 500)
@@ -190,15 +200,14 @@ class Pages:
         """Begin a session."""
         if not same_site(request.headers):
             raise HTTPException(403, "this form did not come from a page of ours")
-        with self._gate.attempt(request.client.host if request.client else "") as room:
-            if not room:
-                raise HTTPException(429, "too many sign-ins at once: try again")
-            form = await _form(request)
-            name = " ".join(form.get("name", "").split())[:LONGEST_NAME]
-            session = self._gate.enter(form.get("token", ""), name) if name else None
-            if session is None and self._gate.blocked:
-                await asyncio.sleep(LATE_SECONDS)
-                raise HTTPException(429, "too many wrong tokens lately: look at the token again")
+        form = await _form(request)
+        name = " ".join(form.get("name", "").split())[:LONGEST_NAME]
+        session = self._gate.enter(form.get("token", ""), name, _user(request)) if name else None
+        if session is None and self._gate.blocked:  # a right token waits for nobody, and is kept out by nobody
+            with self._gate.attempt(request.client.host if request.client else "") as room:
+                if room:
+                    await asyncio.sleep(LATE_SECONDS)
+            raise HTTPException(429, "too many wrong tokens lately: look at the token again")
         if session is None:
             return self._page("sign_in", request, wrong=True, status=403)
         response = RedirectResponse(_own_path(form.get("next", "/")), 303)
@@ -273,7 +282,7 @@ class Pages:
         """The session of a form of ours, and the form."""
         if not same_site(request.headers):
             raise HTTPException(403, "this form did not come from a page of ours")
-        session = self._gate.session(_cookie(request))
+        session = self._gate.session(_cookie(request), _user(request))
         if session is None:
             raise HTTPException(403, "writing needs the token: sign in first")
         form = await _form(request)
@@ -298,7 +307,7 @@ class Pages:
         return found, batch
 
     def _page(self, name: str, request: Request | None, *, status: int = 200, **shown: Any) -> Response:
-        reader = self._gate.session(_cookie(request)) if request is not None else None
+        reader = self._gate.session(_cookie(request), _user(request)) if request is not None else None
         html = self._templates.get_template(f"{name}.html.j2").render(
             **{"monitor": None} | shown,
             page_name=name,
@@ -321,12 +330,22 @@ def _cookie(request: Request) -> str | None:
     return request.cookies.get(_cookie_name(request))
 
 
+def _user(request: Request) -> int | None:
+    """The user of this machine whose process asks, looked up once for each request."""
+    if USER not in request.scope:
+        client, server = request.scope.get("client"), request.scope.get("server")
+        known = client and server and server[1] is not None
+        request.scope[USER] = user_of_client(tuple(client), tuple(server)) if known else None
+    user: int | None = request.scope[USER]
+    return user
+
+
 def _may_read(request: Request, gate: Gate) -> bool:
     """Whether a request is answered: the page where one signs in is for everybody, and so is what it needs."""
     # The path alone: the address of a request is partly what its header Host says.
     if request.scope["path"] in ("/sign-in", "/static/monitor.css", "/static/monitor.js"):
         return True
-    return gate.reads(_cookie(request), request.headers.get("authorization", ""))
+    return gate.reads(_cookie(request), request.headers.get("authorization", ""), _user(request))
 
 
 def _ask_for_token(request: Request) -> Response:
@@ -340,13 +359,24 @@ def static(name: str) -> Response:
     """Style, script, and Plotly, which browsers may keep."""
     headers = {"Cache-Control": "public, max-age=86400"}
     if name == "plotly.js":
-        return Response(plotly_library(), media_type="text/javascript", headers=headers)
-    kinds = {".css": "text/css", ".js": "text/javascript"}
-    path = STATIC / name
-    if path.parent != STATIC or path.suffix not in kinds or not path.is_file():
+        return Response(_plotly(), media_type="text/javascript", headers=headers)
+    if name not in STATIC_KINDS:
         raise HTTPException(404, "there is no such file")
     headers["Cache-Control"] = "no-cache"
-    return Response(path.read_text(), media_type=kinds[path.suffix], headers=headers)
+    return Response((STATIC / name).read_text(), media_type=STATIC_KINDS[name], headers=headers)
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> bytes:
+    return plotly_library().encode()
+
+
+async def _pieces(parts: AsyncIterable[Any]) -> AsyncIterator[bytes]:
+    """A long answer in pieces: the server holds what a client has not read, which is then one piece for each."""
+    async for part in parts:
+        content = memoryview(part.encode() if isinstance(part, str) else part)
+        for start in range(0, len(content), PIECE):
+            yield bytes(content[start : start + PIECE])
 
 
 def _own_path(path: str) -> str:

@@ -16,6 +16,8 @@ REQUEST_SECONDS = 15.0  # for a request to come in whole, and for an answer to b
 LEAST_BYTES = 32_768  # of a longer answer that must be read in that time
 MOST_CONNECTIONS = 256
 SPARE_HANDLES = 128  # for the store, static files and what Python keeps open
+LONGEST_TRACE = 8_000  # characters of an exception in the log
+TRACES = logging.Formatter()
 REPEAT_SECONDS = 10.0  # after which the same message may be logged again
 
 
@@ -120,11 +122,26 @@ class Unrepeated(logging.Filter):
         self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written."""
-        key, now = f"{record.name} {str(record.msg)[:200]}", monotonic()
+        """Whether a record is written; its trace is shortened, as it may hold what a client sent."""
+        key, now = f"{record.name} {str(record.msg)[:200]} {_place(record)}", monotonic()
         if now - self._last.get(key, -self._seconds) < self._seconds:
             return False
         if len(self._last) > 1000:
             self._last.clear()
         self._last[key] = now
+        if record.exc_info:
+            trace = record.exc_text or TRACES.formatException(record.exc_info)
+            if len(trace) > LONGEST_TRACE:
+                record.exc_text = f"{trace[: LONGEST_TRACE // 2]}\n...\n{trace[-LONGEST_TRACE // 2 :]}"
         return True
+
+
+def _place(record: logging.LogRecord) -> str:
+    """The kind of a logged exception, and the line that it comes from."""
+    if not record.exc_info or not isinstance(record.exc_info, tuple) or record.exc_info[0] is None:
+        return ""
+    last = record.exc_info[2]
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    line = f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last is not None else ""
+    return f"{record.exc_info[0].__name__} {line}"

@@ -36,7 +36,7 @@ class ErrorViews:
             everything = batches.all_batches(connection, monitor)
             found = alerts.all_findings(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
-        rows = self._reading.once(("worst", batch.id, *key), lambda: self._worst(batch, reference))
+        rows = self._reading.once(("worst", batch.id, *key), lambda: self._worst(batch, reference), large=True)
         return {
             "batch": batch,
             "reference": reference,
@@ -63,11 +63,11 @@ class ErrorViews:
 
     def slices(self, batch: Batch, reference: Reference | None, key: tuple[Any, ...]) -> tuple[ErrorSlice, ...]:
         """Where the errors of a batch concentrate."""
-        return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference))
+        return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference), large=True)
 
     def moved(self, monitor: Monitor, reference: Reference | None, key: tuple[Any, ...]) -> tuple[Moved, ...]:
         """Signals that move with the errors over the last batches."""
-        return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference))
+        return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference), large=True)
 
     def _rows(self, batch: Batch) -> Rows | None:
         with self._reading.store.read() as connection:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from drift.monitor.records import Batch, Monitor, Reference
 from drift.monitor.store import Store, references
 
 MOST = 64  # things that are remembered
+MOST_AT_ONCE = 2  # large ones that are made at the same time
 T = TypeVar("T")
 
 
@@ -21,6 +23,8 @@ class Reading:
         self.store = store
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
+        self._making: dict[tuple[Any, ...], threading.Lock] = {}  # by key, while somebody makes it
+        self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def reference(self, connection: Any, monitor: Monitor) -> Reference | None:
         """The reference in force."""
@@ -29,19 +33,37 @@ class Reading:
             return None
         return self.once(("reference", newest), lambda: references.current_reference(connection, monitor))
 
-    def once(self, key: tuple[Any, ...], made: Callable[[], T]) -> T:
-        """What `made` gave for this key before, or gives now."""
+    def once(self, key: tuple[Any, ...], made: Callable[[], T], *, large: bool = False) -> T:
+        """What `made` gave for this key before, or gives now.
+
+        Args:
+            key: what it depends on.
+            made: makes it.
+            large: whether it takes so much time and memory that few are made at once; such a one needs no other.
+        """
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
-                found: T = self._kept[key]
-                return found
-        value = made()  # two requests at once may both make it, but neither waits for the other
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
+                return self._remembered(key)
+            making = self._making.setdefault(key, threading.Lock())
+        with making:  # others that want the same wait for it: made for each, ten would take ten times the memory
+            with self._lock:
+                if key in self._kept:
+                    return self._remembered(key)
+            try:
+                with self._room if large else nullcontext():
+                    value = made()
+                with self._lock:
+                    self._kept[key] = value
+                    while len(self._kept) > MOST:
+                        self._kept.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
         return value
+
+    def _remembered(self, key: tuple[Any, ...]) -> Any:
+        self._kept.move_to_end(key)
+        return self._kept[key]
 
 
 def stamp(

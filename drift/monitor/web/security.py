@@ -44,6 +44,7 @@ class Session:
         until: by the clock of `time.monotonic`, in seconds.
         form_secret: what a form of ours holds, and nobody else's can.
         writes: whether the token was the one for writing.
+        user: id of the user of this machine whose browser showed it; None of another machine's.
     """
 
     number: str
@@ -51,6 +52,7 @@ class Session:
     until: float
     form_secret: str
     writes: bool = True
+    user: int | None = None
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Gate:
 
     @contextmanager
     def attempt(self, address: str) -> Iterator[bool]:
-        """A sign-in from an address, counted before its body is read; yields whether there is room for it."""
+        """A sign-in from an address that is answered late; yields whether there is room for it."""
         with self._lock:
             self._attempts[address] += 1
             room = self._attempts[address] <= MOST_AT_ONCE
@@ -101,37 +103,51 @@ class Gate:
                 if self._attempts[address] <= 0:
                     del self._attempts[address]
 
-    def reads(self, cookie: str | None, authorization: str) -> bool:
+    def reads(self, cookie: str | None, authorization: str, user: int | None = None) -> bool:
         """Whether a request may read.
 
         Args:
             cookie: of a session, if the request has one.
             authorization: the header, such as `Bearer TOKEN`; empty if there is none.
+            user: as in `session`.
         """
-        if not self.read_token or self.session(cookie) is not None:
+        if not self.read_token or self.session(cookie, user) is not None:
             return True
         kind, _, given = authorization.partition(" ")
         return kind.lower() == "bearer" and any(_same(given.strip(), one) for one in (self.read_token, self.token))
 
-    def enter(self, token: str, name: str) -> Session | None:
-        """Begin a session, if the token is right; a right one is, however many wrong ones came before it."""
+    def enter(self, token: str, name: str, user: int | None = None) -> Session | None:
+        """Begin a session, if the token is right; a right one is, however many wrong ones came before it.
+
+        Args:
+            token: as it was given.
+            name: of the person.
+            user: as in `session`.
+        """
         writes = _same(token, self.token)
         if not writes and not _same(token, self.read_token):
             with self._lock:
                 self._failures.append(monotonic())
             return None
         number = secrets.token_urlsafe(24)
-        session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number), writes)
+        session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number), writes, user)
         with self._lock:
             self._sessions = {key: one for key, one in self._sessions.items() if one.until > monotonic()}
             self._sessions[number] = session
         return session
 
-    def session(self, cookie: str | None) -> Session | None:
-        """The session of a cookie, if it is one of ours and not over."""
+    def session(self, cookie: str | None, user: int | None = None) -> Session | None:
+        """The session of a cookie, if it is one of ours, not over, and of this user.
+
+        Browsers send a cookie to every port of a host, so another user of this machine who listens there comes by it.
+
+        Args:
+            cookie: its value, if a request has one.
+            user: id of the user of this machine whose process asks; None where nobody knows, such as another machine's.
+        """
         with self._lock:
-            found = self._sessions.get(cookie or "")
-        return found if found is not None and found.until > monotonic() else None
+            session = self._sessions.get(cookie or "")
+        return session if session is not None and session.until > monotonic() and session.user == user else None
 
     def leave(self, session: Session) -> None:
         """End a session."""
