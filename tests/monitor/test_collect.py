@@ -299,3 +299,11 @@ def test_long_decimal_keys_of_postgresql_are_exact(database: Callable[[], str]) 
     [frame] = open_source(url, query="t", order=("x",))
     found, _ = Columns("x", key="id", truth="x", task="regression").truths(frame)
     assert found.tolist() == ["1000000000000000000000001", "1000000000000000000000002"]
+
+
+def test_names_of_files_forge_no_lines(tmp_path: Path) -> None:
+    (tmp_path / "a\nversion 9.csv").write_text("x\n1\n")
+    with pytest.raises(
+        DataError, match=r"without control characters and line breaks, got a\\nversion 9.csv; rename it"
+    ):
+        open_source(str(tmp_path))
