@@ -15,6 +15,7 @@ from pathlib import Path
 
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.streams import one_line
 from drift.tracking.found import FoundRun, find_runs
 from drift.tracking.locations import artifacts_of_run
 from drift.tracking.run import LARGEST_BATCH, NOTE, Run
@@ -88,7 +89,8 @@ def _base_run(store: Store, run_id: str) -> BaseRun | None:
             raise
         experiment = store.client.get_experiment(info.experiment_id)
     active = info.lifecycle_stage == "active" and experiment.lifecycle_stage == "active"
-    return BaseRun(run_id, str(info.run_name), str(experiment.name), str(info.experiment_id), active)
+    names = one_line(str(info.run_name)), one_line(str(experiment.name))
+    return BaseRun(run_id, *names, str(info.experiment_id), active)
 
 
 def _copy(
