@@ -6,8 +6,8 @@ or sent.
 
     mlflow-artifacts:/...       the tracking server itself; with a host, only the tracking server's
     http://, https://           the tracking server's own scheme, host and port
-    a folder, file:/...         where MLflow is a file or folder of this machine; else only where MLflow itself puts
-                                the artifacts of that run or model, below the location of its experiment
+    a folder, file:/...         only where MLflow itself puts the artifacts of that run or model, below the location of
+                                its experiment
     s3://, gs://, wasbs://      any: the login for such a store goes to its provider alone
     abfss://, r2://, b2://      their provider's own domains: the address names a host, which is sent the login
 
@@ -194,8 +194,6 @@ def _allowed(store: Store, location: str, experiment_id: str, below: str) -> boo
     """
     parts = urlsplit(location)
     folder = _folder(location)
-    if folder is not None and _is_of_this_machine(store.uri):
-        return True
     if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in _steps(parts):
         return False
     if any(_is_below(location, root) for root in os.environ.get(ROOTS, "").split(",")):
@@ -230,11 +228,6 @@ def _same_host(parts: SplitResult, server: SplitResult) -> bool:
         return False
     hosts = [(at.scheme, at.hostname, at.port or WEB.get(at.scheme)) for at in (parts, server)]
     return parts.scheme in WEB and hosts[0] == hosts[1]
-
-
-def _is_of_this_machine(uri: str) -> bool:
-    """Whether MLflow is an SQLite file or a folder here."""
-    return uri.startswith("sqlite") or _folder(uri) is not None
 
 
 def _folder(location: str) -> Path | None:

@@ -7,6 +7,7 @@ in that experiment share the copy.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,7 @@ from drift.tracking.server import without_password
 from drift.tracking.store import Store, mlflow_errors
 
 KIND_OF_COPY = "retrain_parent"
+FIGURE = re.compile(r"figures/[\w -]{1,100}\.png")  # whose copy somebody else may read
 COPIED_TAGS = ("drift.digest", "drift.source", "drift.version", "drift.sha256")
 
 
@@ -143,8 +145,11 @@ def _copy_contents(store: Store, base: str, copy: Run) -> None:
 def _copy_figures(store: Store, base: str, copy: Run, folder: Path) -> None:
     with mlflow_errors(f"copying figures of run {base}"), quiet():
         artifacts = artifacts_of_run(store, base)
-        if artifacts.names("figures"):
-            copy.folder(artifacts.download("figures", folder), "figures")
+        for path in artifacts.sizes("figures"):
+            if FIGURE.fullmatch(path):
+                artifacts.download(path, folder)
+        if (folder / "figures").is_dir():
+            copy.folder(folder / "figures", "figures")
 
 
 def _note_of_copy(store: Store, run: BaseRun) -> str:
