@@ -2,8 +2,8 @@
 
 One text of a megabyte that every row repeats is a file of some hundred bytes, and so is a number that a billion rows
 repeat. Lengths of texts are therefore summed first, a few rows at a time, or as dictionaries, in which a repeated text
-is held once; numbers are counted by the file's metadata. CSV files need none of this: they are as large as what they
-hold.
+is held once; numbers are counted by the file's metadata, which has to agree with the headers of its pages. CSV files
+need none of this: they are as large as what they hold.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import DataError
+from drift.parquet_pages import ColumnSize, Pages
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -21,6 +22,8 @@ LONG = 8_192  # bytes of one column in a row, in the mean: what has less is boun
 MOST_LONG = 256_000_000  # bytes of a column of such rows, of all that are read at once
 MOST_ROWS = 250_000_000  # of a file that is read piece by piece
 NUMBER = 8  # bytes
+HELD_NUMBER = 24  # bytes, as measured: as it was read, as a frame has it, and what is computed from it
+MOST_COLUMNS = 20_000  # of a table: some work grows faster than their number
 SQUEEZED = 1_000  # times smaller than what it holds: a column of more than `MOST_SQUEEZED` bytes is not unpacked
 MOST_SQUEEZED = 256_000_000
 COPIES = 2  # of a text, as measured: one as it was read, and one in what is computed from it
@@ -50,10 +53,13 @@ def require_bounded(file: Path, wanted: Collection[str] | None = None, *, rows: 
             for leaf in (opened.schema.column(at) for at in range(len(opened.schema.names)))
             if wanted is None or _column_of(leaf) in wanted
         ]
+        require_few_columns(file, opened.metadata.num_columns)
+        require_agreeing_rows(file, opened)
         _require_few_rows(file, opened, len(leaves), rows)
-        _require_few_values(file, opened, {leaf.path for leaf in leaves})
+        held = column_sizes(file, opened, {leaf.path for leaf in leaves})
+        _require_few_values(file, opened, held)
         texts = {leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"}
-        sizes = _unpacked_sizes(opened, texts)
+        sizes = _largest_sizes(opened, held, texts)
         lists = {leaf.path for leaf in leaves if leaf.max_repetition_level}
     _require_memory(
         file, {path: _most_held(file, path, size, rows, lists=path in lists) for path, size in sizes.items()}
@@ -75,48 +81,119 @@ def _column_of(leaf: Any) -> str:
 
 def _require_few_rows(file: Path, opened: ParquetFile, columns: int, rows: int | None) -> None:
     there = opened.metadata.num_rows
-    if rows is not None and there > MOST_ROWS:
+    if there > MOST_ROWS:
         raise DataError(
             f"expected at most {MOST_ROWS:,} rows in one file, got {there:,} in {file}: write them to several files of"
             " a folder"
         )
     held, memory = min(there, rows or there), available_memory()
-    if held * columns * NUMBER > memory:
+    if held * columns * HELD_NUMBER > memory:
         raise DataError(
             f"expected a table that fits the {_size(memory)} of memory that are left, got {held:,} rows of"
-            f" {columns:,} columns, {_size(held * columns * NUMBER)}, in {file}: give fewer rows or columns"
+            f" {columns:,} columns, {_size(held * columns * HELD_NUMBER)} with what is computed, in {file}: give fewer"
+            " rows or columns"
         )
 
 
-def _require_few_values(file: Path, opened: ParquetFile, paths: Collection[str]) -> None:
-    """Lists of numbers and values of a fixed width by their number, and packed columns by their size."""
-    for group in range(opened.metadata.num_row_groups):
-        part = opened.metadata.row_group(group)
-        for at in range(part.num_columns):
-            chunk, leaf = part.column(at), opened.schema.column(at)
-            if leaf.path not in paths:
-                continue
-            width = max(leaf.length, NUMBER) if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else NUMBER
-            _require_short(file, _column_of(leaf), part.num_rows, chunk.num_values * width)
-            unpacked, packed = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
-            if unpacked > MOST_SQUEEZED and unpacked > SQUEEZED * packed:
+def require_few_columns(file: Path, columns: int) -> None:
+    """Refuse a table of more than `MOST_COLUMNS` columns.
+
+    Raises:
+        DataError: with the way out.
+    """
+    if columns > MOST_COLUMNS:
+        raise DataError(
+            f"expected at most {MOST_COLUMNS:,} columns, got {columns:,} in {file}: give fewer, with one row for"
+            " each example"
+        )
+
+
+def require_agreeing_rows(file: Path, opened: ParquetFile) -> None:
+    """Refuse a file whose footer states several numbers of rows: each reader goes by another one.
+
+    Args:
+        file: for the message.
+        opened: the same file.
+
+    Raises:
+        DataError: the groups of rows, or the columns that are no lists, have more or fewer rows than the file.
+    """
+    groups = [opened.metadata.row_group(at) for at in range(opened.metadata.num_row_groups)]
+    total = sum(group.num_rows for group in groups)
+    if total != opened.metadata.num_rows or any(group.num_rows < 0 for group in groups):
+        raise DataError(
+            f"expected {opened.metadata.num_rows:,} rows in the groups of {file}, as its footer states, got {total:,}:"
+            " write the file again"
+        )
+    flat = [at for at in range(opened.metadata.num_columns) if not opened.schema.column(at).max_repetition_level]
+    for group in groups:
+        for at in flat:
+            if group.column(at).num_values != group.num_rows:
                 raise DataError(
-                    f"expected at most {_size(MOST_SQUEEZED)} in column {_column_of(leaf)!r} of {file} where it is"
-                    f" packed to less than a thousandth, got {_size(unpacked)} in {packed:,} bytes: leave the column"
-                    " out with --ignore"
+                    f"expected {group.num_rows:,} values in column {_column_of(opened.schema.column(at))!r} of {file},"
+                    f" as its group of rows has, got {group.column(at).num_values:,}: write the file again"
                 )
 
 
-def _unpacked_sizes(opened: ParquetFile, paths: Collection[str]) -> dict[str, int]:
-    """The largest part that each column has in a group of rows: no text of it is longer."""
-    found: dict[str, int] = {}
-    for group in range(opened.metadata.num_row_groups):
-        part = opened.metadata.row_group(group)
-        for at in range(part.num_columns):
-            path = opened.schema.column(at).path
-            if path in paths:
-                found[path] = max(found.get(path, 0), part.column(at).total_uncompressed_size)
+def column_sizes(file: Path, opened: ParquetFile, paths: Collection[str]) -> list[tuple[int, int, ColumnSize]]:
+    """What columns hold by the headers of their pages, by group of rows and place of the column.
+
+    Args:
+        file: to be looked at.
+        opened: the same file.
+        paths: of the columns.
+
+    Raises:
+        DataError: a column is not as the footer states it, or has no pages there.
+    """
+    found: list[tuple[int, int, ColumnSize]] = []
+    places = [at for at in range(opened.metadata.num_columns) if opened.schema.column(at).path in paths]
+    with Pages(file) as pages:
+        for group in range(opened.metadata.num_row_groups):
+            part = opened.metadata.row_group(group)
+            for at in places:
+                chunk, name = part.column(at), _column_of(opened.schema.column(at))
+                try:
+                    size = pages.size(chunk)
+                except ValueError as error:
+                    raise DataError(
+                        f"expected pages of column {name!r} in {file} as its footer states, got {error}: write the"
+                        " file again"
+                    ) from error
+                if size.values != chunk.num_values:
+                    raise DataError(
+                        f"expected {chunk.num_values:,} values in the pages of column {name!r} of {file}, as its"
+                        f" footer states, got {size.values:,}: write the file again"
+                    )
+                found.append((group, at, size))
     return found
+
+
+def _require_few_values(file: Path, opened: ParquetFile, held: list[tuple[int, int, ColumnSize]]) -> None:
+    """Lists of numbers and values of a fixed width by their number, and packed columns by their size."""
+    for group, at, size in held:
+        leaf = opened.schema.column(at)
+        width = max(leaf.length, NUMBER) if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else NUMBER
+        _require_short(file, _column_of(leaf), opened.metadata.row_group(group).num_rows, size.values * width)
+        unpacked, packed = size.unpacked, max(size.packed, 1)
+        if unpacked > MOST_SQUEEZED and unpacked > SQUEEZED * packed:
+            raise DataError(
+                f"expected at most {_size(MOST_SQUEEZED)} in column {_column_of(leaf)!r} of {file} where it is packed"
+                f" to less than a thousandth, got {_size(unpacked)} in {packed:,} bytes: leave the column out with"
+                " --ignore"
+            )
+
+
+def _largest_sizes(
+    opened: ParquetFile, held: list[tuple[int, int, ColumnSize]], paths: Collection[str]
+) -> dict[str, int]:
+    """The largest part that each column has in a group of rows: no text of it is longer."""
+    largest: dict[str, int] = {}
+    for _, at, size in held:
+        path = opened.schema.column(at).path
+        if path in paths:
+            largest[path] = max(largest.get(path, 0), size.unpacked)
+    return largest
 
 
 def _most_held(file: Path, path: str, size: int, rows: int | None, *, lists: bool) -> int:

@@ -30,6 +30,7 @@ from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.tracking.found import find_runs
+from drift.tracking.ids import RUN_ID
 from drift.tracking.parents import name_trials, parent_in
 from drift.tracking.registry import CHALLENGER, Registry, Version
 from drift.tracking.runs import Metric, Run, open_run
@@ -151,7 +152,8 @@ def retrain(
     champion_model = LocalPredictor.from_file(registry.release(champion).model_file, version=champion.number)
     warm = _warm(champion_model, champion_card) if options.warm_start else None
     all_tags = {"cause": cause, **(tags or {})}
-    base = champion.tags.get("drift.base_run") or champion.run_id
+    tagged = champion.tags.get("drift.base_run", "")
+    base = tagged if RUN_ID.fullmatch(tagged) else champion.run_id
     child: dict[str, object] = {"base_run": base}
     parent = parent_in(store, experiment, base, parameters=champion_card.parameters)
     with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run:

@@ -26,6 +26,8 @@ import torch
 NAME = re.compile(r"(_?[A-Za-z0-9][A-Za-z0-9_]*(\._?[A-Za-z0-9][A-Za-z0-9_]*)*)?|-?Infinity")
 LONGEST_NAME = 300  # characters
 ATTRIBUTE_KEYS = frozenset({"parameter_name", "buffer_name", "tensor_constant_name"})  # become attributes of the module
+LARGEST_PROGRAM = 1 << 30  # bytes; it is held several times while it is checked, before anybody trusts it
+MOST_ENTRIES = 100_000  # of the archive: one for each tensor
 LIFTED = re.compile(
     r"_?lifted_tensor_[0-9]{1,9}|_?lifted_tensor_constant_?[0-9]{1,9}"
 )  # as torch.export names constants
@@ -89,13 +91,20 @@ def load_program(path: Path) -> torch.nn.Module:
             other than those allowed; or it is damaged. Nothing of it was run.
         OSError: it cannot be read.
     """
-    safe = io.BytesIO(checked(path.read_bytes()))
+    safe = io.BytesIO(checked_file(path))
     try:
         module: torch.nn.Module = torch.export.load(safe).module(check_guards=False)
     except Exception as error:  # a graph of allowed parts that do not fit together
         raise RefusedProgramError(f"{path.name} is damaged: {_line(error)}") from error
     _require_tensors(module)
     return module
+
+
+def checked_file(path: Path) -> bytes:
+    """As `checked`, of a file; one of more than `LARGEST_PROGRAM` bytes is not read."""
+    if (size := path.stat().st_size) > LARGEST_PROGRAM:
+        raise RefusedProgramError(f"a file of {size:,} bytes, where {LARGEST_PROGRAM:,} are the most")
+    return checked(path.read_bytes())
 
 
 def checked(content: bytes) -> bytes:
@@ -137,6 +146,13 @@ def _records(content: bytes) -> dict[str, bytes]:
             entries = archive.infolist()
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise RefusedProgramError("a compressed entry, which torch.export.save does not write")
+            if len(entries) > MOST_ENTRIES:
+                raise RefusedProgramError(f"{len(entries):,} entries, where {MOST_ENTRIES:,} are the most")
+            # Several entries of one record would be read and checked once for each.
+            if sum(entry.file_size for entry in entries) > len(content):
+                raise RefusedProgramError("entries that are larger together than the file")
+            if len({entry.filename.partition("/")[2] for entry in entries}) < len(entries):
+                raise RefusedProgramError("two entries of one name")
             found = {entry.filename.partition("/")[2]: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise RefusedProgramError(f"not a zip archive as torch.export.save writes it: {_line(error)}") from error

@@ -8,7 +8,7 @@ import torch
 
 from drift.blocks import Answer, Floats
 from drift.errors import ArchiveError
-from drift.models.exported_program import RefusedProgramError, checked, load_program
+from drift.models.exported_program import RefusedProgramError, checked_file, load_program
 
 
 class LocalPredictor:
@@ -50,7 +50,7 @@ def require_program(path: Path) -> None:
         ArchiveError: it holds more than a network, or is damaged.
     """
     try:
-        checked(path.read_bytes())
+        checked_file(path)
     except RefusedProgramError as error:
         raise _refused(path, error) from error
 

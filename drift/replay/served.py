@@ -144,7 +144,8 @@ class Serving:
             with tempfile.TemporaryDirectory(prefix="drift-export-") as folder:
                 program = Path(folder) / "model.pt2"
                 model.to_file(program, width=len(table.feature_names))
-                digest = hashlib.sha256(program.read_bytes()).hexdigest()
+                with program.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
                 self._archives[version] = build_archive(
                     program, name=MODEL, version=number, card=card, digest=digest, store=store
                 )

@@ -56,7 +56,9 @@ class Handler:
         self.version = int(card["version"])
         self.time: str | None = card.get("time")  # what records call the time; None if there are no calendar features
         # TorchServe unpacks without a look at the archive's directory: half of one may pass until here.
-        if (found := hashlib.sha256((folder / "model.pt2").read_bytes()).hexdigest()) != card["sha256"]:
+        with (folder / "model.pt2").open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != card["sha256"]:
             raise RuntimeError(f"expected a model with SHA-256 {card['sha256']}, got {found}: pack it again")
         torch.set_num_threads(1)  # workers share the cores; small matrices gain nothing from threads
         self.model = load_program(folder / "model.pt2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.bounded import require_bounded
+from drift.bounded import require_bounded, require_few_columns
 from drift.errors import DataError
 
 if TYPE_CHECKING:
@@ -110,8 +111,10 @@ def _check_shape(path: Path) -> None:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)
         header = next(reader, [])
-        for name in sorted({name for name in header if header.count(name) > 1}):
-            problems.add(name, f"stands {header.count(name)} times in the header; a column's name must be its own")
+        require_few_columns(path, len(header))
+        for name, times in sorted(Counter(header).items()):
+            if times > 1:
+                problems.add(name, f"stands {times} times in the header; a column's name must be its own")
         wrong = [(reader.line_num, len(fields)) for fields in reader if fields and len(fields) != len(header)]
     if wrong:
         shown = ", ".join(f"{count} in line {line}" for line, count in wrong[:ROWS_SHOWN])

@@ -122,9 +122,13 @@ def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers
             problems.add(name, "a fraction where a class is expected", np.flatnonzero(fractional))
             return np.zeros(len(column), np.int64), ()
         column = column.fillna(0).astype(np.int64)
-    texts = [str(value) for value in column]
+    try:
+        places, values = pd.factorize(column)  # -1 where the label is missing
+    except TypeError:  # lists and the like
+        places, values = pd.factorize(column.map(str).mask(missing))
+    texts = [str(value) for value in values]  # of distinct labels alone: one of each row would fill the memory
     numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-    distinct = {text for text, gone in zip(texts, missing, strict=True) if not gone}
+    distinct = set(texts)
     classes = tuple(sorted(distinct, key=int)) if numeric else tuple(sorted(distinct))
     if len(classes) < 2:
         problems.add(
@@ -136,7 +140,8 @@ def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers
         shown = ", ".join(f"'{text}'" for text in wrong[:3])
         problems.add(name, f"expected classes without control characters and line breaks, got {shown}; rename them")
     codes = {text: code for code, text in enumerate(classes)}
-    return np.asarray([codes.get(text, 0) for text in texts], dtype=np.int64), classes
+    by_place = np.asarray([*(codes[text] for text in texts), 0], dtype=np.int64)  # the last one: of missing labels
+    return by_place[places], classes
 
 
 def _times(column: pd.Series, name: str, problems: Problems) -> Times:

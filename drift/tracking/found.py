@@ -7,12 +7,13 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from drift.blocks import Reference, require_small
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.streams import one_line
 from drift.tracking.ids import MODEL_ID, RUN_ID, require_run_id
 from drift.tracking.locations import artifacts_of_model, artifacts_of_run
 from drift.tracking.lost_files import missing_file, present, require_plain_yaml, whole
@@ -78,13 +79,14 @@ def get_run(store: Store, run_id: str) -> FoundRun:
 
 def _found(run: Any) -> FoundRun:
     info, data = run.info, run.data
-    return FoundRun(info.run_id, info.status, data.metrics, data.params, data.tags, str(info.experiment_id))
+    params, tags = ({key: one_line(text) for key, text in texts.items()} for texts in (data.params, data.tags))
+    return FoundRun(info.run_id, info.status, data.metrics, params, tags, str(info.experiment_id))
 
 
 def experiment_of(store: Store, run_id: str) -> str:
-    """The name of the experiment that a run lives in."""
+    """The name of the experiment that a run lives in, in one line whatever MLflow's database holds."""
     with mlflow_errors(f"reading run {run_id}"):
-        return str(store.client.get_experiment(store.client.get_run(run_id).info.experiment_id).name)
+        return one_line(str(store.client.get_experiment(store.client.get_run(run_id).info.experiment_id).name))
 
 
 def end_forgotten(store: Store, experiment: str, **tags: str) -> list[str]:
@@ -174,15 +176,15 @@ def model_file(store: Store, model_id: str, folder: Path) -> Path:
         artifacts = artifacts_of_model(store, model_id)
         place = artifacts.location
         with present(MODEL_FILE, f"model {model_id}", place):
-            path = artifacts.download("", folder)
-    found = sorted(path.rglob(MODEL_FILE))
-    if not found:
-        raise missing_file(MODEL_FILE, f"model {model_id}", place)
-    if len(found) != 1:
-        raise TrackingError(
-            f"model {model_id} holds {len(found)} files {MODEL_FILE}, expected 1: was it logged by this project?"
-        )
-    return found[0]
+            files = [file for file in artifacts.sizes("") if PurePosixPath(file).name == MODEL_FILE]
+            if not files:
+                raise missing_file(MODEL_FILE, f"model {model_id}", place)
+            if len(files) != 1:
+                raise TrackingError(
+                    f"model {model_id} holds {len(files)} files {MODEL_FILE}, expected 1: was it logged by this"
+                    " project?"
+                )
+            return artifacts.download(files[0], folder)
 
 
 def model_card(store: Store, model_id: str) -> dict[str, Any]:
@@ -224,4 +226,5 @@ def logged_tags(store: Store, model_id: str) -> dict[str, str]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,8 +6,8 @@ or sent.
 
     mlflow-artifacts:/...       the tracking server itself; with a host, only the tracking server's
     http://, https://           the tracking server's own scheme, host and port
-    a folder, file:/...         where MLflow is a file or folder of this machine; else only where MLflow itself puts
-                                the artifacts of that run or model, below the location of its experiment
+    a folder, file:/...         only where MLflow itself puts the artifacts of that run or model, below the location of
+                                its experiment
     s3://, gs://, wasbs://      any: the login for such a store goes to its provider alone
     abfss://, r2://, b2://      their provider's own domains: the address names a host, which is sent the login
 
@@ -21,11 +21,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from drift.errors import TrackingError
+from drift.streams import one_line
 from drift.tracking.ids import require_model_id, require_run_id
 from drift.tracking.lost_files import READING
 from drift.tracking.server import without_password
@@ -42,6 +43,8 @@ HOSTS_OF_STORES = {  # others, by what the host of their address has to be
     "b2": re.compile(r"s3\.[a-z0-9-]+\.backblazeb2\.com"),
 }
 WEB = {"http": 80, "https": 443}  # and their ports
+LARGEST_DOWNLOAD = 1 << 30  # bytes, of a file or a folder: MLflow's client would fill the disk
+MOST_FILES = 1_000  # and folders, of what is downloaded at once
 AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")  # read as another host by the library that sends requests, or cut out
 
 
@@ -59,10 +62,53 @@ class Artifacts:
             return [Path(file.path).name for file in self.repository.list_artifacts(folder) or ()]
 
     def download(self, path: str, folder: Path) -> Path:
-        """Copy a file or folder of theirs, all with an empty path, into `folder`; returns the copy."""
+        """Copy a file or folder of theirs, all with an empty path, into `folder`; returns the copy.
+
+        Raises:
+            TrackingError: it has more than `LARGEST_DOWNLOAD` bytes or `MOST_FILES` files.
+        """
+        self._require_small(path, sum(self.sizes(path).values()))
         folder.mkdir(parents=True, exist_ok=True)
         with _readable(self.owner):
-            return Path(self.repository.download_artifacts(path, str(folder)))
+            copy = Path(self.repository.download_artifacts(path, str(folder)))
+        files = [copy] if copy.is_file() else [file for file in copy.rglob("*") if file.is_file()]
+        self._require_small(path, sum(file.stat().st_size for file in files))  # a size in a list may be none
+        return copy
+
+    def sizes(self, path: str) -> dict[str, int]:
+        """Bytes of a file, or of each file below a folder, by its path; 0 where the store does not state it.
+
+        Raises:
+            TrackingError: more than `MOST_FILES` files and folders, or one that is not below the others.
+        """
+        sizes: dict[str, int] = {}
+        folders, seen = [path], 0
+        with _readable(self.owner):
+            if path:  # a file is listed by its folder alone
+                parent = PurePosixPath(path).parent
+                beside = self.repository.list_artifacts(str(parent) if parent.parts else None) or ()
+                sizes = {file.path: file.file_size or 0 for file in beside if file.path == path and not file.is_dir}
+            while folders and not (path and sizes.keys() == {path}):
+                for file in self.repository.list_artifacts(folders.pop() or None) or ():
+                    seen += 1
+                    inside = PurePosixPath(file.path)
+                    if seen > MOST_FILES or inside.is_absolute() or ".." in inside.parts:
+                        raise TrackingError(
+                            f"expected at most {MOST_FILES:,} artifacts of {self.owner}, each below its folder, got"
+                            f" {one_line(file.path)[:80]!r}: look at them in MLflow"
+                        )
+                    if file.is_dir:
+                        folders.append(file.path)
+                    else:
+                        sizes[file.path] = file.file_size or 0
+        return sizes
+
+    def _require_small(self, path: str, size: int) -> None:
+        if size > LARGEST_DOWNLOAD:
+            raise TrackingError(
+                f"expected at most {LARGEST_DOWNLOAD:,} bytes in {path or 'the artifacts'} of {self.owner}, got"
+                f" {size:,}: it is no model of this project, or somebody replaced it"
+            )
 
 
 def artifacts_of_run(store: Store, run_id: str) -> Artifacts:
@@ -148,8 +194,6 @@ def _allowed(store: Store, location: str, experiment_id: str, below: str) -> boo
     """
     parts = urlsplit(location)
     folder = _folder(location)
-    if folder is not None and _is_of_this_machine(store.uri):
-        return True
     if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in _steps(parts):
         return False
     if any(_is_below(location, root) for root in os.environ.get(ROOTS, "").split(",")):
@@ -184,11 +228,6 @@ def _same_host(parts: SplitResult, server: SplitResult) -> bool:
         return False
     hosts = [(at.scheme, at.hostname, at.port or WEB.get(at.scheme)) for at in (parts, server)]
     return parts.scheme in WEB and hosts[0] == hosts[1]
-
-
-def _is_of_this_machine(uri: str) -> bool:
-    """Whether MLflow is an SQLite file or a folder here."""
-    return uri.startswith("sqlite") or _folder(uri) is not None
 
 
 def _folder(location: str) -> Path | None:

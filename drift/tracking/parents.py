@@ -7,6 +7,7 @@ in that experiment share the copy.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from drift.errors import TrackingError
 from drift.quiet import quiet
+from drift.streams import one_line
 from drift.tracking.found import FoundRun, find_runs
 from drift.tracking.locations import artifacts_of_run
 from drift.tracking.run import LARGEST_BATCH, NOTE, Run
@@ -23,6 +25,7 @@ from drift.tracking.server import without_password
 from drift.tracking.store import Store, mlflow_errors
 
 KIND_OF_COPY = "retrain_parent"
+FIGURE = re.compile(r"figures/[\w -]{1,100}\.png")  # whose copy somebody else may read
 COPIED_TAGS = ("drift.digest", "drift.source", "drift.version", "drift.sha256")
 
 
@@ -88,7 +91,8 @@ def _base_run(store: Store, run_id: str) -> BaseRun | None:
             raise
         experiment = store.client.get_experiment(info.experiment_id)
     active = info.lifecycle_stage == "active" and experiment.lifecycle_stage == "active"
-    return BaseRun(run_id, str(info.run_name), str(experiment.name), str(info.experiment_id), active)
+    names = one_line(str(info.run_name)), one_line(str(experiment.name))
+    return BaseRun(run_id, *names, str(info.experiment_id), active)
 
 
 def _copy(
@@ -141,8 +145,11 @@ def _copy_contents(store: Store, base: str, copy: Run) -> None:
 def _copy_figures(store: Store, base: str, copy: Run, folder: Path) -> None:
     with mlflow_errors(f"copying figures of run {base}"), quiet():
         artifacts = artifacts_of_run(store, base)
-        if artifacts.names("figures"):
-            copy.folder(artifacts.download("figures", folder), "figures")
+        for path in artifacts.sizes("figures"):
+            if FIGURE.fullmatch(path):
+                artifacts.download(path, folder)
+        if (folder / "figures").is_dir():
+            copy.folder(folder / "figures", "figures")
 
 
 def _note_of_copy(store: Store, run: BaseRun) -> str:

@@ -11,6 +11,7 @@ from drift import next_steps
 from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.quiet import quiet
 from drift.signing import SIGNATURE, SIGNED_BY
+from drift.streams import broken, one_line
 from drift.tracking.found import (
     experiment_of,
     find_runs_everywhere,
@@ -81,7 +82,7 @@ class Registry:
         return sorted((self._version(v) for v in full), key=lambda version: version.number)
 
     def others(self) -> list[str]:
-        """Names of other registered models with a champion or a previous version."""
+        """Names of other registered models with a champion or a previous version; none that breaks lines."""
         found: list[str] = []
         token = None
         with mlflow_errors("listing registered models"):
@@ -89,7 +90,7 @@ class Registry:
                 page = self.store.client.search_registered_models(max_results=100, page_token=token)
                 found += [model.name for model in page if {CHAMPION, PREVIOUS} & model.aliases.keys()]
                 if not (token := page.token):
-                    return [name for name in found if name != self.name]
+                    return [name for name in found if name != self.name and not broken([name])]
 
     def get(self, number: int) -> Version:
         """One version by its number."""
@@ -206,7 +207,7 @@ class Registry:
             )
 
     def _version(self, found: object) -> Version:
-        tags = dict(found.tags)  # type: ignore[attr-defined]
+        tags = {key: one_line(text) for key, text in dict(found.tags).items()}  # type: ignore[attr-defined]
         number, run_id = int(found.version), str(found.run_id)  # type: ignore[attr-defined]
         model_id = self._model_id(number, str(found.model_id or found.source))  # type: ignore[attr-defined]
         digest = tags.get("drift.sha256") or logged_digest(self.store, model_id)

@@ -16,6 +16,7 @@ from drift.extras import missing_package
 from drift.quiet import quiet
 from drift.signals import unbroken
 from drift.sqlite import advice
+from drift.streams import one_line
 from drift.tracking.causes import cause
 from drift.tracking.databases import check_database, missing_for_mlflow
 from drift.tracking.moved import find_moved_artifacts
@@ -173,4 +174,4 @@ def mlflow_errors(doing: str) -> Iterator[None]:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = cause(error)
-        raise TrackingError(f"MLflow failed while {doing}: {reason}{advice(reason)}") from error
+        raise TrackingError(f"MLflow failed while {one_line(doing)}: {one_line(reason)}{advice(reason)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ import torch
 from drift.errors import ArchiveError
 from drift.models.exported_program import (
     CONSTANTS,
+    LARGEST_PROGRAM,
     PROGRAM,
     SAMPLE_INPUTS,
     WEIGHTS,
@@ -464,3 +466,30 @@ def records_of_bytes(content: bytes) -> Records:
         return {
             name.partition("/")[2]: archive.read(name) for name in archive.namelist() if "serialization_id" not in name
         }
+
+
+def test_one_record_that_many_entries_name_is_refused(honest: Path, tmp_path: Path) -> None:
+    """Each entry would be read and checked anew: an archive of 21 MB kept the reader busy for as long as one likes."""
+    path = tmp_path / "model.pt2"
+    records = records_of(honest)
+    for name, names in {"entries that are larger": range(400), "two entries of one name": [0] * 2}.items():
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry, content in records.items():
+                archive.writestr(f"model/{entry}", content)
+            archive.writestr("model/data/weights/weight_100", bytes(3_000 if len(set(names)) > 1 else 1))
+            first = archive.filelist[-1]
+            for number in names:
+                again = copy.copy(first)
+                again.filename = f"model/data/weights/weight_{100 + number}"
+                archive.filelist.append(again)
+        with pytest.raises(RefusedProgramError, match=name):
+            load_program(path)
+
+
+def test_a_file_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    with path.open("wb") as file:
+        file.truncate(LARGEST_PROGRAM + 1)
+    for load in (load_program, LocalPredictor.from_file, require_program):
+        with pytest.raises((RefusedProgramError, ArchiveError), match="a file of 1,073,741,825 bytes, where"):
+            load(path)

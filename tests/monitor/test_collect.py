@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pytest
 import sqlalchemy as sql
@@ -299,3 +304,46 @@ def test_long_decimal_keys_of_postgresql_are_exact(database: Callable[[], str]) 
     [frame] = open_source(url, query="t", order=("x",))
     found, _ = Columns("x", key="id", truth="x", task="regression").truths(frame)
     assert found.tolist() == ["1000000000000000000000001", "1000000000000000000000002"]
+
+
+def test_names_of_files_forge_no_lines(tmp_path: Path) -> None:
+    (tmp_path / "a\nversion 9.csv").write_text("x\n1\n")
+    with pytest.raises(
+        DataError, match=r"without control characters and line breaks, got a\\nversion 9.csv; rename it"
+    ):
+        open_source(str(tmp_path))
+
+
+def test_a_view_of_long_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "served.db"
+    with sqlite3.connect(path) as database:
+        database.execute("create view longest as select 1 as x, hex(zeroblob(2500000)) as note")
+        database.execute(
+            "create view many as with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)"
+            " select i as x, hex(zeroblob(20000)) || i as note from n"
+        )
+    with pytest.raises(DataError, match="string or blob too big"):
+        list(open_source(f"sqlite:///{path}", query="longest"))
+    monkeypatch.setattr("drift.monitor.collect.database.MOST_LONG", 20_000_000)
+    with pytest.raises(DataError, match="leave the long columns out of the query"):
+        list(open_source(f"sqlite:///{path}", query="many"))
+    (chunk,) = open_source(f"sqlite:///{path}", query="select x from many")
+    assert chunk["x"].tolist() == list(range(1, 2001))
+
+
+def test_a_query_without_an_end_ends_by_a_signal(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "served.db") as database:
+        database.execute(
+            "create view served as with recursive n(i) as (select 1 union all select i + 1 from n)"
+            " select i as x from n where i < 0"
+        )
+    code = "from drift.monitor.collect import open_source; print('begun', flush=True)"
+    code += "; list(open_source('sqlite:///served.db', query='served'))"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        deadline = time.monotonic() + 60
+        while psutil.Process(process.pid).cpu_times().user < 5 and time.monotonic() < deadline:
+            time.sleep(0.1)  # until it is inside the query: imports take less
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) != 0

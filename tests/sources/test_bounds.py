@@ -17,6 +17,7 @@ from drift import bounded
 from drift.errors import DataError
 from drift.monitor.collect import open_source
 from drift.sources.files import read_frame
+from drift.sources.tables import load_table
 
 MOST_MEGABYTES = 600
 LONG = "x" * 1_000_000
@@ -118,7 +119,7 @@ def test_rows_that_no_memory_holds_are_refused(tmp_path: Path, monkeypatch: pyte
     assert len(read_frame(path)) == 3 * rows
     monkeypatch.setattr(bounded, "available_memory", lambda: 40_000_000)
     with pytest.raises(
-        DataError, match=r"fits the 40 MB of memory that are left, got 3,000,000 rows of 2 columns, 48 MB"
+        DataError, match=r"fits the 40 MB of memory that are left, got 3,000,000 rows of 2 columns, 144 MB"
     ):
         read_frame(path)
     assert sum(len(frame) for frame in open_source(str(path))) == 3 * rows, "piece by piece it fits"
@@ -149,6 +150,123 @@ def test_fifty_million_rows_of_twenty_numbers_may_be_read_in_pieces(
     bounded.require_bounded(tmp_path / "many.parquet", rows=50_000)
     with pytest.raises(DataError, match="expected a table that fits"):
         bounded.require_bounded(tmp_path / "many.parquet")
+
+
+def varint(number: int, *, length: int = 0) -> bytes:
+    """A whole number as a footer has it, in at least as many bytes."""
+    rest, parts = number << 1, []
+    while rest >= 0x80 or len(parts) + 1 < length:
+        parts.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([*parts, rest])
+
+
+def lying(path: Path, table: pa.Table, numbers: dict[int, int]) -> Path:
+    """A file of one page for each column in whose footer numbers are replaced by others."""
+    parquet.write_table(
+        table, path, compression="zstd", use_dictionary=False, write_statistics=False, data_page_size=1 << 30,
+        write_batch_size=table.num_rows, row_group_size=table.num_rows, store_schema=False,
+    )  # fmt: skip
+    content = path.read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    footer = content[start:-8]
+    for number, other in numbers.items():
+        assert varint(number) in footer, number
+        footer = footer.replace(varint(number), varint(other, length=len(varint(number))))
+    path.write_bytes(content[:start] + footer + content[-8:])
+    return path
+
+
+def test_a_footer_that_states_fewer_rows_than_there_are_is_refused(tmp_path: Path) -> None:
+    rows = 300_000
+    table = pa.table({"x": np.zeros(rows, np.int64), "y": np.repeat(np.array([0, 1], np.int8), rows // 2)})
+    path = tmp_path / "lie.parquet"
+    parquet.write_table(table, path)
+    lying(path, table, {rows: 2_000})
+    assert parquet.read_metadata(path).num_rows == 2_000
+    for read in (read_frame, lambda file: list(open_source(str(file)))):
+        with pytest.raises(
+            DataError, match=r"expected 2,000 values in the pages .*, got \d+0,000: write the file again"
+        ):
+            read(path)
+
+
+def test_a_group_of_rows_that_is_larger_than_the_file_states_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lie.parquet"
+    parquet.write_table(pa.table({"x": np.zeros(300_000)}), path)
+    content, rows = path.read_bytes(), varint(300_000)
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    at = content.index(rows, start)  # the file's number of rows is the first one of the footer
+    path.write_bytes(content[:at] + varint(2_000, length=len(rows)) + content[at + len(rows) :])
+    with pytest.raises(DataError, match=r"expected 2,000 rows in the groups of .*, got 300,000: write the file again"):
+        read_frame(path)
+
+
+def test_sizes_are_those_of_the_pages_not_of_the_footer(tmp_path: Path) -> None:
+    table = pa.table({"note": pa.array([LONG] * 300), "x": np.arange(300.0)})
+    path = tmp_path / "lie.parquet"
+    lying(path, table, {})
+    stated = parquet.read_metadata(path).row_group(0).column(0).total_uncompressed_size
+    lying(path, table, {stated: 1_000})
+    assert parquet.read_metadata(path).row_group(0).column(0).total_uncompressed_size == 1_000
+    with pytest.raises(DataError, match=r"expected at most 256 MB in column 'note' of .* where it is packed"):
+        read_frame(path)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_sizes_of_pages_are_those_that_an_honest_footer_states(version: str, dictionary: bool, tmp_path: Path) -> None:
+    path = tmp_path / "honest.parquet"
+    parquet.write_table(
+        pa.Table.from_pandas(ordinary()), path, use_dictionary=dictionary, data_page_version=version,
+        row_group_size=7_000, data_page_size=10_000, compression="snappy",
+    )  # fmt: skip
+    with parquet.ParquetFile(path) as opened:
+        paths = {opened.schema.column(at).path for at in range(opened.metadata.num_columns)}
+        sizes = bounded.column_sizes(path, opened, paths)
+        assert len(sizes) == 3 * len(paths)
+        for group, at, size in sizes:
+            chunk = opened.metadata.row_group(group).column(at)
+            assert size.values == chunk.num_values
+            assert size.unpacked == chunk.total_uncompressed_size
+            assert size.packed == chunk.total_compressed_size
+
+
+def test_pages_that_are_none_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.parquet"
+    parquet.write_table(pa.table({"x": np.arange(100.0)}), path)
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        content[4:60] = rng.integers(0, 256, 56, np.uint8).tobytes()
+        path.write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            read_frame(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_labels_of_many_rows_take_no_text_for_each(tmp_path: Path) -> None:
+    import tracemalloc
+
+    rows = 500_000
+    path = tmp_path / "rows.parquet"
+    labels = pa.DictionaryArray.from_arrays(pa.array(np.arange(rows, dtype=np.int32) % 2), pa.array([10, 20]))
+    parquet.write_table(pa.table({"x": np.arange(rows) % 7, "y": labels.dictionary_decode()}), path)
+    tracemalloc.start()
+    load_table(path, label="y")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows * 2 * bounded.HELD_NUMBER, peak / rows
+
+
+def test_a_table_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{at}" for at in range(60_000)) + "\n" + ",".join(["1"] * 60_000) + "\n")
+    with pytest.raises(DataError, match=f"expected at most {bounded.MOST_COLUMNS:,} columns, got 60,000"):
+        read_frame(path)
+    path.write_text(",".join(["c"] * 15_000) + "\n")
+    with pytest.raises(DataError, match="stands 15000 times in the header"):
+        read_frame(path)
 
 
 def ordinary() -> pd.DataFrame:

@@ -230,7 +230,7 @@ def test_a_split_without_an_image(tmp_path: Path) -> None:
 def test_too_many_pixels_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cats_and_dogs(tmp_path, each=5)
     monkeypatch.setattr(folder, "MOST_BYTES", 500)
-    with pytest.raises(DataError, match="images of 9x7 take 0 GB of memory, 0 GB are the most; make them smaller"):
+    with pytest.raises(DataError, match=r"images of 9x7 take 0.0 GB of memory, 0.0 GB are the most; make them smaller"):
         load_images(str(tmp_path))
 
 
@@ -270,3 +270,40 @@ def test_usual_formats_are_read(tmp_path: Path, kind: str) -> None:
     Image.new("RGB", (9, 7), (10, 200, 30)).save(tmp_path / "a", format=kind)
     assert read_picture(tmp_path / "a", name="a").shape == (7, 9, 3)
     assert look_at(tmp_path / "a", name="a").width == 9
+
+
+def test_a_few_kilobytes_that_unpack_to_gigabytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label in ("a", "b"):
+        (tmp_path / "bomb" / label).mkdir(parents=True)
+        for number in range(9):
+            Image.new("RGB", (600, 600)).save(tmp_path / "bomb" / label / f"{number}.png")
+    load_images(str(tmp_path / "bomb"), "train")
+    monkeypatch.setattr(folder, "MOST_SQUEEZED", 2_000_000)
+    with pytest.raises(DataError, match=r"take 0.0 GB of memory, 500 times more than the 0.0 MB of their files"):
+        load_images(str(tmp_path / "bomb"), "train")
+    cats_and_dogs(tmp_path / "pets", each=5)
+    monkeypatch.setattr(folder, "MOST_SQUEEZED", 0)
+    load_images(str(tmp_path / "pets"), "train")
+
+
+def test_images_take_half_of_the_memory_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cats_and_dogs(tmp_path / "pets")
+    monkeypatch.setattr(folder, "available_memory", lambda: 1_000)
+    with pytest.raises(DataError, match=r"images of 9x7 take 0.0 GB of memory, 0.0 GB are the most"):
+        load_images(str(tmp_path / "pets"), "train")
+
+
+def test_names_of_files_and_classes_forge_no_lines(tmp_path: Path) -> None:
+    cats_and_dogs(tmp_path / "pets")
+    for split_name in range(10):  # some of both splits
+        (tmp_path / "pets" / "cats" / f"bad{split_name}\nFORGED\x1b[31m.png").write_bytes(b"none")
+    reasons = load_images(str(tmp_path / "pets"), "train").left_out
+    assert reasons and all("bad" in line and "\n" not in line and "\\nFORGED" in line for line in reasons)
+    picture(tmp_path / "pets" / "cats" / "large\nFORGED.png", size=(3, 3))
+    with pytest.raises(DataError, match="expected images of one size") as caught:
+        load_images(str(tmp_path / "pets"), "train")
+    assert "\n" not in str(caught.value)
+    picture(tmp_path / "other" / "a\nFORGED" / "1.png")
+    picture(tmp_path / "other" / "b" / "1.png")
+    with pytest.raises(DataError, match=r"without control characters and line breaks in their names, got a\\nFORGED;"):
+        load_images(str(tmp_path / "other"), "train")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from drift.errors import TrackingError
-from drift.tracking.found import end_forgotten, find_runs, get_run
+from drift.tracking.found import end_forgotten, experiment_of, find_runs, get_run
 from drift.tracking.locations import artifacts_of_model, artifacts_of_run
+from drift.tracking.registry import Registry
 from drift.tracking.runs import open_run
-from drift.tracking.store import connect
+from drift.tracking.store import connect, mlflow_errors
 
 
 def test_a_run_that_mlflow_did_not_make_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +33,7 @@ def test_a_run_that_mlflow_did_not_make_is_passed_over(tmp_path: Path, monkeypat
             "insert into tags (key, value, run_uuid) select key, value, ? from tags", (str(tmp_path / "precious"),)
         )
     assert [run.id for run in find_runs(store, "drift", kind="retrain")] == [ours]
-    assert end_forgotten(store, "drift", kind="retrain") == [ours]
+    assert end_forgotten(store, "drift") == [ours]
     with pytest.raises(TrackingError, match="expected the id of a run"):
         get_run(store, str(tmp_path / "precious"))
 
@@ -44,3 +45,22 @@ def test_no_artifacts_are_looked_for_by_such_an_id(wrong: str, tmp_path: Path, m
     for use in (artifacts_of_run, artifacts_of_model):
         with pytest.raises(TrackingError, match=r"expected the id of a (run|model)"):
             use(store, wrong)
+
+
+def test_names_and_tags_of_mlflow_forge_no_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    store, forged = connect(create=True), "aaa\n  champion    version 7, trusted"
+    with open_run(store, forged, name="ours", kind="base", tags={"source": forged}) as run:
+        pass
+    assert experiment_of(store, run.id) == get_run(store, run.id).tags["drift.source"] == forged.replace("\n", "\\n")
+    for name in (forged, "other", "mine"):
+        store.client.create_registered_model(name)
+        version = store.client.create_model_version(name, "s3://box/m-" + "a" * 32, tags={"drift.base_run": forged})
+        store.client.set_registered_model_alias(name, "champion", version.version)
+    registry = Registry(store, "mine")
+    assert registry.others() == ["other"]
+    assert registry.champion().tags["drift.base_run"] == forged.replace("\n", "\\n")
+    with pytest.raises(TrackingError) as raised, mlflow_errors(f"reading run {forged}"):
+        raise OSError(f"no run {forged}")
+    assert "\n" not in str(raised.value)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from mlflow.entities import FileInfo
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from drift.blocks import LARGEST_REFERENCE, Reference
 from drift.errors import BlockError, TrackingError
-from drift.tracking.found import model_card, read_reference, require_whole_reference
+from drift.tracking import locations
+from drift.tracking.found import model_card, read_reference, require_whole_reference, sha256_of
 from drift.tracking.store import Store
 
 MEMORY = 200_000_000  # bytes that reading one may take
@@ -100,3 +105,39 @@ def test_a_card_that_would_fill_the_memory_is_damaged(store: Store, text: str, r
     with pytest.raises(TrackingError, match=rf"MLmodel of model .* is damaged \(.*{reason}"):
         model_card(store, made.model_id)
     assert psutil.Process().memory_info().rss - before < MEMORY
+
+
+def test_a_model_of_any_size_is_neither_downloaded_nor_read(tmp_path: Path) -> None:
+    """A file without contents takes nothing in the artifact store, and gigabytes in memory."""
+    large = tmp_path / "store" / "data" / "model.pt2"
+    large.parent.mkdir(parents=True)
+    with large.open("wb") as file:
+        file.truncate(locations.LARGEST_DOWNLOAD + 1)
+    artifacts = locations.Artifacts("there", "model m", LocalArtifactRepository(str(tmp_path / "store")))
+    assert artifacts.sizes("") == artifacts.sizes("data") == {"data/model.pt2": locations.LARGEST_DOWNLOAD + 1}
+    for path in ("data/model.pt2", "data", ""):
+        with pytest.raises(TrackingError, match=r"expected at most 1,073,741,824 bytes in .* of model m, got"):
+            artifacts.download(path, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+    with large.open("wb") as file:
+        file.truncate(300_000_000)
+    before = psutil.Process().memory_info().rss
+    tracemalloc.start()
+    assert len(sha256_of(large)) == 64
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert psutil.Process().memory_info().rss - before < MEMORY
+
+
+def test_a_list_of_artifacts_without_end_or_beside_their_folder_is_refused(tmp_path: Path) -> None:
+    class Endless:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def list_artifacts(self, path: str | None) -> list[FileInfo]:
+            return [FileInfo(f"{path or ''}{self.name}", True, 0)]
+
+    for name in ("a/", "../a/", "/a"):
+        repository: Any = Endless(name)
+        with pytest.raises(TrackingError, match="expected at most 1,000 artifacts of model m, each below its folder"):
+            locations.Artifacts("there", "model m", repository).download("", tmp_path / "copy")

@@ -202,9 +202,9 @@ def test_a_server_names_no_folder_of_this_machine(tmp_path: Path, monkeypatch: p
     for name in ("MLmodel", "model.pt2", "reference.npz", "extra_files/reference.npz"):
         (secret / name).write_text("{metadata: {classes: [a]}}")
     for location in (str(secret), secret.as_uri(), f"{tmp_path}/other/../secret", "runs:/x", "models:/m-1"):
-        with pytest.raises(TrackingError, match="DRIFT_ARTIFACT_ROOTS"):
-            read(what, store_of("http://127.0.0.1:1", location, str(tmp_path)), tmp_path / "to")
-    read(what, store_of(f"sqlite:///{tmp_path}/mlflow.db", str(secret)), tmp_path / "to")
+        for uri in ("http://127.0.0.1:1", f"sqlite:///{tmp_path}/mlflow.db"):
+            with pytest.raises(TrackingError, match="DRIFT_ARTIFACT_ROOTS"):
+                read(what, store_of(uri, location, str(tmp_path)), tmp_path / "to")
     monkeypatch.setenv("DRIFT_ARTIFACT_ROOTS", str(tmp_path))
     read(what, store_of("http://127.0.0.1:1", secret.as_uri()), tmp_path / "to")
 
@@ -213,8 +213,9 @@ def test_a_server_that_keeps_artifacts_in_a_folder_here_is_read(tmp_path: Path) 
     place = tmp_path / "my artifacts" / "1" / "models" / MODEL / "artifacts"
     place.mkdir(parents=True)
     (place / "MLmodel").write_text("{metadata: {classes: [a]}}")
-    store = store_of("http://127.0.0.1:1", str(place), (tmp_path / "my artifacts" / "1").as_uri())
-    assert model_card(store, MODEL) == {"classes": ["a"]}
+    for uri in ("http://127.0.0.1:1", f"sqlite:///{tmp_path}/mlflow.db"):
+        store = store_of(uri, str(place), (tmp_path / "my artifacts" / "1").as_uri())
+        assert model_card(store, MODEL) == {"classes": ["a"]}
 
 
 def upload(what: str, store: Store, folder: Path) -> None:

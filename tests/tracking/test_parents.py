@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drift.blocks import Rows
-from drift.tracking.parents import parent_in
+from drift.tracking.parents import FIGURE, parent_in
 from drift.tracking.runs import Metric, Run, open_run
 from drift.tracking.store import Store
 
@@ -73,3 +73,9 @@ def test_a_base_run_that_is_gone_leaves_the_parameters(store: Store) -> None:
     copy = parent_in(store, "here", "0" * 32, parameters={"width": 16})
     run = store.client.get_run(copy)
     assert (run.info.run_name, run.data.params) == ("BaseModel (deleted)", {"width": "16"})
+
+
+def test_only_pictures_are_copied() -> None:
+    """Whoever writes to MLflow names the folder, and may read the copy."""
+    names = ["confusion.png", "diary.txt", ".hidden.png", "deeper/inner.png"]
+    assert [name for name in names if FIGURE.fullmatch(f"figures/{name}")] == ["confusion.png"]

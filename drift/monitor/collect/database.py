@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
+from drift.bounded import LONG, MOST_LONG
 from drift.errors import DataError, UsageError
 from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
@@ -18,6 +20,10 @@ from drift.monitor.values import period_hint
 
 if TYPE_CHECKING:
     import pandas as pd
+
+AT_ONCE = 250  # rows that are fetched before their size is looked at
+LONGEST_TEXT = 1_000_000  # bytes of a text in an SQLite file
+STEPS = 100_000  # of SQLite between two looks at signals
 
 
 class DatabaseRows:
@@ -67,11 +73,12 @@ class DatabaseRows:
                 connection.execution_options(postgresql_readonly=True)  # others pass over what is not theirs
                 if engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA query_only = ON")
-                result = connection.execution_options(stream_results=True, max_row_buffer=self._chunk_rows).execute(
+                    _bound(connection.connection.driver_connection)
+                result = connection.execution_options(stream_results=True, max_row_buffer=AT_ONCE).execute(
                     self._select(connection)
                 )
                 names = list(result.keys())
-                while rows := result.fetchmany(self._chunk_rows):
+                while rows := self._rows(result):
                     columns = [_column(values) for values in zip(*rows, strict=True)]
                     frame = pd.DataFrame(dict(enumerate(columns)))
                     frame.columns = pd.Index(names)  # of which two may be alike, for the reader to say so
@@ -80,6 +87,24 @@ class DatabaseRows:
             raise DataError(f"{self.name} cannot be read: {reason_of(error, self._url)}") from error
         finally:
             engine.dispose()
+
+    def _rows(self, result: sql.CursorResult[Any]) -> list[Any]:
+        """As many rows as are held at once.
+
+        Raises:
+            DataError: their texts would take too much memory; a view may make gigabytes of nothing.
+        """
+        rows: list[Any] = []
+        size = 0
+        while len(rows) < self._chunk_rows and (part := result.fetchmany(min(AT_ONCE, self._chunk_rows - len(rows)))):
+            rows += part
+            size += sum(len(value) for row in part for value in row if isinstance(value, (str, bytes)))
+            if size > MOST_LONG and size > LONG * len(rows):
+                raise DataError(
+                    f"expected at most {MOST_LONG:,} characters where a row has more than {LONG:,} in the mean, got"
+                    f" {size:,} in {len(rows):,} rows of {self.name}: leave the long columns out of the query"
+                )
+        return rows
 
     def _engine(self) -> sql.Engine:
         try:
@@ -121,6 +146,12 @@ class DatabaseRows:
             )
         chosen: list[Any] = [sql.column(name) for name in (there if self._columns is None else self._columns)]
         return sql.select(*chosen).select_from(inner).order_by(*(sql.column(name) for name in self._order))
+
+
+def _bound(connection: Any) -> None:
+    """Bound what a stranger's SQLite file makes of a query: a view in it may be long texts, or endless rows."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_TEXT)
+    connection.set_progress_handler(lambda: 0, STEPS)  # signals are handled here: a query may take for ever
 
 
 def _is_name(query: str) -> bool:

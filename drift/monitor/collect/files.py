@@ -12,6 +12,7 @@ from drift.errors import DataError
 from drift.monitor.columns import require_own_names
 from drift.monitor.urls import masked
 from drift.monitor.values import period_hint
+from drift.streams import broken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,10 @@ def _files(path: Path) -> list[Path]:
     ]
     if not found:
         raise DataError(f"expected .csv or .parquet files in {path}, got none")
+    if wrong := broken(str(file.relative_to(path)) for file in found):
+        raise DataError(
+            f"expected names of files in {path} without control characters and line breaks, got {wrong[0]}; rename it"
+        )
     return sorted(found, key=lambda file: _natural(str(file.relative_to(path))))
 
 

@@ -14,13 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from drift.bounded import available_memory
 from drift.errors import DataError
 from drift.sources.fetch import Tell
 from drift.sources.images.pictures import Look, look_at, read_picture
 from drift.sources.images.record import Images, Split
+from drift.streams import broken, one_line
 
 TEST_ONE_IN = 5
 MOST_BYTES = 8_000_000_000  # of pixels in memory
+MOST_SQUEEZED = 256_000_000  # of pixels of images that take less than one of SQUEEZED bytes in their files
+SQUEEZED = 500
 SIZES_SHOWN = 5
 REASONS_SHOWN = 3
 
@@ -32,6 +36,11 @@ class _File:
     path: Path
     name: str  # below the user's folder
     label: str
+
+    @property
+    def shown(self) -> str:
+        """Its name in messages: a file's name may hold line breaks."""
+        return one_line(_text(self.name))
 
 
 def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
@@ -57,12 +66,17 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     left_out: dict[_File, str] = {}
     for file in (*files["train"], *files["test"]):
         try:
-            looks[file] = look_at(file.path, name=file.name)
+            looks[file] = look_at(file.path, name=file.shown)
         except DataError as error:
             left_out[file] = str(error)
     if left_out and not looks:
         raise DataError(_none_of(folder, list(left_out.values())))
     classes = tuple(sorted({file.label for file in looks}))
+    if wrong := broken(classes):
+        raise DataError(
+            f"{folder}: expected subfolders without control characters and line breaks in their names, got"
+            f" {', '.join(wrong[:REASONS_SHOWN])}; rename them"
+        )
     if len(classes) < 2:
         raise DataError(
             f"{folder}: expected a subfolder for each class, at least 2 of them with images;"
@@ -72,21 +86,17 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     here = [file for file in files[split] if file in looks]
     size = look.height * look.width * look.channels
     total = len(here) * size
-    if total > MOST_BYTES:
-        raise DataError(
-            f"{folder}: {len(here):,} images of {look.width}x{look.height} take {total / 1e9:.0f} GB of memory,"
-            f" {MOST_BYTES / 1e9:.0f} GB are the most; make them smaller"
-        )
+    _require_memory(folder, here, look, total)
     pixels = np.empty((len(here), look.height, look.width, look.channels), np.uint8)
     read: list[_File] = []
     for file in here:
         try:
-            picture = read_picture(file.path, name=file.name, channels=look.channels)
+            picture = read_picture(file.path, name=file.shown, channels=look.channels)
         except DataError as error:
             left_out[file] = str(error)
             continue
         if picture.shape != pixels.shape[1:]:
-            left_out[file] = f"{file.name}: its header tells another size than its pixels have"
+            left_out[file] = f"{file.shown}: its header tells another size than its pixels have"
             continue
         pixels[len(read)] = picture
         read.append(file)
@@ -101,6 +111,24 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     codes = {label: code for code, label in enumerate(classes)}
     labels = np.asarray([codes[file.label] for file in read], dtype=np.int64)
     return Images(name, pixels[: len(read)], labels, classes, reasons)
+
+
+def _require_memory(folder: Path, files: Sequence[_File], look: Look, total: int) -> None:
+    """Refuse images that would not fit, or unpack to far more than their files: a few kilobytes may hold gigabytes.
+
+    Raises:
+        DataError: with the bytes that they take and that are the most.
+    """
+    shown = f"{folder}: {len(files):,} images of {look.width}x{look.height} take {total / 1e9:.1f} GB of memory"
+    most = min(MOST_BYTES, available_memory() // 2)  # the other half is for the other split, and for work on both
+    if total > most:
+        raise DataError(f"{shown}, {most / 1e9:.1f} GB are the most; make them smaller")
+    if total > MOST_SQUEEZED:
+        packed = sum(file.path.stat().st_size for file in files)
+        if total > SQUEEZED * packed:
+            raise DataError(
+                f"{shown}, {SQUEEZED} times more than the {packed / 1e6:.1f} MB of their files; make them smaller"
+            )
 
 
 def _found(folder: Path) -> Mapping[Split, list[_File]]:
@@ -136,7 +164,7 @@ def _common(folder: Path, looks: Mapping[_File, Look]) -> Look:
     """The size that all have, and the channels that are enough for all."""
     sizes = Counter((look.width, look.height) for look in looks.values())
     if len(sizes) > 1:
-        first = {(look.width, look.height): file.name for file, look in reversed(list(looks.items()))}
+        first = {(look.width, look.height): file.shown for file, look in reversed(list(looks.items()))}
         shown = [f"{n} of {w}x{h} ({first[w, h]})" for (w, h), n in sizes.most_common(SIZES_SHOWN)]
         more = f" and {len(sizes) - SIZES_SHOWN} more sizes" if len(sizes) > SIZES_SHOWN else ""
         raise DataError(
