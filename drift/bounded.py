@@ -9,6 +9,7 @@ hold.
 from __future__ import annotations
 
 from collections.abc import Collection
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,23 @@ MOST_UNPACKED = 2_000_000  # bytes of a column in a group of rows: more are look
 ROWS_OF_DICTIONARY = 20_000  # that are looked at together then
 
 
-def require_bounded(file: Path, wanted: Collection[str] | None = None, *, rows: int | None = None) -> None:
+class Stored(BytesIO):
+    """A Parquet file that lies in a store, with a name for messages.
+
+    Args:
+        body: of the file.
+        name: of it.
+    """
+
+    def __init__(self, body: bytes, name: str) -> None:
+        super().__init__(body)
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+
+def require_bounded(file: Path | Stored, wanted: Collection[str] | None = None, *, rows: int | None = None) -> None:
     """Refuse a Parquet file that would take too much memory.
 
     Args:
@@ -73,7 +90,7 @@ def _column_of(leaf: Any) -> str:
     return name if path == name else path.split(".", 1)[0]
 
 
-def _require_few_rows(file: Path, opened: ParquetFile, columns: int, rows: int | None) -> None:
+def _require_few_rows(file: Path | Stored, opened: ParquetFile, columns: int, rows: int | None) -> None:
     there = opened.metadata.num_rows
     if rows is not None and there > MOST_ROWS:
         raise DataError(
@@ -88,7 +105,7 @@ def _require_few_rows(file: Path, opened: ParquetFile, columns: int, rows: int |
         )
 
 
-def _require_few_values(file: Path, opened: ParquetFile, paths: Collection[str]) -> None:
+def _require_few_values(file: Path | Stored, opened: ParquetFile, paths: Collection[str]) -> None:
     """Lists of numbers and values of a fixed width by their number, and packed columns by their size."""
     for group in range(opened.metadata.num_row_groups):
         part = opened.metadata.row_group(group)
@@ -119,7 +136,7 @@ def _unpacked_sizes(opened: ParquetFile, paths: Collection[str]) -> dict[str, in
     return found
 
 
-def _most_held(file: Path, path: str, size: int, rows: int | None, *, lists: bool) -> int:
+def _most_held(file: Path | Stored, path: str, size: int, rows: int | None, *, lists: bool) -> int:
     """Bytes of a column's texts in as many rows as are held at once, the most of all such pieces.
 
     Args:
@@ -156,7 +173,7 @@ def _most_held(file: Path, path: str, size: int, rows: int | None, *, lists: boo
     return 0
 
 
-def _require_memory(file: Path, held: dict[str, int]) -> None:
+def _require_memory(file: Path | Stored, held: dict[str, int]) -> None:
     total = sum(held.values()) * COPIES
     if total > MOST_LONG and total > (memory := available_memory()):
         largest = max(held, key=lambda path: held[path])
@@ -166,7 +183,7 @@ def _require_memory(file: Path, held: dict[str, int]) -> None:
         )
 
 
-def _require_short(file: Path, name: str, rows: int, found: int) -> None:
+def _require_short(file: Path | Stored, name: str, rows: int, found: int) -> None:
     if found > MOST_LONG and found > LONG * rows:
         raise DataError(
             f"expected at most {_size(MOST_LONG)} in column {name!r} of {file} where a row has more than"

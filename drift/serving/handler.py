@@ -33,6 +33,7 @@ load_program = import_module("drift.models.exported_program" if __package__ else
 
 NPY = "application/x-npy"
 JSON = "application/json"
+ROWS_AT_ONCE = 16_384  # of a request: what a layer of the model computes takes several times the request's memory
 LARGEST = float(np.finfo(np.float32).max)
 CALENDAR = ("day_sin", "day_cos", "week_sin", "week_cos")  # features computed from a time
 
@@ -139,7 +140,8 @@ class Handler:
 
     def _run(self, rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            answer: np.ndarray = self.model(torch.from_numpy(rows)).numpy().astype(np.float32, copy=False)
+            answers = [self.model(piece).numpy() for piece in torch.from_numpy(rows).split(ROWS_AT_ONCE)]
+        answer: np.ndarray = np.concatenate(answers).astype(np.float32, copy=False)
         return answer
 
     def _answer(self, context: Context, index: int, kind: str, probabilities: np.ndarray) -> bytes:

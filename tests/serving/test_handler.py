@@ -106,6 +106,27 @@ def test_npy_is_answered_with_npy(loaded: Handler, tiny_model: TinyModel, rows: 
     np.testing.assert_allclose(probabilities, tiny_model.probabilities(rows), atol=1e-6)
 
 
+def test_many_rows_are_computed_in_pieces(
+    loaded: Handler, tiny_model: TinyModel, rows: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 MB of numbers of one byte once took 2.4 GB at a time."""
+    asked: list[int] = []
+    model = loaded.model
+
+    def counted(piece: Any) -> Any:
+        asked.append(len(piece))
+        return model(piece)
+
+    monkeypatch.setattr(loaded, "model", counted)
+    many = np.tile(rows, (40_000 // len(rows) + 1, 1)).astype(np.float32)
+    [(status, _, body)] = ask(loaded, (NPY, npy(many)))
+    assert status == 200
+    answers = np.load(io.BytesIO(body))
+    assert len(answers) == len(many)
+    np.testing.assert_allclose(answers[: len(rows)], answers[len(rows) : 2 * len(rows)], atol=1e-6)
+    assert max(asked) == 16_384 and sum(asked) == len(many)
+
+
 def test_json_is_answered_with_json(loaded: Handler, tiny_model: TinyModel, rows: Floats) -> None:
     ((status, headers, body),) = ask(loaded, ("application/json; charset=utf-8", rows_json(rows.tolist())))
     told = json.loads(body)

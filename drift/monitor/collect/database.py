@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,19 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
+from drift.bounded import LONG, MOST_LONG
 from drift.errors import DataError, UsageError
 from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.monitor.values import period_hint
+from drift.signals import raise_lost_interrupt
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LONGEST_TEXT = 16_000_000  # bytes of one value in SQLite
+FIRST, AT_ONCE = 16, 1_000  # rows that are fetched together: the first ones, and the most
+STEPS = 1_000_000  # of SQLite's machine, between two looks for signals: some milliseconds
 
 
 class DatabaseRows:
@@ -67,19 +74,42 @@ class DatabaseRows:
                 connection.execution_options(postgresql_readonly=True)  # others pass over what is not theirs
                 if engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA query_only = ON")
-                result = connection.execution_options(stream_results=True, max_row_buffer=self._chunk_rows).execute(
+                    _bound(connection.connection.driver_connection)
+                result = connection.execution_options(stream_results=True, max_row_buffer=AT_ONCE).execute(
                     self._select(connection)
                 )
                 names = list(result.keys())
-                while rows := result.fetchmany(self._chunk_rows):
+                while rows := self._chunk(result):
                     columns = [_column(values) for values in zip(*rows, strict=True)]
                     frame = pd.DataFrame(dict(enumerate(columns)))
                     frame.columns = pd.Index(names)  # of which two may be alike, for the reader to say so
                     yield frame
         except SQLAlchemyError as error:
+            raise_lost_interrupt()
+            if isinstance(original := getattr(error, "orig", None), sqlite3.Error) and "interrupted" in str(original):
+                raise KeyboardInterrupt from error  # by a signal, in the function that SQLite calls now and then
             raise DataError(f"{self.name} cannot be read: {reason_of(error, self._url)}") from error
         finally:
             engine.dispose()
+
+    def _chunk(self, result: sql.CursorResult[Any]) -> list[Any]:
+        """The next rows: few at first, as each may be long.
+
+        Raises:
+            DataError: their texts are long in the mean, and more than memory should hold.
+        """
+        rows: list[Any] = []
+        held, count = 0, FIRST
+        while len(rows) < self._chunk_rows and (more := result.fetchmany(min(count, self._chunk_rows - len(rows)))):
+            rows += more
+            held += sum(len(value) for row in more for value in row if isinstance(value, str | bytes))
+            if held > MOST_LONG and held > LONG * len(rows):
+                raise DataError(
+                    f"expected rows of at most {LONG:,} bytes in the mean, got {held:,} bytes in {len(rows):,} rows of"
+                    f" {self.name}: leave long columns out of --query"
+                )
+            count = min(2 * count, AT_ONCE) if held <= LONG * len(rows) else FIRST
+        return rows
 
     def _engine(self) -> sql.Engine:
         try:
@@ -121,6 +151,12 @@ class DatabaseRows:
             )
         chosen: list[Any] = [sql.column(name) for name in (there if self._columns is None else self._columns)]
         return sql.select(*chosen).select_from(inner).order_by(*(sql.column(name) for name in self._order))
+
+
+def _bound(connection: Any) -> None:
+    """Bound one text of SQLite's, and let signals be heard while a query runs: a view may be endless."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_TEXT)
+    connection.set_progress_handler(lambda: 0, STEPS)  # Python hears signals in it, and a raised one ends the query
 
 
 def _is_name(query: str) -> bool:
