@@ -6,12 +6,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer import BadParameter
-from typer.core import TyperArgument, TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from drift.secrets import masked
+
+UsageError: Any = BadParameter.__mro__[1]  # Typer's own, which it does not export
 
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+class MaskedGroup(TyperGroup):
+    """A group of commands whose usage errors show no password: they repeat what was typed."""
+
+    def make_context(self, *words: Any, **more: Any) -> Any:
+        """As Typer makes it, from what was typed."""
+        with _masked_errors():
+            return super().make_context(*words, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed, after its words were read."""
+        with _masked_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _masked_errors() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        error.message = masked(error.message)
+        raise
 
 
 class PlainShares(TyperCommand):
@@ -20,7 +49,8 @@ class PlainShares(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Add the question to the error that typer raises."""
         try:
-            return super().parse_args(ctx, list(args))
+            with _masked_errors():
+                return super().parse_args(ctx, list(args))
         except BadParameter as error:
             error.message += self._share_meant(ctx, args, error)
             raise
