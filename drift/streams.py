@@ -37,8 +37,10 @@ def replace_unknown_characters() -> None:
 
 
 # What moves the cursor, renames the window or turns the direction of writing: C0 but tab and line feed, DEL, C1, and
-# marks of direction and lines in Unicode.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# marks of direction and lines in Unicode; and signs without a width, by which names differ that look alike.
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 
 
 def escaped(text: str) -> str:
