@@ -9,6 +9,7 @@ need none of this: they are as large as what they hold.
 from __future__ import annotations
 
 from collections.abc import Collection
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,23 @@ MOST_UNPACKED = 2_000_000  # bytes of a column in a group of rows: more are look
 ROWS_OF_DICTIONARY = 20_000  # that are looked at together then
 
 
-def require_bounded(file: Path, wanted: Collection[str] | None = None, *, rows: int | None = None) -> None:
+class Stored(BytesIO):
+    """A Parquet file that lies in a store, with a name for messages.
+
+    Args:
+        body: of the file.
+        name: of it.
+    """
+
+    def __init__(self, body: bytes, name: str) -> None:
+        super().__init__(body)
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+
+def require_bounded(file: Path | Stored, wanted: Collection[str] | None = None, *, rows: int | None = None) -> None:
     """Refuse a Parquet file that would take too much memory.
 
     Args:
@@ -79,7 +96,7 @@ def _column_of(leaf: Any) -> str:
     return name if path == name else path.split(".", 1)[0]
 
 
-def _require_few_rows(file: Path, opened: ParquetFile, columns: int, rows: int | None) -> None:
+def _require_few_rows(file: Path | Stored, opened: ParquetFile, columns: int, rows: int | None) -> None:
     there = opened.metadata.num_rows
     if there > MOST_ROWS:
         raise DataError(
@@ -95,7 +112,7 @@ def _require_few_rows(file: Path, opened: ParquetFile, columns: int, rows: int |
         )
 
 
-def require_few_columns(file: Path, columns: int) -> None:
+def require_few_columns(file: Path | Stored, columns: int) -> None:
     """Refuse a table of more than `MOST_COLUMNS` columns.
 
     Raises:
@@ -108,7 +125,7 @@ def require_few_columns(file: Path, columns: int) -> None:
         )
 
 
-def require_agreeing_rows(file: Path, opened: ParquetFile) -> None:
+def require_agreeing_rows(file: Path | Stored, opened: ParquetFile) -> None:
     """Refuse a file whose footer states several numbers of rows: each reader goes by another one.
 
     Args:
@@ -135,7 +152,7 @@ def require_agreeing_rows(file: Path, opened: ParquetFile) -> None:
                 )
 
 
-def column_sizes(file: Path, opened: ParquetFile, paths: Collection[str]) -> list[tuple[int, int, ColumnSize]]:
+def column_sizes(file: Path | Stored, opened: ParquetFile, paths: Collection[str]) -> list[tuple[int, int, ColumnSize]]:
     """What columns hold by the headers of their pages, by group of rows and place of the column.
 
     Args:
@@ -169,7 +186,7 @@ def column_sizes(file: Path, opened: ParquetFile, paths: Collection[str]) -> lis
     return found
 
 
-def _require_few_values(file: Path, opened: ParquetFile, held: list[tuple[int, int, ColumnSize]]) -> None:
+def _require_few_values(file: Path | Stored, opened: ParquetFile, held: list[tuple[int, int, ColumnSize]]) -> None:
     """Lists of numbers and values of a fixed width by their number, and packed columns by their size."""
     for group, at, size in held:
         leaf = opened.schema.column(at)
@@ -196,7 +213,7 @@ def _largest_sizes(
     return largest
 
 
-def _most_held(file: Path, path: str, size: int, rows: int | None, *, lists: bool) -> int:
+def _most_held(file: Path | Stored, path: str, size: int, rows: int | None, *, lists: bool) -> int:
     """Bytes of a column's texts in as many rows as are held at once, the most of all such pieces.
 
     Args:
@@ -233,7 +250,7 @@ def _most_held(file: Path, path: str, size: int, rows: int | None, *, lists: boo
     return 0
 
 
-def _require_memory(file: Path, held: dict[str, int]) -> None:
+def _require_memory(file: Path | Stored, held: dict[str, int]) -> None:
     total = sum(held.values()) * COPIES
     if total > MOST_LONG and total > (memory := available_memory()):
         largest = max(held, key=lambda path: held[path])
@@ -243,7 +260,7 @@ def _require_memory(file: Path, held: dict[str, int]) -> None:
         )
 
 
-def _require_short(file: Path, name: str, rows: int, found: int) -> None:
+def _require_short(file: Path | Stored, name: str, rows: int, found: int) -> None:
     if found > MOST_LONG and found > LONG * rows:
         raise DataError(
             f"expected at most {_size(MOST_LONG)} in column {name!r} of {file} where a row has more than"

@@ -15,6 +15,7 @@ from drift import __version__
 from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training, trusting
 from drift.commands.flags import MaskedGroup, PlainFlags
 from drift.invocation import ENTRY_POINTS
+from drift.secrets import hide_passwords_in
 
 app = typer.Typer(
     cls=MaskedGroup,
@@ -58,6 +59,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print name an
 def run(command: str | None = None) -> None:
     """Run `drift`, or one of its commands as a script of its own."""
     words = sys.argv[1:] if command is None else [command, *sys.argv[1:]]
+    hide_passwords_in(words)
     if "MLFLOW_RUN_ID" in os.environ and words and "--help" not in words and words[0] in ENTRY_POINTS:
         from drift.tracking.project import take_up
 

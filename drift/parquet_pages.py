@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,17 +40,22 @@ class ColumnSize:
 
 
 class Pages:
-    """The headers of the pages of a file; to be closed."""
+    """The headers of the pages of a file, or of one that is in memory; to be closed."""
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, file: Path | BytesIO) -> None:
+        self._content: mmap.mmap | bytes
+        if isinstance(file, BytesIO):
+            self._content = file.getvalue()
+            return
+        with file.open("rb") as opened:
+            self._content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
 
     def __enter__(self) -> Pages:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._content.close()
+        if isinstance(self._content, mmap.mmap):
+            self._content.close()
 
     def size(self, chunk: ColumnChunkMetaData) -> ColumnSize:
         """The size of a column in a group of rows, up to the page after which a reader stops.
@@ -85,7 +91,7 @@ def _start(chunk: ColumnChunkMetaData) -> int:
     return start
 
 
-def _struct(content: mmap.mmap, at: int, depth: int = 0) -> tuple[dict[tuple[int, ...], int], int]:
+def _struct(content: mmap.mmap | bytes, at: int, depth: int = 0) -> tuple[dict[tuple[int, ...], int], int]:
     """Whole numbers of a struct, by the path of their field, and where it ends."""
     if depth > MOST_NESTED:
         raise ValueError(f"structs nested more than {MOST_NESTED} times in the header of a page")
@@ -108,7 +114,7 @@ def _struct(content: mmap.mmap, at: int, depth: int = 0) -> tuple[dict[tuple[int
     return numbers, at + 1
 
 
-def _after(content: mmap.mmap, at: int, kind: int, depth: int) -> int:
+def _after(content: mmap.mmap | bytes, at: int, kind: int, depth: int) -> int:
     """Where a value ends that is passed over."""
     if kind in (TRUE, FALSE, BYTE):
         return at + 1
@@ -131,7 +137,7 @@ def _after(content: mmap.mmap, at: int, kind: int, depth: int) -> int:
     raise ValueError(f"a field of type {kind} in the header of a page")
 
 
-def _varint(content: mmap.mmap, at: int) -> tuple[int, int]:
+def _varint(content: mmap.mmap | bytes, at: int) -> tuple[int, int]:
     number = 0
     for shift in range(0, 70, 7):
         byte = content[at]
@@ -142,6 +148,6 @@ def _varint(content: mmap.mmap, at: int) -> tuple[int, int]:
     raise ValueError("a number of more than ten bytes in the header of a page")
 
 
-def _zigzag(content: mmap.mmap, at: int) -> tuple[int, int]:
+def _zigzag(content: mmap.mmap | bytes, at: int) -> tuple[int, int]:
     number, at = _varint(content, at)
     return (number >> 1) ^ -(number & 1), at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -84,6 +84,11 @@ def read_option(text: str, *, option: str) -> str:
     if found != text or "://" in found:
         _remember(found)
     return found
+
+
+def hide_passwords_in(words: Iterable[str]) -> None:
+    """Hide from now on the passwords of addresses among what was typed, also where a message repeats but a part."""
+    _read_secrets.update(secret for word in words for secret in _passwords_in(word))
 
 
 def _remember(value: str) -> None:

@@ -36,12 +36,13 @@ class Cluster:
         self.bin, self.data, self.port = found, folder / "data", free_port()
         self._as: list[str] = []
         if os.getuid() == 0:  # which PostgreSQL refuses to run as
-            folder.chmod(0o777)
-            shutil.chown(folder, "postgres")
+            shutil.chown(folder, "postgres")  # 0700, as mkdtemp makes it
             self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         secret = folder / "password"
         secret.write_text(PASSWORD)
-        secret.chmod(0o644)
+        secret.chmod(0o600)
+        if self._as:
+            shutil.chown(secret, "postgres")
         self._run("initdb", "-D", str(self.data), "-U", "drift", "--auth=scram-sha-256", f"--pwfile={secret}",
                   "--encoding=UTF8", "--locale=C")  # fmt: skip
         self.start()

@@ -123,3 +123,10 @@ def test_rich_escapes_texts_and_keeps_its_own_colours() -> None:
     shown = out.getvalue()
     assert "\x1b[1;31m" in shown
     assert "\x1b]0" not in shown and "\x1b[2J" not in shown and "\u202e" not in shown
+
+
+def test_signs_without_a_width_are_written_out() -> None:
+    """Two names that look alike on a terminal are not the same."""
+    for sign in "\xad\u061c\u200b\u2060\ufeff\U000e0041":
+        assert streams.escaped(f"UP{sign}") != f"UP{sign}"
+    assert streams.escaped("naïve 家族 👨‍👩‍👧") == "naïve 家族 👨‍👩‍👧"

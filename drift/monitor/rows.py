@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.bounded import Stored, require_bounded
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -122,11 +124,17 @@ def to_bytes(rows: Rows) -> bytes:
 
 
 def from_bytes(body: bytes) -> Rows:
-    """What `to_bytes` gave."""
+    """What `to_bytes` gave.
+
+    Raises:
+        DataError: it would take too much memory, so `to_bytes` did not give it.
+    """
     import pandas as pd
     from pyarrow import parquet
 
-    table = parquet.ParquetFile(io.BytesIO(body)).read(use_threads=False)
+    stored = Stored(body, "the monitor's store")
+    require_bounded(stored)
+    table = parquet.ParquetFile(stored).read(use_threads=False)
     columns = {name: _plain(table.column(name)) for name in table.column_names}
     classes = tuple(name[len(PROBABILITY) :] for name in columns if name.startswith(PROBABILITY))
     features = {name[len(FEATURE) :]: values for name, values in columns.items() if name.startswith(FEATURE)}

@@ -1,6 +1,7 @@
 """One TorchServe process: started, watched, ended. Used by `service`; knows nothing of models.
 
-folder/config.properties, log4j2.xml    what it was started with
+folder/config.properties, log4j2.xml,
+folder/logging.properties               what it was started with
 folder/model_store/                     the archives it may load
 folder/logs/torchserve.log              its log; console.log has what the launcher and the JVM said
 folder/key_file.json                    its tokens (0600), gone when it ends
@@ -33,6 +34,7 @@ from drift.serving.java import find_java
 from drift.serving.keys import Keyring
 from drift.serving.record import KEY_FILE, TEMP_PREFIX, ServerRecord, Stamp, end_orphan
 from drift.serving.settings import (
+    JAVA_LOGGING,
     LOGGING,
     Ports,
     choose_ports,
@@ -181,6 +183,7 @@ class TorchServe:
             text = configuration(ports, token_minutes=self._token_minutes)
             (self.folder / "config.properties").write_text(text, encoding="ascii")
             (self.folder / "log4j2.xml").write_text(LOGGING, encoding="ascii")
+            (self.folder / "logging.properties").write_text(JAVA_LOGGING, encoding="ascii")
             self.key_file.unlink(missing_ok=True)  # an old one would look like readiness
             (self.folder / "logs" / "torchserve.log").unlink(missing_ok=True)
             temp = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=_short_temp()))

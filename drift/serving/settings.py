@@ -55,6 +55,9 @@ LOGGING = """\
 </Configuration>
 """
 
+# Of gRPC, which logs by Java's own means, to standard error, 3 kB for each connection that is no gRPC.
+JAVA_LOGGING = "handlers=\n.level=OFF\n"
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -152,7 +155,8 @@ def configuration(ports: Ports, *, token_minutes: int) -> str:
         "disable_system_metrics": "true",  # one process per minute saved
         "number_of_netty_threads": 2,
         "netty_client_threads": 2,
-        "vmargs": "-Xmx512m -XX:+UseSerialGC -Dlog4j.configurationFile=log4j2.xml",
+        "vmargs": "-Xmx512m -XX:+UseSerialGC -Dlog4j.configurationFile=log4j2.xml"
+        " -Djava.util.logging.config.file=logging.properties",
     }
     return "".join(f"{name}={value}\n" for name, value in options.items())
 

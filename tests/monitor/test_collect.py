@@ -145,6 +145,46 @@ def test_a_query_of_postgresql_can_only_read_and_says_what_is_wrong(database: Ca
     assert sum(len(frame) for frame in open_source(url, query="predictions")) == 600
 
 
+def test_a_small_database_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """A view of four rows of 400 MB is a file of 4 kB."""
+    url = f"sqlite:///{tmp_path}/small.db"
+    with sqlite3.connect(tmp_path / "small.db") as made:
+        numbers = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT"
+        made.execute("CREATE VIEW huge AS SELECT hex(zeroblob(200000000)) AS a UNION ALL SELECT 'b'")
+        made.execute(f"CREATE VIEW many AS {numbers} i, hex(zeroblob(2000000)) AS a FROM n")
+    with pytest.raises(DataError, match="too big"):
+        list(open_source(url, query="huge"))
+    with pytest.raises(DataError, match=r"expected rows of at most 8,192 bytes in the mean"):
+        list(open_source(url, query="many"))
+
+
+ENDLESS = """
+import sys
+from drift.monitor.collect import open_source
+print("reading", flush=True)
+list(open_source(sys.argv[1], query="endless"))
+"""
+
+
+def test_an_endless_view_is_ended_by_a_signal(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "small.db") as made:
+        made.execute(
+            "CREATE VIEW endless AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0"
+        )
+    line = [sys.executable, "-c", ENDLESS, f"sqlite:///{tmp_path}/small.db"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reading:
+        try:
+            assert reading.stdout is not None
+            assert reading.stdout.readline() == "reading\n"
+            time.sleep(2)
+            assert reading.poll() is None
+            reading.send_signal(signal.SIGINT)
+            _, err = reading.communicate(timeout=20)
+        finally:
+            reading.kill()
+    assert err.rstrip().endswith("KeyboardInterrupt")
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sql
 from alembic import command
@@ -13,9 +15,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pyarrow import parquet
 
 import drift.monitor.store
-from drift.errors import StateError, UsageError
+from drift.errors import DataError, StateError, UsageError
+from drift.monitor.rows import from_bytes
 from drift.monitor.store import Store
 from drift.monitor.store.opening import HEAD
 from drift.monitor.store.tables import metadata
@@ -139,3 +143,14 @@ def test_an_error_leaves_nothing_of_its_transaction(store: Store) -> None:
         raise ValueError("on the way")
     with store.read() as connection:
         assert connection.execute(sql.text("SELECT count(*) FROM monitors")).scalar_one() == 1
+
+
+def test_rows_that_would_fill_the_memory_are_refused() -> None:
+    """One text of a megabyte that 3,000 rows repeat is 11 kB in a database; it ended the page's process."""
+    body = BytesIO()
+    texts = pa.array(["x" * 1_000_000] * 300)
+    columns = {"key": pa.array([str(at) for at in range(300)]), "prediction": texts, "truth": texts, "f:x": texts}
+    parquet.write_table(pa.table(columns), body, compression="zstd", use_dictionary=True)
+    assert len(body.getvalue()) < 100_000
+    with pytest.raises(DataError, match=r"expected at most 256 MB in column .* of the monitor's store"):
+        from_bytes(body.getvalue())

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import requests
 
+from drift.errors import StateError
 from drift.monitor.batching import Batching
 from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
@@ -334,6 +335,31 @@ def test_a_session_is_of_the_user_who_began_it() -> None:
         for other in {1000, 48_213, CLOSED, 0, None} - {user}:
             assert gate.session(session.number, other) is None
             assert not gate.reads(session.number, "", other)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_other_sites_load_nothing(page: Page, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    for path in ("/static/monitor.css", "/", page.errors):
+        answer = page.site.get(path, headers=headers)
+        assert answer.status_code == 403
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    linked = page.site.get("/", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"})
+    assert linked.status_code == 200
+    assert page.site.get("/static/monitor.css", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_readers_are_not_told_where_the_store_is(
+    page: Page, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(store: Store) -> Any:
+        raise StateError("the monitor's store secret%20place.db cannot be read: it is away")
+
+    monkeypatch.setattr("drift.monitor.web.app.exposition", away)
+    answer = page.site.get("/metrics")
+    assert answer.status_code == 503
+    assert "secret" not in answer.text
+    assert "secret%20place.db" in caplog.text
 
 
 def test_an_answer_is_whole_however_large(page: Page) -> None:

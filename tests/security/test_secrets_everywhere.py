@@ -175,6 +175,12 @@ def test_a_password_in_an_option_is_hidden_in_what_is_printed(project: Path) -> 
         run(project, "monitor", "ingest", f"postgresql://u:{PASSWORD}@[half/d", "--query", "t", "--prediction", "p"),
         run(project, "monitor", "check", "--webhook", f"ftp://u:{PASSWORD}@h", "--verbose"),
         run(project, "deploy", "--server", f"http://u:{PASSWORD}@h", "--server_folder", "."),
+        run(project, "monitor", "check", f"postgresql://u:{PASSWORD}@db.example/shop"),
+        run(project, "monitor", "ingest", "rows.csv", f"postgresql://u:{PASSWORD}@db.example/shop"),
+        run(project, f"postgresql://u:{PASSWORD}@db.example/shop"),
+        run(project, "monitor", f"postgresql://u:{PASSWORD}@db.example/shop"),
+        run(project, "status", f"postgresql://u:pa {PASSWORD}@db.example/shop"),
+        run(project, "replay", "--policies", f"postgresql://u:{PASSWORD}@db.example/shop"),
     ]
     for text in printed:
         assert not text.startswith("0")

@@ -17,13 +17,14 @@ from drift.errors import DataError, UsageError
 from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.monitor.values import period_hint
+from drift.signals import raise_lost_interrupt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AT_ONCE = 250  # rows that are fetched before their size is looked at
-LONGEST_TEXT = 1_000_000  # bytes of a text in an SQLite file
-STEPS = 100_000  # of SQLite between two looks at signals
+LONGEST_TEXT = 16_000_000  # bytes of one value in SQLite
+FIRST, AT_ONCE = 16, 1_000  # rows that are fetched together: the first ones, and the most
+STEPS = 1_000_000  # of SQLite's machine, between two looks for signals: some milliseconds
 
 
 class DatabaseRows:
@@ -78,32 +79,36 @@ class DatabaseRows:
                     self._select(connection)
                 )
                 names = list(result.keys())
-                while rows := self._rows(result):
+                while rows := self._chunk(result):
                     columns = [_column(values) for values in zip(*rows, strict=True)]
                     frame = pd.DataFrame(dict(enumerate(columns)))
                     frame.columns = pd.Index(names)  # of which two may be alike, for the reader to say so
                     yield frame
         except SQLAlchemyError as error:
+            raise_lost_interrupt()
+            if isinstance(original := getattr(error, "orig", None), sqlite3.Error) and "interrupted" in str(original):
+                raise KeyboardInterrupt from error  # by a signal, in the function that SQLite calls now and then
             raise DataError(f"{self.name} cannot be read: {reason_of(error, self._url)}") from error
         finally:
             engine.dispose()
 
-    def _rows(self, result: sql.CursorResult[Any]) -> list[Any]:
-        """As many rows as are held at once.
+    def _chunk(self, result: sql.CursorResult[Any]) -> list[Any]:
+        """The next rows: few at first, as each may be long.
 
         Raises:
-            DataError: their texts would take too much memory; a view may make gigabytes of nothing.
+            DataError: their texts are long in the mean, and more than memory should hold.
         """
         rows: list[Any] = []
-        size = 0
-        while len(rows) < self._chunk_rows and (part := result.fetchmany(min(AT_ONCE, self._chunk_rows - len(rows)))):
-            rows += part
-            size += sum(len(value) for row in part for value in row if isinstance(value, (str, bytes)))
-            if size > MOST_LONG and size > LONG * len(rows):
+        held, count = 0, FIRST
+        while len(rows) < self._chunk_rows and (more := result.fetchmany(min(count, self._chunk_rows - len(rows)))):
+            rows += more
+            held += sum(len(value) for row in more for value in row if isinstance(value, str | bytes))
+            if held > MOST_LONG and held > LONG * len(rows):
                 raise DataError(
-                    f"expected at most {MOST_LONG:,} characters where a row has more than {LONG:,} in the mean, got"
-                    f" {size:,} in {len(rows):,} rows of {self.name}: leave the long columns out of the query"
+                    f"expected rows of at most {LONG:,} bytes in the mean, got {held:,} bytes in {len(rows):,} rows of"
+                    f" {self.name}: leave long columns out of --query"
                 )
+            count = min(2 * count, AT_ONCE) if held <= LONG * len(rows) else FIRST
         return rows
 
     def _engine(self) -> sql.Engine:
@@ -149,9 +154,9 @@ class DatabaseRows:
 
 
 def _bound(connection: Any) -> None:
-    """Bound what a stranger's SQLite file makes of a query: a view in it may be long texts, or endless rows."""
+    """Bound one text of SQLite's, and let signals be heard while a query runs: a view may be endless."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_TEXT)
-    connection.set_progress_handler(lambda: 0, STEPS)  # signals are handled here: a query may take for ever
+    connection.set_progress_handler(lambda: 0, STEPS)  # Python hears signals in it, and a raised one ends the query
 
 
 def _is_name(query: str) -> bool:

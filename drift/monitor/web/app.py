@@ -33,6 +33,7 @@ from drift.monitor.web.security import (
     SESSION_SECONDS,
     Gate,
     Session,
+    foreign_load,
     known_host,
     port_of,
     same_site,
@@ -73,6 +74,8 @@ def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool 
             response = PlainTextResponse("expected a number of bytes", 400)
         elif int(request.headers.get("content-length", "0")) > MOST_BYTES:
             response = PlainTextResponse("too large", 413)
+        elif foreign_load(request.headers):
+            response = PlainTextResponse("pages of other sites may not load this", 403)
         elif not _may_read(request, gate):
             response = _ask_for_token(request)
         else:
@@ -334,8 +337,10 @@ def _user(request: Request) -> int | None:
     """The user of this machine whose process asks, looked up once for each request."""
     if USER not in request.scope:
         client, server = request.scope.get("client"), request.scope.get("server")
-        known = client and server and server[1] is not None
-        request.scope[USER] = user_of_client(tuple(client), tuple(server)) if known else None
+        user_id = None
+        if client is not None and server is not None and server[1] is not None:
+            user_id = user_of_client((client[0], client[1]), (server[0], server[1]))
+        request.scope[USER] = user_id
     user: int | None = request.scope[USER]
     return user
 

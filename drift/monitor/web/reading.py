@@ -43,12 +43,14 @@ class Reading:
         """
         with self._lock:
             if key in self._kept:
-                return self._remembered(key)
+                remembered: T = self._remembered(key)
+                return remembered
             making = self._making.setdefault(key, threading.Lock())
         with making:  # others that want the same wait for it: made for each, ten would take ten times the memory
             with self._lock:
                 if key in self._kept:
-                    return self._remembered(key)
+                    known: T = self._remembered(key)
+                    return known
             try:
                 with self._room if large else nullcontext():
                     value = made()

@@ -31,6 +31,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",  # with none at all, browsers also hide where a form comes from
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -176,6 +177,12 @@ def same_site(headers: Mapping[str, str]) -> bool:
         return origin is None or urlsplit(origin).netloc == headers.get("host", "")
     except ValueError:  # it is no address
         return False
+
+
+def foreign_load(headers: Mapping[str, str]) -> bool:
+    """Whether another site's page loads something of ours into itself; following a link to a page is no such thing."""
+    foreign = headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site")
+    return foreign and headers.get("sec-fetch-mode", "") != "navigate"
 
 
 def known_host(host: str, allowed: frozenset[str]) -> bool:
