@@ -20,17 +20,18 @@ def at_once(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A file beside `path` to write to; it takes its place when the block ends well, and is removed when not.
 
     Its name cannot be guessed and it is made here, so that no link of somebody else's is followed. What takes the place
-    of a file keeps that file's mode.
+    of a file of this user's keeps that file's mode; one of somebody else's may have been put there to be read.
 
     Args:
         path: of the file that is to be.
         private: only the owner may read and write it, whatever was there before.
     """
     beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-    before = 0
+    kept = None
     with suppress(OSError):  # there is no file yet
-        before = path.lstat().st_mode
-    kept = stat.S_IMODE(before) if stat.S_ISREG(before) and not private else None
+        before = path.lstat()
+        if stat.S_ISREG(before.st_mode) and before.st_uid == os.geteuid() and not private:
+            kept = stat.S_IMODE(before.st_mode)
     mode = PRIVATE_FILE if private or kept is not None else 0o666
     os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode))
     try:
