@@ -5,15 +5,20 @@ from __future__ import annotations
 import html
 import json
 import re
+import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import requests
 
+from drift.errors import UsageError
 from drift.monitor.batching import Batching
 from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
@@ -21,7 +26,9 @@ from drift.monitor.records import Monitor
 from drift.monitor.report import write_monitor_report
 from drift.monitor.store import Store, alerts, batches
 from drift.monitor.watching import Watch, check
+from drift.monitor.web.reading import Reading
 from drift.monitor.web.security import Gate
+from drift.monitor.web.serving import serve
 from tests.monitor.serving import TOKEN, Site, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -487,3 +494,44 @@ def test_the_report_is_small_asks_nobody_and_holds_no_row(tmp_path: Path) -> Non
     assert path.stat().st_size < 6_000_000
     outside = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="(?!data:,|#)', outside)
+
+
+def test_what_takes_long_is_made_once_for_requests_at_once(tmp_path: Path) -> None:
+    reading = Reading(Store(tmp_path / "m.db"))
+    calls: list[int] = []
+
+    def slow() -> int:
+        calls.append(1)
+        time.sleep(0.3)
+        return len(calls)
+
+    with ThreadPoolExecutor(10) as threads:
+        assert list(threads.map(lambda _: reading.once(("key",), slow), range(10))) == [1] * 10
+    assert reading.once(("other",), slow) == 2
+
+    def fails() -> int:
+        raise ValueError
+
+    for _ in range(2):
+        with pytest.raises(ValueError):
+            reading.once(("wrong",), fails)
+
+
+def test_both_addresses_of_loopback_are_ours(tmp_path: Path) -> None:
+    """Browsers take the name localhost for ::1 first, where another user could listen on the same port."""
+    try:
+        other = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    with other, pytest.raises(UsageError, match="browsers would take for http://localhost"):
+        serve(Store(tmp_path / "m.db"), Gate(), port=other.getsockname()[1])
+    taken: list[int] = []
+
+    def look(address: str) -> None:
+        with pytest.raises(OSError):
+            socket.create_server(("::1", urlsplit(address).port or 0), family=socket.AF_INET6)
+        taken.append(1)
+        raise KeyboardInterrupt
+
+    serve(Store(tmp_path / "m.db"), Gate(), port=0, ready=look)
+    assert taken

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, quote
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from drift import __version__
@@ -42,6 +43,7 @@ from drift.report.page import environment, plotly_library
 MOST_BYTES = 64_000  # of a form
 LONGEST_NAME, LONGEST_NOTE = 100, 4_000
 MOST_NUMBER = 2**31 - 1  # that a database's integers hold
+PIECE = 1 << 16  # bytes of a large answer that are sent at once
 STATIC = Path(__file__).parent / "static"
 
 logger = logging.getLogger(__name__)
@@ -339,13 +341,26 @@ def static(name: str) -> Response:
     """Style, script, and Plotly, which browsers may keep."""
     headers = {"Cache-Control": "public, max-age=86400"}
     if name == "plotly.js":
-        return Response(plotly_library(), media_type="text/javascript", headers=headers)
+        content = _plotly()
+        headers["Content-Length"] = str(len(content))
+        return StreamingResponse(_pieces(content), media_type="text/javascript", headers=headers)
     kinds = {".css": "text/css", ".js": "text/javascript"}
     path = STATIC / name
     if path.parent != STATIC or path.suffix not in kinds or not path.is_file():
         raise HTTPException(404, "there is no such file")
     headers["Cache-Control"] = "no-cache"
     return Response(path.read_text(), media_type=kinds[path.suffix], headers=headers)
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> bytes:
+    return plotly_library().encode()
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """Parts of a large answer, each made when the one before was taken: who does not read holds one of them."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
 
 
 def _own_path(path: str) -> str:

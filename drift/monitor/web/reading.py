@@ -21,6 +21,7 @@ class Reading:
         self.store = store
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
+        self._making: dict[tuple[Any, ...], threading.Lock] = {}
 
     def reference(self, connection: Any, monitor: Monitor) -> Reference | None:
         """The reference in force."""
@@ -36,11 +37,21 @@ class Reading:
                 self._kept.move_to_end(key)
                 found: T = self._kept[key]
                 return found
-        value = made()  # two requests at once may both make it, but neither waits for the other
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
+            turn = self._making.setdefault(key, threading.Lock())
+        with turn:  # one request makes it, and others for the same wait: each would take its memory and time
+            with self._lock:
+                if key in self._kept:
+                    made_meanwhile: T = self._kept[key]
+                    return made_meanwhile
+            try:
+                value = made()
+                with self._lock:
+                    self._kept[key] = value
+                    while len(self._kept) > MOST:
+                        self._kept.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
         return value
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import uvicorn
 
@@ -54,7 +55,7 @@ def serve(
         raise UsageError(
             f"{host}:{port} cannot be listened on ({error.strerror}): choose another --host or --port"
         ) from error
-    with listening:
+    with listening, _other_loopback(host, listening.getsockname()[1]) as other:
         app = create_app(store, gate, hosts=frozenset({*LOOPBACK, host, *names}), secure=secure)
         bound = listening.getsockname()[1]
         config = uvicorn.Config(
@@ -66,4 +67,32 @@ def serve(
             logging.getLogger(name).addFilter(Unrepeated())
         with suppress(KeyboardInterrupt):  # how one stops it, from the moment on that it has told its address
             ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=[listening, *other])
+
+
+@contextmanager
+def _other_loopback(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """The same port of ::1, where 127.0.0.1 is listened on: browsers take the name localhost for ::1 first.
+
+    Raises:
+        UsageError: another program listens there.
+    """
+    if host not in ("127.0.0.1", "localhost"):
+        yield []
+        return
+    with ExitStack() as stack:
+        try:
+            other = stack.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_STREAM))
+            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("::1", port))
+            other.listen(BACKLOG)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UsageError(
+                    f"[::1]:{port} is listened on by another program, which browsers would take for http://localhost:"
+                    f"{port}/: choose another --port"
+                ) from error
+            yield []  # a machine without IPv6
+            return
+        yield [other]
