@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from urllib.parse import unquote
@@ -18,10 +19,15 @@ from drift.errors import UsageError
 HIDDEN = "***"
 OURS = ("DRIFT_", "MLFLOW_", "PG")  # variables of this package, of MLflow and of PostgreSQL's client
 CLOUDS = ("AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCP_", "GCLOUD_", "CLOUDSDK_", "ALIBABA_", "OCI_", "DIGITALOCEAN_")
-SECRET_NAME = re.compile(
-    r"(^|_|PG)(PASS|PASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|CREDENTIALS?|WEBHOOK|(API|ACCESS|PRIVATE|SECRET)_?KEY)(_|$)",
-    re.IGNORECASE,
+SECRET_WORDS = frozenset(  # in names of variables, also in the plural
+    """
+    pass passwd password passphrase passcode pwd pw sshpass token pat secret credential cred jwt auth cookie webhook
+    hook dsn apikey accesskey privatekey secretkey
+    """.split()  # noqa: SIM905
 )
+WORDS_OF_NUMBERS = frozenset({"count", "limit", "length", "size", "max"})  # at the end of a name: of no secret
+NO_SECRET_NAMES = frozenset({"PWD", "OLDPWD"})  # folders
+SECRET_ADDRESS = re.compile(r"(?i)://(hooks\.slack\.com|([\w.-]*\.)?discord(app)?\.com/api/webhooks|[\w.-]*webhook)")
 NO_SECRETS = frozenset({"true", "false", "none", "null"})  # values of switches
 UP_TO_HOST = re.compile(r"(?<!\S)\S*@")  # of a word: a password may hold @, /, ? and #, which clients take as they are
 USER_AND_PASSWORD = re.compile(r"(?s)(?P<before>://[^:/\s]*):(?P<password>.*)@")  # within that
@@ -35,6 +41,7 @@ FROM_VARIABLE, FROM_FILE = (
     "@",
 )  # of an option's value that is a secret: what everybody reads in the process list
 SHORTEST = 4  # characters: a shorter secret is found in many a harmless word
+SHORT = 8  # of fewer, a secret is hidden as a whole word only, and not where it is a number or a word of five letters
 
 
 def read_option(text: str, *, option: str) -> str:
@@ -67,8 +74,21 @@ def is_secret(name: str, value: str) -> bool:
         name: of the variable.
         value: its value.
     """
-    named = name.upper().startswith((*OURS, *CLOUDS)) or SECRET_NAME.search(name) is not None
-    return named or any(True for _ in _passwords_in(value))
+    named = name.upper().startswith((*OURS, *CLOUDS)) or _names_secret(name)
+    return named or SECRET_ADDRESS.search(value) is not None or any(True for _ in _passwords_in(value))
+
+
+def _names_secret(name: str) -> bool:
+    """Whether a variable is called like a secret: `MYSQL_PWD` and `dbPassword` are, `TOKEN_COUNT` is not."""
+    if name.upper() in NO_SECRET_NAMES:
+        return False
+    plain = re.sub(r"^PG(?=[A-Z])", "", name)
+    parts = [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", plain)]
+    if not parts or parts[-1] in WORDS_OF_NUMBERS:
+        return False
+    singular = {part.removesuffix("s") for part in parts}
+    joined = {first + second for first, second in pairwise(parts)}  # api_key_old
+    return parts[-1] in ("key", "keys") or not SECRET_WORDS.isdisjoint({*parts, *singular, *joined})
 
 
 def environment_without_secrets(keep: Collection[str] = ()) -> dict[str, str]:
@@ -85,7 +105,7 @@ def passwords_of(environment: Mapping[str, str]) -> set[str]:
     found: set[str] = set()
     for name, value in environment.items():
         found.update(_passwords_in(value))
-        if SECRET_NAME.search(name) and "://" not in value:
+        if _names_secret(name) and "://" not in value:
             found.add(value)
     return {
         form
@@ -93,6 +113,11 @@ def passwords_of(environment: Mapping[str, str]) -> set[str]:
         for form in (secret, unquote(secret))
         if len(form) >= SHORTEST and form.lower() not in NO_SECRETS
     }
+
+
+def _is_common(secret: str) -> bool:
+    """Whether a short secret stands in many a harmless text: a number, or a word of five letters such as drift."""
+    return len(secret) < SHORT and re.fullmatch(r"[\d.,]+|[A-Za-z]{1,5}", secret) is not None
 
 
 def masked(text: str) -> str:
@@ -105,7 +130,10 @@ def masked(text: str) -> str:
     without = LONE_TOKEN.sub(rf"\g<before>{HIDDEN}@", without)
     without = IN_QUERY.sub(rf"\g<before>{HIDDEN}", without)
     for secret in _own_passwords(int(monotonic())):
-        without = without.replace(secret, HIDDEN)
+        if len(secret) < SHORT:  # within a longer word it would be a coincidence
+            without = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, without)
+        else:
+            without = without.replace(secret, HIDDEN)
     return without
 
 
@@ -121,4 +149,5 @@ def _passwords_in(value: str) -> Iterator[str]:
 @lru_cache(maxsize=1)
 def _own_passwords(_second: int) -> list[str]:
     """Those of this process's environment, longest first; looked up again every second."""
-    return sorted(passwords_of(os.environ), key=len, reverse=True)
+    own = {secret for secret in passwords_of(os.environ) if not _is_common(secret)}
+    return sorted(own, key=len, reverse=True)

@@ -100,3 +100,56 @@ def test_an_option_is_read_from_a_variable_or_a_file(monkeypatch: pytest.MonkeyP
 def test_what_cannot_be_read_is_one_line(text: str) -> None:
     with pytest.raises(UsageError, match="--store: "):
         secrets.read_option(text, option="--store")
+
+
+NAMES_OF_SECRETS = """
+MYSQL_PWD SSHPASS GITHUB_PAT GH_PAT DB_PW SMTP_PWD PASSWORDS API_KEYS APP_SECRETS CREDS JWT SESSION_COOKIE
+REDISCLI_AUTH DOCKER_AUTH_CONFIG NPM_CONFIG__AUTH KAGGLE_KEY MASTER_KEY ENCRYPTION_KEY SIGNING_KEY SSH_KEY dbPassword
+PASSCODE TEAMS_HOOK SENTRY_DSN SSH_AUTH_SOCK PGPASSWORD APIKEY HTTP_API_KEY my_token TOKEN API_KEY_OLD
+API_KEY2 GITHUB_TOKEN_2
+"""
+
+
+OTHER_NAMES = "PWD OLDPWD PATH HOME TOKEN_COUNT GIT_AUTHOR_NAME KEYBOARD COMPASS XAUTHORITY GIT_ASKPASS DESIGN"
+
+
+@pytest.mark.parametrize("name", NAMES_OF_SECRETS.split())
+def test_variables_with_the_names_of_secrets_are_kept_from_commands(name: str) -> None:
+    assert secrets.is_secret(name, "Abc12345xyz")
+    assert secrets.passwords_of({name: "Abc12345xyz"}) == {"Abc12345xyz"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PWD",
+        "OLDPWD",
+        "PATH",
+        "HOME",
+        "TOKEN_COUNT",
+        "GIT_AUTHOR_NAME",
+        "KEYBOARD",
+        "COMPASS",
+        "XAUTHORITY",
+        "GIT_ASKPASS",
+        "DESIGN",
+    ],
+)
+def test_other_variables_are_passed_on(name: str) -> None:
+    assert not secrets.is_secret(name, "Abc12345xyz")
+
+
+def test_addresses_of_webhooks_are_secrets() -> None:
+    for url in ("https://hooks.slack.com/services/T0/B0/x", "https://discord.com/api/webhooks/1/x"):
+        assert secrets.is_secret("WHERE_TO", url)
+    assert not secrets.is_secret("WHERE_TO", "https://slack.com/")
+
+
+def test_short_secrets_wreck_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, value in enumerate(("open", "test", "drift", "0.05", "hunter2")):
+        monkeypatch.setenv(f"DB{number}_PASSWORD", value)
+    secrets._own_passwords.cache_clear()
+    text = "alert opened: latest level 0.05, drift deploy, hunter21 drift_model"
+    assert secrets.masked(text) == text
+    assert secrets.masked("got hunter2, and hunter2@") == "got ***, and ***@"
+    secrets._own_passwords.cache_clear()
