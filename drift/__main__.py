@@ -7,6 +7,11 @@ import os
 import signal
 import sys
 
+PARENT = os.path.realpath(os.path.join(__file__, "..", ".."))  # noqa: PTH118
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False) and os.path.realpath(sys.path[0]) != PARENT:
+    # `python -m drift` would import from the current folder, which others may write to, before all packages.
+    del sys.path[0]
+
 OLDEST = (3, 11)  # of Python; as pyproject.toml declares
 
 

@@ -13,11 +13,12 @@ import typer
 
 from drift import __version__
 from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training, trusting
-from drift.commands.flags import PlainFlags
+from drift.commands.flags import PlainFlags, PlainGroup
 from drift.invocation import ENTRY_POINTS
 
 app = typer.Typer(
     name="drift",
+    cls=PlainGroup,
     help="Watch a deployed model age and heal: train, serve, notice drift, retrain, promote, report.\n\n"
     "Exit codes: 0 done; 1 error; 2 usage; 3 drift was flagged and the model not retrained, or its challenger"
     " is still in shadow; 4 a challenger was refused; 130 interrupted.\n\n"

@@ -169,3 +169,29 @@ def test_a_percentage_for_a_share_is_asked_about(words: str, meant: str | None, 
     told = refused(folder, *words.split())
     assert (f"it is a share: did you mean {meant}?" in told) is (meant is not None)
     assert ("did you mean" in told) is (meant is not None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["monitor check URL", "monitor ingest URL URL", "URL", "monitor URL", "status URL", "replay --policies URL"],
+)
+def test_what_is_refused_shows_no_password(folder: Path, words: str) -> None:
+    """An address without its option is an argument too much, which typer prints by itself."""
+    url = "postgresql://u:S3cr3tPw@db.example/shop"
+    done = subprocess.run(
+        [sys.executable, "-m", "drift", *words.replace("URL", url).split()],
+        cwd=folder, capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert "S3cr3tPw" not in done.stdout + done.stderr
+    assert "***" in done.stdout + done.stderr
+
+
+def test_nothing_is_imported_from_the_current_folder(folder: Path) -> None:
+    """Others may write there."""
+    (folder / "typer.py").write_text("raise SystemExit('run from the current folder')")
+    done = subprocess.run(
+        [sys.executable, "-m", "drift", "--version"],
+        cwd=folder, capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()[0]) == (0, "drift"), done.stderr

@@ -6,16 +6,50 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer import BadParameter
-from typer.core import TyperArgument, TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from drift.secrets import masked
 
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
+@contextmanager
+def without_passwords() -> Iterator[None]:
+    """Hide passwords in what typer says of words that it refuses: it prints them by itself."""
+    try:
+        yield
+    except Exception as error:  # its classes are elsewhere in each version
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = masked(message)  # type: ignore[attr-defined]
+        raise
+
+
+class PlainGroup(TyperGroup):
+    """Commands whose usage errors show no password."""
+
+    def make_context(self, *words: Any, **details: Any) -> Any:
+        """Parse the words before the command."""
+        with without_passwords():
+            return super().make_context(*words, **details)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find the command, parse its words and run it."""
+        with without_passwords():
+            return super().invoke(ctx)
+
+
 class PlainShares(TyperCommand):
     """A command that asks whether 0.55 was meant where 55 was given for a share between 0 and 1."""
+
+    def make_context(self, *words: Any, **details: Any) -> Any:
+        """Parse its words."""
+        with without_passwords():
+            return super().make_context(*words, **details)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Add the question to the error that typer raises."""

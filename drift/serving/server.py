@@ -252,7 +252,7 @@ def _short_temp() -> str:
 
 def _command() -> list[str]:
     """TorchServe's own launcher; paths are relative to the run folder, its working directory."""
-    launcher = [sys.executable, "-m", "ts.model_server", "--start", "--foreground"]
+    launcher = [sys.executable, "-P", "-m", "ts.model_server", "--start", "--foreground"]
     return [*launcher, "--ts-config", "config.properties", "--model-store", "model_store", "--ncs"]
 
 
