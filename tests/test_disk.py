@@ -76,3 +76,18 @@ def test_private_folders(tmp_path: Path) -> None:
     deep.chmod(0o755)
     private_folder(deep)
     assert mode(deep) == 0o700
+
+
+def test_the_mode_of_somebody_elses_file_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write to the folder could put a file there that everybody may read, for what is written next."""
+    path = tmp_path / "out.json"
+    path.touch()
+    path.chmod(0o666)
+    before = os.umask(0o077)
+    try:
+        user = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+        write_at_once(path, b"{}")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)

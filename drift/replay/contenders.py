@@ -33,6 +33,7 @@ from drift.loop.policies import (
     blocks_ahead,
 )
 from drift.replay.answering import ANSWERINGS, Answering, Newest
+from drift.secrets import masked
 
 NEWEST = Newest()
 ANY_BLOCKS = 2**31  # more than a stream has
@@ -73,6 +74,8 @@ def contender(name: str, blocks: int) -> Contender:
     Raises:
         UsageError: no such policy, or a value that it does not take.
     """
+    if "://" in name:  # its parts would not be seen to be of an address with a password
+        raise UsageError(f"expected a policy, got {masked(name)!r}")
     plain, plus, answers = name.partition("+")
     answering = ANSWERINGS.get(answers) if plus else NEWEST
     if answering is None:

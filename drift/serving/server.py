@@ -48,6 +48,7 @@ START_SECONDS = 60.0  # the JVM answers after 1.5 s; a busy machine takes longer
 PROBE_SECONDS = 2.0
 LONGEST_TEMP = 60  # bytes
 TOKEN_MINUTES = 60  # lifetime of its access tokens
+RETAKE_SECONDS = 60.0  # to wait for a port of a server that ended, if another program took it
 STARTS = 3  # a port may be taken between our look and the JVM's
 
 logger = logging.getLogger(__name__)
@@ -139,9 +140,12 @@ class TorchServe:
         java_home = find_java()
         self.stop()  # what is left when our guard was killed
         end_orphan(self.folder)  # what an earlier deployment left; it may hold our port
-        if self.wanted_port is not None:
-            require_free(self.wanted_port)
         again = self._ports  # of an earlier start
+        if again is not None:  # who takes a port meanwhile does not end us at once
+            for port in astuple(again):
+                require_free(port, seconds=RETAKE_SECONDS)
+        elif self.wanted_port is not None:
+            require_free(self.wanted_port)
         for attempt in range(1, STARTS + 1):
             ports = again or choose_ports(self.wanted_port)
             try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import random
 import socket
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from drift.errors import ServerError
+from drift.socket_owner import user_at_other_end
 
 LOOPBACK = "127.0.0.1"
 PROBE_SECONDS = 1.0
@@ -100,13 +103,24 @@ def choose_ports(port: int | None = None) -> Ports:
     )
 
 
-def require_free(port: int) -> None:
-    """Raise `ServerError` unless a server could listen on `port` now."""
-    if reason := _why_unusable(port):
+def require_free(port: int, *, seconds: float = 0.0) -> None:
+    """Raise `ServerError` unless a server can listen on `port`, now or within some seconds."""
+    deadline = time.monotonic() + seconds
+    while (reason := _why_unusable(port)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if reason:
         raise ServerError(
-            f"port {port} of {LOOPBACK} cannot be used ({reason}): end the program that listens there, "
+            f"port {port} of {LOOPBACK} cannot be used ({reason}{_holder(port)}): end the program that listens there, "
             "or give another port"
         )
+
+
+def _holder(port: int) -> str:
+    """Who listens on a port, to be read after a reason; empty where that is not known."""
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as probe:
+        user = user_at_other_end(probe, PROBE_SECONDS)
+        return "" if user is None else f", by a process of user {user}"
+    return ""
 
 
 def listens(port: int) -> bool:

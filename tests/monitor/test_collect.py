@@ -357,7 +357,7 @@ def test_names_of_files_forge_no_lines(tmp_path: Path) -> None:
 def test_a_view_of_long_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "served.db"
     with sqlite3.connect(path) as database:
-        database.execute("create view longest as select 1 as x, hex(zeroblob(2500000)) as note")
+        database.execute("create view longest as select 1 as x, hex(zeroblob(9000000)) as note")
         database.execute(
             "create view many as with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)"
             " select i as x, hex(zeroblob(20000)) || i as note from n"
@@ -365,7 +365,7 @@ def test_a_view_of_long_texts_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(DataError, match="string or blob too big"):
         list(open_source(f"sqlite:///{path}", query="longest"))
     monkeypatch.setattr("drift.monitor.collect.database.MOST_LONG", 20_000_000)
-    with pytest.raises(DataError, match="leave the long columns out of the query"):
+    with pytest.raises(DataError, match="leave long columns out of --query"):
         list(open_source(f"sqlite:///{path}", query="many"))
     (chunk,) = open_source(f"sqlite:///{path}", query="select x from many")
     assert chunk["x"].tolist() == list(range(1, 2001))

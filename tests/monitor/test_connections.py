@@ -174,6 +174,22 @@ def test_a_long_answer_over_a_slow_line_comes_in_whole(site: Site, monkeypatch: 
             time.sleep(max(0.0, began + 2.0 * received / (count * size) - time.monotonic()))
 
 
+def test_a_large_file_that_nobody_reads_is_not_held(site: Site) -> None:
+    asked = b"GET /static/plotly.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    whole = site.get("/static/plotly.js")
+    assert len(whole.content) == int(whole.headers["content-length"]) > 1_000_000
+    before = psutil.Process().memory_info().rss
+    with ExitStack() as stack:
+        for _ in range(30):
+            made = stack.enter_context(never_read(site, requests=0))
+            made.sendall(asked)
+        assert site.get("/sign-in").status_code == 200
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            assert psutil.Process().memory_info().rss - before < 60_000_000  # 5 MB each were 150 MB
+            time.sleep(0.1)
+
+
 def test_the_address_with_most_connections_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "most_connections", lambda: 3)
 

@@ -154,7 +154,7 @@ def test_fifty_million_rows_of_twenty_numbers_may_be_read_in_pieces(
 
 def varint(number: int, *, length: int = 0) -> bytes:
     """A whole number as a footer has it, in at least as many bytes."""
-    rest, parts: list[bytes] = number << 1, []
+    rest, parts = number << 1, list[int]()
     while rest >= 0x80 or len(parts) + 1 < length:
         parts.append(rest & 0x7F | 0x80)
         rest >>= 7
