@@ -112,7 +112,7 @@ def test_nobody_else_is_localhost(other_user: OtherUser) -> None:
 @pytest.mark.slow
 def test_the_page_of_the_command_answers_on_both_addresses(tmp_path: Path) -> None:
     Store(str(tmp_path / "m.db"))
-    line = [sys.executable, "-m", "drift", "monitor", "serve", "--store", str(tmp_path / "m.db"), "--port", "0"]
+    line = [sys.executable, "-m", "drift", "monitor", "serve", "--store", "m.db", "--port", "0"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as page:
         try:
             assert page.stdout is not None
