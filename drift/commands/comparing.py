@@ -12,7 +12,8 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, write_json
 from drift.devices import resolve_device
-from drift.errors import ExitCode, UsageError
+from drift.errors import DataError, ExitCode, UsageError
+from drift.streams import broken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,9 +113,14 @@ def compare(
 
 
 def _stretch(frame: pd.DataFrame, rows: str | None, path: Path) -> pd.DataFrame:
-    """Some rows of a file, with the numbers that they have in it."""
+    """Some rows of a file, with the numbers that they have in it; refuses names that would forge lines."""
     import re
 
+    if wrong := broken(map(str, frame.columns)):
+        raise DataError(
+            f"expected names of columns without control characters and line breaks in {path}, got '{wrong[0]}':"
+            " rename it"
+        )
     if rows is None:
         return frame
     found = re.fullmatch(r"(\d*):(\d*)", rows.strip())

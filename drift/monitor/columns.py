@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from drift.errors import DataError, UsageError
 from drift.monitor import values
 from drift.monitor.rows import Rows, Task, Texts, known
+from drift.streams import broken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -254,7 +255,11 @@ def unlikely(rows: Rows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
 
 
 def require_own_names(frame: pd.DataFrame) -> None:
-    """Raise `DataError` where two columns are called alike."""
+    """Raise `DataError` where two columns are called alike, or one by a name that would forge lines of a terminal."""
+    if wrong := broken(map(str, frame.columns)):
+        raise DataError(
+            f"expected names of columns without control characters and line breaks, got '{wrong[0]}': rename it"
+        )
     twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
     if twice:
         raise DataError(f"expected columns with names of their own, got several called {twice[0]!r}: rename them")

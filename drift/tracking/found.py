@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -199,6 +200,7 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
         with whole(CARD_FILE, model, place):
             require_plain_yaml(path)
             metadata = mlflow.models.Model.load(str(path)).metadata
+            json.dumps(metadata)  # of plain values, which a digest is taken of: no dates, no sets
     if not metadata or "classes" not in metadata:
         raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
     return dict(metadata)

@@ -387,3 +387,12 @@ def test_a_query_without_an_end_ends_by_a_signal(tmp_path: Path) -> None:
             time.sleep(0.1)  # until it is inside the query: imports take less
         process.send_signal(signal.SIGINT)
         assert process.wait(30) != 0
+
+
+def test_names_of_columns_forge_no_lines(tmp_path: Path) -> None:
+    pd.DataFrame({"E\nversion 9": [1.0], "p": ["up"]}).to_parquet(tmp_path / "rows.parquet")
+    path = str(tmp_path / "rows.parquet")
+    for columns in (None, ["absent"]):
+        with pytest.raises(DataError) as raised:
+            list(open_source(path, columns=columns))
+        assert "\n" not in str(raised.value) and "E\\nversion 9" in str(raised.value)

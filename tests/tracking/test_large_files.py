@@ -89,6 +89,7 @@ def test_what_is_saved_without_features_or_names_is_read(tmp_path: Path) -> None
 
 LEVELS = "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 12))
 CARDS = [
+    pytest.param("metadata: {classes: [a], when: 2026-01-01}\n", "date is not JSON", id="a date"),
     pytest.param(f"a0: &a0 [{', '.join('x' * 9)}]\n{LEVELS}metadata: {{classes: *a11}}\n", "alias", id="aliases"),
     pytest.param(f"metadata: {{classes: {'[' * 400_000}{']' * 400_000}}}\n", "lists in each other", id="deep"),
     pytest.param(f"metadata: {{classes: [{'x' * 1_100_000}]}}\n", "1,048,576 bytes", id="long"),

@@ -18,6 +18,7 @@ from drift.extras import missing_package
 from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.monitor.values import period_hint
 from drift.signals import raise_lost_interrupt
+from drift.streams import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,7 @@ class DatabaseRows:
         if absent:
             raise DataError(
                 f"expected columns {', '.join(dict.fromkeys(wanted))} in the query; got none called"
-                f" {', '.join(absent)}. It has {', '.join(there)}{period_hint(absent)}"
+                f" {', '.join(absent)}. It has {', '.join(map(one_line, there))}{period_hint(absent)}"
             )
         chosen: list[Any] = [sql.column(name) for name in (there if self._columns is None else self._columns)]
         return sql.select(*chosen).select_from(inner).order_by(*(sql.column(name) for name in self._order))

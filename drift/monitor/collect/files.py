@@ -12,7 +12,7 @@ from drift.errors import DataError
 from drift.monitor.columns import require_own_names
 from drift.monitor.urls import masked
 from drift.monitor.values import period_hint
-from drift.streams import broken
+from drift.streams import broken, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,7 +196,7 @@ def _require(file: Path, wanted: list[str] | None, there: list[str]) -> None:
     if absent:
         raise DataError(
             f"expected columns {', '.join(wanted or ())} in {file}; got none called {', '.join(absent)}."
-            f" It has {', '.join(there)}{period_hint(absent)}"
+            f" It has {', '.join(map(one_line, there))}{period_hint(absent)}"
         )
 
 
