@@ -36,7 +36,6 @@ from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from drift.blocks import Integers
 from drift.commands.replaying import POLICIES
-from drift.replay.contenders import oracle_retrains
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.family import FAMILY, fit_member_of_family
 from drift.replay.measures import baselines, measures
@@ -127,7 +126,6 @@ def compared(
             names,
             seeds=[seed],
             window_rows=window_rows,
-            hindsight=any(oracle_retrains(name) is not None for name in names),
         )
         return found, clock.read()
 

@@ -37,6 +37,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "compare": 2,
     "models": 2,
     "figures": 2,
+    "policies": 2,
     "tracking": 2,
     "serving": 2,
     "loop": 3,

@@ -26,11 +26,7 @@ def replay(
         str,
         typer.Option(
             "--policies",
-            help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY,"
-            " forecast:BLOCKS:ACCURACY (expected below it within so many blocks), cost:ANSWERS, any"
-            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight; with @ROWS or @change, a retrain"
-            " learns from so many rows, or from those since accuracy changed; with +recall or +mix, versions trained"
-            " earlier answer, too.",
+            help="Which to compare, by commas, of those listed below.",
             rich_help_panel=o.MAIN,
         ),
     ] = POLICIES,
@@ -88,13 +84,14 @@ def replay(
 
     Example: drift replay --policies never,spaced:10,harm --block_size 1007
     """
-    from drift.replay.contenders import check_names, lowered
+    from drift.policies.parser import fit_names, parse_policy
 
     require("mlflow", *(("ts", "model_archiver", "yaml") if serve else ()))
     names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
     if not names:
         raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
-    check_names(names)
+    for name in names:
+        parse_policy(name)
     device = resolve_device(device)
     table = (source := source_of(data, label, time, ignore)).load()
     from drift.loop.home import Home
@@ -114,7 +111,7 @@ def replay(
 
     require_row_wise(table)
     stream = Stream.of_first(table, start_rows, block_size, test_data_rows)
-    names = lowered(names, len(stream.blocks)) if policies == POLICIES else names  # `mlflow run` hands the default on
+    names = fit_names(names, len(stream.blocks)) if policies == POLICIES else names  # `mlflow run` hands the default on
     home, store = Home(), connect(create=True)
     fit = partial(fit_member_of_family, device=device)
     versions = Versions(stream.table, fit, family=family_on(device), cache=home.path / "replay")
@@ -130,7 +127,6 @@ def replay(
             names,
             seeds=range(seed, seed + seeds),
             window_rows=window_rows,
-            hindsight=any(name.startswith("oracle") for name in names),
             serving=serving,
             tell=lambda step: tell(step.words, step.done, step.total),
         )

@@ -11,19 +11,19 @@ from typing import Literal, Protocol
 
 from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
-from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
+from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.acceptance import worse_than_accepted
 from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
-from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
+from drift.loop.events import Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal import Journal
 from drift.loop.latest import last_row_seen
-from drift.loop.options import THRESHOLD, DeployOptions
+from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
@@ -39,6 +39,7 @@ from drift.loop.shadow_ring import ShadowRing
 from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.loop.trusted import trusted_registry
 from drift.models.predict import LocalPredictor
+from drift.policies.history import BlockRecord
 from drift.signals import unbroken
 from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.registry import Registry
@@ -138,7 +139,7 @@ class Running:
             with TemporaryDirectory(prefix="drift-reference-") as folder:
                 references = References(self.registry, Path(folder))
                 falls = ScoredFalls(journal, deployment.id, references)
-                forecasts = Forecasts(self.options.threshold_accuracy, references)
+                forecasts = Forecasts(self.options.forecast_threshold, references)
                 outbox = Outbox(
                     journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
                 )
@@ -200,6 +201,15 @@ class Running:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
+        total = len(cut(rows, self.options.block_size))
+        detectors: list[Detector] = [
+            AccuracyDrop(reference),
+            FeatureShift(reference, ignore=CALENDAR_NAMES),
+            PredictionShift(reference),
+        ]
+        made = self.options.detector()
+        if made is not None and (own := made(reference)).name not in {detector.name for detector in detectors}:
+            detectors.append(own)
         self.service.restore_with(self.championship.restore)
         watched = ShadowRing(
             self.deployment.id,
@@ -213,13 +223,8 @@ class Running:
             predictor=self.service,
             first_champion=LocalPredictor.from_file(self.registry.release(first).model_file, version=first.number),
             reference_of=references,
-            detectors=[
-                AccuracyDrop(reference),
-                FeatureShift(reference, ignore=CALENDAR_NAMES),
-                PredictionShift(reference),
-                *self.options.followers(reference),
-            ],
-            policy=self.options.decides(),
+            detectors=detectors,
+            policy=self.options.decides(total),
             consent=self.world.consent,
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
             log=self.world.journal,
@@ -234,7 +239,7 @@ class Running:
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
-        return run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
+        return run_blocks(left, parts, progress, total=total)
 
     def _outlook(self, record: BlockRecord, window_rows: int | None, falls: ScoredFalls) -> Outlook | None:
         """What a retrain after a block would learn from; None while MLflow is away."""
@@ -333,7 +338,7 @@ class Running:
             references,
             self.world.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold,
-            flags_below=self.options.when == THRESHOLD,
+            flags_below=self.options.flags_below,
             forecasts=forecasts.of,
         )
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from drift.blocks import Reference, Table
 from drift.detect import ThresholdForecast
-from drift.loop.events import BlockRecord
 from drift.loop.journal import Journal
 from drift.loop.records import AuditLine, Deployment
+from drift.policies.history import BlockRecord
 from drift.report.details import moved_features, version_lines, versions_with_cards
 from drift.report.page import ReportData, write_report
 from drift.sources.calendar import CALENDAR_NAMES

@@ -12,10 +12,10 @@ from drift.blocks import Floats, Reference, Table
 from drift.detect.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.cards import Card
-from drift.loop.events import BlockRecord
 from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
 from drift.loop.seen_rows import has_seen
+from drift.policies.history import BlockRecord
 from drift.tracking.found import model_card
 from drift.tracking.registry import Registry, Version
 

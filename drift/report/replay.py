@@ -12,8 +12,8 @@ import numpy as np
 from drift import __version__
 from drift.detect.sequential.intervals import risk_intervals
 from drift.palette import BLUE, SKY, Style, series_style
+from drift.policies.parser import parse_policy
 from drift.replay.concept import has_concept
-from drift.replay.contenders import oracle_retrains
 from drift.replay.estimates import estimate_stream
 from drift.replay.experiment import Results
 from drift.replay.truth import truth
@@ -49,7 +49,7 @@ class Line:
     @property
     def hindsight(self) -> bool:
         """Whether it knew every label beforehand."""
-        return oracle_retrains(self.name) is not None
+        return parse_policy(self.name).needs_hindsight
 
 
 def write_replay(results: Results, path: Path) -> Path:
@@ -225,7 +225,7 @@ def risk_chart(results: Results) -> go.Figure:
 
     from drift.detect.sequential.dependence import effective_rows
 
-    deciding = [name for name in results.names if oracle_retrains(name) is None] or results.names
+    deciding = [name for name in results.names if not parse_policy(name).needs_hindsight] or results.names
     best = max(deciding, key=lambda name: results.accuracy(name)[0])
     played = results.of(best)[0].played
     wrong = played.predictions != results.stream.table.labels[results.stream.start :]

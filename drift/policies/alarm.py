@@ -1,9 +1,13 @@
-"""Retraining when a detector alarms: one policy for all of them."""
+"""Retraining when a detector alarms: one policy for each detector, under the detector's name."""
 
 from __future__ import annotations
 
-from drift.loop.forecasts import serving_blocks
-from drift.loop.policies.protocol import Decision, History, evidence_of
+from functools import partial
+
+from drift.detect import DETECTORS, STREAMING
+from drift.detect.detectors.protocol import WatchesFeatures
+from drift.policies.history import History, evidence_of, serving_blocks
+from drift.policies.protocol import Decision, MakeDetector, PolicyDeclaration, PolicySettings
 
 STILL_LOW = 0.001  # chance of the newest blocks at the accepted accuracy, below which an alarm is repeated
 
@@ -14,20 +18,25 @@ class OnAlarm:
     Detectors of changes begin anew after an alarm and take what comes then for usual. With `repeat`, an alarm about a
     version that still serves is repeated as long as its newest blocks are below the accepted accuracy beyond chance; it
     is over where they were not for more than `cooldown` blocks.
+
+    Attributes:
+        name: of the detector.
+        cooldown: blocks after a retrain in which none is asked for.
+        repeat: whether alarms are repeated.
     """
 
     def __init__(self, detector: str, *, cooldown: int = 0, repeat: bool = False) -> None:
         self.name = detector
-        self.cooldown = cooldown  # blocks after a retrain in which none is asked for
+        self.cooldown = cooldown
         self.repeat = repeat
 
     def decide(self, history: History) -> Decision:
-        """Read the score that the loop has put down."""
+        """Read the detector's score in the block's record."""
         last = history.blocks[-1]
         score = next((score for score in last.scores if score.detector == self.name), None)
         if score is None:
             return Decision(False, False, f"{self.name} has not scored this block", {})
-        waiting = any(last.index - at <= self.cooldown for at in history.retrained_at)
+        waiting = history.retrained_within(self.cooldown)
         evidence = evidence_of(history) | {"statistic": score.statistic}
         if score.threshold is not None:
             evidence["statistic_threshold"] = score.threshold
@@ -53,3 +62,22 @@ class OnAlarm:
                 break
             first = block.index if block.flagged else first
         return first
+
+
+def detector_policies() -> dict[str, PolicyDeclaration]:
+    """One policy for each detector, by the detector's name."""
+    return {name: _declared(name) for name in (*DETECTORS, *STREAMING)}
+
+
+def _declared(name: str) -> PolicyDeclaration:
+    def make(settings: PolicySettings) -> OnAlarm:
+        repeat = settings.repeat_alarms and name in STREAMING
+        return OnAlarm(name, cooldown=settings.cooldown, repeat=repeat)
+
+    def detector(settings: PolicySettings) -> MakeDetector:
+        kind = DETECTORS.get(name) or STREAMING[name]
+        if issubclass(kind, WatchesFeatures) and settings.ignored_features:
+            return partial(kind, ignore=settings.ignored_features)
+        return kind
+
+    return PolicyDeclaration(name, f"when the detector {name} alarms", make, detector=detector)

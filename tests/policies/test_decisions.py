@@ -1,29 +1,22 @@
 """Every way to decide when to retrain, on histories made by hand."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from drift.blocks import ScoredBlock
 from drift.detect import Score
 from drift.errors import UsageError
-from drift.loop import policies
-from drift.loop.events import BlockRecord
-from drift.loop.policies import (
-    CostAware,
-    Decision,
-    Every,
-    ForecastBelow,
-    History,
-    Never,
-    OnAlarm,
-    Policy,
-    Scheduled,
-    SinceChange,
-    Spaced,
-    Window,
-)
+from drift.policies.alarm import OnAlarm
+from drift.policies.cost import CostAware
+from drift.policies.every import Every
+from drift.policies.forecast import ForecastBelow
+from drift.policies.history import BlockRecord, History
+from drift.policies.never import Never
+from drift.policies.oracle import Scheduled
+from drift.policies.protocol import Decision, Policy
+from drift.policies.spaced import Spaced
+from drift.policies.window import SinceChange, Window
 
 
 def record(index: int, wrong: int = 2, *, version: int = 1, score: Score | None = None) -> BlockRecord:
@@ -42,11 +35,6 @@ def decided(policy: Policy, blocks: list[BlockRecord], retrained_at: list[int] |
 def retrains(policy: Policy, blocks: int) -> list[int]:
     records = [record(index) for index in range(blocks)]
     return [index for index in range(blocks) if decided(policy, records[: index + 1]).retrain]
-
-
-def test_every_file_is_exported() -> None:
-    files = {path.stem for path in Path(policies.__file__).parent.glob("*.py")} - {"__init__"}
-    assert files == {found.__module__.rsplit(".", 1)[1] for found in vars(policies).values() if isinstance(found, type)}
 
 
 def test_by_the_calendar() -> None:

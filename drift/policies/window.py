@@ -6,15 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from drift.detect.change_point import change_point
 from drift.errors import UsageError
-from drift.loop.fall import change_point
-from drift.loop.policies.protocol import Decision, History, Policy
+from drift.policies.history import History
+from drift.policies.protocol import Decision, Policy
 
 CHANGE = "change"  # names, after an at sign, the rows since accuracy changed
 
 
 class Window:
-    """Learn from the newest `rows`, whenever `policy` retrains."""
+    """Learn from the newest `rows`, whenever `policy` retrains.
+
+    Attributes:
+        policy: decides when.
+        rows: of the window, 1 or more.
+    """
 
     def __init__(self, policy: Policy, rows: int) -> None:
         if rows < 1:
@@ -34,12 +40,16 @@ class SinceChange:
     The change is dated by maximum likelihood: of all ways to cut the version's blocks in two, the one under which right
     answers at two rates are the most likely (Hinkley 1970, for binomial counts). Rows before the change follow another
     rule if it was the concept that moved, and teach what is no longer true; but few rows teach little, hence `least`.
+
+    Attributes:
+        policy: decides when.
+        least: rows that a retrain learns from at least.
     """
 
     def __init__(self, policy: Policy, least: int = 1_008) -> None:
         self.name = f"{policy.name}@{CHANGE}"
         self.policy = policy
-        self.least = least  # rows: fewer are never learnt from
+        self.least = least
 
     def decide(self, history: History) -> Decision:
         """What the policy decides, with the window; without one where the version has answered one block only."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from drift.loop.policies.protocol import Decision, History
+from drift.policies.history import History
+from drift.policies.protocol import Decision, PolicyDeclaration
 
 
 class Never:
@@ -13,3 +14,6 @@ class Never:
     def decide(self, history: History) -> Decision:
         """No."""
         return Decision(False, False, "never", {})
+
+
+NEVER = PolicyDeclaration("never", "never", lambda settings: Never())
