@@ -14,6 +14,7 @@ LAYERS = {  # a room may import rooms of lower layers, and itself
     "errors": 0,
     "extras": 0,
     "losses": 0,
+    "metrics": 0,
     "frames": 0,
     "sqlite": 0,
     "blocks": 0,
@@ -101,6 +102,9 @@ SAME_LAYER = {  # what each reports, raises or checks
     ("extras", "errors"),
     ("devices", "errors"),
     ("losses", "errors"),
+    ("metrics", "errors"),
+    ("metrics", "losses"),
+    ("metrics", "blocks"),  # of which the types of arrays
     ("frames", "errors"),
     ("blocks", "losses"),
     ("blocks", "frames"),

@@ -10,10 +10,10 @@ from statistics import mean, stdev
 import numpy as np
 
 from drift.errors import TrainingError
+from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay.answering import ANSWERINGS
-from drift.replay.measures import Baselines, Measures, baselines, measures
 from drift.replay.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
 from drift.replay.served import Serving
@@ -35,7 +35,7 @@ class Outcome:
 
     name: str
     played: Played
-    measures: Measures
+    measures: StreamMeasures
 
     @property
     def record(self) -> dict[str, object]:
@@ -149,7 +149,7 @@ def compare_policies(
                 tell=_blocks_of(words, tell, len(blocks)),
             )
             scored = labels[stream.start :]
-            outcomes.append(Outcome(name, played, measures(scored, played.predictions, beside)))
+            outcomes.append(Outcome(name, played, stream_measures(scored, played.predictions, beside)))
     return Results(stream, beside, tuple(outcomes), versions.get(range(stream.start), seeds[0]), oracles)
 
 

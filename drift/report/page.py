@@ -18,7 +18,7 @@ from drift.errors import StateError
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
 from drift.loop.seen_rows import has_seen
 from drift.loop.summary import Summary, summary
-from drift.models.quality import confusion
+from drift.metrics.classification.counts import confusion
 from drift.policies.history import BlockRecord
 from drift.report.details import MovedFeature, VersionLine
 

@@ -1,4 +1,4 @@
-"""How good are predictions of a stream, beside what needs no model? Numbers in, numbers out."""
+"""Measures of predictions of a stream, beside what needs no model. Used by replays and benchmarks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,32 @@ from drift.blocks import Integers
 
 @dataclass(frozen=True)
 class Baselines:
-    """What needs no model, on the same rows."""
+    """What needs no model, on the same rows.
 
-    majority: float  # accuracy of the most frequent class of the rows before, in [0, 1]
-    no_change: float  # accuracy of repeating the last label, which needs every label at once, in [0, 1]
+    Attributes:
+        majority: accuracy of the most frequent class of the rows before, in [0, 1].
+        no_change: accuracy of repeating the last label, which needs every label at once, in [0, 1].
+    """
+
+    majority: float
+    no_change: float
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Of predictions; each kappa is 1 at best, 0 for what it is compared with, and below 0 for worse."""
+class StreamMeasures:
+    """Of predictions; each kappa is 1 at best, 0 for what it is compared with, and below 0 for worse.
 
-    accuracy: float  # in [0, 1]
-    kappa: float  # beside predictions drawn at random with the same shares (Cohen 1960)
-    kappa_m: float  # beside the majority class (Bifet et al. 2015)
-    kappa_temporal: float  # beside repeating the last label (Žliobaitė et al. 2015)
+    Attributes:
+        accuracy: in [0, 1].
+        kappa: beside predictions drawn at random with the same shares (Cohen 1960).
+        kappa_m: beside the majority class (Bifet et al. 2015).
+        kappa_temporal: beside repeating the last label (Žliobaitė et al. 2015).
+    """
+
+    accuracy: float
+    kappa: float
+    kappa_m: float
+    kappa_temporal: float
 
 
 def baselines(labels: Integers, start: int) -> Baselines:
@@ -39,12 +51,12 @@ def baselines(labels: Integers, start: int) -> Baselines:
     return Baselines(float((scored == majority).mean()), float((labels[start - 1 : -1] == scored).mean()))
 
 
-def measures(labels: Integers, predictions: Integers, beside: Baselines) -> Measures:
+def stream_measures(labels: Integers, predictions: Integers, beside: Baselines) -> StreamMeasures:
     """Of `predictions` (n,) on the rows that `beside` was computed on."""
     accuracy = float((labels == predictions).mean())
     classes = int(max(labels.max(), predictions.max())) + 1
     shares = [np.bincount(part, minlength=classes) / len(part) for part in (labels, predictions)]
-    return Measures(
+    return StreamMeasures(
         accuracy,
         _beyond(accuracy, float(shares[0] @ shares[1])),
         _beyond(accuracy, beside.majority),

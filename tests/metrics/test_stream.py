@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from drift.replay.measures import Baselines, baselines, measures
+from drift.metrics.stream import Baselines, baselines, stream_measures
 from drift.sources import load_elec
 
 
@@ -21,11 +21,11 @@ def test_kappas() -> None:
     rng = np.random.default_rng(0)
     labels, predictions = rng.integers(0, 3, 500), rng.integers(0, 3, 500)
     predictions[:300] = labels[:300]
-    found = measures(labels, predictions, Baselines(0.4, 0.85))
+    found = stream_measures(labels, predictions, Baselines(0.4, 0.85))
     assert found.accuracy == pytest.approx((labels == predictions).mean())
     assert found.kappa == pytest.approx(cohen_kappa_score(labels, predictions))
     assert found.kappa_m == pytest.approx((found.accuracy - 0.4) / 0.6)
     assert found.kappa_temporal == pytest.approx((found.accuracy - 0.85) / 0.15)
     assert found.kappa_temporal < 0 < found.kappa_m
-    perfect = measures(labels, labels, Baselines(0.4, 1.0))
+    perfect = stream_measures(labels, labels, Baselines(0.4, 1.0))
     assert (perfect.kappa, perfect.kappa_m, perfect.kappa_temporal) == (1, 1, 0)

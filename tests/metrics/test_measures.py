@@ -13,9 +13,11 @@ from scipy.stats import binom
 from sklearn import metrics as theirs
 
 from drift.errors import BlockError
-from drift.monitor.measures import Measure, measures_of, measures_of_residuals, wilson
-from drift.monitor.outcomes import Outcomes, count_outcomes
-from drift.monitor.residuals import count_residuals
+from drift.metrics import measures_of
+from drift.metrics.classification.counts import ClassificationCounts, count_classified
+from drift.metrics.intervals import wilson
+from drift.metrics.protocol import Measure
+from drift.metrics.regression.sums import sum_errors
 
 CLASSES = ("a", "b", "c")
 Strings = NDArray[np.object_]
@@ -30,9 +32,11 @@ def draw(rows: int, *, classes: int = 3, seed: int = 0, sure: float = 2.0) -> tu
     return np.asarray(CLASSES, object)[codes], spread
 
 
-def count(truth: Strings, spread: NDArray[np.float64]) -> Outcomes:
+def count(truth: Strings, spread: NDArray[np.float64]) -> ClassificationCounts:
     names = CLASSES[: spread.shape[1]]
-    return count_outcomes(truth, np.asarray(names, object)[spread.argmax(axis=1)], probabilities=spread, classes=names)
+    return count_classified(
+        truth, np.asarray(names, object)[spread.argmax(axis=1)], probabilities=spread, classes=names
+    )
 
 
 def by_name(found: tuple[Measure, ...]) -> dict[tuple[str, str | None], Measure]:
@@ -110,7 +114,7 @@ def test_a_class_that_comes_later_is_counted_as_if_it_had_always_been_known() ->
     two = spread[early][:, :2] / spread[early][:, :2].sum(axis=1, keepdims=True)
     told_early = np.asarray(["a", "b"], object)[two.argmax(axis=1)]
     told_late = np.asarray(CLASSES, object)[spread[late].argmax(axis=1)]
-    parts = count_outcomes(truth[early], told_early, probabilities=two, classes=("a", "b")) + count_outcomes(
+    parts = count_classified(truth[early], told_early, probabilities=two, classes=("a", "b")) + count_classified(
         truth[late], told_late, probabilities=spread[late], classes=CLASSES
     )
     all_truth, all_told = np.concatenate([truth[early], truth[late]]), np.concatenate([told_early, told_late])
@@ -126,18 +130,18 @@ def test_the_probability_of_the_predicted_class_alone_is_enough_for_two_classes_
     truth, spread = draw(800, classes=2)
     told = np.asarray(CLASSES, object)[spread.argmax(axis=1)]
     all_known = by_name(measures_of(count(truth, spread)))
-    guessed = by_name(measures_of(count_outcomes(truth, told, confidence=spread.max(axis=1))))
+    guessed = by_name(measures_of(count_classified(truth, told, confidence=spread.max(axis=1))))
     assert guessed["log_loss", None].value == pytest.approx(all_known["log_loss", None].value)
     assert guessed["roc_auc", None].value == pytest.approx(all_known["roc_auc", None].value)
     truth, spread = draw(800)
     told = np.asarray(CLASSES, object)[spread.argmax(axis=1)]
-    found = {name for name, _ in by_name(measures_of(count_outcomes(truth, told, confidence=spread.max(axis=1))))}
+    found = {name for name, _ in by_name(measures_of(count_classified(truth, told, confidence=spread.max(axis=1))))}
     assert found == {"accuracy", "balanced_accuracy", "f1", "recall", "precision", "calibration_error"}
 
 
 def test_arrays_of_unequal_lengths_are_refused() -> None:
     with pytest.raises(BlockError, match="expected one prediction"):
-        count_outcomes(["a", "b"], ["a"])
+        count_classified(["a", "b"], ["a"])
 
 
 def accuracy(truth: Strings, spread: NDArray[np.float64]) -> float:
@@ -172,10 +176,8 @@ def test_regression_is_that_of_plain_numpy_and_its_intervals_cover() -> None:
         rng = np.random.default_rng(seed)
         truth = rng.normal(size=400)
         errors = rng.normal(0.1, 1.0, size=400)
-        half = count_residuals(truth[:150], (truth + errors)[:150]) + count_residuals(
-            truth[150:], (truth + errors)[150:]
-        )
-        found = {one.name: one for one in measures_of_residuals(half)}
+        half = sum_errors(truth[:150], (truth + errors)[:150]) + sum_errors(truth[150:], (truth + errors)[150:])
+        found = {one.name: one for one in measures_of(half)}
         assert found["mae"].value == pytest.approx(np.abs(errors).mean())
         assert found["rmse"].value == pytest.approx(np.sqrt((errors**2).mean()))
         assert found["bias"].value == pytest.approx(errors.mean())
