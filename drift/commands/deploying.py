@@ -238,6 +238,8 @@ def deploy(
         lowest_accuracy=result.ending and result.ending.lowest.accuracy,
         distance_from_threshold=result.ending and result.ending.distance,
         threshold_advice=result.threshold_advice,
+        model_versions=list(result.versions),
+        moved_features=list(result.moved),
         report=str(result.report),
         exit_code=int(result.exit_code),
     )

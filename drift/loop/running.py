@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from drift.loop.acceptance import worse_than_accepted
 from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
+from drift.loop.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
 from drift.loop.events import Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
@@ -103,6 +104,8 @@ class DeployResult:
     rows_left: int = 0  # of the table, after those that any deployment scored
     threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
     seen: Mapping[int, int] = field(default_factory=dict)  # one past the last row that had a part in a version
+    versions: Sequence[VersionLine] = ()  # that answered or were challengers
+    moved: Sequence[MovedFeature] = ()  # features that differed from the reference
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Running:
                 )
                 if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
                     self.world.tell(Said(warned.words))
-                ending, report = self._score_and_report(progress, outbox, references, falls, forecasts)
+                ending, report, details = self._score_and_report(progress, outbox, references, falls, forecasts)
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
                 advice = next((one for one in advised if one is not None), None)
@@ -162,7 +165,7 @@ class Running:
         return DeployResult(
             deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
             rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
-            seen=seen,
+            seen=seen, versions=details.versions, moved=details.moved,
         )  # fmt: skip
 
     def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
@@ -181,7 +184,7 @@ class Running:
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, falls: ScoredFalls, forecasts: Forecasts
-    ) -> tuple[Ending | None, Path]:
+    ) -> tuple[Ending | None, Path, DeploymentDetails]:
         def tell(event: Event) -> None:
             outbox(event)
             self.world.tell(event)
@@ -193,7 +196,7 @@ class Running:
                 if progress.blocks:
                     self._report(references, forecasts)
             raise
-        return ending, self._report(references, forecasts)
+        return ending, *self._report(references, forecasts)
 
     def _score(
         self, progress: Progress, references: References, falls: ScoredFalls, forecasts: Forecasts, tell: Tell
@@ -327,20 +330,25 @@ class Running:
         self.world.journal.add_decision(self.deployment.id, decision)
         progress.decisions.append(decision)
 
-    def _report(self, references: References, forecasts: Forecasts) -> Path:
+    def _report(self, references: References, forecasts: Forecasts) -> tuple[Path, DeploymentDetails]:
         from drift.report.deployment import write_deployment
 
-        return write_deployment(
-            self.world.journal,
+        journal, identity = self.world.journal, self.deployment.id
+        details = deployment_details(
+            self.deployment, journal.blocks(identity), journal.decisions(identity),
+            table=self.table, registry=self.registry, references=references,
+        )  # fmt: skip
+        path = write_deployment(
+            journal,
             self.deployment,
             self.table,
-            self.registry,
-            references,
+            details,
             self.world.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold,
             flags_below=self.options.flags_below,
             forecasts=forecasts.of,
         )
+        return path, details
 
     def _deliver(self, outbox: Outbox, report: Path, code: ExitCode) -> None:
         """MLflow gets what it does not have yet; if it is away, nothing is lost."""

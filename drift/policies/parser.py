@@ -136,6 +136,23 @@ def parse_policy(name: str) -> ParsedPolicy:
     )
 
 
+def names_in(text: str) -> list[str]:
+    """The policies of a list with commas, without duplicates.
+
+    Raises:
+        UsageError: there is none, or one that no policy is called.
+
+    >>> names_in("never, harm,never")
+    ['never', 'harm']
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError("expected one policy or more, such as never,harm; got none")
+    for name in names:
+        parse_policy(name)
+    return names
+
+
 def fit_names(names: Sequence[str], blocks: int) -> list[str]:
     """Policies that all fit a stream of so many blocks, without duplicates: see `ParsedPolicy.fitted`."""
     fitted = (parse_policy(name).fitted(blocks) for name in names)

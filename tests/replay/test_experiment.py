@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drift.cli import app
+from drift.commands.parts import write_json
 from drift.detect import ESTIMATORS
 from drift.errors import UsageError
 from drift.loop.threshold_advice import threshold_advice
@@ -17,10 +18,11 @@ from drift.replay import experiment
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
 from drift.replay.play import Stream
+from drift.replay.summary import summarise
 from drift.replay.text import table_lines
 from drift.replay.thresholds import policy_advice
 from drift.replay.versions import Versions
-from drift.report.replay import lines, write_replay
+from drift.report.replay import write_replay
 from drift.tracking.found import find_runs
 from drift.tracking.runs import Metric, open_run
 from tests.projects.test_tracked import documented
@@ -100,19 +102,35 @@ def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
 def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -> None:
     text = list(table_lines(results))
     assert len(text) == len(NAMES) + 2
-    order = [line.name for line in lines(results)]
+    summary = summarise(results)
+    order = [line.name for line in summary.policies]
     assert [line.split()[0] for line in text[1:-1]] == order
-    page = write_replay(results, tmp_path / "page.html").read_text()
+    page = write_replay(results, summary, tmp_path / "page.html").read_text()
     assert all(name in page for name in NAMES)
     assert "http-equiv" in page
     assert all(made.fails_when in page for made in ESTIMATORS.values())
-    best = max((line for line in lines(results) if not line.hindsight), key=lambda line: line.accuracy)
+    best = max((line for line in summary.policies if not line.hindsight), key=lambda line: line.accuracy)
     assert f"<b>{best.name}</b> was right most often" in page
+
+
+def test_the_file_of_numbers_has_what_the_page_shows(results: Results, tmp_path: Path) -> None:
+    summary = summarise(results)
+    write_json(tmp_path / "numbers.json", {}, [], **summary.record)
+    written = json.loads((tmp_path / "numbers.json").read_text())
+    assert [line["name"] for line in written["policies"]] == [line.name for line in summary.policies]
+    assert {"recovered", "delay", "false_alarms", "kappa"} <= set(written["policies"][0])
+    assert len(written["risk"]["intervals"]) == len(results.stream.blocks)
+    assert written["risk"]["policy"] == next(line.name for line in summary.policies if not line.hindsight)
+    assert written["hindsight"] == sorted(written["hindsight"])
+    assert written["displacement"] is None
+    methods = {track["method"]: track for track in written["estimates"]["tracks"]}
+    assert set(methods) == set(ESTIMATORS)
+    assert all({"bias", "mean_absolute_error", "coverage", "told"} <= set(track) for track in methods.values())
 
 
 def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = fresh_store(tmp_path, monkeypatch)
-    page = write_replay(results, tmp_path / "page.html")
+    page = write_replay(results, summarise(results), tmp_path / "page.html")
     parent = log_results(results, store, "replays", options={"block_size": SIZE}, page=page)
     children = find_runs(store, "replays", kind="policy")
     assert {run.tags["drift.policy"] for run in children} == set(NAMES)

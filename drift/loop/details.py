@@ -1,4 +1,7 @@
-"""What a deployment's report says beyond the scoring log: how each version was made, and which features moved."""
+"""What is known of a deployment beyond the scoring log: how each version was made, and which features moved.
+
+Computed once, for the report and for `--json`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from drift.detect.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.cards import Card
 from drift.loop.outside import outside_changes
-from drift.loop.records import DecisionRecord
+from drift.loop.records import DecisionRecord, Deployment
 from drift.loop.seen_rows import has_seen
 from drift.policies.history import BlockRecord
+from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.found import model_card
 from drift.tracking.registry import Registry, Version
 
@@ -78,6 +82,56 @@ class MovedFeature:
     distance: float
     before: float
     after: float
+
+
+@dataclass(frozen=True)
+class DeploymentDetails:
+    """What a report and a file of numbers say of a deployment.
+
+    Attributes:
+        accepted: accuracy of each version that answered, on its reference, in [0, 1].
+        seen: one past the last row that had a part in each version.
+        versions: that answered or were challengers.
+        moved: features that differed from the reference, those of the most blocks first.
+    """
+
+    accepted: Mapping[int, float]
+    seen: Mapping[int, int]
+    versions: Sequence[VersionLine]
+    moved: Sequence[MovedFeature]
+
+
+def deployment_details(
+    deployment: Deployment,
+    blocks: Sequence[BlockRecord],
+    decisions: Sequence[DecisionRecord],
+    *,
+    table: Table,
+    registry: Registry,
+    references: Callable[[int], Reference],
+) -> DeploymentDetails:
+    """Of what a deployment has scored so far, one block or more.
+
+    Args:
+        deployment: whose blocks.
+        blocks: that it scored.
+        decisions: that were made.
+        table: that its rows belong to.
+        registry: of its model's versions.
+        references: of a version, by its number.
+    """
+    answered = {deployment.first_champion, *(block.version for block in blocks)}
+    challengers = {decision.challenger for decision in decisions if decision.challenger is not None}
+    accepted = {version: references(version).accuracy for version in answered}
+    made = versions_with_cards(registry, answered | challengers)
+    return DeploymentDetails(
+        accepted=accepted,
+        seen={version.number: card.seen for version, card in made},
+        versions=version_lines(
+            made, blocks, decisions, accepted=accepted, table=table, first_champion=deployment.first_champion
+        ),
+        moved=moved_features(blocks, table, references, ignore=CALENDAR_NAMES),
+    )
 
 
 def versions_with_cards(registry: Registry, numbers: Iterable[int]) -> list[tuple[Version, Card]]:
