@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from drift.blocks import Table
-from drift.replay.contenders import contender
+from drift.policies.parser import parse_policy
+from drift.policies.protocol import PolicySettings
 from drift.replay.family import FAMILY, fit_member_of_family
 from drift.replay.play import Played, Stream, play
 from drift.replay.versions import Versions
@@ -46,8 +47,8 @@ def rainfall(wheel: Path) -> Table:
 
 def played(stream: Stream, versions: Versions, name: str, seed: int) -> Played:
     """One policy on one stream."""
-    made = contender(name, len(stream.blocks))
-    return play(stream, versions, made.policy, seed=seed, window_rows=WINDOW_ROWS)
+    policy = parse_policy(name).policy(PolicySettings(len(stream.blocks)))
+    return play(stream, versions, policy, seed=seed, window_rows=WINDOW_ROWS)
 
 
 def records(stream: Stream, versions: Versions, thresholds: list[float], seed: int) -> Iterator[dict[str, Any]]:

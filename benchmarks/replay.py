@@ -36,10 +36,9 @@ from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from drift.blocks import Integers
 from drift.commands.replaying import POLICIES
-from drift.replay.contenders import oracle_retrains
+from drift.metrics.stream import baselines, stream_measures
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.family import FAMILY, fit_member_of_family
-from drift.replay.measures import baselines, measures
 from drift.replay.play import Stream
 from drift.replay.versions import Fit, Versions
 from drift.sources import load_elec
@@ -127,7 +126,6 @@ def compared(
             names,
             seeds=[seed],
             window_rows=window_rows,
-            hindsight=any(oracle_retrains(name) is not None for name in names),
         )
         return found, clock.read()
 
@@ -152,7 +150,7 @@ def records(
         found = delayed(made(seed), stream)
         took = clock.read()
         labels = stream.table.labels
-        measured = measures(labels[stream.start :], found, baselines(labels, stream.start))
+        measured = stream_measures(labels[stream.start :], found, baselines(labels, stream.start))
         yield {"who": name, "seed": seed, **vars(measured), **took}
 
 

@@ -14,6 +14,7 @@ import typer
 from drift import __version__
 from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training, trusting
 from drift.commands.flags import MaskedGroup, PlainFlags
+from drift.commands.policy_help import DeployedPolicyHelp, PolicyHelp
 from drift.invocation import ENTRY_POINTS
 from drift.secrets import hide_passwords_in
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"token_normalize_func": lambda name: name.replace("-", "_") if name != "-" else name},
 )
+_LIST_POLICIES = {deploying.deploy: DeployedPolicyHelp, replaying.replay: PolicyHelp}
 for _command in (
     training.base,
     deploying.deploy,
@@ -43,7 +45,7 @@ for _command in (
     example.example,
     replaying.replay,
 ):
-    app.command(cls=PlainFlags)(_command)
+    app.command(cls=_LIST_POLICIES.get(_command, PlainFlags))(_command)
 app.add_typer(images.app)
 app.add_typer(monitor.app)
 app.add_typer(trusting.keys, name="keys")

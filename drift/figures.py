@@ -9,7 +9,8 @@ import numpy as np
 
 from drift.blocks import Reference
 from drift.losses import predicted_classes
-from drift.models.quality import calibration, confusion
+from drift.metrics.classification.counts import confusion
+from drift.metrics.classification.reliability import reliability
 from drift.models.search import Outcome, Status
 from drift.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 
@@ -106,7 +107,7 @@ def confusion_matrix(reference: Reference, classes: Sequence[str]) -> Figure:
 
 def calibration_curve(reference: Reference) -> Figure:
     """Accuracy by confidence on the reference rows; on the diagonal, confidence can be believed."""
-    bins = calibration(reference.labels, reference.probabilities)
+    bins = reliability(reference.labels, reference.probabilities)
     title = "Calibration on the reference rows"
     figure, (axes, rows) = _figures(title, panels=2, width=5.0, height=4.6, heights=(3, 1))
     low = 1 / reference.probabilities.shape[1]

@@ -27,6 +27,7 @@ def write_help() -> ModuleType:
 def test_the_page_of_commands_is_current() -> None:
     module = write_help()
     assert module.PAGE.read_text() == module.page(), "run: python docs/write_help.py"
+    assert module.POLICIES_PAGE.read_text() == module.policies_page(), "run: python docs/write_help.py"
 
 
 def command_lines() -> list[str]:

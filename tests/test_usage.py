@@ -109,7 +109,8 @@ def test_a_real_command_line_ends_with_exit_code_2(tmp_path: Path) -> None:
     ("line", "got"),
     [
         ("deploy --policy nope", "nope"),
-        ("deploy --policy threshold:.7", "threshold:.7"),
+        ("deploy --policy threshold:70", "threshold:70"),
+        ("deploy --policy oracle:3", "which is for drift replay only"),
         ("deploy --policy harm@99", "harm@99"),
         ("deploy --retrain sometimes", "sometimes"),
         ("deploy --promote ask", "--promote ask needs a terminal"),

@@ -76,6 +76,7 @@ def compare(
     """
     from drift.compare import compare_tables
     from drift.compare.text import lines
+    from drift.compare.words import reasons, verdict
     from drift.sources.files import read_frame
     from drift.terminal import counting, fold, line_width
 
@@ -108,6 +109,7 @@ def compare(
         ]
         print(f"page: {write_comparison(found, html, reference=named[0], current=named[1])}")
     more = {name: getattr(found, name) for name in ("drift", "p_value", "rows", "joint", "pairs", "unlike", "left_out")}
+    more |= {"verdict": verdict(found), "reasons": list(reasons(found))}
     write_json(json, options_as_called(compare, locals()), [vars(column) for column in found.columns], **more)
     return ExitCode.DRIFT if found.drift else ExitCode.DONE
 

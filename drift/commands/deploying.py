@@ -52,10 +52,7 @@ def deploy(
         str,
         typer.Option(
             "--policy",
-            help="What flags a block: threshold (of its accuracy), forecast:BLOCKS (accuracy is expected below the"
-            " threshold within so many blocks, 3 by default), evidence (kept over blocks, with a promise about"
-            " false alarms), never, or a detector that follows errors: adwin, ddm, eddm, fhddm, hddm_a, hddm_w, kswin,"
-            " page_hinkley. With @change, a retrain learns from the rows since accuracy changed.",
+            help="When to retrain: one of the policies listed below.",
             rich_help_panel=o.MAIN,
         ),
     ] = "threshold",
@@ -65,8 +62,8 @@ def deploy(
             "--threshold_accuracy",
             min=0.0,
             max=1.0,
-            help="Of the policies threshold and forecast, and of the forecast after each block: accuracy below which a"
-            " block is flagged.",
+            help="Of the policies threshold and forecast where their name gives none, and of the forecast after each"
+            " block: accuracy below which a block is flagged.",
             rich_help_panel=o.MAIN,
         ),
     ] = 0.55,
@@ -241,6 +238,8 @@ def deploy(
         lowest_accuracy=result.ending and result.ending.lowest.accuracy,
         distance_from_threshold=result.ending and result.ending.distance,
         threshold_advice=result.threshold_advice,
+        model_versions=list(result.versions),
+        moved_features=list(result.moved),
         report=str(result.report),
         exit_code=int(result.exit_code),
     )

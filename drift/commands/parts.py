@@ -112,6 +112,7 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
     for name in ("torch", "mlflow", "ax-platform", "torchserve"):
         with suppress(PackageNotFoundError):  # of an extra
             packages[name] = version(name)
+    assert not {"versions"} & set(more), "a key of every command's file would be lost"  # noqa: S101
     whole = {"options": options, "versions": {"drift": __version__, **packages}, **more, "records": records}
     try:
         write_at_once(path, json.dumps(_finite(whole), indent=2, allow_nan=False).encode())

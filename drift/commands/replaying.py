@@ -14,7 +14,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, source_of, write_json
 from drift.devices import resolve_device
-from drift.errors import ExitCode, UsageError
+from drift.errors import ExitCode
 from drift.extras import require
 
 POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
@@ -26,11 +26,7 @@ def replay(
         str,
         typer.Option(
             "--policies",
-            help="Which to compare: never, every:K blocks, spaced:R retrains, threshold:ACCURACY,"
-            " forecast:BLOCKS:ACCURACY (expected below it within so many blocks), cost:ANSWERS, any"
-            " detector's name (harm, adwin, ddm, mmd, ...), oracle:R in hindsight; with @ROWS or @change, a retrain"
-            " learns from so many rows, or from those since accuracy changed; with +recall or +mix, versions trained"
-            " earlier answer, too.",
+            help="Which to compare, by commas, of those listed below.",
             rich_help_panel=o.MAIN,
         ),
     ] = POLICIES,
@@ -88,13 +84,10 @@ def replay(
 
     Example: drift replay --policies never,spaced:10,harm --block_size 1007
     """
-    from drift.replay.contenders import check_names, lowered
+    from drift.policies.parser import fit_names, names_in
 
     require("mlflow", *(("ts", "model_archiver", "yaml") if serve else ()))
-    names = list(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
-    if not names:
-        raise UsageError("expected one policy or more in --policies, such as never,harm; got none")
-    check_names(names)
+    names = names_in(policies)
     device = resolve_device(device)
     table = (source := source_of(data, label, time, ignore)).load()
     from drift.loop.home import Home
@@ -105,6 +98,7 @@ def replay(
     from drift.replay.looking_back import require_row_wise
     from drift.replay.play import Stream
     from drift.replay.served import Serving, own_server
+    from drift.replay.summary import summarise
     from drift.replay.text import table_lines
     from drift.replay.thresholds import policy_advice
     from drift.replay.versions import Versions
@@ -114,7 +108,7 @@ def replay(
 
     require_row_wise(table)
     stream = Stream.of_first(table, start_rows, block_size, test_data_rows)
-    names = lowered(names, len(stream.blocks)) if policies == POLICIES else names  # `mlflow run` hands the default on
+    names = fit_names(names, len(stream.blocks)) if policies == POLICIES else names  # `mlflow run` hands the default on
     home, store = Home(), connect(create=True)
     fit = partial(fit_member_of_family, device=device)
     versions = Versions(stream.table, fit, family=family_on(device), cache=home.path / "replay")
@@ -130,7 +124,6 @@ def replay(
             names,
             seeds=range(seed, seed + seeds),
             window_rows=window_rows,
-            hindsight=any(name.startswith("oracle") for name in names),
             serving=serving,
             tell=lambda step: tell(step.words, step.done, step.total),
         )
@@ -143,14 +136,15 @@ def replay(
         print(warned.words)
     options = options_as_called(replay, locals())
     page = html or home.reports / f"replay-{now()[:19].replace(':', '').replace('-', '')}.html"
-    write_replay(results, page)
+    summary = summarise(results)
+    write_replay(results, summary, page)
     run = log_results(results, store, mlflow_experiment_name, options=options, page=page)
     print(f"run {run} in experiment {mlflow_experiment_name} of {store.address}")
     print(
         f"page: {page}\n"
         f"next, to train a model of this table: {next_steps.train_base(mlflow_experiment_name, source.options)}"
     )
-    more: dict[str, object] = {"threshold_advice": advice}
+    more: dict[str, object] = {"threshold_advice": advice, **summary.record}
     more |= {} if serving is None else {"served": vars(serving.tally)}
     write_json(json, options, [outcome.record for outcome in results.outcomes], run_id=run, **more)
     return ExitCode.DONE

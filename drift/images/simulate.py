@@ -14,7 +14,7 @@ from drift.images.evolution import Batch, Evolution
 from drift.images.spaces import Network, Spaces
 from drift.images.watchers import Watcher
 from drift.losses import predicted_classes
-from drift.models.quality import expected_calibration_error
+from drift.metrics.classification.reliability import calibration_error, counted
 from drift.pixels import Pixels
 
 LOST = 0.05  # of accuracy, that an alarm should come before
@@ -136,7 +136,7 @@ def result_of(
         float(right.mean()),
         drop_p_value(int(right.sum()), len(right), round(accepted.accuracy * len(accepted)), len(accepted)),
         tuple(float(part.mean()) if len(part) else None for part in of_class),
-        expected_calibration_error(batch.labels, probabilities),
+        calibration_error(counted(batch.labels, probabilities)),
         float(probabilities.max(axis=1).mean()),
         scores,
     )

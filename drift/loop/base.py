@@ -20,8 +20,8 @@ from drift.loop.home import Home
 from drift.loop.model_names import champion_of, usable_name
 from drift.loop.train import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
 from drift.loop.trusted import remember_trained
+from drift.metrics.classification.reliability import calibration_error, counted
 from drift.models.predict import LocalPredictor
-from drift.models.quality import expected_calibration_error
 from drift.tracking.found import end_forgotten, find_runs
 from drift.tracking.runs import LoggedModel, Metric, Run, base_run, open_run, to_json
 from drift.tracking.store import Store
@@ -180,7 +180,7 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
             Metric("reference/accuracy", reference.accuracy),
             Metric(
                 "reference/calibration_error",
-                expected_calibration_error(reference.labels, reference.probabilities),
+                calibration_error(counted(reference.labels, reference.probabilities)),
             ),
             Metric("search/seconds", fitted.seconds),
         ]

@@ -14,7 +14,7 @@ Flag = DriftFlagged | Ending  # what a question is about
 
 
 class RetrainMode(StrEnum):
-    """`--retrain`: what to do when drift is flagged."""
+    """`--retrain`: what to do when drift is flagged, or when a policy's schedule wants a retrain."""
 
     ASK = "ask"
     ALWAYS = "always"

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
-from drift.blocks import Table
+from drift.blocks import Table, cut
 from drift.detect import PairedTest
 from drift.errors import DataError, StateError
 from drift.loop.candidate import Candidate, find_candidate
@@ -317,7 +317,9 @@ def _rows_to_score(
         raise DataError(
             f"expected --test_data_rows of at least --block_size {options.block_size}, got {options.test_data_rows}"
         )
-    return table, range(start, start + min(left, options.test_data_rows))
+    rows = range(start, start + min(left, options.test_data_rows))
+    options.decides(len(cut(rows, options.block_size)))  # a policy that does not fit so many blocks is refused here
+    return table, rows
 
 
 def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | None) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.blocks import ScoredBlock
-from drift.detect import PairedTest, Score, ThresholdForecast
+from drift.detect import PairedTest, ThresholdForecast
+from drift.policies.history import BlockRecord
 
 if TYPE_CHECKING:
     from drift.loop.outlook import Outlook
@@ -44,62 +44,6 @@ class TrialFinished:
 
 
 @dataclass(frozen=True)
-class BlockRecord:
-    """A scored block as the scoring log keeps it."""
-
-    index: int
-    start: int  # first row
-    stop: int  # one past the last row
-    first_time: str | None  # ISO 8601
-    last_time: str | None
-    version: int  # that answered
-    correct: int
-    mean_confidence: float  # in (0, 1]
-    seconds: float  # of the request
-    flagged: bool
-    scores: tuple[Score, ...]
-    first_champion_correct: int  # right answers of the model this deployment began with
-    scored_at: str  # ISO 8601, UTC
-
-    @classmethod
-    def of(
-        cls, scored: ScoredBlock, scores: tuple[Score, ...], *, first_champion_correct: int, scored_at: str
-    ) -> BlockRecord:
-        """What is kept of a block that no policy has judged yet."""
-        block, times = scored.block, scored.block.timestamps
-        return cls(
-            index=block.index,
-            start=block.rows.start,
-            stop=block.rows.stop,
-            first_time=None if times is None else str(times[0]),
-            last_time=None if times is None else str(times[-1]),
-            version=scored.answer.version,
-            correct=scored.correct,
-            mean_confidence=scored.mean_confidence,
-            seconds=scored.seconds,
-            flagged=False,
-            scores=scores,
-            first_champion_correct=first_champion_correct,
-            scored_at=scored_at,
-        )
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.stop - self.start
-
-    @property
-    def accuracy(self) -> float:
-        """Share of rows predicted correctly."""
-        return self.correct / self.rows
-
-    @property
-    def wrong(self) -> int:
-        """Rows predicted wrongly."""
-        return self.rows - self.correct
-
-
-@dataclass(frozen=True)
 class BlockScored:
     """A block was answered, judged and committed to the scoring log.
 
@@ -116,7 +60,7 @@ class BlockScored:
 
 @dataclass(frozen=True)
 class DriftFlagged:
-    """A policy wants the model retrained."""
+    """A policy wants the model retrained: by an alarm, for which the record is flagged, or by its schedule."""
 
     record: BlockRecord
     reason: str

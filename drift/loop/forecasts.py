@@ -1,4 +1,4 @@
-"""Forecasts of the threshold for the blocks of a deployment or a replay; used by the loop, policies and reports."""
+"""Forecasts of the threshold for the blocks of a deployment; used by the loop and its report."""
 
 from __future__ import annotations
 
@@ -6,35 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from drift.blocks import Reference
-from drift.detect import ThresholdForecast, forecast_threshold
-from drift.loop.events import BlockRecord
-
-
-def forecast_after(
-    blocks: Sequence[BlockRecord], threshold: float, *, reference: tuple[int, int] | None
-) -> ThresholdForecast:
-    """Forecast from the blocks of the serving version, up to and including the last one.
-
-    Blocks of earlier versions say nothing about how this one ages, so the series begins anew with every version.
-
-    Args:
-        blocks: scored blocks in order, one or more.
-        threshold: accuracy in [0, 1].
-        reference: right answers and rows of the serving version's reference, an observation before its first block;
-            None if it has none.
-    """
-    own = serving_blocks(blocks)
-    return forecast_threshold(
-        [block.correct for block in own], [block.rows for block in own], threshold, reference=reference
-    )
-
-
-def serving_blocks(blocks: Sequence[BlockRecord]) -> list[BlockRecord]:
-    """The newest blocks in a row that one version answered, oldest first."""
-    start = len(blocks)
-    while start and blocks[start - 1].version == blocks[-1].version:
-        start -= 1
-    return list(blocks[start:])
+from drift.detect import ThresholdForecast
+from drift.policies.forecast import forecast_after
+from drift.policies.history import BlockRecord
 
 
 @dataclass

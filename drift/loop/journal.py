@@ -26,8 +26,8 @@ from drift.detect import Score
 from drift.disk import alone_in
 from drift.errors import StateError
 from drift.loop import journal_tables as t
-from drift.loop.events import BlockRecord
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, KnownRelease, now
+from drift.policies.history import BlockRecord
 from drift.sqlite import advice, connect_to_read
 
 

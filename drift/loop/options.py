@@ -5,28 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from drift.blocks import Reference
-from drift.detect import STREAMING, FollowsErrors, Harm
 from drift.devices import resolve_device
 from drift.errors import UsageError
 from drift.loop.consent import PromoteMode, RetrainMode
-from drift.loop.policies import (
-    CHANGE,
-    FORECAST,
-    BelowThreshold,
-    ForecastBelow,
-    Never,
-    OnAlarm,
-    Policy,
-    SinceChange,
-    blocks_ahead,
-)
 from drift.loop.retrain import LEAST_WINDOW, RetrainOptions
 from drift.loop.train import TrainOptions
+from drift.policies import THRESHOLD
+from drift.policies.parser import ParsedPolicy, parse_policy
+from drift.policies.protocol import MakeDetector, Policy, PolicySettings, threshold_of
+from drift.sources.calendar import CALENDAR_NAMES
 
-THRESHOLD = "threshold"
-EVIDENCE = "evidence"  # the policy that listens to `Harm`
-POLICIES = (THRESHOLD, FORECAST, EVIDENCE, "never", *sorted(name for name in STREAMING if name != Harm.name))
+ANY_BLOCKS = 2**31  # more than a deployment has: the number is not known before its table is read
 
 
 @dataclass(frozen=True)
@@ -38,7 +27,7 @@ class DeployOptions:
     test_data_rows: int = 100
     start_row: int | None = None  # None is the first that the model has not seen
     block_size: int = 20
-    policy: str = "threshold"  # or forecast[:BLOCKS], never, evidence, or a detector that follows errors; then @change
+    policy: str = "threshold"  # a name that `parse_policy` takes and that can be deployed
     threshold_accuracy: float = 0.55  # of the policies `threshold` and `forecast`, and of the forecasts
     tolerated_loss: float = 0.02  # of accuracy, of the policy `evidence`
     expected_run_length: float = 200.0  # blocks between its false alarms, at least
@@ -54,47 +43,58 @@ class DeployOptions:
             raise UsageError("expected --shadow or --until_accepted, got both: a shadow is judged on blocks to come")
         if self.promote is PromoteMode.NEVER and self.retrain.until_accepted:
             raise UsageError("--promote never accepts no challenger: leave out --until_accepted, or --promote never")
-        _, at, window = self.policy.partition("@")
-        if self.when not in POLICIES or (self.value and self.when != FORECAST) or (at and window != CHANGE):
-            raise UsageError(f"expected --policy {', '.join(POLICIES)}, each also with @{CHANGE}; got {self.policy!r}")
-        if self.when == FORECAST:
-            blocks_ahead(self.value)
+        if reason := self.parsed_policy.replay_only:
+            raise UsageError(
+                f"expected a --policy that can be deployed, got {self.policy!r}, which is for drift replay only:"
+                f" {reason}"
+            )
+        self.decides(ANY_BLOCKS)
 
-    def followers(self, reference: Reference) -> list[FollowsErrors]:
-        """The detector that the policy listens to, if it does."""
-        if self.when == EVIDENCE:
-            return [Harm(reference, tolerated_loss=self.tolerated_loss, expected_run_length=self.expected_run_length)]
-        return [STREAMING[self.when](reference)] if self.when in STREAMING else []
+    @property
+    def parsed_policy(self) -> ParsedPolicy:
+        """The policy's name, taken apart."""
+        return parse_policy(self.policy)
 
-    def decides(self) -> Policy:
-        """The policy."""
-        return SinceChange(self._decides(), LEAST_WINDOW) if self.policy.endswith(f"@{CHANGE}") else self._decides()
+    def policy_settings(self, blocks: int) -> PolicySettings:
+        """What the policy's name leaves to these options, in a deployment of so many blocks."""
+        return PolicySettings(
+            blocks,
+            threshold_accuracy=self.threshold_accuracy,
+            tolerated_loss=self.tolerated_loss,
+            expected_run_length=self.expected_run_length,
+            cooldown=self.cooldown_blocks,
+            least_since_change=LEAST_WINDOW,
+            least_window=LEAST_WINDOW,
+            repeat_alarms=True,
+            ignored_features=CALENDAR_NAMES,
+        )
 
-    def _decides(self) -> Policy:
-        if self.when == "never":
-            return Never()
-        if self.when == THRESHOLD:
-            return BelowThreshold(self.threshold_accuracy, cooldown=self.cooldown_blocks)
-        if self.when == FORECAST:
-            return ForecastBelow(self.threshold_accuracy, blocks_ahead(self.value), cooldown=self.cooldown_blocks)
-        name = Harm.name if self.when == EVIDENCE else self.when
-        return OnAlarm(name, cooldown=self.cooldown_blocks, repeat=self.when in STREAMING)
+    def decides(self, blocks: int) -> Policy:
+        """The policy, in a deployment of so many blocks.
+
+        Raises:
+            UsageError: a value that does not fit so many blocks.
+        """
+        return self.parsed_policy.policy(self.policy_settings(blocks))
+
+    def detector(self) -> MakeDetector | None:
+        """What makes the detector that the policy listens to; None if it listens to none."""
+        return self.parsed_policy.detector(self.policy_settings(ANY_BLOCKS))
 
     @property
     def threshold(self) -> float | None:
         """Of the accuracy, in [0, 1]; None for a policy that has none."""
-        return self.threshold_accuracy if self.when in (THRESHOLD, FORECAST) else None
+        return threshold_of(self.decides(ANY_BLOCKS))
 
     @property
-    def when(self) -> str:
-        """The policy's name without its value and without how far back it learns."""
-        return self.policy.partition("@")[0].partition(":")[0]
+    def forecast_threshold(self) -> float:
+        """Accuracy that is forecast after each block: the policy's threshold, else `threshold_accuracy`."""
+        return self.threshold_accuracy if self.threshold is None else self.threshold
 
     @property
-    def value(self) -> str:
-        """What stands after the colon of the policy, and the colon if nothing does; empty without one."""
-        _, colon, value = self.policy.partition("@")[0].partition(":")
-        return value or colon
+    def flags_below(self) -> bool:
+        """Whether the policy flags the blocks below its threshold, and no others."""
+        return self.parsed_policy.declaration is THRESHOLD
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

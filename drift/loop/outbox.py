@@ -8,9 +8,10 @@ from time import monotonic
 
 from drift.detect import ThresholdForecast
 from drift.errors import TrackingError
-from drift.loop.events import BlockRecord, BlockScored, Event, Said, Tell
+from drift.loop.events import BlockScored, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.journal import Journal
+from drift.policies.history import BlockRecord
 from drift.tracking.runs import Metric, Run
 
 RETRY_SECONDS = 15.0  # between tries while MLflow is away

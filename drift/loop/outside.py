@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drift.loop.events import BlockRecord
 from drift.loop.records import DecisionRecord
+from drift.policies.history import BlockRecord
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,19 +11,20 @@ from typing import Literal, Protocol
 
 from drift import next_steps
 from drift.blocks import Answer, Floats, Table, blocks, cut
-from drift.detect import AccuracyDrop, FeatureShift, PredictionShift, ThresholdForecast
+from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
 from drift.loop.acceptance import worse_than_accepted
 from drift.loop.alias_watch import watched_alias
 from drift.loop.challenge import Ring, challenge, train_challenger
 from drift.loop.consent import Consent, Flag
-from drift.loop.events import BlockRecord, Ending, Event, Said, Tell
+from drift.loop.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
+from drift.loop.events import Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
 from drift.loop.home import Home
 from drift.loop.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal import Journal
 from drift.loop.latest import last_row_seen
-from drift.loop.options import THRESHOLD, DeployOptions
+from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
 from drift.loop.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.promote import Championship, Service, card_of, comparison_evidence
@@ -39,6 +40,7 @@ from drift.loop.shadow_ring import ShadowRing
 from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.loop.trusted import trusted_registry
 from drift.models.predict import LocalPredictor
+from drift.policies.history import BlockRecord
 from drift.signals import unbroken
 from drift.sources.calendar import CALENDAR_NAMES
 from drift.tracking.registry import Registry
@@ -102,6 +104,8 @@ class DeployResult:
     rows_left: int = 0  # of the table, after those that any deployment scored
     threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
     seen: Mapping[int, int] = field(default_factory=dict)  # one past the last row that had a part in a version
+    versions: Sequence[VersionLine] = ()  # that answered or were challengers
+    moved: Sequence[MovedFeature] = ()  # features that differed from the reference
 
 
 @dataclass(frozen=True)
@@ -138,13 +142,13 @@ class Running:
             with TemporaryDirectory(prefix="drift-reference-") as folder:
                 references = References(self.registry, Path(folder))
                 falls = ScoredFalls(journal, deployment.id, references)
-                forecasts = Forecasts(self.options.threshold_accuracy, references)
+                forecasts = Forecasts(self.options.forecast_threshold, references)
                 outbox = Outbox(
                     journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
                 )
                 if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
                     self.world.tell(Said(warned.words))
-                ending, report = self._score_and_report(progress, outbox, references, falls, forecasts)
+                ending, report, details = self._score_and_report(progress, outbox, references, falls, forecasts)
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
                 advice = next((one for one in advised if one is not None), None)
@@ -161,7 +165,7 @@ class Running:
         return DeployResult(
             deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
             rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
-            seen=seen,
+            seen=seen, versions=details.versions, moved=details.moved,
         )  # fmt: skip
 
     def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
@@ -180,7 +184,7 @@ class Running:
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, falls: ScoredFalls, forecasts: Forecasts
-    ) -> tuple[Ending | None, Path]:
+    ) -> tuple[Ending | None, Path, DeploymentDetails]:
         def tell(event: Event) -> None:
             outbox(event)
             self.world.tell(event)
@@ -192,7 +196,7 @@ class Running:
                 if progress.blocks:
                     self._report(references, forecasts)
             raise
-        return ending, self._report(references, forecasts)
+        return ending, *self._report(references, forecasts)
 
     def _score(
         self, progress: Progress, references: References, falls: ScoredFalls, forecasts: Forecasts, tell: Tell
@@ -200,6 +204,15 @@ class Running:
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
+        total = len(cut(rows, self.options.block_size))
+        detectors: list[Detector] = [
+            AccuracyDrop(reference),
+            FeatureShift(reference, ignore=CALENDAR_NAMES),
+            PredictionShift(reference),
+        ]
+        made = self.options.detector()
+        if made is not None and (own := made(reference)).name not in {detector.name for detector in detectors}:
+            detectors.append(own)
         self.service.restore_with(self.championship.restore)
         watched = ShadowRing(
             self.deployment.id,
@@ -213,13 +226,8 @@ class Running:
             predictor=self.service,
             first_champion=LocalPredictor.from_file(self.registry.release(first).model_file, version=first.number),
             reference_of=references,
-            detectors=[
-                AccuracyDrop(reference),
-                FeatureShift(reference, ignore=CALENDAR_NAMES),
-                PredictionShift(reference),
-                *self.options.followers(reference),
-            ],
-            policy=self.options.decides(),
+            detectors=detectors,
+            policy=self.options.decides(total),
             consent=self.world.consent,
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
             log=self.world.journal,
@@ -234,7 +242,7 @@ class Running:
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
-        return run_blocks(left, parts, progress, total=len(cut(rows, self.options.block_size)))
+        return run_blocks(left, parts, progress, total=total)
 
     def _outlook(self, record: BlockRecord, window_rows: int | None, falls: ScoredFalls) -> Outlook | None:
         """What a retrain after a block would learn from; None while MLflow is away."""
@@ -322,20 +330,25 @@ class Running:
         self.world.journal.add_decision(self.deployment.id, decision)
         progress.decisions.append(decision)
 
-    def _report(self, references: References, forecasts: Forecasts) -> Path:
+    def _report(self, references: References, forecasts: Forecasts) -> tuple[Path, DeploymentDetails]:
         from drift.report.deployment import write_deployment
 
-        return write_deployment(
-            self.world.journal,
+        journal, identity = self.world.journal, self.deployment.id
+        details = deployment_details(
+            self.deployment, journal.blocks(identity), journal.decisions(identity),
+            table=self.table, registry=self.registry, references=references,
+        )  # fmt: skip
+        path = write_deployment(
+            journal,
             self.deployment,
             self.table,
-            self.registry,
-            references,
+            details,
             self.world.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold,
-            flags_below=self.options.when == THRESHOLD,
+            flags_below=self.options.flags_below,
             forecasts=forecasts.of,
         )
+        return path, details
 
     def _deliver(self, outbox: Outbox, report: Path, code: ExitCode) -> None:
         """MLflow gets what it does not have yet; if it is away, nothing is lost."""

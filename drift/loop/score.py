@@ -15,13 +15,13 @@ from drift.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.consent import Always, AskPerson, Consent, Flag
-from drift.loop.events import BlockRecord, BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
+from drift.loop.events import BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
 from drift.loop.outside import outside_change
-from drift.loop.policies import History, Policy
-from drift.loop.policies.protocol import evidence_of
 from drift.loop.records import IMPOSSIBLE, Answers, DecisionRecord, now
 from drift.loop.seen_rows import seen_words
 from drift.loop.shadow import SHADOW, Shadow
+from drift.policies.history import BlockRecord, History, evidence_of
+from drift.policies.protocol import Policy
 from drift.signals import raise_lost_interrupt, unbroken
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Progress:
 
 
 def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, total: int) -> Ending | None:
-    """Score `blocks` one by one until they are used up; every flag becomes a decision, none ends the loop.
+    """Score `blocks` one by one until they are used up; every flag and every retrain that is due becomes a decision.
 
     A block that was flagged just before a crash, whose decision is not in the log, is decided first.
 
@@ -116,7 +116,8 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             first = parts.first_champion.predict(block.features).predictions
             record = _record(scored, first, parts)
             history = _history([*progress.blocks, record], parts, progress, accepted)
-            record = replace(record, flagged=parts.policy.decide(history).alarm)
+            decision = parts.policy.decide(history)
+            record = replace(record, flagged=decision.alarm)
             parts.log.add_block(parts.deployment, record, scored, first)
             progress.blocks.append(record)
             progress.losses[block.index] = scored.losses
@@ -130,7 +131,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
             _end(parts, progress, shadow, record)
             shadow = None
             _restart(parts, serving)
-        elif record.flagged:
+        elif decision.alarm or decision.retrain:
             _decide(record, parts, progress, accepted, shadow)
             if shadow is None:
                 shadow = _shadow(parts, progress)
@@ -157,7 +158,9 @@ def _settle(parts: Parts, progress: Progress, accepted: float) -> Shadow | None:
         _end(parts, progress, shadow, last)
         shadow = None
         _restart(parts, last.version)
-    elif last.flagged and not progress.decided(last.index):
+    elif not progress.decided(last.index) and (
+        last.flagged or parts.policy.decide(_history(progress.blocks, parts, progress, accepted)).retrain
+    ):
         _decide(last, parts, progress, accepted, shadow)
         shadow = shadow or _shadow(parts, progress)
     _catch_up(parts.detectors, progress, last.version)
@@ -285,9 +288,14 @@ def _history(blocks: Sequence[BlockRecord], parts: Parts, progress: Progress, ac
 
 
 def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float, shadow: Shadow | None) -> None:
-    """A flagged block: retrain now, or say why not. While a challenger is in shadow, the flag is only told."""
+    """An alarm, or a retrain that is due: retrain now, or say why not.
+
+    While a challenger is in shadow, it is only reported.
+    """
     upto = [block for block in progress.blocks if block.index <= record.index]
-    decision = parts.policy.decide(_history(upto, parts, progress, accepted))
+    history = _history(upto, parts, progress, accepted)
+    decision = parts.policy.decide(history)
+    decision = replace(decision, evidence={**evidence_of(history), **decision.evidence})
     if shadow is not None:
         reason = f"{decision.reason}, but version {shadow.version} is in shadow"
         parts.tell(DriftFlagged(record, reason, decision.evidence))  # the sequential test decides, and nobody is asked

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from drift.blocks import Reference
 from drift.errors import DriftError
 from drift.loop.cards import Card
-from drift.loop.events import BlockRecord
 from drift.loop.fall import Fall, last_fall
 from drift.loop.journal import Journal
 from drift.loop.latest import deployments_of
+from drift.policies.history import BlockRecord
 
 
 @dataclass

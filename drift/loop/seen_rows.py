@@ -13,11 +13,11 @@ from drift import next_steps
 from drift.blocks import Table
 from drift.errors import DriftError, StateError
 from drift.loop.cards import DataSource
-from drift.loop.events import BlockRecord
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.promote import card_of
 from drift.loop.records import Deployment
+from drift.policies.history import BlockRecord
 from drift.tracking.registry import PREVIOUS, Registry
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from drift.blocks import Answer, Reference, ScoredBlock, Table
 from drift.detect.sequential.duel import Verdict
 from drift.errors import ChampionChangedError
-from drift.loop.events import BlockRecord, Said
+from drift.loop.events import Said
 from drift.loop.options import DeployOptions
 from drift.loop.promote import Championship
 from drift.loop.records import DecisionRecord
 from drift.loop.score import Progress
 from drift.loop.shadow import Shadow, shadow_of
 from drift.models.predict import LocalPredictor
+from drift.policies.history import BlockRecord
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from drift.loop.events import BlockRecord
 from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
 from drift.loop.seen_rows import has_seen
+from drift.policies.history import BlockRecord
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from drift.detect.sequential.dependence import measure_dependence
+from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.limits import Promise, loss_limit
-from drift.monitor.measuring import LARGE_ERRORS
 from drift.monitor.records import Batch, Monitor, Reference, SliceMeasure
 from drift.monitor.reference import Calibration
 from drift.monitor.rules import Followed, Lost

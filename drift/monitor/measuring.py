@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,18 @@ from drift.detect import learn_binning, merge, profile
 from drift.detect.binned.binning import Binning, QuantileBins, ValueBins
 from drift.detect.binned.counts import CellCounts, NamedCounts
 from drift.detect.binned.profiles import Profile
+from drift.metrics import measures_of
+from drift.metrics.classification import CLASSIFICATION
+from drift.metrics.classification.counts import ClassificationCounts, count_classified
+from drift.metrics.regression import REGRESSION
+from drift.metrics.regression.sums import RegressionSums, sum_errors
 from drift.monitor.drift import JOINT_ROWS, measure_drift, measure_joint_drift
 from drift.monitor.explain.conditions import Slice
-from drift.monitor.measures import Measure, measures_of, measures_of_residuals
-from drift.monitor.outcomes import Outcomes, count_outcomes
 from drift.monitor.records import Drift, Quality, Reference, SliceMeasure
-from drift.monitor.residuals import Residuals, count_residuals
 from drift.monitor.rows import Rows, joined
-from drift.monitor.signals import FEATURE, LABEL, inputs_of, labels_of, losses_of
+from drift.monitor.signals import FEATURE, LABEL, inputs_of, labels_of
 
-LARGE_ERRORS = "large_errors"  # regression: the share of errors above what the reference's largest tenth begins with
+Counts: TypeAlias = ClassificationCounts | RegressionSums
 
 
 class Limits(Protocol):
@@ -61,8 +63,7 @@ class Measuring:
         self.large_error = reference.large_error if reference is not None else large_error
         self.rows = self.known = 0
         self._missing: Counter[str] = Counter()
-        self._answers: dict[str, Outcomes | Residuals] = {}  # by slice; of all by the empty name
-        self._losses: dict[str, NDArray[np.float64]] = {}  # by slice: rows, and losses added up
+        self._answers: dict[str, Counts] = {}  # by slice; of all by the empty name
         self._inputs: Profile | None = None
         self._labels: Profile | None = None
         self._sample: Rows | None = None
@@ -92,12 +93,11 @@ class Measuring:
             DataError: truth that is called otherwise than predictions are.
         """
         whole = self._answers.get("")
-        if isinstance(whole, Outcomes):
+        if isinstance(whole, ClassificationCounts):
             whole.require_common_classes()
         measures = [
-            SliceMeasure(measure, name) for name, answers in self._answers.items() for measure in _measures(answers)
+            SliceMeasure(measure, name) for name, answers in self._answers.items() for measure in measures_of(answers)
         ]
-        measures += [SliceMeasure(_share(*found), name) for name, found in self._losses.items()]
         return Measured(
             self.rows,
             self.known,
@@ -110,11 +110,8 @@ class Measuring:
         if not chosen.any():
             return
         some = rows if chosen.all() else rows.take(chosen)
-        found, had = _counted(some), self._answers.get(name)
-        self._answers[name] = found if had is None else _both(had, found)
-        if self.large_error is not None:
-            losses = losses_of(some, self.large_error)
-            self._losses[name] = self._losses.get(name, np.zeros(2)) + np.asarray([len(losses), losses.sum()])
+        counts, before = _counted(some, self.large_error), self._answers.get(name)
+        self._answers[name] = counts if before is None else _both(before, counts)
 
     def _profile(self, rows: Rows, reference: Reference) -> None:
         inputs = profile(reference.inputs.binning, inputs_of(rows))
@@ -179,33 +176,23 @@ def bins_of(rows: Rows) -> tuple[Profile, Profile | None]:
     return profile(binning, inputs), profile(of_labels, labels)
 
 
-def _both(one: Outcomes | Residuals, other: Outcomes | Residuals) -> Outcomes | Residuals:
-    if isinstance(one, Outcomes):
-        assert isinstance(other, Outcomes)  # noqa: S101 - a monitor has one task
+def _both(one: Counts, other: Counts) -> Counts:
+    if isinstance(one, ClassificationCounts):
+        assert isinstance(other, ClassificationCounts)  # noqa: S101 - a monitor has one task
         return one + other
-    assert isinstance(other, Residuals)  # noqa: S101
+    assert isinstance(other, RegressionSums)  # noqa: S101
     return one + other
 
 
-def _counted(rows: Rows) -> Outcomes | Residuals:
+def _counted(rows: Rows, large_error: float | None) -> Counts:
     there = rows if rows.known.all() else rows.take(rows.known)
     if there.prediction.dtype == np.float64:
-        return count_residuals(there.truth, there.prediction)
-    return count_outcomes(
+        return sum_errors(there.truth, there.prediction, large_error=large_error, metrics=REGRESSION.values())
+    return count_classified(
         there.truth,
         there.prediction,
         probabilities=there.probabilities,
         classes=there.classes,
         confidence=there.confidence if there.probabilities is None else None,
+        metrics=CLASSIFICATION.values(),
     )
-
-
-def _measures(answers: Outcomes | Residuals) -> tuple[Measure, ...]:
-    return measures_of(answers) if isinstance(answers, Outcomes) else measures_of_residuals(answers)
-
-
-def _share(rows: float, losses: float) -> Measure:
-    from drift.monitor.measures import wilson
-
-    low, high = wilson(losses, rows)
-    return Measure(LARGE_ERRORS, losses / rows, low, high, int(rows))

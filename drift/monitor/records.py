@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from drift.detect.binned.profiles import Profile
+from drift.metrics.protocol import Measure
 from drift.monitor.columns import Columns
 from drift.monitor.drift import JointDrift, SignalDrift
 from drift.monitor.effects import Counted
 from drift.monitor.limits import Promise
-from drift.monitor.measures import Measure
 from drift.monitor.rows import Rows
 from drift.monitor.signals import Losses
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from drift import __version__
 from drift.monitor.records import Monitor, now
 from drift.monitor.signals import told
-from drift.monitor.store import Store, alerts, references
+from drift.monitor.store import Store, alerts, batches, references
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import Views
@@ -43,10 +44,32 @@ def write_monitor_report(store: Store, monitor: Monitor, path: Path) -> Path:
     return write_whole(html, path)
 
 
+def batch_records(store: Store, monitor: Monitor) -> list[dict[str, Any]]:
+    """What the page says of each batch, as plain values, oldest first.
+
+    Returns:
+        For each batch its name, times, rows, rows with labels, version, and all its measures: of all rows, by class and
+        by slice.
+    """
+    with store.read() as connection:
+        everything = batches.all_batches(connection, monitor)
+        measured = batches.history(connection, monitor, whole=False)
+    return [
+        {
+            "batch": batch.name,
+            "first_time": batch.first_time,
+            "last_time": batch.last_time,
+            "rows": batch.rows,
+            "known": batch.known,
+            "version": batch.version,
+            "measures": [vars(one.measure) | {"of_slice": one.of_slice or None} for one in measured.get(batch.id, [])],
+        }
+        for batch in everything
+    ]
+
+
 def _signal_charts(store: Store, monitor: Monitor) -> dict[str, Chart]:
     """KL of each signal over batches, with what chance explains."""
-    from drift.monitor.store import batches
-
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)
         if reference is None:

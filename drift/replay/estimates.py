@@ -84,6 +84,17 @@ class Estimates:
     tracks: tuple[Track, ...]
 
     @property
+    def record(self) -> dict[str, object]:
+        """Plain values, for a file: the fields, and what is read off them."""
+        tracks = [
+            vars(track)
+            | {"bias": track.bias, "mean_absolute_error": track.mean_absolute_error, "coverage": track.coverage}
+            for track in self.tracks
+        ]
+        unchanged = {"unchanged_bias": self.unchanged_bias, "unchanged_error": self.unchanged_error}
+        return vars(self) | unchanged | {"tracks": tracks}
+
+    @property
     def unchanged_bias(self) -> float:
         """Of saying that every block is like the reference."""
         return self.reference_accuracy - float(np.mean(self.truths))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import mean, stdev
 
 import numpy as np
 
 from drift.errors import TrainingError
-from drift.loop.policies import Scheduled
-from drift.replay.contenders import Contender, contender, oracle_retrains
-from drift.replay.measures import Baselines, Measures, baselines, measures
+from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
+from drift.policies.parser import parse_policy
+from drift.policies.protocol import PolicySettings
+from drift.replay.answering import ANSWERINGS
 from drift.replay.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
 from drift.replay.served import Serving
@@ -33,7 +35,7 @@ class Outcome:
 
     name: str
     played: Played
-    measures: Measures
+    measures: StreamMeasures
 
     @property
     def record(self) -> dict[str, object]:
@@ -106,7 +108,7 @@ def compare_policies(
     Args:
         stream: what comes.
         versions: trains, or looks up.
-        names: of policies, see `contenders`.
+        names: of policies, see `drift.policies.parser`.
         seeds: of the training.
         window_rows: that retrains learn from.
         hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
@@ -119,40 +121,42 @@ def compare_policies(
     blocks = stream.blocks
     labels = stream.table.labels
     beside = baselines(labels, stream.start)
-    contenders = {name: contender(name, len(blocks)) for name in names if oracle_retrains(name) is None}
-    if serving is not None:  # said now, not when its turn comes
-        for one in contenders.values():
-            serving.require_one_at_a_time(one)
+    parsed = {name: parse_policy(name) for name in names}
+    for name, policy in parsed.items():  # refused now, not when its turn comes
+        policy.policy(PolicySettings(len(blocks), hindsight=lambda retrains: ()))
+        if serving is not None:
+            serving.require_one_at_a_time(name, ANSWERINGS[policy.answering])
+    hindsight = hindsight or any(policy.needs_hindsight for policy in parsed.values())
     outcomes: list[Outcome] = []
     oracles: dict[int, list[Schedule]] = {}
     for seed in seeds:
-        if hindsight or len(contenders) < len(set(names)):
+        if hindsight:
             oracles[seed] = _oracles(stream, versions, seed, window_rows, tell)
-        for name in names:
-            retrains = oracle_retrains(name)
-            if retrains is None:
-                one = contenders[name]
-            else:
-                schedules = oracles[seed]
-                schedule = schedules[min(retrains, len(schedules) - 1)]
-                one = Contender(name, Scheduled([chosen.block - 1 for chosen in schedule.chosen[1:]], name))
+        settings = PolicySettings(len(blocks), hindsight=partial(_best_moments, oracles.get(seed, ())))
+        for name, policy in parsed.items():
             words = f"{name}, seed {seed}"
-            answering = one.answering
+            answering = ANSWERINGS[policy.answering]
             if serving is not None:
-                answering = serving.answering(one, _news_of(words, tell, len(blocks)))
+                answering = serving.answering(name, answering, _news_of(words, tell, len(blocks)))
             played = play(
                 stream,
                 versions,
-                one.policy,
+                policy.policy(settings),
                 seed=seed,
                 window_rows=window_rows,
                 answering=answering,
-                detector=one.detector,
+                detector=policy.detector(settings),
                 tell=_blocks_of(words, tell, len(blocks)),
             )
             scored = labels[stream.start :]
-            outcomes.append(Outcome(name, played, measures(scored, played.predictions, beside)))
+            outcomes.append(Outcome(name, played, stream_measures(scored, played.predictions, beside)))
     return Results(stream, beside, tuple(outcomes), versions.get(range(stream.start), seeds[0]), oracles)
+
+
+def _best_moments(schedules: Sequence[Schedule], retrains: int) -> list[int]:
+    """The blocks after which the best so many retrains are, or as many as there are blocks."""
+    schedule = schedules[min(retrains, len(schedules) - 1)]
+    return [chosen.block - 1 for chosen in schedule.chosen[1:]]
 
 
 def _blocks_of(words: str, tell: Callable[[Step], None], total: int) -> Callable[[int], None]:

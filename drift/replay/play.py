@@ -12,8 +12,8 @@ import numpy as np
 from drift.blocks import Answer, Block, Integers, Reference, ScoredBlock, Table, cut
 from drift.detect import Detector, Score
 from drift.errors import DataError, SmallReferenceWarning, TrainingError
-from drift.loop.events import BlockRecord
-from drift.loop.policies import History, Policy
+from drift.policies.history import BlockRecord, History
+from drift.policies.protocol import MakeDetector, Policy
 from drift.replay.answering import Answering, Newest
 from drift.replay.versions import Version, Versions
 
@@ -104,7 +104,7 @@ def play(
     seed: int,
     window_rows: int,
     answering: Answering | None = None,
-    detector: Callable[[Reference], Detector] | None = None,
+    detector: MakeDetector | None = None,
     tell: Callable[[int], None] = lambda block: None,
 ) -> Played:
     """Replay a stream.

@@ -21,7 +21,6 @@ import numpy as np
 from drift.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
 from drift.replay.answering import Answering, Picking
-from drift.replay.contenders import Contender
 from drift.replay.versions import Version, Versions
 
 MODEL = "replay"  # its name on the server
@@ -89,18 +88,18 @@ class Serving:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def require_one_at_a_time(self, contender: Contender) -> Picking:
-        """Its answering; raises `UsageError` if several versions answer a block together."""
-        if not isinstance(contender.answering, Picking):
+    def require_one_at_a_time(self, policy: str, answering: Answering) -> Picking:
+        """The answering of a policy; raises `UsageError` if several versions answer a block together."""
+        if not isinstance(answering, Picking):
             raise UsageError(
-                f"expected policies that ask one version at a time with --serve, got {contender.name}, for which all"
+                f"expected policies that ask one version at a time with --serve, got {policy}, for which all"
                 " versions would have to stay loaded: leave it out of --policies, or replay without --serve"
             )
-        return contender.answering
+        return answering
 
-    def answering(self, contender: Contender, tell: Callable[[str, int], None]) -> Answering:
-        """The contender's answering, through the server; `tell` hears what is loaded, at which block."""
-        return _Served(self.require_one_at_a_time(contender), self, tell)
+    def answering(self, policy: str, answering: Answering, tell: Callable[[str, int], None]) -> Answering:
+        """A policy's answering, through the server; `tell` hears what is loaded, at which block."""
+        return _Served(self.require_one_at_a_time(policy, answering), self, tell)
 
     def answer(self, block: Block, version: Version, tell: Callable[[str, int], None]) -> Floats:
         """What `version` answers to a block over HTTP, (n, classes).

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drift.loop.events import BlockRecord
-from drift.loop.policies import BelowThreshold, ForecastBelow, SinceChange, Window
 from drift.loop.threshold_advice import ThresholdAdvice, threshold_advice
-from drift.replay.contenders import contender, oracle_retrains
+from drift.policies.history import BlockRecord
+from drift.policies.parser import parse_policy
+from drift.policies.protocol import PolicySettings, threshold_of
 from drift.replay.experiment import Results
 from drift.replay.play import Played
 
@@ -40,7 +40,8 @@ def policy_advice(results: Results) -> list[PolicyAdvice]:
     """One for each policy whose threshold is above, or close to, the accuracy that a version was accepted with."""
     advised = []
     for name in results.names:
-        threshold = threshold_of(name, len(results.stream.blocks))
+        settings = PolicySettings(len(results.stream.blocks), hindsight=lambda retrains: ())
+        threshold = threshold_of(parse_policy(name).policy(settings))
         if threshold is None:
             continue
         firsts = [block for outcome in results.of(name) for block in _accepted_on(outcome.played)]
@@ -49,16 +50,6 @@ def policy_advice(results: Results) -> list[PolicyAdvice]:
         if too_high:
             advised.append(PolicyAdvice(name, len(too_high), len(firsts), too_high[0]))
     return advised
-
-
-def threshold_of(name: str, blocks: int) -> float | None:
-    """The accuracy below which a policy flags a block of a stream of so many; None for one that has none."""
-    if oracle_retrains(name) is not None:
-        return None
-    policy = contender(name, blocks).policy
-    while isinstance(policy, SinceChange | Window):
-        policy = policy.policy
-    return policy.threshold if isinstance(policy, BelowThreshold | ForecastBelow) else None
 
 
 def _accepted_on(played: Played) -> Iterator[BlockRecord]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from drift.detect import Score
 from drift.detect.accuracy import chance_band
-from drift.loop.events import BlockRecord
 from drift.loop.outside import outside_changes
 from drift.loop.records import DecisionRecord
 from drift.loop.seen_rows import has_seen
 from drift.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
+from drift.policies.history import BlockRecord
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -15,12 +15,12 @@ from drift.detect import ThresholdForecast
 from drift.detect.p_values import format_p_value
 from drift.disk import write_at_once
 from drift.errors import StateError
-from drift.loop.events import BlockRecord
+from drift.loop.details import MovedFeature, VersionLine
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment, now
 from drift.loop.seen_rows import has_seen
 from drift.loop.summary import Summary, summary
-from drift.models.quality import confusion
-from drift.report.details import MovedFeature, VersionLine
+from drift.metrics.classification.counts import confusion
+from drift.policies.history import BlockRecord
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from drift import __version__
-from drift.detect.sequential.intervals import risk_intervals
 from drift.palette import BLUE, SKY, Style, series_style
 from drift.replay.concept import has_concept
-from drift.replay.contenders import oracle_retrains
-from drift.replay.estimates import estimate_stream
 from drift.replay.experiment import Results
-from drift.replay.truth import truth
+from drift.replay.summary import KnownDisplacement, ReplaySummary, RiskSeries
 from drift.report.charts import LAYOUT, OLD
 from drift.report.estimates import estimates_chart
 from drift.report.page import environment, inline, plotly_library, write_whole
@@ -29,47 +24,28 @@ LINE_HEIGHT, ROW_HEIGHT = 22, 24  # pixels of a legend's line, and of a policy's
 PER_LINE = 6  # names on a legend's line of a page of 1,080 pixels
 
 
-@dataclass(frozen=True)
-class Line:
-    """A policy as the table shows it: means over seeds."""
+def write_replay(results: Results, summary: ReplaySummary, path: Path) -> Path:
+    """Write the page to `path`, whole or not at all.
 
-    name: str
-    retrains: float
-    accuracy: float
-    spread: float  # standard deviation over seeds
-    recovered: float | None
-    kappa: float
-    kappa_m: float
-    kappa_temporal: float
-    alarms: float
-    false_alarms: float | None
-    delay: float | None
-    seconds: float
-
-    @property
-    def hindsight(self) -> bool:
-        """Whether it knew every label beforehand."""
-        return oracle_retrains(self.name) is not None
-
-
-def write_replay(results: Results, path: Path) -> Path:
-    """Write the page to `path`, whole or not at all."""
-    table = lines(results)
-    figures = {"accuracy": accuracy_chart(results), "frontier": frontier_chart(results, table)}
-    known = displacement_chart(results)
-    if known is not None:
-        figures["displacement"] = known
-    figures["risk"] = risk_chart(results)
-    estimates = estimate_stream(results.stream, results.base)
-    if estimates is not None:
-        figures["estimates"] = estimates_chart(estimates)
+    Args:
+        results: the replayed blocks.
+        summary: what was computed of them.
+        path: of the page.
+    """
+    table = summary.policies
+    figures = {"accuracy": accuracy_chart(results), "frontier": frontier_chart(results, summary)}
+    if summary.displacement is not None:
+        figures["displacement"] = displacement_chart(results, summary.displacement)
+    figures["risk"] = risk_chart(results, summary.risk)
+    if summary.estimates is not None:
+        figures["estimates"] = estimates_chart(summary.estimates)
     page: str = (
         environment()
         .get_template("replay.html.j2")
         .render(
             results=results,
             table=table,
-            estimates=estimates,
+            estimates=summary.estimates,
             moves=has_concept(results.stream.table),
             best=max([line for line in table if not line.hindsight] or table, key=lambda line: line.accuracy),
             seeds=len(results.outcomes) // len(table),
@@ -79,33 +55,6 @@ def write_replay(results: Results, path: Path) -> Path:
         )
     )
     return write_whole(page, path)
-
-
-def lines(results: Results) -> list[Line]:
-    """One for each policy, the most accurate first."""
-    found = []
-    for name in results.names:
-        outcomes = results.of(name)
-        measured = {key: mean(getattr(one.measures, key) for one in outcomes) for key in ("kappa", "kappa_m")}
-        truths = [one for outcome in outcomes if (one := truth(results.stream, outcome.played)) is not None]
-        delays = [delay for one in truths for delay in one.delays]
-        accuracy, spread = results.accuracy(name)
-        found.append(
-            Line(
-                name=name,
-                retrains=mean(len(one.played.retrains) for one in outcomes),
-                accuracy=accuracy,
-                spread=spread,
-                recovered=results.recovered(name),
-                kappa_temporal=mean(one.measures.kappa_temporal for one in outcomes),
-                alarms=mean(len(one.played.alarms) for one in outcomes),
-                false_alarms=mean(one.false_alarms for one in truths) if truths else None,
-                delay=float(np.median(delays)) if delays else None,
-                seconds=mean(one.played.seconds for one in outcomes),
-                **measured,
-            )
-        )
-    return sorted(found, key=lambda line: -line.accuracy)
 
 
 def accuracy_chart(results: Results) -> go.Figure:
@@ -140,18 +89,16 @@ def accuracy_chart(results: Results) -> go.Figure:
     return figure
 
 
-def frontier_chart(results: Results, table: list[Line]) -> go.Figure:
+def frontier_chart(results: Results, summary: ReplaySummary) -> go.Figure:
     """Accuracy against the number of retrains, with what hindsight would have reached."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    schedules = list(results.oracles.values())
-    if schedules:
-        rows = len(results.outcomes[0].played.predictions)
-        most = max(10, round(1.1 * max(line.retrains for line in table)))
-        best = [mean(one[min(at, len(one) - 1)].correct / rows for one in schedules) for at in range(most + 1)]
+    table = summary.policies
+    if summary.hindsight:
         figure.add_scatter(
-            x=list(range(most + 1)), y=best, mode="lines", line={"color": OLD, "dash": "dash"}, name="hindsight",
+            x=list(range(len(summary.hindsight))), y=summary.hindsight, mode="lines",
+            line={"color": OLD, "dash": "dash"}, name="hindsight",
             hovertemplate="%{x} retrains in hindsight: %{y:.4f}<extra></extra>",
         )  # fmt: skip
     by_name = {line.name: line for line in table}
@@ -178,19 +125,15 @@ def frontier_chart(results: Results, table: list[Line]) -> go.Figure:
     return figure
 
 
-def displacement_chart(results: Results) -> go.Figure | None:
+def displacement_chart(results: Results, known: KnownDisplacement) -> go.Figure:
     """The true displacement of the concept by block, and under it every policy's alarms and retrains."""
     import plotly.graph_objects as go
 
-    never = next((name for name in results.names if name == "never"), results.names[0])
-    known = truth(results.stream, results.of(never)[0].played)
-    if known is None:
-        return None
-    blocks = results.of(never)[0].played.blocks
+    blocks = results.of(known.policy)[0].played.blocks
     times = [_when(block.last_time, block.index) for block in blocks]
     figure, styles = go.Figure(), _styles(results)
     figure.add_scatter(
-        x=times, y=known.displacements, name=f"labels turned since the window of {never!r}'s model", fill="tozeroy",
+        x=times, y=known.by_block, name=f"labels turned since the window of {known.policy!r}'s model", fill="tozeroy",
         line={"color": SKY}, hovertemplate="%{x}: %{y:.1%} of labels turned<extra></extra>",
     )  # fmt: skip
     for name, style in styles.items():
@@ -219,27 +162,20 @@ def displacement_chart(results: Results) -> go.Figure | None:
     return figure
 
 
-def risk_chart(results: Results) -> go.Figure:
+def risk_chart(results: Results, risk: RiskSeries) -> go.Figure:
     """The current risk of the most accurate policy by block, with an interval that holds at all blocks at once."""
     import plotly.graph_objects as go
 
-    from drift.detect.sequential.dependence import effective_rows
-
-    deciding = [name for name in results.names if oracle_retrains(name) is None] or results.names
-    best = max(deciding, key=lambda name: results.accuracy(name)[0])
-    played = results.of(best)[0].played
-    wrong = played.predictions != results.stream.table.labels[results.stream.start :]
-    rows = effective_rows(wrong[: len(wrong) // 4], [block.rows for block in played.blocks])
-    found = risk_intervals([1 - block.accuracy for block in played.blocks], rows, window=5)
+    intervals, played = risk.intervals, results.of(risk.policy)[0].played
     times = [_when(block.last_time, block.index) for block in played.blocks]
-    figure = go.Figure()
-    band = [*(one.high for one in found), *(one.low for one in reversed(found))]
+    figure, name = go.Figure(), f"{risk.policy}: share of wrong answers, {risk.window} blocks"
+    band = [*(one.high for one in intervals), *(one.low for one in reversed(intervals))]
     figure.add_scatter(
         x=times + times[::-1], y=band, fill="toself", mode="lines", line={"width": 0},
         fillcolor="rgba(0, 114, 178, 0.15)",
-        name="95 % interval of the mean risk of 5 blocks, valid at all of them", hoverinfo="skip",
+        name=f"95 % interval of the mean risk of {risk.window} blocks, valid at all of them", hoverinfo="skip",
     )  # fmt: skip
-    figure.add_scatter(x=times, y=[one.mean for one in found], name=f"{best}: share of wrong answers, 5 blocks",
+    figure.add_scatter(x=times, y=[one.mean for one in intervals], name=name,
                        line={"color": BLUE})  # fmt: skip
     figure.update_layout(**_layout(2, 280), yaxis_title="risk", hovermode="x")
     return figure

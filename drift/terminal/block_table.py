@@ -10,7 +10,7 @@ from drift.detect.p_values import format_p_value
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
-    from drift.loop.events import BlockRecord
+    from drift.policies.history import BlockRecord
 
 DEFAULT_WIDTH = 79  # characters, where there is no terminal
 

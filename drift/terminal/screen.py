@@ -27,9 +27,10 @@ from drift.terminal.progress import current, progress_bar
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
     from drift.loop.consent import Flag, Reply
-    from drift.loop.events import BlockRecord, Event
+    from drift.loop.events import Event
     from drift.loop.outlook import Outlook
     from drift.loop.retrain import Challenger
+    from drift.policies.history import BlockRecord
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_BLOCKS = 60
@@ -104,7 +105,9 @@ class Screen:
                 self._block(record, total, forecast)
             case events.DriftFlagged(record, reason, _):
                 self._flag_reason = reason
-                self._line(Text(f"       ⚑ block {record.index} flagged: {reason}", style="bold red"))
+                block = f"block {record.index}"
+                what = f"{block} flagged" if record.flagged else f"a retrain is due after {block}"
+                self._line(Text(f"       ⚑ {what}: {reason}", style="bold red"))
             case events.RetrainDeclined(block, by, reason):
                 self._say_declined(block, by if reason == self._flag_reason else f"{by}; {reason}")
             case events.ChallengerCompared(champion, challenger, test, rows):
@@ -174,6 +177,8 @@ class Screen:
             letters["l"] = f"[l]ater (ask at the next flag{enough})"
         enter = f" (Enter: {proposed})" if proposed else ""
         title = "drift flagged" if flagged else "all blocks are scored"
+        if at_block and not record.flagged:
+            title = "a retrain is due"
         with self._paused():
             panel = Panel(Text("\n".join(lines)), title=title, border_style="red" if at_block else "", expand=False)
             self.console.print(panel, soft_wrap=False)

@@ -13,7 +13,7 @@ from drift.detect import STREAMING, AccuracyDrop, Detector, Harm, forecast_thres
 from drift.detect.sequential.bets import log_bets
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
 from drift.errors import BlockError
-from drift.models.quality import calibration
+from drift.metrics.classification.reliability import reliability
 
 
 def answered(rows: int = 60, **bad: Any) -> tuple[Reference, ScoredBlock]:
@@ -109,4 +109,4 @@ def test_a_model_that_answers_nan_is_not_taken_for_class_0() -> None:
     with pytest.raises(BlockError, match=r"expected probabilities of version 4, got \[nan, nan\] in row 0"):
         _ = Answer(np.full((3, 2), np.nan, np.float32), 4).predictions
     with pytest.raises(BlockError, match="in row 0"):
-        calibration(np.zeros(3, np.int64), np.full((3, 2), np.nan, np.float32))
+        reliability(np.zeros(3, np.int64), np.full((3, 2), np.nan, np.float32))

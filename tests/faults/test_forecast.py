@@ -59,7 +59,7 @@ def test_a_killed_deployment_goes_on_with_the_same_forecasts(project: Project, t
     assert forecasts(resumed) == forecasts(whole)
 
 
-@pytest.mark.parametrize("policy", ["forecast:0", "forecast:x", "forecast:3:.7", "threshold:.7"])
+@pytest.mark.parametrize("policy", ["forecast:0", "forecast:x", "forecast:3:70", "threshold:70"])
 def test_a_policy_with_another_value_is_a_usage_error(project: Project, policy: str) -> None:
     ended = project.run("deploy", *BLOCKS, "--policy", policy)
     assert ended.code == 2

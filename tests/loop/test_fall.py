@@ -11,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from drift.detect.change_point import change_point
 from drift.errors import TrackingError
 from drift.loop.cards import DataSource
-from drift.loop.events import BlockRecord
-from drift.loop.fall import change_point, fall_of, last_fall
+from drift.loop.fall import fall_of, last_fall
 from drift.loop.scored_falls import ScoredFalls
-from tests.loop.test_policies import record
+from drift.policies.history import BlockRecord
+from tests.policies.test_decisions import record
 
 REFERENCE = (1_800, 2_000)
 

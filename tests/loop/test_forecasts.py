@@ -11,13 +11,13 @@ from drift.detect import forecast_threshold
 from drift.errors import UsageError
 from drift.loop.consent import Always
 from drift.loop.events import BlockScored
-from drift.loop.forecasts import Forecasts, serving_blocks
+from drift.loop.forecasts import Forecasts
 from drift.loop.options import DeployOptions
 from drift.loop.outbox import Outbox
-from drift.loop.policies import ForecastBelow
 from drift.loop.score import run_blocks
+from drift.policies.forecast import ForecastBelow
+from drift.policies.history import serving_blocks
 from drift.tracking.runs import Metric
-from tests.fakes import SignPredictor
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 
 
@@ -146,16 +146,14 @@ def test_the_policy_retrains_before_the_threshold(tmp_path: Path) -> None:
 def test_options_name_the_policy() -> None:
     for name, ahead in (("forecast", 3), ("forecast:7", 7), ("forecast:7@change", 7)):
         options = DeployOptions(policy=name, threshold_accuracy=0.6, cooldown_blocks=4)
-        policy = getattr(options.decides(), "policy", options.decides())
+        policy = getattr(options.decides(5), "policy", options.decides(5))
         assert isinstance(policy, ForecastBelow)
         assert (policy.blocks, policy.threshold, policy.cooldown) == (ahead, 0.6, 4)
         assert DeployOptions.from_json(options.to_json()) == options
-        assert options.followers(SignPredictor(1).reference(TABLE, range(200))) == []
+        assert options.detector() is None
 
 
-@pytest.mark.parametrize(
-    "name", ["forecast:", "forecast:0", "forecast:51", "forecast:2.5", "forecast:x", "forecast:3:.7", "threshold:.7"]
-)
+@pytest.mark.parametrize("name", ["forecast:", "forecast:0", "forecast:51", "forecast:2.5", "forecast:x"])
 def test_options_refuse_other_values(name: str) -> None:
-    with pytest.raises(UsageError, match=r"expected (forecast:BLOCKS|--policy)"):
+    with pytest.raises(UsageError, match="expected forecast:BLOCKS:ACCURACY"):
         DeployOptions(policy=name)

@@ -1,8 +1,8 @@
 """What MLflow gets of a scored block."""
 
-from drift.loop.events import BlockRecord
 from drift.loop.outbox import block_metrics
 from drift.loop.records import now
+from drift.policies.history import BlockRecord
 
 
 def record(**changes: object) -> BlockRecord:

@@ -11,13 +11,15 @@ from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
 from drift.detect.sequential.duel import Verdict
 from drift.errors import ExitCode, ServingError
 from drift.loop.consent import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
-from drift.loop.events import BlockRecord, DriftFlagged, Ending, Said
+from drift.loop.events import DriftFlagged, Ending, Said
 from drift.loop.journal import Journal
-from drift.loop.policies import BelowThreshold, OnAlarm
 from drift.loop.records import IMPOSSIBLE, DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
 from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.shadow import SHADOW, Shadow, shadow_of
+from drift.policies.alarm import OnAlarm
+from drift.policies.history import BlockRecord
+from drift.policies.threshold import BelowThreshold
 from tests.fakes import FakeService, Listener, SignPredictor, stream
 
 ROWS, SIZE, DRIFT_AT = range(200, 600), 40, 400
@@ -214,7 +216,7 @@ def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Pa
 
 
 def test_policy_is_pure_and_waits_out_its_cooldown(tmp_path: Path) -> None:
-    from drift.loop.policies import History
+    from drift.policies.history import History
 
     story = Story(tmp_path, Never())
     story.run()

@@ -10,10 +10,11 @@ import pytest
 
 from drift.blocks import ScoredBlock
 from drift.loop.deploy import _say_what_was_scored
-from drift.loop.events import BlockRecord, Said
+from drift.loop.events import Said
 from drift.loop.journal import Journal
 from drift.loop.options import DeployOptions
 from drift.loop.records import Deployment, now
+from drift.policies.history import BlockRecord
 from tests.fakes import Listener, SignPredictor, stream
 
 TABLE = stream(1_000, drift_at=1_000)

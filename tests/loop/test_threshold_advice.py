@@ -12,10 +12,10 @@ from scipy.stats import binom
 from drift.blocks import Answer, Floats, blocks
 from drift.loop.consent import Consent
 from drift.loop.options import DeployOptions
-from drift.loop.policies import Never
 from drift.loop.running import Running
 from drift.loop.score import Parts, Progress, run_blocks
 from drift.loop.threshold_advice import threshold_advice
+from drift.policies.never import Never
 from tests.fakes import Listener, SignPredictor, stream
 
 

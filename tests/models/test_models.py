@@ -10,7 +10,6 @@ from drift.blocks import Rows
 from drift.errors import StateError, TrainingError
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
-from drift.models.quality import calibration, confusion, expected_calibration_error
 from drift.models.quantiles import fit_quantile_ranks
 from drift.models.search import Options, Search, Span, Status, Trial
 
@@ -124,24 +123,6 @@ def test_the_exported_network_takes_any_number_of_rows(tmp_path: Path) -> None:
         part = train.features[:rows]
         np.testing.assert_allclose(served.predict(part).probabilities, local.predict(part).probabilities, atol=1e-7)
     assert served.predict(train.features[:1]).version == 4
-
-
-def test_confusion_and_calibration() -> None:
-    labels = np.asarray([0, 0, 1, 1, 1])
-    probabilities = np.asarray([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.2, 0.8], [0.9, 0.1]], np.float32)
-    assert confusion(labels, probabilities.argmax(1), 2).tolist() == [[1, 1], [1, 2]]
-    bins = calibration(labels, probabilities)
-    assert sum(part.rows for part in bins) == 5
-    assert expected_calibration_error(labels, probabilities) == pytest.approx(
-        sum(abs(part.confidence - part.accuracy) * part.rows / 5 for part in bins)
-    )
-
-
-def test_perfectly_calibrated_probabilities_have_no_error() -> None:
-    rng = np.random.default_rng(0)
-    yes = rng.random(200_000).astype(np.float32)
-    labels = (rng.random(200_000) < yes).astype(np.int64)
-    assert expected_calibration_error(labels, np.column_stack([1 - yes, yes])) < 0.01
 
 
 SPACE = (Span("rate", 1e-3, 1e-1, log=True), Span("depth", 1, 3, whole=True), Options("width", (16, 32, 64)))

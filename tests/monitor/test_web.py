@@ -136,7 +136,7 @@ def test_what_is_not_there_is_a_page_and_no_trace(page: Page) -> None:
         ("/static/../app.py", 404),
         ("/static/%2e%2e%2fapp.py", 404),
         ("/monitors/1?page=99999", 200),
-        ("/monitors/1?metric=nope", 200),
+        ("/monitors/1?metric=nope", 404),
     ):
         answer = page.site.get(path)
         assert answer.status_code == status, path

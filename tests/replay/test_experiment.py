@@ -1,4 +1,4 @@
-"""Policies by name, and their comparison on a stream whose change is known."""
+"""Policies compared on a stream whose change is known."""
 
 import json
 from pathlib import Path
@@ -8,20 +8,21 @@ import pytest
 from typer.testing import CliRunner
 
 from drift.cli import app
-from drift.commands.replaying import POLICIES
-from drift.detect import DETECTORS, ESTIMATORS, STREAMING
+from drift.commands.parts import write_json
+from drift.detect import ESTIMATORS
 from drift.errors import UsageError
-from drift.loop.policies import CostAware, Every, ForecastBelow, Never, OnAlarm, SinceChange, Spaced, Window
 from drift.loop.threshold_advice import threshold_advice
+from drift.policies.parser import parse_policy
+from drift.policies.protocol import PolicySettings
 from drift.replay import experiment
-from drift.replay.contenders import contender, lowered, oracle_retrains
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
 from drift.replay.play import Stream
+from drift.replay.summary import summarise
 from drift.replay.text import table_lines
 from drift.replay.thresholds import policy_advice
 from drift.replay.versions import Versions
-from drift.report.replay import lines, write_replay
+from drift.report.replay import write_replay
 from drift.tracking.found import find_runs
 from drift.tracking.runs import Metric, open_run
 from tests.projects.test_tracked import documented
@@ -31,98 +32,9 @@ from tests.stores import fresh_store
 NAMES = ("never", "every:2", "spaced:3", "cost:10", "harm", "hddm_w", "oracle:1", "oracle:3")
 
 
-def test_names_are_policies() -> None:
-    made = {name: contender(name, 20) for name in ("never", "every:4", "spaced:5", "cost:90", "threshold:.8")}
-    assert isinstance(made["never"].policy, Never)
-    assert isinstance(made["every:4"].policy, Every)
-    assert isinstance(made["spaced:5"].policy, Spaced)
-    assert isinstance(made["cost:90"].policy, CostAware)
-    assert made["threshold:.8"].detector is None
-    for name in [*DETECTORS, *STREAMING]:
-        found = contender(name, 20)
-        assert isinstance(found.policy, OnAlarm)
-        assert vars(found)["detector"] is {**DETECTORS, **STREAMING}[name]
-    windowed = contender("every:4@2016+mix", 20)
-    assert isinstance(windowed.policy, Window)
-    assert (windowed.policy.rows, windowed.policy.name, windowed.answering.name) == (2016, "every:4@2016", "mix")
-    since = contender("harm@change", 20)
-    assert isinstance(since.policy, SinceChange)
-    assert since.detector is STREAMING["harm"]
-    assert (oracle_retrains("oracle:7"), oracle_retrains("oracle"), oracle_retrains("never")) == (7, 10, None)
-
-
 @pytest.mark.parametrize(
-    ("name", "blocks", "threshold"),
-    [("forecast", 3, 0.7), ("forecast:5", 5, 0.7), ("forecast:5:.62", 5, 0.62), ("forecast:5:.62@2016+mix", 5, 0.62)],
+    ("given", "words"), [((), "taken: never"), (("--policies", "never,spaced:10"), "is 9; got 10")]
 )
-def test_forecast_policies_are_named_with_their_threshold(name: str, blocks: int, threshold: float) -> None:
-    policy = contender(name, 20).policy
-    if isinstance(policy, Window):
-        policy = policy.policy
-    assert isinstance(policy, ForecastBelow)
-    assert (policy.blocks, policy.threshold) == (blocks, threshold)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("sometimes", "expected policies among never, every"),
-        ("every:often", "expected every:K, after every K blocks; got 'every:often'"),
-        ("never:3", "expected never without a value"),
-        ("harm:3", "expected policies among"),
-        ("every:0", "expected to retrain every 1 block or more"),
-        ("every:nan", "expected every:K"),
-        ("spaced:2.5", "expected spaced:R"),
-        ("spaced:1000", "of 20 blocks"),
-        ("threshold:70", "0 to 1"),
-        ("cost:inf", "expected cost:N"),
-        ("forecast:0", "expected forecast:BLOCKS, a whole number from 1 to 50"),
-        ("forecast:3:70", "expected forecast:BLOCKS:ACCURACY, such as forecast:3:.7"),
-        ("forecast:3:", "expected forecast:BLOCKS:ACCURACY, such as forecast:3:.7"),
-        ("forecast:.7", "expected forecast:BLOCKS, a whole number from 1 to 50"),
-        ("every:4@lately", "expected every:4 with @change, @ROWS"),
-        ("every:4@0", "expected every:4 with @change, @ROWS"),
-    ],
-)
-def test_other_names_are_refused(name: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        contender(name, 20)
-    with pytest.raises(UsageError, match="expected oracle:R"):
-        oracle_retrains("oracle:many")
-    with pytest.raises(UsageError, match="0 or more"):
-        oracle_retrains("oracle:-1")
-
-
-@pytest.mark.parametrize("blocks", [1, 2, 4, 5, 9, 10, 11, 12, 132])
-def test_the_default_list_fits_every_stream(blocks: int) -> None:
-    names = POLICIES.split(",")
-    fitting = lowered(names, blocks)
-    for name in fitting:
-        retrains = oracle_retrains(name)
-        if retrains is None:
-            contender(name, blocks)
-        else:
-            assert retrains < blocks
-    if blocks > 10:
-        assert fitting == names
-    assert {"never", "threshold:.7", "harm", "adwin"} <= set(fitting)
-
-
-def test_numbers_of_retrains_are_those_that_the_stream_allows() -> None:
-    names = ["never", "every:4", "spaced:10", "spaced:10+mix", "spaced:10@500+mix", "harm@change", "oracle:10"]
-    assert lowered(names, 9) == [
-        "never",
-        "every:4",
-        "spaced:8",
-        "spaced:8+mix",
-        "spaced:8@500+mix",
-        "harm@change",
-        "oracle:8",
-    ]
-    assert lowered(["spaced:10", "spaced:8", "every:4"], 3) == ["spaced:2", "every:2"]
-
-
-@pytest.mark.parametrize(("given", "words"), [((), "taken: never"), (("--policies", "never,spaced:10"), "of 9 blocks")])
 def test_a_part_is_replayed_without_naming_policies(
     given: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,8 +42,7 @@ def test_a_part_is_replayed_without_naming_policies(
 
     def compare(stream: Stream, versions: Versions, names: list[str], **options: object) -> Results:
         for name in names:
-            if oracle_retrains(name) is None:
-                contender(name, len(stream.blocks))
+            parse_policy(name).policy(PolicySettings(len(stream.blocks), hindsight=lambda retrains: ()))
         raise UsageError(f"taken: {','.join(names)}")
 
     fresh_store(tmp_path, monkeypatch)
@@ -191,19 +102,35 @@ def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
 def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -> None:
     text = list(table_lines(results))
     assert len(text) == len(NAMES) + 2
-    order = [line.name for line in lines(results)]
+    summary = summarise(results)
+    order = [line.name for line in summary.policies]
     assert [line.split()[0] for line in text[1:-1]] == order
-    page = write_replay(results, tmp_path / "page.html").read_text()
+    page = write_replay(results, summary, tmp_path / "page.html").read_text()
     assert all(name in page for name in NAMES)
     assert "http-equiv" in page
     assert all(made.fails_when in page for made in ESTIMATORS.values())
-    best = max((line for line in lines(results) if not line.hindsight), key=lambda line: line.accuracy)
+    best = max((line for line in summary.policies if not line.hindsight), key=lambda line: line.accuracy)
     assert f"<b>{best.name}</b> was right most often" in page
+
+
+def test_the_file_of_numbers_has_what_the_page_shows(results: Results, tmp_path: Path) -> None:
+    summary = summarise(results)
+    write_json(tmp_path / "numbers.json", {}, [], **summary.record)
+    written = json.loads((tmp_path / "numbers.json").read_text())
+    assert [line["name"] for line in written["policies"]] == [line.name for line in summary.policies]
+    assert {"recovered", "delay", "false_alarms", "kappa"} <= set(written["policies"][0])
+    assert len(written["risk"]["intervals"]) == len(results.stream.blocks)
+    assert written["risk"]["policy"] == next(line.name for line in summary.policies if not line.hindsight)
+    assert written["hindsight"] == sorted(written["hindsight"])
+    assert written["displacement"] is None
+    methods = {track["method"]: track for track in written["estimates"]["tracks"]}
+    assert set(methods) == set(ESTIMATORS)
+    assert all({"bias", "mean_absolute_error", "coverage", "told"} <= set(track) for track in methods.values())
 
 
 def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = fresh_store(tmp_path, monkeypatch)
-    page = write_replay(results, tmp_path / "page.html")
+    page = write_replay(results, summarise(results), tmp_path / "page.html")
     parent = log_results(results, store, "replays", options={"block_size": SIZE}, page=page)
     children = find_runs(store, "replays", kind="policy")
     assert {run.tags["drift.policy"] for run in children} == set(NAMES)

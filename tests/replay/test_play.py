@@ -8,7 +8,11 @@ import pytest
 from drift.blocks import Answer, Floats, Reference, Rows, Table
 from drift.detect import Harm
 from drift.errors import DataError, TrainingError
-from drift.loop.policies import Every, Never, OnAlarm, Scheduled, SinceChange, Window
+from drift.policies.alarm import OnAlarm
+from drift.policies.every import Every
+from drift.policies.never import Never
+from drift.policies.oracle import Scheduled
+from drift.policies.window import SinceChange, Window
 from drift.replay.play import Stream, play
 from drift.replay.versions import Versions
 

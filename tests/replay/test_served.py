@@ -20,7 +20,6 @@ import pytest
 from drift.blocks import Answer, Block, Floats, Rows, Table
 from drift.errors import ServingError, UsageError
 from drift.replay.answering import Newest
-from drift.replay.contenders import Contender, contender
 from drift.replay.experiment import Results, Step, compare_policies
 from drift.replay.play import Stream
 from drift.replay.served import Serving, own_server
@@ -145,7 +144,7 @@ def test_what_all_versions_answer_is_refused_at_once(stream: Stream, starter: St
 
 def ask(serving: Serving, fitted: Versions, stream: Stream) -> None:
     """The first block, of the base model."""
-    answering = serving.answering(Contender("never", contender("never", 1).policy), lambda news, block: None)
+    answering = serving.answering("never", Newest(), lambda news, block: None)
     answering.answer(stream.blocks[0], [fitted.get(range(START), 0)], stream.table)
 
 
@@ -200,9 +199,8 @@ class Looked:
 def test_any_answering_that_picks_one_version_is_served(stream: Stream, starter: Starter) -> None:
     fitted = versions(stream)
     trained = [fitted.get(range(START), 0), fitted.get(range(100, 300), 0)]
-    one = Contender("first", contender("never", 1).policy, answering=Looked())
     with Serving(fitted, starter) as serving:
-        answering = serving.answering(one, lambda news, block: None)
+        answering = serving.answering("first", Looked(), lambda news, block: None)
         found = answering.answer(stream.blocks[3], trained, stream.table)
     assert found == pytest.approx(trained[0].answers(stream.blocks[3].rows), abs=1e-6)
 

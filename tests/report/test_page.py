@@ -12,13 +12,13 @@ from drift.blocks import Reference, Table
 from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
 from drift.loop.cards import Card, DataSource
-from drift.loop.events import BlockRecord
+from drift.loop.details import moved_features, version_lines
 from drift.loop.options import DeployOptions
 from drift.loop.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.summary import summary
+from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart
 from drift.report.deployment import _of_deployment
-from drift.report.details import moved_features, version_lines
 from drift.report.forecasts import forecast_chart
 from drift.report.page import ReportData, render, verdict, write_report
 from drift.tracking.registry import Version

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from drift.detect import Score, ThresholdForecast
-from drift.loop.events import BlockRecord
+from drift.policies.history import BlockRecord
 from drift.terminal.block_table import DEFAULT_WIDTH, block_line, columns_that_fit, header_line
 
 BLOCK = BlockRecord(

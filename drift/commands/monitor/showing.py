@@ -12,6 +12,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
+from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, StateError, UsageError
 
 
@@ -115,6 +116,7 @@ def report(
             "--html", help="Where to. Default: reports/monitor-NAME.html.", rich_help_panel=o.MAIN, show_default=False
         ),
     ] = None,
+    json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """One HTML file with the monitor's history: aggregates only, no rows, and nothing asked of the network.
@@ -122,13 +124,15 @@ def report(
     Example: drift monitor report
     """
     from drift.loop.home import Home
-    from drift.monitor.report import write_monitor_report
+    from drift.monitor.report import batch_records, write_monitor_report
 
     opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     safe = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in found.name)
     path = write_monitor_report(opened, found, html or Home(read=True).reports / f"monitor-{safe}.html")
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    options = options_as_called(report, locals()) | {"store": opened.name}
+    write_json(json, options, batch_records(opened, found), page=str(path))
     return ExitCode.DONE
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.binned.columns import Column, Numbers, read_table
-from drift.detect.binned.counts import CellCounts, NamedCounts, moments_of, named_counts
+from drift.detect.binned.counts import CellCounts, NamedCounts, named_counts
 from drift.errors import BlockError
+from drift.metrics.moments import moments_of
 
 if TYPE_CHECKING:
     from drift.detect.binned.columns import Table

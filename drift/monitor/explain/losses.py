@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.outcomes import LEAST
+from drift.metrics.classification.counts import LEAST
 from drift.monitor.rows import Rows
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import sqlalchemy as sql
 from numpy.typing import NDArray
 
+from drift.metrics.protocol import Measure
 from drift.monitor.columns import Columns
-from drift.monitor.measures import Measure
 from drift.monitor.records import Batch, Monitor, Quality, SliceMeasure, now
 from drift.monitor.rows import Rows, from_bytes
 from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths

@@ -11,9 +11,9 @@ import sqlalchemy as sql
 
 from drift.detect.binned.binning import Binning
 from drift.detect.binned.profiles import Profile
+from drift.metrics.protocol import Measure
 from drift.monitor.drift import JointDrift, SignalDrift
 from drift.monitor.limits import Promise, RunRule
-from drift.monitor.measures import Measure
 from drift.monitor.records import Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.rows import from_bytes, to_bytes
 from drift.monitor.store.tables import batches, distances, drifts, limits, references

@@ -145,9 +145,11 @@ class Pages:
     def overview(self, request: Request, monitor: int, metric: str = "", page: int = 1) -> Response:
         """A monitor's batches over time."""
         found = self._monitor(monitor)
-        return self._page(
-            "overview", request, monitor=found, shown=self._views.overview(found, metric=metric, page=page)
-        )
+        try:
+            shown = self._views.overview(found, metric=metric, page=page)
+        except LookupError as error:
+            raise HTTPException(404, str(error.args[0])) from error
+        return self._page("overview", request, monitor=found, shown=shown)
 
     def batch(self, request: Request, monitor: int, batch: int) -> Response:
         """One batch."""

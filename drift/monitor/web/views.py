@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from drift.detect.binned.compare import Cell
 from drift.detect.binned.sides import sides_of
+from drift.metrics import metrics_by_name
 from drift.monitor.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.signals import LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
@@ -20,10 +21,6 @@ from drift.monitor.web.reading import Reading, beside, stamp
 
 MOST_SIGNALS = 20  # rows of the overview's map
 PER_PAGE = 50  # batches in its table
-METRICS = (
-    "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier", "calibration_error", "mae", "rmse", "bias",
-    "large_errors",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,16 @@ class Views:
             ]  # fmt: skip
 
     def overview(self, monitor: Monitor, *, metric: str = "", page: int = 1) -> Overview:
-        """The batches of a monitor over time."""
+        """The batches of a monitor over time.
+
+        Args:
+            monitor: whose.
+            metric: that is drawn; the first one that there is by default.
+            page: of the table, from 1.
+
+        Raises:
+            LookupError: the monitor has no such metric.
+        """
         with self.store.read() as connection:
             everything = batches.all_batches(connection, monitor)
             reference = self._reading.reference(connection, monitor)
@@ -106,9 +112,9 @@ class Views:
             history = self._reading.once(("metrics", *key), lambda: batches.history(connection, monitor))
             far = self._reading.once(("far", *key), lambda: self._far(connection, reference))
             joint = references.joint_history(connection, reference) if reference else {}
-        names = tuple(
-            name for name in METRICS if any(one.measure.name == name for many in history.values() for one in many)
-        )
+        names = tuple(_in_order({one.measure.name for many in history.values() for one in many}))
+        if metric and metric not in names and (names or metric not in metrics_by_name()):
+            raise LookupError(f"there is no metric {metric!r} of this monitor; it has {', '.join(names) or 'none yet'}")
         chosen = metric if metric in names else names[0] if names else ""
         by_batch = {number: one for number, many in history.items() for one in many if one.measure.name == chosen}
         pages = max(1, -(-len(everything) // PER_PAGE))
@@ -275,9 +281,12 @@ def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
     return [name for name in order if name in set(chosen[:MOST_SIGNALS])]
 
 
-def _sorted(found: Sequence[SliceMeasure]) -> list[SliceMeasure]:
-    def key(one: SliceMeasure) -> tuple[Any, ...]:
-        order = METRICS.index(one.measure.name) if one.measure.name in METRICS else len(METRICS)
-        return one.of_slice, one.measure.of_class or "", order, one.measure.name
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Metrics in the order of the registry; then those that it does not have, by name."""
+    order = list(metrics_by_name())
+    return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
 
-    return sorted(found, key=key)
+
+def _sorted(measures: Sequence[SliceMeasure]) -> list[SliceMeasure]:
+    order = {name: at for at, name in enumerate(_in_order({one.measure.name for one in measures}))}
+    return sorted(measures, key=lambda one: (one.of_slice, one.measure.of_class or "", order[one.measure.name]))

@@ -1,0 +1,175 @@
+"""What a replay found, in numbers: one record that the page draws and `--json` has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from drift.detect.sequential.intervals import RiskInterval, risk_intervals
+from drift.policies.parser import parse_policy
+from drift.replay.estimates import Estimates, estimate_stream
+from drift.replay.experiment import Results
+from drift.replay.truth import truth
+
+RISK_BLOCKS = 5  # that an interval of the risk is about
+
+
+@dataclass(frozen=True)
+class PolicySummary:
+    """A policy, in the mean over seeds.
+
+    Attributes:
+        name: of the policy.
+        retrains: that it made.
+        accuracy: in [0, 1].
+        spread: standard deviation of the accuracy over seeds; 0 for one seed.
+        recovered: share of hindsight's gain with as many retrains; None where there is none.
+        kappa: see `StreamMeasures`.
+        kappa_m: the same.
+        kappa_temporal: the same.
+        alarms: blocks that it flagged.
+        false_alarms: of them, where the concept is known.
+        delay: median of the blocks from a change to the alarm; None where no alarm was due, or nothing is known.
+        seconds: that the replay took.
+    """
+
+    name: str
+    retrains: float
+    accuracy: float
+    spread: float
+    recovered: float | None
+    kappa: float
+    kappa_m: float
+    kappa_temporal: float
+    alarms: float
+    false_alarms: float | None
+    delay: float | None
+    seconds: float
+
+    @property
+    def hindsight(self) -> bool:
+        """Whether it knew every label beforehand."""
+        return parse_policy(self.name).needs_hindsight
+
+
+@dataclass(frozen=True)
+class RiskSeries:
+    """The current risk of a policy by block, for the first seed, with intervals that hold at all blocks at once.
+
+    Attributes:
+        policy: the most accurate one that decides from past blocks, or of all where none does.
+        window: blocks, up to the one named, that an interval is about.
+        intervals: one for each block, at 95 % together.
+    """
+
+    policy: str
+    window: int
+    intervals: tuple[RiskInterval, ...]
+
+
+@dataclass(frozen=True)
+class KnownDisplacement:
+    """How far the true concept has moved from what a policy's versions learned, where it is known.
+
+    Attributes:
+        policy: `never` if it was replayed, else the first one; for the first seed.
+        by_block: share of labels turned, in [0, 1].
+    """
+
+    policy: str
+    by_block: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ReplaySummary:
+    """What a comparison of policies found.
+
+    Attributes:
+        policies: the most accurate first.
+        hindsight: mean accuracy of the best schedule of at most 0, 1, 2, ... retrains; empty without an oracle.
+        risk: of the most accurate policy.
+        displacement: of the concept; None where it is not known.
+        estimates: of accuracy without labels, for the base model of the first seed; None for too few blocks.
+    """
+
+    policies: tuple[PolicySummary, ...]
+    hindsight: tuple[float, ...]
+    risk: RiskSeries
+    displacement: KnownDisplacement | None
+    estimates: Estimates | None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Plain values, for a file."""
+        return vars(self) | {"estimates": self.estimates and self.estimates.record}
+
+
+def summarise(results: Results) -> ReplaySummary:
+    """Everything that is said of a comparison, computed once."""
+    policies = policy_summaries(results)
+    return ReplaySummary(
+        policies=policies,
+        hindsight=_hindsight(results, policies),
+        risk=_risk(results),
+        displacement=_displacement(results),
+        estimates=estimate_stream(results.stream, results.base),
+    )
+
+
+def policy_summaries(results: Results) -> tuple[PolicySummary, ...]:
+    """One for each policy, the most accurate first."""
+    made = []
+    for name in results.names:
+        outcomes = results.of(name)
+        known = [worth for one in outcomes if (worth := truth(results.stream, one.played)) is not None]
+        delays = [delay for worth in known for delay in worth.delays]
+        accuracy, spread = results.accuracy(name)
+        made.append(
+            PolicySummary(
+                name=name,
+                retrains=mean(len(one.played.retrains) for one in outcomes),
+                accuracy=accuracy,
+                spread=spread,
+                recovered=results.recovered(name),
+                kappa=mean(one.measures.kappa for one in outcomes),
+                kappa_m=mean(one.measures.kappa_m for one in outcomes),
+                kappa_temporal=mean(one.measures.kappa_temporal for one in outcomes),
+                alarms=mean(len(one.played.alarms) for one in outcomes),
+                false_alarms=mean(worth.false_alarms for worth in known) if known else None,
+                delay=float(np.median(delays)) if delays else None,
+                seconds=mean(one.played.seconds for one in outcomes),
+            )
+        )
+    return tuple(sorted(made, key=lambda line: -line.accuracy))
+
+
+def _hindsight(results: Results, policies: Sequence[PolicySummary]) -> tuple[float, ...]:
+    """Up to a few more retrains than any policy made."""
+    schedules = list(results.oracles.values())
+    if not schedules:
+        return ()
+    rows = len(results.outcomes[0].played.predictions)
+    most = max(10, round(1.1 * max(line.retrains for line in policies)))
+    return tuple(mean(one[min(at, len(one) - 1)].correct / rows for one in schedules) for at in range(most + 1))
+
+
+def _risk(results: Results) -> RiskSeries:
+    from drift.detect.sequential.dependence import effective_rows
+
+    deciding = [name for name in results.names if not parse_policy(name).needs_hindsight] or results.names
+    best = max(deciding, key=lambda name: results.accuracy(name)[0])
+    played = results.of(best)[0].played
+    wrong = played.predictions != results.stream.table.labels[results.stream.start :]
+    rows = effective_rows(wrong[: len(wrong) // 4], [block.rows for block in played.blocks])
+    intervals = risk_intervals([1 - block.accuracy for block in played.blocks], rows, window=RISK_BLOCKS)
+    return RiskSeries(best, RISK_BLOCKS, tuple(intervals))
+
+
+def _displacement(results: Results) -> KnownDisplacement | None:
+    never = next((name for name in results.names if name == "never"), results.names[0])
+    known = truth(results.stream, results.of(never)[0].played)
+    return None if known is None else KnownDisplacement(never, known.displacements)
