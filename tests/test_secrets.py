@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from drift import secrets
+from drift.data import urls
 from drift.errors import UsageError
-from drift.monitor import urls
 from drift.tracking.server import without_password
 
 

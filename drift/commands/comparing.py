@@ -75,7 +75,7 @@ def compare(
     """
     from drift.compare import compare_tables
     from drift.compare.text import lines
-    from drift.sources.files import read_frame
+    from drift.data.readers import read_frame
     from drift.terminal import counting, fold, line_width
 
     device = resolve_device(device, double_precision=True)

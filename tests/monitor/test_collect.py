@@ -14,9 +14,9 @@ import sqlalchemy as sql
 from pyarrow import parquet
 from torch.utils.data import DataLoader
 
+from drift.data.readers import Chunks, open_source
 from drift.errors import DataError, UsageError
 from drift.monitor.batching import Batching
-from drift.monitor.collect import Chunks, open_source
 from drift.monitor.collect.dataset import RowDataset
 from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
@@ -179,7 +179,7 @@ def test_columns_called_like_statements_are_only_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "query", "error", "words"),
     [
-        ("missing.csv", "", DataError, "there is no missing.csv"),
+        ("missing.csv", "", DataError, "there is no file missing.csv"),
         ("sqlite:///missing.db", "t", DataError, "there is no database missing.db"),
         ("sqlite:///missing.db", "", UsageError, "expected --query"),
         ("rows.csv", "t", UsageError, "only, got the file rows.csv"),

@@ -15,11 +15,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import drift.monitor.store
+from drift.data.urls import masked, parse_url, shown
 from drift.errors import StateError, UsageError
 from drift.monitor.store import Store
 from drift.monitor.store.opening import HEAD
 from drift.monitor.store.tables import metadata
-from drift.monitor.urls import masked, parse_url, shown
 from tests.monitor.worlds import World, take_in
 from tests.postgres import PASSWORD
 from tests.servers import free_port

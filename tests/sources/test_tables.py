@@ -66,7 +66,7 @@ def test_all_problems_are_told_together(tmp_path: Path) -> None:
         "column 'gap': missing value (NaN); fill it or drop the row in row 1 (line 3), 3 (line 5)",
         "column 'far': infinity in row 1 (line 3)",
         "column 'y': missing label in row 2 (line 4)",
-        "column 'when': not a date (ISO 8601) in row 2 (line 4)",
+        "column 'when': expected a date, such as 2026-01-31 or 2026-01-31T12:00:00Z in row 2 (line 4)",
         "column 'when': earlier than the row before it; sort the file by time in row 1 (line 3)",
     ):
         assert expected in message
@@ -78,12 +78,13 @@ def test_all_problems_are_told_together(tmp_path: Path) -> None:
         (
             ["2025-01-01 00:00:00", "2025-01-01 01:00:00"],
             None,
-            "such as '2025-01-01 00:00:00' (name it by --time 'sent at', or leave it out by --ignore 'sent at') in row",
+            "dates or durations where numbers are expected (name it by --time 'sent at', or leave it out by --ignore"
+            " 'sent at')",
         ),
         (
             ["2025-01-01T00:00Z", "2025-01-02"],
             "when",
-            "such as '2025-01-01T00:00Z' (leave it out by --ignore 'sent at')",
+            "dates or durations where numbers are expected (leave it out by --ignore 'sent at')",
         ),
         (["today", "2025-01-02"], None, "such as 'today' in row 0"),
         (["2025-01-01 of old", "2025-01-02"], None, "such as '2025-01-01 of old' in row 0"),
