@@ -220,7 +220,7 @@ def _of_epoch(column: pd.Series) -> Times:
 
 def _order(texts: list[str], format: TimeFormat) -> tuple[TimeFormat, str]:
     """Whether the day or the month comes first where the year comes last, and a date that does not tell."""
-    if format:
+    if format in ("day_first", "month_first"):
         return format, ""
     dates = [match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip())) is not None]
     if not dates:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.inference import DURATIONS, EMPTY, infer_column, schema_of
-from drift.data.problems import refuse_mixed
+from drift.data.problems import ambiguous_date, refuse_mixed
 from drift.data.readers.frames import require_different_columns
 from drift.data.schema import Column, TimeFormat
 from drift.data.values import as_times, beyond_float, period_hint
@@ -119,13 +119,16 @@ class Columns:
             if column.name not in left_out:
                 number = column.numeric or column.note == EMPTY
                 features.append((column.name, "number" if number and column in followed else "category"))
+        times = as_times(frame[self.time]) if self.time else None
+        if times is not None and times.ambiguous:
+            raise DataError(f"column {self.time!r}: {ambiguous_date(times.ambiguous)}")
         return replace(
             self,
             task=task,
             features=tuple(features),
             undecided=tuple(column.name for column in followed if column.note == EMPTY),
             left_out=tuple(left_out.items()),
-            time_format=as_times(frame[self.time]).format if self.time else "",
+            time_format="" if times is None else times.format,
             rules=RULES,
         )
 

@@ -305,9 +305,9 @@ def _say_what_is_followed(columns: Columns | None) -> None:
     print(f"features: {features}; {columns.task}, answers in column {columns.prediction}, {truth}")
 
 
-def _say(done: Ingested, store: str, following: str, why: Mapping[str, str]) -> None:
+def _say(done: Ingested, store: str, following: str, why: Mapping[str, str] | None = None) -> None:
     if done.left_out:
-        reasons = (f"{name} ({why.get(name, 'not in the first rows')})" for name in done.left_out)
+        reasons = (f"{name} ({(why or {}).get(name, 'not in the first rows')})" for name in done.left_out)
         print(f"left out: {', '.join(reasons)}")
     parts = [f"{done.stored:,} batches stored ({done.rows:,} rows)"]
     for count, words in (

@@ -101,7 +101,7 @@ def read_frame(
 
     if schema is not None:
         wanted = wanted or schema.names
-        texts = {*texts, *(column.name for column in schema.columns if column.kind == "category")}
+        texts = {*texts, *(column.name for column in schema.columns if column.kind in ("category", "timestamp"))}
     parts = [read_whole(file, texts=texts, ignore=ignore, wanted=wanted) for file in files_of(path)]
     frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
     if len(frame) == 0:
