@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY_SHARE = 0.5  # text of which more than this share of rows is different in every row names rows, and tells nothing
 LARGEST = 1e100  # a number; the squares of larger ones may not be finite
 MOST_CATEGORIES = 10_000  # of a column, that the tests can count
-POOLED_BEYOND = 1_000  # categories that stay apart where there are more
+POOLED_BEYOND = 200  # categories that stay apart where there are more
 POOLED = "(any other)"
 MOST_INDICATORS = 20  # categories of one column that get a column of their own; the others share one
 
