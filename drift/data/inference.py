@@ -17,7 +17,7 @@ A value is looked at only if it is present: `drift.data.values` says which marks
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -40,21 +40,16 @@ LOOKED_AT = 100  # texts, to see whether they may be dates
 EMPTY, ARRAYS, DURATIONS = "has no values", "holds lists or other objects", "holds times of day or durations"
 
 
-def infer_schema(frame: pd.DataFrame, *, text: bool = False) -> Schema:
-    """The schema of a table.
+def schema_of(frame: pd.DataFrame, *, text: bool = False) -> Schema:
+    """The schema that a reader has left with a table (`frame.attrs["schema"]`); other columns are inferred.
 
     Args:
         frame: of different names.
         text: whether texts may stand for values of all kinds, as in a CSV file.
     """
-    return Schema(tuple(infer_column(frame[name], text=text) for name in frame.columns))
-
-
-def schema_of(frame: pd.DataFrame) -> Schema:
-    """The schema that a reader has left with a table (`frame.attrs["schema"]`); other columns are inferred."""
     schema = frame.attrs.get("schema")
     known = {column.name: column for column in schema.columns} if isinstance(schema, Schema) else {}
-    columns = (known.get(str(name)) or infer_column(frame[name]) for name in frame.columns)
+    columns = (known.get(str(name)) or infer_column(frame[name], text=text) for name in frame.columns)
     return Schema(tuple(columns))
 
 
@@ -151,7 +146,12 @@ def _with_bad(column: Column, values: pd.Series, wrong: Any) -> Column:
 
 
 def typed_frame(
-    frame: pd.DataFrame, *, text: bool = False, schema: Schema | None = None, source: Path | str = "the table"
+    frame: pd.DataFrame,
+    *,
+    text: bool = False,
+    schema: Schema | None = None,
+    texts: Collection[str] = (),
+    source: Path | str = "the table",
 ) -> pd.DataFrame:
     """A table with the values of each column as its kind has them; its schema is in `attrs["schema"]`.
 
@@ -159,6 +159,7 @@ def typed_frame(
         frame: of different names.
         text: whether texts may stand for values of all kinds, as in a CSV file.
         schema: of the same columns; by default the one that a reader has left with the table, or an inferred one.
+        texts: columns whose texts are categories whatever they look like.
         source: what the table is called, for messages.
 
     Raises:
@@ -166,12 +167,11 @@ def typed_frame(
     """
     import pandas as pd
 
-    if schema is None and isinstance(frame.attrs.get("schema"), Schema):
-        given = frame.attrs["schema"]
-        if given.names == tuple(frame.columns):
-            return frame
     if schema is None:
-        schema = infer_schema(frame, text=text)
+        schema = schema_of(frame, text=text)
+        named = [replace(column, kind="category", format="") if column.name in texts and column.format else column
+                 for column in schema.columns]  # fmt: skip
+        schema = Schema(tuple(named))
     else:
         _require_kinds(frame, schema, source)
     typed = pd.DataFrame(

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from drift.data.inference import DURATIONS, EMPTY, infer_column, schema_of
 from drift.data.problems import ambiguous_date, refuse_mixed
-from drift.data.readers.frames import require_different_columns
 from drift.data.schema import Column, TimeFormat
 from drift.data.values import as_times, beyond_float, period_hint
 from drift.errors import DataError, UsageError
+from drift.frames import require_different_names
 from drift.monitor import values
 from drift.monitor.rows import Rows, Task, Texts, known
 
@@ -203,7 +203,7 @@ class Columns:
         return keys[there], truth[there]
 
     def _require(self, frame: pd.DataFrame) -> None:
-        require_different_columns(frame)
+        require_different_names(frame.columns, "source")
         wanted = [*self.named, *(name for name, _ in self.features)]
         absent = [name for name in wanted if name not in frame.columns]
         if absent:

@@ -58,7 +58,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     for name in broken((*names, label, *((time,) if time else ()))):
         problems.lines.append(f"column '{name}': expected a name without control characters and line breaks; rename it")
     columns = _features(frame, names, problems, time)
-    labels, classes = _classes(frame[label], label, problems)
+    labels, classes = _classes(_as_typed(frame[label]) if frame.attrs["text"] else frame[label], label, problems)
     timestamps = _times(frame[time], time, problems) if time else None
     problems.raise_if_any()
     if timestamps is not None:
@@ -109,7 +109,6 @@ def _way_with_date(name: str, time: str | None) -> str:
 def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers, tuple[str, ...]]:
     import pandas as pd
 
-    column = _as_typed(column)
     missing = column.isna().to_numpy()
     if missing.any():
         problems.add(name, "missing label", np.flatnonzero(missing).tolist())

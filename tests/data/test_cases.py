@@ -117,7 +117,7 @@ CASES = {
         (1, f"column 'x': {TEXT}'unknown' in row 7 (line 9)"),
     ),
     "text among numbers, mended": Case(
-        (mixed().replace({"x": {"unknown": None}}),),
+        (mixed().assign(x=pd.to_numeric(mixed()["x"], errors="coerce")),),
         (0, "no drift"),
         "column 'x': missing value (NaN); fill it or drop the row in row 7 (line 9)",
         (0, "features: x (number)"),

@@ -19,7 +19,7 @@ from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
 from drift.data import Column, Schema
-from drift.data.inference import infer_schema, typed_frame
+from drift.data.inference import schema_of, typed_frame
 from drift.data.readers import open_source, read_frame
 from drift.frames import pandas_frame
 
@@ -129,7 +129,7 @@ def test_reading_twice_changes_nothing(frame: pd.DataFrame) -> None:
     once = typed_frame(frame)
     again = typed_frame(pd.DataFrame(once))
     assert_frame_equal(plain(once), plain(again), check_dtype=False)
-    assert infer_schema(pd.DataFrame(once)).names == tuple(VALUES)
+    assert schema_of(pd.DataFrame(once)).names == tuple(VALUES)
 
 
 @settings(max_examples=50, deadline=None)

@@ -233,7 +233,7 @@ def test_how_rows_are_cut_is_remembered_and_not_changed(commands: Commands) -> N
     assert empty.code == 0 and "no rows came" in empty.out
     (commands.folder / "twice.csv").write_text("a,a,prediction,day\n1,2,x,d\n")
     twice = commands.run("ingest", "twice.csv", "--monitor", "other", "--prediction", "prediction", "--batch", "day")
-    assert twice.code == 1 and "column 'a': stands 2 times in the header" in twice.err
+    assert twice.code == 1 and "different names in the header of twice.csv, got a more than once" in twice.err
 
 
 def test_a_first_ingest_that_failed_binds_nobody(commands: Commands) -> None:

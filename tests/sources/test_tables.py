@@ -149,7 +149,7 @@ def test_lines_that_do_not_fit_the_header_are_refused(tmp_path: Path) -> None:
 def test_a_repeated_column_is_refused(tmp_path: Path) -> None:
     """Pandas would rename the second `y` to `y.1`, a feature that gives the label away."""
     (tmp_path / "t.csv").write_text("a,y,y\n1,u,u\n2,v,v\n")
-    with pytest.raises(DataError, match="column 'y': stands 2 times in the header"):
+    with pytest.raises(DataError, match=r"different names in the header of .*, got y more than once"):
         load_table(tmp_path / "t.csv", label="y")
 
 

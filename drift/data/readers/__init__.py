@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from drift.data.urls import masked
 from drift.errors import DataError, UsageError
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,12 +81,12 @@ def read_frame(
     ignore: Collection[str] = (),
     wanted: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Read a file whole; `attrs` of the data frame has the `schema` and the `source`.
+    """Read a file whole; `attrs` of the data frame has the `schema`, the `source`, and whether it is of `text`.
 
     Args:
         path: a .csv or .parquet file, or a folder of them.
         schema: of the columns that are wanted; by default it is inferred.
-        texts: columns that are categories whatever their texts look like, such as labels and keys.
+        texts: columns whose texts are categories whatever they look like, such as labels and keys.
         ignore: columns whose values are not read: they are there, and empty.
         wanted: all columns but these are such; none by default.
 
@@ -97,17 +98,17 @@ def read_frame(
 
     from drift.data.inference import typed_frame
     from drift.data.readers.files import files_of, read_whole
-    from drift.data.readers.frames import require_different_columns
 
     if schema is not None:
         wanted = wanted or schema.names
         texts = {*texts, *(column.name for column in schema.columns if column.kind in ("category", "timestamp"))}
-    parts = [read_whole(file, texts=texts, ignore=ignore, wanted=wanted) for file in files_of(path)]
+    files = files_of(path)
+    parts = [read_whole(file, texts=texts, ignore=ignore, wanted=wanted) for file in files]
     frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
     if len(frame) == 0:
         raise DataError(f"{path} has a header but no rows")
-    require_different_columns(frame)
-    frame.attrs["source"] = str(path)
+    require_different_names(frame.columns, f"table {path}")
+    frame.attrs |= {"source": str(path), "text": any(file.suffix.lower() == ".csv" for file in files)}
     if schema is not None:
         absent = [name for name in schema.names if name not in frame.columns]
         if absent:
@@ -115,4 +116,4 @@ def read_frame(
                 f"expected columns {', '.join(schema.names)} in {path}; got none called {', '.join(absent)}"
             )
         frame = frame[list(schema.names)]
-    return typed_frame(frame, schema=schema, source=path)
+    return typed_frame(frame, schema=schema, texts=texts, source=path)

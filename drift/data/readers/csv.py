@@ -20,6 +20,7 @@ from drift.data.readers.frames import require_columns
 from drift.data.schema import Column, Schema
 from drift.data.values import EXACT, MISSING, decimal_comma
 from drift.errors import DataError
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ LARGEST_BLOCK = 1 << 30  # bytes that Arrow takes at once
 def chunks(
     file: Path, *, wanted: list[str] | None, ignore: Sequence[str], texts: Sequence[str], rows: int
 ) -> Iterator[pd.DataFrame]:
-    """Pieces of about as many rows; a column is of the kind of its first values in all of them.
+    """Pieces of about as many rows; a column is of the kind of its first values in all of them, but dates are texts.
 
     Args:
         file: to be read.
@@ -104,10 +105,7 @@ def require_readable(file: Path) -> list[str]:
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         if lines and len(next(csv.reader(lines[:1], delimiter=delimiter))) != len(names):
             raise DataError(f"{file} begins with a comment: take away the lines that begin with # (grep -v '^#')")
-    problems = Problems(file)
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        problems.add(name, f"stands {names.count(name)} times in the header; a column's name must be its own")
-    problems.raise_if_any()
+    require_different_names(names, f"header of {file}")
     return names
 
 
@@ -254,6 +252,8 @@ def _settled(values: pd.Series, name: str, known: dict[str, Column], file: Path)
         known[name] = here = Column(name, "category")
     elif seen.kind in ("category", "timestamp") or (seen.kind == "number" and here.kind == "integer"):
         here = seen
+    if here.kind == "timestamp":  # which a monitor may follow as a category
+        return _as_written(values, whole=False)
     if here.kind is None:  # whatever marks stand for missing values
         return pd.Series(np.full(len(values), np.nan), name=name)
     return typed_column(values, here)

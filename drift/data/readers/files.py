@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from drift.data.inference import infer_column
 from drift.data.readers import csv, parquet
-from drift.data.readers.frames import require_different_columns
 from drift.data.urls import masked
 from drift.errors import DataError
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ class FileRows:
             parts = _partitions(file, self._path)
             wanted = None if self._columns is None else [name for name in self._columns if name not in parts]
             for frame in _chunks(file, wanted, self._ignore, self._texts, self._chunk_rows):
-                require_different_columns(frame)
+                require_different_names(frame.columns, f"table {file}")
                 for name, value in parts.items():
                     frame[name] = value
                 _require_same(kinds, frame, relative, besides=self._texts)

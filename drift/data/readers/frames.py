@@ -33,13 +33,6 @@ def arrow_frame(table: Any, *, rows: int | None = None) -> pd.DataFrame:
     return frame if len(frame.columns) or rows is None else pd.DataFrame(index=range(rows))
 
 
-def require_different_columns(frame: pd.DataFrame) -> None:
-    """Raise `DataError` where two columns have one name."""
-    twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
-    if twice:
-        raise DataError(f"expected columns with names of their own, got several called {twice[0]!r}: rename them")
-
-
 def require_columns(source: str, wanted: Sequence[str] | None, there: Sequence[str]) -> None:
     """Raise `DataError` where a column is wanted that is not there."""
     absent = [name for name in wanted or () if name not in there]

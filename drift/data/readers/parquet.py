@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.bounded import require_bounded
-from drift.data.inference import typed_frame
 from drift.data.readers.frames import arrow_frame, require_columns
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def chunks(file: Path, *, wanted: list[str] | None, ignore: Sequence[str], rows:
             for name in [name for name in read if name in index]:
                 frame[name] = index[name].start + index[name].step * np.arange(first, first + len(frame))
             first += len(frame)
-            yield typed_frame(frame)
+            yield frame
 
 
 def whole(file: Path, *, ignore: Collection[str], wanted: Collection[str]) -> pd.DataFrame:

@@ -10,11 +10,12 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-from drift.data.inference import typed_frame
-from drift.data.readers.frames import require_columns, require_different_columns
+from drift.data.inference import schema_of, typed_frame
+from drift.data.readers.frames import require_columns
 from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.errors import DataError, UsageError
 from drift.extras import missing_package
+from drift.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +84,13 @@ class DatabaseRows:
                 while rows := result.fetchmany(self._chunk_rows):
                     frame = pd.DataFrame({at: _column(values) for at, values in enumerate(zip(*rows, strict=True))})
                     frame.columns = pd.Index(names)
-                    require_different_columns(frame)
+                    require_different_names(names, f"query of {self.name}")
                     frame.attrs["source"] = self.name
-                    yield typed_frame(frame)
+                    typed = typed_frame(frame)
+                    for column in schema_of(typed).columns:
+                        if column.format:  # dates in text, which a monitor may follow as a category
+                            typed[column.name] = frame[column.name]
+                    yield typed
         except SQLAlchemyError as error:
             raise DataError(f"{self.name} cannot be read: {reason_of(error, self._url)}") from error
         finally:
