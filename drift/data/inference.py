@@ -17,7 +17,7 @@ A value is looked at only if it is present: `drift.data.values` says which marks
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -110,12 +110,15 @@ def _all_of(kinds: set[type], parents: tuple[type, ...]) -> bool:
 
 
 def _of_text(name: str, column: pd.Series, *, text: bool) -> Column:
+    some = _some(column.dropna())
+    if some and not _mostly(looks_like_date, some) and not (text and (len(some) <= FEW_VALUES or _are_simple(some))):
+        return Column(name, "category")
     counts = column.astype(object).value_counts()
     texts = {str(value): int(count) for value, count in counts.items() if str(value).strip() not in MISSING}
     enough = MOSTLY * sum(texts.values())
     if not texts:
         return Column(name, None, note=EMPTY)
-    if _may_be_dates(list(texts)):
+    if _mostly(looks_like_date, list(texts)[:LOOKED_AT]):
         times = as_times(column, named=False)
         if times.wrong.sum() <= sum(texts.values()) - enough:
             return _with_bad(Column(name, "timestamp", times.format), column, times.wrong)
@@ -131,10 +134,19 @@ def _of_text(name: str, column: pd.Series, *, text: bool) -> Column:
     return Column(name, kind)
 
 
-def _may_be_dates(texts: Sequence[str]) -> bool:
-    """Whether it is worth to parse them all."""
-    looked_at = texts[:: max(1, len(texts) // LOOKED_AT)][:LOOKED_AT]
-    return sum(map(looks_like_date, looked_at)) > len(looked_at) / 2
+def _some(present: pd.Series) -> list[str]:
+    """Some of the texts, from all parts of a column, without marks of missing values."""
+    some = present.iloc[:: max(1, len(present) // LOOKED_AT)].head(LOOKED_AT)
+    return [str(value) for value in some if str(value).strip() not in MISSING]
+
+
+def _mostly(holds: Callable[[str], bool], texts: Sequence[str]) -> bool:
+    return sum(map(holds, texts)) > len(texts) / 2
+
+
+def _are_simple(texts: Sequence[str]) -> bool:
+    """Whether texts may be numbers or booleans."""
+    return _mostly(lambda text: bool(NUMBER.fullmatch(text)) or text.strip().lower() in BOOLEANS, texts)
 
 
 def _with_bad(column: Column, values: pd.Series, wrong: Any) -> Column:

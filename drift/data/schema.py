@@ -68,6 +68,10 @@ class Schema:
                 return column
         raise KeyError(name)
 
+    def __deepcopy__(self, memo: object) -> Schema:
+        """Itself, which cannot be changed: pandas copies `attrs` at every step."""
+        return self
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all columns."""

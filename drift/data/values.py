@@ -8,7 +8,7 @@ Namibia, and None a class. This holds for all sources alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -85,7 +85,7 @@ def factorized(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
     import pandas as pd
 
     codes, values = pd.factorize(column, use_na_sentinel=True)
-    return codes, list(cast("Iterable[Any]", values))
+    return codes, np.asarray(values, object).tolist()
 
 
 def _as_number(value: object) -> float | None:
@@ -163,6 +163,17 @@ def as_times(column: pd.Series, format: TimeFormat = "", *, named: bool = True) 
         return Times(np.full(len(column), "NaT", "datetime64[us]"), column.notna().to_numpy(), "")
     if types.is_numeric_dtype(column.dtype):
         return _of_epoch(column)
+    if not format.endswith("first") and isinstance(column.dtype, pd.StringDtype):  # a short way for most tables
+        moments = pd.to_datetime(column.reset_index(drop=True), errors="coerce", utc=True, format="ISO8601")
+        if moments.notna().all():
+            return _parsed(moments, np.zeros(len(column), bool), "iso")
+    return _of_values(column, format, named=named)
+
+
+def _of_values(column: pd.Series, format: TimeFormat, *, named: bool) -> Times:
+    """Timestamps of texts in any form, and of dates."""
+    import pandas as pd
+
     try:
         codes, values = factorized(column)
     except TypeError:
@@ -278,8 +289,12 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def as_texts(column: pd.Series) -> Texts:
+def as_texts(column: pd.Series, form: Callable[[object], str] = as_text) -> Texts:
     """Texts of a column's values (n,), None where missing or empty.
+
+    Args:
+        column: of any type.
+        form: what makes a text of a value.
 
     Raises:
         DataError: values that are no names, such as lists.
@@ -291,7 +306,7 @@ def as_texts(column: pd.Series) -> Texts:
             f"expected texts or numbers in column {str(column.name)!r}, got {str(column.iloc[0])[:40]!r}: leave it out"
             " with --ignore"
         ) from error
-    texts = np.asarray([*(as_text(value) for value in values), None], object)
+    texts = np.asarray([*(form(value) for value in values), None], object)
     texts[texts == ""] = None
     return np.asarray(texts[codes])
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drift.data.problems import NO_DATE, ambiguous_date
 from drift.data.schema import TimeFormat
-from drift.data.values import as_numbers, as_texts, as_times, widened
+from drift.data.values import as_numbers, as_text, as_texts, as_times, widened
 from drift.errors import DataError
 from drift.invocation import shell_words
 from drift.monitor.rows import Texts
@@ -70,11 +70,7 @@ def class_names(column: pd.Series, name: str) -> Texts:
 
 def texts(column: pd.Series, name: str) -> Texts:
     """Text of every value, cut where it is endless; None where missing or empty."""
-    found = as_texts(column.rename(name))
-    long = [at for at, text in enumerate(found) if text is not None and (len(text) > LONGEST or "\0" in text)]
-    for at in long:
-        found[at] = cut_short(found[at])
-    return found
+    return as_texts(column.rename(name), lambda value: cut_short(as_text(value)))
 
 
 def cut_short(text: str) -> str:

@@ -304,3 +304,22 @@ def test_arrow_and_nullable_types_stay_exact() -> None:
         assert read["id"][0] == 2**60 + 1 and pd.isna(read["id"][1])
         assert read["flag"][0] is True or read["flag"][0] == np.True_
     assert typed_column(pd.Series(pd.array([1, 2], "Int64")), Column("x", "integer")).dtype == np.int64
+
+
+def test_kinds_of_a_whole_csv_file_do_not_hang_on_its_first_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drift.data.readers.csv.BLOCK", 10_000)
+    count = 5_000
+    whole = pd.Series([str(at) for at in range(count)], dtype=object)
+    late = whole.where(whole.index < count - 3, "0.5")
+    frame = pd.DataFrame({"whole": whole, "late": late, "flag": [True, False] * (count // 2), "empty": [None] * count})
+    frame.loc[count - 1, "empty"] = "7"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    read = read_frame(tmp_path / "t.csv")
+    assert [column.kind for column in schema_of(read).columns] == ["integer", "number", "boolean", "integer"]
+    assert read["late"].tolist() == [*range(count - 3), 0.5, 0.5, 0.5]
+    assert read["empty"].dropna().tolist() == [7]
+    frame.loc[count - 1, "whole"] = "unknown"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert schema_of(read_frame(tmp_path / "t.csv"))["whole"].bad_rows == (count - 1,)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t"
 ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 PACKED = {b"\x1f\x8b": "gzip", b"PK": "zip", b"BZ": "bzip2"}
-LARGEST_BLOCK = 1 << 30  # bytes that Arrow takes at once
+FIRST_BLOCK = 5_000_000  # bytes in which types are looked for
+BLOCK = 16_000_000  # bytes that Arrow takes at once
 
 
 def chunks(
@@ -55,17 +56,18 @@ def chunks(
 
 def whole(file: Path, *, texts: Collection[str], ignore: Collection[str], wanted: Collection[str]) -> pd.DataFrame:
     """All rows, of which a blank line is one without values; columns that are ignored, or not wanted, are empty."""
-    import pandas as pd
+    import pyarrow as pa
 
     names = require_readable(file)
     blank = _require_shape(file, delimiter_of(file))
     read = [name for name in names if name not in ignore and (not wanted or name in wanted)]
-    size = min(max(1 << 20, file.stat().st_size + 1), LARGEST_BLOCK)
     known: dict[str, Column] = {}
-    parts = [_typed(table, texts, decimal, known, file) for table, decimal in _tables(file, read, texts, size)]
-    if not parts:
+    pieces = list(_tables(file, read, texts, BLOCK))
+    if not pieces:
         raise DataError(f"{file} has a header but no rows")
-    frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    last = pieces[-1][0].schema  # text where those before may hold numbers, whose texts are as exact
+    table = pa.concat_tables([pa.Table.from_batches([piece]).cast(last) for piece, _ in pieces])
+    frame = _typed(table, texts, pieces[0][1], known, file)
     if blank:
         there = np.setdiff1d(np.arange(len(frame) + len(blank)), blank)
         frame = frame.set_index(there).reindex(range(len(frame) + len(blank)))
@@ -145,10 +147,10 @@ def _tables(file: Path, read: list[str], texts: Collection[str], block: int) -> 
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    reading = arrow_csv.ReadOptions(use_threads=False, block_size=block)
     parsing = arrow_csv.ParseOptions(delimiter=delimiter_of(file), newlines_in_values=True)
 
-    def opened(types: dict[str, Any]) -> Any:
+    def opened(types: dict[str, Any], size: int = block) -> Any:
+        reading = arrow_csv.ReadOptions(use_threads=False, block_size=size)
         converting = arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=read,
@@ -162,7 +164,7 @@ def _tables(file: Path, read: list[str], texts: Collection[str], block: int) -> 
     text = dict.fromkeys(read, pa.string())
     done, decimal = 0, set[str]()
     try:
-        with opened({}) as first:
+        with opened({}, min(block, FIRST_BLOCK)) as first:
             exact = {
                 field.name: field.type for field in first.schema if field.type in (pa.int64(), pa.float64(), pa.bool_())
             }
@@ -227,11 +229,9 @@ def _typed(
             values = pd.Series(column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get), name=name)
         else:
             values = pd.Series(column.to_pandas(), name=name)
-        if pa.types.is_string(column.type):
-            values = values.astype(object)
-            if name in texts:
-                columns[name], known[name] = _as_written(values, whole=name in decimal), Column(name, "category")
-                continue
+        if pa.types.is_string(column.type) and name in texts:
+            columns[name], known[name] = _as_written(values, whole=name in decimal), Column(name, "category")
+            continue
         columns[name] = _settled(values, name, known, file)
     return pd.DataFrame(columns)
 
@@ -262,7 +262,7 @@ def _settled(values: pd.Series, name: str, known: dict[str, Column], file: Path)
 def _as_written(values: pd.Series, *, whole: bool) -> pd.Series:
     """Texts as they are; with `whole`, whole numbers without their point."""
     if whole:
-        values = values.str.replace(r"^(-?\d+)\.0$", r"\1", regex=True).astype(object)
+        values = values.str.replace(r"^(-?\d+)\.0$", r"\1", regex=True)
     return values.where(values.notna() & (values != ""), None)
 
 
