@@ -71,11 +71,11 @@ class Usable:
             column = np.concatenate([table[name].to_numpy() for table in (self.reference, self.current)])
             label = name
             if not numeric:
-                found = sorted({str(value) for value in column if value is not None})
-                if len(found) != 2:
+                distinct = sorted({str(value) for value in column if value is not None})
+                if len(distinct) != 2:
                     continue
-                label = f"{name} ({found[1]})"
-                column = np.asarray([np.nan if value is None else float(str(value) == found[1]) for value in column])
+                label = f"{name} ({distinct[1]})"
+                column = np.asarray([np.nan if value is None else float(str(value) == distinct[1]) for value in column])
             features.append(_numbers(column, name)[0][0])
             labels.append(label)
             columns.append(name)
@@ -254,11 +254,13 @@ def _numbers(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64],
 def _indicators(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64], str]]:
     import pandas as pd
 
-    codes, found = pd.factorize(np.asarray(["(missing)" if value is None else str(value) for value in values], object))
+    codes, distinct = pd.factorize(
+        np.asarray(["(missing)" if value is None else str(value) for value in values], object)
+    )
     frequent = np.argsort(-np.bincount(codes), kind="stable")[:MOST_INDICATORS]
-    if len(found) == 2:
+    if len(distinct) == 2:
         frequent = frequent[:1]  # the second one mirrors the first
-    parts = [((codes == code).astype(np.float64), f"{name} = {found[code]}") for code in frequent]
-    if len(found) > MOST_INDICATORS:
+    parts = [((codes == code).astype(np.float64), f"{name} = {distinct[code]}") for code in frequent]
+    if len(distinct) > MOST_INDICATORS:
         parts.append(((~np.isin(codes, frequent)).astype(np.float64), f"{name} = any other"))
     return parts

@@ -62,8 +62,8 @@ class Columns:
     @property
     def named(self) -> tuple[str, ...]:
         """Columns that are asked for by name."""
-        found = (self.prediction, self.truth, self.key, self.time, self.batch, self.version, self.probability)
-        return tuple(dict.fromkeys(name for name in found if name))
+        columns = (self.prediction, self.truth, self.key, self.time, self.batch, self.version, self.probability)
+        return tuple(dict.fromkeys(name for name in columns if name))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -215,10 +215,10 @@ class Columns:
     def _answers(self, column: pd.Series, name: str) -> NDArray[Any]:
         if self.task != "regression":
             return values.class_names(column, name)
-        found = self._numbers(column, name)
-        if np.isinf(found).any():
-            raise DataError(f"expected finite numbers in column {name!r}, got {found[np.isinf(found).argmax()]}")
-        return found
+        numbers = self._numbers(column, name)
+        if np.isinf(numbers).any():
+            raise DataError(f"expected finite numbers in column {name!r}, got {numbers[np.isinf(numbers).argmax()]}")
+        return numbers
 
     def _numbers(self, column: pd.Series, name: str) -> NDArray[np.float64]:
         return values.numbers(column, name, exact=self.rules == 0)
@@ -239,9 +239,9 @@ class Columns:
                 f"expected columns that begin with {self.probabilities!r}, one for each class; the source has"
                 f" {', '.join(map(str, frame.columns))}"
             )
-        found = np.column_stack([values.probabilities(self._numbers(frame[name], name), name, keys) for name in names])
-        values.require_sum(found, names, keys)
-        return tuple(name[len(self.probabilities) :] for name in names), found
+        spread = np.column_stack([values.probabilities(self._numbers(frame[name], name), name, keys) for name in names])
+        values.require_sum(spread, names, keys)
+        return tuple(name[len(self.probabilities) :] for name in names), spread
 
     def _confidence(
         self,
@@ -265,16 +265,18 @@ class Columns:
             return np.asarray(probabilities[np.arange(len(places)), places])
         if not self.probability:
             return None
-        found = values.probabilities(self._numbers(frame[self.probability], self.probability), self.probability, keys)
+        confidence = values.probabilities(
+            self._numbers(frame[self.probability], self.probability), self.probability, keys
+        )
         if not self.positive:
-            return found
+            return confidence
         others = sorted({*prediction.tolist(), *truth.tolist()} - {self.positive, None})
         if len(others) > 1:
             raise DataError(
                 f"expected --positive to be one of two classes, got {self.positive!r} beside {', '.join(others[:9])}:"
                 " name one of those, or give a column for each class by --probabilities"
             )
-        return np.where(prediction == self.positive, found, 1 - found)
+        return np.where(prediction == self.positive, confidence, 1 - confidence)
 
 
 def unlikely(rows: Rows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
@@ -311,9 +313,9 @@ def _task_of(prediction: pd.Series) -> Task:
 
     if types.is_bool_dtype(prediction.dtype) or not types.is_numeric_dtype(prediction.dtype):
         return "classification"
-    told = prediction.dropna()
-    whole = bool((told % 1 == 0).all())
-    return "classification" if whole and told.nunique() <= MOST_CLASSES else "regression"
+    present = prediction.dropna()
+    whole = bool((present % 1 == 0).all())
+    return "classification" if whole and present.nunique() <= MOST_CLASSES else "regression"
 
 
 def _first_missing(texts: Iterable[object]) -> int | None:

@@ -35,7 +35,7 @@ def numbers(column: pd.Series, name: str, *, exact: bool = False) -> NDArray[np.
     Raises:
         DataError: texts among them.
     """
-    found, wrong = as_numbers(column)
+    read, wrong = as_numbers(column)
     if wrong.any():
         at = int(wrong.argmax())
         raise DataError(
@@ -43,7 +43,7 @@ def numbers(column: pd.Series, name: str, *, exact: bool = False) -> NDArray[np.
             f" convert it, or begin another monitor with {shell_words('--categories', name)} or"
             f" {shell_words('--ignore', name)}"
         )
-    return _bounded(found.astype(np.float64) if exact else widened(found))
+    return _bounded(read.astype(np.float64) if exact else widened(read))
 
 
 def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -287,6 +287,26 @@ def test_long_keys_are_exact_also_beside_a_missing_one(tmp_path: Path, kind: str
 
 
 @pytest.mark.slow
+def test_arrays_and_infinity_of_postgresql(database: Callable[[], str]) -> None:
+    """An array stops no ingest that ignores it, and is named in one that does not."""
+    url = database()
+    engine = sql.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sql.text(
+            "CREATE TABLE t (tags text[], x numeric, p text);"
+            "INSERT INTO t VALUES ('{a,b}', 'Infinity', 'u'), ('{c}', 1.5, 'd'), (null, null, 'u')"
+        ))  # fmt: skip
+    engine.dispose()
+    [frame] = open_source(url, query="t", ignore=("tags",))
+    assert list(frame.columns) == ["x", "p"] and frame["x"].tolist()[:2] == [np.inf, 1.5]
+    [frame] = open_source(url, query="t")
+    with pytest.raises(DataError, match=r"expected texts or numbers in column 'tags', got .*leave it out with --ignore"):
+        Columns("p").settle(frame).read(frame)
+    with pytest.raises(DataError, match="expected finite numbers in column 'x', got inf"):
+        Columns("x", ignore=("tags",), task="regression").settle(frame).read(frame.iloc[:2])
+
+
+@pytest.mark.slow
 def test_long_decimal_keys_of_postgresql_are_exact(database: Callable[[], str]) -> None:
     url = database()
     engine = sql.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))

@@ -307,7 +307,7 @@ def _say_what_is_followed(columns: Columns | None) -> None:
 
 def _say(done: Ingested, store: str, following: str, why: Mapping[str, str] | None = None) -> None:
     if done.left_out:
-        reasons = (f"{name} ({(why or {}).get(name, 'not in the first rows')})" for name in done.left_out)
+        reasons = (f"{name} ({(why or {}).get(name, 'not a feature of this monitor')})" for name in done.left_out)
         print(f"left out: {', '.join(reasons)}")
     parts = [f"{done.stored:,} batches stored ({done.rows:,} rows)"]
     for count, words in (

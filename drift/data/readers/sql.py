@@ -125,8 +125,8 @@ class DatabaseRows:
         else:
             # Neither is a colon a parameter, nor does a comment at its end take away the bracket.
             inner = sql.text(self._query.replace(":", r"\:") + "\n").columns().subquery("source")
-        asked = sql.select(sql.text("*")).select_from(inner)
-        there = list(connection.execute(asked.limit(0)).keys())
+        rows = sql.select(sql.text("*")).select_from(inner)
+        there = list(connection.execute(rows.limit(0)).keys())
         require_columns("the query", list(dict.fromkeys([*(self._columns or ()), *self._order])), there)
         read = [name for name in there if name not in self._ignore] if self._columns is None else self._columns
         chosen: list[Any] = [sql.column(name) for name in read]
