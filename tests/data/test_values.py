@@ -200,6 +200,19 @@ def test_text_formats_that_are_refused(tmp_path: Path, text: bytes, words: str) 
             read(path)
 
 
+def test_another_encoding_is_seen_also_late_in_a_file(tmp_path: Path) -> None:
+    path = csv(tmp_path, b"x,y\n" + b"1,plain\n" * 200_000 + "2,Zürich\n".encode("latin-1"))
+    for read in (read_frame, lambda path: list(open_source(str(path), chunk_rows=100))):
+        with pytest.raises(DataError, match=r"line 200002 has the byte 0xfc.* iconv"):
+            read(path)
+
+
+def test_a_header_may_be_long(tmp_path: Path) -> None:
+    names = [f"a rather long name of column {at}" for at in range(4_000)]
+    path = csv(tmp_path, ",".join(names) + "\n" + ",".join(["1"] * 4_000) + "\n")
+    assert list(read_frame(path).columns) == names
+
+
 def test_a_header_that_begins_with_a_hash_is_no_comment(tmp_path: Path) -> None:
     assert list(read_frame(csv(tmp_path, "#id,x\n1,2\n")).columns) == ["#id", "x"]
 

@@ -300,7 +300,8 @@ def test_arrays_and_infinity_of_postgresql(database: Callable[[], str]) -> None:
     [frame] = open_source(url, query="t", ignore=("tags",))
     assert list(frame.columns) == ["x", "p"] and frame["x"].tolist()[:2] == [np.inf, 1.5]
     [frame] = open_source(url, query="t")
-    with pytest.raises(DataError, match=r"expected texts or numbers in column 'tags', got .*leave it out with --ignore"):
+    words = r"expected texts or numbers in column 'tags', got .*leave it out with --ignore"
+    with pytest.raises(DataError, match=words):
         Columns("p").settle(frame).read(frame)
     with pytest.raises(DataError, match="expected finite numbers in column 'x', got inf"):
         Columns("x", ignore=("tags",), task="regression").settle(frame).read(frame.iloc[:2])

@@ -59,7 +59,10 @@ def whole(file: Path, *, texts: Collection[str], ignore: Collection[str], wanted
     import pyarrow as pa
 
     names = require_readable(file)
-    blank = _require_shape(file, delimiter_of(file))
+    try:
+        blank = _require_shape(file, delimiter_of(file))
+    except UnicodeDecodeError as error:
+        raise _not_utf8(file) from error
     read = [name for name in names if name not in ignore and (not wanted or name in wanted)]
     known: dict[str, Column] = {}
     pieces = list(_tables(file, read, texts, BLOCK))
@@ -86,6 +89,8 @@ def require_readable(file: Path) -> list[str]:
     """
     with file.open("rb") as opened:
         start = opened.read(1 << 16)
+        while b"\n" not in start and (more := opened.read(1 << 20)):
+            start += more
     if not start.strip():
         raise DataError(f"{file} is empty: expected a header line and at least two rows")
     for sign, kind in PACKED.items():

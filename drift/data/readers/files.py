@@ -79,6 +79,8 @@ class FileRows:
 def _chunks(
     file: Path, wanted: list[str] | None, ignore: Sequence[str], texts: Sequence[str], rows: int
 ) -> Iterator[pd.DataFrame]:
+    import csv as plain_csv
+
     import pyarrow as pa
 
     try:
@@ -86,7 +88,7 @@ def _chunks(
             yield from parquet.chunks(file, wanted=wanted, ignore=ignore, rows=rows)
         else:
             yield from csv.chunks(file, wanted=wanted, ignore=ignore, texts=texts, rows=rows)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, plain_csv.Error) as error:
         raise cannot_be_read(file, error) from error
 
 
