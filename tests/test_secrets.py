@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from drift import secrets
+from drift.data import urls
 from drift.errors import UsageError
-from drift.monitor import urls
 from drift.monitor.channels.local import Command
 from drift.tracking.server import without_password
 

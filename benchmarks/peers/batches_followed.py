@@ -11,8 +11,8 @@ from timing import cpu_seconds, options, peak_megabytes, versions
 
 def ours(files: list[Path], reference: int) -> dict[str, Any]:
     """Ingest, agree on the first batches, check: rows stored, every measure and distance of each batch, alerts."""
+    from drift.data.readers.files import FileRows
     from drift.monitor.batching import Batching
-    from drift.monitor.collect.files import FileRows
     from drift.monitor.columns import Columns
     from drift.monitor.ingest import ingest
     from drift.monitor.reference import make_reference

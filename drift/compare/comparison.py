@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 JOINT_ROWS = 5_000  # of each table at most, drawn at random: a pass over all pairs of more rows takes long
 FAR_OUT = 30.0  # standard deviations: with rows farther out, near ones are told apart in float64 only
 FEWEST_VALUES = 2
+MISSING = "(missing)"  # among categories
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,9 @@ def _changes(
     usable: Usable, shares: Mapping[str, float], *, level: float, permutations: int, seed: int
 ) -> tuple[ColumnChange, ...]:
     before, after = ({name: table[name] for name in usable.names} for table in (usable.reference, usable.current))
+    for name in usable.categorical:
+        if before[name].isna().all() or after[name].isna().all():  # no type shows that this is a category
+            before[name], after[name] = (column.fillna(MISSING) for column in (before[name], after[name]))
     binning = learn_binning(before)
     distances = {
         found.feature: found
@@ -193,7 +197,7 @@ def _changes(
         ColumnChange(
             column=name,
             kind="numbers" if name in usable.numeric else "categories",
-            change=change_in_words(before[name], after[name], numeric=name in usable.numeric),
+            change=change_in_words(usable.reference[name], usable.current[name], numeric=name in usable.numeric),
             test=tests[name][0],
             statistic=tests[name][1],
             p_value=tests[name][2],
@@ -221,7 +225,7 @@ def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, see
     """A column's test, its statistic and its p-value."""
     gaps = [column.isna().to_numpy() for column in (reference, current)]
     if not numeric:
-        texts = [column.astype(str).where(column.notna(), "(missing)") for column in (reference, current)]
+        texts = [column.astype(str).where(column.notna(), MISSING) for column in (reference, current)]
         return _one_test("chi_squared", *(text.to_numpy(object) for text in texts), seed=seed)
     largest = np.finfo(np.float64).max
     values = [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.inference import ARRAYS, EMPTY, schema_of, typed_frame
+from drift.data.problems import refuse_mixed
+from drift.data.schema import Column
+from drift.data.values import as_numbers, as_texts, beyond_float, widened
 from drift.errors import BlockError
 from drift.frames import pandas_frame, require_different_names
 
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY_SHARE = 0.5  # text of which more than this share of rows is different in every row names rows, and tells nothing
-LOOKED_AT = 100  # values of a column, to tell its kind
 LARGEST = 1e100  # a number; the squares of larger ones may not be finite
+MOST_CATEGORIES = 10_000  # of a column, that the tests can count
+POOLED_BEYOND = 200  # categories that stay apart where there are more
+POOLED = "(any other)"
 MOST_INDICATORS = 20  # categories of one column that get a column of their own; the others share one
 
 
@@ -47,9 +51,7 @@ class Usable:
         features, labels, columns = [], [], []
         rows = len(self.reference)
         for name in self.names:
-            column = np.concatenate(
-                [_plain(table[name], numeric=name in self.numeric) for table in (self.reference, self.current)]
-            )
+            column = np.concatenate([table[name].to_numpy() for table in (self.reference, self.current)])
             for feature, label in _numbers(column, name) if name in self.numeric else _indicators(column, name):
                 features.append(feature)
                 labels.append(label)
@@ -66,14 +68,14 @@ class Usable:
         rows = len(self.reference)
         for name in self.names:
             numeric = name in self.numeric
-            column = np.concatenate([_plain(table[name], numeric=numeric) for table in (self.reference, self.current)])
+            column = np.concatenate([table[name].to_numpy() for table in (self.reference, self.current)])
             label = name
             if not numeric:
-                found = sorted({str(value) for value in column if value is not None})
-                if len(found) != 2:
+                distinct = sorted({str(value) for value in column if value is not None})
+                if len(distinct) != 2:
                     continue
-                label = f"{name} ({found[1]})"
-                column = np.asarray([np.nan if value is None else float(str(value) == found[1]) for value in column])
+                label = f"{name} ({distinct[1]})"
+                column = np.asarray([np.nan if value is None else float(str(value) == distinct[1]) for value in column])
             features.append(_numbers(column, name)[0][0])
             labels.append(label)
             columns.append(name)
@@ -97,7 +99,8 @@ def usable_columns(
     """Choose the columns to compare.
 
     Left out are dates, columns that are sorted in both tables (a time, a row number: they differ between any two
-    stretches), text that is different in nearly every row, and columns that only one table has.
+    stretches), text that is different in nearly every row, integers that no float64 holds, and columns that only one
+    table has.
 
     Args:
         reference: a table.
@@ -108,140 +111,136 @@ def usable_columns(
     Raises:
         BlockError: columns that are not there, that hold numbers in one table and text in the other, or none left.
     """
-    reference, current = _plain_table(reference, "reference"), _plain_table(current, "current table")
+    import pandas as pd
+
+    (reference, before), (current, after) = _typed(reference, "reference"), _typed(current, "current table")
     for name in (*columns, *ignore):
-        if name not in reference.columns and name not in current.columns:
-            there = ", ".join(map(str, reference.columns))
-            raise BlockError(f"expected columns of the tables, got {name!r}; the reference has {there}")
+        if name not in before and name not in after:
+            raise BlockError(f"expected columns of the tables, got {name!r}; the reference has {', '.join(before)}")
+    tables = ((reference, before), (current, after))
     left_out: dict[str, str] = {}
-    numeric: list[str] = []
-    categorical: list[str] = []
-    for name in dict.fromkeys([*reference.columns, *current.columns]):
+    kept: list[tuple[str, bool, pd.Series, pd.Series]] = []
+    for name in dict.fromkeys([*before, *after]):
         why = "not asked for" if columns and name not in columns else "ignored" if name in ignore else None
-        for table, which in ((reference, "reference"), (current, "current table")):
-            if name not in table.columns:
+        for there, which in ((before, "reference"), (after, "current table")):
+            if name not in there:
                 if name in columns:
                     raise BlockError(f"expected column {name!r} in both tables, the {which} has none")
                 why = why or f"not in the {which}"
         if why is None:
-            kind = _common_kind(name, reference[name], current[name])
-            why = _reason(kind, reference[name], current[name], asked_for=name in columns)
+            kind = _common_kind(name, *(_used(table, there[name]) for table, there in tables))
+            why = _reason(kind, (reference, current), (before[name], after[name]), asked_for=name in columns)
             if why is None:
-                (numeric if kind == "numbers" else categorical).append(str(name))
+                numeric = kind == "numbers"
+                pair = [_values(table, there[name], numeric=numeric) for table, there in tables]
+                kept.append((name, numeric, *(pair if numeric else _pooled(*pair))))
         if why is not None:
-            left_out[str(name)] = why
-    kept = [name for name in reference.columns if str(name) not in left_out]
+            left_out[name] = why
     if not kept:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise BlockError(f"expected columns to compare, none is left ({reasons}): name some with --columns")
-    before, after = _in_one_precision(reference[kept], current[kept])
-    return Usable(before, after, tuple(numeric), tuple(categorical), left_out)
-
-
-def _plain_table(table: pd.DataFrame, which: str) -> pd.DataFrame:
-    """A table whose columns have different texts for names, and whose numbers are floats that NumPy computes with."""
-    from decimal import Decimal
-
-    table = pandas_frame(table, which)
-    table = table.set_axis(list(require_different_names(table.columns, which)), axis=1)
-    types = {}
-    for name, column in table.items():
-        if str(column.dtype) == "float16":
-            types[name] = "float32"
-        elif column.dtype == object and set(map(type, column.dropna().head(LOOKED_AT))) == {Decimal}:
-            types[name] = "float64"
-    return table.astype(types)
-
-
-def _in_one_precision(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables with floats of the lower precision: 0.1 in a CSV file is not the 0.1 of a float32 column."""
-    single = {
-        name: "float32"
-        for name in reference.columns
-        if {str(table[name].dtype) for table in (reference, current)} == {"float32", "float64"}
-    }
-    return reference.astype(single), current.astype(single)
-
-
-def _common_kind(name: str, reference: pd.Series, current: pd.Series) -> str:
-    kinds = {"the reference": _kind(reference), "the current table": _kind(current)}
-    found = set(kinds.values()) - {"empty"}
-    if len(found) > 1:
-        told = " and ".join(f"{kind} in {which}" for which, kind in kinds.items())
-        raise BlockError(
-            f"expected column {name!r} to be of one kind, got {told}: mend it or leave it out with --ignore"
-        )
-    if found == {"numbers"}:
-        for which, column in zip(kinds, (reference, current), strict=True):
-            values = column.to_numpy(np.float64, na_value=np.nan)
-            largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
-            if largest > LARGEST:
-                raise BlockError(
-                    f"expected values up to {LARGEST:g} in column {name!r}, got {largest:g} in {which}: scale it"
-                )
-    return found.pop() if found else "empty"
-
-
-def _kind(column: pd.Series) -> str:
-    """Numbers, text, booleans, dates, other objects, or empty."""
-    import pandas as pd
-    from pandas.api import types
-
-    present = column.dropna()
-    looked_at = list(present.head(LOOKED_AT))
-    if not looked_at:
-        kind = "empty"
-    elif (
-        types.is_datetime64_any_dtype(column.dtype)
-        or types.is_timedelta64_dtype(column.dtype)
-        or all(isinstance(value, (date, time, pd.Period)) for value in looked_at)
-    ):
-        kind = "dates"
-    elif types.is_bool_dtype(column.dtype) or set(map(type, looked_at)) == {bool}:
-        kind = "booleans"
-    elif types.is_numeric_dtype(column.dtype):
-        kind = "numbers"
-    elif not all(isinstance(value, Hashable) for value in looked_at):
-        kind = "other objects"
-    else:
-        kind = "dates" if _are_dates([str(value) for value in looked_at]) else "text"
-    return kind
-
-
-def _are_dates(texts: Sequence[str]) -> bool:
-    """Whether text is dates in ISO 8601, as a CSV file has them."""
-    import pandas as pd
-
-    return all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in texts) and bool(
-        pd.to_datetime(list(texts), errors="coerce", format="ISO8601", utc=True).notna().all()
+    return Usable(
+        pd.DataFrame({name: values for name, _, values, _ in kept}),
+        pd.DataFrame({name: values for name, _, _, values in kept}),
+        tuple(name for name, numeric, _, _ in kept if numeric),
+        tuple(name for name, numeric, _, _ in kept if not numeric),
+        left_out,
     )
 
 
-def _reason(kind: str, reference: pd.Series, current: pd.Series, *, asked_for: bool) -> str | None:
+def _typed(table: pd.DataFrame, which: str) -> tuple[pd.DataFrame, dict[str, Column]]:
+    """A table whose columns have different texts for names and values of their kinds; and the columns."""
+    table = pandas_frame(table, which)
+    table = table.set_axis(list(require_different_names(table.columns, which)), axis=1)
+    table = typed_frame(table)
+    table.attrs.setdefault("source", f"the {which}")
+    return table, {column.name: column for column in schema_of(table).columns}
+
+
+def _used(table: pd.DataFrame, column: Column) -> Column:
+    """A column that is to be compared; one of numbers with text among them is refused."""
+    refuse_mixed([column], table.attrs["source"])
+    return column
+
+
+def _values(table: pd.DataFrame, column: Column, *, numeric: bool) -> pd.Series:
+    """Numbers as float64, all else as texts, None where missing."""
+    import pandas as pd
+
+    values = table[column.name]
+    if not numeric:
+        return pd.Series(as_texts(values), index=values.index, name=column.name, dtype=object)
+    numbers = widened(as_numbers(values)[0])
+    largest = np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0)
+    if largest > LARGEST:
+        where = table.attrs["source"]
+        raise BlockError(
+            f"expected values up to {LARGEST:g} in column {column.name!r}, got {largest:g} in {where}: scale it"
+        )
+    return pd.Series(numbers, index=values.index, name=column.name)
+
+
+def _common_kind(name: str, reference: Column, current: Column) -> str:
+    kinds = {"the reference": _kind(reference), "the current table": _kind(current)}
+    there = set(kinds.values()) - {"empty"}
+    if len(there) > 1:
+        words = " and ".join(f"{kind} in {which}" for which, kind in kinds.items())
+        raise BlockError(
+            f"expected column {name!r} to be of one kind, got {words}: convert it or leave it out with --ignore"
+        )
+    return there.pop() if there else "empty"
+
+
+def _kind(column: Column) -> str:
+    """The kind of a column in words; integers and numbers are one."""
+    if column.kind is None:
+        return "empty" if column.note == EMPTY else "other objects"
+    return {"category": "text", "boolean": "booleans", "timestamp": "dates"}.get(column.kind, "numbers")
+
+
+def _reason(kind: str, tables: Sequence[pd.DataFrame], columns: Sequence[Column], *, asked_for: bool) -> str | None:
     """Why a column is left out, if it is."""
-    if kind == "text" and not reference.notna().any():
-        return "has no values in the reference"
-    if kind in ("empty", "dates", "other objects"):
-        return {"empty": "has no values", "dates": "holds dates"}.get(kind, "holds neither numbers nor text")
-    if asked_for:
-        return None
-    if kind == "numbers" and all(_is_sorted(column) for column in (reference, current)):
+    values = [table[column.name] for table, column in zip(tables, columns, strict=True)]
+    if kind in ("empty", "other objects", "dates"):
+        return _why_never(kind, columns)
+    if kind == "numbers" and any(map(beyond_float, values)):
+        return "holds integers beyond 2^53, like an identifier, which are not exact as numbers"
+    if kind == "numbers" and not any(np.isfinite(as_numbers(part)[0]).any() for part in values):
+        return "has no finite number"
+    if kind == "numbers" and not asked_for and all(map(_is_sorted, values)):
         return "sorted in both tables, like a time or a row number"
-    if kind == "text" and all(column.nunique() > KEY_SHARE * max(len(column), 40) for column in (reference, current)):
-        return "different in nearly every row, like a name"
-    return None
+    many = kind == "text" and all(column.nunique() > KEY_SHARE * max(len(column), 40) for column in values)
+    return "different in nearly every row, like a name" if many and not asked_for else None
+
+
+def _why_never(kind: str, columns: Sequence[Column]) -> str:
+    """Why a column is left out, whatever its values are."""
+    if kind == "dates":
+        bad = [column for column in columns if column.bad]
+        return "holds dates" + (f" ({bad[0].bad} values are none, such as {bad[0].example[:40]!r})" if bad else "")
+    note = next((column.note for column in columns if column.note not in ("", EMPTY)), EMPTY)
+    return "holds neither numbers nor text" if note == ARRAYS else note
+
+
+def _pooled(reference: pd.Series, current: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Categories of both tables, of which the rarest are one if there are very many.
+
+    Which are the rarest is decided by both tables together, so that tests that permute rows stay exact.
+    """
+    import pandas as pd
+
+    counts = pd.concat([reference, current]).value_counts()
+    if len(counts) <= MOST_CATEGORIES:
+        return reference, current
+    frequent = set(counts.index[:POOLED_BEYOND])
+    before, after = (column.where(column.isna() | column.isin(frequent), POOLED) for column in (reference, current))
+    return before, after
 
 
 def _is_sorted(column: pd.Series) -> bool:
     values = column.dropna()
     ordered = bool(values.is_monotonic_increasing or values.is_monotonic_decreasing)
     return len(values) > 2 and values.iloc[0] != values.iloc[-1] and ordered
-
-
-def _plain(column: pd.Series, *, numeric: bool) -> NDArray[Any]:
-    if numeric:
-        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
-    return np.asarray(column.astype(object).where(column.notna(), None), dtype=object)
 
 
 def _numbers(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64], str]]:
@@ -255,11 +254,13 @@ def _numbers(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64],
 def _indicators(values: NDArray[Any], name: str) -> list[tuple[NDArray[np.float64], str]]:
     import pandas as pd
 
-    codes, found = pd.factorize(np.asarray(["(missing)" if value is None else str(value) for value in values], object))
+    codes, distinct = pd.factorize(
+        np.asarray(["(missing)" if value is None else str(value) for value in values], object)
+    )
     frequent = np.argsort(-np.bincount(codes), kind="stable")[:MOST_INDICATORS]
-    if len(found) == 2:
+    if len(distinct) == 2:
         frequent = frequent[:1]  # the second one mirrors the first
-    parts = [((codes == code).astype(np.float64), f"{name} = {found[code]}") for code in frequent]
-    if len(found) > MOST_INDICATORS:
+    parts = [((codes == code).astype(np.float64), f"{name} = {distinct[code]}") for code in frequent]
+    if len(distinct) > MOST_INDICATORS:
         parts.append(((~np.isin(codes, frequent)).astype(np.float64), f"{name} = any other"))
     return parts

@@ -6,17 +6,21 @@ numbers stays numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.inference import DURATIONS, EMPTY, infer_column, schema_of
+from drift.data.problems import ambiguous_date, refuse_mixed
+from drift.data.schema import Column, TimeFormat
+from drift.data.values import as_times, beyond_float, period_hint
 from drift.errors import DataError, UsageError
+from drift.frames import require_different_names
 from drift.monitor import values
 from drift.monitor.rows import Rows, Task, Texts, known
-from drift.streams import broken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["number", "category"]
 ROUNDING = 1e-6  # of a probability
+RULES = 1  # of reading values, of monitors that begin now
+SHOWN = ("features", "undecided", "left_out", "time_format", "rules")  # by the first rows, not asked for
+FEWEST_OF_COUNTER = 100  # rows
 MOST_CLASSES = 100  # more distinct whole numbers than this are a number to predict, not a class
 
 
@@ -47,12 +54,16 @@ class Columns:
     categories: tuple[str, ...] = ()  # features that are categories though they look like numbers
     task: Task | None = None  # None until rows have shown it
     features: tuple[tuple[str, Kind], ...] = ()  # empty until rows have shown them
+    undecided: tuple[str, ...] = ()  # features without a value in the first rows: dates may come, which are left out
+    left_out: tuple[tuple[str, str], ...] = ()  # columns that are no features, and why
+    time_format: TimeFormat = ""  # of `time`, as the first rows have it
+    rules: int = 0  # version of the reading rules; 0: a float32 is read to its last bit, as before rules had versions
 
     @property
     def named(self) -> tuple[str, ...]:
         """Columns that are asked for by name."""
-        found = (self.prediction, self.truth, self.key, self.time, self.batch, self.version, self.probability)
-        return tuple(dict.fromkeys(name for name in found if name))
+        columns = (self.prediction, self.truth, self.key, self.time, self.batch, self.version, self.probability)
+        return tuple(dict.fromkeys(name for name in columns if name))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -68,30 +79,58 @@ class Columns:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"features": [list(pair) for pair in self.features]}
+        pairs = {name: [list(pair) for pair in getattr(self, name)] for name in ("features", "left_out")}
+        return asdict(self) | pairs
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
         """What `to_json` gave."""
-        lists = {"ignore": tuple(data["ignore"]), "categories": tuple(data["categories"])}
-        return cls(**dict(data) | lists | {"features": tuple((name, kind) for name, kind in data["features"])})
+        lists = {name: tuple(data.get(name, ())) for name in ("ignore", "categories", "undecided")}
+        pairs = {name: tuple(map(tuple, data.get(name, ()))) for name in ("features", "left_out")}
+        return cls(**dict(data) | lists | pairs)
 
-    def settle(self, frame: pd.DataFrame) -> Columns:
+    def settle(self, frame: pd.DataFrame, *, keep: Collection[str] = ()) -> Columns:
         """With task and features as the first rows show them.
 
+        Args:
+            frame: the first rows.
+            keep: columns that are features though they look like a counter, such as those of slices.
+
         Raises:
-            DataError: a column that was asked for is not there, or no feature is left.
+            DataError: a column that was asked for is not there, or one that has texts among numbers.
         """
         self._require(frame)
         task = self.task or _task_of(frame[self.prediction])
         taken = {*self.named, *self.ignore}
-        names = [
-            name
-            for name in map(str, frame.columns)
-            if name not in taken and not (self.probabilities and name.startswith(self.probabilities))
+        columns = [
+            column
+            for column in schema_of(frame).columns
+            if column.name not in taken and not (self.probabilities and column.name.startswith(self.probabilities))
         ]
-        features = [(name, kind) for name in names if (kind := self._kind_of(name, frame[name])) is not None]
-        return replace(self, task=task, features=tuple(features))
+        followed = [column for column in columns if column.name not in self.categories]
+        refuse_mixed(followed, str(frame.attrs.get("source", "the source")))
+        left_out = {
+            column.name: why
+            for column in followed
+            if (why := _no_feature(frame[column.name], column, keep=column.name in keep))
+        }
+        features: list[tuple[str, Kind]] = []
+        for column in columns:
+            if column.name not in left_out:
+                number = column.numeric or column.note == EMPTY
+                features.append((column.name, "number" if number and column in followed else "category"))
+        times = as_times(frame[self.time]) if self.time else None
+        if times is not None and times.ambiguous:
+            raise DataError(f"column {self.time!r}: {ambiguous_date(times.ambiguous)}")
+        return replace(
+            self,
+            task=task,
+            features=tuple(features),
+            undecided=tuple(column.name for column in followed if column.note == EMPTY),
+            left_out=tuple(left_out.items()),
+            time_format="" if times is None else times.format,
+            rules=RULES,
+        )
 
     def fit_to(self, asked: Columns) -> Columns:
         """These, settled earlier, for a source asked for with others: what was asked for must agree.
@@ -101,7 +140,7 @@ class Columns:
         """
         for part in fields(Columns):
             given, had = getattr(asked, part.name), getattr(self, part.name)
-            if given and part.name != "features" and given != had:
+            if given and part.name not in SHOWN and given != had:
                 raise UsageError(
                     f"expected {f'--{part.name} {had}' if had else f'no --{part.name}'}, as when the monitor began; got"
                     f" {given!r}: leave it out, or begin another monitor with --monitor NAME"
@@ -147,7 +186,7 @@ class Columns:
             prediction,
             truth,
             pd.DataFrame(features, index=range(count)),
-            values.times(frame[self.time], self.time, keys) if self.time else None,
+            values.times(frame[self.time], self.time, keys, format=self.time_format) if self.time else None,
             values.texts(frame[self.version], self.version) if self.version else None,
             self._confidence(frame, prediction, truth, keys, classes, probabilities),
             probabilities,
@@ -164,38 +203,32 @@ class Columns:
         return keys[there], truth[there]
 
     def _require(self, frame: pd.DataFrame) -> None:
-        require_own_names(frame)
+        require_different_names(frame.columns, "source")
         wanted = [*self.named, *(name for name, _ in self.features)]
         absent = [name for name in wanted if name not in frame.columns]
         if absent:
             raise DataError(
                 f"expected columns {', '.join(wanted)}; got none called {', '.join(absent)}."
-                f" The source has {', '.join(map(str, frame.columns))}{values.period_hint(absent)}"
+                f" The source has {', '.join(map(str, frame.columns))}{period_hint(absent)}"
             )
-
-    def _kind_of(self, name: str, column: pd.Series) -> Kind | None:
-        from pandas.api import types
-
-        if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
-            return None  # time goes on: it differs between any two batches
-        shown = types.infer_dtype(column, skipna=True) if column.dtype == object else ""
-        if shown in ("date", "datetime", "time", "timedelta", "datetime64"):
-            return None
-        number = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
-        # A column without values yet is taken for a number: a text that comes is refused, a number would not be seen.
-        number = number or shown in ("decimal", "integer", "floating", "mixed-integer-float", "empty")
-        return "number" if number and name not in self.categories else "category"
 
     def _answers(self, column: pd.Series, name: str) -> NDArray[Any]:
         if self.task != "regression":
             return values.class_names(column, name)
-        found = values.numbers(column, name)
-        if np.isinf(found).any():
-            raise DataError(f"expected finite numbers in column {name!r}, got {found[np.isinf(found).argmax()]}")
-        return found
+        numbers = self._numbers(column, name)
+        if np.isinf(numbers).any():
+            raise DataError(f"expected finite numbers in column {name!r}, got {numbers[np.isinf(numbers).argmax()]}")
+        return numbers
+
+    def _numbers(self, column: pd.Series, name: str) -> NDArray[np.float64]:
+        return values.numbers(column, name, exact=self.rules == 0)
 
     def _feature(self, column: pd.Series, name: str, kind: Kind) -> NDArray[Any]:
-        return values.numbers(column, name) if kind == "number" else values.texts(column, name)
+        if kind == "category":
+            return values.texts(column, name)
+        if name in self.undecided and infer_column(column).kind == "timestamp":
+            return np.full(len(column), np.nan)
+        return self._numbers(column, name)
 
     def _probabilities(self, frame: pd.DataFrame, keys: Texts) -> tuple[tuple[str, ...], NDArray[np.float64] | None]:
         if not self.probabilities:
@@ -206,8 +239,9 @@ class Columns:
                 f"expected columns that begin with {self.probabilities!r}, one for each class; the source has"
                 f" {', '.join(map(str, frame.columns))}"
             )
-        found = np.column_stack([values.probabilities(values.numbers(frame[name], name), name, keys) for name in names])
-        return tuple(name[len(self.probabilities) :] for name in names), found
+        spread = np.column_stack([values.probabilities(self._numbers(frame[name], name), name, keys) for name in names])
+        values.require_sum(spread, names, keys)
+        return tuple(name[len(self.probabilities) :] for name in names), spread
 
     def _confidence(
         self,
@@ -231,16 +265,18 @@ class Columns:
             return np.asarray(probabilities[np.arange(len(places)), places])
         if not self.probability:
             return None
-        found = values.probabilities(values.numbers(frame[self.probability], self.probability), self.probability, keys)
+        confidence = values.probabilities(
+            self._numbers(frame[self.probability], self.probability), self.probability, keys
+        )
         if not self.positive:
-            return found
+            return confidence
         others = sorted({*prediction.tolist(), *truth.tolist()} - {self.positive, None})
         if len(others) > 1:
             raise DataError(
                 f"expected --positive to be one of two classes, got {self.positive!r} beside {', '.join(others[:9])}:"
                 " name one of those, or give a column for each class by --probabilities"
             )
-        return np.where(prediction == self.positive, found, 1 - found)
+        return np.where(prediction == self.positive, confidence, 1 - confidence)
 
 
 def unlikely(rows: Rows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
@@ -254,15 +290,22 @@ def unlikely(rows: Rows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     return np.asarray(rows.confidence < 1 / len(classes) - ROUNDING), classes
 
 
-def require_own_names(frame: pd.DataFrame) -> None:
-    """Raise `DataError` where two columns are called alike, or one by a name that would forge lines of a terminal."""
-    if wrong := broken(map(str, frame.columns)):
-        raise DataError(
-            f"expected names of columns without control characters and line breaks, got '{wrong[0]}': rename it"
-        )
-    twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
-    if twice:
-        raise DataError(f"expected columns with names of their own, got several called {twice[0]!r}: rename them")
+def _no_feature(values: pd.Series, column: Column, *, keep: bool) -> str:
+    """Why a column is not followed as a feature; empty if it is."""
+    if column.kind == "timestamp":
+        bad = f", {column.bad} values are none, such as {column.example[:40]!r}" if column.bad else ""
+        return f"dates{bad}"
+    if column.note == DURATIONS:
+        return column.note
+    if keep or column.kind != "integer":
+        return ""
+    if beyond_float(values):
+        return "integers beyond 2^53, which are not exact as numbers"
+    present = values.dropna().to_numpy(np.float64)
+    steps = np.diff(present)
+    if len(present) >= FEWEST_OF_COUNTER and ((steps > 0).all() or (steps < 0).all()):
+        return "a counter: it grows, or falls, with every row"
+    return ""
 
 
 def _task_of(prediction: pd.Series) -> Task:
@@ -270,9 +313,9 @@ def _task_of(prediction: pd.Series) -> Task:
 
     if types.is_bool_dtype(prediction.dtype) or not types.is_numeric_dtype(prediction.dtype):
         return "classification"
-    told = prediction.dropna()
-    whole = bool((told % 1 == 0).all())
-    return "classification" if whole and told.nunique() <= MOST_CLASSES else "regression"
+    present = prediction.dropna()
+    whole = bool((present % 1 == 0).all())
+    return "classification" if whole and present.nunique() <= MOST_CLASSES else "regression"
 
 
 def _first_missing(texts: Iterable[object]) -> int | None:

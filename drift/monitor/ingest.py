@@ -143,8 +143,8 @@ class _Ingest:
             found = batches.find_monitor(connection, self.name)
             empty = found is None or batches.is_empty(connection, found)
         if found is None or (empty and self.columns.prediction):  # a first ingest that failed binds nobody
-            settled = self.columns.settle(frame)
             wanted = [parse_slice(text) for text in self.slices]
+            settled = self.columns.settle(frame, keep={part.column for each in wanted for part in each.conditions})
             twice = [name for name, count in Counter(one.name for one in wanted).items() if count > 1]
             if twice:
                 raise UsageError(f"expected slices with names of their own, got several called {twice[0]!r}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.problems import NO_DATE, ambiguous_date
+from drift.data.schema import TimeFormat
+from drift.data.values import as_numbers, as_text, as_texts, as_times, widened
 from drift.errors import DataError
 from drift.invocation import shell_words
 from drift.monitor.rows import Texts
@@ -18,33 +20,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST = 200  # characters of a text that are kept; longer ones keep their beginning and a digest
-PERIODS = {  # what somebody may call one who takes --batch for it
-    "minute": "1min", "hour": "1h", "hourly": "1h", "day": "1d", "daily": "1d", "week": "1w", "weekly": "1w",
-    "month": "30d", "monthly": "30d",
-}  # fmt: skip
+ROUNDED = 0.005  # what rounding to two places changes a probability by
 LARGEST = 1e70  # of numbers; what is beyond counts as infinite, since the square of its square would be
 
 
-def numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
+def numbers(column: pd.Series, name: str, *, exact: bool = False) -> NDArray[np.float64]:
     """A column's numbers, (n,): NaN where missing, infinite beyond `LARGEST`.
+
+    Args:
+        column: of any type.
+        name: of it.
+        exact: of a float32, its value to the last bit instead of the shortest decimal number.
 
     Raises:
         DataError: texts among them.
     """
-    import pandas as pd
-    from pandas.api import types
-
-    if types.is_numeric_dtype(column.dtype):
-        return _bounded(column.to_numpy(np.float64, na_value=np.nan))
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    text = np.isnan(values) & ~column.isna().to_numpy()
-    if text.any():
+    read, wrong = as_numbers(column)
+    if wrong.any():
+        at = int(wrong.argmax())
         raise DataError(
-            f"expected numbers in column {name!r}, as in earlier rows; got {short(column.iloc[int(text.argmax())])!r}:"
+            f"expected numbers in column {name!r}, as in earlier rows; got {short(column.iloc[at])!r}:"
             f" convert it, or begin another monitor with {shell_words('--categories', name)} or"
             f" {shell_words('--ignore', name)}"
         )
-    return _bounded(values)
+    return _bounded(read.astype(np.float64) if exact else widened(read))
 
 
 def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,39 +69,8 @@ def class_names(column: pd.Series, name: str) -> Texts:
 
 
 def texts(column: pd.Series, name: str) -> Texts:
-    """Text of every value, cut where it is endless; None where missing or empty.
-
-    Whole numbers are written without a point, however the source types them: a missing value makes fractions of them.
-    """
-    import pandas as pd
-
-    try:
-        codes, values = pd.factorize(column, use_na_sentinel=True)
-    except TypeError as error:
-        raise DataError(
-            f"expected texts or numbers in column {name!r}, got {short(column.iloc[0])!r}: leave it out with --ignore"
-        ) from error
-    found = np.asarray([*(cut_short(as_text(value)) for value in values), None], object)
-    found[found == ""] = None
-    return np.asarray(found[codes])
-
-
-def period_hint(absent: Iterable[str]) -> str:
-    """What to add to a message about columns that are not there, where one of them names a period.
-
-    >>> period_hint(["week"])
-    '; for a batch of every week: --every 1w'
-    """
-    for name in absent:
-        period = PERIODS.get(name.lower(), name if re.fullmatch(r"\d+(min|h|d|w)", name) else "")
-        if period:
-            return f"; for a batch of every {name}: --every {period}"
-    return ""
-
-
-def as_text(value: object) -> str:
-    """A value as the name of a category or class."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    """Text of every value, cut where it is endless; None where missing or empty."""
+    return as_texts(column.rename(name), lambda value: cut_short(as_text(value)))
 
 
 def cut_short(text: str) -> str:
@@ -118,26 +86,26 @@ def short(value: object) -> str:
     return str(value)[:40]
 
 
-def times(column: pd.Series, name: str, keys: Texts) -> NDArray[np.datetime64]:
+def times(column: pd.Series, name: str, keys: Texts, *, format: TimeFormat = "") -> NDArray[np.datetime64]:
     """A column's times, (n,): in UTC, to which a time without a zone is taken to belong.
 
-    Raises:
-        DataError: something that is no date, or is missing; it is told by its row's key.
-    """
-    import pandas as pd
-    from pandas.api import types
+    Args:
+        column: datetimes, texts, or numbers since 1970.
+        name: of it.
+        keys: of the rows, for messages.
+        format: as the monitor's first rows had it.
 
-    if types.is_numeric_dtype(column.dtype):
-        raise DataError(f"expected dates in column {name!r}, got numbers: write them as ISO 8601")
-    dated = types.is_datetime64_any_dtype(column.dtype)
-    parsed = pd.to_datetime(column, errors="coerce", utc=True, format=None if dated else "ISO8601")
-    unread = parsed.isna().to_numpy()
+    Raises:
+        DataError: something that is no date, or is missing; or dates whose day and month cannot be told apart.
+    """
+    parsed = as_times(column, format)
+    unread = np.isnat(parsed.values)
     if unread.any():
         at = int(unread.argmax())
-        raise DataError(
-            f"expected a date (ISO 8601) in column {name!r}, got {short(column.iloc[at])!r} for key {keys[at]!r}"
-        )
-    return np.asarray(parsed.dt.tz_localize(None).to_numpy("datetime64[ms]"))
+        raise DataError(f"column {name!r}: {NO_DATE}, got {short(column.iloc[at])!r} for key {keys[at]!r}")
+    if parsed.ambiguous:
+        raise DataError(f"column {name!r}: {ambiguous_date(parsed.ambiguous)}")
+    return parsed.values.astype("datetime64[ms]")
 
 
 def probabilities(values: NDArray[np.float64], name: str, keys: Texts) -> NDArray[np.float64]:
@@ -153,3 +121,25 @@ def probabilities(values: NDArray[np.float64], name: str, keys: Texts) -> NDArra
             f"expected probabilities from 0 to 1 in column {name!r}, got {values[at]:g} for key {keys[at]!r}"
         )
     return np.clip(values, 0.0, 1.0)
+
+
+def require_sum(spread: NDArray[np.float64], names: Sequence[str], keys: Texts) -> None:
+    """Refuse probabilities of all classes whose sum is not 1, but for rounding to two places.
+
+    Args:
+        spread: (n, k).
+        names: of the k columns.
+        keys: of the rows, for messages.
+
+    Raises:
+        DataError: with the first such row and their number.
+    """
+    total = spread.sum(axis=1)
+    wrong = np.abs(total - 1) > ROUNDED * (len(names) + 1)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise DataError(
+            f"expected probabilities whose sum is 1 in columns {', '.join(names[:9])}, got {total[at]:.3g} for key"
+            f" {keys[at]!r} (and {int(wrong.sum()) - 1:,} more rows): give a column for each class, or the probability"
+            " of the predicted one by --probability"
+        )

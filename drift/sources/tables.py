@@ -6,7 +6,7 @@ file once. Rows are counted from 0, as everywhere in this project; for CSV the l
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.blocks import Floats, Integers, Table, Times
+from drift.data.inference import DURATIONS, infer_column, schema_of, typed_column
+from drift.data.problems import NO_DATE, Problems, ambiguous_date, text_among_numbers
+from drift.data.readers import read_frame
+from drift.data.schema import Column
+from drift.data.values import MISSING, as_numbers, as_times
 from drift.sources.calendar import CALENDAR_NAMES, calendar_features
-from drift.sources.files import Problems, read_frame
 from drift.streams import broken, one_line
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     Raises:
         DataError: with every problem of the file, by column and row.
     """
-    frame = read_frame(path, label=label, ignore={*ignore} - {label, time})
+    frame = read_frame(path, texts=[name for name in (label, time) if name], ignore={*ignore} - {label, time})
     problems = Problems(path)
     asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
     there = ", ".join(one_line(str(name)) for name in frame.columns)
@@ -53,8 +57,8 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
         problems.add(name, "--time adds a column of this name; rename it or leave it out with --ignore")
     for name in broken((*names, label, *((time,) if time else ()))):
         problems.lines.append(f"column '{name}': expected a name without control characters and line breaks; rename it")
-    columns = [_numbers(frame[name], name, problems, time) for name in names]
-    labels, classes = _classes(frame[label], label, problems)
+    columns = _features(frame, names, problems, time)
+    labels, classes = _classes(_as_typed(frame[label]) if frame.attrs["text"] else frame[label], label, problems)
     timestamps = _times(frame[time], time, problems) if time else None
     problems.raise_if_any()
     if timestamps is not None:
@@ -63,26 +67,26 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
 
 
-def _numbers(column: pd.Series, name: str, problems: Problems, time: str | None) -> Floats:
-    import pandas as pd
+def _features(frame: pd.DataFrame, names: Sequence[str], problems: Problems, time: str | None) -> list[Floats]:
+    """Columns as the network takes them: numbers, all of them known and finite. What is else is noted as a problem."""
+    schema = schema_of(frame[list(names)])
+    return [_feature(frame[column.name], column, problems, time) for column in schema.columns]
 
-    if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
-        problems.add(
-            name, "dates or durations where numbers are expected (name it with --time or leave it out with --ignore)"
-        )
-        return np.zeros(len(column), np.float32)
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    missing = column.isna().to_numpy()
-    text = np.isnan(values) & ~missing
+
+def _feature(values: pd.Series, column: Column, problems: Problems, time: str | None) -> Floats:
+    name = column.name
+    if column.kind == "timestamp" or column.note == DURATIONS:
+        problems.add(name, f"dates or durations where numbers are expected{_way_with_date(name, time)}")
+        return np.zeros(len(values), np.float32)
+    numbers, text = as_numbers(values)
     if text.any():
-        example = str(column[text].iloc[0])
-        way = _way_with_date(name, time) if _is_date(example) else ""
-        problems.add(name, f"text where numbers are expected, such as {example[:40]!r}{way}", np.flatnonzero(text))
+        problems.add(name, text_among_numbers(str(values[text].iloc[0])), np.flatnonzero(text).tolist())
+    missing = np.isnan(numbers) & ~text
     if missing.any():
-        problems.add(name, "missing value (NaN); fill it or drop the row", np.flatnonzero(missing))
-    if np.isinf(values).any():
-        problems.add(name, "infinity", np.flatnonzero(np.isinf(values)))
-    finite = values[np.isfinite(values)]
+        problems.add(name, "missing value (NaN); fill it or drop the row", np.flatnonzero(missing).tolist())
+    if np.isinf(numbers).any():
+        problems.add(name, "infinity", np.flatnonzero(np.isinf(numbers)).tolist())
+    finite = numbers[np.isfinite(numbers)].astype(np.float64)
     if len(finite):
         with np.errstate(over="ignore"):
             lost = np.abs(finite.astype(np.float32).astype(np.float64) - finite).max()
@@ -93,15 +97,7 @@ def _numbers(column: pd.Series, name: str, problems: Problems, time: str | None)
                 f"float32 would round it by up to {lost:.3g}; subtract an offset of about {finite.min():.6g}",
             )
     with np.errstate(over="ignore"):
-        return values.astype(np.float32)
-
-
-def _is_date(text: str) -> bool:
-    """Whether text is a date in ISO 8601, with or without a time of day."""
-    import pandas as pd
-
-    dated = re.match(r"\d{4}-?\d{2}", text) is not None
-    return dated and bool(pd.notna(pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")))
+        return numbers.astype(np.float32)
 
 
 def _way_with_date(name: str, time: str | None) -> str:
@@ -115,11 +111,11 @@ def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers
 
     missing = column.isna().to_numpy()
     if missing.any():
-        problems.add(name, "missing label", np.flatnonzero(missing))
-    if pd.api.types.is_float_dtype(column.dtype):
-        fractional = (column % 1 != 0).to_numpy() & ~missing
+        problems.add(name, "missing label", np.flatnonzero(missing).tolist())
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+        fractional = (column % 1 != 0).fillna(False).to_numpy(bool) & ~missing
         if fractional.any():
-            problems.add(name, "a fraction where a class is expected", np.flatnonzero(fractional))
+            problems.add(name, "a fraction where a class is expected", np.flatnonzero(fractional).tolist())
             return np.zeros(len(column), np.int64), ()
         column = column.fillna(0).astype(np.int64)
     try:
@@ -144,19 +140,29 @@ def _classes(column: pd.Series, name: str, problems: Problems) -> tuple[Integers
     return by_place[places], classes
 
 
-def _times(column: pd.Series, name: str, problems: Problems) -> Times:
+def _as_typed(column: pd.Series) -> pd.Series:
+    """Labels of a CSV file as whole numbers or booleans if all are such; "NA" and "None" are good names of a class."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        problems.add(name, "numbers where dates are expected; write them as ISO 8601, such as 1996-05-07T00:30:00")
-        return np.zeros(len(column), "datetime64[s]")
-    parsed = pd.to_datetime(column, errors="coerce", utc=True, format=None if column.dtype.kind == "M" else "ISO8601")
-    unread = parsed.isna().to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype) or column.isna().all():
+        return column
+    texts = column.dropna().astype(str)
+    if texts.isin(MISSING).any():
+        return column
+    typed = infer_column(column, text=True)
+    return typed_column(column, typed) if typed.kind in ("integer", "number", "boolean") and not typed.bad else column
+
+
+def _times(column: pd.Series, name: str, problems: Problems) -> Times:
+    parsed = as_times(column)
+    unread = np.isnat(parsed.values)
     if unread.any():
-        problems.add(name, "not a date (ISO 8601)", np.flatnonzero(unread))
-    times = np.asarray(parsed.dt.tz_localize(None).to_numpy("datetime64[ns]"))
+        problems.add(name, NO_DATE, np.flatnonzero(unread).tolist())
+    if parsed.ambiguous:
+        problems.add(name, ambiguous_date(parsed.ambiguous))
+    times = parsed.values.astype("datetime64[ns]")
     known = np.flatnonzero(~unread)
     back = known[1:][np.diff(times[known]) < np.timedelta64(0, "ns")]
     if len(back):
-        problems.add(name, "earlier than the row before it; sort the file by time", back)
+        problems.add(name, "earlier than the row before it; sort the file by time", back.tolist())
     return times

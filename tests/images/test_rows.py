@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drift.data.readers import open_source
 from drift.errors import StateError
 from drift.images.evolution import NEVER_SEEN, Evolution, Pool
 from drift.images.rows import ACCEPTED, OF_NO_CLASS, table_of, write_rows
 from drift.monitor.batching import Batching
-from drift.monitor.collect import open_source
 from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
 from drift.monitor.reference import make_reference

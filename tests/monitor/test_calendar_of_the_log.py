@@ -101,5 +101,7 @@ def test_the_reference_of_a_training_run_has_the_monitor_s_features(
     )  # fmt: skip
     monkeypatch.setattr(tracking, "load_reference", lambda *args: accepted)
     monkeypatch.setattr("drift.tracking.store.connect", lambda: None)
-    monitor: Any = SimpleNamespace(columns=SimpleNamespace(features=tuple((name, "number") for name in followed)))
+    monitor: Any = SimpleNamespace(
+        columns=SimpleNamespace(features=tuple((name, "number") for name in followed), rules=1)
+    )
     assert tuple(agreeing._of_run(monitor, "run").features) == followed

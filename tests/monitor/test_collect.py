@@ -19,9 +19,9 @@ import sqlalchemy as sql
 from pyarrow import parquet
 from torch.utils.data import DataLoader
 
+from drift.data.readers import Chunks, open_source
 from drift.errors import DataError, UsageError
 from drift.monitor.batching import Batching
-from drift.monitor.collect import Chunks, open_source
 from drift.monitor.collect.dataset import RowDataset
 from drift.monitor.columns import Columns
 from drift.monitor.ingest import ingest
@@ -126,7 +126,7 @@ def test_types_of_postgresql_become_numbers_texts_and_times(database: Callable[[
     [frame] = list(open_source(url, query="t"))
     assert frame["n"].tolist()[0] == 1.25 and np.isnan(frame["n"][1])
     assert frame["i"][0] == 7 and pd.isna(frame["i"][1])
-    assert str(frame["z"][0]) == "2026-01-01 10:00:00+00:00"
+    assert frame["z"][0] == pd.Timestamp("2026-01-01 10:00:00"), "in UTC"
     assert frame["b"][0] is True or frame["b"][0] == True  # noqa: E712
 
 
@@ -224,7 +224,7 @@ def test_columns_called_like_statements_are_only_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "query", "error", "words"),
     [
-        ("missing.csv", "", DataError, "there is no missing.csv"),
+        ("missing.csv", "", DataError, "there is no file missing.csv"),
         ("sqlite:///missing.db", "t", DataError, "there is no database missing.db"),
         ("sqlite:///missing.db", "", UsageError, "expected --query"),
         ("rows.csv", "t", UsageError, "only, got the file rows.csv"),
@@ -329,6 +329,27 @@ def test_long_keys_are_exact_also_beside_a_missing_one(tmp_path: Path, kind: str
     [read] = open_source(str(path), texts=("id",))
     found, _ = Columns("prediction", key="id", truth="truth", task="classification").truths(read)
     assert found.tolist() == [str(2**60 + 1), str(2**60 + 2)]
+
+
+@pytest.mark.slow
+def test_arrays_and_infinity_of_postgresql(database: Callable[[], str]) -> None:
+    """An array stops no ingest that ignores it, and is named in one that does not."""
+    url = database()
+    engine = sql.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sql.text(
+            "CREATE TABLE t (tags text[], x numeric, p text);"
+            "INSERT INTO t VALUES ('{a,b}', 'Infinity', 'u'), ('{c}', 1.5, 'd'), (null, null, 'u')"
+        ))  # fmt: skip
+    engine.dispose()
+    [frame] = open_source(url, query="t", ignore=("tags",))
+    assert list(frame.columns) == ["x", "p"] and frame["x"].tolist()[:2] == [np.inf, 1.5]
+    [frame] = open_source(url, query="t")
+    words = r"expected texts or numbers in column 'tags', got .*leave it out with --ignore"
+    with pytest.raises(DataError, match=words):
+        Columns("p").settle(frame).read(frame)
+    with pytest.raises(DataError, match="expected finite numbers in column 'x', got inf"):
+        Columns("x", ignore=("tags",), task="regression").settle(frame).read(frame.iloc[:2])
 
 
 @pytest.mark.slow

@@ -15,9 +15,10 @@ import sqlalchemy as sql
 import typer
 
 from drift.commands.monitor import ingesting
+from drift.data.readers import open_source
 from drift.errors import DataError, UsageError
 from drift.monitor.batching import Batching
-from drift.monitor.collect import log, open_source
+from drift.monitor.collect import log
 from drift.monitor.columns import Columns
 from drift.monitor.ingest import Ingested, ingest
 from drift.monitor.store import Store, batches

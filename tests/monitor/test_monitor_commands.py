@@ -145,7 +145,7 @@ def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwa
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("ingest", "missing.csv", "--prediction", "p"), 1, "there is no missing.csv"),
+        (("ingest", "missing.csv", "--prediction", "p"), 1, "there is no file missing.csv"),
         (("ingest", "p.csv"), 2, "expected --prediction COLUMN"),
         (("ingest", "p.csv", "--prediction", "nope", "--batch", "day"), 1, "got none called nope"),
         (("ingest", "p.csv", *COLUMNS, "--every", "1d"), 2, "expected one of --batch"),
@@ -156,7 +156,7 @@ def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwa
         (("ingest", "postgresql://u:hush@127.0.0.1:1/d", "--query", "t", *COLUMNS), 1, "cannot be read"),
         (("ingest", "p.csv", *COLUMNS, "--store", "postgresql://u:hush@127.0.0.1:1/d"), 1, "cannot be opened"),
         (("ingest", "p.csv", *COLUMNS, "--store", "no/folder/m.db"), 2, "there is no folder"),
-        (("ingest", "postgresql:/u:hush@h/d", *COLUMNS), 1, "there is no postgresql:***@h/d"),
+        (("ingest", "postgresql:/u:hush@h/d", *COLUMNS), 1, "there is no file postgresql:***@h/d"),
         (("ingest", "postgresql:/u:hush@h/d", "--query", "t", *COLUMNS), 2, "got the file postgresql:***@h/d"),
         (("check", "--store", "postgresql:/u:hush@h/d"), 2, "there is no folder postgresql:***@h"),
         (("ingest", "p.csv", *COLUMNS, "--slice", "x: a < 1", "--slice", "x: a > 1"), 2, "several called 'x'"),
@@ -233,7 +233,7 @@ def test_how_rows_are_cut_is_remembered_and_not_changed(commands: Commands) -> N
     assert empty.code == 0 and "no rows came" in empty.out
     (commands.folder / "twice.csv").write_text("a,a,prediction,day\n1,2,x,d\n")
     twice = commands.run("ingest", "twice.csv", "--monitor", "other", "--prediction", "prediction", "--batch", "day")
-    assert twice.code == 1 and "several called 'a'" in twice.err
+    assert twice.code == 1 and "different names in the header of twice.csv, got a more than once" in twice.err
 
 
 def test_a_first_ingest_that_failed_binds_nobody(commands: Commands) -> None:

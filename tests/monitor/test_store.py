@@ -18,12 +18,12 @@ from alembic.script import ScriptDirectory
 from pyarrow import parquet
 
 import drift.monitor.store
+from drift.data.urls import masked, parse_url, shown
 from drift.errors import DataError, StateError, UsageError
 from drift.monitor.rows import from_bytes
 from drift.monitor.store import Store
 from drift.monitor.store.opening import HEAD
 from drift.monitor.store.tables import metadata
-from drift.monitor.urls import masked, parse_url, shown
 from tests.monitor.worlds import World, take_in
 from tests.postgres import PASSWORD
 from tests.servers import free_port

@@ -115,7 +115,7 @@ def test_numbers_to_predict_are_finite(tmp_path: Path, column: str) -> None:
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got several called 'x'"):
+    with pytest.raises(DataError, match="expected columns of different names in the source, got x more than once"):
         follow(tmp_path, frames(lambda frame, at: frame.rename(columns={"y": "x"})))
 
 

@@ -206,7 +206,7 @@ def _chosen(
         run = _deployed(store, monitor) if training_run == DEPLOYED else training_run
         return [_of_run(monitor, run)], f"accepted in training run {run}"
     if data:
-        from drift.monitor.collect import open_source
+        from drift.data.readers import open_source
 
         columns = monitor.columns
         order = (columns.time,) if columns.time else ()
@@ -284,6 +284,7 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
     import numpy as np
     import pandas as pd
 
+    from drift.data.values import widened
     from drift.losses import predicted_classes
     from drift.monitor.rows import Rows
     from drift.tracking.found import load_reference
@@ -298,7 +299,8 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
             f"expected a run whose reference has features {', '.join(wanted)}; it lacks {', '.join(absent)}"
         )
     names = np.asarray(found.class_names, object)
-    frame = pd.DataFrame(found.features.astype(np.float64), columns=list(found.names))
+    features = widened(found.features) if monitor.columns.rules else found.features.astype(np.float64)
+    frame = pd.DataFrame(features, columns=list(found.names))
     return Rows(
         np.asarray([str(at) for at in range(len(found))], object),
         names[predicted_classes(found.probabilities, " of the reference")],

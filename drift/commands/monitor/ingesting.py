@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +17,8 @@ from drift.secrets import read_option
 FEW_ROWS = 20  # of a batch, in the mean
 
 if TYPE_CHECKING:
+    from drift.data.readers import Chunks
     from drift.monitor.batching import Batching
-    from drift.monitor.collect import Chunks
     from drift.monitor.columns import Columns
     from drift.monitor.ingest import Ingested
     from drift.monitor.rows import Task
@@ -140,7 +141,7 @@ def ingest(
             monitor,
             chunks,
             source=chunks.name,
-            columns=with_(deployed, task=None, features=()) if known is None else asked,
+            columns=with_(deployed, features=()) if known is None else asked,
             batching=batching,
             ordered=ordered,
             slices=tuple(slices or ()),
@@ -157,7 +158,9 @@ def ingest(
         print(f"rows of deployment {chunks.name} of model {chunks.deployment.model}; another one: --deployment NAME")
         for line in _small_or_mixed(opened, monitor, chunks.name):
             print(line)
-    _say(done, opened.name, _next(opened, monitor, store, log=source == "log"))
+    settled = _known_columns(opened, monitor)
+    why = dict(settled.left_out) if settled is not None else {}
+    _say(done, opened.name, _next(opened, monitor, store, log=source == "log"), why)
     write_json(json, options_as_called(ingest, locals()) | {"store": opened.name, "source": chunks.name}, [vars(done)])
     return ExitCode.ERROR if done.refused else ExitCode.DONE
 
@@ -182,7 +185,7 @@ def truth(
 
     import numpy as np
 
-    from drift.monitor.collect import open_source
+    from drift.data.readers import open_source
     from drift.monitor.truths import in_force, join_truths
     from drift.terminal import counting
 
@@ -238,7 +241,7 @@ def _log(deployment: str, opened: Store, monitor: str) -> tuple[Chunks, Columns]
 
 
 def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Chunks:
-    from drift.monitor.collect import open_source
+    from drift.data.readers import open_source
 
     chunks = open_source(
         source, query=query, columns=columns.needed, texts=columns.texts, order=batching.order(columns),
@@ -302,9 +305,10 @@ def _say_what_is_followed(columns: Columns | None) -> None:
     print(f"features: {features}; {columns.task}, answers in column {columns.prediction}, {truth}")
 
 
-def _say(done: Ingested, store: str, following: str) -> None:
+def _say(done: Ingested, store: str, following: str, why: Mapping[str, str] | None = None) -> None:
     if done.left_out:
-        print(f"left out, since the monitor does not know them or they are times: {', '.join(done.left_out)}")
+        reasons = (f"{name} ({(why or {}).get(name, 'not a feature of this monitor')})" for name in done.left_out)
+        print(f"left out: {', '.join(reasons)}")
     parts = [f"{done.stored:,} batches stored ({done.rows:,} rows)"]
     for count, words in (
         (done.unchanged, "there already"),

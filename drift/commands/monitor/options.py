@@ -71,9 +71,9 @@ def open_store(store: str, *, monitor: str = "default", create: bool = False) ->
     Raises:
         UsageError: there is none and it is not to be made, or there is no folder for it.
     """
+    from drift.data.urls import masked
     from drift.loop.home import Home
     from drift.monitor.store import Store
-    from drift.monitor.urls import masked
 
     place = read_option(store, option="--store") or os.environ.get("DRIFT_MONITOR_STORE", "")
     if place and "://" not in place and not Path(place).absolute().parent.is_dir():
@@ -89,7 +89,7 @@ def open_store(store: str, *, monitor: str = "default", create: bool = False) ->
 
 def _file_of(place: str) -> Path | None:
     """The file of a store in SQLite; None for another database, and for one in memory."""
-    from drift.monitor.urls import parse_url
+    from drift.data.urls import parse_url
 
     if "://" not in place:
         return Path(place)
@@ -114,8 +114,8 @@ def following(command: str, monitor: str, store: str, **more: object) -> str:
         store: the option as it was given, empty for the default.
         more: further options.
     """
+    from drift.data.urls import masked
     from drift.invocation import command_line
-    from drift.monitor.urls import masked
 
     own = {"monitor": None if monitor == "default" else monitor, "store": masked(store) if store else None}
     return command_line(command, {**own, **more})

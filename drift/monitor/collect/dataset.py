@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from drift.monitor.collect import Chunks
+from drift.data.readers import Chunks
 
 
 class RowDataset(IterableDataset[torch.Tensor]):

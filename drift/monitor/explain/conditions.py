@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.values import as_text
 from drift.errors import UsageError
-from drift.monitor.values import as_text
 
 if TYPE_CHECKING:
     import pandas as pd

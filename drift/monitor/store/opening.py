@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
+from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.disk import alone_in
 from drift.errors import StateError, UsageError
 from drift.extras import missing_package
-from drift.monitor.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.sqlite import advice
 
 PATIENCE_SECONDS = 60  # for another process that is writing

@@ -1,0 +1,96 @@
+"""Everything that is wrong with one table, collected and reported together; and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drift.data.schema import Column
+from drift.errors import DataError
+from drift.streams import broken
+
+ROWS_SHOWN = 5
+NO_DATE = "expected a date, such as 2026-01-31 or 2026-01-31T12:00:00Z"
+
+
+@dataclass
+class Problems:
+    """Problems of one table.
+
+    Attributes:
+        source: the file, or what the table is called.
+        lines: one for each problem.
+    """
+
+    source: Path | str
+    lines: list[str] = field(default_factory=list)
+
+    def add(
+        self, column: str, what: str, rows: Sequence[int] | None = None, *, count: int | None = None, way: str = ""
+    ) -> None:
+        """Note what is wrong with a column.
+
+        Args:
+            column: its name.
+            what: in words.
+            rows: where, from 0; of a CSV file the line is shown too.
+            count: of rows, if `rows` are only the first ones.
+            way: what to do, after the rows.
+        """
+        where = ""
+        if rows is not None and len(rows):
+            csv = str(self.source).lower().endswith(".csv")
+            shown = [f"{row} (line {row + 2})" if csv else str(row) for row in rows[:ROWS_SHOWN]]
+            more = (len(rows) if count is None else count) - len(shown)
+            where = f" in row {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+        self.lines.append(f"column {column!r}: {what}{where}{way}")
+
+    def raise_if_any(self) -> None:
+        """Raise a DataError with all of them."""
+        if self.lines:
+            count = f"{len(self.lines)} problem" + ("s" if len(self.lines) > 1 else "")
+            raise DataError(f"{self.source} cannot be used, {count}:\n  " + "\n  ".join(self.lines))
+
+
+def require_plain_names(names: Iterable[object], where: str) -> None:
+    """Raise `DataError` where a name of a column would forge lines of a terminal.
+
+    Args:
+        names: of the columns.
+        where: what they belong to, such as `table FILE`, for the message.
+    """
+    if wrong := broken(map(str, names)):
+        raise DataError(
+            f"expected names of columns without control characters and line breaks in the {where}, got '{wrong[0]}':"
+            " rename it"
+        )
+
+
+def text_among_numbers(example: str, way: str = "") -> str:
+    """The words for text in a column of numbers, such as `text where numbers are expected, such as 'n/k'`."""
+    return f"text where numbers are expected, such as {example[:40]!r}{way}"
+
+
+def ambiguous_date(example: str) -> str:
+    """The words for dates that may be of day and month or of month and day."""
+    return f"day and month of {example!r} cannot be told apart: write the dates as ISO 8601, such as 2026-01-31"
+
+
+def refuse_mixed(columns: Iterable[Column], source: Path | str) -> None:
+    """Refuse columns of numbers that have text among them: neither numbers nor categories would be right.
+
+    Args:
+        columns: that are to be used.
+        source: the file, or what the table is called.
+
+    Raises:
+        DataError: with every such column and the first rows.
+    """
+    problems = Problems(source)
+    for column in columns:
+        if column.numeric and column.bad:
+            way = "; leave cells without a value empty, or leave the column out with --ignore"
+            what = text_among_numbers(column.example)
+            problems.add(column.name, what, column.bad_rows, count=column.bad, way=way)
+    problems.raise_if_any()
