@@ -38,10 +38,11 @@ def test_the_example_is_a_row_by_name(source: DataSource, names: tuple[str, ...]
     folder = Path("/a folder/server")
     text = how_to_ask("m", 3, card(source, *names), example, url="http://127.0.0.1:1", folder=folder)
     begin = text.index("TOKEN=")
-    token, curl = text[begin : text.index("\n\nor with Python")].replace("\\\n", "").split("\n")
+    token, header, curl = text[begin : text.index("\n\nor with Python")].replace("\\\n", "").split("\n")
     assert shlex.split(token.removeprefix("TOKEN=$(").removesuffix(")"))[-1] == "/a folder/server/key_file.json"
+    assert header.startswith("printf ") and header.endswith('"$TOKEN" |')  # a builtin: no argument that others see
     words = shlex.split(curl)
-    assert words[:3] == ["curl", "-s", "http://127.0.0.1:1/predictions/m"]
+    assert words[:5] == ["curl", "-s", "-K", "-", "http://127.0.0.1:1/predictions/m"]
     assert json.loads(words[-1]) == {"records": [expected]}
     assert f"features in order: {', '.join(names)}" in text
     assert ("are computed from" in text) == (source.time is not None or source.path is None)
