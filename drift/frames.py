@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from drift.errors import BlockError
 
+SHOWN = 5  # names, and positions of each, in a message
+
 
 def is_frame(sample: Any) -> bool:
     """Whether it has columns with names."""
@@ -40,12 +42,18 @@ def require_different_names(names: Iterable[Any], where: str, *, what: str = "co
         places.setdefault(str(name), []).append(at)
     twice = {name: found for name, found in places.items() if len(found) > 1}
     if twice:
-        positions = "; ".join(", ".join(map(str, found)) for found in twice.values())
+        positions = "; ".join(_first(found) for found in list(twice.values())[:SHOWN])
         raise BlockError(
-            f"expected {what} of different names in the {where}, got {', '.join(twice)} more than once (positions"
+            f"expected {what} of different names in the {where}, got {_first(list(twice))} more than once (positions"
             f" {positions}): rename or drop them"
         )
     return tuple(places)
+
+
+def _first(items: Sequence[object]) -> str:
+    """The first of some names or positions, and how many more there are."""
+    more = f" and {len(items) - SHOWN:,} more" if len(items) > SHOWN else ""
+    return ", ".join(map(str, items[:SHOWN])) + more
 
 
 def column_names(*samples: Any) -> tuple[str, ...]:

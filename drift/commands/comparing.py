@@ -114,9 +114,12 @@ def compare(
 
 
 def _stretch(frame: pd.DataFrame, rows: str | None, path: Path) -> pd.DataFrame:
-    """Some rows of a file, with the numbers that they have in it."""
+    """Some rows of a file, with the numbers that they have in it; refuses names that would forge lines."""
     import re
 
+    from drift.data.problems import require_plain_names
+
+    require_plain_names(frame.columns, f"table {path}")
     if rows is None:
         return frame
     found = re.fullmatch(r"(\d*):(\d*)", rows.strip())

@@ -264,7 +264,7 @@ def test_a_table_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None
     with pytest.raises(DataError, match=f"expected at most {bounded.MOST_COLUMNS:,} columns, got 60,000"):
         read_frame(path)
     path.write_text(",".join(["c"] * 15_000) + "\n")
-    with pytest.raises(DataError, match="stands 15000 times in the header"):
+    with pytest.raises(DataError, match=r"got c more than once \(positions 0, 1, 2, 3, 4 and 14,995 more\)"):
         read_frame(path)
 
 

@@ -97,7 +97,6 @@ def read_frame(
     import pandas as pd
 
     from drift.data.inference import typed_frame
-    from drift.data.problems import require_plain_names
     from drift.data.readers.files import files_of, read_whole
 
     if schema is not None:
@@ -109,7 +108,6 @@ def read_frame(
     if len(frame) == 0:
         raise DataError(f"{path} has a header but no rows")
     require_different_names(frame.columns, f"table {path}")
-    require_plain_names(frame.columns, f"table {path}")
     frame.attrs |= {"source": str(path), "text": any(file.suffix.lower() == ".csv" for file in files)}
     if schema is not None:
         absent = [name for name in schema.names if name not in frame.columns]
