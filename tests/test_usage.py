@@ -203,5 +203,5 @@ def test_names_of_columns_forge_no_lines_of_a_comparison(folder: Path) -> None:
     (folder / "rows.csv").write_text('"E\nversion 9"\n' + "1\n2\n" * 60)
     answer = CliRunner().invoke(app, ["compare", "rows.csv", "rows.csv"])
     assert answer.exit_code == 1
-    assert "expected names of columns without control characters and line breaks in rows.csv" in answer.output
+    assert "expected names of columns without control characters and line breaks in the table rows.csv" in answer.output
     assert "\nversion 9" not in answer.output

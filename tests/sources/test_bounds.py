@@ -118,7 +118,7 @@ def test_rows_that_no_memory_holds_are_refused(tmp_path: Path, monkeypatch: pyte
     assert len(read_frame(path)) == 3 * rows
     monkeypatch.setattr(bounded, "available_memory", lambda: 40_000_000)
     with pytest.raises(
-        DataError, match=r"fits the 40 MB of memory that are left, got 3,000,000 rows of 2 columns, 144 MB"
+        DataError, match=r"fits the 40 MB of memory that are left, got 3,000,000 rows of 2 columns, 240 MB"
     ):
         read_frame(path)
     assert sum(len(frame) for frame in open_source(str(path))) == 3 * rows, "piece by piece it fits"
