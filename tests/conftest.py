@@ -24,5 +24,12 @@ def no_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["DRIFT_KEYS"] = str(tmp_path_factory.mktemp("keys"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_make_above() -> None:
+    """A `make` that a test runs prints and does the same under `make test` as under pytest alone."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        os.environ.pop(name, None)
+
+
 def _ours() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("MLFLOW_", "DRIFT_"))}

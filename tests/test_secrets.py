@@ -81,7 +81,7 @@ def test_secrets_of_all_forms_are_hidden(text: str) -> None:
         "see https://host:5000/docs (mail me@x.org)", "http://localhost:5000 by me@host", "https://github.com/a/b@v1",
         "git+https://github.com/a/b.git@0123456789abcdef0123", "npm://scope:8080/@types/node", "https://ada@host/x@y",
         "models:/drift_model@champion", "12:30 http://host:8080 bob@host", "mlflow-artifacts://host:5000/1/a@b",
-        "https://pypi.org/project/x:1@2", "Bearer $TOKEN", "a basic configuration", '{"token": null}', "https://ada@host:80/x@y",
+        "https://index.example/project/x:1@2", "Bearer $TOKEN", "a basic configuration", '{"token": null}', "https://ada@host:80/x@y",
         "at http://127.0.0.1:28090/monitors/1?metric=error&page=2",
     ],
 )  # fmt: skip
