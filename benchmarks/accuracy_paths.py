@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.blocks import Floats, Integers, Rows
+from drift.data.blocks import Floats, Integers, Rows
 from drift.detect.structural import DIMENSIONS, Filtered, grid
 from drift.detect.structural import simulated as paths_of_the_model
 
@@ -72,7 +72,7 @@ def paths(name: str, features: Floats, labels: Integers, *, every: int, most_row
 
 def elec(every: int, most_rows: int) -> Iterator[AccuracyPath]:
     """The embedded stream."""
-    from drift.sources import load_elec
+    from drift.datasets.elec import load_elec
 
     table = load_elec()
     return paths("ELEC", table.features, table.labels, every=every, most_rows=most_rows)

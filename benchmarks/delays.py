@@ -24,7 +24,7 @@ from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from benchmarks.run_lengths import by_row, ours
 from benchmarks.streams import Draw, Law, Losses, independent
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect import STREAMING, FollowsErrors, Score
 
 BEFORE = 50  # blocks until the change

@@ -18,7 +18,7 @@ from scipy.stats import binom, binomtest
 
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
-from drift.detect.sequential.duel import Tally, Verdict, duel
+from drift.detect.sequential.paired_test import Tally, Verdict, duel
 
 LEVEL, LEAST_GAIN = 0.05, 0.01
 RUN = 8  # equal rows, where they come in runs

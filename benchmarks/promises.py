@@ -23,7 +23,7 @@ from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from benchmarks.run_lengths import by_row, ours
 from benchmarks.streams import Law, independent, moving, runs, shuffled
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect import STREAMING
 from drift.detect.streaming.rows import JudgesRows
 
@@ -38,7 +38,7 @@ def elec_losses(train_rows: int = 1_007) -> NDArray[np.float64]:
     from drift.models.network import Shape, TableNet
     from drift.models.predict import LocalPredictor
     from drift.models.quantiles import fit_quantile_ranks
-    from drift.sources import load_elec
+    from drift.datasets.elec import load_elec
 
     table = load_elec()
     train = table.part(range(train_rows))

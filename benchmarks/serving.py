@@ -25,10 +25,10 @@ import numpy as np
 import requests
 
 from benchmarks.machine import machine, machine_line
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.serving import ModelService, TorchServeClient, build_archive
-from drift.serving.keys import Keyring
-from drift.serving.record import read_record
+from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.process.record import read_record
 
 WIDTH = 9
 BLOCKS = (20, 500, 5_000)

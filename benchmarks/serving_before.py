@@ -78,8 +78,8 @@ def main(arguments: list[str]) -> None:
 def _served(stack: ExitStack, checkout: Path) -> Any:
     """A client of the server that a checkout starts."""
     from drift.serving import TorchServeClient
-    from drift.serving.keys import Keyring
-    from drift.serving.record import read_record
+    from drift.serving.torchserve.keys import Keyring
+    from drift.serving.torchserve.process.record import read_record
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     environment = os.environ | {"PYTHONPATH": str(checkout.absolute())}

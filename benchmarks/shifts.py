@@ -1,6 +1,6 @@
 """References and blocks of which the truth is known: ELEC, and simulated covariate shift and concept drift.
 
-Used by `benchmarks.unlabelled` and by the tests of `drift.detect.unlabelled`.
+Used by `benchmarks.unlabelled` and by the tests of `drift.detect.label_free`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from drift.blocks import Answer, Block, Floats, Integers, Predictor, Reference, Rows, ScoredBlock, blocks
+from drift.data.blocks import Answer, Block, Floats, Integers, Predictor, Reference, Rows, ScoredBlock, blocks
 from drift.models.fit import FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.models.quantiles import fit_quantile_ranks
-from drift.sources import load_elec
+from drift.datasets.elec import load_elec
 
 Case = tuple[Reference, ScoredBlock]
 Array = NDArray[np.float64]

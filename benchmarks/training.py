@@ -24,11 +24,11 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.machine import machine, machine_line
-from drift.blocks import Rows
+from drift.data.blocks import Rows
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.sources import load_elec
+from drift.datasets.elec import load_elec
 
 SHAPE = Shape(width=64, depth=2, dropout=0.0)
 TRAINING_ROWS = 31_718

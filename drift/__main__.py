@@ -36,7 +36,7 @@ def _main(command: str) -> None:
     # spin took 41 s instead of 11. Torch reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.umask(0o077)  # logs, reports, stores and what MLflow writes for us are for the user who runs this
-    from drift import streams
+    from drift.system import streams
 
     streams.own_process()
     streams.replace_unknown_characters()
@@ -66,7 +66,7 @@ def _run(command: str) -> None:
 
         run(command or None)
     except ModuleNotFoundError as error:
-        from drift.extras import missing_package
+        from drift.system.extras import missing_package
 
         print(f"error: {missing_package(error)}", file=sys.stderr)
         sys.exit(1)

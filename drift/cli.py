@@ -16,7 +16,7 @@ from drift.commands import champion, comparing, deploying, example, images, moni
 from drift.commands.flags import MaskedGroup, PlainFlags
 from drift.commands.policy_help import DeployedPolicyHelp, PolicyHelp
 from drift.invocation import ENTRY_POINTS
-from drift.secrets import hide_passwords_in
+from drift.system.secrets import hide_passwords_in
 
 app = typer.Typer(
     cls=MaskedGroup,
@@ -63,7 +63,7 @@ def run(command: str | None = None) -> None:
     words = sys.argv[1:] if command is None else [command, *sys.argv[1:]]
     hide_passwords_in(words)
     if "MLFLOW_RUN_ID" in os.environ and words and "--help" not in words and words[0] in ENTRY_POINTS:
-        from drift.tracking.project import take_up
+        from drift.tracking.runs.project_run import take_up
 
         ignored = take_up(words[0], words[1:])
         if ignored is not None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from drift.blocks import Answer, Floats, Reference, Table
+from drift.data.blocks import Answer, Floats, Reference, Table
 from drift.errors import ServingError, TrackingError
 from drift.loop.events import Event
-from drift.tracking.registry import Version
+from drift.tracking.releases.registry import Version
 
 
 def stream(rows: int, *, drift_at: int, seed: int = 0) -> Table:

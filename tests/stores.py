@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.tracking.store import DEFAULT_STORE, Store, connect
+from drift.tracking.connection.store import DEFAULT_STORE, Store, connect
 
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.blocks import Answer, Block, Reference, ScoredBlock, Table, blocks, cut
+from drift.data.blocks import Answer, Block, Reference, ScoredBlock, Table, blocks, cut
 from drift.errors import BlockError
 
 

@@ -17,7 +17,7 @@ import torch
 from typer.testing import CliRunner
 
 from drift.cli import app
-from drift.devices import resolve_device
+from drift.system.devices import resolve_device
 from drift.errors import UsageError
 from drift.models.blend import fit_blend
 from drift.models.ensemble import EnsembleOptions, fit_ensemble
@@ -25,7 +25,7 @@ from drift.models.fit import FitOptions, Samples, descend, fit
 from drift.models.images import fit_head, fit_images, new_model, recipe
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.sources.images import Images
+from drift.datasets.images import Images
 from tests.models.images.pictures import CLASSES, TRAIN, VALIDATION, digits
 from tests.models.test_models import problem
 from tests.test_usage import commands, folder
@@ -209,10 +209,10 @@ def test_a_base_run_logs_the_device(moved: Moves, folder: Path) -> None:
 
 def test_a_deployment_goes_on_with_its_device_or_another(monkeypatch: pytest.MonkeyPatch) -> None:
     from drift.commands.deploying import _kept
-    from drift.loop.cards import DataSource
+    from drift.loop.card import DataSource
     from drift.loop.options import DeployOptions
-    from drift.loop.retrain import RetrainOptions
-    from drift.loop.train import TrainOptions
+    from drift.loop.retraining.retrain import RetrainOptions
+    from drift.loop.training.fitting import TrainOptions
 
     began = DeployOptions(retrain=RetrainOptions(TrainOptions(device="cuda")))
     source = DataSource()
@@ -251,7 +251,7 @@ def test_a_log_without_a_device_is_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -
 def test_a_replay_trains_there(
     moved: Moves, folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, expected: str
 ) -> None:
-    from drift.replay import family
+    from drift.replay import ensembles
 
     trained: list[str] = []
 
@@ -259,14 +259,14 @@ def test_a_replay_trains_there(
         trained.append(device)
         raise UsageError("enough was seen")
 
-    monkeypatch.setattr(family, "fit_member_of_family", remember)
+    monkeypatch.setattr(ensembles, "fit_member_of_family", remember)
     done = CliRunner().invoke(app, ["replay", "--policies", "never", "--device", device])
     assert "enough was seen" in done.output
     assert trained == [expected]
 
 
 def test_caches_of_devices_are_apart() -> None:
-    from drift.replay.family import FAMILY, family_on
+    from drift.replay.ensembles import FAMILY, family_on
 
     assert family_on("cpu") == FAMILY
     assert len({family_on(device) for device in ("cpu", "cuda", "mps")}) == 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.disk import at_once, private_folder, write_at_once
+from drift.system.disk import at_once, private_folder, write_at_once
 
 
 def mode(path: Path) -> int:

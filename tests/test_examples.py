@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sql
 
 from drift.errors import StateError
-from drift.sources.example import FILES, write_example
+from drift.datasets.example import FILES, write_example
 from tests.examples import MARK, every_command, examples
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from drift import figures
-from drift.blocks import Reference
+from drift.charts import figures
+from drift.data.blocks import Reference
 from drift.models.fit import Epoch
 from drift.models.search import Outcome, Status
 

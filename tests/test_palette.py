@@ -2,7 +2,7 @@
 
 import pytest
 
-from drift.palette import GREY, SERIES, VERSIONS, series_style
+from drift.charts.palette import GREY, SERIES, VERSIONS, series_style
 
 
 @pytest.mark.parametrize("colours", [SERIES, VERSIONS])

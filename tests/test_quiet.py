@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from drift.quiet import quiet
+from drift.system.quiet import quiet
 
 DEADLINE = 20  # seconds
 

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
-from drift import secrets
+from drift.system import secrets
 from drift.data import urls
 from drift.errors import UsageError
-from drift.monitor.channels.local import Command
-from drift.tracking.server import without_password
+from drift.monitor.alerts.channels.local import Command
+from drift.tracking.connection.server_version import without_password
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from drift.commands.ending import command
-from drift.signals import unbroken
+from drift.system.signals import unbroken
 from drift.terminal import Screen
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -157,7 +157,7 @@ def test_a_lost_terminal_at_a_question_is_the_first_hang_up(monkeypatch: pytest.
 LOST = """
 import gc, signal, sys, typer
 from drift.commands.ending import command
-from drift.signals import raise_lost_interrupt
+from drift.system.signals import raise_lost_interrupt
 
 def during_collection(phase, info):
     if phase == "start":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drift import signing
+from drift.system import signing
 from drift.errors import StateError, UsageError
 
 DIGEST, OTHER = "a" * 64, "b" * 64

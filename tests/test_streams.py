@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from drift import streams
+from drift.system import streams
 from drift.terminal.plain import PlainConsole
 
 ENCODINGS = [

@@ -87,8 +87,8 @@ def test_port_zero_is_no_usage_error(name: str, folder: Path) -> None:
 
 
 def test_port_zero_means_a_free_port(tmp_path: Path) -> None:
-    from drift.serving.server import TorchServe
-    from drift.serving.settings import CANDIDATES, choose_ports
+    from drift.serving.torchserve.process.server import TorchServe
+    from drift.serving.torchserve.process.settings import CANDIDATES, choose_ports
 
     assert set(WITH_PORT) == {"deploy", "serve", "monitor serve"}
     assert TorchServe(tmp_path, port=0).wanted_port is None

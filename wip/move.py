@@ -51,10 +51,10 @@ for name in files:
                         asn=a.asname
                         if asn is None and b!=a.name: renames[a.name]=b
                         if asn==a.name and b!=a.name: asn=b if False else asn
-                        out.append(f'from @@{pk[5:]} import {b}'+(f' as {asn}' if asn else ''))
+                        out.append(f'from drift{pk[5:]} import {b}'+(f' as {asn}' if asn else ''))
                     else: keep.append(a)
                 if out:
-                    if keep: out.append(f'from @@{new(n.module)[5:]} import '+', '.join(a.name+(f' as {a.asname}' if a.asname else '') for a in keep))
+                    if keep: out.append(f'from drift{new(n.module)[5:]} import '+', '.join(a.name+(f' as {a.asname}' if a.asname else '') for a in keep))
                     ind=' '*n.col_offset
                     s=offs[n.lineno-1]+n.col_offset; e=offs[n.end_lineno-1]+n.end_col_offset
                     edits.append((s,e,('\n'+ind).join(out)))
@@ -71,7 +71,7 @@ for name in files:
         t=b.decode()
     t=pat.sub(lambda m:new(m[1]),t)
     t=pat2.sub(lambda m:new(m[1]),t)
-    t=t.replace('from @@','from drift')
+    t=t.replace('from drift','from drift')
     t=pathpat.sub(lambda m:(m[1] or '')+paths[m[2]],t) if not name.startswith('CHANGELOG') else t
     if t!=o and not DRY: f.write_text(t)
 print('local name clashes to look at:',warn)

@@ -15,7 +15,7 @@ def ours(files: list[Path]) -> Callable[[Path], object]:
     """As the monitor does: chunks of the file, a profile of each, merged; all distances and tests of every feature."""
     from drift.data.readers.files import FileRows
     from drift.detect import learn_binning, merge, profile
-    from drift.monitor.drift import measure_drift
+    from drift.monitor.drift.distances import measure_drift
 
     first = next(iter(FileRows(files[0], chunk_rows=50_000))).iloc[:20_000]
     binning = learn_binning(first, bins=BINS)

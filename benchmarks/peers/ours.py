@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.peers.timing import run
 from drift.detect import mmd_test
-from drift.threads import one_thread
+from drift.system.threads import one_thread
 
 TILE = 256, 1024  # rows, columns
 
@@ -16,8 +16,8 @@ TILE = 256, 1024  # rows, columns
 @one_thread()  # from the start: torch's own threads would go on spinning for a while
 def one_pass(x: Any, y: Any, *, threads: int) -> float:
     """Make, sum and drop each tile of the upper triangle of a Gaussian kernel matrix."""
-    from drift.detect.bandwidths import distance_sample, median_bandwidth
-    from drift.detect.kernels import Metric
+    from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+    from drift.detect.two_sample.kernels import Metric
 
     z = torch.as_tensor(np.vstack([x, y]))
     bandwidth = median_bandwidth(distance_sample(z, Metric.SQUARED_EUCLIDEAN, np.random.default_rng(0)))

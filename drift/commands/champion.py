@@ -11,7 +11,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, options_as_called, service_finder, write_json
 from drift.errors import ExitCode
-from drift.extras import require
+from drift.system.extras import require
 
 
 @command
@@ -23,12 +23,12 @@ def status(
     Example: drift status
     """
     require("mlflow")
-    from drift.loop.home import Home
-    from drift.loop.journal import Journal
+    from drift.loop.project_dir import Home
+    from drift.loop.journal.journal import Journal
     from drift.loop.status import status_lines, status_of
     from drift.terminal import fold
-    from drift.tracking.registry import Registry
-    from drift.tracking.store import connect
+    from drift.tracking.releases.registry import Registry
+    from drift.tracking.connection.store import connect
 
     registry, home = Registry(connect(read=True), register_model_name), Home(read=True)
     found = status_of(registry, Journal(home.log, read=True), home)
@@ -48,9 +48,9 @@ def history(
 
     Example: drift history
     """
-    from drift.loop.home import Home
-    from drift.loop.journal import Journal
-    from drift.loop.lost_log import lost_log_of
+    from drift.loop.project_dir import Home
+    from drift.loop.journal.journal import Journal
+    from drift.loop.journal.lost_log import lost_log_of
     from drift.terminal import fold
 
     home = Home(read=True)
@@ -88,14 +88,14 @@ def rollback(
     Example: drift rollback --reason "complaints since Monday"
     """
     require("mlflow")
-    from drift.loop.after_change import after_rollback
-    from drift.loop.journal import Journal
-    from drift.loop.lost_log import home_of, tell_lost_log
-    from drift.loop.promote import Championship, person
-    from drift.loop.trusted import trusted_registry
+    from drift.loop.advice.after_change import after_rollback
+    from drift.loop.journal.journal import Journal
+    from drift.loop.journal.lost_log import home_of, tell_lost_log
+    from drift.loop.releases.promote import Championship, person
+    from drift.loop.releases.trusted import trusted_registry
     from drift.terminal import Screen
-    from drift.tracking.registry import Registry
-    from drift.tracking.store import connect
+    from drift.tracking.releases.registry import Registry
+    from drift.tracking.connection.store import connect
 
     check_server(server, server_folder)
     store = connect()

@@ -11,7 +11,7 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, write_json
-from drift.devices import resolve_device
+from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def compare(
     """
     from drift.compare import compare_tables
     from drift.compare.text import lines
-    from drift.compare.words import reasons, verdict
+    from drift.compare.describe import reasons, verdict
     from drift.data.readers import read_frame
     from drift.terminal import counting, fold, line_width
 

@@ -11,14 +11,14 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, server_starter, source_of, write_json
-from drift.devices import resolve_device
+from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
-from drift.extras import require
+from drift.system.extras import require
 
 if TYPE_CHECKING:
-    from drift.loop.cards import DataSource
+    from drift.loop.card import DataSource
     from drift.loop.options import DeployOptions
-    from drift.loop.records import Deployment
+    from drift.loop.journal.records import Deployment
 
 SOURCE_OPTIONS = {"data": "path", "label": "label", "time": "time", "ignore": "ignore"}
 
@@ -152,23 +152,23 @@ def deploy(
     """
     require("mlflow", "ax", "cryptography", "matplotlib", "ts", "model_archiver", "yaml")
     source = source_of(data, label, time, ignore)
-    from drift.loop import consent
+    from drift.loop.retraining import approval
     from drift.loop.deploy import deploy as begin
     from drift.loop.deploy import resume as go_on
     from drift.loop.deploy import unfinished
-    from drift.loop.home import Home
-    from drift.loop.journal import Journal
-    from drift.loop.last_lines import last_lines
-    from drift.loop.lost_log import require_log, tell_lost_log
+    from drift.loop.project_dir import Home
+    from drift.loop.journal.journal import Journal
+    from drift.loop.advice.after_deployment import last_lines
+    from drift.loop.journal.lost_log import require_log, tell_lost_log
     from drift.loop.options import DeployOptions
-    from drift.loop.promote import person
-    from drift.loop.retrain import RetrainOptions, retrain_cost
+    from drift.loop.releases.promote import person
+    from drift.loop.retraining.retrain import RetrainOptions, retrain_cost
     from drift.loop.running import World
-    from drift.loop.summary import summary
-    from drift.loop.train import TrainOptions
+    from drift.loop.advice.summary import summary
+    from drift.loop.training.fitting import TrainOptions
     from drift.terminal import Screen, has_terminal
-    from drift.tracking.registry import Registry
-    from drift.tracking.store import connect
+    from drift.tracking.releases.registry import Registry
+    from drift.tracking.connection.store import connect
 
     device = resolve_device(device)
     retraining = RetrainOptions(
@@ -180,21 +180,21 @@ def deploy(
         start_row=start_row, block_size=block_size, threshold_accuracy=threshold_accuracy,
         cooldown_blocks=cooldown_blocks, policy=policy, tolerated_loss=tolerated_loss,
         expected_run_length=expected_run_length, shadow=shadow,
-        retrain=retraining, ask=consent.RetrainMode(retrain), promote=consent.PromoteMode(promote), format=format,
+        retrain=retraining, ask=approval.RetrainMode(retrain), promote=approval.PromoteMode(promote), format=format,
     )  # fmt: skip
     check_server(server, server_folder, port)
-    if asked.promote is consent.PromoteMode.ASK and not resume and not has_terminal():
+    if asked.promote is approval.PromoteMode.ASK and not resume and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     store, home = connect(), Home()
     journal = Journal(home.log)
     if resume:
         require_log(Registry(store, register_model_name), journal)
     options = _kept(unfinished(journal, register_model_name), asked, source, context) if resume else asked
-    if options.promote is consent.PromoteMode.ASK and not has_terminal():
+    if options.promote is approval.PromoteMode.ASK and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
     with Screen(cost=lambda: retrain_cost(store, options.experiment, options.retrain)) as screen:
         tell_lost_log(Registry(store, options.model_name), journal, screen.tell)
-        agree = consent.consent_for(options.ask, screen.question if has_terminal() else None, person())
+        agree = approval.consent_for(options.ask, screen.question if has_terminal() else None, person())
         world = World(
             store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,
             ask_promotion=screen.ask_promotion if has_terminal() else None,
@@ -257,14 +257,14 @@ def serve(
     Example: drift serve
     """
     require("mlflow", "cryptography", "ts", "model_archiver", "yaml")
-    from drift.loop.home import Home
-    from drift.loop.journal import Journal
-    from drift.loop.lost_log import tell_lost_log
+    from drift.loop.project_dir import Home
+    from drift.loop.journal.journal import Journal
+    from drift.loop.journal.lost_log import tell_lost_log
     from drift.loop.serve import serve as serve_champion
-    from drift.loop.trusted import trusted_registry
+    from drift.loop.releases.trusted import trusted_registry
     from drift.terminal import Screen, current
-    from drift.tracking.registry import Registry
-    from drift.tracking.store import connect
+    from drift.tracking.releases.registry import Registry
+    from drift.tracking.connection.store import connect
 
     store = connect()
     Registry(store, register_model_name).champion()

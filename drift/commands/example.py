@@ -24,7 +24,7 @@ def example(
 
     Example: drift example
     """
-    from drift.sources.example import write_example
+    from drift.datasets.example import write_example
 
     for path, words in write_example(folder).items():
         print(f"{path}: {words}")

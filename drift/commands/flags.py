@@ -13,7 +13,7 @@ from typing import Any
 from typer import BadParameter
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-from drift.secrets import masked
+from drift.system.secrets import masked
 
 UsageError: Any = BadParameter.__bases__[0]  # of Typer, which brings Click with it under a name of its own
 

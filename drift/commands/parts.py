@@ -8,19 +8,19 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from drift.disk import write_at_once
+from drift.system.disk import write_at_once
 from drift.errors import ServingError, StateError, UsageError
-from drift.secrets import masked
+from drift.system.secrets import masked
 
 if TYPE_CHECKING:
-    from drift.loop.cards import DataSource
-    from drift.loop.home import Home
+    from drift.loop.card import DataSource
+    from drift.loop.project_dir import Home
     from drift.serving import ModelService
 
 
 def source_of(data: Path | None, label: str | None, time: str | None, ignore: str) -> DataSource:
     """The table that the options name, not loaded yet."""
-    from drift.loop.cards import DataSource
+    from drift.loop.card import DataSource
 
     if data is None:
         if label or time or ignore:
@@ -39,7 +39,7 @@ def check_server(url: str | None, folder: Path | None, port: int | None = None) 
     if url is not None and port is not None:
         raise UsageError("expected --server URL without --port: it has a port of its own")
     if url is not None:
-        from drift.serving.address import inference_url_of
+        from drift.serving.torchserve.address import inference_url_of
 
         try:
             inference_url_of(url)

@@ -12,7 +12,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.flags import MaskedGroup, PlainFlags
 from drift.errors import ExitCode, UsageError
-from drift.extras import require
+from drift.system.extras import require
 
 
 @command
@@ -37,14 +37,14 @@ def accept(
     require("mlflow")
     if version is not None and run_id is not None:
         raise UsageError("expected --version or --run_id, got both: a run that is registered has a version")
-    from drift.loop.home import Home
-    from drift.loop.journal import Journal
-    from drift.loop.trusted import accept as accept_release
+    from drift.loop.project_dir import Home
+    from drift.loop.journal.journal import Journal
+    from drift.loop.releases.trusted import accept as accept_release
     from drift.terminal import fold
-    from drift.tracking.found import experiment_of
-    from drift.tracking.registry import Registry
-    from drift.tracking.release import Origin
-    from drift.tracking.store import connect
+    from drift.tracking.runs.lookup import experiment_of
+    from drift.tracking.releases.registry import Registry
+    from drift.tracking.releases.release import Origin
+    from drift.tracking.connection.store import connect
 
     store = connect()
     if run_id is None:
@@ -78,8 +78,8 @@ def new(
     Example: drift keys new --name training-machine
     """
     require("mlflow")
-    from drift import signing
-    from drift.person import person
+    from drift.system import signing
+    from drift.system.person import person
 
     key = signing.new_key(name or person())
     print(f"{key.text} {key.name}")
@@ -95,7 +95,7 @@ def list_keys(verbose: o.Verbose = False) -> ExitCode:
 
     Example: drift keys list
     """
-    from drift import signing
+    from drift.system import signing
 
     own, known = signing.own_key(), signing.trusted_keys()
     for key in known:
@@ -118,7 +118,7 @@ def trust(
 
     Example: drift keys trust ed25519:pypRrFg+BiawcOOIGSvLox6xfytkQFyiBy7Y2LE85Xc=
     """
-    from drift import signing
+    from drift.system import signing
 
     text = key
     if not key.startswith(signing.PREFIX):
@@ -144,7 +144,7 @@ def distrust(
 
     Example: drift keys distrust b7979baea184f65a
     """
-    from drift import signing
+    from drift.system import signing
 
     print(f"not trusted any more: {signing.distrust(fingerprint).words}")
     return ExitCode.DONE

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.compare.usable import Matrices, Usable, usable_columns
-from drift.compare.words import WITHIN_CHANCE, change_in_words
+from drift.compare.comparable_columns import Matrices, Usable, usable_columns
+from drift.compare.describe import WITHIN_CHANCE, change_in_words
 from drift.detect import (
     FeatureDistances,
     MMDTest,
@@ -24,9 +24,9 @@ from drift.detect import (
     profile,
 )
 from drift.detect.explain import MOST_PAIRED, PairChange, UnlikeRow, pair_changes
-from drift.detect.samples import two_samples
-from drift.devices import resolve_device
-from drift.frames import pandas_frame
+from drift.detect.two_sample.samples import two_samples
+from drift.system.devices import resolve_device
+from drift.data.frames import pandas_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from drift.compare.comparison import Comparison
-from drift.compare.words import WITHIN_CHANCE, reasons, verdict
-from drift.detect.p_values import format_p_value, p_text
+from drift.compare.describe import WITHIN_CHANCE, reasons, verdict
+from drift.detect.permutation.p_values import format_p_value, p_text
 
 MOST_COLUMNS = 30  # shown; --json and --html have all
 WIDEST = 60  # characters of a column's name, or of what changed

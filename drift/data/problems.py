@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drift.data.schema import Column
 from drift.errors import DataError
-from drift.streams import broken
+from drift.system.streams import broken
 
 ROWS_SHOWN = 5
 NO_DATE = "expected a date, such as 2026-01-31 or 2026-01-31T12:00:00Z"

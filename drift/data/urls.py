@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
-from drift import secrets
+from drift.system import secrets
 from drift.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def shown(url: sql.URL) -> str:
 
 
 def masked(text: str) -> str:
-    """A text without passwords (`drift.secrets`), also of a URL with a typing error and of libpq's words."""
+    """A text without passwords (`drift.system.secrets`), also of a URL with a typing error and of libpq's words."""
     without = secrets.masked(text)
     if "://" not in without:
         without = re.sub(r":\S*@", ":***@", without)

@@ -15,15 +15,15 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.bandwidths import distance_sample, median_bandwidth
-from drift.detect.kernels import Metric
-from drift.detect.samples import two_samples
-from drift.detect.univariate import adjusted, feature_tests
+from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+from drift.detect.two_sample.kernels import Metric
+from drift.detect.two_sample.samples import two_samples
+from drift.detect.columns.univariate import adjusted, feature_tests
 from drift.errors import BlockError
-from drift.frames import column_names, require_different_names
+from drift.data.frames import column_names, require_different_names
 
 if TYPE_CHECKING:
-    from drift.detect.samples import Sample, TwoSamples
+    from drift.detect.two_sample.samples import Sample, TwoSamples
 
 ROWS_AGAINST = 5_000  # of the reference, drawn at random: a density of so many rows is smooth
 ROWS_AT_ONCE = 1_000

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from drift.errors import BlockError
-from drift.losses import checked_losses
+from drift.data.losses import checked_losses
 
 
 @dataclass(frozen=True)

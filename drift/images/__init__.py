@@ -12,12 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from drift.errors import UsageError
-from drift.images.failing_loudly import FAILING_LOUDLY as FAILING_LOUDLY
+from drift.images.detection.failing_loudly import FAILING_LOUDLY as FAILING_LOUDLY
 from drift.images.perturbations import PERTURBATIONS as PERTURBATIONS
 from drift.images.perturbations import FromAlbumentations as FromAlbumentations
 from drift.images.perturbations import Perturbation as Perturbation
-from drift.images.ramps import RAMPS as RAMPS
-from drift.images.ramps import Ramp as Ramp
+from drift.images.streams.ramps import RAMPS as RAMPS
+from drift.images.streams.ramps import Ramp as Ramp
 
 
 def named_perturbation(text: str) -> Perturbation:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drift.blocks import Integers
+from drift.data.blocks import Integers
 from drift.detect import mmd_test
-from drift.detect.p_values import p_text
-from drift.images.evolution import Pool
-from drift.images.spaces import Network
-from drift.images.watchers import permutations_at
-from drift.pixels import Pixels
+from drift.detect.permutation.p_values import p_text
+from drift.images.streams.evolution import Pool
+from drift.images.detection.spaces import Network
+from drift.images.detection.image_detectors import permutations_at
+from drift.datasets.images.pixels import Pixels
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"
 

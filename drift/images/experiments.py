@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift.blocks import Answer, Floats
-from drift.devices import resolve_device
-from drift.disk import write_at_once
+from drift.data.blocks import Answer, Floats
+from drift.system.devices import resolve_device
+from drift.system.disk import write_at_once
 from drift.errors import DataError, UsageError
-from drift.images.evolution import Perturb
+from drift.images.streams.evolution import Perturb
 from drift.models.digests import digest
 from drift.models.images import HEAD, ImageModel, cached_features, fit_head, fit_images, new_model, recipe
-from drift.pixels import Pixels
-from drift.sources.cache import cache_folder
-from drift.sources.images import Images, load_images
+from drift.datasets.images.pixels import Pixels
+from drift.datasets.cache import cache_folder
+from drift.datasets.images import Images, load_images
 
 if TYPE_CHECKING:
     from drift.models.fit import Epoch
@@ -123,7 +123,7 @@ def train_network(
         validation: images to judge each epoch on.
         max_epochs: passes over the images.
         seed: of all draws.
-        device: where to fit and to answer, see `drift.devices.resolve_device`.
+        device: where to fit and to answer, see `drift.system.devices.resolve_device`.
         weights: a file with ImageNet weights, for a network that takes them.
         seconds: most time to fit in.
         augment: changes every batch, at severity 1.
@@ -138,7 +138,7 @@ def train_network(
         DataError: weights that cannot be had.
         TrainingError: too few images, or a loss that is no number.
     """
-    from drift.images.board import SHOWN, Board
+    from drift.images.results.tensorboard import SHOWN, Board
 
     check_weights(network, weights)
     device = resolve_device(device)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.blocks import Integers
-from drift.disk import write_at_once
+from drift.data.blocks import Integers
+from drift.system.disk import write_at_once
 from drift.errors import StateError
-from drift.images.evolution import Evolution
-from drift.images.spaces import Network
-from drift.losses import predicted_classes
-from drift.pixels import Pixels
+from drift.images.streams.evolution import Evolution
+from drift.images.detection.spaces import Network
+from drift.data.losses import predicted_classes
+from drift.datasets.images.pixels import Pixels
 
 if TYPE_CHECKING:
     import pandas as pd

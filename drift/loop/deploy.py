@@ -12,27 +12,27 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
-from drift.blocks import Table, cut
+from drift.data.blocks import Table, cut
 from drift.detect import PairedTest
 from drift.errors import DataError, StateError
-from drift.loop.candidate import Candidate, find_candidate
-from drift.loop.cards import Card, DataSource
-from drift.loop.consent import PromoteMode
-from drift.loop.described import data_parameters, words
+from drift.loop.releases.candidate import Candidate, find_candidate
+from drift.loop.card import Card, DataSource
+from drift.loop.retraining.approval import PromoteMode
+from drift.loop.training.run_description import data_parameters, words
 from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
-from drift.loop.journal import Journal
-from drift.loop.model_names import served_as
+from drift.loop.journal.journal import Journal
+from drift.loop.releases.model_names import served_as
 from drift.loop.options import DeployOptions
-from drift.loop.promote import Championship, card_of, comparison_evidence
-from drift.loop.records import SUPERSEDED, Deployment, now
+from drift.loop.releases.promote import Championship, card_of, comparison_evidence
+from drift.loop.journal.records import SUPERSEDED, Deployment, now
 from drift.loop.running import DeployResult, Running, World
-from drift.loop.seen_rows import left_behind, require_unseen
-from drift.loop.succession import Succession, decide, kept_line, undecided
-from drift.loop.trusted import require_base
-from drift.tracking.found import end_forgotten
-from drift.tracking.registry import Registry, Version
-from drift.tracking.release import Release
-from drift.tracking.runs import LoggedModel, Run, link_project_run, open_run
+from drift.loop.scoring.seen_rows import left_behind, require_unseen
+from drift.loop.retraining.succession import Succession, decide, kept_line, undecided
+from drift.loop.releases.trusted import require_base
+from drift.tracking.runs.lookup import end_forgotten
+from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.releases.release import Release
+from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run, open_run
 
 
 def deploy(world: World, options: DeployOptions, source: DataSource | None = None) -> DeployResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect import ThresholdForecast
 from drift.policies.forecast import forecast_after
 from drift.policies.history import BlockRecord

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from drift.devices import resolve_device
+from drift.system.devices import resolve_device
 from drift.errors import UsageError
-from drift.loop.consent import PromoteMode, RetrainMode
-from drift.loop.retrain import LEAST_WINDOW, RetrainOptions
-from drift.loop.train import TrainOptions
+from drift.loop.retraining.approval import PromoteMode, RetrainMode
+from drift.loop.retraining.retrain import LEAST_WINDOW, RetrainOptions
+from drift.loop.training.fitting import TrainOptions
 from drift.policies import THRESHOLD
 from drift.policies.parser import ParsedPolicy, parse_policy
 from drift.policies.protocol import MakeDetector, Policy, PolicySettings, threshold_of
-from drift.sources.calendar import CALENDAR_NAMES
+from drift.data.calendar import CALENDAR_NAMES
 
 ANY_BLOCKS = 2**31  # more than a deployment has: the number is not known before its table is read
 

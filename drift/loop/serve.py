@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.errors import DriftError
 from drift.invocation import shell_words
-from drift.loop.alias_watch import watched_alias
-from drift.loop.cards import Card
+from drift.loop.releases.alias_watch import watched_alias
+from drift.loop.card import Card
 from drift.loop.events import Tell
-from drift.loop.home import Home
-from drift.loop.journal import Journal
-from drift.loop.promote import Championship, card_of
+from drift.loop.project_dir import Home
+from drift.loop.journal.journal import Journal
+from drift.loop.releases.promote import Championship, card_of
 from drift.loop.servers import clear_way
-from drift.sources.calendar import CALENDAR_NAMES
-from drift.tracking.found import read_reference
-from drift.tracking.registry import Registry, Version
+from drift.data.calendar import CALENDAR_NAMES
+from drift.tracking.runs.lookup import read_reference
+from drift.tracking.releases.registry import Registry, Version
 
 WATCH_SECONDS = 2.0  # between looks at whether the server lives
 LOOKS_PER_CHECK = 8  # looks from one check that it answers to the next
@@ -88,7 +88,7 @@ def how_to_ask(name: str, version: int, card: Card, example: Floats, *, url: str
         url: the server's inference address.
         folder: its run folder.
     """
-    from drift.serving.server import TOKEN_MINUTES
+    from drift.serving.torchserve.process.server import TOKEN_MINUTES
 
     record = _record(card, example)
     keys, address = folder / "key_file.json", f"{url}/predictions/{name}"

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from drift.errors import ServingError
-from drift.loop.home import Home
+from drift.loop.project_dir import Home
 
 if TYPE_CHECKING:
     from drift.serving import ModelService, ServerRecord
@@ -107,7 +107,7 @@ def followed_service(home: Home, model: str) -> ModelService | None:
 def clear_way(home: Home, model: str) -> None:
     """Before a server of the model starts: end those whose command is gone, delete the archives of those that ended."""
     from drift.serving import running
-    from drift.serving.archive import drop_archives
+    from drift.serving.torchserve.archive import drop_archives
 
     for server in running_servers(home, model):
         if server.orphaned:

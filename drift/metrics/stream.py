@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drift.blocks import Integers
+from drift.data.blocks import Integers
 
 
 @dataclass(frozen=True)

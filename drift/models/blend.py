@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from drift.blocks import Floats, Rows
+from drift.data.blocks import Floats, Rows
 from drift.models.ensemble import Ensemble, EnsembleOptions, fit_ensemble
-from drift.threads import one_thread
+from drift.system.threads import one_thread
 
 WINDOWS = (1_008, 2_016, 4_032)  # rows: 3, 6 and 12 weeks of half-hours; no single one has to be chosen
 SMALLEST = 1e-6  # a probability below this counts as this much

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from drift.disk import write_at_once
+from drift.system.disk import write_at_once
 from drift.errors import StateError
 
 FORMAT = 1

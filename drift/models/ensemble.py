@@ -12,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from drift.blocks import Floats, Rows
-from drift.devices import resolve_device
+from drift.data.blocks import Floats, Rows
+from drift.system.devices import resolve_device
 from drift.errors import TrainingError
 from drift.models.quantiles import QuantileRanks, fit_quantile_ranks
-from drift.threads import one_thread
+from drift.system.threads import one_thread
 
 CHUNK = 2_048  # rows answered at a time: their hidden units stay in the core's cache
 
@@ -78,7 +78,7 @@ def fit_ensemble(
         seed: of all draws; the same seed gives the same ensemble.
         classes: number of classes.
         options: how to fit.
-        device: where the members are trained, see `drift.devices.resolve_device`; draws are made on the CPU, so that
+        device: where the members are trained, see `drift.system.devices.resolve_device`; draws are made on the CPU, so that
             they are the same everywhere.
 
     Returns:

@@ -16,13 +16,13 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from drift.blocks import Rows
-from drift.devices import resolve_device
+from drift.data.blocks import Rows
+from drift.system.devices import resolve_device
 from drift.errors import TrainingError, UsageError
 from drift.models.checkpoint import Checkpoint
 from drift.models.digests import digest
 from drift.models.network import TableNet
-from drift.threads import one_thread
+from drift.system.threads import one_thread
 
 Augment: TypeAlias = Callable[[torch.Tensor, int, int], torch.Tensor]
 """Of a batch's inputs, the epoch and the batch's number in it (both from 1): the inputs to learn from instead."""
@@ -79,7 +79,7 @@ def fit(
         validation: rows to judge each epoch on.
         options: learning rate, batches, epochs and the seed of shuffling and dropout.
         keep_going: told each epoch; False ends the fit early.
-        device: where the dense layers are trained, see `drift.devices.resolve_device`.
+        device: where the dense layers are trained, see `drift.system.devices.resolve_device`.
 
     Returns:
         The epochs, in order.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from drift.blocks import Answer, Floats
+from drift.data.blocks import Answer, Floats
 from drift.errors import ArchiveError
 from drift.models.exported_program import RefusedProgramError, checked_file, load_program
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 
 KNOTS = 65
 

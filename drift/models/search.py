@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from drift.errors import StateError, TrainingError
-from drift.quiet import not_autologged, quiet
-from drift.signals import raise_lost_interrupt
-from drift.threads import one_thread
+from drift.system.quiet import not_autologged, quiet
+from drift.system.signals import raise_lost_interrupt
+from drift.system.threads import one_thread
 
 Value = float | int
 MIN_TRIALS_TO_COMPARE = 4  # a trial is hopeless only beside this many others...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect import Score
 from drift.detect.accuracy import chance_of_at_most, drop_p_value
 

@@ -16,7 +16,7 @@ from drift.errors import UsageError
 from drift.policies import DECLARED, POLICIES
 from drift.policies.protocol import MakeDetector, Policy, PolicyDeclaration, PolicySettings
 from drift.policies.window import CHANGE, SinceChange, Window
-from drift.secrets import masked
+from drift.system.secrets import masked
 
 NEWEST = "newest"
 COMBINATIONS = {"recall": "the version that was right most often lately", "mix": "a weighted mean of all versions"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol, TypeAlias
 
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect import Detector
 from drift.errors import UsageError
 from drift.policies.history import History

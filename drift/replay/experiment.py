@@ -13,10 +13,10 @@ from drift.errors import TrainingError
 from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replay.answering import ANSWERINGS
-from drift.replay.oracle import Candidate, Schedule, best_schedules
+from drift.replay.combiners import ANSWERINGS
+from drift.replay.evaluation.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
-from drift.replay.served import Serving
+from drift.replay.served_replay import Serving
 from drift.replay.versions import Version, Versions
 
 

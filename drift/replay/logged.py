@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 
-from drift.loop.described import data_parameters, words
+from drift.loop.training.run_description import data_parameters, words
 from drift.replay.experiment import Results
-from drift.tracking.runs import Metric, open_run
-from drift.tracking.store import Store
+from drift.tracking.runs.open_runs import Metric, open_run
+from drift.tracking.connection.store import Store
 
 
 def log_results(results: Results, store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:

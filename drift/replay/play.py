@@ -9,12 +9,12 @@ from time import perf_counter
 
 import numpy as np
 
-from drift.blocks import Answer, Block, Integers, Reference, ScoredBlock, Table, cut
+from drift.data.blocks import Answer, Block, Integers, Reference, ScoredBlock, Table, cut
 from drift.detect import Detector, Score
 from drift.errors import DataError, SmallReferenceWarning, TrainingError
 from drift.policies.history import BlockRecord, History
 from drift.policies.protocol import MakeDetector, Policy
-from drift.replay.answering import Answering, Newest
+from drift.replay.combiners import Answering, Newest
 from drift.replay.versions import Version, Versions
 
 MIN_START = 100  # rows to train the base model on

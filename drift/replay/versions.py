@@ -16,10 +16,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.blocks import Floats, Predictor, Rows, Table
-from drift.disk import write_at_once
+from drift.data.blocks import Floats, Predictor, Rows, Table
+from drift.system.disk import write_at_once
 from drift.errors import DataError, StateError, TrainingError
-from drift.losses import predicted_classes
+from drift.data.losses import predicted_classes
 
 OWN_ROWS = 1_008  # newest rows of its window that a version's answers are kept for
 

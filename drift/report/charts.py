@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from drift.detect import Score
 from drift.detect.accuracy import chance_band
-from drift.loop.outside import outside_changes
-from drift.loop.records import DecisionRecord
-from drift.loop.seen_rows import has_seen
-from drift.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
+from drift.loop.releases.external_changes import outside_changes
+from drift.loop.journal.records import DecisionRecord
+from drift.loop.scoring.seen_rows import has_seen
+from drift.charts.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 from drift.policies.history import BlockRecord
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from drift import __version__
 from drift.compare import Comparison
-from drift.compare.words import reasons, verdict
-from drift.detect.p_values import format_p_value, p_text
+from drift.compare.describe import reasons, verdict
+from drift.detect.permutation.p_values import format_p_value, p_text
 from drift.report.charts import LAYOUT, SIDES
 from drift.report.page import environment, inline, plotly_library, write_whole
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from drift.blocks import Table
+from drift.data.blocks import Table
 from drift.detect import ThresholdForecast
 from drift.loop.details import DeploymentDetails
-from drift.loop.journal import Journal
-from drift.loop.records import AuditLine, Deployment
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine, Deployment
 from drift.policies.history import BlockRecord
 from drift.report.page import ReportData, write_report
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from drift.detect import ThresholdForecast
-from drift.palette import VERSIONS, series_style
+from drift.charts.palette import VERSIONS, series_style
 from drift.report.charts import LAYOUT, whole
 
 if TYPE_CHECKING:

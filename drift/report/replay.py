@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drift import __version__
-from drift.palette import BLUE, SKY, Style, series_style
-from drift.replay.concept import has_concept
+from drift.charts.palette import BLUE, SKY, Style, series_style
+from drift.replay.evaluation.concept import has_concept
 from drift.replay.experiment import Results
 from drift.replay.summary import KnownDisplacement, ReplaySummary, RiskSeries
 from drift.report.charts import LAYOUT, OLD

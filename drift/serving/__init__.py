@@ -17,13 +17,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drift.serving.archive import build_archive
-    from drift.serving.client import TorchServeClient
-    from drift.serving.control import default_version_of
-    from drift.serving.labelled import Client, Prediction
-    from drift.serving.record import ServerRecord, end_orphan, running
-    from drift.serving.server import TorchServe
-    from drift.serving.service import ModelService
+    from drift.serving.torchserve.archive import build_archive
+    from drift.serving.torchserve.client import TorchServeClient
+    from drift.serving.torchserve.control import default_version_of
+    from drift.serving.python_client import Client, Prediction
+    from drift.serving.torchserve.process.record import ServerRecord, end_orphan, running
+    from drift.serving.torchserve.process.server import TorchServe
+    from drift.serving.torchserve.service import ModelService
 
 __all__ = [
     "Client",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.detect.p_values import format_p_value
+from drift.detect.permutation.p_values import format_p_value
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.segment import Segment
 
-from drift.secrets import masked
-from drift.streams import escaped
+from drift.system.secrets import masked
+from drift.system.streams import escaped
 
 
 class PlainConsole(Console):

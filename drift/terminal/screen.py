@@ -17,19 +17,19 @@ from rich.panel import Panel
 from rich.progress import Progress
 from rich.text import Text
 
-from drift.detect.p_values import p_text
-from drift.signals import ignore_hang_ups
-from drift.streams import discard_lost_terminal
+from drift.detect.permutation.p_values import p_text
+from drift.system.signals import ignore_hang_ups
+from drift.system.streams import discard_lost_terminal
 from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, columns_that_fit, header_line
 from drift.terminal.plain import PlainConsole
 from drift.terminal.progress import current, progress_bar
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
-    from drift.loop.consent import Flag, Reply
+    from drift.loop.retraining.approval import Flag, Reply
     from drift.loop.events import Event
-    from drift.loop.outlook import Outlook
-    from drift.loop.retrain import Challenger
+    from drift.loop.advice.outlook import Outlook
+    from drift.loop.retraining.retrain import Challenger
     from drift.policies.history import BlockRecord
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -145,7 +145,7 @@ class Screen:
         Enter alone gives the answer that is proposed: later where a retrain would learn from too few rows, the window
         where its rows are those since accuracy fell, no at the end where no block was flagged.
         """
-        from drift.loop.consent import Reply
+        from drift.loop.retraining.approval import Reply
         from drift.loop.events import DriftFlagged
 
         record, evidence, outlook = flag.record, flag.evidence, flag.outlook

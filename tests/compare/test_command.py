@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drift.cli import app
-from drift.sources import load_elec
+from drift.datasets.elec import load_elec
 
 
 def compare(*arguments: object) -> Result:

@@ -16,11 +16,11 @@ from typer.testing import CliRunner, Result
 
 from drift.cli import app
 from drift.compare import usable_columns
-from drift.compare.usable import POOLED, POOLED_BEYOND
+from drift.compare.comparable_columns import POOLED, POOLED_BEYOND
 from drift.errors import DataError
-from drift.loop.cards import DataSource
+from drift.loop.card import DataSource
 from drift.monitor.store import Store
-from drift.monitor.watching import Watch, check
+from drift.monitor.alerts.check import Watch, check
 from tests.monitor.worlds import agree, monitor_of
 
 DAYS, ROWS, REFERENCE = 20, 60, 12  # batches, rows of each, and batches of the reference

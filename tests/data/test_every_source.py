@@ -21,7 +21,7 @@ from pyarrow import parquet
 from drift.data import Column, Schema
 from drift.data.inference import schema_of, typed_frame
 from drift.data.readers import open_source, read_frame
-from drift.frames import pandas_frame
+from drift.data.frames import pandas_frame
 
 SCHEMA = Schema(
     (

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from drift.detect.kernels import KERNELS as FAST
-from drift.detect.kernels import Kernel, Metric
+from drift.detect.two_sample.kernels import KERNELS as FAST
+from drift.detect.two_sample.kernels import Kernel, Metric
 
 Array = NDArray[np.float64]
 FORMULAS: dict[str, Callable[[Array, Array, float], Array]] = {

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 import drift.detect.detectors
-from drift.blocks import Answer, Block, Floats, Reference, ScoredBlock
+from drift.data.blocks import Answer, Block, Floats, Reference, ScoredBlock
 from drift.detect import DETECTORS, FixedReference, load_detector, save_detector
 from drift.errors import SmallReferenceWarning
 

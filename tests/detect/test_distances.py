@@ -15,9 +15,9 @@ from scipy.special import rel_entr
 from scipy.stats import binom, norm, wasserstein_distance
 
 from drift.detect import FeatureDistances, compare_profiles, learn_binning, profile
-from drift.detect.binned.binning import QuantileBins
-from drift.detect.binned.calibration import permutation_null, rank_null
-from drift.detect.binned.distances import (
+from drift.detect.profiles.binning import QuantileBins
+from drift.detect.profiles.calibration import permutation_null, rank_null
+from drift.detect.profiles.distances import (
     hellinger,
     jensen_shannon,
     kullback_leibler,
@@ -263,7 +263,7 @@ def test_level() -> None:
 @pytest.mark.parametrize(("n", "m"), [(200, 200), (2_000, 100), (300, 5_000)])
 def test_level_of_everything(n: int, m: int) -> None:
     """Also rows of ELEC, drawn at random."""
-    from drift.sources import load_elec
+    from drift.datasets.elec import load_elec
 
     elec = load_elec()
 

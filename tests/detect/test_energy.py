@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import binom, energy_distance
 
-from drift.detect.energy import energy_test
+from drift.detect.two_sample.energy import energy_test
 
 
 @pytest.mark.parametrize("scheme", ["rows", "bins"])

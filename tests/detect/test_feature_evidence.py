@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from drift.blocks import Floats, Reference, ScoredBlock
+from drift.data.blocks import Floats, Reference, ScoredBlock
 from drift.detect.sequential.feature_evidence import FeatureEvidence
 from drift.errors import BlockError
 

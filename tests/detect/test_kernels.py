@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-import drift.detect.kernels as room
-from drift.detect.kernels import KERNELS, Metric
+import drift.detect.two_sample.kernels as room
+from drift.detect.two_sample.kernels import KERNELS, Metric
 
 from . import naive
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.blocks import Answer, Block, Reference, ScoredBlock
+from drift.data.blocks import Answer, Block, Reference, ScoredBlock
 from drift.detect import STREAMING, AccuracyDrop, Detector, Harm, forecast_threshold, mcnemar_test
 from drift.detect.sequential.bets import log_bets
 from drift.detect.sequential.intervals import mean_interval, risk_intervals

@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from drift.detect.kernels import Gaussian, RationalQuadratic
-from drift.detect.mmd import mmd_test
-from drift.detect.schemes import assignments
+from drift.detect.two_sample.kernels import Gaussian, RationalQuadratic
+from drift.detect.two_sample.mmd import mmd_test
+from drift.detect.permutation.schemes import assignments
 from drift.errors import BlockError
 
 from . import naive
@@ -78,8 +78,8 @@ def test_a_function_of_ones_own(scheme: str) -> None:
 
 def test_permuted_sums_are_those_of_permuted_rows() -> None:
     """Every permuted statistic of both schemes equals the naive one of the same assignment."""
-    from drift.detect.gram import Gram, Term
-    from drift.detect.schemes import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
+    from drift.detect.two_sample.gram import Gram, Term
+    from drift.detect.permutation.schemes import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
 
     x, y = two(n=48, m=40)
     z = np.vstack([x, y])
@@ -222,7 +222,7 @@ def test_a_small_sample_beside_a_large_one_is_binned() -> None:
 )
 def test_level_of_every_kernel(scheme: str, kernel: str, draw: str) -> None:
     """1,000 pairs for every kernel, scheme and distribution; rows of ELEC are drawn at random."""
-    from drift.sources import load_elec
+    from drift.datasets.elec import load_elec
 
     table = load_elec().features.astype(np.float64)
     draws = DRAWS | {"ELEC blocks": lambda rng, n: table[rng.integers(0, len(table), n)]}

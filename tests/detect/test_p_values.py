@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drift.detect import AccuracyDrop, Score
-from drift.detect.p_values import format_p_value, p_text
+from drift.detect.permutation.p_values import format_p_value, p_text
 from drift.policies.history import History
 from drift.policies.threshold import BelowThreshold
 
@@ -22,7 +22,7 @@ def test_a_p_value_is_short_and_never_zero(p_value: float) -> None:
 
 def test_the_question_and_the_table_show_one_p_value() -> None:
     """The evidence of a flag is the p-value of the detector `accuracy` on the same block."""
-    from drift.blocks import ScoredBlock
+    from drift.data.blocks import ScoredBlock
     from drift.policies.history import BlockRecord
 
     table, predictor = stream(300, drift_at=200), SignPredictor(1)

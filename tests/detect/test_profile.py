@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from drift.detect import Binning, Profile, compare_profiles, learn_binning, merge, profile
-from drift.detect.binned.binning import CategoryBins, QuantileBins, ValueBins
-from drift.detect.binned.counts import MOST_NAMED, CellCounts, NamedCounts
+from drift.detect.profiles.binning import CategoryBins, QuantileBins, ValueBins
+from drift.detect.profiles.counts import MOST_NAMED, CellCounts, NamedCounts
 from drift.errors import BlockError
 
 
@@ -138,7 +138,7 @@ def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     binning, table = learn_binning(mixed(rng, 500)), mixed(rng, 2_000)
     whole = profile(binning, table)
-    monkeypatch.setattr("drift.detect.binned.profiles.ROWS_AT_ONCE", 77)
+    monkeypatch.setattr("drift.detect.profiles.profiles.ROWS_AT_ONCE", 77)
     assert_same(profile(binning, table), whole)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from drift.blocks import Answer, Block, Reference, ScoredBlock, Table
+from drift.data.blocks import Answer, Block, Reference, ScoredBlock, Table
 from drift.compare import compare_tables
 from drift.detect import (
     STREAMING,
@@ -35,7 +35,7 @@ from drift.detect import (
     save_detector,
 )
 from drift.detect.sequential.dependence import measure_dependence
-from drift.detect.sequential.duel import tally
+from drift.detect.sequential.paired_test import tally
 from drift.detect.sequential.feature_evidence import FeatureEvidence
 from drift.errors import BlockError, DataError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drift.blocks import Reference, ScoredBlock
+from drift.data.blocks import Reference, ScoredBlock
 from drift.detect import JointShift, load_detector, save_detector
 from drift.errors import BlockError, DataError, StateError
 

@@ -20,7 +20,7 @@ import river.drift
 from numpy.typing import NDArray
 
 import drift.detect.streaming
-from drift.blocks import Answer, Block, Reference, ScoredBlock
+from drift.data.blocks import Answer, Block, Reference, ScoredBlock
 from drift.detect import STREAMING, FollowsErrors, Score
 from drift.detect.streaming.protocol import Losses
 from drift.detect.streaming.rows import JudgesRows

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom, ks_2samp
 
-from drift.blocks import Reference, ScoredBlock
+from drift.data.blocks import Reference, ScoredBlock
 from drift.detect import FeatureShift, bbsds_test, explain, feature_tests
-from drift.detect.tied_ks import chosen_edges, tied_p_value
-from drift.monitor.drift import binned_ks
+from drift.detect.columns.tied_ks import chosen_edges, tied_p_value
+from drift.monitor.drift.distances import binned_ks
 
 
 def zero_inflated(rng: np.random.Generator, rows: int, zeros: float) -> np.ndarray:

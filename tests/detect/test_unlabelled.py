@@ -13,12 +13,12 @@ import pytest
 from scipy.stats import binom
 from sklearn.isotonic import IsotonicRegression
 
-import drift.detect.unlabelled as room
+import drift.detect.label_free as room
 from benchmarks.shifts import Case, elec_blocks, elec_resampled, linear, remapped, simulated, three, uneven
-from drift.blocks import Answer, Block, Floats, Reference, ScoredBlock
+from drift.data.blocks import Answer, Block, Floats, Reference, ScoredBlock
 from drift.detect import ATC, CBPE, ESTIMATORS, PAPE, AccuracyEstimate, density_ratio
-from drift.detect.calibrated import FEWEST_OF_A_CLASS, Calibration
-from drift.detect.unlabelled.atc import Sureness, Threshold
+from drift.detect.label_free.calibration import FEWEST_OF_A_CLASS, Calibration
+from drift.detect.label_free.atc import Sureness, Threshold
 from drift.errors import BlockError, LittleOverlapWarning
 
 SCENES: dict[str, Callable[[int], Case]] = {

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from drift.serving import archive
+from drift.serving.torchserve import archive
 
 
 def break_archive(broken: int) -> None:

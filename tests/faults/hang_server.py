@@ -11,10 +11,10 @@ import sys
 import psutil
 
 from drift.__main__ import main
-from drift.serving.client import TorchServeClient
-from drift.serving.control import Control
-from drift.serving.revival import Revival
-from drift.serving.server import TorchServe
+from drift.serving.torchserve.client import TorchServeClient
+from drift.serving.torchserve.control import Control
+from drift.serving.torchserve.process.restarter import Revival
+from drift.serving.torchserve.process.server import TorchServe
 
 SECONDS = 4.0
 servers: list[TorchServe] = []

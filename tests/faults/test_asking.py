@@ -42,7 +42,7 @@ def test_the_printed_lines_work_when_pasted(project: Project) -> None:
 BOTH_FORMS = """
 import numpy as np
 from drift.serving import Client
-from drift.sources import load_elec
+from drift.datasets.elec import load_elec
 table, client = load_elec(), Client({folder!r}, {model!r})
 rows = slice(31718, 31738)
 plain = client.predict(table.features[rows])

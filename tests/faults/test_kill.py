@@ -21,9 +21,9 @@ from .conftest import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 RETRAIN = ("deploy", *FIVE_BLOCKS, *ALL_FLAGGED, *QUICK_RETRAIN, "--promote", "always", "--retrain", "always")
-ADD_DECISION = "drift.loop.journal:Journal.add_decision"
-POINT = "drift.tracking.registry:Registry.point"
-AUDIT = "drift.loop.journal:Journal.audit"
+ADD_DECISION = "drift.loop.journal.journal:Journal.add_decision"
+POINT = "drift.tracking.releases.registry:Registry.point"
+AUDIT = "drift.loop.journal.journal:Journal.audit"
 
 
 def test_kill_while_scoring(project: Project) -> None:
@@ -117,7 +117,7 @@ def test_death_after_the_base_model_was_logged(project: Project) -> None:
     """MLflow calls the run FINISHED when its model is logged; `--resume` still finds it and ends it properly."""
     project.experiment = f"base-{project.model}"
     options = ("base", "--max_epochs", "1", "--total_trials", "1", "--train_rows", "3000")
-    died = project.patched("die_at.py", "after", "drift.tracking.runs:Run.model", "TableNet", args=options)
+    died = project.patched("die_at.py", "after", "drift.tracking.runs.open_runs:Run.model", "TableNet", args=options)
     assert died.code == 9, died.err
     ended = project.run(*options, "--resume")
     assert ended.code == 0, ended.err

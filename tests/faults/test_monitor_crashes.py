@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sql
 
 from drift.errors import DriftError
-from drift.monitor.rows import known
+from drift.monitor.sources.rows import known
 from drift.monitor.store import Store, alerts, batches
 from tests.monitor.commands import Commands
 from tests.monitor.receiver import receiver

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from drift.blocks import Answer, Floats
-from drift.images.evolution import Pool
-from drift.pixels import Pixels
+from drift.data.blocks import Answer, Floats
+from drift.images.streams.evolution import Pool
+from drift.datasets.images.pixels import Pixels
 
 CLASSES = tuple(str(digit) for digit in range(10))
 

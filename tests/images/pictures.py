@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from drift.pixels import Pixels
+from drift.datasets.images.pixels import Pixels
 
 
 def digits(n: int, size: int = 28) -> Pixels:

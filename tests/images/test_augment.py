@@ -8,10 +8,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from drift.errors import UsageError
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
-from drift.images.board import SHOWN, Board
-from drift.images.evolution import Pool
+from drift.images.results.tensorboard import SHOWN, Board
+from drift.images.streams.evolution import Pool
 from drift.images.experiments import train_network
-from drift.sources.images import Images
+from drift.datasets.images import Images
 
 from .conftest import CLASSES, Centroids, Digits, noisy
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drift.errors import BlockError, UsageError
-from drift.images.evolution import NEVER_SEEN, Evolution, Pool
+from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
 
 from .conftest import Digits, noisy
 

@@ -12,8 +12,8 @@ import pytest
 
 from drift.images import experiments
 from drift.images.experiments import train_network
-from drift.images.telling import ramp_words
-from drift.sources.images import Images
+from drift.images.results.summaries import ramp_words
+from drift.datasets.images import Images
 
 from .conftest import CLASSES, Digits
 from .test_simulate import simulated

@@ -8,9 +8,9 @@ import pytest
 from scipy import ndimage
 
 from drift.images import FAILING_LOUDLY
-from drift.images.failing_loudly import ImageShift, shifted_rows
+from drift.images.detection.failing_loudly import ImageShift, shifted_rows
 from drift.images.perturbations.protocol import generator
-from drift.pixels import Pixels
+from drift.datasets.images.pixels import Pixels
 from tests.images.pictures import digits, photographs
 
 IMAGE_SHIFTS = {name: shift for name, shift in FAILING_LOUDLY.items() if isinstance(shift, ImageShift)}

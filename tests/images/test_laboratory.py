@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from drift.errors import UsageError
-from drift.images.evolution import NEVER_SEEN
-from drift.images.laboratory import parts_of
-from drift.images.opencv import fitted
-from drift.pixels import Pixels
-from drift.sources.images import Images
+from drift.images.streams.evolution import NEVER_SEEN
+from drift.images.setup import parts_of
+from drift.images.perturbations.opencv import fitted
+from drift.datasets.images.pixels import Pixels
+from drift.datasets.images import Images
 
 RNG = np.random.default_rng(5)
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from drift.images.experiments import train_network
-from drift.images.side_by_side import CLEAN, side_by_side
-from drift.images.watchers import watchers
+from drift.images.detection.detector_comparison import CLEAN, side_by_side
+from drift.images.detection.image_detectors import watchers
 from drift.models.images.resnet import ResNet18
-from drift.sources.images import Images
+from drift.datasets.images import Images
 
 from .conftest import CLASSES, Digits
 

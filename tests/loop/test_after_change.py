@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from drift.errors import DataError, TrackingError
-from drift.loop import after_change
-from drift.loop.after_change import after_promotion, after_rollback
-from drift.loop.cards import Card, DataSource
+from drift.loop.advice import after_change
+from drift.loop.advice.after_change import after_promotion, after_rollback
+from drift.loop.card import Card, DataSource
 from drift.loop.events import RolledBack
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))

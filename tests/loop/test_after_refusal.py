@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from drift.loop import latest
-from drift.loop.after_refusal import after_refusal
-from drift.loop.cards import Card, DataSource
-from drift.loop.consent import PromoteMode
+from drift.loop.retraining import manual_retrain
+from drift.loop.advice.after_refusal import after_refusal
+from drift.loop.card import Card, DataSource
+from drift.loop.retraining.approval import PromoteMode
 from drift.loop.events import Said
-from drift.loop.retrain import RetrainOptions
+from drift.loop.retraining.retrain import RetrainOptions
 from tests.fakes import Listener
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))
@@ -103,8 +103,8 @@ def test_a_retrain_without_a_new_row_is_said_to_be_one(monkeypatch: pytest.Monke
         "end_forgotten": lambda *args, **more: [], "card_of": lambda *args: found, "challenge": challenge,
         "last_row_seen": lambda *args: stop, "link_project_run": lambda *args: None,
     }.items():  # fmt: skip
-        monkeypatch.setattr(latest, name, value)
-    latest.retrain_on_latest(ring)
+        monkeypatch.setattr(manual_retrain, name, value)
+    manual_retrain.retrain_on_latest(ring)
     assert heard == [int(said)]
     texts = [event.text for event in listener.events if isinstance(event, Said)]
     assert [text.partition(":")[0] for text in texts] == (["no row is new since version 5 was made"] if said else [])

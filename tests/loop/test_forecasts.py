@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from drift.blocks import blocks
+from drift.data.blocks import blocks
 from drift.detect import forecast_threshold
 from drift.errors import UsageError
-from drift.loop.consent import Always
+from drift.loop.retraining.approval import Always
 from drift.loop.events import BlockScored
 from drift.loop.forecasts import Forecasts
 from drift.loop.options import DeployOptions
-from drift.loop.outbox import Outbox
-from drift.loop.score import run_blocks
+from drift.loop.journal.outbox import Outbox
+from drift.loop.scoring.score import run_blocks
 from drift.policies.forecast import ForecastBelow
 from drift.policies.history import serving_blocks
-from drift.tracking.runs import Metric
+from drift.tracking.runs.open_runs import Metric
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 
 

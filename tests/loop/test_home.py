@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drift.errors import StateError, TrackingError
-from drift.loop.home import Home
+from drift.loop.project_dir import Home
 
 
 def hold(path: Path, held: Event, let_go: Event) -> None:

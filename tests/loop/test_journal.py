@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drift.blocks import Answer, Block, ScoredBlock
+from drift.data.blocks import Answer, Block, ScoredBlock
 from drift.detect import Score
 from drift.errors import StateError
-from drift.loop.journal import Journal
-from drift.loop.records import AuditLine, DecisionRecord, Deployment, now
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment, now
 from drift.policies.history import BlockRecord
 
 DEPLOYMENT = Deployment("d", "toy", "run", {"source": {"path": None}}, 1, 10, 14, "running", 0, "2024-01-01")

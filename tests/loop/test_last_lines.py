@@ -13,14 +13,14 @@ import pytest
 
 from drift.errors import ExitCode, TrackingError
 from drift.loop import running
-from drift.loop.cards import Card, DataSource
-from drift.loop.consent import PromoteMode
+from drift.loop.card import Card, DataSource
+from drift.loop.retraining.approval import PromoteMode
 from drift.loop.events import Ending
-from drift.loop.last_lines import last_lines
+from drift.loop.advice.after_deployment import last_lines
 from drift.loop.options import DeployOptions
-from drift.loop.outlook import ByHand, by_hand_of
-from drift.loop.records import DecisionRecord
-from drift.loop.retrain import RetrainOptions, split_seen
+from drift.loop.advice.outlook import ByHand, by_hand_of
+from drift.loop.journal.records import DecisionRecord
+from drift.loop.retraining.retrain import RetrainOptions, split_seen
 from drift.loop.running import Running
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))

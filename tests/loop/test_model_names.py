@@ -11,10 +11,10 @@ import pytest
 
 from drift.errors import DataError
 from drift.loop import deploy as deploying
-from drift.loop import model_names
-from drift.loop.base import next_step
-from drift.loop.cards import Card, DataSource
-from drift.loop.model_names import served_as, usable_name
+from drift.loop.releases import model_names
+from drift.loop.training.base import next_step
+from drift.loop.card import Card, DataSource
+from drift.loop.releases.model_names import served_as, usable_name
 from drift.loop.options import DeployOptions
 
 

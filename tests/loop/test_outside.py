@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from drift.blocks import Answer, Floats, blocks, cut
-from drift.loop.consent import Always, Never
+from drift.data.blocks import Answer, Floats, blocks, cut
+from drift.loop.retraining.approval import Always, Never
 from drift.loop.events import Said
-from drift.loop.outside import outside_changes
-from drift.loop.score import run_blocks
+from drift.loop.releases.external_changes import outside_changes
+from drift.loop.scoring.score import run_blocks
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 
 

@@ -10,17 +10,17 @@ from typing import cast
 import pytest
 
 from drift.errors import ArchiveError, ChampionChangedError, DriftError, ServingError, StateError, TrackingError
-from drift.loop import alias_watch
-from drift.loop import promote as module
-from drift.loop.cards import Card
+from drift.loop.releases import alias_watch
+from drift.loop.releases import promote as module
+from drift.loop.card import Card
 from drift.loop.events import Said
-from drift.loop.home import Home
-from drift.loop.journal import Journal
-from drift.loop.lost_log import lost_log
-from drift.loop.promote import Championship
-from drift.loop.records import AuditLine
-from drift.loop.served import FetchedVersion, is_loaded
-from drift.tracking.registry import Registry, Version
+from drift.loop.project_dir import Home
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.lost_log import lost_log
+from drift.loop.releases.promote import Championship
+from drift.loop.journal.records import AuditLine
+from drift.loop.releases.loading import FetchedVersion, is_loaded
+from drift.tracking.releases.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from drift.errors import StateError
-from drift.loop.journal import Journal
-from drift.loop.records import AuditLine
-from drift.sqlite import connect_to_read
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine
+from drift.system.sqlite import connect_to_read
 
 DRIFT = (sys.executable, "-m", "drift")
 DEADLINE = 120
@@ -133,7 +133,7 @@ def test_a_log_that_cannot_be_written_says_how(project: Path, monkeypatch: pytes
     def refuse(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA query_only = ON")
 
-    monkeypatch.setattr("drift.loop.journal._settings", refuse)
+    monkeypatch.setattr("drift.loop.journal.journal._settings", refuse)
     with pytest.raises(StateError, match=r"readonly database; make the file and its folder writable \(chmod u\+w\)"):
         Journal(project / ".drift" / "log.db")
 
@@ -319,7 +319,7 @@ def test_status_of_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
 def test_two_first_commands_at_once_both_succeed(tmp_path: Path) -> None:
     """All make MLflow's tables, the experiment, the project's folder and the scoring log."""
     code = (
-        "from drift.tracking.store import connect; from drift.loop.home import Home; from drift.loop.journal import"
+        "from drift.tracking.connection.store import connect; from drift.loop.project_dir import Home; from drift.loop.journal.journal import"
         " Journal; store = connect(create=True); print(store.experiment_id('drift', create=True));"
         " Journal(Home().log)"
     )

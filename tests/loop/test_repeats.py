@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from drift.errors import TrackingError
-from drift.loop.consent import PromoteMode
-from drift.loop.journal import Journal
-from drift.loop.records import AuditLine
-from drift.loop.repeats import Recipe, Refused, RepeatedError, refused_before, require_new_search, same_model
-from drift.tracking.registry import Version
+from drift.loop.retraining.approval import PromoteMode
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine
+from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, refused_before, require_new_search, same_model
+from drift.tracking.releases.registry import Version
 from tests.loop.test_tries import Stage
 
 RECIPE = Recipe(1, (0, 800), (800, 1_000), 3, 0, "cpu", warm_start=False, total_trials=2)

@@ -10,15 +10,15 @@ import pytest
 
 from drift.errors import TrainingError
 from drift.loop import running as module
-from drift.loop.consent import Consent, PromoteMode
-from drift.loop.journal import Journal
+from drift.loop.retraining.approval import Consent, PromoteMode
+from drift.loop.journal.journal import Journal
 from drift.loop.options import DeployOptions
-from drift.loop.promote import Championship
-from drift.loop.records import AuditLine, Deployment
-from drift.loop.retrain import RetrainOptions
+from drift.loop.releases.promote import Championship
+from drift.loop.journal.records import AuditLine, Deployment
+from drift.loop.retraining.retrain import RetrainOptions
 from drift.loop.running import Running
-from drift.loop.score import Progress
-from drift.tracking.registry import Version
+from drift.loop.scoring.score import Progress
+from drift.tracking.releases.registry import Version
 from tests.fakes import Listener
 
 IDENTITY = "toy-20260101-000000-abcd"

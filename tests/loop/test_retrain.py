@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drift.errors import DataError
-from drift.loop.cards import Card, DataSource
-from drift.loop.retrain import Split, split_seen
+from drift.loop.card import Card, DataSource
+from drift.loop.retraining.retrain import Split, split_seen
 
 
 def split(stop: int, *, window_rows: int | None = None, held_out_rows: int | None = None) -> Split:

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from drift.blocks import ScoredBlock, blocks, cut
+from drift.data.blocks import ScoredBlock, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
-from drift.detect.sequential.duel import Verdict
+from drift.detect.sequential.paired_test import Verdict
 from drift.errors import ExitCode, ServingError
-from drift.loop.consent import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
+from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
 from drift.loop.events import DriftFlagged, Ending, Said
-from drift.loop.journal import Journal
-from drift.loop.records import IMPOSSIBLE, DecisionRecord, Deployment, now
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment, now
 from drift.loop.running import exit_code
-from drift.loop.score import Parts, Progress, losses_by_block, run_blocks
-from drift.loop.shadow import SHADOW, Shadow, shadow_of
+from drift.loop.scoring.score import Parts, Progress, losses_by_block, run_blocks
+from drift.loop.scoring.shadow import SHADOW, Shadow, shadow_of
 from drift.policies.alarm import OnAlarm
 from drift.policies.history import BlockRecord
 from drift.policies.threshold import BelowThreshold

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.loop.deploy import _say_what_was_scored
 from drift.loop.events import Said
-from drift.loop.journal import Journal
+from drift.loop.journal.journal import Journal
 from drift.loop.options import DeployOptions
-from drift.loop.records import Deployment, now
+from drift.loop.journal.records import Deployment, now
 from drift.policies.history import BlockRecord
 from tests.fakes import Listener, SignPredictor, stream
 

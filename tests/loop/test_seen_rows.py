@@ -12,13 +12,13 @@ import pytest
 
 from drift.errors import StateError
 from drift.loop import deploy as deploying
-from drift.loop import seen_rows
-from drift.loop.cards import DataSource
+from drift.loop.scoring import seen_rows
+from drift.loop.card import DataSource
 from drift.loop.events import Said
-from drift.loop.home import Home
-from drift.loop.journal import Journal
+from drift.loop.project_dir import Home
+from drift.loop.journal.journal import Journal
 from drift.loop.options import DeployOptions
-from drift.loop.records import Deployment, now
+from drift.loop.journal.records import Deployment, now
 from tests.fakes import FakeRegistry, Listener, stream
 from tests.loop.test_outside import switched
 

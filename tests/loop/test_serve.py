@@ -12,9 +12,9 @@ import pytest
 
 from drift.commands import deploying
 from drift.errors import ExitCode
-from drift.loop.cards import Card, DataSource
+from drift.loop.card import Card, DataSource
 from drift.loop.serve import how_to_ask
-from drift.sources.calendar import CALENDAR_NAMES
+from drift.data.calendar import CALENDAR_NAMES
 
 
 def card(source: DataSource, *names: str) -> Card:
@@ -66,9 +66,9 @@ def test_only_an_interrupt_before_it_answers_is_an_error(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("drift.loop.serve.serve", interrupted)
-    monkeypatch.setattr("drift.tracking.store.connect", lambda: None)
-    monkeypatch.setattr("drift.tracking.registry.Registry.champion", lambda registry: None)
-    monkeypatch.setattr("drift.tracking.registry.Registry.holder", lambda registry, alias: None)
+    monkeypatch.setattr("drift.tracking.connection.store.connect", lambda: None)
+    monkeypatch.setattr("drift.tracking.releases.registry.Registry.champion", lambda registry: None)
+    monkeypatch.setattr("drift.tracking.releases.registry.Registry.holder", lambda registry, alias: None)
     command = vars(deploying.serve)["__wrapped__"]  # without what it does to signals
     if answers:
         assert command() is ExitCode.DONE

@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 from scipy.stats import binom
 
-from drift.blocks import Answer, Floats, blocks
-from drift.loop.consent import Consent
+from drift.data.blocks import Answer, Floats, blocks
+from drift.loop.retraining.approval import Consent
 from drift.loop.options import DeployOptions
 from drift.loop.running import Running
-from drift.loop.score import Parts, Progress, run_blocks
-from drift.loop.threshold_advice import threshold_advice
+from drift.loop.scoring.score import Parts, Progress, run_blocks
+from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.never import Never
 from tests.fakes import Listener, SignPredictor, stream
 

@@ -12,14 +12,14 @@ from scipy.stats import binom
 
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import TrainingError, UsageError
-from drift.loop import challenge as module
-from drift.loop.challenge import Ring, challenge
-from drift.loop.consent import PromoteMode
+from drift.loop.retraining import challenge as module
+from drift.loop.retraining.challenge import Ring, challenge
+from drift.loop.retraining.approval import PromoteMode
 from drift.loop.options import DeployOptions
-from drift.loop.retrain import Challenger, RetrainOptions
-from drift.loop.train import TrainOptions
-from drift.loop.tries import tries
-from drift.tracking.registry import Version
+from drift.loop.retraining.retrain import Challenger, RetrainOptions
+from drift.loop.training.fitting import TrainOptions
+from drift.loop.retraining.retries import tries
+from drift.tracking.releases.registry import Version
 from tests.fakes import Listener
 
 OPTIONS = RetrainOptions(TrainOptions(max_epochs=3, total_trials=2), until_accepted=5)

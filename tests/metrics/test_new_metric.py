@@ -15,7 +15,7 @@ from drift.metrics.classification import CLASSIFICATION
 from drift.metrics.classification.counts import ClassificationMetric, ClassificationReading, ClassifiedRows
 from drift.metrics.protocol import Measure, MetricDeclaration, Sums
 from drift.metrics.regression import REGRESSION
-from drift.monitor.exporter import exposition
+from drift.monitor.prometheus import exposition
 from drift.monitor.store import Store
 from drift.monitor.web.views import Views
 from tests.monitor.worlds import World, agree, monitor_of, take_in

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from drift.metrics.stream import Baselines, baselines, stream_measures
-from drift.sources import load_elec
+from drift.datasets.elec import load_elec
 
 
 def test_baselines_of_elec_are_the_known_ones() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from drift.blocks import Rows
+from drift.data.blocks import Rows
 from drift.errors import TrainingError
 from drift.models.blend import Blend, fit_blend
 from drift.models.ensemble import EnsembleOptions, fit_ensemble

@@ -10,7 +10,7 @@ from drift.errors import StateError, TrainingError, UsageError
 from drift.models.fit import Epoch, FitOptions, Samples, descend, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.threads import one_thread
+from drift.system.threads import one_thread
 from tests.models.test_models import problem
 
 OPTIONS = FitOptions(learning_rate=1e-2, weight_decay=1e-2, batch_size=64, max_epochs=4, seed=3)

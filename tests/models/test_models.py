@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from drift.blocks import Rows
+from drift.data.blocks import Rows
 from drift.errors import StateError, TrainingError
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
@@ -51,7 +51,7 @@ def test_a_feature_that_was_constant_says_nothing_for_ever() -> None:
 
 def test_constant_columns_of_elec_do_not_hurt_when_they_start_to_vary() -> None:
     """A network fitted before row 17,424 stays as good as one that never saw the three columns."""
-    from drift.sources import load_elec
+    from drift.datasets.elec import load_elec
 
     table = load_elec()
     dead = [table.feature_names.index(name) for name in ("vicprice", "vicdemand", "transfer")]

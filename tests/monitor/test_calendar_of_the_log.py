@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 import typer
 
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.commands.monitor import agreeing, ingesting
-from drift.monitor.collect import log
-from drift.monitor.collect.log import COLUMNS, LogRows, without_calendar
-from drift.monitor.columns import Columns
+from drift.monitor.sources import scoring_log
+from drift.monitor.sources.scoring_log import COLUMNS, LogRows, without_calendar
+from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import Store, batches
-from drift.sources.calendar import CALENDAR_NAMES, calendar_features
-from drift.tracking import found as tracking
+from drift.data.calendar import CALENDAR_NAMES, calendar_features
+from drift.tracking.runs import lookup as tracking
 
 NIGHT = "night: day_sin > 0.5"
 
@@ -48,7 +48,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRIFT_MONITOR_STORE", raising=False)
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
-    monkeypatch.setattr(log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
+    monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
     return Store(tmp_path / "m.db")
 
 
@@ -79,7 +79,7 @@ def test_one_that_a_slice_names_is_followed(store: Store) -> None:
 def test_a_monitor_that_follows_them_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is what an earlier version of this package began."""
     with monkeypatch.context() as earlier:
-        earlier.setattr(log, "without_calendar", lambda columns, slices: columns)
+        earlier.setattr(scoring_log, "without_calendar", lambda columns, slices: columns)
         assert begin(store) == ("x", *CALENDAR_NAMES)
     assert begin(store) == ("x", *CALENDAR_NAMES)
 
@@ -100,7 +100,7 @@ def test_the_reference_of_a_training_run_has_the_monitor_s_features(
         names, ("a", "b"),
     )  # fmt: skip
     monkeypatch.setattr(tracking, "load_reference", lambda *args: accepted)
-    monkeypatch.setattr("drift.tracking.store.connect", lambda: None)
+    monkeypatch.setattr("drift.tracking.connection.store.connect", lambda: None)
     monitor: Any = SimpleNamespace(
         columns=SimpleNamespace(features=tuple((name, "number") for name in followed), rules=1)
     )

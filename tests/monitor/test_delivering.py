@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.channels import Channel, Message
-from drift.monitor.channels.local import Command, File
-from drift.monitor.channels.webhook import Webhook, verify
-from drift.monitor.delivering import CLAIM_SECONDS, FIRST_WAIT, deliver
+from drift.monitor.alerts.channels import Channel, Message
+from drift.monitor.alerts.channels.local import Command, File
+from drift.monitor.alerts.channels.webhook import Webhook, verify
+from drift.monitor.alerts.delivery import CLAIM_SECONDS, FIRST_WAIT, deliver
 from drift.monitor.store import Store, alerts
-from drift.monitor.watching import Watch, check, close
+from drift.monitor.alerts.check import Watch, check, close
 from tests.monitor.receiver import receiver
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 from tests.servers import free_port
@@ -123,7 +123,7 @@ def test_a_webhook_that_refuses_is_not_pressed_and_sends_nobody_elsewhere(status
 def test_a_webhook_that_is_away_or_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeliveryError, match="did not take the message"):
         Webhook(f"http://127.0.0.1:{free_port()}", patience=0.5).send(MESSAGE)
-    monkeypatch.setattr("drift.monitor.channels.webhook.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("drift.monitor.alerts.channels.webhook.TIMEOUT_SECONDS", 0.3)
     with receiver() as there:
         there.seconds = 1.0
         with pytest.raises(DeliveryError, match="ReadTimeout"):
@@ -142,7 +142,7 @@ def test_a_webhook_whose_answer_never_ends_is_not_listened_to() -> None:
 
 def test_a_webhook_that_answers_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte came in time, and the check waited for ever."""
-    monkeypatch.setattr("drift.monitor.channels.webhook.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("drift.monitor.alerts.channels.webhook.ANSWER_SECONDS", 1.0)
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -187,7 +187,7 @@ open(sys.argv[1], "w").write(json.dumps(given))
 
 def test_a_lock_on_a_file_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may read the file can hold it."""
-    monkeypatch.setattr("drift.monitor.channels.local.LOCK_SECONDS", 0.3)
+    monkeypatch.setattr("drift.monitor.alerts.channels.local.LOCK_SECONDS", 0.3)
     path = tmp_path / "alerts"
     path.touch()
     with path.open("rb") as held:

@@ -9,9 +9,9 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from drift.detect import learn_binning, profile
-from drift.detect.binned.distances import smoothed
-from drift.detect.column_tests import chi_squared_of_counts
-from drift.monitor.drift import SignalDrift, binned_ks, measure_drift, measure_joint_drift
+from drift.detect.profiles.distances import smoothed
+from drift.detect.columns.column_tests import chi_squared_of_counts
+from drift.monitor.drift.distances import SignalDrift, binned_ks, measure_drift, measure_joint_drift
 
 EDGES = 11
 

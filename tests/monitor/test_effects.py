@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.monitor.effects import cut_evenly, measure_effects, merge_neighbours, some_of
+from drift.monitor.reference.batch_variation import cut_evenly, measure_effects, merge_neighbours, some_of
 from drift.monitor.store import Store, references
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 

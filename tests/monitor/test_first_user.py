@@ -17,10 +17,10 @@ import typer
 from drift.commands.monitor import ingesting
 from drift.data.readers import open_source
 from drift.errors import DataError, UsageError
-from drift.monitor.batching import Batching
-from drift.monitor.collect import log
-from drift.monitor.columns import Columns
-from drift.monitor.ingest import Ingested, ingest
+from drift.monitor.sources.batches import Batching
+from drift.monitor.sources import scoring_log
+from drift.monitor.sources.column_roles import Columns
+from drift.monitor.pipeline.ingest import Ingested, ingest
 from drift.monitor.store import Store, batches
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
@@ -115,12 +115,12 @@ def test_the_reason_is_the_users_own(commands: Commands) -> None:
     assert refused.code == 2 and "got the word REASON" in refused.err
 
 
-class Log(log.LogRows):
+class Log(scoring_log.LogRows):
     """A deployment that scored blocks of seven rows, with a version that changed."""
 
     @property
     def columns(self) -> Columns:
-        return replace(log.COLUMNS, time="")
+        return replace(scoring_log.COLUMNS, time="")
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         for block in range(6):
@@ -140,7 +140,7 @@ def test_a_log_of_small_blocks_and_several_versions_says_so(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRIFT_MONITOR_STORE", raising=False)
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
-    monkeypatch.setattr(log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
+    monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
     with pytest.raises(typer.Exit):
         ingesting.ingest("log", store=str(tmp_path / "m.db"))
     told = capsys.readouterr().out

@@ -20,7 +20,7 @@ from pyarrow import parquet
 import drift.monitor.store
 from drift.data.urls import masked, parse_url, shown
 from drift.errors import DataError, StateError, UsageError
-from drift.monitor.rows import from_bytes
+from drift.monitor.sources.rows import from_bytes
 from drift.monitor.store import Store
 from drift.monitor.store.opening import HEAD
 from drift.monitor.store.tables import metadata

@@ -21,17 +21,17 @@ import pytest
 import requests
 
 from drift.errors import StateError
-from drift.monitor.batching import Batching
-from drift.monitor.columns import Columns
-from drift.monitor.ingest import ingest
-from drift.monitor.records import Monitor
+from drift.monitor.sources.batches import Batching
+from drift.monitor.sources.column_roles import Columns
+from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.store.records import Monitor
 from drift.monitor.report import write_monitor_report
 from drift.monitor.store import Store, alerts, batches
-from drift.monitor.watching import Watch, check
+from drift.monitor.alerts.check import Watch, check
 from drift.monitor.web.connections import Unrepeated
 from drift.monitor.web.security import Gate
 from drift.report.page import plotly_library
-from drift.socket_owner import CLOSED
+from drift.system.socket_owner import CLOSED
 from tests.monitor.serving import TOKEN, Site, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -514,8 +514,8 @@ def hostile_store(path: Path) -> Store:
         ordered=True,
         slices=slices,
     )
-    from drift.monitor.reference import make_reference
-    from drift.monitor.rows import joined
+    from drift.monitor.reference.reference import make_reference
+    from drift.monitor.sources.rows import joined
     from drift.monitor.store import references
 
     with store.write() as connection:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from drift.monitor.batching import Batching
-from drift.monitor.columns import Columns
-from drift.monitor.explain.conditions import parse_slice
-from drift.monitor.ingest import Ingested, ingest
-from drift.monitor.limits import Promise
-from drift.monitor.records import Monitor
-from drift.monitor.reference import make_reference
-from drift.monitor.rows import joined
+from drift.monitor.sources.batches import Batching
+from drift.monitor.sources.column_roles import Columns
+from drift.monitor.analysis.slices import parse_slice
+from drift.monitor.pipeline.ingest import Ingested, ingest
+from drift.monitor.reference.limits import Promise
+from drift.monitor.store.records import Monitor
+from drift.monitor.reference.reference import make_reference
+from drift.monitor.sources.rows import joined
 from drift.monitor.store import Store, batches, references
 
 COLUMNS = Columns("prediction", truth="truth", key="id", time="at", batch="day", probability="p", version="model")

@@ -9,7 +9,7 @@ import pytest
 
 from drift import policies
 from drift.errors import UsageError
-from drift.loop.consent import Always
+from drift.loop.retraining.approval import Always
 from drift.loop.events import DriftFlagged
 from drift.loop.options import DeployOptions
 from drift.policies import DECLARED, POLICIES

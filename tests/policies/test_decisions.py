@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect import Score
 from drift.errors import UsageError
 from drift.policies.alarm import OnAlarm

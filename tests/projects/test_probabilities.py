@@ -10,15 +10,15 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from drift.loop.promote import card_of
-from drift.loop.served import fetched, load_fetched
+from drift.loop.releases.promote import card_of
+from drift.loop.releases.loading import fetched, load_fetched
 from drift.models.predict import LocalPredictor
 from drift.serving import ModelService
-from drift.sources import load_elec
-from drift.tracking.found import find_runs
-from drift.tracking.registry import Registry
-from drift.tracking.runs import LoggedModel
-from drift.tracking.store import connect
+from drift.datasets.elec import load_elec
+from drift.tracking.runs.lookup import find_runs
+from drift.tracking.releases.registry import Registry
+from drift.tracking.runs.open_runs import LoggedModel
+from drift.tracking.connection.store import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from drift import cli, invocation
-from drift.tracking import project
-from drift.tracking.store import Store, connect
+from drift.tracking.runs import project_run
+from drift.tracking.connection.store import Store, connect
 from tests.stores import fresh_store
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ LINE = ("--max_epochs", "3", "--seed", "0")
 @pytest.fixture(autouse=True)
 def started_by_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that set the id is this one, whoever started the tests."""
-    monkeypatch.setattr(project, "_caller", lambda run: psutil.Process())
+    monkeypatch.setattr(project_run, "_caller", lambda run: psutil.Process())
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
 
 
@@ -37,7 +37,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [str(folder / "base_model.py"), *LINE])
     monkeypatch.setattr(invocation, "_project_call", [])
-    monkeypatch.setattr(project, "_taken", [])
+    monkeypatch.setattr(project_run, "_taken", [])
     for name in ("MLFLOW_EXPERIMENT_NAME", "PYTHONPATH"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
@@ -57,8 +57,8 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, *, experiment: str = "dr
 
 def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(store, monkeypatch)
-    assert project.take_up("base", LINE) is None
-    assert project.project_run() == run
+    assert project_run.take_up("base", LINE) is None
+    assert project_run.project_run() == run
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "drift1"
     call = invocation.project_call()
     assert call is not None
@@ -69,7 +69,7 @@ def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytes
 def test_the_default_experiment_names_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made(store, monkeypatch, experiment="Default")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "")  # `connect` has taken it out
-    assert project.take_up("base", LINE) is None
+    assert project_run.take_up("base", LINE) is None
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == ""
 
 
@@ -86,7 +86,7 @@ def test_a_foreign_running_run_is_ignored(
     store: Store, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], reason: str
 ) -> None:
     run = made(store, monkeypatch, **changes)
-    ignored = project.take_up("base", LINE)
+    ignored = project_run.take_up("base", LINE)
     assert ignored is not None
     assert ignored.startswith(f"MLFLOW_RUN_ID {run} is ignored: ")
     assert reason in ignored
@@ -97,15 +97,15 @@ def test_a_foreign_running_run_is_ignored(
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_a_run_that_has_ended_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     store.client.set_terminated(made(store, monkeypatch), status=status)
-    assert f"that run is {status}" in (project.take_up("base", LINE) or "")
-    assert project.project_run() is None
+    assert f"that run is {status}" in (project_run.take_up("base", LINE) or "")
+    assert project_run.project_run() is None
 
 
 def test_another_command_line_is_another_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made(store, monkeypatch)
-    assert "another --seed" in (project.take_up("base", ("--max_epochs", "3", "--seed", "1")) or "")
+    assert "another --seed" in (project_run.take_up("base", ("--max_epochs", "3", "--seed", "1")) or "")
     made(store, monkeypatch)
-    assert "another --max_epochs, --seed" in (project.take_up("base", ()) or "")
+    assert "another --max_epochs, --seed" in (project_run.take_up("base", ()) or "")
 
 
 @pytest.mark.parametrize("experiment", [None, "", "0", "another"])
@@ -117,8 +117,8 @@ def test_a_run_of_another_experiment_is_ignored(
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
     if experiment is not None:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
-    assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (project.take_up("base", LINE) or "")
-    assert project.project_run() is None
+    assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (project_run.take_up("base", LINE) or "")
+    assert project_run.project_run() is None
 
 
 @pytest.mark.parametrize("through", [[], ["bash", "-c"]])
@@ -133,7 +133,7 @@ def test_an_id_that_a_shell_exports_is_ignored(
     script = Path("base_model.py")
     script.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from drift.tracking.project import project_run, take_up\n"
+        "from drift.tracking.runs.project_run import project_run, take_up\n"
         "print(take_up('base', sys.argv[1:]), project_run())\n"
     )
     line = shlex.join([sys.executable, str(script), *LINE])
@@ -152,13 +152,13 @@ def test_an_id_that_a_shell_exports_is_ignored(
 def test_a_project_elsewhere_has_another_run(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made(store, monkeypatch)
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "base_model.py")])
-    assert "of another project" in (project.take_up("base", LINE) or "")
+    assert "of another project" in (project_run.take_up("base", LINE) or "")
 
 
 @pytest.mark.parametrize("run", ["0" * 32, "no id at all", "../../etc"])
 def test_an_unknown_id_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, run: str) -> None:
     monkeypatch.setenv("MLFLOW_RUN_ID", run)
-    ignored = project.take_up("deploy", ())
+    ignored = project_run.take_up("deploy", ())
     assert ignored is not None
     assert "cannot be read" in ignored
     assert "\n" not in ignored
@@ -175,7 +175,7 @@ def test_a_leftover_id_makes_no_database(
         database.write_bytes(content)
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    ignored = project.take_up(command, ())
+    ignored = project_run.take_up(command, ())
     assert ignored is not None
     assert "is ignored: it cannot be read" in ignored
     assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["none.db"])
@@ -185,8 +185,8 @@ def test_a_leftover_id_makes_no_database(
 def test_without_mlflow_an_id_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/none.db")
-    monkeypatch.setattr(project, "find_spec", lambda name: None)
-    assert project.take_up("base", ()) == f"MLFLOW_RUN_ID {'0' * 32} is ignored: mlflow is not installed"
+    monkeypatch.setattr(project_run, "find_spec", lambda name: None)
+    assert project_run.take_up("base", ()) == f"MLFLOW_RUN_ID {'0' * 32} is ignored: mlflow is not installed"
     assert "MLFLOW_RUN_ID" not in os.environ
 
 
@@ -194,7 +194,7 @@ def test_without_mlflow_an_id_is_ignored(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_only_entry_points_look_for_a_project_run(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     looked = list[str]()
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
-    monkeypatch.setattr(project, "take_up", lambda command, rest: looked.append(command))
+    monkeypatch.setattr(project_run, "take_up", lambda command, rest: looked.append(command))
     monkeypatch.setattr(cli, "app", lambda prog_name: None)
     monkeypatch.setattr(sys, "argv", ["drift", *words.split()])
     cli.run()
@@ -207,14 +207,14 @@ def test_only_entry_points_look_for_a_project_run(monkeypatch: pytest.MonkeyPatc
 def test_an_id_without_its_server_is_ignored(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     made(store, monkeypatch)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert "MLFLOW_TRACKING_URI, too" in (project.take_up("base", LINE) or "")
+    assert "MLFLOW_TRACKING_URI, too" in (project_run.take_up("base", LINE) or "")
 
 
 def test_a_link_to_a_deleted_run_stops_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from drift.tracking.runs import link_project_run
+    from drift.tracking.runs.open_runs import link_project_run
 
     run = made(store, monkeypatch)
-    assert project.take_up("base", LINE) is None
+    assert project_run.take_up("base", LINE) is None
     own = connect()
     own.client.delete_run(run)
     link_project_run(own, "another", "drift")
@@ -235,4 +235,4 @@ def test_the_next_command_repeats_what_was_typed(
 ) -> None:
     monkeypatch.setattr(Path, "is_file", lambda path: str(path) == "/v/bin/mlflow")
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert project._typed(line, {"mlflow.source.name": "/srv/here"}) == typed
+    assert project_run._typed(line, {"mlflow.source.name": "/srv/here"}) == typed

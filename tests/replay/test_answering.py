@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drift.blocks import Table
-from drift.replay.answering import ANSWERINGS, Mix, Newest, Recall, recent_accuracies
+from drift.data.blocks import Table
+from drift.replay.combiners import ANSWERINGS, Mix, Newest, Recall, recent_accuracies
 from drift.replay.versions import Version
 
 ROWS, START = 3_000, 2_000

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drift.blocks import Reference, ScoredBlock, Table
-from drift.detect.unlabelled import ATC, CBPE, PAPE, AccuracyEstimate
+from drift.data.blocks import Reference, ScoredBlock, Table
+from drift.detect.label_free import ATC, CBPE, PAPE, AccuracyEstimate
 from drift.errors import BlockError
-from drift.replay import estimates
-from drift.replay.estimates import Estimates, Track, estimate_stream
+from drift.replay.evaluation import label_proxies
+from drift.replay.evaluation.label_proxies import Estimates, Track, estimate_stream
 from drift.replay.play import Stream
 from drift.replay.versions import Version
 from drift.report.estimates import estimates_chart
@@ -128,9 +128,9 @@ def test_a_stream_of_one_block_has_no_estimates() -> None:
 
 
 def test_long_streams_and_blocks_are_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates, "MOST_ROWS", 100)
-    monkeypatch.setattr(estimates, "MOST_BLOCKS", 6)
-    monkeypatch.setattr(estimates, "MOST_OF", {"pape": 2})
+    monkeypatch.setattr(label_proxies, "MOST_ROWS", 100)
+    monkeypatch.setattr(label_proxies, "MOST_BLOCKS", 6)
+    monkeypatch.setattr(label_proxies, "MOST_OF", {"pape": 2})
     made = table(5_000)
     found = estimate_stream(
         Stream(made, START, SIZE), version(made), estimators=[ATC(resamples=SMALL), PAPE(resamples=SMALL)]

@@ -11,7 +11,7 @@ from drift.cli import app
 from drift.commands.parts import write_json
 from drift.detect import ESTIMATORS
 from drift.errors import UsageError
-from drift.loop.threshold_advice import threshold_advice
+from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay import experiment
@@ -20,11 +20,11 @@ from drift.replay.logged import log_results
 from drift.replay.play import Stream
 from drift.replay.summary import summarise
 from drift.replay.text import table_lines
-from drift.replay.thresholds import policy_advice
+from drift.replay.evaluation.threshold_advice import policy_advice
 from drift.replay.versions import Versions
 from drift.report.replay import write_replay
-from drift.tracking.found import find_runs
-from drift.tracking.runs import Metric, open_run
+from drift.tracking.runs.lookup import find_runs
+from drift.tracking.runs.open_runs import Metric, open_run
 from tests.projects.test_tracked import documented
 from tests.replay.test_play import SIZE, START, fit, moving_table
 from tests.stores import fresh_store

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drift.blocks import Table
+from drift.data.blocks import Table
 from drift.errors import DataError
-from drift.replay.concept import displacement, has_concept, thresholds
-from drift.replay.looking_back import looking_back, require_row_wise
-from drift.sources import load_elec
+from drift.replay.evaluation.concept import displacement, has_concept, thresholds
+from drift.replay.leakage import looking_back, require_row_wise
+from drift.datasets.elec import load_elec
 
 
 @pytest.fixture(scope="module")

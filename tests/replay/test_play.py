@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drift.blocks import Answer, Floats, Reference, Rows, Table
+from drift.data.blocks import Answer, Floats, Reference, Rows, Table
 from drift.detect import Harm
 from drift.errors import DataError, TrainingError
 from drift.policies.alarm import OnAlarm

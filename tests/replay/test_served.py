@@ -17,12 +17,12 @@ import numpy as np
 import psutil
 import pytest
 
-from drift.blocks import Answer, Block, Floats, Rows, Table
+from drift.data.blocks import Answer, Block, Floats, Rows, Table
 from drift.errors import ServingError, UsageError
-from drift.replay.answering import Newest
+from drift.replay.combiners import Newest
 from drift.replay.experiment import Results, Step, compare_policies
 from drift.replay.play import Stream
-from drift.replay.served import Serving, own_server
+from drift.replay.served_replay import Serving, own_server
 from drift.replay.versions import Versions
 from tests.fakes import FakeService
 from tests.replay.test_play import SIZE, START, fit, moving_table
@@ -211,7 +211,7 @@ def test_a_servers_folder_stays_only_for_its_logs(tmp_path: Path, monkeypatch: p
         folder.mkdir(exist_ok=True)
         yield
 
-    monkeypatch.setattr("drift.serving.service.ModelService.own", own)
+    monkeypatch.setattr("drift.serving.torchserve.service.ModelService.own", own)
     folder = tmp_path / "replay-server"
     with own_server(folder):
         assert folder.is_dir()

@@ -16,7 +16,7 @@ import requests
 from drift.errors import UsageError
 from drift.monitor.store import Store
 from drift.monitor.web.serving import _listening
-from drift.socket_owner import CLOSED, user_of_client
+from drift.system.socket_owner import CLOSED, user_of_client
 from tests.monitor.serving import TOKEN, Site, serving
 from tests.servers import free_port
 

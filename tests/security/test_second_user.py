@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from drift.errors import ServerError, ServingError
-from drift.serving.client import TorchServeClient
-from drift.serving.control import Control
-from drift.serving.keys import Keyring
-from drift.serving.server import TorchServe
+from drift.serving.torchserve.client import TorchServeClient
+from drift.serving.torchserve.control import Control
+from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.process.server import TorchServe
 
 from .conftest import USER, OtherUser
 
@@ -87,7 +87,7 @@ def test_who_takes_the_port_first_gets_no_token(
     other_user: OtherUser, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor after the server ended, when its port is free again and clients go on asking."""
-    monkeypatch.setattr("drift.serving.server.RETAKE_SECONDS", 0.5)
+    monkeypatch.setattr("drift.serving.torchserve.process.server.RETAKE_SECONDS", 0.5)
     server = TorchServe(open_folder / "server")
     with server:
         keys = Keyring(server.key_file, server.management_url)

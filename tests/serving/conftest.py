@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.serving import ModelService, build_archive, running
 
 WIDTH = 4

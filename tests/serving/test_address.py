@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from drift.errors import NoAnswerError, ServingError
-from drift.serving.address import inference_url_of, keyring_of, management_url_of, model_store_of
-from drift.serving.record import ServerRecord, Stamp
+from drift.serving.torchserve.address import inference_url_of, keyring_of, management_url_of, model_store_of
+from drift.serving.torchserve.process.record import ServerRecord, Stamp
 
 from .conftest import Stub
 from .test_keys import write_keys

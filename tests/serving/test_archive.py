@@ -11,7 +11,7 @@ import pytest
 
 from drift.errors import ArchiveError
 from drift.serving import build_archive
-from drift.serving.archive import drop_archives
+from drift.serving.torchserve.archive import drop_archives
 
 from .conftest import TinyModel
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.errors import NoAnswerError, PredictionError, ServerError
-from drift.serving.client import TorchServeClient
-from drift.serving.keys import Keyring, NoTokens
+from drift.serving.torchserve.client import TorchServeClient
+from drift.serving.torchserve.keys import Keyring, NoTokens
 
 from .conftest import Stub
 from .test_keys import write_keys
@@ -70,7 +70,7 @@ def test_many_rows_go_in_several_requests(
     client: TorchServeClient, stub: Stub, rows: Floats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server holds the whole body before it looks at the token, so it takes little at a time."""
-    monkeypatch.setattr("drift.serving.client.PART_BYTES", 4 * rows.shape[1] * 8)
+    monkeypatch.setattr("drift.serving.torchserve.client.PART_BYTES", 4 * rows.shape[1] * 8)
     parts = [np.full((count, 2), value, np.float32) for count, value in ((8, 0.1), (8, 0.2), (4, 0.3))]
     stub.script = [probabilities(part) for part in parts]
     answer = client.predict(rows)
@@ -83,7 +83,7 @@ def test_many_rows_go_in_several_requests(
 def test_all_parts_are_answered_by_one_version(
     client: TorchServeClient, stub: Stub, rows: Floats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drift.serving.client.PART_BYTES", 4 * rows.shape[1] * 10)
+    monkeypatch.setattr("drift.serving.torchserve.client.PART_BYTES", 4 * rows.shape[1] * 10)
     half = np.full((10, 2), 0.5, np.float32)
     stub.script = [probabilities(half, version) for version in (3, 4, 4, 4)]
     assert client.predict(rows).version == 4
@@ -104,7 +104,7 @@ def test_trying_again_has_one_deadline(
 ) -> None:
     pauses: list[float] = []  # by a clock that only pauses move
     clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
-    monkeypatch.setattr("drift.serving.client.time", clock)
+    monkeypatch.setattr("drift.serving.torchserve.client.time", clock)
     stub.script = [WORKER_DIED]
     keyring = Keyring(write_keys(tmp_path), stub.url)
     with pytest.raises(ServerError, match=r"no answer within 20 s: HTTP 500: Worker died\."):

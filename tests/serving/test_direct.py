@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from drift.errors import ServerError
-from drift.serving.direct import direct_request, server_users
-from drift.socket_owner import user_at_other_end
+from drift.serving.torchserve.direct import direct_request, server_users
+from drift.system.socket_owner import user_at_other_end
 
 
 class Listening(HTTPServer):

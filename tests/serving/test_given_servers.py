@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.errors import ServingError
 from drift.serving import ModelService
-from drift.serving.java import find_java
-from drift.serving.settings import choose_ports, listens
+from drift.serving.torchserve.process.java import find_java
+from drift.serving.torchserve.process.settings import choose_ports, listens
 
 from .conftest import TinyModel
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from ts.context import Context, RequestProcessor
 
-from drift.blocks import Floats
-from drift.serving.handler import JSON, MOST_ROWS, NPY, PART_ROWS, Handler
-from drift.sources.calendar import CALENDAR_NAMES, calendar_features
+from drift.data.blocks import Floats
+from drift.serving.torchserve.handler import JSON, MOST_ROWS, NPY, PART_ROWS, Handler
+from drift.data.calendar import CALENDAR_NAMES, calendar_features
 
 from .conftest import TinyModel
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from drift.errors import ServerError, ServingError
-from drift.serving import keys
-from drift.serving.keys import Keyring
+from drift.serving.torchserve import keys
+from drift.serving.torchserve.keys import Keyring
 
 from .conftest import Stub
 

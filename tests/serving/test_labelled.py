@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.errors import PredictionError, ServingError
 from drift.serving import Client, ModelService
 

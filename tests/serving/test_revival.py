@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from drift.errors import ServerError, ServingError
-from drift.serving.revival import Revival
-from drift.serving.server import TorchServe
+from drift.serving.torchserve.process.restarter import Revival
+from drift.serving.torchserve.process.server import TorchServe
 
 
 class FakeServer:

@@ -18,8 +18,8 @@ import requests
 
 from drift.errors import ServerError, StateError
 from drift.serving import ServerRecord, TorchServe, end_orphan, running
-from drift.serving import server as server_module
-from drift.serving.settings import Ports, choose_ports
+from drift.serving.torchserve.process import server as server_module
+from drift.serving.torchserve.process.settings import Ports, choose_ports
 
 OWNER = """
 import sys

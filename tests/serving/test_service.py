@@ -25,11 +25,11 @@ import psutil
 import pytest
 import requests
 
-from drift.blocks import Floats
+from drift.data.blocks import Floats
 from drift.errors import ArchiveError, NoAnswerError, PredictionError, ServerError, ServingError
 from drift.serving import ModelService, TorchServe, TorchServeClient, running
-from drift.serving.control import Control
-from drift.serving.keys import KINDS, Keyring
+from drift.serving.torchserve.control import Control
+from drift.serving.torchserve.keys import KINDS, Keyring
 
 from .conftest import TinyModel
 from .test_handler import BAD, npy

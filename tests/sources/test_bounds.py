@@ -13,10 +13,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
-from drift import bounded
+from drift.data.readers import memory_limits
 from drift.data.readers import open_source, read_frame
 from drift.errors import DataError
-from drift.sources.tables import load_table
+from drift.data.tables import load_table
 
 MOST_MEGABYTES = 600
 LONG = "x" * 1_000_000
@@ -116,13 +116,13 @@ def test_rows_that_no_memory_holds_are_refused(tmp_path: Path, monkeypatch: pyte
             writer.write_table(part)
     assert path.stat().st_size < 50_000
     assert len(read_frame(path)) == 3 * rows
-    monkeypatch.setattr(bounded, "available_memory", lambda: 40_000_000)
+    monkeypatch.setattr(memory_limits, "available_memory", lambda: 40_000_000)
     with pytest.raises(
         DataError, match=r"fits the 40 MB of memory that are left, got 3,000,000 rows of 2 columns, 240 MB"
     ):
         read_frame(path)
     assert sum(len(frame) for frame in open_source(str(path))) == 3 * rows, "piece by piece it fits"
-    monkeypatch.setattr(bounded, "MOST_ROWS", 2_000_000)
+    monkeypatch.setattr(memory_limits, "MOST_ROWS", 2_000_000)
     with pytest.raises(DataError, match="expected at most 2,000,000 rows in one file, got 3,000,000"):
         list(open_source(str(path)))
 
@@ -131,7 +131,7 @@ def test_texts_that_are_not_long_are_bounded_by_the_memory_that_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = repeated(tmp_path, rows=150_000, text="y" * 1000)
-    monkeypatch.setattr(bounded, "available_memory", lambda: 250_000_000)
+    monkeypatch.setattr(memory_limits, "available_memory", lambda: 250_000_000)
     with pytest.raises(DataError, match=r"got 30\d MB in .*most of them in column 'note': leave it out with --ignore"):
         read_frame(path)
     assert sum(len(frame) for frame in open_source(str(path), chunk_rows=10_000)) == 150_000
@@ -145,10 +145,10 @@ def test_fifty_million_rows_of_twenty_numbers_may_be_read_in_pieces(
     with parquet.ParquetWriter(tmp_path / "many.parquet", part.schema) as writer:
         for _ in range(50):
             writer.write_table(part)
-    monkeypatch.setattr(bounded, "available_memory", lambda: 500_000_000)
-    bounded.require_bounded(tmp_path / "many.parquet", rows=50_000)
+    monkeypatch.setattr(memory_limits, "available_memory", lambda: 500_000_000)
+    memory_limits.require_bounded(tmp_path / "many.parquet", rows=50_000)
     with pytest.raises(DataError, match="expected a table that fits"):
-        bounded.require_bounded(tmp_path / "many.parquet")
+        memory_limits.require_bounded(tmp_path / "many.parquet")
 
 
 def varint(number: int, *, length: int = 0) -> bytes:
@@ -222,7 +222,7 @@ def test_sizes_of_pages_are_those_that_an_honest_footer_states(version: str, dic
     )  # fmt: skip
     with parquet.ParquetFile(path) as opened:
         paths = {opened.schema.column(at).path for at in range(opened.metadata.num_columns)}
-        sizes = bounded.column_sizes(path, opened, paths)
+        sizes = memory_limits.column_sizes(path, opened, paths)
         assert len(sizes) == 3 * len(paths)
         for group, at, size in sizes:
             chunk = opened.metadata.row_group(group).column(at)
@@ -255,13 +255,13 @@ def test_labels_of_many_rows_take_no_text_for_each(tmp_path: Path) -> None:
     load_table(path, label="y")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < rows * 2 * bounded.HELD_NUMBER, peak / rows
+    assert peak < rows * 2 * memory_limits.HELD_NUMBER, peak / rows
 
 
 def test_a_table_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text(",".join(f"c{at}" for at in range(60_000)) + "\n" + ",".join(["1"] * 60_000) + "\n")
-    with pytest.raises(DataError, match=f"expected at most {bounded.MOST_COLUMNS:,} columns, got 60,000"):
+    with pytest.raises(DataError, match=f"expected at most {memory_limits.MOST_COLUMNS:,} columns, got 60,000"):
         read_frame(path)
     path.write_text(",".join(["c"] * 15_000) + "\n")
     with pytest.raises(DataError, match=r"got c more than once \(positions 0, 1, 2, 3, 4 and 14,995 more\)"):

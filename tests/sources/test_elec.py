@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from drift.errors import DataError
-from drift.sources import elec, load_elec
+from drift.datasets import elec
+from drift.datasets.elec import load_elec
 
 CARD = Path(__file__).parents[2] / "data" / "README.md"
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from drift.errors import DataError, UnreachableError
-from drift.sources import fetch, packages
-from drift.sources.cache import cache_folder
-from drift.sources.fetch import Address, Url, obtain
-from drift.sources.packages import Debian, Npm, PyPI
+from drift.datasets import fetch
+from drift.datasets import packages
+from drift.datasets.cache import cache_folder
+from drift.datasets.fetch import Address, Url, obtain
+from drift.datasets.packages import Debian, Npm, PyPI
 from tests.sources.web import Web, web
 
 CONTENT = os.urandom(300_000)

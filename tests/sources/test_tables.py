@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from drift.errors import DataError
-from drift.sources import load_table
+from drift.data.tables import load_table
 
 
 def good() -> pd.DataFrame:

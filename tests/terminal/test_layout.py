@@ -8,7 +8,7 @@ import pytest
 
 from drift.compare import compare_tables
 from drift.compare.text import lines
-from drift.images.telling import text_table
+from drift.images.results.summaries import text_table
 from drift.replay.text import _fitted
 from drift.terminal import fold, line_width
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drift.loop.events import RetrainDeclined
-from drift.loop.fall import Fall
-from drift.loop.outlook import Outlook
+from drift.loop.advice.accuracy_fall import Fall
+from drift.loop.advice.outlook import Outlook
 from drift.terminal import Screen
 from drift.terminal.screen import _proposed
 

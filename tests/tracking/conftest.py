@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.tracking.store import Store
+from drift.tracking.connection.store import Store
 from tests.stores import fresh_store
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from drift.detect import classifier_test
 from drift.errors import TrackingError
-from drift.tracking import runs, system_metrics
-from drift.tracking.autolog import autologged
-from drift.tracking.runs import open_run
-from drift.tracking.store import Store
+from drift.tracking.runs import open_runs
+from drift.tracking.runs import system_metrics
+from drift.tracking.runs.autolog import autologged
+from drift.tracking.runs.open_runs import open_run
+from drift.tracking.connection.store import Store
 
 
 def all_runs(store: Store) -> list[str]:
@@ -117,4 +118,4 @@ def test_the_environment_is_logged_where_work_is_done(store: Store) -> None:
     logged = store.client.get_run(run.id)
     assert {"environment/python", "environment/torch", "environment/platform"} <= set(logged.data.params)
     assert [file.path for file in store.client.list_artifacts(run.id, "environment")] == ["environment/packages.txt"]
-    assert runs.Run is type(run)
+    assert open_runs.Run is type(run)

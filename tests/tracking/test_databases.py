@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy
 
 from drift.errors import MissingPackageError, TrackingError
-from drift.tracking import databases, project
-from drift.tracking.store import connect, mlflow_errors
+from drift.tracking.connection import databases
+from drift.tracking.runs import project_run
+from drift.tracking.connection.store import connect, mlflow_errors
 from tests import postgres
 from tests.servers import free_port
 
@@ -115,10 +116,10 @@ def test_ctrl_c_is_heard_while_a_database_is_waited_for(monkeypatch: pytest.Monk
 
 
 def test_a_leftover_run_in_a_database_that_is_away_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project, "_caller", lambda run: None)  # whoever started the tests
+    monkeypatch.setattr(project_run, "_caller", lambda run: None)  # whoever started the tests
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://u@127.0.0.1:{free_port()}/db")
-    assert "is ignored: it cannot be read (MLflow's database at " in (project.take_up("base", ()) or "")
+    assert "is ignored: it cannot be read (MLflow's database at " in (project_run.take_up("base", ()) or "")
 
 
 @pytest.fixture(scope="module")

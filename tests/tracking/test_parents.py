@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drift.blocks import Rows
-from drift.tracking.parents import FIGURE, parent_in
-from drift.tracking.runs import Metric, Run, open_run
-from drift.tracking.store import Store
+from drift.data.blocks import Rows
+from drift.tracking.runs.parents import FIGURE, parent_in
+from drift.tracking.runs.open_runs import Metric, Run, open_run
+from drift.tracking.connection.store import Store
 
 CURVE = [(0.61, 1), (0.67, 2), (0.70, 3)]
 

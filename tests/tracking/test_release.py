@@ -11,16 +11,16 @@ import pytest
 import torch
 import yaml
 
-from drift import signing
-from drift.blocks import Reference
+from drift.system import signing
+from drift.data.blocks import Reference
 from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.models.predict import LocalPredictor
-from drift.tracking.found import sha256_of
-from drift.tracking.registry import Registry
-from drift.tracking.release import Origin, Release, download_release, release_digest, release_of_run
-from drift.tracking.run import LoggedModel
-from drift.tracking.runs import open_run
-from drift.tracking.store import Store
+from drift.tracking.runs.lookup import sha256_of
+from drift.tracking.releases.registry import Registry
+from drift.tracking.releases.release import Origin, Release, download_release, release_digest, release_of_run
+from drift.tracking.runs.run import LoggedModel
+from drift.tracking.runs.open_runs import open_run
+from drift.tracking.connection.store import Store
 
 CLASSES = ("DOWN", "UP")
 CARD: dict[str, Any] = {
@@ -213,7 +213,7 @@ def test_files_that_were_changed_on_their_way_are_neither_known_nor_signed(
     monkeypatch.setenv("DRIFT_KEYS", str(tmp_path / "keys"))
     signing.new_key("victim")
     signed: list[str] = []
-    monkeypatch.setattr("drift.tracking.run.sign", signed.append)
+    monkeypatch.setattr("drift.tracking.runs.run.sign", signed.append)
     uploaded = type(store.client).log_model_artifacts
 
     def upload(client: Any, model_id: str, local_dir: str, *more: Any, **named: Any) -> Any:

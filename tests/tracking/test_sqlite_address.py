@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from drift.loop.home import Home
-from drift.tracking.sqlite_address import address_of, file_of
-from drift.tracking.store import connect
+from drift.loop.project_dir import Home
+from drift.tracking.connection.sqlite_address import address_of, file_of
+from drift.tracking.connection.store import connect
 
 FOLDERS = ["plain", "my project", "100%", "100%20", "Übung", "a?b", "a#b", "semi;colon", "two  spaces & more"]
 

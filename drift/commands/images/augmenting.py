@@ -12,9 +12,9 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
-from drift.devices import resolve_device
+from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
-from drift.extras import require
+from drift.system.extras import require
 from drift.invocation import shell_words
 
 SEEN_SAYS = (
@@ -70,15 +70,15 @@ def augment(
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow", "tensorboard")
     from dataclasses import asdict
 
-    from drift.disk import write_at_once
+    from drift.system.disk import write_at_once
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
-    from drift.images.evolution import Pool
+    from drift.images.streams.evolution import Pool
     from drift.images.experiments import perturb_by
-    from drift.images.logged import log_augment
-    from drift.images.telling import seen_rows, text_table
+    from drift.images.results.logged import log_augment
+    from drift.images.results.summaries import seen_rows, text_table
     from drift.report.images import Numbers, markdown, write_images
     from drift.terminal import counting, line_width
-    from drift.tracking.store import connect
+    from drift.tracking.connection.store import connect
 
     device = resolve_device(device)
     options = options_as_called(augment, locals()) | {"tensorboard": str(tensorboard)}

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from drift.errors import UsageError
 
 if TYPE_CHECKING:
-    from drift.images.evolution import Perturb
+    from drift.images.streams.evolution import Perturb
     from drift.images.experiments import Remembered, Tell
-    from drift.images.laboratory import Parts
-    from drift.sources.images import Images
+    from drift.images.setup import Parts
+    from drift.datasets.images import Images
 
 QUICK_ROWS = 10_000
 QUICK_EPOCHS = 4
@@ -31,7 +31,7 @@ class Lesson:
     max_epochs: int | None
     quick: bool
     seed: int
-    device: str = "auto"  # see `drift.devices.resolve_device`
+    device: str = "auto"  # see `drift.system.devices.resolve_device`
 
     def __post_init__(self) -> None:
         from drift.images.experiments import check_weights
@@ -49,8 +49,8 @@ class Lesson:
         new_classes: Sequence[str] = (),
         other: Images | None = None,
     ) -> Parts:
-        """Training and test images in their roles; see `drift.images.laboratory.parts_of`."""
-        from drift.images.laboratory import parts_of
+        """Training and test images in their roles; see `drift.images.setup.parts_of`."""
+        from drift.images.setup import parts_of
 
         return parts_of(
             *images,

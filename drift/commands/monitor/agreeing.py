@@ -11,14 +11,14 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.errors import ExitCode, UsageError
-from drift.secrets import read_option
+from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from drift.monitor.limits import RunRule
-    from drift.monitor.records import Monitor, Reference
-    from drift.monitor.rows import Rows
+    from drift.monitor.reference.limits import RunRule
+    from drift.monitor.store.records import Monitor, Reference
+    from drift.monitor.sources.rows import Rows
     from drift.monitor.store import Store
 
 DEPLOYED = "deployed"
@@ -101,14 +101,14 @@ def reference(
 
     Example: drift monitor reference --first_batches 10 --why "all was well"
     """
-    from drift.loop.promote import person
-    from drift.monitor.explain.conditions import parse_slice
-    from drift.monitor.limits import Promise
-    from drift.monitor.reference import make_reference
-    from drift.monitor.rows import joined
+    from drift.loop.releases.promote import person
+    from drift.monitor.analysis.slices import parse_slice
+    from drift.monitor.reference.limits import Promise
+    from drift.monitor.reference.reference import make_reference
+    from drift.monitor.sources.rows import joined
     from drift.monitor.store import references
-    from drift.monitor.truths import in_force, measure_all
-    from drift.monitor.values import cut_short
+    from drift.monitor.pipeline.labels import in_force, measure_all
+    from drift.monitor.sources.values import cut_short
     from drift.terminal import counting
 
     rule = _rule(bad_batches)
@@ -172,7 +172,7 @@ def _notes(store: Store, monitor: Monitor, made: Reference) -> list[str]:
 def _rule(text: str) -> RunRule:
     import re
 
-    from drift.monitor.limits import RunRule
+    from drift.monitor.reference.limits import RunRule
 
     found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     if found is None or not 2 <= int(found[1]) <= int(found[2]) <= 100:
@@ -198,7 +198,7 @@ def _chosen(
     store: Store, monitor: Monitor, first: int, since: str, until: str, data: str, query: str, training_run: str
 ) -> tuple[list[Rows], str]:
     """Rows by batch, or all together if they are of none, and how they were chosen."""
-    from drift.monitor.rows import joined
+    from drift.monitor.sources.rows import joined
 
     if sum(map(bool, (first, since or until, data, training_run))) > 1:
         raise UsageError("expected one of --first_batches, --from and --to, --data, and --training_run; got several")
@@ -226,8 +226,8 @@ def _chosen(
 
 def _deployed(store: Store, monitor: Monitor) -> str:
     """The training run of the first model of the deployment whose rows the monitor follows; else of the newest one."""
-    from drift.loop.home import Home
-    from drift.monitor.collect.log import LogRows
+    from drift.loop.project_dir import Home
+    from drift.monitor.sources.scoring_log import LogRows
 
     log = Home(create=False).log
     return (LogRows.followed(log, store, monitor.name) or LogRows.newest(log)).training_run
@@ -237,7 +237,7 @@ def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) 
     """Rows of each stored batch, oldest first."""
     import numpy as np
 
-    from drift.monitor.rows import joined
+    from drift.monitor.sources.rows import joined
     from drift.monitor.store import batches
 
     start, stop = (_moment(text) for text in (since, until))
@@ -285,10 +285,10 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
     import pandas as pd
 
     from drift.data.values import widened
-    from drift.losses import predicted_classes
-    from drift.monitor.rows import Rows
-    from drift.tracking.found import load_reference
-    from drift.tracking.store import connect
+    from drift.data.losses import predicted_classes
+    from drift.monitor.sources.rows import Rows
+    from drift.tracking.runs.lookup import load_reference
+    from drift.tracking.connection.store import connect
 
     with tempfile.TemporaryDirectory() as folder:
         found = load_reference(connect(), run, Path(folder))

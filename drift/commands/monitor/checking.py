@@ -13,10 +13,10 @@ from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
-from drift.secrets import read_option
+from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
-    from drift.monitor.channels import Channel
+    from drift.monitor.alerts.channels import Channel
 
 
 @command
@@ -82,11 +82,11 @@ def check(
 
     Example: drift monitor check --file alerts.jsonl
     """
-    from drift.monitor.batching import period_of
-    from drift.monitor.delivering import deliver
-    from drift.monitor.signals import told
-    from drift.monitor.watching import QuietHours, Watch
-    from drift.monitor.watching import check as look
+    from drift.monitor.sources.batches import period_of
+    from drift.monitor.alerts.delivery import deliver
+    from drift.monitor.drift.signals import told
+    from drift.monitor.alerts.check import QuietHours, Watch
+    from drift.monitor.alerts.check import check as look
     from drift.terminal import counting, fold
 
     channels = _channels(
@@ -168,9 +168,9 @@ def alerts(
 
     Example: drift monitor alerts
     """
-    from drift.loop.promote import person
-    from drift.monitor import watching
-    from drift.monitor.signals import told
+    from drift.loop.releases.promote import person
+    from drift.monitor.alerts import check
+    from drift.monitor.drift.signals import told
     from drift.monitor.store import alerts as stored
     from drift.terminal import fold
 
@@ -185,9 +185,9 @@ def alerts(
             alert = stored.find_alert(connection, found, acknowledge or close)
         if alert is None or alert.state == "closed":
             raise UsageError(f"expected an alert that is not closed, got {acknowledge or close}")
-        change = watching.acknowledge if acknowledge else watching.close
+        change = check.acknowledge if acknowledge else check.close
         change(opened, found, alert, by=person(), why=why.strip()[:1000])
-        if close and (still := watching.still_bad(opened, found, alert)):
+        if close and (still := check.still_bad(opened, found, alert)):
             print(f"note: alert {alert.id} may open again, for the newest batch is still beyond the limit: {still}")
     with opened.read() as connection:
         rows = stored.all_alerts(connection, found)
@@ -210,11 +210,11 @@ def alerts(
 
 
 def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], file: Path | None) -> list[Channel]:
-    from drift.monitor.channels.local import Command, File
+    from drift.monitor.alerts.channels.local import Command, File
 
     found: list[Channel] = []
     if webhook:
-        from drift.monitor.channels.webhook import Webhook
+        from drift.monitor.alerts.channels.webhook import Webhook
 
         if secret and secret not in os.environ:
             raise UsageError(

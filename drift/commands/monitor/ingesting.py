@@ -12,16 +12,16 @@ from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
-from drift.secrets import read_option
+from drift.system.secrets import read_option
 
 FEW_ROWS = 20  # of a batch, in the mean
 
 if TYPE_CHECKING:
     from drift.data.readers import Chunks
-    from drift.monitor.batching import Batching
-    from drift.monitor.columns import Columns
-    from drift.monitor.ingest import Ingested
-    from drift.monitor.rows import Task
+    from drift.monitor.sources.batches import Batching
+    from drift.monitor.sources.column_roles import Columns
+    from drift.monitor.pipeline.ingest import Ingested
+    from drift.monitor.sources.rows import Task
     from drift.monitor.store import Store
 
 
@@ -106,10 +106,10 @@ def ingest(
     """
     from dataclasses import replace as with_
 
-    from drift.monitor import ingest as library
-    from drift.monitor.batching import Batching, period_of
-    from drift.monitor.collect.log import LogRows, without_calendar
-    from drift.monitor.columns import Columns
+    from drift.monitor.pipeline import ingest as library
+    from drift.monitor.sources.batches import Batching, period_of
+    from drift.monitor.sources.scoring_log import LogRows, without_calendar
+    from drift.monitor.sources.column_roles import Columns
     from drift.terminal import counting
 
     source = read_option(source, option="SOURCE")
@@ -186,7 +186,7 @@ def truth(
     import numpy as np
 
     from drift.data.readers import open_source
-    from drift.monitor.truths import in_force, join_truths
+    from drift.monitor.pipeline.labels import in_force, join_truths
     from drift.terminal import counting
 
     opened = m.open_store(store, monitor=monitor)
@@ -232,8 +232,8 @@ def _known_columns(store: object, monitor: str, *, anew: bool = False) -> Column
 
 def _log(deployment: str, opened: Store, monitor: str) -> tuple[Chunks, Columns]:
     """The rows of the deployment that is named, else of the one that the monitor follows, else of the newest one."""
-    from drift.loop.home import Home
-    from drift.monitor.collect.log import LogRows
+    from drift.loop.project_dir import Home
+    from drift.monitor.sources.scoring_log import LogRows
 
     rows = LogRows.followed(Home(create=False).log, opened, monitor) if not deployment else None
     rows = rows or LogRows.newest(Home(create=False).log, deployment)

@@ -10,11 +10,11 @@ import typer
 
 from drift.commands import options as o
 from drift.errors import UsageError
-from drift.secrets import read_option
+from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
-    from drift.monitor.columns import Columns
-    from drift.monitor.records import Monitor
+    from drift.monitor.sources.column_roles import Columns
+    from drift.monitor.store.records import Monitor
     from drift.monitor.store import Store
 
 REASON = "REASON"  # stands in printed commands for what the user is to say; refused as it is
@@ -72,7 +72,7 @@ def open_store(store: str, *, monitor: str = "default", create: bool = False) ->
         UsageError: there is none and it is not to be made, or there is no folder for it.
     """
     from drift.data.urls import masked
-    from drift.loop.home import Home
+    from drift.loop.project_dir import Home
     from drift.monitor.store import Store
 
     place = read_option(store, option="--store") or os.environ.get("DRIFT_MONITOR_STORE", "")

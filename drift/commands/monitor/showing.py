@@ -123,7 +123,7 @@ def report(
 
     Example: drift monitor report
     """
-    from drift.loop.home import Home
+    from drift.loop.project_dir import Home
     from drift.monitor.report import batch_records, write_monitor_report
 
     opened = m.open_store(store, monitor=monitor)
@@ -150,8 +150,8 @@ def findings(
 
     Example: drift monitor findings --out findings.md
     """
-    from drift.disk import write_at_once
-    from drift.monitor.findings import as_markdown
+    from drift.system.disk import write_at_once
+    from drift.monitor.analysis.annotations import as_markdown
     from drift.monitor.store import alerts
 
     opened = m.open_store(store, monitor=monitor)

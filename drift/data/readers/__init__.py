@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from drift.data.urls import masked
 from drift.errors import DataError, UsageError
-from drift.frames import require_different_names
+from drift.data.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd

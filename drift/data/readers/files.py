@@ -12,8 +12,8 @@ from drift.data.problems import require_plain_names
 from drift.data.readers import csv, parquet
 from drift.data.urls import masked
 from drift.errors import DataError
-from drift.frames import require_different_names
-from drift.streams import broken
+from drift.data.frames import require_different_names
+from drift.system.streams import broken
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.data.values import period_hint
 from drift.errors import DataError
-from drift.streams import one_line
+from drift.system.streams import one_line
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.bounded import require_bounded
+from drift.data.readers.memory_limits import require_bounded
 from drift.data.readers.frames import arrow_frame, require_columns
 
 if TYPE_CHECKING:

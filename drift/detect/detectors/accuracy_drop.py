@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect.accuracy import drop_p_value
 from drift.detect.detectors.protocol import FixedReference, Score
 

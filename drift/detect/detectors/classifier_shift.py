@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import ScoredBlock
-from drift.detect.classifier import classifier_test
+from drift.data.blocks import ScoredBlock
+from drift.detect.two_sample.classifier import classifier_test
 from drift.detect.detectors.protocol import Score, WatchesRows
 from drift.detect.explain import largest_share
 

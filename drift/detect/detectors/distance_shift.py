@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import Reference, ScoredBlock
-from drift.detect.binned.binning import learn_binning
-from drift.detect.binned.compare import compare_profiles
-from drift.detect.binned.profiles import profile
+from drift.data.blocks import Reference, ScoredBlock
+from drift.detect.profiles.binning import learn_binning
+from drift.detect.profiles.comparison import compare_profiles
+from drift.detect.profiles.profiles import profile
 from drift.detect.detectors.protocol import Score, WatchesFeatures
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect.detectors.protocol import Score, WatchesRows
-from drift.detect.energy import energy_test
+from drift.detect.two_sample.energy import energy_test
 from drift.detect.explain import largest_share
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect.detectors.protocol import Score, WatchesFeatures
-from drift.detect.univariate import ks_tests
+from drift.detect.columns.univariate import ks_tests
 
 
 @dataclass(eq=False)

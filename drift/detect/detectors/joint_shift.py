@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect.detectors.protocol import Score, WatchesRows
 from drift.detect.explain import largest_share
-from drift.detect.kernels import KERNELS
-from drift.detect.mmd import mmd_test
+from drift.detect.two_sample.kernels import KERNELS
+from drift.detect.two_sample.mmd import mmd_test
 from drift.errors import BlockError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drift.blocks import ScoredBlock
+from drift.data.blocks import ScoredBlock
 from drift.detect.detectors.protocol import FixedReference, Score, require_finite
-from drift.detect.univariate import informative, ks_tests
+from drift.detect.columns.univariate import informative, ks_tests
 
 
 @dataclass(eq=False)

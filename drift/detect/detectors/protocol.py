@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.blocks import Reference, ScoredBlock
-from drift.detect.p_values import p_text
+from drift.data.blocks import Reference, ScoredBlock
+from drift.detect.permutation.p_values import p_text
 from drift.errors import BlockError, SmallReferenceWarning
 
 if TYPE_CHECKING:
-    from drift.detect.samples import TwoSamples
+    from drift.detect.two_sample.samples import TwoSamples
 
 BLOCKS_IN_REFERENCE = 10  # with fewer, the reference's own luck shows in every score
 
@@ -166,7 +166,7 @@ class WatchesRows(WatchesFeatures):
 
     def samples(self, scored: ScoredBlock) -> TwoSamples:
         """Rows of the reference and the block's, standardised together."""
-        from drift.detect.samples import two_samples
+        from drift.detect.two_sample.samples import two_samples
 
         rows = max(self.most_reference_rows, BLOCKS_IN_REFERENCE * len(scored.block))
         chosen = np.random.default_rng(self.seed).permutation(len(self.reference))[:rows]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from drift import __version__
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect.detectors import DETECTORS, FixedReference
-from drift.disk import write_at_once
+from drift.system.disk import write_at_once
 from drift.errors import BlockError, DataError, StateError
 
 FORMAT = 1  # of the folder; readers refuse a newer one

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from drift.losses import checked_losses
+from drift.data.losses import checked_losses
 
 LEAST_GROUPS = 10  # fewer say little about a variance
 LEAST_ERRORS = 10  # and right answers: with fewer, errors that come together have not been seen

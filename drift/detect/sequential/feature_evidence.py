@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.blocks import Reference, ScoredBlock
+from drift.data.blocks import Reference, ScoredBlock
 from drift.detect.detectors.protocol import Score, require_finite
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence

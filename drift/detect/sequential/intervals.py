@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drift.errors import BlockError
-from drift.losses import checked_losses
+from drift.data.losses import checked_losses
 
 TILTS = np.geomspace(0.02, 4.0, 24)  # of the bets, in units of log odds
 ROUNDING = 1e-9  # relative, of sums of losses

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect.detectors.protocol import Score
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.blocks import Reference, ScoredBlock
+from drift.data.blocks import Reference, ScoredBlock
 from drift.detect.detectors.protocol import Score
 from drift.errors import BlockError
-from drift.losses import checked_losses, each_checked
+from drift.data.losses import checked_losses, each_checked
 
 Losses = NDArray[np.float64]
 

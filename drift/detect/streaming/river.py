@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from drift.detect.column_tests import ks
-from drift.detect.paired_columns import Column
+from drift.detect.columns.column_tests import ks
+from drift.detect.columns.two_sample_columns import Column
 from drift.detect.streaming.rows import JudgesRows
 
 LEAST_STATISTIC = 0.1  # of KSWIN's test, below which River does not alarm

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from drift.blocks import Reference
+from drift.data.blocks import Reference
 from drift.detect.detectors.protocol import Score
 from drift.detect.streaming.protocol import FollowsErrors, Losses
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from drift.errors import UsageError
 from drift.images.perturbations.protocol import Seeded
-from drift.pixels import Pixels
+from drift.datasets.images.pixels import Pixels
 
 SEEDS = 1 << 32
 

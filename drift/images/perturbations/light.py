@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.images.perturbations.protocol import Seeded, amounts, signed_amounts
-from drift.pixels import Pixels, as_bytes
+from drift.datasets.images.pixels import Pixels, as_bytes
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green and blue (ITU-R BT.601)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.images.perturbations.protocol import Seeded, amounts
-from drift.pixels import Pixels
+from drift.datasets.images.pixels import Pixels
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import UsageError
-from drift.pixels import Pixels, checked
+from drift.datasets.images.pixels import Pixels, checked
 
 VALUES_AT_ONCE = 1 << 20  # how many values of pixels are worked on together: what a core's cache holds
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from drift.losses import predicted_classes
+from drift.data.losses import predicted_classes
 
 BINS = 10  # of confidence, over [0, 1]
 

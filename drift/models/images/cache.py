@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from drift.blocks import Floats
-from drift.disk import write_at_once
+from drift.data.blocks import Floats
+from drift.system.disk import write_at_once
 from drift.errors import StateError
 from drift.models.digests import digest
 from drift.models.images.model import ImageModel
-from drift.pixels import Pixels
+from drift.datasets.images.pixels import Pixels
 
 FORMAT = "1"
 

@@ -10,14 +10,14 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import torch
 
-from drift.blocks import Integers
-from drift.devices import resolve_device
+from drift.data.blocks import Integers
+from drift.system.devices import resolve_device
 from drift.errors import BlockError, UsageError
 from drift.models.fit import Epoch, FitOptions, Samples, descend
 from drift.models.images.cache import cached_features
 from drift.models.images.model import ImageModel
-from drift.pixels import Pixels
-from drift.threads import all_threads, one_thread
+from drift.datasets.images.pixels import Pixels
+from drift.system.threads import all_threads, one_thread
 
 RECIPES = {  # of a whole network
     "small": FitOptions(0.01, weight_decay=0.05, batch_size=128, max_epochs=10, seed=0, label_smoothing=0.1),
@@ -83,7 +83,7 @@ def fit_images(
         augment: changes each batch of images before it is learned from.
         seconds: time to fit in, see `descend`; None for all epochs, however long they take.
         checkpoint: a file that is written after each epoch, and that the same fit goes on from.
-        device: where to compute, see `drift.devices.resolve_device`; the network is left there.
+        device: where to compute, see `drift.system.devices.resolve_device`; the network is left there.
 
     Returns:
         The epochs, in order.

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 
 from drift import __version__
-from drift.blocks import Answer, Floats
-from drift.disk import write_at_once
+from drift.data.blocks import Answer, Floats
+from drift.system.disk import write_at_once
 from drift.errors import DataError, StateError, UsageError
 from drift.models.images.efficientnet import EfficientNetLite0
 from drift.models.images.network import ImageNetwork
 from drift.models.images.resnet import ResNet18
 from drift.models.images.small import SmallConvNet
-from drift.pixels import Pixels
-from drift.sources.fetch import Tell, to_nobody
+from drift.datasets.images.pixels import Pixels
+from drift.datasets.fetch import Tell, to_nobody
 
 NETWORKS: dict[str, type[ImageNetwork]] = {kind.name: kind for kind in (SmallConvNet, ResNet18, EfficientNetLite0)}
 FORMAT = 1  # of the folder; readers refuse a newer one

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from drift.errors import UsageError
-from drift.pixels import Pixels
+from drift.datasets.images.pixels import Pixels
 
 SMALLEST_SPREAD = 1.0  # of 255: a channel that hardly varies is not blown up
 SIZES = range(32, 513)  # pixels that images may be resized to

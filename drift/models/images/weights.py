@@ -10,8 +10,8 @@ import torch
 
 from drift.errors import DataError
 from drift.models.images.network import ImageNetwork
-from drift.sources.cache import cache_folder
-from drift.sources.fetch import Tell, Url, obtain
+from drift.datasets.cache import cache_folder
+from drift.datasets.fetch import Tell, Url, obtain
 
 State: TypeAlias = Mapping[str, torch.Tensor]
 COUNTED = ".num_batches_tracked"  # of batch norm: files of before 2018 do without, and nothing depends on it here

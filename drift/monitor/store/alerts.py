@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from drift.monitor.records import Alert, Finding, Monitor
+from drift.monitor.store.records import Alert, Finding, Monitor
 from drift.monitor.store.tables import alerts, deliveries, findings
 
 

@@ -11,10 +11,10 @@ import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
-from drift.disk import alone_in
+from drift.system.disk import alone_in
 from drift.errors import StateError, UsageError
-from drift.extras import missing_package
-from drift.sqlite import advice
+from drift.system.extras import missing_package
+from drift.system.sqlite import advice
 
 PATIENCE_SECONDS = 60  # for another process that is writing
 WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any number that is always the same

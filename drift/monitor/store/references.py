@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sql
 
-from drift.detect.binned.binning import Binning
-from drift.detect.binned.profiles import Profile
+from drift.detect.profiles.binning import Binning
+from drift.detect.profiles.profiles import Profile
 from drift.metrics.protocol import Measure
-from drift.monitor.drift import JointDrift, SignalDrift
-from drift.monitor.limits import Promise, RunRule
-from drift.monitor.records import Drift, Monitor, Reference, SliceMeasure
-from drift.monitor.rows import from_bytes, to_bytes
+from drift.monitor.drift.distances import JointDrift, SignalDrift
+from drift.monitor.reference.limits import Promise, RunRule
+from drift.monitor.store.records import Drift, Monitor, Reference, SliceMeasure
+from drift.monitor.sources.rows import from_bytes, to_bytes
 from drift.monitor.store.tables import batches, distances, drifts, limits, references
 
 SIGNAL_FIELDS = tuple(field.name for field in fields(SignalDrift))

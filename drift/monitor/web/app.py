@@ -20,11 +20,11 @@ from starlette.requests import ClientDisconnect
 
 from drift import __version__
 from drift.errors import DriftError
-from drift.monitor import watching
-from drift.monitor.exporter import exposition
-from drift.monitor.findings import as_markdown, finding_of
-from drift.monitor.records import Batch, Monitor
-from drift.monitor.signals import told
+from drift.monitor.alerts import check
+from drift.monitor.prometheus import exposition
+from drift.monitor.analysis.annotations import as_markdown, finding_of
+from drift.monitor.store.records import Batch, Monitor
+from drift.monitor.drift.signals import told
 from drift.monitor.store import Store, alerts, batches
 from drift.monitor.web.security import (
     COOKIE,
@@ -41,7 +41,7 @@ from drift.monitor.web.security import (
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library
-from drift.socket_owner import user_of_client
+from drift.system.socket_owner import user_of_client
 
 MOST_BYTES = 64_000  # of a form
 LONGEST_NAME, LONGEST_NOTE = 100, 4_000
@@ -255,7 +255,7 @@ class Pages:
         session, form = await self._writing(request)
         found = await run_in_threadpool(self._monitor, monitor)
         why = form.get("why", "").strip()[:LONGEST_NOTE]
-        change = {"acknowledge": watching.acknowledge, "close": watching.close}.get(form.get("change", ""))
+        change = {"acknowledge": check.acknowledge, "close": check.close}.get(form.get("change", ""))
 
         def changed() -> str:
             there = None

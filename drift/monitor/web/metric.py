@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
-from drift.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION
+from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from drift.monitor.records import Batch, Monitor, Reference
+from drift.monitor.store.records import Batch, Monitor, Reference
 from drift.monitor.store import Store, references
 
 MOST = 64  # things that are remembered

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drift.detect.binned.compare import Cell
-from drift.detect.binned.sides import sides_of
+from drift.detect.profiles.comparison import Cell
+from drift.detect.profiles.aligned_counts import sides_of
 from drift.metrics import metrics_by_name
-from drift.monitor.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
-from drift.monitor.signals import LABEL, told
+from drift.monitor.store.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
+from drift.monitor.drift.signals import LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from drift.invocation import shell_words
-from drift.monitor.signals import told
+from drift.monitor.drift.signals import told
 
 
 def chart_json(chart: Mapping[str, Any]) -> Markup:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drift.blocks import Integers
-from drift.pixels import Pixels
+from drift.data.blocks import Integers
+from drift.datasets.images.pixels import Pixels
 
 CLASSES = tuple("0123456789")
 

@@ -14,7 +14,7 @@ import torch
 from drift.errors import DataError
 from drift.models.images import ImageModel, new_model, resnet
 from drift.models.images.resnet import ResNet18
-from drift.sources import fetch
+from drift.datasets import fetch
 
 State = dict[str, torch.Tensor]
 

@@ -1,0 +1,1 @@
+"""Published data: ELEC, sets of images, and the downloads behind them."""

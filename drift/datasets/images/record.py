@@ -1,0 +1,41 @@
+"""The record of labelled images. NumPy only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.datasets.images.pixels import Pixels
+
+Split = Literal["train", "test"]
+Labels = NDArray[np.int64]  # (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Labelled images of one size."""
+
+    name: str
+    pixels: Pixels  # (n, height, width, channels), 1 channel (grey) or 3 (red, green, blue); may be read-only
+    labels: Labels  # (n,), codes into `classes`
+    classes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()  # files of a folder that could not be read, each with the reason
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def part(self, rows: NDArray[np.int64] | slice) -> Images:
+        """Some of them, in the order of `rows`."""
+        return replace(self, pixels=self.pixels[rows], labels=self.labels[rows])
+
+    def digest(self) -> str:
+        """SHA-256 of shape, classes, pixels and labels: one for the same contents, whatever their source."""
+        found = hashlib.sha256(json.dumps([self.pixels.shape, self.classes]).encode())
+        found.update(np.ascontiguousarray(self.pixels).data)
+        found.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return found.hexdigest()

@@ -1,0 +1,16 @@
+"""Accuracy without labels: one estimator in each file. To add one: its file here, and its import line below."""
+
+from drift.detect.label_free.atc import ATC as ATC
+from drift.detect.label_free.atc import Sureness as Sureness
+from drift.detect.label_free.cbpe import CBPE as CBPE
+from drift.detect.label_free.pape import PAPE as PAPE
+from drift.detect.label_free.protocol import AccuracyEstimate as AccuracyEstimate
+from drift.detect.label_free.protocol import AccuracyEstimator as AccuracyEstimator
+from drift.detect.label_free.protocol import FromReference as FromReference
+
+ESTIMATORS: dict[str, type[FromReference]] = {
+    str(found.name): found
+    for found in list(vars().values())
+    if isinstance(found, type) and hasattr(found, "fails_when") and hasattr(found, "name")
+}
+"""Every estimator of this folder by its name; each is made without arguments, and has options with defaults."""

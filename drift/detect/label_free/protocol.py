@@ -1,0 +1,185 @@
+"""What an estimate of accuracy without labels is, and what all estimators share: checks, resamples, the interval."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.data.blocks import Floats, Reference, ScoredBlock
+from drift.errors import BlockError
+
+Array = NDArray[np.float64]
+FEWEST_ROWS = 50  # of a reference
+FEWEST_RESAMPLES = 50
+MOST_OFF_ONE = 1e-3  # probabilities of a row sum to one but for float32's rounding, and for servers that round
+
+
+@dataclass(frozen=True)
+class AccuracyEstimate:
+    """What the accuracy of a block may be, told before its labels are known."""
+
+    method: str  # the estimator's name
+    accuracy: float  # in [0, 1]
+    low: float  # of the interval, in [0, 1]; what it covers is told by `AccuracyEstimator`
+    high: float
+    level: float  # chance that the interval misses, if what the method assumes holds; in (0, 1)
+    reference_accuracy: float  # of the reference with its labels, in [0, 1]
+    effective_rows: float  # of the reference, as many of equal weight would say as much; in [1, n]
+    assumes: str  # one sentence: what must hold
+    fails_when: str  # one sentence: when the estimate is wrong, and nothing in it shows that
+    detail: str = ""  # what to know of this estimate, in a few words
+
+    @property
+    def drop(self) -> float:
+        """By how much the block is estimated to be worse than the reference, in [-1, 1]; below 0 if better."""
+        return self.reference_accuracy - self.accuracy
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """The estimate made again for many reweighted references."""
+
+    shares: Array  # (r,) estimated share of right answers
+    lucky: Array  # (r,) the same with the luck of the block's labels
+    effective_rows: float
+    detail: str = ""
+
+    @classmethod
+    def of_chances(
+        cls, chances: Iterable[Array], effective_rows: float, rng: np.random.Generator, detail: str = ""
+    ) -> Resamples:
+        """From the chance (m,) of each row of the block to be right, one array for each resample.
+
+        A row is right by its own chance, so the luck is that of a Poisson-binomial count.
+        """
+        pairs = [(one.mean(), (rng.random(len(one)) < one).mean()) for one in chances]
+        shares, lucky = np.asarray(pairs, np.float64).T
+        return cls(shares, lucky, effective_rows, detail)
+
+
+class AccuracyEstimator(Protocol):
+    """Estimates the accuracy of a block from a reference with labels; a question, which changes nothing.
+
+    The interval is of the share of right answers that will be counted when the labels of these very rows come. It
+    covers the luck of the reference (its rows drawn anew) and of the labels (each right or wrong by its chance), and
+    takes rows to be independent. It does not cover a broken assumption.
+    """
+
+    name: ClassVar[str]
+    assumes: ClassVar[str]
+    fails_when: ClassVar[str]
+
+    def accuracy(self, reference: Reference, scored: ScoredBlock) -> AccuracyEstimate:
+        """Estimate the accuracy of a block whose labels, if it has any, are not looked at."""
+        ...
+
+
+@dataclass(frozen=True)
+class FromReference(ABC):
+    """An estimator whose interval comes from a Bayesian bootstrap of the reference (Rubin 1981).
+
+    Each resample gives every reference row an exponential weight, so that no row and no class is ever lost. The
+    estimate is their mean. The block's own rows are never calibrated on.
+    """
+
+    name: ClassVar[str]
+    assumes: ClassVar[str]
+    fails_when: ClassVar[str]
+    level: float = 0.05  # chance that the interval misses, in (0, 1)
+    resamples: int = 200  # 50 or more, and 2 / level or more
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise BlockError(f"expected a level between 0 and 1, got {self.level}")
+        fewest = max(FEWEST_RESAMPLES, ceil(2 / self.level))  # so that some lie beyond either end of the interval
+        if self.resamples < fewest:
+            raise BlockError(f"expected {fewest} resamples or more at level {self.level:g}, got {self.resamples}")
+
+    def accuracy(self, reference: Reference, scored: ScoredBlock) -> AccuracyEstimate:
+        """Estimate the accuracy of a block whose labels, if it has any, are not looked at.
+
+        Args:
+            reference: rows with labels that the model was *not* trained on, 50 or more.
+            scored: the block and the same model's probabilities.
+
+        Raises:
+            BlockError: a reference without labels, too small, or all right or all wrong; an empty block; probabilities
+                that are none, or of other classes; features of another width.
+        """
+        check(reference, scored)
+        found = self.resampled(reference, scored, np.random.default_rng(self.seed))
+        accuracy = float(found.shares.mean())
+        ends = [self.level / 2, 1 - self.level / 2]
+        low, high = map(float, np.quantile(found.lucky, ends, method="weibull"))  # right on average for any resamples
+        return AccuracyEstimate(
+            method=self.name,
+            accuracy=accuracy,
+            low=min(low, accuracy),  # of a few rows, sure to be right, the likely counts may all be above the estimate
+            high=max(high, accuracy),
+            level=self.level,
+            reference_accuracy=reference.accuracy,
+            effective_rows=found.effective_rows,
+            assumes=self.assumes,
+            fails_when=self.fails_when,
+            detail=found.detail,
+        )
+
+    @abstractmethod
+    def resampled(self, reference: Reference, scored: ScoredBlock, rng: np.random.Generator) -> Resamples:
+        """The estimate for each resample of a checked reference."""
+
+    def weights(self, rows: int, rng: np.random.Generator) -> Iterator[Array]:
+        """Weights of the reference's rows, (n,) above 0, one resample after another."""
+        for _ in range(self.resamples):
+            yield rng.standard_exponential(rows) + np.finfo(np.float64).tiny
+
+
+def check(reference: Reference, scored: ScoredBlock) -> None:
+    """Refuse what no estimator can use, in one line.
+
+    Raises:
+        BlockError: see `FromReference.accuracy`.
+    """
+    answers, features = scored.answer.probabilities, scored.block.features
+    if len(reference) < FEWEST_ROWS:
+        raise BlockError(f"expected a reference of at least {FEWEST_ROWS} rows, got {len(reference)}: keep more rows")
+    if len(features) == 0:
+        raise BlockError(f"expected rows in block {scored.block.index}, got none: wait for them")
+    if answers.ndim != 2 or answers.shape != (len(features), reference.probabilities.shape[1]):
+        raise BlockError(
+            f"expected probabilities ({len(features)}, {reference.probabilities.shape[1]}): a row for each row of the"
+            f" block, a class for each class of the reference; got {answers.shape}. Is it another model's answer?"
+        )
+    if features.ndim != 2 or features.shape[1] != reference.features.shape[1]:
+        raise BlockError(
+            f"expected {reference.features.shape[1]} features, as in the reference; got shape {features.shape}."
+            " Was the model retrained on other columns?"
+        )
+    _check_probabilities("the reference", reference.probabilities)
+    _check_probabilities(f"block {scored.block.index}", answers)
+    right = len(reference) - int(reference.losses.sum())
+    if right in (0, len(reference)):
+        raise BlockError(
+            f"expected a reference with right and wrong answers, got {right} right of {len(reference)}: take rows that"
+            " the model was not trained on"
+        )
+
+
+def _check_probabilities(of: str, probabilities: Floats) -> None:
+    if probabilities.shape[1] < 2:
+        raise BlockError(f"expected probabilities of 2 classes or more in {of}, got 1: was it made without a model?")
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    wrong = ~((probabilities >= 0).all(axis=1) & (abs(sums - 1) <= MOST_OFF_ONE))  # NaN is neither
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise BlockError(
+            f"expected probabilities in [0, 1] that sum to 1 in {of}, got {probabilities[at].tolist()} at row {at}"
+            f" ({int(wrong.sum())} such rows): pass the answers of softmax, not scores"
+        )

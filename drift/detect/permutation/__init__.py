@@ -1,0 +1,1 @@
+"""Permutation tests: schemes of permutations, and p-values from them."""

@@ -1,0 +1,106 @@
+"""Two samples, their kernel matrix and the scheme that suits them, together: draws sums under permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.detect.two_sample.gram import Gram, Term
+from drift.detect.permutation.tests import require_reachable
+from drift.detect.permutation.schemes import FEWEST_BINS_EACH, Sums, bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
+from drift.errors import BlockError
+
+if TYPE_CHECKING:
+    import torch
+
+    from drift.detect.two_sample.gram import KernelFunction
+    from drift.detect.two_sample.samples import TwoSamples
+
+ROWS_UP_TO = 1_000  # of both samples together: permuting single rows costs less than a second
+COPIES = 5  # of the rows, that one pass holds
+
+
+class Permuter:
+    """Draws kernel sums of two samples under permutations of their rows, or of bins of them."""
+
+    def __init__(
+        self,
+        samples: TwoSamples,
+        terms: Sequence[Term] | KernelFunction,
+        *,
+        scheme: str,
+        permutations: int,
+        level: float,
+        rng: np.random.Generator,
+    ) -> None:
+        """Choose what to permute, and prepare the pass.
+
+        Args:
+            samples: checked ones.
+            terms: kernels with bandwidths, or a function of rows.
+            scheme: rows, bins or auto.
+            permutations: the most that will be drawn at once.
+            level: must be in reach of the permutations and of the rows or bins.
+            rng: shuffles rows into bins, and draws.
+
+        Raises:
+            BlockError: an unknown scheme, too few rows or permutations for the level, or rows beyond this memory.
+        """
+        if scheme not in ("auto", "rows", "bins"):
+            raise BlockError(f"expected scheme auto, rows or bins, got {scheme!r}")
+        n, m = samples.n, samples.m
+        self._rng = rng
+        self._pairs: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None  # of bins, from the one pass
+        self._bins = plan_bins(n, m) if scheme == "bins" or (scheme == "auto" and n + m > ROWS_UP_TO) else None
+        if self._bins is None and scheme == "bins":
+            raise BlockError(
+                f"expected enough rows for {FEWEST_BINS_EACH} bins of each sample, got {n} and {m}:"
+                " permute rows instead"
+            )
+        _require_memory(samples, permutations if self._bins is None else 0)
+        rows = samples.raw() if callable(terms) else samples.pooled()
+        if self._bins is None:
+            self.scheme, self.rows = "rows", (n, m)
+            require_reachable(level, permutations, n, m, of="rows")
+            self.gram = Gram(rows, terms)
+        else:
+            bins = self._bins
+            self.scheme, self.rows = "bins", (bins.reference * bins.width, bins.current * bins.width)
+            require_reachable(level, permutations, bins.reference, bins.current, of="bins")
+            self.gram = Gram(rows[shuffled(n, m, bins, rng)], terms)
+
+    def draw(self, count: int) -> Sums:
+        """Sums of the samples as observed, and under `count` new permutations."""
+        if self._bins is None:
+            return sums_by_rows(self.gram, *self.rows, count, self._rng)
+        if self._pairs is None:
+            self._pairs = bin_sums(self.gram, self._bins)
+        return sums_of_pairs(*self._pairs, self._bins, count, self._rng)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that could be had now, of this machine or of a GPU."""
+    import psutil
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def _require_memory(samples: TwoSamples, memberships: int) -> None:
+    """Refuse samples whose copies, or memberships under permutations, would not fit into memory."""
+    rows = samples.reference
+    count, width = samples.n + samples.m, rows.shape[1]
+    needed = count * (COPIES * (width + 2) * rows.element_size() + memberships)
+    free = free_bytes(rows.device)
+    if needed > free:
+        raise BlockError(
+            f"expected samples that fit into memory, got reference.shape={tuple(rows.shape)} and"
+            f" current.shape={tuple(samples.current.shape)}, which need {needed / 1e9:.1f} GB where"
+            f" {free / 1e9:.1f} are free: use mmd_features_test, which takes chunks"
+            + (", or scheme='bins'" if memberships else "")
+        )

@@ -1,0 +1,174 @@
+"""Champion against challenger on rows that both answer, until the evidence says which. Pure functions on counts.
+
+Both answer the same new rows. A row's *gain* is the champion's loss less the challenger's. Two bets run side by side:
+that the mean gain is above 0, and that it is below a least gain worth having. Each wealth starts at 1 and has a mean of
+at most 1 as long as the opposite is true, so that it ever reaches 1 / level with probability at most `level`, however
+often one looks (Ville 1939; Waudby-Smith and Ramdas 2024; for 0/1 losses it is McNemar's test by betting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from drift.errors import BlockError
+from drift.data.losses import checked_losses
+
+BETS = 24
+STEPS = 40  # of bisection
+
+
+class Verdict(StrEnum):
+    """Where a duel stands."""
+
+    BETTER = "better"
+    NOT_BETTER = "not better"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Row by row gains of the challenger, added up."""
+
+    gained: float = 0.0  # sum of positive gains; for 0/1 losses the rows that only the challenger has right
+    lost: float = 0.0  # sum of negative gains, as a positive number
+    rows: int = 0  # on which both answered
+
+    @property
+    def mean_gain(self) -> float:
+        """In [-1, 1]."""
+        return (self.gained - self.lost) / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Duel:
+    """What the rows so far have shown."""
+
+    tally: Tally
+    log_wealth: float  # of the bet that the challenger is better
+    log_wealth_against: float  # of the bet that it gains less than the least gain
+    level: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether one of the bets has earned enough; the better challenger wins a tie."""
+        enough = -np.log(self.level)
+        if self.log_wealth >= enough:
+            return Verdict.BETTER
+        return Verdict.NOT_BETTER if self.log_wealth_against >= enough else Verdict.OPEN
+
+
+@dataclass(frozen=True)
+class Part:
+    """Gains of rows in blocks of one size.
+
+    Attributes:
+        plus: sum of the positive gains, in rows, 0 or more.
+        minus: sum of the negative gains without their sign, in rows, 0 or more.
+        rest: rows without a gain.
+        inflation: of the variance of a mean over a block of this size, 1 or more.
+    """
+
+    plus: float
+    minus: float
+    rest: float
+    inflation: float
+
+
+def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tally | None = None) -> Tally:
+    """Add rows to a tally; losses are (n,) in [0, 1], of the same rows in the same order."""
+    champion, challenger = checked_losses(champion_losses), checked_losses(challenger_losses)
+    if champion.shape != challenger.shape:
+        raise BlockError(f"expected losses of the same rows, got shapes {champion.shape} and {challenger.shape}")
+    gains, before = champion - challenger, before or Tally()
+    return Tally(
+        before.gained + float(gains.clip(0, None).sum()),
+        before.lost - float(gains.clip(None, 0).sum()),
+        before.rows + len(gains),
+    )
+
+
+def duel(
+    found: Tally | Mapping[float, Tally], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
+) -> Duel:
+    """Judge a tally.
+
+    Args:
+        found: all rows on which both answered since the challenger was made; or those of blocks of different sizes, by
+            the inflation of their size.
+        level: of a wrong promotion, and of a wrong end, over all looks; in (0, 1).
+        least_gain: in accuracy, in [0, 1): a challenger that gains less is given up. With 0, one that is neither
+            better nor worse is never given up.
+        inflation: of the variance of a mean by errors that come in runs, 1 or more (see `dependence`); of a single
+            tally.
+    """
+    if not 0 < level < 1 or not 0 <= least_gain < 1:
+        raise BlockError(f"expected a level in (0, 1) and a least gain in [0, 1), got {level:g} and {least_gain:g}")
+    parts = _parts(found, inflation)
+    up = _wealth(parts, 0.0)
+    down = _wealth(_turned(parts), -least_gain)
+    return Duel(total(found), up, down, level)
+
+
+def gain_bound(found: Tally | Mapping[float, Tally], *, level: float = 0.05, inflation: float = 1.0) -> float:
+    """Lower bound of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`.
+
+    It inverts the bet of `duel`, so that it is above 0 where, and only where, the verdict is better.
+    """
+    return _low(_parts(found, inflation), level)
+
+
+def total(found: Tally | Mapping[float, Tally]) -> Tally:
+    """All rows together."""
+    if isinstance(found, Tally):
+        return found
+    return Tally(
+        sum(one.gained for one in found.values()),
+        sum(one.lost for one in found.values()),
+        sum(one.rows for one in found.values()),
+    )
+
+
+def _parts(found: Tally | Mapping[float, Tally], inflation: float) -> list[Part]:
+    by_inflation = {inflation: found} if isinstance(found, Tally) else found
+    return [
+        Part(one.gained, one.lost, one.rows - one.gained - one.lost, inflated) for inflated, one in by_inflation.items()
+    ]
+
+
+def _turned(parts: list[Part]) -> list[Part]:
+    """The same rows, seen from the other side."""
+    return [Part(one.minus, one.plus, one.rest, one.inflation) for one in parts]
+
+
+def _low(parts: list[Part], level: float) -> float:
+    """The smallest mean against which the bet that it is more has not earned 1 / level."""
+    gained = sum(one.plus - one.minus for one in parts)
+    rows = sum(one.plus + one.minus + one.rest for one in parts)
+    excluded, holds = -1.0, gained / max(1.0, rows)
+    for _ in range(STEPS):
+        middle = (excluded + holds) / 2
+        earned = _wealth(parts, middle)
+        excluded, holds = (middle, holds) if earned >= -np.log(level) else (excluded, middle)
+    return excluded
+
+
+def _wealth(parts: list[Part], at_most: float) -> float:
+    """Logarithm of a mixture of bets that the mean of values in [-1, 1] is above `at_most`."""
+    share = np.geomspace(0.01, 0.95, BETS) / (1 + at_most)  # of the wealth that is put at risk
+    logs: NDArray[np.float64] = np.zeros(BETS)
+    for one in parts:
+        logs = (
+            logs
+            + (
+                one.plus * np.log1p(share * (1 - at_most))
+                + one.minus * np.log1p(share * (-1 - at_most))
+                + one.rest * np.log1p(-share * at_most)
+            )
+            / one.inflation
+        )
+    return float(np.logaddexp.reduce(logs) - np.log(BETS))

@@ -1,0 +1,1 @@
+"""Two-sample statistics of all columns together: MMD, energy distance, classifier, random features."""

@@ -1,0 +1,15 @@
+"""Kernels: how alike two rows are. To add one: its file here, and its import line below."""
+
+from drift.detect.two_sample.kernels.gaussian import Gaussian as Gaussian
+from drift.detect.two_sample.kernels.inverse_multiquadric import InverseMultiquadric as InverseMultiquadric
+from drift.detect.two_sample.kernels.laplacian import Laplacian as Laplacian
+from drift.detect.two_sample.kernels.protocol import Kernel as Kernel
+from drift.detect.two_sample.kernels.protocol import Metric as Metric
+from drift.detect.two_sample.kernels.rational_quadratic import RationalQuadratic as RationalQuadratic
+
+KERNELS: dict[str, Kernel] = {
+    str(found.name): found()  # type: ignore[attr-defined]
+    for found in list(vars().values())
+    if isinstance(found, type) and hasattr(found, "shrink")
+}
+"""Every kernel of this folder by its name, as the command line and `kernel="..."` call it."""

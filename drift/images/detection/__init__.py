@@ -1,0 +1,1 @@
+"""Which detectors find a change of images, at which strength."""

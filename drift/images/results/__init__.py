@@ -1,0 +1,1 @@
+"""What an experiment with images leaves behind: pictures, embeddings, summaries, TensorBoard logs."""

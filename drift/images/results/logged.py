@@ -1,0 +1,93 @@
+"""The laboratory's experiments in MLflow: a run each, with batches as steps, and the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drift.images.augment import Seen
+from drift.images.detection.detector_comparison import SideBySide
+from drift.images.streams.simulate import BatchResult, Simulated
+from drift.tracking.runs.open_runs import Metric, open_run
+from drift.tracking.connection.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def log_ramp(
+    found: Simulated, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
+) -> str:
+    """Log every batch's numbers; returns the run's id."""
+    points = [Metric("accepted_accuracy", found.accepted)]
+    for one in found.batches:
+        values = {
+            "batch/severity": one.severity,
+            "batch/accuracy": one.accuracy,
+            "batch/confidence": one.confidence,
+            "batch/calibration_error": one.calibration_error,
+        }
+        values |= {f"class/{plain(name)}": share for name, share in _shares(found, one)}
+        values |= {f"detector/{s.detector}_p_value": s.p_value for s in one.scores if s.p_value is not None}
+        values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in one.scores}
+        points += [Metric(name, value, one.index) for name, value in values.items()]
+    return log_experiment("simulate", points, store, experiment, options=options, page=page, figures={"ramp": figure})
+
+
+def log_table(
+    found: SideBySide, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
+) -> str:
+    """Log score and p-value of every detector on every shift; returns the run's id."""
+    points = []
+    for cell in found.cells:
+        shift = plain(cell.shift)
+        points += [Metric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
+        points += [Metric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
+    return log_experiment("kernels", points, store, experiment, options=options, page=page, figures={"planes": figure})
+
+
+def log_augment(
+    seen: list[Seen], store: Store, experiment: str, *, options: Mapping[str, object], page: Path, text: Path
+) -> str:
+    """Log what each network sees of each sample, and the page with the Markdown; returns the run's id."""
+    points = []
+    for one in seen:
+        name = f"{plain(one.model)}/{plain(one.sample)}"
+        values = {key: getattr(one, key) for key in ("accuracy", "distance", "threshold", "p_value")}
+        points += [Metric(f"{name}_{key}", value) for key, value in values.items()]
+    return log_experiment("augment", points, store, experiment, options=options, page=page, figures={}, text=text)
+
+
+def _shares(found: Simulated, one: BatchResult) -> list[tuple[str, float]]:
+    known = zip(found.classes, one.by_class, strict=True)
+    return [(name, share) for name, share in known if share is not None]
+
+
+def plain(name: str) -> str:
+    """What MLflow takes as a part of a metric's name: a folder may be called anything."""
+    return re.sub(r"[^\w.\-]", "_", name)
+
+
+def log_experiment(
+    name: str,
+    points: list[Metric],
+    store: Store,
+    experiment: str,
+    *,
+    options: Mapping[str, object],
+    page: Path,
+    figures: Mapping[str, Figure],
+    text: Path | None = None,
+) -> str:
+    """Log numbers, pictures and the page of one experiment, and its text; returns the run's id."""
+    with open_run(store, experiment, name=f"images {name}", kind=f"images-{name}") as run:
+        run.params(options)
+        run.describe(f"Image experiment `drift images {name}`; its page is among the artifacts.")
+        run.metrics(points)
+        for title, figure in figures.items():
+            run.figure(title, figure)
+        for file in (page, text) if text else (page,):
+            run.file(file)
+        return run.id

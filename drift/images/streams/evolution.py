@@ -1,0 +1,109 @@
+"""Batches of images that move away from what a network was trained on: each kind of drift is one ingredient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from drift.data.blocks import Integers
+from drift.errors import BlockError, UsageError
+from drift.datasets.images.pixels import Pixels
+
+Perturb: TypeAlias = Callable[[Pixels, float, int], Pixels]
+"""Of images, a severity in [0, 1] and a seed: the images, perturbed."""
+
+NEVER_SEEN = -1  # the label of an image of a class that the network does not know: no answer is right
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Images that batches are drawn from."""
+
+    pixels: Pixels  # (n, height, width, channels)
+    labels: Integers  # (n,), codes of the network's classes, or `NEVER_SEEN`
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Images that came together."""
+
+    index: int
+    severity: float  # in [0, 1], of the ramp
+    pixels: Pixels  # (n, height, width, channels)
+    labels: Integers  # (n,)
+    strange: int  # images of new classes or of another data set
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """What changes from batch to batch; at severity 0 a batch is like what the network was trained on.
+
+    Attributes:
+        pool: images of the kind that the network knows, none of which it was trained on.
+        severities: of the batches, each in [0, 1].
+        batch_size: images.
+        perturb: changes the images: covariate shift.
+        strangers: images of new classes or of another data set, of which a batch has severity times `most_strange`:
+            data evolution.
+        most_strange: share of a batch at severity 1, in (0, 1].
+        relabelled: what a class is called from now on, in a share of a batch's images of it that is the severity:
+            concept drift.
+        seed: of all draws; the same seed gives the same batches.
+    """
+
+    pool: Pool
+    severities: tuple[float, ...]
+    batch_size: int
+    perturb: Perturb | None = None
+    strangers: Pool | None = None
+    most_strange: float = 0.5
+    relabelled: Mapping[int, int] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        needed = self.batch_size * len(self.severities)
+        if self.batch_size < 2:
+            raise UsageError(
+                f"expected batches of 2 images or more, got {self.batch_size}: one image has no distribution"
+            )
+        if needed > len(self.pool):
+            raise BlockError(
+                f"expected {needed:,} images for {len(self.severities)} batches of {self.batch_size}, got"
+                f" {len(self.pool):,}: ask for fewer batches, or smaller ones"
+            )
+        if self.strangers is not None and self.strangers.pixels.shape[1:] != self.pool.pixels.shape[1:]:
+            raise BlockError(
+                f"expected images of shape {self.pool.pixels.shape[1:]} to mix in, got"
+                f" {self.strangers.pixels.shape[1:]}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.severities)
+
+    def batch(self, index: int) -> Batch:
+        """The batch of that index; each image of the pool is in one batch at most."""
+        severity = self.severities[index]
+        order = np.random.default_rng(self.seed).permutation(len(self.pool))
+        rows = order[index * self.batch_size : (index + 1) * self.batch_size]
+        pixels, labels = self.pool.pixels[rows], self.pool.labels[rows]
+        rng = np.random.default_rng((self.seed, index))
+        strange = 0
+        if self.strangers is not None:
+            strange = round(severity * self.most_strange * self.batch_size)
+            drawn = rng.choice(len(self.strangers), strange, replace=strange > len(self.strangers))
+            places = rng.choice(self.batch_size, strange, replace=False)
+            pixels, labels = pixels.copy(), labels.copy()
+            pixels[places], labels[places] = self.strangers.pixels[drawn], self.strangers.labels[drawn]
+        if self.relabelled:
+            turned = rng.random(len(labels)) < severity
+            names = np.array([self.relabelled.get(int(label), int(label)) for label in labels], np.int64)
+            labels = np.where(turned, names, labels)
+        if self.perturb is not None and severity > 0:
+            pixels = self.perturb(pixels, severity, int(rng.integers(2**31)))
+        return Batch(index, severity, pixels, labels, strange)

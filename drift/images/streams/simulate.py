@@ -1,0 +1,148 @@
+"""A network meets batches that drift: what it loses, and who notices when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drift.data.blocks import Answer, Block, Floats, Integers, Reference, ScoredBlock
+from drift.detect import Harm, Score
+from drift.detect.accuracy import drop_p_value
+from drift.images.streams.evolution import Batch, Evolution
+from drift.images.detection.spaces import Network, Spaces
+from drift.images.detection.image_detectors import Watcher
+from drift.data.losses import predicted_classes
+from drift.metrics.classification.reliability import calibration_error, counted
+from drift.datasets.images.pixels import Pixels
+
+LOST = 0.05  # of accuracy, that an alarm should come before
+LUCK = 0.001  # the chance below which a loss is one
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch showed."""
+
+    index: int
+    severity: float  # in [0, 1]
+    strange: int  # images that are of no known class, or of another data set
+    accuracy: float  # in [0, 1]
+    chance: float  # of so few right answers or fewer, were the batch as easy as the reference (Fisher's exact test)
+    by_class: tuple[float | None, ...]  # accuracy on the images of each class; None where the batch has none
+    calibration_error: float  # mean distance of confidence from accuracy, in [0, 1]
+    confidence: float  # mean probability of the answers, in (0, 1]
+    scores: tuple[Score, ...]  # of the detectors that see images alone, then of the one that sees labels
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of a ramp."""
+
+    accepted: float  # accuracy on the reference, in [0, 1]
+    reference_rows: int
+    classes: tuple[str, ...]
+    batches: tuple[BatchResult, ...]
+    level: float  # of any false alarm of one detector on the whole ramp
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return tuple(score.detector for score in self.batches[0].scores)
+
+    @property
+    def drifts_at(self) -> int | None:
+        """The first batch with a severity above 0."""
+        return next((one.index for one in self.batches if one.severity > 0), None)
+
+    @property
+    def lost_at(self) -> int | None:
+        """The first batch whose accuracy is 5 points or more below the accepted one, beyond what chance explains."""
+        lost = (one.index for one in self.batches if one.accuracy <= self.accepted - LOST and one.chance <= LUCK)
+        return next(lost, None)
+
+    def first_alarm(self, detector: str) -> int | None:
+        """The first batch that a detector raised an alarm at."""
+        found = (one.index for one in self.batches if any(s.detector == detector and s.alarm for s in one.scores))
+        return next(found, None)
+
+
+def simulate(
+    network: Network,
+    evolution: Evolution,
+    reference_pixels: Pixels,
+    reference_labels: Integers,
+    known: Pixels,
+    detectors: Sequence[Watcher],
+    *,
+    classes: tuple[str, ...],
+    level: float = 0.01,
+    tolerated_loss: float = 0.02,
+    seed: int = 0,
+    tell: Callable[[int], None] = lambda batch: None,
+) -> Simulated:
+    """Show every batch to the network and to the detectors.
+
+    Args:
+        network: trained on other images.
+        evolution: the batches.
+        reference_pixels: (n, height, width, channels) on which the network was accepted; ten batches or more.
+        reference_labels: (n,).
+        known: other images of that kind, for spaces that are learned; see `Spaces`.
+        detectors: that see images; `Harm`, which sees labels, stands beside them.
+        classes: names of the network's classes.
+        level: of any false alarm of a detector of images on the whole ramp: each batch is tested at level / batches,
+            which holds however the batches depend on each other through the reference (Bonferroni). `Harm` promises a
+            run length instead.
+        tolerated_loss: of accuracy, to `Harm`.
+        seed: of permutations and of the untrained encoder.
+        tell: hears of every batch that is done.
+    """
+    spaces = Spaces(network, reference_pixels, known, seed=seed)
+    answer = network.predict(reference_pixels)
+    accepted = Reference(spaces.reference("features"), reference_labels, answer.probabilities, (), classes)
+    harm = Harm(accepted, tolerated_loss=tolerated_loss)
+    results = []
+    for batch in batches_of(evolution):
+        answered = network.predict(batch.pixels)
+        scores = [
+            one.score(spaces, batch.pixels, level=level / len(evolution), seed=seed + batch.index) for one in detectors
+        ]
+        scored = _scored(batch, answered)
+        scores.append(harm.score(scored))
+        harm.update(scored)
+        results.append(result_of(batch, answered.probabilities, len(classes), tuple(scores), accepted=accepted))
+        tell(batch.index)
+    return Simulated(accepted.accuracy, len(accepted), classes, tuple(results), level)
+
+
+def batches_of(evolution: Evolution) -> Iterator[Batch]:
+    """All of them, in order."""
+    return (evolution.batch(index) for index in range(len(evolution)))
+
+
+def result_of(
+    batch: Batch, probabilities: Floats, classes: int, scores: tuple[Score, ...], *, accepted: Reference
+) -> BatchResult:
+    """The measures of a batch that do not need detectors, with what these said."""
+    predicted = predicted_classes(probabilities)
+    right = predicted == batch.labels
+    of_class = [right[batch.labels == code] for code in range(classes)]
+    return BatchResult(
+        batch.index,
+        batch.severity,
+        batch.strange,
+        float(right.mean()),
+        drop_p_value(int(right.sum()), len(right), round(accepted.accuracy * len(accepted)), len(accepted)),
+        tuple(float(part.mean()) if len(part) else None for part in of_class),
+        calibration_error(counted(batch.labels, probabilities)),
+        float(probabilities.max(axis=1).mean()),
+        scores,
+    )
+
+
+def _scored(batch: Batch, answer: Answer) -> ScoredBlock:
+    rows = len(batch.labels)
+    block = Block(batch.index, range(rows), np.empty((rows, 0), np.float32), batch.labels, None)
+    return ScoredBlock(block, answer, 0.0)

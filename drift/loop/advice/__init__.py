@@ -1,0 +1,1 @@
+"""What a command proposes to do next, and the numbers behind it."""

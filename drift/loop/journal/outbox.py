@@ -1,0 +1,88 @@
+"""MLflow as a listener that may be away: blocks wait in the scoring log until it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from time import monotonic
+
+from drift.detect import ThresholdForecast
+from drift.errors import TrackingError
+from drift.loop.events import BlockScored, Event, Said, Tell
+from drift.loop.forecasts import Forecasts
+from drift.loop.journal.journal import Journal
+from drift.policies.history import BlockRecord
+from drift.tracking.runs.open_runs import Metric, Run
+
+RETRY_SECONDS = 15.0  # between tries while MLflow is away
+
+
+class Outbox:
+    """Sends the metrics of scored blocks to a run, in order, each once.
+
+    A point carries the time its block was scored, so that one sent again after a crash is the same point.
+    """
+
+    def __init__(
+        self, journal: Journal, deployment: str, run: Run, forecasts: Forecasts, *, sent: int, tell: Tell
+    ) -> None:
+        self._journal = journal
+        self._forecasts = forecasts
+        self._deployment = deployment
+        self._run = run
+        self._sent = sent
+        self._not_before = 0.0
+        self._tell = tell
+        self._away = False
+
+    def __call__(self, event: Event) -> None:
+        """Send after every block; while MLflow is away, only now and then."""
+        if isinstance(event, BlockScored) and monotonic() >= self._not_before:
+            try:
+                self.flush()
+            except TrackingError as error:
+                if not self._away:
+                    self._tell(Said(f"{error}; blocks wait in the scoring log"))
+                self._away = True
+                self._not_before = monotonic() + RETRY_SECONDS
+
+    def flush(self) -> None:
+        """Send everything that waits; raises `TrackingError` if MLflow is away."""
+        waiting = self._journal.blocks(self._deployment, first=self._sent)
+        if waiting:
+            forecasts = self._forecasts_of(waiting)
+            self._run.metrics([point for record in waiting for point in block_metrics(record, forecasts[record.index])])
+            self._sent += len(waiting)
+            self._journal.set_tracked(self._deployment, self._sent)
+        if self._away:
+            self._tell(Said("MLflow answers again and has every block"))
+        self._away = False
+
+    def _forecasts_of(self, records: list[BlockRecord]) -> Mapping[int, ThresholdForecast]:
+        """Made already, except for blocks of an earlier process: those are made again from the log."""
+        if all(record.index in self._forecasts.made for record in records):
+            return self._forecasts.made
+        return self._forecasts.of(self._journal.blocks(self._deployment))
+
+
+def block_metrics(record: BlockRecord, forecast: ThresholdForecast | None = None) -> list[Metric]:
+    """A block, and the forecast after it, as points with the block as step."""
+    at = int(datetime.fromisoformat(record.scored_at).timestamp() * 1000)
+    values = {
+        "test_accuracy": record.accuracy,  # the specification's name of the indicator that the threshold is about
+        "block/accuracy": record.accuracy,
+        "block/accuracy_first_champion": record.first_champion_correct / record.rows,
+        "block/wrong": record.wrong,
+        "block/mean_confidence": record.mean_confidence,
+        "block/version": record.version,
+        "block/flagged": record.flagged,
+        "block/seconds": record.seconds,
+    }
+    if forecast is not None:
+        values |= {f"block/{name}": value for name, value in forecast.metrics.items()}
+    for score in record.scores:
+        if score.p_value is None:
+            values[f"detector/{score.detector}"] = score.statistic
+        else:
+            values[f"detector/{score.detector}_p_value"] = score.p_value
+    return [Metric(key, float(value), record.index, at) for key, value in values.items()]

@@ -1,0 +1,1 @@
+"""Which version serves: finding, trusting, loading, promoting and rolling back."""

@@ -1,0 +1,185 @@
+"""Which base run a deployment takes: the best of its experiment, or of all experiments where that one has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drift import next_steps
+from drift.errors import TrackingError
+from drift.invocation import Options
+from drift.loop.releases.base_tables import BaseTable, card_of_run, is_of_table, of_file, of_table, tables_of
+from drift.loop.card import Card, DataSource
+from drift.loop.releases.model_names import usable_name
+from drift.loop.releases.promote import card_of
+from drift.tracking.runs.lookup import FoundRun, experiment_of, find_runs, find_runs_everywhere
+from drift.tracking.releases.registry import CHAMPION, Registry, Version
+from drift.tracking.connection.store import Store
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The best base run, and what the registry made of it.
+
+    Attributes:
+        run: the finished base run with the highest validation accuracy on the rows of the newest one.
+        experiment: the name of the experiment that holds the run.
+        registered: the newest version that was registered from the run; None if it never was.
+        champion: the version that serves; None if there is none.
+        compared: number of base runs on the same rows; 0 where the champion is taken because there is none.
+        elsewhere: whether the run is of another experiment than the one that was named.
+        newer: the newest base run, where that is not the best one; else None.
+    """
+
+    run: FoundRun
+    experiment: str
+    registered: Version | None
+    champion: Version | None
+    compared: int
+    elsewhere: bool
+    newer: FoundRun | None = None
+
+    @property
+    def words(self) -> str:
+        """Which run this is, for the audit trail."""
+        if self.champion is not None and self.compared == 0:
+            return f"version {self.champion.number}, of whose table there is no base run"
+        among = f"best of {self.compared} base runs" if self.compared > 1 else "base run"
+        accuracy = self.run.metrics.get("reference/accuracy")
+        measured = "" if accuracy is None else f", validation accuracy {accuracy:.3f}"
+        return f"{among} of experiment {self.experiment}{measured}"
+
+    @property
+    def taken_words(self) -> str:
+        """Which run is taken and why, and how the newest one did where that is passed over."""
+        version = "" if self.registered is None else f" (version {self.registered.number})"
+        taken = f"taking run {self.run.id}{version}, {self.words}"
+        if self.newer is None:
+            return taken
+        accuracy = self.newer.metrics.get("reference/accuracy")
+        measured = "no validation accuracy" if accuracy is None else f"{accuracy:.3f} on the same rows"
+        return f"{taken}; the newest one, {self.newer.id}, has {measured}"
+
+
+def find_candidate(
+    registry: Registry, experiment: str, source: DataSource | None, *, given: Options | None = None
+) -> Candidate:
+    """The best base run of an experiment, or of all experiments if that one has none.
+
+    Where a version serves, only base runs of its table are taken from other experiments, unless another table is named;
+    if there are none (its base run was deleted in MLflow), it goes on serving.
+
+    Accuracies can be compared only on the same rows, so the best is sought among the runs on the newest run's rows.
+
+    Args:
+        registry: of the model that is to be deployed.
+        experiment: the one that was named.
+        source: the table that was named; None leaves all tables.
+        given: further options that a command in an error repeats.
+
+    Raises:
+        TrackingError: when no base run is finished, when the experiment has none and those of other experiments are of
+            several tables, or when the champion was made from another table.
+    """
+    store = registry.store
+    known = store.find_experiment(experiment)
+    runs = _finished(find_runs(store, experiment, kind="base"), source, store) if known is not None else []
+    champion = registry.holder(CHAMPION)
+    elsewhere = not runs
+    if elsewhere:
+        runs = _finished(find_runs_everywhere(store, kind="base"), source, store)
+        serving = _champion_without_base(registry, champion, experiment, source)
+        if serving is not None and champion is not None:
+            runs = _of_same_table(card_of(registry, champion), runs, registry)
+            if not runs:
+                return serving
+        _require_one_table(registry, runs, experiment)
+    if not runs:
+        raise _none_finished(store, experiment, source, registry.name)
+    same_rows = [run for run in runs if run.tags["drift.digest"] == runs[0].tags["drift.digest"]]
+    best = max(same_rows, key=lambda run: run.metrics.get("reference/accuracy", 0.0))  # the newest of equals
+    if champion is not None:
+        _require_same_table(registry, champion, best, given or {})
+    registered = [version for version in registry.versions() if version.run_id == best.id]
+    holder = experiment_of(store, best.id) if elsewhere else experiment
+    newest = registered[-1] if registered else None
+    newer = None if best.id == runs[0].id else runs[0]
+    return Candidate(best, holder, newest, champion, len(same_rows), elsewhere, newer)
+
+
+def _champion_without_base(
+    registry: Registry, champion: Version | None, experiment: str, source: DataSource | None
+) -> Candidate | None:
+    """The champion, as if its base run was deleted in MLflow; None where it is of another table than the one named."""
+    if champion is None:
+        return None
+    if source is not None and not is_of_table(card_of(registry, champion), source):
+        return None
+    run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
+    return Candidate(run, experiment, registered=champion, champion=champion, compared=0, elsewhere=False)
+
+
+def _of_same_table(serving: Card, runs: Sequence[FoundRun], registry: Registry) -> list[FoundRun]:
+    """Base runs whose models could replace the one that serves; one model of each set of rows is looked at."""
+    same: dict[str, bool] = {}
+    runs = of_file(runs, serving.source)
+    for run in runs:
+        if (digest := run.tags["drift.digest"]) not in same:
+            same[digest] = serving.of_same_table(card_of_run(run, registry.store))
+    return [run for run in runs if same[run.tags["drift.digest"]]]
+
+
+def _finished(runs: Sequence[FoundRun], source: DataSource | None, store: Store) -> list[FoundRun]:
+    """Base runs with a model, of the named table."""
+    done = [run for run in runs if run.status == "FINISHED" and {"drift.model_id", "drift.digest"} <= run.tags.keys()]
+    return done if source is None else of_table(done, source, store)
+
+
+def _none_finished(store: Store, experiment: str, source: DataSource | None, model: str) -> TrackingError:
+    """What is said where there is no base run; other columns of the same file and label are named."""
+    if source is None:
+        first = next_steps.train_base(experiment)
+        return TrackingError(
+            f"experiment {experiment!r} has no finished base model, and no other experiment has one; train one first:"
+            f" {first}"
+        )
+    wanted = BaseTable(source).words
+    text = f"experiment {experiment!r} has no finished base model of {wanted}, and no other experiment has one"
+    alike = tables_of(of_file(_finished(find_runs_everywhere(store, kind="base"), None, store), source), store)
+    if not alike:
+        return TrackingError(f"{text}; train one first: {next_steps.train_base(experiment, source.options)}")
+    return TrackingError(f"{text}; there are base models of {_listed(alike, store, model)}")
+
+
+def _listed(tables: Sequence[tuple[BaseTable, FoundRun]], store: Store, model: str) -> str:
+    """Tables with an experiment of each, and the command that deploys a base model of the first."""
+    found = [(table, experiment_of(store, run.id)) for table, run in tables]
+    first, experiment = found[0]
+    return (
+        f"{', '.join(f'{table.words} in experiment {name!r}' for table, name in found)}; name one, such as:"
+        f" {next_steps.deploy(experiment, model, first.source.options)}"
+    )
+
+
+def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment: str) -> None:
+    tables = tables_of(runs, registry.store)
+    if len(tables) < 2:
+        return
+    raise TrackingError(
+        f"experiment {experiment!r} has no finished base model, and those of other experiments are of"
+        f" {len(tables)} tables: {_listed(tables, registry.store, registry.name)}"
+    )
+
+
+def _require_same_table(registry: Registry, champion: Version, best: FoundRun, given: Options) -> None:
+    """A name in the registry is one model's: a rollback to a model of another table could not serve."""
+    serving = card_of(registry, champion)
+    wanted = card_of_run(best, registry.store)
+    if not serving.of_same_table(wanted):
+        experiment = experiment_of(registry.store, best.id)
+        name = usable_name(registry.store, wanted, default=False)
+        raise TrackingError(
+            f"version {champion.number} of {registry.name} was made from {serving.table_words}, the best base run of"
+            f" {experiment!r} from {wanted.table_words}: deploy it under another --register_model_name, such as:"
+            f" {next_steps.deploy(experiment, name, wanted.source.options, **given)}"
+        )

@@ -1,0 +1,132 @@
+"""A version between the registry and a server: fetched, checked by its digest, packed and loaded. Used by `promote`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from drift.errors import ArchiveError, TrackingError
+from drift.loop.card import Card
+from drift.tracking.runs.lookup import model_card
+from drift.tracking.releases.registry import Registry, Version
+
+
+class Service(Protocol):
+    """What promotion needs of a server."""
+
+    @property
+    def default_version(self) -> int | None:
+        """The version that answers unversioned requests."""
+        ...
+
+    def load(self, archive: Path, version: int) -> None:
+        """Load a version beside those that serve, and wait until it is ready."""
+        ...
+
+    def make_default(self, version: int) -> None:
+        """Let a loaded version answer from now on."""
+        ...
+
+    def retire(self, version: int) -> None:
+        """Unload a version once its last request is answered."""
+        ...
+
+    def drop_archives(self, keep: Collection[str]) -> None:
+        """Delete archives of the model that are neither loaded nor to be kept, by file name."""
+        ...
+
+    @property
+    def loaded(self) -> Mapping[int, str]:
+        """Versions that the server can answer with, and the names of their archives."""
+        ...
+
+    @property
+    def inference_url(self) -> str:
+        """Where it answers."""
+        ...
+
+    @property
+    def store(self) -> Path:
+        """Folder of archives that the server may load from."""
+        ...
+
+
+@dataclass(frozen=True)
+class FetchedVersion:
+    """What serving a version takes, on this machine.
+
+    Attributes:
+        version: the registered version.
+        model_file: its exported network (.pt2); its SHA-256 is the one that was logged.
+        card: what the model was made from.
+    """
+
+    version: Version
+    model_file: Path
+    card: Card
+
+
+@contextmanager
+def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
+    """Download what serving `version` takes, and check whether it is trusted and can be loaded safely.
+
+    Args:
+        registry: of the model.
+        version: the version to fetch.
+        otherwise: what is to be said after the reason if it cannot be had.
+
+    Raises:
+        ArchiveError: the registry's file is not the one that was logged, cannot be had any more, or could run code.
+        UntrustedError: nobody here knows where the release comes from.
+    """
+    from drift.models.predict import require_program
+
+    try:
+        release = registry.release(version)
+        require_program(release.model_file)
+        card = Card.from_metadata(release.card)
+    except (TrackingError, ArchiveError) as error:
+        reason = f"version {version.number} of {registry.name} cannot be served: {error}"
+        raise type(error)(f"{reason}; {otherwise}" if otherwise else reason) from error
+    yield FetchedVersion(version, release.model_file, card)
+
+
+def load_fetched(name: str, whole: FetchedVersion, service: Service) -> None:
+    """Pack a fetched version of the model `name` into the server's store and load it.
+
+    Raises:
+        ServingError: the server has a version of that number from another archive, or the version does not come up.
+    """
+    from drift.serving.torchserve.archive import build_archive
+
+    archive = build_archive(
+        whole.model_file,
+        name=name,
+        version=whole.version.number,
+        card=whole.card.to_metadata() | {"time": whole.card.time_name},
+        digest=whole.version.sha256,
+        store=service.store,
+    )
+    service.load(archive, whole.version.number)
+
+
+def is_loaded(registry: Registry, version: Version, service: Service) -> bool:
+    """Whether the server can answer with this very version, by number and digest."""
+    return service.loaded.get(version.number) == archive_of(registry, version)
+
+
+def archive_of(registry: Registry, version: Version) -> str:
+    """The file name of a version's archive."""
+    from drift.serving.torchserve.archive import archive_name
+
+    return archive_name(registry.name, version.number, version.sha256)
+
+
+def card_of(registry: Registry, version: Version) -> Card:
+    """The card of a registered version: of its trusted release, where the registry asks for trust."""
+    if registry.trust is None:
+        return Card.from_metadata(model_card(registry.store, version.model_id))
+    return Card.from_metadata(registry.release(version).card)

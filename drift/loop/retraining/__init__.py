@@ -1,0 +1,1 @@
+"""Training a challenger, comparing it with the champion, and asking for approval."""

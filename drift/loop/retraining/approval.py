@@ -1,0 +1,126 @@
+"""Who agrees to a retrain: nobody needs to, nobody can, or a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drift.loop.events import DriftFlagged, Ending
+from drift.loop.journal.records import DecisionRecord
+
+SAID_NO = "answered no to"
+Flag = DriftFlagged | Ending  # what a question is about
+
+
+class RetrainMode(StrEnum):
+    """`--retrain`: what to do when drift is flagged, or when a policy's schedule wants a retrain."""
+
+    ASK = "ask"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class PromoteMode(StrEnum):
+    """`--promote`: what to do with a trained challenger."""
+
+    AUTO = "auto"  # promote when the paired test says better
+    ASK = "ask"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Reply(StrEnum):
+    """A person's answer to the question."""
+
+    YES = "y"
+    WINDOW = "w"  # yes, on the window that was proposed
+    NO = "n"  # and do not ask again in this deployment
+    LATER = "l"  # ask again at the next flag
+
+
+@dataclass(frozen=True)
+class Consent:
+    """An answer, and whose."""
+
+    retrain: bool
+    by: str
+    reason: str
+    window_rows: int | None = None  # newest rows to learn from; None leaves it to the options
+
+
+class Always:
+    """Retrain without a question; after a fall of accuracy, on the rows since then, once there are enough of them."""
+
+    def __call__(self, flag: Flag) -> Consent:
+        """Agree, or wait for rows from after the fall."""
+        outlook, by = flag.outlook, "--retrain always"
+        if outlook is None or outlook.fall is None:
+            return Consent(True, by, flag.reason)
+        if (outlook.since_fall or outlook.few) and outlook.too_early:
+            few = f"{outlook.fallen_rows:,} rows since accuracy fell are too few"
+            few += f", enough after {outlook.wait_words}" if outlook.wait_words else ""
+            return Consent(False, by, f"{flag.reason}; waits: {few}")
+        if outlook.window_rows is None:
+            return Consent(True, by, flag.reason)
+        since = f"learns from {outlook.window_rows:,} rows, since accuracy fell at about row {outlook.fall.row}"
+        return Consent(True, by, f"{flag.reason}; {since}", outlook.window_rows)
+
+
+class Never:
+    """Mark blocks, retrain nothing."""
+
+    def __call__(self, flag: Flag) -> Consent:
+        """Decline."""
+        return Consent(False, "--retrain never", flag.reason)
+
+
+class NoTerminal:
+    """Somebody should be asked, and nobody is there."""
+
+    def __call__(self, flag: Flag) -> Consent:
+        """Decline."""
+        return Consent(False, "no terminal to ask at", flag.reason)
+
+
+class AskPerson:
+    """Put the question to a person until they say no."""
+
+    def __init__(self, question: Callable[[Flag], Reply], *, person: str) -> None:
+        self._question = question
+        self._person = person
+        self._refused = False
+
+    def __call__(self, flag: Flag) -> Consent:
+        """Ask, unless the answer was already no."""
+        if self._refused:
+            return Consent(False, self._person, "said no to an earlier block of this deployment")
+        reply = self._question(flag)
+        self._refused = reply is Reply.NO
+        window = flag.outlook.window_rows if reply is Reply.WINDOW and flag.outlook else None
+        words = {
+            Reply.YES: "answered yes to",
+            Reply.WINDOW: f"answered yes, on a window of {window} rows, to",
+            Reply.NO: SAID_NO,
+            Reply.LATER: "answered not yet to",
+        }
+        agreed = reply in (Reply.YES, Reply.WINDOW)
+        return Consent(agreed, self._person, f"{words[reply]}: {flag.reason}", window)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the person said no, and is not to be asked again."""
+        return self._refused
+
+    def recall(self, decisions: Sequence[DecisionRecord]) -> None:
+        """Remember a no from before an interruption."""
+        self._refused = self._refused or any(made.reason.startswith(SAID_NO) for made in decisions)
+
+
+def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Consent]:
+    """Who is asked in which mode; `question` is None where there is no terminal."""
+    if mode is RetrainMode.ALWAYS:
+        return Always()
+    if mode is RetrainMode.NEVER:
+        return Never()
+    return AskPerson(question, person=person) if question else NoTerminal()

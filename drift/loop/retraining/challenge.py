@@ -1,0 +1,192 @@
+"""One challenge from start to end: retrain, compare, and promote or refuse. Used by the loop and by `drift retrain`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from drift.data.blocks import Table
+from drift.detect import PairedTest
+from drift.detect.permutation.p_values import p_text
+from drift.errors import ChampionChangedError, DataError, TrainingError
+from drift.loop.retraining.approval import PromoteMode
+from drift.loop.events import ChallengerRefused, Said
+from drift.loop.releases.promote import Championship, comparison_evidence
+from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
+from drift.loop.retraining.retrain import Challenger, RetrainOptions, retrain
+from drift.loop.retraining.retries import kinds
+from drift.tracking.releases.registry import Version
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Where challenges take place."""
+
+    championship: Championship
+    experiment: str
+    options: RetrainOptions
+    mode: PromoteMode
+    ask: Callable[[Challenger], bool] | None  # None when there is nobody to ask
+    person: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a challenge ended."""
+
+    challenger: Challenger
+    promoted: bool
+    by: str
+    reason: str
+    earlier: tuple[Verdict, ...] = ()  # of the tries before it
+
+
+def challenge(
+    table: Table,
+    stop: int,
+    champion: Version,
+    ring: Ring,
+    *,
+    cause: str,
+    evidence: dict[str, Any],
+    first_try: int = 1,
+    refused: Callable[[], Sequence[Refused]] = tuple,
+) -> Verdict:
+    """Train a challenger on the rows before `stop` and let the better one serve; try again as often as was asked for.
+
+    What would make a refused challenger a second time is no try: the next kind of try takes its place and its level.
+
+    Args:
+        table: coded as the champion sees it.
+        stop: one past the last row whose label is known.
+        champion: the version to beat.
+        ring: where, and how.
+        cause: why now, in words.
+        evidence: why now, in numbers; kept in the audit trail with the comparison.
+        first_try: from 1; those before it were refused before an interruption.
+        refused: challengers of the champion that are not to be made again.
+
+    Returns:
+        How the last try ended, with the verdicts of those before it.
+    """
+    tell, earlier, known = ring.championship.tell, list[Verdict](), list(refused())
+    number = first_try
+    for one in islice(kinds(ring.options, stop), first_try - 1, None):
+        if number > one.of:
+            break
+        if one.words:
+            which = f"try {number} of at most {one.of}, " if one.of > 1 else "the next kind of try, "
+            tell(Said(f"{which}{one.words}, at level {one.options.level:.3g}"))
+        elif one.of > 1:
+            level = f"level {one.options.level:.3g}, {ring.options.level:g} over all of them"
+            tell(Said(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
+        numbered = {"try": number, "tries": one.of} if one.of > 1 else {}
+        own = replace(ring, options=one.options)
+        try:
+            verdict = _challenge(table, stop, champion, own, cause=cause, evidence=evidence | numbered, refused=known)
+        except RepeatedError as error:
+            tell(Said(str(error)))
+            continue
+        except (DataError, TrainingError) as error:
+            if one.of == 1:
+                raise
+            tell(Said(f"try {number} gave no challenger: {error}"))
+            failure = error
+            number += 1
+            continue
+        number += 1
+        earlier.append(verdict)
+        if verdict.challenger.refused is not None:
+            known.append(verdict.challenger.refused)
+        if verdict.promoted or ring.championship.registry.champion().number != champion.number:
+            break
+    if not earlier:
+        raise failure
+    return replace(earlier[-1], earlier=tuple(earlier[:-1]))
+
+
+def _challenge(
+    table: Table,
+    stop: int,
+    champion: Version,
+    ring: Ring,
+    *,
+    cause: str,
+    evidence: dict[str, Any],
+    refused: Sequence[Refused],
+) -> Verdict:
+    """One try; arguments as those of `challenge`."""
+    championship = ring.championship
+    challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence, refused=refused)
+    promoted, by, reason = judge(challenger, ring)
+    test = comparison_evidence(challenger.test)
+    full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
+    if promoted:
+        championship.tell(Said(f"version {challenger.version.number} takes over"))
+        try:
+            championship.promote(challenger.version, by=by, reason=reason, evidence=full, instead_of=champion.number)
+        except ChampionChangedError as error:
+            promoted, reason = False, str(error)
+    if not promoted:
+        championship.refuse(challenger.version, champion, by=by, reason=reason, evidence=full)
+        championship.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
+    return Verdict(challenger, promoted, by, reason)
+
+
+def train_challenger(
+    table: Table,
+    stop: int,
+    champion: Version,
+    ring: Ring,
+    *,
+    cause: str,
+    evidence: dict[str, Any],
+    refused: Sequence[Refused] = (),
+) -> Challenger:
+    """Train and register a challenger, which is not judged yet; arguments as those of `challenge`."""
+    championship = ring.championship
+    return retrain(
+        table,
+        stop,
+        champion,
+        registry=championship.registry,
+        home=championship.home,
+        experiment=ring.experiment,
+        options=ring.options,
+        tell=championship.tell,
+        cause=cause,
+        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)}
+        | {name: evidence[name] for name in ("try", "tries") if name in evidence},
+        refused=refused,
+    )
+
+
+def by_hand(model_name: str) -> str:
+    """What stands for a deployment in the tags of a retrain that none asked for."""
+    return f"by hand, {model_name}"
+
+
+def comparison_words(who: str, test: PairedTest) -> str:
+    """A paired test in words; `who` was compared with the champion."""
+    words = "better" if test.better else "not better"
+    return (
+        f"{who} {words}: {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] on {test.rows} held-out rows,"
+        f" McNemar p {p_text(test.p_value)}"
+    )
+
+
+def judge(challenger: Challenger, ring: Ring) -> tuple[bool, str, str]:
+    """Whether to promote, who decided, and why."""
+    test = challenger.test
+    found = comparison_words("challenger", test)
+    if ring.mode is PromoteMode.ALWAYS:
+        return True, "--promote always", found
+    if ring.mode is PromoteMode.NEVER:
+        return False, "--promote never", found
+    if ring.mode is PromoteMode.AUTO:
+        return test.better, "--promote auto", found
+    if ring.ask is None:
+        return False, "no terminal to ask at", found
+    return ring.ask(challenger), ring.person, found

@@ -1,0 +1,1 @@
+"""Fitting a model with a search over parameters, and logging it as a base model."""

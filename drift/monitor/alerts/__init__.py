@@ -1,0 +1,1 @@
+"""Rules over the series of a monitor, and the delivery of what they find."""

@@ -1,0 +1,116 @@
+"""Messages out of the store: each claimed, sent, and marked as done, so that several processes may deliver at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import time
+
+from drift.errors import DeliveryError
+from drift.monitor.alerts.channels import EVENTS, Channel, Message
+from drift.monitor.store.records import Monitor, now
+from drift.monitor.store import Store, alerts
+from drift.monitor.store.alerts import Delivery
+
+CLAIM_SECONDS = 120.0  # that a process has for one message; then another may try
+FIRST_WAIT, LONGEST_WAIT = 30.0, 3_600.0  # before a message is tried again, doubled each time
+MOST_ATTEMPTS = 60  # about two days
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What came of it."""
+
+    done: int
+    waiting: int  # not yet, or refused for now
+    errors: tuple[str, ...]
+
+
+def deliver(
+    store: Store,
+    monitor: Monitor,
+    channels: Sequence[Channel],
+    *,
+    quiet: Callable[[datetime], datetime] = lambda moment: moment,
+) -> Delivered:
+    """Deliver what is due to the given channels; what fails waits in the store and is tried again by later calls.
+
+    In hours that `quiet` moves on, nothing is. What happened to an alert is told in its order. A message is sent at
+    least once, and with the same id if a crash comes between sending and marking.
+    """
+    moment = datetime.now().astimezone()
+    if quiet(moment) > moment:
+        channels = ()
+    by_target = {(channel.kind, channel.target): channel for channel in channels}
+    done, errors = 0, _left_alone(store, monitor, by_target) if channels else []
+    for delivery in _due(store, monitor):
+        target = delivery.kind, delivery.target
+        channel = by_target.get(target)
+        claimed = _claimed(store, monitor, delivery) if channel is not None else None
+        if channel is None or claimed is None:
+            continue
+        try:
+            channel.send(Message(**claimed.message))
+        except DeliveryError as error:
+            errors.append(str(error))
+            del by_target[target]  # who does not take one message is not kept busy with the others
+            _put(store, _failed(claimed, str(error)))
+        else:
+            done += 1
+            _put(store, replace(claimed, state="done", error="", done_at=now()))
+    with store.read() as connection:
+        waiting = len(alerts.deliveries_of(connection, monitor, "pending"))
+    return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
+
+
+def _left_alone(store: Store, monitor: Monitor, given: Container[tuple[str, str]]) -> list[str]:
+    """What waits for channels that are not given."""
+    with store.read() as connection:
+        waiting = alerts.deliveries_of(connection, monitor, "pending")
+    counted = Counter((one.kind, one.target) for one in waiting if (one.kind, one.target) not in given)
+    return [f"{count:,} for the {kind} {target}, which is not given here" for (kind, target), count in counted.items()]
+
+
+def _due(store: Store, monitor: Monitor) -> Iterable[Delivery]:
+    with store.read() as connection:
+        pending = alerts.deliveries_of(connection, monitor, "pending")
+    return sorted((one for one in pending if one.not_before <= time()), key=lambda one: (one.alert, _place(one)))
+
+
+def _is_next(delivery: Delivery, pending: Sequence[Delivery]) -> bool:
+    """Whether nothing waits that the same channel is to hear before: of an alert, its opening comes first."""
+
+    def of_whom(one: Delivery) -> tuple[int, str, str]:
+        return one.alert, one.kind, one.target
+
+    return all(_place(one) >= _place(delivery) for one in pending if of_whom(one) == of_whom(delivery))
+
+
+def _place(delivery: Delivery) -> int:
+    return EVENTS.index(delivery.message["event"])
+
+
+def _claimed(store: Store, monitor: Monitor, delivery: Delivery) -> Delivery | None:
+    """The delivery, if it is still to be done and nobody else is at it."""
+    with store.write() as connection:
+        pending = alerts.deliveries_of(connection, monitor, "pending")
+        there = next((one for one in pending if one.id == delivery.id), None)
+        if there is None or there.not_before > time() or not _is_next(there, pending):
+            return None
+        claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)
+        alerts.set_delivery(connection, claimed)
+    return claimed
+
+
+def _failed(delivery: Delivery, error: str) -> Delivery:
+    if delivery.attempts >= MOST_ATTEMPTS:
+        return replace(delivery, state="given up", error=error)
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(delivery.attempts - 1, 10))
+    return replace(delivery, not_before=time() + wait, error=error)
+
+
+def _put(store: Store, delivery: Delivery) -> None:
+    with store.write() as connection:
+        alerts.set_delivery(connection, delivery)

@@ -1,0 +1,189 @@
+"""When is a signal consistently bad? Pure: a history of batches in, openings and closings of alerts out.
+
+One bad batch alarms nobody. Distances and the losses of slices follow a run rule with calibrated limits
+(`drift.monitor.reference.limits`). Accuracy follows bets against "the loss is tolerable" (`drift.detect.sequential`), whose
+evidence grows with every batch, also a slightly bad one; however bad a batch is, it multiplies the evidence by no more
+than the square root of what alarms. A bet that is paid out in part is still a fair one, so that the promise holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from drift.detect.sequential.bets import alternatives, log_bets
+from drift.detect.sequential.dependence import effective_rows
+from drift.detect.sequential.run_length import after, nothing
+from drift.monitor.reference.limits import RunRule
+from drift.monitor.store.records import Alert, Batch
+from drift.monitor.drift.signals import Losses
+
+HIGHEST_RISK = 0.999  # an accepted loss beyond this cannot become worse
+LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before
+
+
+@dataclass(frozen=True)
+class Change:
+    """An alert is to be opened or closed."""
+
+    signal: str
+    what: Literal["open", "close"]
+    batch: Batch  # at which
+    reason: str
+    seen: tuple[int, ...]  # numbers of the batches that have been looked at
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One batch of a signal under the run rule."""
+
+    batch: Batch
+    bad: bool
+    words: str  # what was measured, for the reason
+
+
+OfBatch = TypeVar("OfBatch", bound="Followed | Lost")
+
+
+def _unseen(history: Sequence[OfBatch], last: Alert | None) -> list[OfBatch]:
+    """What a signal's last alert has not looked at: batches that came since, late ones too."""
+    seen = set(last.seen) if last is not None else set()
+    return [one for one in history if one.batch.id not in seen]
+
+
+def follow_runs(
+    signal: str, history: Sequence[Followed], *, rule: RunRule, last: Alert | None, cooldown: int = 0
+) -> list[Change]:
+    """Openings and closings since a signal was looked at last.
+
+    An alert closes by itself when as many batches as the rule looks at were good. Batches that an earlier alert of the
+    signal has seen count no more once it is closed.
+
+    Args:
+        signal: which.
+        history: of it, oldest batch first.
+        rule: what alarms.
+        last: the newest alert of the signal.
+        cooldown: batches after a closing in which none opens.
+    """
+    changes: list[Change] = []
+    active = last is not None and last.state != "closed"
+    seen = list(last.seen) if last is not None else []
+    new = {one.batch.id for one in _unseen(history, last)}
+    quiet = cooldown if last is not None and not active else 0
+    # Of an alert, only what came after it in time says that it is over; batches that fill gaps before it do not.
+    first = sum(one.batch.at <= last.batch_at for one in history) if last is not None and active else 0
+    for at, one in enumerate(history):
+        if one.batch.id not in new:
+            continue
+        seen.append(one.batch.id)
+        if at < first:
+            continue
+        neighbours = history[max(first, at - rule.window + 1) : at + 1]
+        recent = [other.bad for other in neighbours if other.batch.id in new]
+        if active:
+            if len(recent) == rule.window and not any(recent):
+                reason = f"the last {rule.window} batches are within limits"
+                changes.append(Change(signal, "close", one.batch, reason, tuple(seen)))
+                active, first, quiet = False, at + 1, cooldown
+            continue
+        quiet -= 1
+        if one.bad and sum(recent) >= rule.bad and quiet < 0:
+            reason = f"{one.words}; bad in {sum(recent)} of the last {len(recent)} batches"
+            changes.append(Change(signal, "open", one.batch, reason, tuple(seen)))
+            active, first = True, at + 1
+    return changes
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The losses of one batch."""
+
+    batch: Batch
+    loss: float  # mean, in [0, 1]
+    rows: int  # whose truth is known
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch."""
+
+    losses: Losses  # of the reference, in the order of time
+    tolerated_loss: float = 0.02
+    expected_run_length: float = 2000.0  # batches between false alarms, in the mean and at least
+
+    @property
+    def highest_risk(self) -> float:
+        """What is tolerated; a reference without any loss could have hidden that of one row more."""
+        return max(float(self.losses.mean()) + self.tolerated_loss, 1 / (len(self.losses) + 1))
+
+    def evidence(self, history: Sequence[Lost]) -> list[float]:
+        """After each batch; it alarms at `expected_run_length`."""
+        risk = self.highest_risk
+        if risk >= HIGHEST_RISK:
+            return [0.0] * len(history)
+        against = alternatives(risk)
+        found, values = nothing(len(against)), []
+        effective = effective_rows(self.losses, [one.rows for one in history])
+        for one, rows in zip(history, effective, strict=True):
+            most = np.logaddexp(0.0, found.log_value) + np.log(self.expected_run_length) / LEAST_BATCHES
+            found = after(found, log_bets(one.loss, risk, against, rows))
+            found = replace(found, logs=found.logs - max(0.0, float(found.log_value - most)))
+            values.append(float(np.exp(min(float(found.log_value), 690.0))))
+        return values
+
+
+def follow_harm(
+    signal: str,
+    history: Sequence[Lost],
+    *,
+    harm: Harm,
+    last: Alert | None,
+    cooldown: int = 0,
+    words: str = "error rate",
+) -> list[Change]:
+    """The opening of an alert since the signal was looked at last.
+
+    A person closes it: few good batches are no evidence that what was lost has come back. Evidence then begins anew.
+    """
+    if last is not None and last.state != "closed":
+        return []
+    since = _unseen(history, last)
+    quiet = cooldown if last is not None else 0
+    for at, (one, evidence) in enumerate(zip(since, harm.evidence(since), strict=True)):
+        if evidence >= harm.expected_run_length and at >= quiet:
+            shown = "more than a million" if evidence > 1e6 else f"{evidence:,.0f}"
+            reason = (
+                f"{words} {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
+                f" by chance as much evidence comes once in {shown} batches"
+            )
+            return [Change(signal, "open", one.batch, reason, tuple(every.batch.id for every in history))]
+    return []
+
+
+def follow_freshness(
+    signal: str, newest: Batch | None, *, seconds: float, now: float, last: Alert | None, told: Callable[[float], str]
+) -> list[Change]:
+    """Whether the newest batch is too old.
+
+    Args:
+        signal: which.
+        newest: batch, by its newest row.
+        seconds: that may pass after it.
+        now: since 1970.
+        last: the newest alert of the signal.
+        told: how a number of seconds is said.
+    """
+    if newest is None:
+        return []
+    old = now - newest.fresh_at
+    late, active = old > seconds, last is not None and last.state != "closed"
+    if late and not active and (last is None or newest.at > last.batch_at):
+        reason = f"the newest rows are {told(old)} old, expected at most {told(seconds)}"
+        return [Change(signal, "open", newest, reason, ())]
+    if active and not late:
+        return [Change(signal, "close", newest, f"rows have come that are {told(old)} old", ())]
+    return []

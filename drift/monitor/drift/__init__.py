@@ -1,0 +1,1 @@
+"""Distances between a batch and the reference."""

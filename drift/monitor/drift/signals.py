@@ -1,0 +1,50 @@
+"""What is followed of a batch, each a column of a profile: features, predictions, their confidence, and the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.monitor.sources.rows import Rows
+
+Losses = NDArray[np.float64]
+
+PREDICTION, CONFIDENCE, LABEL = "prediction", "confidence", "label"
+FEATURE = "feature:"
+ACCURACY = "accuracy"  # not of a profile: the share of right answers, or of small errors
+
+
+def feature_signal(name: str) -> str:
+    """The signal of a feature."""
+    return FEATURE + name
+
+
+def told(signal: str) -> str:
+    """A signal as people read it: a feature by its name alone, unless that says something else already."""
+    name = signal.removeprefix(FEATURE)
+    return f"feature {name}" if name != signal and name in (PREDICTION, CONFIDENCE, LABEL, ACCURACY) else name
+
+
+def inputs_of(rows: Rows) -> dict[str, Any]:
+    """The columns that need no truth."""
+    found: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
+    found[PREDICTION] = rows.prediction
+    if rows.confidence is not None:
+        found[CONFIDENCE] = rows.confidence
+    return found
+
+
+def labels_of(rows: Rows) -> dict[str, Any]:
+    """The truth of the rows where it is known."""
+    return {LABEL: rows.truth[rows.known]}
+
+
+def losses_of(rows: Rows, large_error: float | None) -> Losses:
+    """The loss of each row whose truth is known, (n,): 1 for a wrong class, or for an error above `large_error`."""
+    there = rows.known
+    truth, prediction = rows.truth[there], rows.prediction[there]
+    if large_error is None:
+        return np.asarray(truth != prediction, np.float64)
+    return np.asarray(np.abs(prediction - truth) > large_error, np.float64)

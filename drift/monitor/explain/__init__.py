@@ -1,1 +1,0 @@
-"""Why a batch is bad: its worst rows, how strange they are, and where errors concentrate."""

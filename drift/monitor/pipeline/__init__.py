@@ -1,0 +1,1 @@
+"""From batches of rows to stored metrics: batching, measuring, late labels."""

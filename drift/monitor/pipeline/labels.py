@@ -1,0 +1,193 @@
+"""Truth that comes later, joined to its rows by key; and batches measured anew when what they are judged by changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.monitor.analysis.slices import parse_slice
+from drift.monitor.pipeline.batch_builder import among, hash_keys, truth_digest
+from drift.monitor.pipeline.measure import Measuring
+from drift.monitor.store.records import Monitor
+from drift.monitor.reference.reference import Calibration
+from drift.monitor.sources.rows import Rows, Texts, known, to_bytes
+from drift.monitor.store import Store, batches, references
+
+NO_LIMIT = 1_000_000_000_000
+
+
+@dataclass(frozen=True)
+class JoinedTruths:
+    """What came of truths by key; numbers of rows."""
+
+    joined: int = 0  # whose truth was not known
+    changed: int = 0  # whose truth was another one
+    same: int = 0
+    waiting: int = 0  # that have not come yet; their truths are kept
+    batches: int = 0  # that were measured anew
+
+
+def join_truths(
+    store: Store,
+    monitor: Monitor,
+    keys: Texts,
+    truth: NDArray[Any],
+    *,
+    calibration: Calibration | None = None,
+    within: int | None = None,
+    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+) -> JoinedTruths:
+    """Give rows their truth; batch by batch, each in one transaction, so that it may be done again after a crash.
+
+    Args:
+        store: where the rows are.
+        monitor: whose.
+        keys: (n,); of a key that comes twice, the last one counts.
+        truth: (n,), all known.
+        calibration: of the reference in force, for the drift of labels.
+        within: the only batch whose rows are meant; by default all that have these keys.
+        tell: of progress.
+    """
+    given = dict(zip(keys.tolist(), truth.tolist(), strict=True))
+    hashes = np.sort(hash_keys(np.asarray(list(given), object))) if given else np.zeros(0, np.uint64)
+    found, done = _Joined(set(given)), set[int]()
+    while True:
+        with store.write() as connection:  # batches that come meanwhile are found in the next round
+            there = {within} if within is not None else _batches_of(connection, monitor, hashes)
+            if there <= done:
+                if found.left and within is None:
+                    batches.add_truths(connection, monitor, {key: str(given[key]) for key in found.left})
+                break
+        for at, batch in enumerate(sorted(there - done)):
+            if calibration is not None:
+                with store.read() as connection:
+                    stored = batches.find_batch(connection, monitor, id=batch)
+                calibration.limits(stored.rows if stored else 1)  # it takes a while: not while others wait to write
+            with store.write() as connection:
+                if found.take(connection, monitor, batch, given):
+                    measure_again(connection, monitor, batch, calibration)
+            keep_limits(store, calibration)
+            tell("truths", len(done) + at + 1, len(there))
+        done |= there
+    return JoinedTruths(found.joined, found.changed, found.same, len(found.left), len(done))
+
+
+@dataclass
+class _Joined:
+    """What has come of truths so far."""
+
+    left: set[str]  # keys without a row
+    joined: int = 0
+    changed: int = 0
+    same: int = 0
+
+    def take(self, connection: Any, monitor: Monitor, batch: int, given: dict[str, Any]) -> bool:
+        """Give a batch's rows their truths; whether any is new to it."""
+        touched, met = False, set[str]()
+        for number, rows in batches.rows_of(connection, batch):
+            new, counts = _with_truth(rows, given, met)
+            self.joined, self.changed, self.same = (
+                had + more for had, more in zip((self.joined, self.changed, self.same), counts, strict=True)
+            )
+            if counts[0] or counts[1]:
+                batches.set_part(connection, batch, number, to_bytes(new))
+                touched = True
+        self.left -= met
+        batches.take_truths(connection, monitor, met)  # that may have waited
+        return touched
+
+
+def _batches_of(connection: Any, monitor: Monitor, hashes: NDArray[np.uint64]) -> set[int]:
+    """Batches that have keys of these hashes."""
+    stored = batches.key_hashes(connection, monitor, most=NO_LIMIT)
+    return {batch for batch, some in stored if among(some, hashes).any()}
+
+
+def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: Calibration | None) -> None:
+    """Put a stored batch's measures and drift in the place of earlier ones."""
+    reference = calibration.reference if calibration else None
+    measuring = Measuring(reference=reference, slices=[parse_slice(text) for text in monitor.slices])
+    digest = 0
+    for _, rows in batches.rows_of(connection, batch):
+        measuring.add(rows)
+        digest = (digest + truth_digest(rows)) % 2**64
+    there = batches.find_batch(connection, monitor, id=batch)
+    quality = there.quality if there is not None else None
+    measured = measuring.result(
+        limits=calibration.limits if calibration else None,
+        duplicates=quality.duplicates if quality else 0,
+        repeated=quality.repeated if quality else 0,
+    )
+    batches.set_known(connection, batch, measured.known, f"{digest:016x}")
+    batches.set_quality(connection, batch, measured.quality)
+    batches.set_measures(connection, batch, measured.measures)
+    if reference is not None and measured.drift is not None:
+        references.set_drift(connection, batch, reference, measured.drift)
+
+
+def measure_all(
+    store: Store,
+    monitor: Monitor,
+    calibration: Calibration,
+    *,
+    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+) -> int:
+    """Measure the batches whose drift from a reference is not known yet; how many there were."""
+    with store.read() as connection:
+        known = references.measured_batches(connection, calibration.reference)
+        left = [batch for batch in batches.all_batches(connection, monitor) if batch.id not in known]
+    for done, batch in enumerate(left):
+        calibration.limits(batch.rows)  # it takes a while: not while others wait to write
+        with store.write() as connection:
+            measure_again(connection, monitor, batch.id, calibration)
+        keep_limits(store, calibration)
+        tell("batches measured", done + 1, len(left))
+    return len(left)
+
+
+def in_force(store: Store, monitor: Monitor) -> Calibration | None:
+    """The reference that batches are measured against, with the limits that are remembered of it."""
+    with store.read() as connection:
+        reference = references.current_reference(connection, monitor)
+    if reference is None:
+        return None
+    agreed = reference
+
+    def known(rows: int) -> Mapping[str, float]:
+        with store.read() as connection:
+            return references.known_limits(connection, agreed, rows)
+
+    return Calibration(reference, known=known)
+
+
+def keep_limits(store: Store, calibration: Calibration | None) -> None:
+    """Remember what was calibrated since; not within a transaction, of which there is one at a time."""
+    if calibration is None or not calibration.fresh:
+        return
+    with store.write() as connection:
+        for rows, found in calibration.fresh.items():
+            references.add_limits(connection, calibration.reference, rows, found)
+    calibration.fresh.clear()
+
+
+def _with_truth(rows: Rows, given: dict[str, Any], met: set[str]) -> tuple[Rows, tuple[int, int, int]]:
+    """Rows with their truth, and how many have a new one, another one, and the same; keys that are there are met."""
+    truth, had = rows.truth.copy(), known(rows.truth)
+    joined = changed = same = 0
+    for at, key in enumerate(rows.keys.tolist()):
+        if key not in given:
+            continue
+        met.add(key)
+        if not had[at]:
+            joined += 1
+        elif truth[at] == given[key]:
+            same += 1
+            continue
+        else:
+            changed += 1
+        truth[at] = given[key]
+    return rows.with_truth(truth), (joined, changed, same)

@@ -1,0 +1,198 @@
+"""A batch measured chunk by chunk: what is kept does not grow with its rows, and parts may come in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.detect import learn_binning, merge, profile
+from drift.detect.profiles.binning import Binning, QuantileBins, ValueBins
+from drift.detect.profiles.counts import CellCounts, NamedCounts
+from drift.detect.profiles.profiles import Profile
+from drift.metrics import measures_of
+from drift.metrics.classification import CLASSIFICATION
+from drift.metrics.classification.counts import ClassificationCounts, count_classified
+from drift.metrics.regression import REGRESSION
+from drift.metrics.regression.sums import RegressionSums, sum_errors
+from drift.monitor.drift.distances import JOINT_ROWS, measure_drift, measure_joint_drift
+from drift.monitor.analysis.slices import Slice
+from drift.monitor.store.records import Drift, Quality, Reference, SliceMeasure
+from drift.monitor.sources.rows import Rows, joined
+from drift.monitor.drift.signals import FEATURE, LABEL, inputs_of, labels_of
+
+Counts: TypeAlias = ClassificationCounts | RegressionSums
+
+
+class Limits(Protocol):
+    """Tells limits by signal."""
+
+    def __call__(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
+        """For a batch of so many rows, or for so many truths."""
+        ...
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a batch's rows have shown."""
+
+    rows: int
+    known: int  # rows whose truth has come
+    measures: tuple[SliceMeasure, ...]
+    quality: Quality
+    drift: Drift | None  # None without a reference
+
+
+class Measuring:
+    """Takes rows, part by part, and says what they show."""
+
+    def __init__(
+        self,
+        *,
+        reference: Reference | None,
+        slices: Sequence[Slice] = (),
+        large_error: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Begin; `large_error` counts without a reference, which is what a reference itself is measured with."""
+        self.reference, self.slices, self.seed = reference, slices, seed
+        self.large_error = reference.large_error if reference is not None else large_error
+        self.rows = self.known = 0
+        self._missing: Counter[str] = Counter()
+        self._answers: dict[str, Counts] = {}  # by slice; of all by the empty name
+        self._inputs: Profile | None = None
+        self._labels: Profile | None = None
+        self._sample: Rows | None = None
+        self._rng = np.random.default_rng(seed)
+
+    def add(self, rows: Rows) -> None:
+        """Take some rows into account."""
+        known = rows.known
+        self.rows += len(rows)
+        self.known += int(known.sum())
+        self._missing.update({str(name): int(rows.features[name].isna().sum()) for name in rows.features})
+        self._count("", rows, known)
+        for one in self.slices:
+            self._count(one.name, rows, known & one.rows(rows.features))
+        if self.reference is not None:
+            self._profile(rows, self.reference)
+
+    def result(self, *, limits: Limits | None = None, duplicates: int = 0, repeated: int = 0) -> Measured:
+        """What all rows so far have shown.
+
+        Args:
+            limits: of distances, for the run rule.
+            duplicates: rows that were left out.
+            repeated: rows that earlier batches have, too.
+
+        Raises:
+            DataError: truth that is called otherwise than predictions are.
+        """
+        whole = self._answers.get("")
+        if isinstance(whole, ClassificationCounts):
+            whole.require_common_classes()
+        measures = [
+            SliceMeasure(measure, name) for name, answers in self._answers.items() for measure in measures_of(answers)
+        ]
+        return Measured(
+            self.rows,
+            self.known,
+            tuple(measures),
+            self._quality(duplicates, repeated),
+            self._drift(limits) if self.reference is not None else None,
+        )
+
+    def _count(self, name: str, rows: Rows, chosen: NDArray[np.bool_]) -> None:
+        if not chosen.any():
+            return
+        some = rows if chosen.all() else rows.take(chosen)
+        counts, before = _counted(some, self.large_error), self._answers.get(name)
+        self._answers[name] = counts if before is None else _both(before, counts)
+
+    def _profile(self, rows: Rows, reference: Reference) -> None:
+        inputs = profile(reference.inputs.binning, inputs_of(rows))
+        self._inputs = inputs if self._inputs is None else merge(self._inputs, inputs)
+        if reference.labels is not None:
+            labels = profile(reference.labels.binning, labels_of(rows))
+            self._labels = labels if self._labels is None else merge(self._labels, labels)
+        share = min(1.0, JOINT_ROWS / self.rows) * len(rows)  # about as many of every row so far
+        some = rows.take(self._rng.permutation(len(rows))[: max(1, round(share))])
+        if self._sample is not None and len(self._sample) + len(some) > 2 * JOINT_ROWS:
+            self._sample = self._sample.take(self._rng.permutation(len(self._sample))[:JOINT_ROWS])
+        self._sample = some if self._sample is None else joined([self._sample, some])
+
+    def _drift(self, limits: Limits | None) -> Drift | None:
+        reference = self.reference
+        if reference is None or self._inputs is None:
+            return None
+        allowed = limits(self.rows) if limits is not None else {}
+        signals = measure_drift(reference.inputs, self._inputs, limits=dict(allowed), seed=self.seed)
+        if reference.labels is not None and self._labels is not None and self._labels.rows:
+            of_labels = limits(self._labels.rows, of_labels=True) if limits is not None else {}
+            signals += measure_drift(reference.labels, self._labels, limits=dict(of_labels), seed=self.seed)
+        joint = None
+        if self._sample is not None:
+            joint = measure_joint_drift(reference.sample.features, self._sample.features, seed=self.seed)
+        return Drift(self._inputs, self._labels, signals, joint)
+
+    def _quality(self, duplicates: int, repeated: int) -> Quality:
+        missing = {name: count for name, count in self._missing.items() if count}
+        if self.reference is None or self._inputs is None:
+            return Quality(duplicates, repeated, missing)
+        outside, new = strange_values(self.reference.inputs, self._inputs)
+        return Quality(duplicates, repeated, missing, outside, new)
+
+
+def strange_values(reference: Profile, current: Profile) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows of a batch with values that the reference does not have: numbers outside its range, and new categories."""
+    outside: dict[str, int] = {}
+    new: dict[str, int] = {}
+    for signal, bins in reference.binning.columns.items():
+        if not signal.startswith(FEATURE):
+            continue
+        name, had, has = signal.removeprefix(FEATURE), reference.columns[signal], current.columns[signal]
+        if isinstance(bins, QuantileBins) and isinstance(has, CellCounts):
+            found, where = has.counts[0] + has.counts[-1], outside
+        elif isinstance(had, NamedCounts) and isinstance(has, NamedCounts):
+            found = sum(count for value, count in has.counts.items() if value not in had.counts) if not had.other else 0
+            where = outside if isinstance(bins, ValueBins) else new
+        if found:
+            where[name] = found
+    return outside, new
+
+
+def bins_of(rows: Rows) -> tuple[Profile, Profile | None]:
+    """The profiles that a reference's rows teach: of what needs no truth, and of the truth, if any is known."""
+    inputs = inputs_of(rows)
+    binning = learn_binning(inputs)
+    labels = labels_of(rows)
+    if not len(labels[LABEL]):
+        return profile(binning, inputs), None
+    of_labels: Binning = learn_binning(labels)
+    return profile(binning, inputs), profile(of_labels, labels)
+
+
+def _both(one: Counts, other: Counts) -> Counts:
+    if isinstance(one, ClassificationCounts):
+        assert isinstance(other, ClassificationCounts)  # noqa: S101 - a monitor has one task
+        return one + other
+    assert isinstance(other, RegressionSums)  # noqa: S101
+    return one + other
+
+
+def _counted(rows: Rows, large_error: float | None) -> Counts:
+    there = rows if rows.known.all() else rows.take(rows.known)
+    if there.prediction.dtype == np.float64:
+        return sum_errors(there.truth, there.prediction, large_error=large_error, metrics=REGRESSION.values())
+    return count_classified(
+        there.truth,
+        there.prediction,
+        probabilities=there.probabilities,
+        classes=there.classes,
+        confidence=there.confidence if there.probabilities is None else None,
+        metrics=CLASSIFICATION.values(),
+    )

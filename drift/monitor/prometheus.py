@@ -1,0 +1,83 @@
+"""The newest state of all monitors for Prometheus, in its text format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from drift.monitor.store.records import Batch, Monitor
+from drift.monitor.drift.signals import told
+from drift.monitor.store import Store, alerts, batches, references
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import GaugeMetricFamily
+
+GAUGES = {
+    "batches": ("Batches stored.", ()),
+    "rows": ("Rows stored.", ()),
+    "newest_batch_timestamp_seconds": ("Time of the newest row.", ()),
+    "last_ingest_timestamp_seconds": ("When the newest batch was stored.", ()),
+    "metric": ("A measure of the newest batch whose truth is known.", ("metric",)),
+    "distance": ("Jensen-Shannon divergence of the newest batch from the reference, in nats.", ("signal",)),
+    "distance_limit": ("What it may be before the batch counts as bad.", ("signal",)),
+    "alerts": ("Alerts in each state.", ("state",)),
+    "deliveries_pending": ("Messages about alerts that wait to be delivered.", ()),
+}
+
+
+def exposition(store: Store) -> str:
+    """Gauges of every monitor's newest state, format 0.0.4."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry()
+    registry.register(_Collector(store))
+    return generate_latest(registry).decode()
+
+
+class _Collector:
+    """Reads the store when it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        families = {
+            name: GaugeMetricFamily(f"drift_monitor_{name}", words, labels=["monitor", *labels])
+            for name, (words, labels) in GAUGES.items()
+        }
+        with self._store.read() as connection:
+            for monitor in batches.all_monitors(connection):
+                for name, labels, value in _state(connection, monitor):
+                    families[name].add_metric([monitor.name, *labels], value)
+        return families.values()
+
+
+def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    everything = batches.all_batches(connection, monitor)
+    yield "batches", (), len(everything)
+    yield "rows", (), sum(batch.rows for batch in everything)
+    if everything:
+        yield "newest_batch_timestamp_seconds", (), max(batch.fresh_at for batch in everything)
+        stored = max(datetime.fromisoformat(batch.ingested_at).timestamp() for batch in everything)
+        yield "last_ingest_timestamp_seconds", (), stored
+        yield from _newest(connection, monitor, everything)
+    counted = alerts.count_alerts(connection, monitor)
+    for state in ("open", "acknowledged", "closed"):
+        yield "alerts", (state,), counted.get(state, 0)
+    yield "deliveries_pending", (), len(alerts.deliveries_of(connection, monitor, "pending"))
+
+
+def _newest(connection: Any, monitor: Monitor, everything: list[Batch]) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    reference = references.current_reference(connection, monitor)
+    share = reference.promise.truth_share if reference is not None else 0.0
+    known = next((batch for batch in reversed(everything) if batch.known >= max(1, share * batch.rows)), None)
+    for one in batches.measures_of_batch(connection, known.id) if known else ():
+        if not one.of_slice and not one.measure.of_class:
+            yield "metric", (one.measure.name,), one.measure.value
+    drift = references.drift_of_batch(connection, everything[-1].id, reference) if reference else None
+    for signal in drift.signals if drift else ():
+        yield "distance", (told(signal.signal),), signal.jensen_shannon
+        yield "distance_limit", (told(signal.signal),), signal.limit

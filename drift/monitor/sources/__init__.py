@@ -1,0 +1,1 @@
+"""Where a monitor reads rows from, and the role of each column."""

@@ -1,0 +1,167 @@
+"""Rows as the monitor keeps them: what was predicted, what was true, and what it was predicted from.
+
+Every source is brought to this one form by `drift.monitor.sources.column_roles`; a batch's rows are stored in it.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift.data.readers.memory_limits import Stored, require_bounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Texts: TypeAlias = NDArray[np.object_]  # str, or None where missing
+Task: TypeAlias = Literal["classification", "regression"]
+
+FEATURE, PROBABILITY = "f:", "p:"  # before the names of stored columns
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a batch; all parts have n of them."""
+
+    keys: Texts  # what truth is joined by
+    prediction: NDArray[Any]  # class names, or numbers (float64)
+    truth: NDArray[Any]  # the same; None or NaN while it is not known
+    features: pd.DataFrame  # numbers (float), or text with None where missing
+    times: NDArray[np.datetime64] | None = None  # UTC
+    versions: Texts | None = None  # of the model
+    confidence: NDArray[np.float64] | None = None  # probability of the predicted class
+    probabilities: NDArray[np.float64] | None = None  # (n, k)
+    classes: tuple[str, ...] = ()  # k, of the probabilities
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Rows whose truth has come, (n,)."""
+        return known(self.truth)
+
+    def take(self, chosen: NDArray[Any]) -> Rows:
+        """Some of the rows: positions, or a mask."""
+        optional = {name: getattr(self, name) for name in ("times", "versions", "confidence", "probabilities")}
+        features = self.features[chosen] if chosen.dtype == np.bool_ else self.features.iloc[chosen]
+        return replace(
+            self,
+            keys=self.keys[chosen],
+            prediction=self.prediction[chosen],
+            truth=self.truth[chosen],
+            features=features.reset_index(drop=True),
+            **{name: part[chosen] for name, part in optional.items() if part is not None},
+        )
+
+    def with_truth(self, truth: NDArray[Any]) -> Rows:
+        """The same rows with other truth."""
+        return replace(self, truth=truth)
+
+
+def known(truth: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a truth is known, (n,)."""
+    if truth.dtype == np.float64:
+        return np.asarray(~np.isnan(truth))
+    return np.asarray([value is not None for value in truth], np.bool_)
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """Rows one after the other; one part or more, of one monitor."""
+    import pandas as pd
+
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    classes = tuple(sorted({name for part in parts for name in part.classes}))
+    probabilities = None
+    if first.probabilities is not None:
+        probabilities = np.concatenate([_over(part, classes) for part in parts])
+
+    def one(name: str) -> Any:
+        found = [getattr(part, name) for part in parts]
+        return None if found[0] is None else np.concatenate(found)
+
+    return Rows(
+        one("keys"),
+        one("prediction"),
+        one("truth"),
+        pd.concat([part.features for part in parts], ignore_index=True),
+        one("times"),
+        one("versions"),
+        one("confidence"),
+        probabilities,
+        classes,
+    )
+
+
+def _over(part: Rows, classes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Probabilities of a part, in the order of more classes."""
+    found = np.zeros((len(part), len(classes)))
+    if part.probabilities is not None:
+        found[:, [classes.index(name) for name in part.classes]] = part.probabilities
+    return found
+
+
+def to_bytes(rows: Rows) -> bytes:
+    """Rows as a Parquet file."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns: dict[str, Any] = {"key": rows.keys, "prediction": rows.prediction, "truth": rows.truth}
+    columns |= {"time": rows.times, "version": rows.versions, "confidence": rows.confidence}
+    if rows.probabilities is not None:
+        columns |= {PROBABILITY + name: rows.probabilities[:, at] for at, name in enumerate(rows.classes)}
+    columns |= {FEATURE + str(name): rows.features[name].to_numpy() for name in rows.features}
+    table = pa.table({name: _arrow(values) for name, values in columns.items() if values is not None})
+    written = io.BytesIO()
+    parquet.write_table(table, written, compression="zstd", write_statistics=False, store_schema=False)
+    return written.getvalue()
+
+
+def from_bytes(body: bytes) -> Rows:
+    """What `to_bytes` gave.
+
+    Raises:
+        DataError: it would take too much memory, so `to_bytes` did not give it.
+    """
+    import pandas as pd
+    from pyarrow import parquet
+
+    stored = Stored(body, "the monitor's store")
+    require_bounded(stored)
+    table = parquet.ParquetFile(stored).read(use_threads=False)
+    columns = {name: _plain(table.column(name)) for name in table.column_names}
+    classes = tuple(name[len(PROBABILITY) :] for name in columns if name.startswith(PROBABILITY))
+    features = {name[len(FEATURE) :]: values for name, values in columns.items() if name.startswith(FEATURE)}
+    return Rows(
+        columns["key"],
+        columns["prediction"],
+        columns["truth"],
+        pd.DataFrame(features, index=range(len(columns["key"]))),
+        columns.get("time"),
+        columns.get("version"),
+        columns.get("confidence"),
+        np.column_stack([columns[PROBABILITY + name] for name in classes]) if classes else None,
+        classes,
+    )
+
+
+def _arrow(values: NDArray[Any]) -> Any:
+    import pyarrow as pa
+
+    if values.dtype == object:
+        return pa.array(values, pa.string(), from_pandas=True)
+    return pa.array(values)
+
+
+def _plain(column: Any) -> NDArray[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=False), object)
+    return np.asarray(column.to_numpy())

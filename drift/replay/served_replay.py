@@ -1,0 +1,198 @@
+"""A replay answered over HTTP: one TorchServe, into which versions are rolled over as the policies' turns come.
+
+A version that is to answer is exported, packed by digest, loaded beside the one that serves, made the default, and the
+other one is unloaded: two are in memory at most, however many are trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+
+from drift.data.blocks import Block, Floats, Predictor, Table
+from drift.errors import ServingError, UsageError
+from drift.replay.combiners import Answering, Picking
+from drift.replay.versions import Version, Versions
+
+MODEL = "replay"  # its name on the server
+TOLERANCE = 1e-5  # between served probabilities and those of this process; a right one is within 1e-6 or so
+
+
+class Service(Predictor, Protocol):
+    """What a replay needs of a server."""
+
+    @property
+    def store(self) -> Path:
+        """Folder of the archives that it may load."""
+        ...
+
+    def load(self, archive: Path, version: int) -> None:
+        """Load a version beside those that serve, and wait until it can answer."""
+        ...
+
+    def make_default(self, version: int) -> None:
+        """Let a loaded version answer from now on."""
+        ...
+
+    def retire(self, version: int) -> None:
+        """Unload a version."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a server did in a replay, and how its answers compare with those of this process."""
+
+    versions: int = 0  # that were packed
+    rollovers: int = 0  # from one version to another
+    rows: int = 0  # answered
+    largest_difference: float = 0.0  # of a probability
+    turned: int = 0  # rows predicted otherwise: their two highest probabilities are equal up to rounding
+
+    def __str__(self) -> str:
+        return (
+            f"served by TorchServe: {self.rows:,} rows (versions: {self.versions}, rollovers: {self.rollovers});"
+            f" probabilities within {self.largest_difference:.1g} of those in this process,"
+            f" rows predicted otherwise: {self.turned}"
+        )
+
+
+class Serving:
+    """Answers blocks from a server, which starts when the first one is asked for and ends with this."""
+
+    def __init__(self, versions: Versions, start: Callable[[], AbstractContextManager[Service]]) -> None:
+        """`versions` train the models; `start` gives a server without any version."""
+        self.tally = Tally()
+        self._versions = versions
+        self._start = start
+        self._stack = ExitStack()
+        self._service: Service | None = None
+        self._numbers: dict[Version, int] = {}  # on the server, from 1
+        self._archives: dict[Version, Path] = {}
+        self._default: Version | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def require_one_at_a_time(self, policy: str, answering: Answering) -> Picking:
+        """The answering of a policy; raises `UsageError` if several versions answer a block together."""
+        if not isinstance(answering, Picking):
+            raise UsageError(
+                f"expected policies that ask one version at a time with --serve, got {policy}, for which all"
+                " versions would have to stay loaded: leave it out of --policies, or replay without --serve"
+            )
+        return answering
+
+    def answering(self, policy: str, answering: Answering, tell: Callable[[str, int], None]) -> Answering:
+        """A policy's answering, through the server; `tell` hears what is loaded, at which block."""
+        return _Served(self.require_one_at_a_time(policy, answering), self, tell)
+
+    def answer(self, block: Block, version: Version, tell: Callable[[str, int], None]) -> Floats:
+        """What `version` answers to a block over HTTP, (n, classes).
+
+        Raises:
+            ServingError: the server could not do it, or answered otherwise than the model in this process.
+        """
+        if self._service is None:
+            tell("starting TorchServe", block.index)
+            self._service = self._stack.enter_context(self._start())
+        number = self._numbers.setdefault(version, len(self._numbers) + 1)
+        if version is not self._default:
+            tell(f"loading version {number}", block.index)
+            self._roll_over(self._service, version, number)
+        answer = self._service.predict(block.features)
+        if answer.version != number:
+            raise ServingError(f"expected answers of version {number} to block {block.index}, got {answer.version}'s")
+        self._compare(answer.probabilities, version.answers(block.rows), block)
+        return answer.probabilities
+
+    def _roll_over(self, service: Service, version: Version, number: int) -> None:
+        """Load beside, switch, unload: no request is without a version to answer it."""
+        before = self._default
+        service.load(self._archive(service.store, version, number), number)
+        service.make_default(number)
+        self._default = version
+        if before is not None:
+            service.retire(self._numbers[before])
+            self.tally = replace(self.tally, rollovers=self.tally.rollovers + 1)
+
+    def _archive(self, store: Path, version: Version, number: int) -> Path:
+        """The version's archive; packed when it is first to answer."""
+        from drift.models.predict import LocalPredictor
+        from drift.serving import build_archive
+
+        if version not in self._archives:
+            model, table = self._versions.model(version), self._versions.table
+            if not isinstance(model, LocalPredictor):
+                raise ServingError(f"expected a network that can be exported, got a {type(model).__name__}")
+            card = {"feature_names": list(table.feature_names), "classes": list(table.classes)}
+            with tempfile.TemporaryDirectory(prefix="drift-export-") as folder:
+                program = Path(folder) / "model.pt2"
+                model.to_file(program, width=len(table.feature_names))
+                with program.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                self._archives[version] = build_archive(
+                    program, name=MODEL, version=number, card=card, digest=digest, store=store
+                )
+            self.tally = replace(self.tally, versions=self.tally.versions + 1)
+        return self._archives[version]
+
+    def _compare(self, served: Floats, here: Floats, block: Block) -> None:
+        """Count; a difference that rounding cannot explain is another model's."""
+        difference = float(np.abs(served - here).max())
+        if not difference <= TOLERANCE:
+            raise ServingError(
+                f"expected served probabilities within {TOLERANCE:g} of those in this process for block {block.index},"
+                f" got some {difference:.2g} away: were the cached ones made on another machine? Delete .drift/replay"
+            )
+        self.tally = replace(
+            self.tally,
+            rows=self.tally.rows + len(block),
+            largest_difference=max(self.tally.largest_difference, difference),
+            turned=self.tally.turned + int((served.argmax(axis=1) != here.argmax(axis=1)).sum()),
+        )
+
+
+class _Served:
+    """An answering whose picked version is asked over HTTP."""
+
+    def __init__(self, picking: Picking, serving: Serving, tell: Callable[[str, int], None]) -> None:
+        self.name = picking.name
+        self._picking = picking
+        self._serving = serving
+        self._tell = tell
+
+    def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
+        """Pick here, answer there."""
+        return self._serving.answer(block, self._picking.pick(block, versions), self._tell)
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[Service]:
+    """A TorchServe in `folder`, which goes with it; after a failure of the server it stays, for its logs."""
+    from drift.serving import ModelService
+
+    failed = False
+    try:
+        with ModelService.own(folder, MODEL) as service:
+            yield service
+    except ServingError:
+        failed = True
+        raise
+    finally:
+        if not failed:
+            shutil.rmtree(folder, ignore_errors=True)

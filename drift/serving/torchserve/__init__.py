@@ -1,0 +1,1 @@
+"""TorchServe: archives, the handler, the server process and its client."""

@@ -1,0 +1,149 @@
+"""Access tokens that are always valid. Used by `control`, `client` and `server`; logs no key, ever.
+
+TorchServe writes `key_file.json` into its working directory:
+
+    {"management": {"key": "Vu8IPKTB", "expiration time": "2026-11-22T03:27:30.785071537Z"},
+     "inference":  {"key": "HKe0B24N", "expiration time": "2026-11-22T03:27:30.785055984Z"},
+     "API": {"key": "v1FvXDIb"}}
+
+The API key never expires and buys nothing but new tokens: `GET /token?type=...` writes the file anew.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import requests
+
+from drift.errors import NoAnswerError, ServerError, ServingError
+from drift.invocation import shell_words
+from drift.serving.torchserve.direct import direct_request, server_users
+
+Kind = Literal["inference", "management"]
+KINDS: tuple[Kind, ...] = ("inference", "management")
+
+# A token is judged when its request arrives, so a little time is enough, and it must be little:
+# the shortest lifetime that TorchServe knows is a minute.
+MARGIN_SECONDS = 15.0
+REQUEST_SECONDS = 5.0
+READING_SECONDS = 2.0  # the file is written in place: a reader may find half of it
+
+
+@dataclass(frozen=True)
+class Token:
+    """A key and when it ends."""
+
+    headers: dict[str, str]  # as a request carries it
+    expires: float  # seconds since the epoch
+
+
+class Keyring:
+    """The tokens of one server, renewed before they end. Threads may share one."""
+
+    def __init__(self, key_file: Path, management_url: str) -> None:
+        """Remember where the keys are; the file is read when a token is first asked for."""
+        self._key_file = key_file
+        self.users = server_users(key_file.parent)  # whose process may be sent them
+        self.management_url = management_url
+        self._tokens: dict[Kind, Token] = {}
+        self._api_key = ""
+        self._lock = threading.Lock()
+
+    def inference(self) -> dict[str, str]:
+        """Headers that allow predictions."""
+        return self._valid("inference").headers
+
+    def management(self) -> dict[str, str]:
+        """Headers that allow loading and unloading models."""
+        return self._valid("management").headers
+
+    def reread(self) -> None:
+        """Forget what was read: another process renewed the tokens, or the server was restarted."""
+        with self._lock:
+            self._tokens = {}
+
+    def _valid(self, kind: Kind) -> Token:
+        token = self._tokens.get(kind)
+        if token is not None and _fresh(token):
+            return token
+        with self._lock:
+            # Another thread, or another process, may have renewed it while we waited.
+            if not _fresh(self._read()[kind]):
+                self._renew(kind)
+                self._read()
+            return self._tokens[kind]
+
+    def _read(self) -> dict[Kind, Token]:
+        self._tokens, self._api_key = self._stored()
+        return self._tokens
+
+    def _renew(self, kind: Kind) -> None:
+        try:
+            answer = direct_request(
+                "GET",
+                f"{self.management_url}/token",
+                params={"type": kind},
+                headers=_bearer(self._api_key),
+                timeout=REQUEST_SECONDS,
+                users=self.users,
+            )
+        except requests.RequestException as error:
+            raise NoAnswerError(f"TorchServe at {self.management_url} gave no new token: is it running?") from error
+        if not answer.ok:
+            raise ServingError(
+                f"TorchServe at {self.management_url} refused a new token (HTTP {answer.status_code}): "
+                f"is {self._key_file} the key file of that server?"
+            )
+
+    def _stored(self) -> tuple[dict[Kind, Token], str]:
+        """The tokens and the API key that the file holds."""
+        deadline = time.monotonic() + READING_SECONDS
+        while True:
+            try:
+                readers = self._key_file.stat().st_mode & 0o077
+                stored = json.loads(self._key_file.read_text(encoding="utf-8"))
+                found = {kind: _token(stored[kind]) for kind in KINDS}, str(stored["API"]["key"])
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                if time.monotonic() > deadline:
+                    raise ServerError(
+                        f"cannot read TorchServe's keys from {self._key_file}: "
+                        "is the server running, and is this its working directory? A damaged file is written anew when"
+                        " the server is started again"
+                    ) from error
+                time.sleep(0.02)
+                continue
+            if readers:
+                raise ServingError(
+                    f"others can read {self._key_file}: run `{shell_words('chmod', 600, self._key_file)}`"
+                )
+            return found
+
+
+class NoTokens(Keyring):
+    """For a server whose token authorisation is off."""
+
+    def inference(self) -> dict[str, str]:
+        """No headers."""
+        return {}
+
+    def management(self) -> dict[str, str]:
+        """No headers."""
+        return {}
+
+
+def _token(stored: dict[str, str]) -> Token:
+    return Token(_bearer(stored["key"]), datetime.fromisoformat(stored["expiration time"]).timestamp())
+
+
+def _fresh(token: Token) -> bool:
+    return token.expires - time.time() > MARGIN_SECONDS
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}

@@ -1,0 +1,1 @@
+"""The machine: files, signals, threads, HTTP, secrets, keys. Imports nothing else of the package but errors."""

@@ -1,0 +1,1 @@
+"""The connection to MLflow: which store, whether it answers, and where an old one moved from."""

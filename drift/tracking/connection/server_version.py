@@ -1,0 +1,66 @@
+"""An MLflow server's version, looked at before anything is trained: this package logs models as MLflow 3 does."""
+
+from __future__ import annotations
+
+import re
+
+from drift.errors import TrackingError
+from drift.system.secrets import hide_in_queries, without_user
+
+OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
+
+
+def check_version(uri: str) -> None:
+    """Refuse a server that is too old; one that tells no version is left to its other answers.
+
+    Args:
+        uri: of the tracking server, `http://` or `https://`.
+
+    Raises:
+        TrackingError: the server is older than version 3.
+        MlflowException: the server does not answer.
+    """
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    answer = http_request(get_default_host_creds(uri), "/version", "GET", raise_on_status=False)
+    version = answer.text.strip() if answer.status_code == 200 else ""
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) < OLDEST:
+        raise TrackingError(
+            f"the MLflow server at {without_password(uri)} has version {version}, expected {OLDEST}.0 or later: upgrade"
+            " it there (pip install -U mlflow; mlflow db upgrade DATABASE), or set MLFLOW_TRACKING_URI to another one"
+        )
+
+
+def with_driver(uri: str) -> str:
+    """The address of a PostgreSQL database with the driver that is installed, where it names none.
+
+    >>> with_driver("http://127.0.0.1:5000")
+    'http://127.0.0.1:5000'
+    """
+    from importlib.util import find_spec
+
+    scheme, separator, rest = uri.partition("://")
+    if scheme in ("postgres", "postgresql") and find_spec("psycopg2") is None and find_spec("psycopg") is not None:
+        return f"postgresql+psycopg{separator}{rest}"
+    return uri
+
+
+def without_password(url: str) -> str:
+    """The address without user name and password, for messages and links.
+
+    >>> without_password("postgresql://ada:hunt/er2@127.0.0.1/mlflow")
+    'postgresql://127.0.0.1/mlflow'
+    """
+    from urllib.parse import urlsplit
+
+    url = without_user(url)  # first: to what splits an address, a password with / in it is a path
+    url = hide_in_queries(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address at all, such as one with half a pair of brackets
+        return re.sub(r"//[^/]*@", "//", url)
+    if "@" not in parts.netloc:
+        return url  # put together again, three slashes of an address of SQLite would be lost
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

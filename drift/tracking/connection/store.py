@@ -1,0 +1,177 @@
+"""Connect to MLflow: where it is, how long to wait for it, and what its errors mean here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drift import next_steps
+from drift.system.disk import alone_in
+from drift.errors import TrackingError
+from drift.system.extras import missing_package
+from drift.system.quiet import quiet
+from drift.system.signals import unbroken
+from drift.system.sqlite import advice
+from drift.system.streams import one_line
+from drift.tracking.connection.failure_causes import cause
+from drift.tracking.connection.databases import check_database, missing_for_mlflow
+from drift.tracking.connection.moved_project import find_moved_artifacts
+from drift.tracking.runs.project_run import project_run
+from drift.tracking.connection.read_only import reading_address
+from drift.tracking.connection.server_version import check_version, with_driver, without_password
+from drift.tracking.connection.sqlite_address import PREFIX, address_of, file_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DEFAULT_STORE = "mlflow.db"  # SQLite in the current folder, as MLflow itself would choose
+TIMEOUTS = {  # seconds and tries; MLflow's own defaults wait for minutes on a server that is away
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # for the UI: no experiment with agents
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking server or database that answers."""
+
+    uri: str
+    client: MlflowClient
+    project_run: str | None  # the run that `mlflow run` made for this process
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people: without user name and password."""
+        return without_password(self.uri)
+
+    def experiment_id(self, name: str, *, create: bool = False) -> str:
+        """The id of the experiment called `name`."""
+        found = self.find_experiment(name)
+        if found is not None:
+            return found
+        if create:
+            with mlflow_errors(f"making experiment {name!r}"):
+                return self._make_experiment(name)
+        raise TrackingError(
+            f"there is no experiment {name!r} in {self.address}; train a model in it first:"
+            f" {next_steps.train_base(name)}"
+        )
+
+    def _make_experiment(self, name: str) -> str:
+        """Make an experiment; another process may do so at the same moment."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
+        except MlflowException:
+            made = self.client.get_experiment_by_name(name)
+            if made is None:
+                raise
+            return str(made.experiment_id)
+
+    def find_experiment(self, name: str) -> str | None:
+        """The id of the experiment called `name`, or None if there is none.
+
+        Raises:
+            TrackingError: when MLflow does not answer, or the experiment was deleted.
+        """
+        with mlflow_errors(f"looking for experiment {name!r}"):
+            experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            return None
+        if experiment.lifecycle_stage != "active":
+            raise TrackingError(f"experiment {name!r} was deleted; restore it in MLflow or choose another name")
+        return str(experiment.experiment_id)
+
+
+def set_timeouts() -> None:
+    """Bound MLflow's waits, and keep it quiet."""
+    for name, value in (TIMEOUTS | QUIET).items():
+        os.environ.setdefault(name, value)
+
+
+def connect(*, create: bool = False, read: bool = False) -> Store:
+    """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
+
+    A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder. With
+    `read`, it is opened in a way that cannot write it, and artifacts that were moved are not looked for.
+
+    The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in
+    another experiment; a run that `mlflow run` made for this process is `project_run` (see `project.take_up`).
+    """
+    set_timeouts()
+    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        os.environ.pop(name, None)
+    own = Path.cwd() / DEFAULT_STORE
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri and not create and not own.exists():
+        raise TrackingError(
+            f"there is no {own}: run from the folder in which a model was trained, train one"
+            f" ({next_steps.train_base()}), or set MLFLOW_TRACKING_URI"
+        )
+    uri = with_driver(uri) if uri else address_of(own)
+    used = uri
+    with ExitStack() as stack:
+        if (database := file_of(uri)) is not None:  # two processes that make its tables at once would fail
+            uri = used = uri if "?" in uri else address_of(database)
+            if create:
+                database.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone_in(database.parent))
+            stack.enter_context(_without_encoded_folder(uri))
+            if read:
+                used = reading_address(database)
+            else:
+                find_moved_artifacts(database, create=create)
+        else:
+            check_database(uri)
+        stack.enter_context(mlflow_errors(f"connecting to MLflow at {without_password(uri)}"))
+        stack.enter_context(quiet())
+        import mlflow
+
+        mlflow.set_tracking_uri(uri)
+        if uri.startswith(("http://", "https://")):
+            check_version(uri)
+        client = mlflow.MlflowClient(used, used)
+        client.search_experiments(max_results=1)
+    return Store(uri, client, project_run())
+
+
+@contextmanager
+def _without_encoded_folder(uri: str) -> Iterator[None]:
+    """Take away the empty folder that MLflow makes where an address has to be encoded, as for a name with a `?`."""
+    spelled = Path(uri.removeprefix(PREFIX).partition("?")[0]).parent
+    existed = spelled.exists()
+    try:
+        yield
+    finally:
+        if not existed:
+            with suppress(OSError):
+                spelled.rmdir()
+
+
+@contextmanager
+def mlflow_errors(doing: str) -> Iterator[None]:
+    """Map whatever MLflow, its database or its network raises to one line of ours; a first Ctrl-C waits for the end."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise missing_package(error, module="mlflow") from error
+    try:
+        with unbroken():
+            yield
+    except ModuleNotFoundError as error:
+        if (missing := missing_for_mlflow(error)) is not None:
+            raise missing from error
+        raise
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = cause(error)
+        raise TrackingError(f"MLflow failed while {one_line(doing)}: {one_line(reason)}{advice(reason)}") from error
