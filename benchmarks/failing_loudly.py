@@ -16,13 +16,13 @@ from scipy.stats import binomtest
 
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
+from drift.datasets.images import Images, load_images
+from drift.datasets.images.pixels import Pixels
 from drift.detect import bbsds_test, feature_tests, mmd_test
 from drift.detect.two_sample.samples import two_samples
 from drift.images.detection.failing_loudly import FAILING_LOUDLY
 from drift.images.detection.spaces import Network, flat
 from drift.models.images import fit_images, new_model, recipe
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.images import Images, load_images
 
 SIZES = (10, 20, 50, 100, 200, 500, 1_000)
 FRACTIONS = (0.1, 0.5, 1.0)

@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from drift.data.blocks import Table
+from drift.datasets.elec import load_elec
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay.ensembles import FAMILY, fit_member_of_family
 from drift.replay.play import Played, Stream, play
 from drift.replay.versions import Versions
-from drift.datasets.elec import load_elec
 
 START_ROWS, WINDOW_ROWS = 1_007, 4_032
 POLICIES = ("threshold:{:g}", "forecast:3:{:g}", "forecast:10:{:g}")

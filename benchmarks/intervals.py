@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.profiles.aligned_counts import Sides
 from drift.detect.profiles.comparison import bootstrap_interval
 from drift.detect.profiles.distances import hellinger, jensen_shannon, kullback_leibler
-from drift.detect.profiles.aligned_counts import Sides
 
 LEVEL, RATIO = 0.05, 28
 SHAPES: dict[str, Callable[[int], NDArray[np.float64]]] = {

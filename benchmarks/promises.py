@@ -34,11 +34,11 @@ SLOW = {"kswin": 5}  # whose rows cost a millisecond: streams
 @cache
 def elec_losses(train_rows: int = 1_007) -> NDArray[np.float64]:
     """Losses of a network fitted to the first rows of ELEC, on the rows after them."""
+    from drift.datasets.elec import load_elec
     from drift.models.fit import FitOptions, fit
     from drift.models.network import Shape, TableNet
     from drift.models.predict import LocalPredictor
     from drift.models.quantiles import fit_quantile_ranks
-    from drift.datasets.elec import load_elec
 
     table = load_elec()
     train = table.part(range(train_rows))

@@ -25,11 +25,11 @@ from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from drift.detect import profile
 from drift.detect.profiles.distances import jensen_shannon
-from drift.monitor.reference.limits import Promise, cells_of
+from drift.monitor.drift.signals import inputs_of
 from drift.monitor.pipeline.measure import bins_of
+from drift.monitor.reference.limits import Promise, cells_of
 from drift.monitor.reference.reference import Calibration, make_reference
 from drift.monitor.sources.rows import Rows
-from drift.monitor.drift.signals import inputs_of
 
 PROMISE = Promise(expected_run_length=100)
 ALLOWED = 0.5 / PROMISE.expected_run_length  # false alarms per batch

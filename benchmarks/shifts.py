@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from drift.data.blocks import Answer, Block, Floats, Integers, Predictor, Reference, Rows, ScoredBlock, blocks
+from drift.datasets.elec import load_elec
 from drift.models.fit import FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.models.quantiles import fit_quantile_ranks
-from drift.datasets.elec import load_elec
 
 Case = tuple[Reference, ScoredBlock]
 Array = NDArray[np.float64]

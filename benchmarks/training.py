@@ -25,10 +25,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.machine import machine, machine_line
 from drift.data.blocks import Rows
+from drift.datasets.elec import load_elec
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.datasets.elec import load_elec
 
 SHAPE = Shape(width=64, depth=2, dropout=0.0)
 TRAINING_ROWS = 31_718

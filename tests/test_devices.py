@@ -17,7 +17,7 @@ import torch
 from typer.testing import CliRunner
 
 from drift.cli import app
-from drift.system.devices import resolve_device
+from drift.datasets.images import Images
 from drift.errors import UsageError
 from drift.models.blend import fit_blend
 from drift.models.ensemble import EnsembleOptions, fit_ensemble
@@ -25,7 +25,7 @@ from drift.models.fit import FitOptions, Samples, descend, fit
 from drift.models.images import fit_head, fit_images, new_model, recipe
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.datasets.images import Images
+from drift.system.devices import resolve_device
 from tests.models.images.pictures import CLASSES, TRAIN, VALIDATION, digits
 from tests.models.test_models import problem
 from tests.test_usage import commands, folder

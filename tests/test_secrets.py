@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from drift.system import secrets
 from drift.data import urls
 from drift.errors import UsageError
 from drift.monitor.alerts.channels.local import Command
+from drift.system import secrets
 from drift.tracking.connection.server_version import without_password
 
 

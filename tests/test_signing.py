@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drift.system import signing
 from drift.errors import StateError, UsageError
+from drift.system import signing
 
 DIGEST, OTHER = "a" * 64, "b" * 64
 

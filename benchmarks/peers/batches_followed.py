@@ -12,14 +12,14 @@ from timing import cpu_seconds, options, peak_megabytes, versions
 def ours(files: list[Path], reference: int) -> dict[str, Any]:
     """Ingest, agree on the first batches, check: rows stored, every measure and distance of each batch, alerts."""
     from drift.data.readers.files import FileRows
+    from drift.monitor.alerts.check import Watch, check
+    from drift.monitor.pipeline.ingest import ingest
+    from drift.monitor.pipeline.labels import in_force, measure_all
+    from drift.monitor.reference.reference import make_reference
     from drift.monitor.sources.batches import Batching
     from drift.monitor.sources.column_roles import Columns
-    from drift.monitor.pipeline.ingest import ingest
-    from drift.monitor.reference.reference import make_reference
     from drift.monitor.sources.rows import joined
     from drift.monitor.store import Store, batches, references
-    from drift.monitor.pipeline.labels import in_force, measure_all
-    from drift.monitor.alerts.check import Watch, check
 
     columns = Columns("prediction", truth="truth", key="key", probability="p")
     with tempfile.TemporaryDirectory() as folder:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drift.charts.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 from drift.data.blocks import Reference
 from drift.data.losses import predicted_classes
 from drift.metrics.classification.counts import confusion
 from drift.metrics.classification.reliability import reliability
 from drift.models.search import Outcome, Status
-from drift.charts.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,12 +23,12 @@ def status(
     Example: drift status
     """
     require("mlflow")
-    from drift.loop.project_dir import Home
     from drift.loop.journal.journal import Journal
+    from drift.loop.project_dir import Home
     from drift.loop.status import status_lines, status_of
     from drift.terminal import fold
-    from drift.tracking.releases.registry import Registry
     from drift.tracking.connection.store import connect
+    from drift.tracking.releases.registry import Registry
 
     registry, home = Registry(connect(read=True), register_model_name), Home(read=True)
     found = status_of(registry, Journal(home.log, read=True), home)
@@ -48,9 +48,9 @@ def history(
 
     Example: drift history
     """
-    from drift.loop.project_dir import Home
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import lost_log_of
+    from drift.loop.project_dir import Home
     from drift.terminal import fold
 
     home = Home(read=True)
@@ -94,8 +94,8 @@ def rollback(
     from drift.loop.releases.promote import Championship, person
     from drift.loop.releases.trusted import trusted_registry
     from drift.terminal import Screen
-    from drift.tracking.releases.registry import Registry
     from drift.tracking.connection.store import connect
+    from drift.tracking.releases.registry import Registry
 
     check_server(server, server_folder)
     store = connect()

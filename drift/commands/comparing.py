@@ -11,8 +11,8 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
+from drift.system.devices import resolve_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,8 +74,8 @@ def compare(
     Example: drift compare last_month.csv this_month.csv --ignore note
     """
     from drift.compare import compare_tables
-    from drift.compare.text import lines
     from drift.compare.describe import reasons, verdict
+    from drift.compare.text import lines
     from drift.data.readers import read_frame
     from drift.terminal import counting, fold, line_width
 

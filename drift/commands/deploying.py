@@ -11,14 +11,14 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, server_starter, source_of, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
+from drift.system.devices import resolve_device
 from drift.system.extras import require
 
 if TYPE_CHECKING:
     from drift.loop.card import DataSource
-    from drift.loop.options import DeployOptions
     from drift.loop.journal.records import Deployment
+    from drift.loop.options import DeployOptions
 
 SOURCE_OPTIONS = {"data": "path", "label": "label", "time": "time", "ignore": "ignore"}
 
@@ -152,23 +152,23 @@ def deploy(
     """
     require("mlflow", "ax", "cryptography", "matplotlib", "ts", "model_archiver", "yaml")
     source = source_of(data, label, time, ignore)
-    from drift.loop.retraining import approval
+    from drift.loop.advice.after_deployment import last_lines
+    from drift.loop.advice.summary import summary
     from drift.loop.deploy import deploy as begin
     from drift.loop.deploy import resume as go_on
     from drift.loop.deploy import unfinished
-    from drift.loop.project_dir import Home
     from drift.loop.journal.journal import Journal
-    from drift.loop.advice.after_deployment import last_lines
     from drift.loop.journal.lost_log import require_log, tell_lost_log
     from drift.loop.options import DeployOptions
+    from drift.loop.project_dir import Home
     from drift.loop.releases.promote import person
+    from drift.loop.retraining import approval
     from drift.loop.retraining.retrain import RetrainOptions, retrain_cost
     from drift.loop.running import World
-    from drift.loop.advice.summary import summary
     from drift.loop.training.fitting import TrainOptions
     from drift.terminal import Screen, has_terminal
-    from drift.tracking.releases.registry import Registry
     from drift.tracking.connection.store import connect
+    from drift.tracking.releases.registry import Registry
 
     device = resolve_device(device)
     retraining = RetrainOptions(
@@ -257,14 +257,14 @@ def serve(
     Example: drift serve
     """
     require("mlflow", "cryptography", "ts", "model_archiver", "yaml")
-    from drift.loop.project_dir import Home
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import tell_lost_log
-    from drift.loop.serve import serve as serve_champion
+    from drift.loop.project_dir import Home
     from drift.loop.releases.trusted import trusted_registry
+    from drift.loop.serve import serve as serve_champion
     from drift.terminal import Screen, current
-    from drift.tracking.releases.registry import Registry
     from drift.tracking.connection.store import connect
+    from drift.tracking.releases.registry import Registry
 
     store = connect()
     Registry(store, register_model_name).champion()

@@ -13,10 +13,10 @@ from typing import Any
 
 import typer
 
-from drift.system import streams
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
-from drift.system.extras import missing_package
 from drift.invocation import typed_command
+from drift.system import streams
+from drift.system.extras import missing_package
 from drift.system.signals import forget_interrupt, ignore_hang_ups, note_interrupt
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines

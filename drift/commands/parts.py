@@ -8,8 +8,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from drift.system.disk import write_at_once
 from drift.errors import ServingError, StateError, UsageError
+from drift.system.disk import write_at_once
 from drift.system.secrets import masked
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import options_as_called, source_of, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode
+from drift.system.devices import resolve_device
 from drift.system.extras import require
 
 POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
@@ -90,17 +90,17 @@ def replay(
     names = names_in(policies)
     device = resolve_device(device)
     table = (source := source_of(data, label, time, ignore)).load()
-    from drift.loop.project_dir import Home
     from drift.loop.journal.records import now
-    from drift.replay.experiment import compare_policies
+    from drift.loop.project_dir import Home
     from drift.replay.ensembles import family_on, fit_member_of_family
-    from drift.replay.logged import log_results
+    from drift.replay.evaluation.threshold_advice import policy_advice
+    from drift.replay.experiment import compare_policies
     from drift.replay.leakage import require_row_wise
+    from drift.replay.logged import log_results
     from drift.replay.play import Stream
     from drift.replay.served_replay import Serving, own_server
     from drift.replay.summary import summarise
     from drift.replay.text import table_lines
-    from drift.replay.evaluation.threshold_advice import policy_advice
     from drift.replay.versions import Versions
     from drift.report.replay import write_replay
     from drift.terminal import counting, line_width

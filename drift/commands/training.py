@@ -9,8 +9,8 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import check_server, options_as_called, service_finder, source_of, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
+from drift.system.devices import resolve_device
 from drift.system.extras import require
 
 
@@ -45,8 +45,8 @@ def base(
     device = resolve_device(device)
     source = source_of(data, label, time, ignore)
     table = source.load()
-    from drift.loop.training.base import next_step, train_base
     from drift.loop.project_dir import Home
+    from drift.loop.training.base import next_step, train_base
     from drift.loop.training.fitting import TrainOptions
     from drift.terminal import Screen
     from drift.tracking.connection.store import connect
@@ -100,18 +100,18 @@ def retrain(
     require("mlflow", "ax", "cryptography", "matplotlib")
     from drift.loop.advice.after_change import after_promotion
     from drift.loop.advice.after_refusal import after_refusal
-    from drift.loop.retraining.challenge import Ring
-    from drift.loop.retraining.approval import PromoteMode
     from drift.loop.journal.journal import Journal
-    from drift.loop.retraining.manual_retrain import retrain_on_latest
     from drift.loop.journal.lost_log import home_of, tell_lost_log
     from drift.loop.releases.promote import Championship, comparison_evidence, person
+    from drift.loop.releases.trusted import trusted_registry
+    from drift.loop.retraining.approval import PromoteMode
+    from drift.loop.retraining.challenge import Ring
+    from drift.loop.retraining.manual_retrain import retrain_on_latest
     from drift.loop.retraining.retrain import RetrainOptions
     from drift.loop.training.fitting import TrainOptions
-    from drift.loop.releases.trusted import trusted_registry
     from drift.terminal import Screen, has_terminal
-    from drift.tracking.releases.registry import Registry
     from drift.tracking.connection.store import connect
+    from drift.tracking.releases.registry import Registry
 
     check_server(server, server_folder)
     if promote == "ask" and not has_terminal():

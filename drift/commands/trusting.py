@@ -37,14 +37,14 @@ def accept(
     require("mlflow")
     if version is not None and run_id is not None:
         raise UsageError("expected --version or --run_id, got both: a run that is registered has a version")
-    from drift.loop.project_dir import Home
     from drift.loop.journal.journal import Journal
+    from drift.loop.project_dir import Home
     from drift.loop.releases.trusted import accept as accept_release
     from drift.terminal import fold
-    from drift.tracking.runs.lookup import experiment_of
+    from drift.tracking.connection.store import connect
     from drift.tracking.releases.registry import Registry
     from drift.tracking.releases.release import Origin
-    from drift.tracking.connection.store import connect
+    from drift.tracking.runs.lookup import experiment_of
 
     store = connect()
     if run_id is None:

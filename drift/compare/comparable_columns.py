@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.frames import pandas_frame, require_different_names
 from drift.data.inference import ARRAYS, EMPTY, schema_of, typed_frame
 from drift.data.problems import refuse_mixed
 from drift.data.schema import Column
 from drift.data.values import as_numbers, as_texts, beyond_float, widened
 from drift.errors import BlockError
-from drift.data.frames import pandas_frame, require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from drift.compare.comparable_columns import Matrices, Usable, usable_columns
 from drift.compare.describe import WITHIN_CHANCE, change_in_words
+from drift.data.frames import pandas_frame
 from drift.detect import (
     FeatureDistances,
     MMDTest,
@@ -26,7 +27,6 @@ from drift.detect import (
 from drift.detect.explain import MOST_PAIRED, PairChange, UnlikeRow, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device
-from drift.data.frames import pandas_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,9 +17,9 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError
 from drift.data.frames import is_frame, number_rows, require_different_names
 from drift.data.losses import checked_losses, predicted_classes, wrong_answers
+from drift.errors import BlockError
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

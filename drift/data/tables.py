@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.data.blocks import Floats, Integers, Table, Times
+from drift.data.calendar import CALENDAR_NAMES, calendar_features
 from drift.data.inference import DURATIONS, infer_column, schema_of, typed_column
 from drift.data.problems import NO_DATE, Problems, ambiguous_date, text_among_numbers
 from drift.data.readers import read_frame
 from drift.data.schema import Column
 from drift.data.values import MISSING, as_numbers, as_times
-from drift.data.calendar import CALENDAR_NAMES, calendar_features
 from drift.system.streams import broken, one_line
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
-from drift.system import secrets
 from drift.errors import UsageError
+from drift.system import secrets
 
 if TYPE_CHECKING:
     import sqlalchemy as sql

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from drift.data.blocks import Table
-from drift.errors import DataError
 from drift.data.calendar import CALENDAR_NAMES, calendar_features
+from drift.errors import DataError
 
 SHA256 = "d57033945f27addc090ed881bcbf28cad45a0a472551f17da7faa17070a5e60b"
 START = np.datetime64("1996-05-07T00:00:00")

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.system.disk import write_at_once
 from drift.errors import StateError
+from drift.system.disk import write_at_once
 
 SEED = 20260101
 NOTES = ("", "gift", "call before delivery", "second floor", "leave at the door")

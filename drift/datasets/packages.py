@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from drift.errors import UnreachableError
 from drift.datasets.fetch import Tell, download
+from drift.errors import UnreachableError
 
 ANSWER_SECONDS = 30
 DOWNLOAD_SECONDS = 900

@@ -1,11 +1,7 @@
 """What notices: statistics on arrays, and thin detectors over them. Usable without the rest of the project."""
 
 from drift.detect.accuracy import chance_of_at_most
-from drift.detect.profiles.binning import Binning, learn_binning
-from drift.detect.profiles.comparison import Distance, FeatureDistances, compare_profiles
-from drift.detect.profiles.profiles import Profile, merge, profile
-from drift.detect.two_sample.classifier import ClassifierTest, classifier_test
-from drift.detect.label_free.density_ratio import DensityRatio, density_ratio
+from drift.detect.columns.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
 from drift.detect.detectors import (
     DETECTORS,
     AccuracyDrop,
@@ -21,13 +17,15 @@ from drift.detect.detectors import (
     small_reference,
 )
 from drift.detect.detectors.saved import load_detector, save_detector
-from drift.detect.two_sample.energy import energy_test
 from drift.detect.explain import Explanation, explain
 from drift.detect.forecast import ThresholdForecast, forecast_threshold
-from drift.detect.two_sample.random_features import FeaturesTest, FourierSketch, mmd_features_test
-from drift.detect.two_sample.mmd import MMDTest, mmd_test
+from drift.detect.label_free import ATC, CBPE, ESTIMATORS, PAPE, AccuracyEstimate, AccuracyEstimator
+from drift.detect.label_free.density_ratio import DensityRatio, density_ratio
 from drift.detect.paired import PairedTest, mcnemar_test
 from drift.detect.permutation.tests import PermutationTest
+from drift.detect.profiles.binning import Binning, learn_binning
+from drift.detect.profiles.comparison import Distance, FeatureDistances, compare_profiles
+from drift.detect.profiles.profiles import Profile, merge, profile
 from drift.detect.sequential.feature_evidence import FeatureEvidence
 from drift.detect.streaming import (
     STREAMING,
@@ -42,8 +40,10 @@ from drift.detect.streaming import (
     Kswin,
     PageHinkley,
 )
-from drift.detect.columns.univariate import FeatureTest, FeatureTests, adjusted, bbsds_test, feature_tests
-from drift.detect.label_free import ATC, CBPE, ESTIMATORS, PAPE, AccuracyEstimate, AccuracyEstimator
+from drift.detect.two_sample.classifier import ClassifierTest, classifier_test
+from drift.detect.two_sample.energy import energy_test
+from drift.detect.two_sample.mmd import MMDTest, mmd_test
+from drift.detect.two_sample.random_features import FeaturesTest, FourierSketch, mmd_features_test
 
 __all__ = [
     "ATC",

@@ -15,12 +15,12 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.frames import column_names, require_different_names
+from drift.detect.columns.univariate import adjusted, feature_tests
 from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import Metric
 from drift.detect.two_sample.samples import two_samples
-from drift.detect.columns.univariate import adjusted, feature_tests
 from drift.errors import BlockError
-from drift.data.frames import column_names, require_different_names
 
 if TYPE_CHECKING:
     from drift.detect.two_sample.samples import Sample, TwoSamples

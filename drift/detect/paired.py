@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from drift.errors import BlockError
 from drift.data.losses import checked_losses
+from drift.errors import BlockError
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift.data.blocks import Integers
+from drift.datasets.images.pixels import Pixels
 from drift.detect import mmd_test
 from drift.detect.permutation.p_values import p_text
-from drift.images.streams.evolution import Pool
-from drift.images.detection.spaces import Network
 from drift.images.detection.image_detectors import permutations_at
-from drift.datasets.images.pixels import Pixels
+from drift.images.detection.spaces import Network
+from drift.images.streams.evolution import Pool
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.data.blocks import Answer, Floats
-from drift.system.devices import resolve_device
-from drift.system.disk import write_at_once
+from drift.datasets.cache import cache_folder
+from drift.datasets.images import Images, load_images
+from drift.datasets.images.pixels import Pixels
 from drift.errors import DataError, UsageError
 from drift.images.streams.evolution import Perturb
 from drift.models.digests import digest
 from drift.models.images import HEAD, ImageModel, cached_features, fit_head, fit_images, new_model, recipe
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.cache import cache_folder
-from drift.datasets.images import Images, load_images
+from drift.system.devices import resolve_device
+from drift.system.disk import write_at_once
 
 if TYPE_CHECKING:
     from drift.models.fit import Epoch

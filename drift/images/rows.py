@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.data.blocks import Integers
-from drift.system.disk import write_at_once
-from drift.errors import StateError
-from drift.images.streams.evolution import Evolution
-from drift.images.detection.spaces import Network
 from drift.data.losses import predicted_classes
 from drift.datasets.images.pixels import Pixels
+from drift.errors import StateError
+from drift.images.detection.spaces import Network
+from drift.images.streams.evolution import Evolution
+from drift.system.disk import write_at_once
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drift.errors import UsageError
-from drift.images.streams.evolution import NEVER_SEEN, Pool
-from drift.images.perturbations.opencv import fitted
 from drift.datasets.images import Images
+from drift.errors import UsageError
+from drift.images.perturbations.opencv import fitted
+from drift.images.streams.evolution import NEVER_SEEN, Pool
 
 
 @dataclass(frozen=True)

@@ -15,23 +15,23 @@ from drift import next_steps
 from drift.data.blocks import Table, cut
 from drift.detect import PairedTest
 from drift.errors import DataError, StateError
-from drift.loop.releases.candidate import Candidate, find_candidate
 from drift.loop.card import Card, DataSource
-from drift.loop.retraining.approval import PromoteMode
-from drift.loop.training.run_description import data_parameters, words
 from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
 from drift.loop.journal.journal import Journal
-from drift.loop.releases.model_names import served_as
-from drift.loop.options import DeployOptions
-from drift.loop.releases.promote import Championship, card_of, comparison_evidence
 from drift.loop.journal.records import SUPERSEDED, Deployment, now
+from drift.loop.options import DeployOptions
+from drift.loop.releases.candidate import Candidate, find_candidate
+from drift.loop.releases.model_names import served_as
+from drift.loop.releases.promote import Championship, card_of, comparison_evidence
+from drift.loop.releases.trusted import require_base
+from drift.loop.retraining.approval import PromoteMode
+from drift.loop.retraining.succession import Succession, decide, kept_line, undecided
 from drift.loop.running import DeployResult, Running, World
 from drift.loop.scoring.seen_rows import left_behind, require_unseen
-from drift.loop.retraining.succession import Succession, decide, kept_line, undecided
-from drift.loop.releases.trusted import require_base
-from drift.tracking.runs.lookup import end_forgotten
+from drift.loop.training.run_description import data_parameters, words
 from drift.tracking.releases.registry import Registry, Version
 from drift.tracking.releases.release import Release
+from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run, open_run
 
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift.data.blocks import Floats, Reference, Table
+from drift.data.calendar import CALENDAR_NAMES
 from drift.detect.columns.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.card import Card
-from drift.loop.releases.external_changes import outside_changes
 from drift.loop.journal.records import DecisionRecord, Deployment
+from drift.loop.releases.external_changes import outside_changes
 from drift.loop.scoring.seen_rows import has_seen
 from drift.policies.history import BlockRecord
-from drift.data.calendar import CALENDAR_NAMES
-from drift.tracking.runs.lookup import model_card
 from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.runs.lookup import model_card
 
 FROM_OUTSIDE = "champion from outside"
 

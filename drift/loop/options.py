@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from drift.system.devices import resolve_device
+from drift.data.calendar import CALENDAR_NAMES
 from drift.errors import UsageError
 from drift.loop.retraining.approval import PromoteMode, RetrainMode
 from drift.loop.retraining.retrain import LEAST_WINDOW, RetrainOptions
@@ -13,7 +13,7 @@ from drift.loop.training.fitting import TrainOptions
 from drift.policies import THRESHOLD
 from drift.policies.parser import ParsedPolicy, parse_policy
 from drift.policies.protocol import MakeDetector, Policy, PolicySettings, threshold_of
-from drift.data.calendar import CALENDAR_NAMES
+from drift.system.devices import resolve_device
 
 ANY_BLOCKS = 2**31  # more than a deployment has: the number is not known before its table is read
 

@@ -11,41 +11,41 @@ from typing import Literal, Protocol
 
 from drift import next_steps
 from drift.data.blocks import Answer, Floats, Table, blocks, cut
+from drift.data.calendar import CALENDAR_NAMES
 from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
-from drift.loop.releases.acceptance import worse_than_accepted
-from drift.loop.releases.alias_watch import watched_alias
-from drift.loop.retraining.challenge import Ring, challenge, train_challenger
-from drift.loop.retraining.approval import Consent, Flag
+from drift.loop.advice.outlook import ByHand, Outlook, by_hand_of, outlook_of
+from drift.loop.advice.resumption import resume_named
+from drift.loop.advice.scored_falls import ScoredFalls
+from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.loop.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
 from drift.loop.events import Ending, Event, Said, Tell
 from drift.loop.forecasts import Forecasts
-from drift.loop.project_dir import Home
 from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal.journal import Journal
-from drift.loop.retraining.manual_retrain import last_row_seen
-from drift.loop.options import DeployOptions
 from drift.loop.journal.outbox import Outbox
-from drift.loop.advice.outlook import ByHand, Outlook, by_hand_of, outlook_of
-from drift.loop.releases.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
+from drift.loop.options import DeployOptions
+from drift.loop.project_dir import Home
+from drift.loop.releases.acceptance import worse_than_accepted
+from drift.loop.releases.alias_watch import watched_alias
+from drift.loop.releases.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.releases.references import References
+from drift.loop.releases.trusted import trusted_registry
+from drift.loop.retraining.approval import Consent, Flag
+from drift.loop.retraining.challenge import Ring, challenge, train_challenger
+from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.retraining.repeated_challengers import refused_before
-from drift.loop.advice.resumption import resume_named
 from drift.loop.retraining.retrain import Challenger, RetrainOptions
 from drift.loop.scoring.score import Parts, Progress, losses_by_block, run_blocks
-from drift.loop.advice.scored_falls import ScoredFalls
 from drift.loop.scoring.shadow import SHADOW
 from drift.loop.scoring.shadow_trial import ShadowRing
-from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
-from drift.loop.releases.trusted import trusted_registry
 from drift.models.predict import LocalPredictor
 from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
-from drift.data.calendar import CALENDAR_NAMES
+from drift.tracking.connection.store import Store
 from drift.tracking.releases.registry import Registry
 from drift.tracking.runs.open_runs import Run
-from drift.tracking.connection.store import Store
 
 
 class PredictingService(Service, Protocol):

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from drift.data.blocks import Floats
+from drift.data.calendar import CALENDAR_NAMES
 from drift.errors import DriftError
 from drift.invocation import shell_words
-from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.card import Card
 from drift.loop.events import Tell
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
+from drift.loop.project_dir import Home
+from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.releases.promote import Championship, card_of
 from drift.loop.servers import clear_way
-from drift.data.calendar import CALENDAR_NAMES
-from drift.tracking.runs.lookup import read_reference
 from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.runs.lookup import read_reference
 
 WATCH_SECONDS = 2.0  # between looks at whether the server lives
 LOOKS_PER_CHECK = 8  # looks from one check that it answers to the next

@@ -7,12 +7,12 @@ from typing import Any
 
 from drift import next_steps
 from drift.errors import TrackingError
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import lost_log
-from drift.loop.journal.records import AuditLine
-from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
 from drift.loop.journal.missing_lines import began_anew, period_began
+from drift.loop.journal.records import AuditLine
+from drift.loop.project_dir import Home
+from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
 from drift.tracking.releases.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 INDENT = " " * 14

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from drift.system.disk import write_at_once
 from drift.errors import StateError
+from drift.system.disk import write_at_once
 
 FORMAT = 1
 

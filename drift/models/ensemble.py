@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from drift.data.blocks import Floats, Rows
-from drift.system.devices import resolve_device
 from drift.errors import TrainingError
 from drift.models.quantiles import QuantileRanks, fit_quantile_ranks
+from drift.system.devices import resolve_device
 from drift.system.threads import one_thread
 
 CHUNK = 2_048  # rows answered at a time: their hidden units stay in the core's cache

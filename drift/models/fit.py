@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from drift.data.blocks import Rows
-from drift.system.devices import resolve_device
 from drift.errors import TrainingError, UsageError
 from drift.models.checkpoint import Checkpoint
 from drift.models.digests import digest
 from drift.models.network import TableNet
+from drift.system.devices import resolve_device
 from drift.system.threads import one_thread
 
 Augment: TypeAlias = Callable[[torch.Tensor, int, int], torch.Tensor]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from drift.monitor.store.records import Batch, Monitor
 from drift.monitor.drift.signals import told
 from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.store.records import Batch, Monitor
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import GaugeMetricFamily

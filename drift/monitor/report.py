@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from drift import __version__
-from drift.monitor.store.records import Monitor, now
 from drift.monitor.drift.signals import told
 from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.store.records import Monitor, now
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import Views

@@ -8,8 +8,8 @@ from statistics import mean
 
 from drift.loop.training.run_description import data_parameters, words
 from drift.replay.experiment import Results
-from drift.tracking.runs.open_runs import Metric, open_run
 from drift.tracking.connection.store import Store
+from drift.tracking.runs.open_runs import Metric, open_run
 
 
 def log_results(results: Results, store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:

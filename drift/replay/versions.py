@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats, Predictor, Rows, Table
-from drift.system.disk import write_at_once
-from drift.errors import DataError, StateError, TrainingError
 from drift.data.losses import predicted_classes
+from drift.errors import DataError, StateError, TrainingError
+from drift.system.disk import write_at_once
 
 OWN_ROWS = 1_008  # newest rows of its window that a version's answers are kept for
 

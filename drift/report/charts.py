@@ -7,12 +7,12 @@ from html import escape
 from math import log10
 from typing import TYPE_CHECKING, Any
 
+from drift.charts.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 from drift.detect import Score
 from drift.detect.accuracy import chance_band
-from drift.loop.releases.external_changes import outside_changes
 from drift.loop.journal.records import DecisionRecord
+from drift.loop.releases.external_changes import outside_changes
 from drift.loop.scoring.seen_rows import has_seen
-from drift.charts.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 from drift.policies.history import BlockRecord
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from drift.detect import ThresholdForecast
 from drift.charts.palette import VERSIONS, series_style
+from drift.detect import ThresholdForecast
 from drift.report.charts import LAYOUT, whole
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from drift import __version__
 from drift.data.blocks import Integers
 from drift.detect import ThresholdForecast
 from drift.detect.permutation.p_values import format_p_value
-from drift.system.disk import write_at_once
 from drift.errors import StateError
+from drift.loop.advice.summary import Summary, summary
 from drift.loop.details import MovedFeature, VersionLine
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment, now
 from drift.loop.scoring.seen_rows import has_seen
-from drift.loop.advice.summary import Summary, summary
 from drift.metrics.classification.counts import confusion
 from drift.policies.history import BlockRecord
+from drift.system.disk import write_at_once
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -17,10 +17,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from drift.serving.python_client import Client, Prediction
     from drift.serving.torchserve.archive import build_archive
     from drift.serving.torchserve.client import TorchServeClient
     from drift.serving.torchserve.control import default_version_of
-    from drift.serving.python_client import Client, Prediction
     from drift.serving.torchserve.process.record import ServerRecord, end_orphan, running
     from drift.serving.torchserve.process.server import TorchServe
     from drift.serving.torchserve.service import ModelService

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from drift.data.blocks import Floats
-from drift.errors import PredictionError, ServerError
 from drift.data.losses import predicted_classes
+from drift.errors import PredictionError, ServerError
 from drift.serving.torchserve.address import inference_url_of, keyring_of, management_url_of
 from drift.serving.torchserve.client import DEADLINE_SECONDS, TorchServeClient
 from drift.serving.torchserve.process.record import read_record

@@ -26,9 +26,9 @@ from drift.terminal.progress import current, progress_bar
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
-    from drift.loop.retraining.approval import Flag, Reply
-    from drift.loop.events import Event
     from drift.loop.advice.outlook import Outlook
+    from drift.loop.events import Event
+    from drift.loop.retraining.approval import Flag, Reply
     from drift.loop.retraining.retrain import Challenger
     from drift.policies.history import BlockRecord
 
@@ -145,8 +145,8 @@ class Screen:
         Enter alone gives the answer that is proposed: later where a retrain would learn from too few rows, the window
         where its rows are those since accuracy fell, no at the end where no block was flagged.
         """
-        from drift.loop.retraining.approval import Reply
         from drift.loop.events import DriftFlagged
+        from drift.loop.retraining.approval import Reply
 
         record, evidence, outlook = flag.record, flag.evidence, flag.outlook
         at_block = isinstance(flag, DriftFlagged)

@@ -14,8 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from drift.monitor.store import Store, alerts, batches
 from drift.monitor.alerts.check import Watch, check
+from drift.monitor.store import Store, alerts, batches
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in

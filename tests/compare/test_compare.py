@@ -13,8 +13,8 @@ import pytest
 from scipy.stats import binom
 
 from drift.compare import compare_tables, usable_columns
-from drift.compare.text import lines
 from drift.compare.describe import change_in_words, reasons, verdict
+from drift.compare.text import lines
 from drift.detect.explain import PairChange, pair_changes
 from drift.errors import BlockError
 from drift.report.comparison import write_comparison

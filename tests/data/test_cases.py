@@ -19,8 +19,8 @@ from drift.compare import usable_columns
 from drift.compare.comparable_columns import POOLED, POOLED_BEYOND
 from drift.errors import DataError
 from drift.loop.card import DataSource
-from drift.monitor.store import Store
 from drift.monitor.alerts.check import Watch, check
+from drift.monitor.store import Store
 from tests.monitor.worlds import agree, monitor_of
 
 DAYS, ROWS, REFERENCE = 20, 60, 12  # batches, rows of each, and batches of the reference

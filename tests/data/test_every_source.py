@@ -19,9 +19,9 @@ from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
 from drift.data import Column, Schema
+from drift.data.frames import pandas_frame
 from drift.data.inference import schema_of, typed_frame
 from drift.data.readers import open_source, read_frame
-from drift.data.frames import pandas_frame
 
 SCHEMA = Schema(
     (

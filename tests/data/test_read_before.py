@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sql
 
 from drift.data.readers import open_source
-from drift.monitor.sources.column_roles import Columns
-from drift.monitor.pipeline.batch_builder import row_digest
 from drift.data.tables import load_table
+from drift.monitor.pipeline.batch_builder import row_digest
+from drift.monitor.sources.column_roles import Columns
 
 ROWS = 48
 STORED: dict[str, Any] = {  # columns of a monitor, as 0.1.0 wrote them

@@ -17,10 +17,10 @@ from drift.data import Column, Schema
 from drift.data.inference import infer_column, schema_of, typed_column, typed_frame
 from drift.data.readers import open_source, read_frame
 from drift.data.readers.frames import arrow_frame
+from drift.data.tables import load_table
 from drift.data.values import as_numbers, as_times, widened
 from drift.errors import DataError
 from drift.monitor.sources.column_roles import Columns
-from drift.data.tables import load_table
 
 
 def csv(folder: Path, text: str | bytes) -> Path:

@@ -12,9 +12,9 @@ from scipy.stats import binom, mannwhitneyu
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from drift.datasets.elec import load_elec
 from drift.detect.two_sample.classifier import _highest_kept, classifier_test
 from drift.errors import BlockError
-from drift.datasets.elec import load_elec
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 DRAWS: dict[str, Draw] = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from drift.detect.two_sample.random_features import FourierSketch, compare_sketches, mmd_features_test
 from drift.detect.two_sample.kernels import KERNELS
+from drift.detect.two_sample.random_features import FourierSketch, compare_sketches, mmd_features_test
 from drift.errors import BlockError
 
 from . import naive

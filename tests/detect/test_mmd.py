@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy.stats import binom
 
+from drift.detect.permutation.schemes import assignments
 from drift.detect.two_sample.kernels import Gaussian, RationalQuadratic
 from drift.detect.two_sample.mmd import mmd_test
-from drift.detect.permutation.schemes import assignments
 from drift.errors import BlockError
 
 from . import naive
@@ -78,8 +78,8 @@ def test_a_function_of_ones_own(scheme: str) -> None:
 
 def test_permuted_sums_are_those_of_permuted_rows() -> None:
     """Every permuted statistic of both schemes equals the naive one of the same assignment."""
-    from drift.detect.two_sample.gram import Gram, Term
     from drift.detect.permutation.schemes import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
+    from drift.detect.two_sample.gram import Gram, Term
 
     x, y = two(n=48, m=40)
     z = np.vstack([x, y])

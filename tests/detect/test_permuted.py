@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from drift.detect.permutation import permuter
 from drift.detect import mmd_test
+from drift.detect.permutation import permuter
 from drift.detect.permutation.tests import Drawn, judge, until_sure
 from drift.errors import BlockError
 

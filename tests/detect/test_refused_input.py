@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from drift.data.blocks import Answer, Block, Reference, ScoredBlock, Table
 from drift.compare import compare_tables
+from drift.data.blocks import Answer, Block, Reference, ScoredBlock, Table
 from drift.detect import (
     STREAMING,
     ClassifierShift,
@@ -35,8 +35,8 @@ from drift.detect import (
     save_detector,
 )
 from drift.detect.sequential.dependence import measure_dependence
-from drift.detect.sequential.paired_test import tally
 from drift.detect.sequential.feature_evidence import FeatureEvidence
+from drift.detect.sequential.paired_test import tally
 from drift.errors import BlockError, DataError
 
 REFERENCE = Reference.of_losses([0, 0, 0, 1] * 50)

@@ -12,11 +12,11 @@ import pytest
 import torch
 from scipy.stats import binom, chi2_contingency, cramervonmises_2samp, false_discovery_control, ks_2samp
 
+from drift.datasets.elec import load_elec
 from drift.detect import adjusted, bbsds_test, feature_tests
 from drift.detect.columns.column_tests import EXACT_PAIRS
 from drift.detect.columns.univariate import ks_tests
 from drift.errors import BlockError
-from drift.datasets.elec import load_elec
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 DRAWS: dict[str, Draw] = {

@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from drift.data.blocks import Answer, Floats
-from drift.images.streams.evolution import Pool
 from drift.datasets.images.pixels import Pixels
+from drift.images.streams.evolution import Pool
 
 CLASSES = tuple(str(digit) for digit in range(10))
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from drift.datasets.images import Images
 from drift.errors import UsageError
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
+from drift.images.experiments import train_network
 from drift.images.results.tensorboard import SHOWN, Board
 from drift.images.streams.evolution import Pool
-from drift.images.experiments import train_network
-from drift.datasets.images import Images
 
 from .conftest import CLASSES, Centroids, Digits, noisy
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import drift.images.perturbations
+from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError, UsageError
 from drift.images import FAILING_LOUDLY, PERTURBATIONS, Perturbation, named_perturbation
-from drift.datasets.images.pixels import Pixels
 from tests.images.pictures import digits, distance, photographs
 
 ALL: dict[str, Perturbation] = {name: made() for name, made in PERTURBATIONS.items()} | FAILING_LOUDLY

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drift.datasets.images import Images
 from drift.images import experiments
 from drift.images.experiments import train_network
 from drift.images.results.summaries import ramp_words
-from drift.datasets.images import Images
 
 from .conftest import CLASSES, Digits
 from .test_simulate import simulated

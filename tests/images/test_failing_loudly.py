@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from drift.datasets.images.pixels import Pixels
 from drift.images import FAILING_LOUDLY
 from drift.images.detection.failing_loudly import ImageShift, shifted_rows
 from drift.images.perturbations.protocol import generator
-from drift.datasets.images.pixels import Pixels
 from tests.images.pictures import digits, photographs
 
 IMAGE_SHIFTS = {name: shift for name, shift in FAILING_LOUDLY.items() if isinstance(shift, ImageShift)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drift.errors import UsageError
-from drift.images.streams.evolution import NEVER_SEEN
-from drift.images.setup import parts_of
-from drift.images.perturbations.opencv import fitted
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.images import Images
+from drift.datasets.images.pixels import Pixels
+from drift.errors import UsageError
+from drift.images.perturbations.opencv import fitted
+from drift.images.setup import parts_of
+from drift.images.streams.evolution import NEVER_SEEN
 
 RNG = np.random.default_rng(5)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from drift.images.experiments import train_network
+from drift.datasets.images import Images
 from drift.images.detection.detector_comparison import CLEAN, side_by_side
 from drift.images.detection.image_detectors import watchers
+from drift.images.experiments import train_network
 from drift.models.images.resnet import ResNet18
-from drift.datasets.images import Images
 
 from .conftest import CLASSES, Digits
 

@@ -10,15 +10,15 @@ import pytest
 
 from drift.data.readers import open_source
 from drift.errors import StateError
-from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
 from drift.images.rows import ACCEPTED, OF_NO_CLASS, table_of, write_rows
-from drift.monitor.sources.batches import Batching
-from drift.monitor.sources.column_roles import Columns
+from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
+from drift.monitor.alerts.check import Watch, check
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.reference.reference import make_reference
+from drift.monitor.sources.batches import Batching
+from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined
 from drift.monitor.store import Store, batches, references
-from drift.monitor.alerts.check import Watch, check
 
 from .conftest import CLASSES, Digits, noisy
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
-from drift.images.results.pictures import ramp_picture
-from drift.images.streams.simulate import Simulated, simulate
 from drift.images.detection.image_detectors import chosen
+from drift.images.results.pictures import ramp_picture
+from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
+from drift.images.streams.simulate import Simulated, simulate
 
 from .conftest import CLASSES, Digits, noisy
 

@@ -5,13 +5,13 @@ import pytest
 from scipy import ndimage
 from scipy.stats import poisson
 
-from drift.images.perturbations.opencv import about_centre, blurred, warped
+from drift.datasets.images.pixels import Pixels
 from drift.images.perturbations.light import mean_grey
 from drift.images.perturbations.noise import MANY_PHOTONS, QUANTILES, poisson_quantiles, shot_values
 from drift.images.perturbations.occlusion import Occlusion
+from drift.images.perturbations.opencv import about_centre, blurred, warped
 from drift.images.perturbations.protocol import amounts, generator
 from drift.images.perturbations.resolution import Pixelation, cell_means
-from drift.datasets.images.pixels import Pixels
 from tests.images.pictures import photographs
 
 RNG = np.random.default_rng(7)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from drift.errors import UsageError
-from drift.images.detection.spaces import Spaces, flat, principal_components, untrained_encoder
 from drift.images.detection.image_detectors import chosen, watchers
+from drift.images.detection.spaces import Spaces, flat, principal_components, untrained_encoder
 
 from .conftest import Digits, noisy
 

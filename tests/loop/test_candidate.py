@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from drift.errors import TrackingError
-from drift.loop.releases import base_tables
-from drift.loop.releases import candidate as module
 from drift.loop import deploy as deploying
-from drift.loop.releases.base_tables import table_tags
-from drift.loop.releases.candidate import Candidate, find_candidate
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Said
-from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.options import DeployOptions
-from drift.tracking.runs.lookup import FoundRun
-from drift.tracking.releases.registry import Registry, Version
+from drift.loop.releases import base_tables
+from drift.loop.releases import candidate as module
+from drift.loop.releases.base_tables import table_tags
+from drift.loop.releases.candidate import Candidate, find_candidate
+from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.tracking.connection.store import Store
+from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.runs.lookup import FoundRun
 from tests.stores import fresh_store
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from drift.errors import DataError
 from drift.loop import deploy as deploying
-from drift.loop.releases import model_names
-from drift.loop.training.base import next_step
 from drift.loop.card import Card, DataSource
-from drift.loop.releases.model_names import served_as, usable_name
 from drift.loop.options import DeployOptions
+from drift.loop.releases import model_names
+from drift.loop.releases.model_names import served_as, usable_name
+from drift.loop.training.base import next_step
 
 
 def card(*names: str, label: str = "returned") -> Card:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from drift.loop.card import Card, DataSource
-from drift.loop.retraining.approval import Always
-from drift.loop.events import DriftFlagged
 from drift.loop.advice.accuracy_fall import Fall
 from drift.loop.advice.outlook import LEAST_FALLEN, LEAST_LEARNED, Outlook, by_hand_of, outlook_of
+from drift.loop.card import Card, DataSource
+from drift.loop.events import DriftFlagged
+from drift.loop.retraining.approval import Always
 from drift.loop.retraining.retrain import RetrainOptions, split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 17_000), (17_000, 20_000), "", DataSource())

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drift.data.blocks import Answer, Floats, blocks, cut
-from drift.loop.retraining.approval import Always, Never
 from drift.loop.events import Said
 from drift.loop.releases.external_changes import outside_changes
+from drift.loop.retraining.approval import Always, Never
 from drift.loop.scoring.score import run_blocks
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 

@@ -10,16 +10,16 @@ from typing import cast
 import pytest
 
 from drift.errors import ArchiveError, ChampionChangedError, DriftError, ServingError, StateError, TrackingError
-from drift.loop.releases import alias_watch
-from drift.loop.releases import promote as module
 from drift.loop.card import Card
 from drift.loop.events import Said
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import lost_log
-from drift.loop.releases.promote import Championship
 from drift.loop.journal.records import AuditLine
+from drift.loop.project_dir import Home
+from drift.loop.releases import alias_watch
+from drift.loop.releases import promote as module
 from drift.loop.releases.loading import FetchedVersion, is_loaded
+from drift.loop.releases.promote import Championship
 from drift.tracking.releases.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
 

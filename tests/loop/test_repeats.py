@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 
 from drift.errors import TrackingError
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
-from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, refused_before, require_new_search, same_model
+from drift.loop.retraining.approval import PromoteMode
+from drift.loop.retraining.repeated_challengers import (
+    Recipe,
+    Refused,
+    RepeatedError,
+    refused_before,
+    require_new_search,
+    same_model,
+)
 from drift.tracking.releases.registry import Version
 from tests.loop.test_tries import Stage
 

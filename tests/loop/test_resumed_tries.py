@@ -10,11 +10,11 @@ import pytest
 
 from drift.errors import TrainingError
 from drift.loop import running as module
-from drift.loop.retraining.approval import Consent, PromoteMode
 from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine, Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import Championship
-from drift.loop.journal.records import AuditLine, Deployment
+from drift.loop.retraining.approval import Consent, PromoteMode
 from drift.loop.retraining.retrain import RetrainOptions
 from drift.loop.running import Running
 from drift.loop.scoring.score import Progress

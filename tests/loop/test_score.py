@@ -10,10 +10,10 @@ from drift.data.blocks import ScoredBlock, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
 from drift.detect.sequential.paired_test import Verdict
 from drift.errors import ExitCode, ServingError
-from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
 from drift.loop.events import DriftFlagged, Ending, Said
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment, now
+from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
 from drift.loop.running import exit_code
 from drift.loop.scoring.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW, Shadow, shadow_of

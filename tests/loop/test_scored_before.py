@@ -12,8 +12,8 @@ from drift.data.blocks import ScoredBlock
 from drift.loop.deploy import _say_what_was_scored
 from drift.loop.events import Said
 from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions
 from drift.loop.journal.records import Deployment, now
+from drift.loop.options import DeployOptions
 from drift.policies.history import BlockRecord
 from tests.fakes import Listener, SignPredictor, stream
 

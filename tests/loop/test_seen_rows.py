@@ -12,13 +12,13 @@ import pytest
 
 from drift.errors import StateError
 from drift.loop import deploy as deploying
-from drift.loop.scoring import seen_rows
 from drift.loop.card import DataSource
 from drift.loop.events import Said
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions
 from drift.loop.journal.records import Deployment, now
+from drift.loop.options import DeployOptions
+from drift.loop.project_dir import Home
+from drift.loop.scoring import seen_rows
 from tests.fakes import FakeRegistry, Listener, stream
 from tests.loop.test_outside import switched
 

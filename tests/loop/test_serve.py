@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from drift.commands import deploying
+from drift.data.calendar import CALENDAR_NAMES
 from drift.errors import ExitCode
 from drift.loop.card import Card, DataSource
 from drift.loop.serve import how_to_ask
-from drift.data.calendar import CALENDAR_NAMES
 
 
 def card(source: DataSource, *names: str) -> Card:

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from drift.loop import status as module
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, Deployment
+from drift.loop.project_dir import Home
 from drift.loop.servers import own_folders
 from drift.loop.status import status_lines, status_of
 from drift.tracking.releases.registry import Registry

@@ -10,11 +10,11 @@ import pytest
 from scipy.stats import binom
 
 from drift.data.blocks import Answer, Floats, blocks
-from drift.loop.retraining.approval import Consent
+from drift.loop.advice.threshold_advice import threshold_advice
 from drift.loop.options import DeployOptions
+from drift.loop.retraining.approval import Consent
 from drift.loop.running import Running
 from drift.loop.scoring.score import Parts, Progress, run_blocks
-from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.never import Never
 from tests.fakes import Listener, SignPredictor, stream
 

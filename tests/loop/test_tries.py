@@ -12,13 +12,13 @@ from scipy.stats import binom
 
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import TrainingError, UsageError
-from drift.loop.retraining import challenge as module
-from drift.loop.retraining.challenge import Ring, challenge
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.options import DeployOptions
+from drift.loop.retraining import challenge as module
+from drift.loop.retraining.approval import PromoteMode
+from drift.loop.retraining.challenge import Ring, challenge
 from drift.loop.retraining.retrain import Challenger, RetrainOptions
-from drift.loop.training.fitting import TrainOptions
 from drift.loop.retraining.retries import tries
+from drift.loop.training.fitting import TrainOptions
 from drift.tracking.releases.registry import Version
 from tests.fakes import Listener
 

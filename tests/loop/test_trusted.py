@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from drift.system import signing
 from drift.errors import ArchiveError, DataError, TrackingError, UntrustedError
 from drift.loop.card import Card
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
-from drift.loop.releases.promote import card_of
+from drift.loop.project_dir import Home
 from drift.loop.releases.loading import fetched
+from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import TrustedReleases, accept, remember_trained, trusted_registry
+from drift.system import signing
+from drift.tracking.connection.store import Store
 from drift.tracking.releases.release import Origin, download_release
 from drift.tracking.runs.run import LoggedModel
-from drift.tracking.connection.store import Store
 from tests.models.test_exported_program import evaluated_size, records_of, write
 from tests.stores import fresh_store
 from tests.tracking.test_release import CLASSES, edit_card, log_release, program, register

@@ -13,14 +13,14 @@ import pytest
 from drift.detect import mcnemar_test
 from drift.errors import ServingError
 from drift.loop import deploy as module
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine
+from drift.loop.options import DeployOptions
 from drift.loop.releases.candidate import Candidate
 from drift.loop.retraining.approval import PromoteMode
-from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions
-from drift.loop.journal.records import AuditLine
 from drift.loop.retraining.succession import Succession, undecided
-from drift.tracking.runs.lookup import FoundRun
 from drift.tracking.releases.registry import Version
+from drift.tracking.runs.lookup import FoundRun
 from tests.fakes import Listener
 
 CHAMPION = Version(1, "r1", "m1", "s", {})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from drift.metrics.stream import Baselines, baselines, stream_measures
 from drift.datasets.elec import load_elec
+from drift.metrics.stream import Baselines, baselines, stream_measures
 
 
 def test_baselines_of_elec_are_the_known_ones() -> None:

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import typer
 
-from drift.data.blocks import Reference
 from drift.commands.monitor import agreeing, ingesting
-from drift.monitor.sources import scoring_log
-from drift.monitor.sources.scoring_log import COLUMNS, LogRows, without_calendar
-from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store import Store, batches
+from drift.data.blocks import Reference
 from drift.data.calendar import CALENDAR_NAMES, calendar_features
+from drift.monitor.sources import scoring_log
+from drift.monitor.sources.column_roles import Columns
+from drift.monitor.sources.scoring_log import COLUMNS, LogRows, without_calendar
+from drift.monitor.store import Store, batches
 from drift.tracking.runs import lookup as tracking
 
 NIGHT = "night: day_sin > 0.5"

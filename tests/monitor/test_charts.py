@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drift.monitor.store import Store, alerts, batches
 from drift.monitor.alerts.check import Watch, check, close
+from drift.monitor.store import Store, alerts, batches
 from drift.monitor.web.axis import Axis, Point
 from drift.monitor.web.charts import heat_chart
 from drift.monitor.web.metric import BEYOND, Marks, Span, metric_chart

@@ -21,9 +21,9 @@ from drift.errors import DeliveryError, UsageError
 from drift.monitor.alerts.channels import Channel, Message
 from drift.monitor.alerts.channels.local import Command, File
 from drift.monitor.alerts.channels.webhook import Webhook, verify
+from drift.monitor.alerts.check import Watch, check, close
 from drift.monitor.alerts.delivery import CLAIM_SECONDS, FIRST_WAIT, deliver
 from drift.monitor.store import Store, alerts
-from drift.monitor.alerts.check import Watch, check, close
 from tests.monitor.receiver import receiver
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 from tests.servers import free_port

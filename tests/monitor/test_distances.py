@@ -9,8 +9,8 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from drift.detect import learn_binning, profile
-from drift.detect.profiles.distances import smoothed
 from drift.detect.columns.column_tests import chi_squared_of_counts
+from drift.detect.profiles.distances import smoothed
 from drift.monitor.drift.distances import SignalDrift, binned_ks, measure_drift, measure_joint_drift
 
 EDGES = 11

@@ -8,14 +8,14 @@ import pytest
 from scipy.stats import binom, hypergeom
 
 from drift.errors import UsageError
-from drift.monitor.analysis.slices import Condition, parse_slice
+from drift.monitor.analysis.annotations import as_markdown, finding_of
+from drift.monitor.analysis.anomaly import Neighbourhood
+from drift.monitor.analysis.correlated_signals import moved_together
 from drift.monitor.analysis.error_slices import find_error_slices
 from drift.monitor.analysis.row_losses import largest, row_losses
-from drift.monitor.analysis.correlated_signals import moved_together
-from drift.monitor.analysis.anomaly import Neighbourhood
-from drift.monitor.analysis.annotations import as_markdown, finding_of
-from drift.monitor.store.records import Batch, Monitor, Quality
+from drift.monitor.analysis.slices import Condition, parse_slice
 from drift.monitor.sources.rows import Rows
+from drift.monitor.store.records import Batch, Monitor, Quality
 from tests.monitor.worlds import COLUMNS
 
 BATCH = Batch(1, "day 1", 0.0, None, None, 1, 1, "", "", "", {}, Quality(), "")

@@ -15,12 +15,12 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift.monitor.sources.batches import Batching
-from drift.monitor.prometheus import GAUGES, exposition
-from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.store import Store, batches, references
-from drift.monitor.pipeline.labels import join_truths
 from drift.monitor.alerts.check import Watch, check
+from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.pipeline.labels import join_truths
+from drift.monitor.prometheus import GAUGES, exposition
+from drift.monitor.sources.batches import Batching
+from drift.monitor.store import Store, batches, references
 from tests.monitor.serving import serving
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
 from tests.servers import free_port

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from drift.errors import DataError, UsageError
+from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.pipeline.labels import in_force, join_truths, measure_all
 from drift.monitor.sources.batches import Batching, period_of
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.sources.rows import from_bytes, joined, to_bytes
-from drift.monitor.store import Store, batches, references
-from drift.monitor.pipeline.labels import in_force, join_truths, measure_all
 from drift.monitor.sources.values import LONGEST
+from drift.monitor.store import Store, batches, references
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
 
 

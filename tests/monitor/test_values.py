@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from drift.errors import DataError
-from drift.monitor.sources.batches import Batching
-from drift.monitor.sources.column_roles import Columns
+from drift.monitor.alerts.check import Watch, check
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.report import write_monitor_report
-from drift.monitor.store import Store, batches
+from drift.monitor.sources.batches import Batching
+from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.values import LARGEST
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.store import Store, batches
 from tests.monitor.worlds import agree, monitor_of
 
 Change = Callable[[pd.DataFrame, int], pd.DataFrame]

@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 
 from drift.errors import StateError, UsageError
-from drift.monitor.sources.batches import Batching
 from drift.monitor.alerts.channels import Message
-from drift.monitor.sources.column_roles import Columns
+from drift.monitor.alerts.check import QuietHours, Watch, acknowledge, check, close, duration
+from drift.monitor.alerts.rules import Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.reference.limits import Promise, RunRule
-from drift.monitor.store.records import Alert, Batch, Quality
 from drift.monitor.reference.reference import Calibration
-from drift.monitor.alerts.rules import Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
+from drift.monitor.sources.batches import Batching
+from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import Store, alerts, references
-from drift.monitor.alerts.check import QuietHours, Watch, acknowledge, check, close, duration
+from drift.monitor.store.records import Alert, Batch, Quality
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
 WORLD = World(batches=24, rows=150, moved_from=12)

@@ -21,13 +21,13 @@ import pytest
 import requests
 
 from drift.errors import StateError
+from drift.monitor.alerts.check import Watch, check
+from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.report import write_monitor_report
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.store.records import Monitor
-from drift.monitor.report import write_monitor_report
 from drift.monitor.store import Store, alerts, batches
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.store.records import Monitor
 from drift.monitor.web.connections import Unrepeated
 from drift.monitor.web.security import Gate
 from drift.report.page import plotly_library

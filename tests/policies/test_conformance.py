@@ -9,9 +9,9 @@ import pytest
 
 from drift import policies
 from drift.errors import UsageError
-from drift.loop.retraining.approval import Always
 from drift.loop.events import DriftFlagged
 from drift.loop.options import DeployOptions
+from drift.loop.retraining.approval import Always
 from drift.policies import DECLARED, POLICIES
 from drift.policies.describe import policy_lines, policy_table
 from drift.policies.history import History

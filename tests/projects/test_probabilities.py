@@ -10,15 +10,15 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from drift.loop.releases.promote import card_of
+from drift.datasets.elec import load_elec
 from drift.loop.releases.loading import fetched, load_fetched
+from drift.loop.releases.promote import card_of
 from drift.models.predict import LocalPredictor
 from drift.serving import ModelService
-from drift.datasets.elec import load_elec
-from drift.tracking.runs.lookup import find_runs
-from drift.tracking.releases.registry import Registry
-from drift.tracking.runs.open_runs import LoggedModel
 from drift.tracking.connection.store import connect
+from drift.tracking.releases.registry import Registry
+from drift.tracking.runs.lookup import find_runs
+from drift.tracking.runs.open_runs import LoggedModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from drift import cli, invocation
-from drift.tracking.runs import project_run
 from drift.tracking.connection.store import Store, connect
+from drift.tracking.runs import project_run
 from tests.stores import fresh_store
 
 ROOT = Path(__file__).parents[2]

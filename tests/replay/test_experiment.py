@@ -15,12 +15,12 @@ from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay import experiment
+from drift.replay.evaluation.threshold_advice import policy_advice
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.logged import log_results
 from drift.replay.play import Stream
 from drift.replay.summary import summarise
 from drift.replay.text import table_lines
-from drift.replay.evaluation.threshold_advice import policy_advice
 from drift.replay.versions import Versions
 from drift.report.replay import write_replay
 from drift.tracking.runs.lookup import find_runs

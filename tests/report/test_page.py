@@ -11,11 +11,11 @@ import pytest
 from drift.data.blocks import Reference, Table
 from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
+from drift.loop.advice.summary import summary
 from drift.loop.card import Card, DataSource
 from drift.loop.details import moved_features, version_lines
-from drift.loop.options import DeployOptions
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment
-from drift.loop.advice.summary import summary
+from drift.loop.options import DeployOptions
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart
 from drift.report.deployment import _of_deployment

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from drift.system.disk import alone_in, private_folder, write_at_once
 from drift.errors import StateError
 from drift.loop.project_dir import Home
 from drift.serving.torchserve.process.record import end_orphan
 from drift.serving.torchserve.process.server import TorchServe
+from drift.system.disk import alone_in, private_folder, write_at_once
 
 from .conftest import USER, OtherUser
 

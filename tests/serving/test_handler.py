@@ -18,8 +18,8 @@ import pytest
 from ts.context import Context, RequestProcessor
 
 from drift.data.blocks import Floats
-from drift.serving.torchserve.handler import JSON, MOST_ROWS, NPY, PART_ROWS, Handler
 from drift.data.calendar import CALENDAR_NAMES, calendar_features
+from drift.serving.torchserve.handler import JSON, MOST_ROWS, NPY, PART_ROWS, Handler
 
 from .conftest import TinyModel
 

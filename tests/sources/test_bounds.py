@@ -13,10 +13,9 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
-from drift.data.readers import memory_limits
-from drift.data.readers import open_source, read_frame
-from drift.errors import DataError
+from drift.data.readers import memory_limits, open_source, read_frame
 from drift.data.tables import load_table
+from drift.errors import DataError
 
 MOST_MEGABYTES = 600
 LONG = "x" * 1_000_000

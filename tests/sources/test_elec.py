@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.errors import DataError
 from drift.datasets import elec
 from drift.datasets.elec import load_elec
+from drift.errors import DataError
 
 CARD = Path(__file__).parents[2] / "data" / "README.md"
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from drift.errors import DataError, UnreachableError
-from drift.datasets import fetch
-from drift.datasets import packages
+from drift.datasets import fetch, packages
 from drift.datasets.cache import cache_folder
 from drift.datasets.fetch import Address, Url, obtain
 from drift.datasets.packages import Debian, Npm, PyPI
+from drift.errors import DataError, UnreachableError
 from tests.sources.web import Web, web
 
 CONTENT = os.urandom(300_000)

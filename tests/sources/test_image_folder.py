@@ -10,11 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from drift.errors import DataError
-from drift.datasets.images import folder
-from drift.datasets.images import pictures
-from drift.datasets.images import Images, load_images
+from drift.datasets.images import Images, folder, load_images, pictures
 from drift.datasets.images.pictures import look_at, read_picture
+from drift.errors import DataError
 
 RNG = np.random.default_rng(6)
 

@@ -19,17 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drift.errors import DataError
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.fetch import Url
-from drift.datasets.images import archives
-from drift.datasets.images import cifar
-from drift.datasets.images import idx
-from drift.datasets.images import kept
-from drift.datasets.images import pickled
-from drift.datasets.images import sets
-from drift.datasets.images import IMAGE_SETS, Images, Split, load_images
+from drift.datasets.images import IMAGE_SETS, Images, Split, archives, cifar, idx, kept, load_images, pickled, sets
+from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Labels
+from drift.errors import DataError
 from tests.sources.web import Web, web
 
 RNG = np.random.default_rng(5)

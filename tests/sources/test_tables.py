@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.errors import DataError
 from drift.data.tables import load_table
+from drift.errors import DataError
 
 
 def good() -> pd.DataFrame:

@@ -12,11 +12,10 @@ import pytest
 
 from drift.detect import classifier_test
 from drift.errors import TrackingError
-from drift.tracking.runs import open_runs
-from drift.tracking.runs import system_metrics
+from drift.tracking.connection.store import Store
+from drift.tracking.runs import open_runs, system_metrics
 from drift.tracking.runs.autolog import autologged
 from drift.tracking.runs.open_runs import open_run
-from drift.tracking.connection.store import Store
 
 
 def all_runs(store: Store) -> list[str]:

@@ -15,8 +15,8 @@ import sqlalchemy
 
 from drift.errors import MissingPackageError, TrackingError
 from drift.tracking.connection import databases
-from drift.tracking.runs import project_run
 from drift.tracking.connection.store import connect, mlflow_errors
+from drift.tracking.runs import project_run
 from tests import postgres
 from tests.servers import free_port
 

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 
 from drift.data.blocks import Reference
 from drift.errors import TrackingError
-from drift.tracking.runs.lookup import model_card, model_file, reference_file
-from drift.tracking.releases.locations import artifacts_of_model, require_permitted_uploads
-from drift.tracking.runs.run import Run
 from drift.tracking.connection.store import Store
+from drift.tracking.releases.locations import artifacts_of_model, require_permitted_uploads
+from drift.tracking.runs.lookup import model_card, model_file, reference_file
+from drift.tracking.runs.run import Run
 
 MODEL, RUN = f"m-{'a' * 32}", "b" * 32
 TOKEN = base64.urlsafe_b64encode(b"token of the user").decode()

@@ -11,9 +11,9 @@ import pytest
 from drift.errors import TrackingError
 from drift.loop.card import DataSource
 from drift.tracking.connection import store as stores
+from drift.tracking.connection.store import Store
 from drift.tracking.runs.lookup import find_runs
 from drift.tracking.runs.open_runs import open_run
-from drift.tracking.connection.store import Store
 from tests.stores import fresh_store
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from drift.data.blocks import Rows
-from drift.tracking.runs.parents import FIGURE, parent_in
-from drift.tracking.runs.open_runs import Metric, Run, open_run
 from drift.tracking.connection.store import Store
+from drift.tracking.runs.open_runs import Metric, Run, open_run
+from drift.tracking.runs.parents import FIGURE, parent_in
 
 CURVE = [(0.61, 1), (0.67, 2), (0.70, 3)]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from drift.errors import TrackingError
-from drift.tracking.runs.lookup import find_runs
 from drift.tracking.connection.store import connect
+from drift.tracking.runs.lookup import find_runs
 from tests.tracking.stub import Stub, stub_server
 
 SEARCH = "/api/2.0/mlflow/runs/search"

@@ -12,10 +12,10 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
-from drift.system.extras import require
 from drift.invocation import shell_words
+from drift.system.devices import resolve_device
+from drift.system.extras import require
 
 SEEN_SAYS = (
     "Features of the network's last layer; distance is MMD² with a Gaussian kernel at the median distance,"
@@ -70,13 +70,13 @@ def augment(
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow", "tensorboard")
     from dataclasses import asdict
 
-    from drift.system.disk import write_at_once
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
-    from drift.images.streams.evolution import Pool
     from drift.images.experiments import perturb_by
     from drift.images.results.logged import log_augment
     from drift.images.results.summaries import seen_rows, text_table
+    from drift.images.streams.evolution import Pool
     from drift.report.images import Numbers, markdown, write_images
+    from drift.system.disk import write_at_once
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect
 

@@ -12,8 +12,8 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
+from drift.system.devices import resolve_device
 from drift.system.extras import require
 
 POOL_ROWS = 2_000  # of each shift, that samples are drawn from
@@ -103,14 +103,14 @@ def kernels(
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
     """
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
-    from drift.images.results.embeddings import EMBEDDINGS
-    from drift.images.streams.evolution import Pool
+    from drift.images.detection.detector_comparison import CLEAN, side_by_side
+    from drift.images.detection.image_detectors import chosen, watchers
     from drift.images.experiments import perturb_by
+    from drift.images.results.embeddings import EMBEDDINGS
     from drift.images.results.logged import log_table
     from drift.images.results.pictures import planes_picture
-    from drift.images.detection.detector_comparison import CLEAN, side_by_side
     from drift.images.results.summaries import side_by_side_rows, text_table
-    from drift.images.detection.image_detectors import chosen, watchers
+    from drift.images.streams.evolution import Pool
     from drift.report.images import Numbers, Picture, write_images
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from drift.errors import UsageError
 
 if TYPE_CHECKING:
-    from drift.images.streams.evolution import Perturb
+    from drift.datasets.images import Images
     from drift.images.experiments import Remembered, Tell
     from drift.images.setup import Parts
-    from drift.datasets.images import Images
+    from drift.images.streams.evolution import Perturb
 
 QUICK_ROWS = 10_000
 QUICK_EPOCHS = 4

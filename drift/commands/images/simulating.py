@@ -12,10 +12,10 @@ from drift.commands.ending import command
 from drift.commands.images import options as own
 from drift.commands.images.preparing import Lesson, images_of
 from drift.commands.parts import options_as_called, write_json
-from drift.system.devices import resolve_device
 from drift.errors import ExitCode, UsageError
-from drift.system.extras import require
 from drift.invocation import command_line, shell_words
+from drift.system.devices import resolve_device
+from drift.system.extras import require
 
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
@@ -141,16 +141,16 @@ def simulate(
     Example: drift images simulate --perturbation gaussian_blur --quick
     """
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
-    from drift.images.streams.evolution import Evolution
+    from drift.images.detection.image_detectors import chosen
     from drift.images.experiments import perturb_by
-    from drift.images.setup import relabelled
     from drift.images.results.logged import log_ramp
     from drift.images.results.pictures import ramp_picture
-    from drift.images.streams.ramps import RAMPS
-    from drift.images.rows import table_of, write_rows
-    from drift.images.streams.simulate import simulate as run
     from drift.images.results.summaries import batch_records, batch_rows, ramp_words, text_table
-    from drift.images.detection.image_detectors import chosen
+    from drift.images.rows import table_of, write_rows
+    from drift.images.setup import relabelled
+    from drift.images.streams.evolution import Evolution
+    from drift.images.streams.ramps import RAMPS
+    from drift.images.streams.simulate import simulate as run
     from drift.report.images import Numbers, Picture, Tile, write_images
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drift.monitor.reference.limits import RunRule
-    from drift.monitor.store.records import Monitor, Reference
     from drift.monitor.sources.rows import Rows
     from drift.monitor.store import Store
+    from drift.monitor.store.records import Monitor, Reference
 
 DEPLOYED = "deployed"
 ENOUGH_BATCHES = 10  # of a reference
@@ -103,12 +103,12 @@ def reference(
     """
     from drift.loop.releases.promote import person
     from drift.monitor.analysis.slices import parse_slice
+    from drift.monitor.pipeline.labels import in_force, measure_all
     from drift.monitor.reference.limits import Promise
     from drift.monitor.reference.reference import make_reference
     from drift.monitor.sources.rows import joined
-    from drift.monitor.store import references
-    from drift.monitor.pipeline.labels import in_force, measure_all
     from drift.monitor.sources.values import cut_short
+    from drift.monitor.store import references
     from drift.terminal import counting
 
     rule = _rule(bad_batches)
@@ -284,11 +284,11 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
     import numpy as np
     import pandas as pd
 
-    from drift.data.values import widened
     from drift.data.losses import predicted_classes
+    from drift.data.values import widened
     from drift.monitor.sources.rows import Rows
-    from drift.tracking.runs.lookup import load_reference
     from drift.tracking.connection.store import connect
+    from drift.tracking.runs.lookup import load_reference
 
     with tempfile.TemporaryDirectory() as folder:
         found = load_reference(connect(), run, Path(folder))

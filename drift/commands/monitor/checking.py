@@ -82,11 +82,11 @@ def check(
 
     Example: drift monitor check --file alerts.jsonl
     """
-    from drift.monitor.sources.batches import period_of
-    from drift.monitor.alerts.delivery import deliver
-    from drift.monitor.drift.signals import told
     from drift.monitor.alerts.check import QuietHours, Watch
     from drift.monitor.alerts.check import check as look
+    from drift.monitor.alerts.delivery import deliver
+    from drift.monitor.drift.signals import told
+    from drift.monitor.sources.batches import period_of
     from drift.terminal import counting, fold
 
     channels = _channels(

@@ -18,9 +18,9 @@ FEW_ROWS = 20  # of a batch, in the mean
 
 if TYPE_CHECKING:
     from drift.data.readers import Chunks
+    from drift.monitor.pipeline.ingest import Ingested
     from drift.monitor.sources.batches import Batching
     from drift.monitor.sources.column_roles import Columns
-    from drift.monitor.pipeline.ingest import Ingested
     from drift.monitor.sources.rows import Task
     from drift.monitor.store import Store
 
@@ -108,8 +108,8 @@ def ingest(
 
     from drift.monitor.pipeline import ingest as library
     from drift.monitor.sources.batches import Batching, period_of
-    from drift.monitor.sources.scoring_log import LogRows, without_calendar
     from drift.monitor.sources.column_roles import Columns
+    from drift.monitor.sources.scoring_log import LogRows, without_calendar
     from drift.terminal import counting
 
     source = read_option(source, option="SOURCE")

@@ -14,8 +14,8 @@ from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
     from drift.monitor.sources.column_roles import Columns
-    from drift.monitor.store.records import Monitor
     from drift.monitor.store import Store
+    from drift.monitor.store.records import Monitor
 
 REASON = "REASON"  # stands in printed commands for what the user is to say; refused as it is
 COLUMNS, ALERTS = "Columns, at a monitor's first ingest", "Alerts"

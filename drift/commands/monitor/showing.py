@@ -150,9 +150,9 @@ def findings(
 
     Example: drift monitor findings --out findings.md
     """
-    from drift.system.disk import write_at_once
     from drift.monitor.analysis.annotations import as_markdown
     from drift.monitor.store import alerts
+    from drift.system.disk import write_at_once
 
     opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from drift.data.frames import require_different_names
 from drift.data.urls import masked
 from drift.errors import DataError, UsageError
-from drift.data.frames import require_different_names
 
 if TYPE_CHECKING:
     import pandas as pd

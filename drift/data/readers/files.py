@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drift.data.frames import require_different_names
 from drift.data.inference import infer_column
 from drift.data.problems import require_plain_names
 from drift.data.readers import csv, parquet
 from drift.data.urls import masked
 from drift.errors import DataError
-from drift.data.frames import require_different_names
 from drift.system.streams import broken
 
 if TYPE_CHECKING:

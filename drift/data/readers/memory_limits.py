@@ -13,8 +13,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drift.errors import DataError
 from drift.data.readers.parquet_pages import ColumnSize, Pages
+from drift.errors import DataError
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.data.readers.memory_limits import require_bounded
 from drift.data.readers.frames import arrow_frame, require_columns
+from drift.data.readers.memory_limits import require_bounded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,14 +11,14 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-from drift.data.readers.memory_limits import LONG, MOST_LONG
+from drift.data.frames import require_different_names
 from drift.data.inference import schema_of, typed_frame
 from drift.data.problems import require_plain_names
 from drift.data.readers.frames import require_columns
+from drift.data.readers.memory_limits import LONG, MOST_LONG
 from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.errors import DataError, UsageError
 from drift.system.extras import missing_package
-from drift.data.frames import require_different_names
 from drift.system.signals import raise_lost_interrupt
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drift.errors import DataError
 from drift.datasets.cache import cache_folder
 from drift.datasets.fetch import Tell, to_nobody
 from drift.datasets.images.folder import load_folder
 from drift.datasets.images.kept import load_set
 from drift.datasets.images.record import Images, Split
 from drift.datasets.images.sets import IMAGE_SETS
+from drift.errors import DataError
 
 __all__ = ["IMAGE_SETS", "Images", "Split", "load_images"]
 

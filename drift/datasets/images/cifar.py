@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from drift.errors import DataError
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.archives import members
 from drift.datasets.images.pictures import read_picture
+from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Labels, Split
+from drift.errors import DataError
 
 SIDE = 32
 IMAGE_BYTES = 3 * SIDE * SIDE

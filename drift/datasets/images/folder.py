@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from drift.data.readers.memory_limits import available_memory
-from drift.errors import DataError
 from drift.datasets.fetch import Tell
 from drift.datasets.images.pictures import Look, look_at, read_picture
 from drift.datasets.images.record import Images, Split
+from drift.errors import DataError
 from drift.system.streams import broken, one_line
 
 TEST_ONE_IN = 5

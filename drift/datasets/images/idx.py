@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import DataError
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.archives import members, unpacked
+from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Labels, Split
+from drift.errors import DataError
 
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 UNSIGNED_BYTE = 8

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from drift.system.disk import at_once
-from drift.errors import DataError, UnreachableError
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.fetch import Tell, obtain
+from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Images, Labels, Split
 from drift.datasets.images.sets import ImageSet, Source
+from drift.errors import DataError, UnreachableError
+from drift.system.disk import at_once
 
 
 def load_set(entry: ImageSet, split: Split, *, cache: Path, tell: Tell) -> Images:

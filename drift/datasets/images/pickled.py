@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from drift.errors import DataError
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.archives import members, unpacked
+from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Labels, Split
+from drift.errors import DataError
 
 SIDE = 28
 LEVELS = 256  # grey values are told in steps of 1/256

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from drift.datasets.images.pixels import Pixels
 from drift.datasets.fetch import Address, Url
 from drift.datasets.images.cifar import read_binary, read_strips
 from drift.datasets.images.idx import IDX_FILES, read_idx_files, read_idx_members
 from drift.datasets.images.pickled import read_pickled
+from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Labels, Split
 from drift.datasets.packages import Debian, Npm, PyPI
 

@@ -9,8 +9,8 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.columns.two_sample_columns import Column
 from drift.detect.columns.tied_ks import chosen_edges, tied_p_value
+from drift.detect.columns.two_sample_columns import Column
 from drift.errors import BlockError
 
 EXACT_PAIRS = 4_000_000  # n m, up to which SciPy's exact KS p-value takes 40 ms at most; it grows with n m

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError
 from drift.data.frames import frame_columns, is_frame, plain_array, require_different_names
+from drift.errors import BlockError
 
 if TYPE_CHECKING:
     import pandas as pd

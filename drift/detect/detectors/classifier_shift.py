@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.two_sample.classifier import classifier_test
 from drift.detect.detectors.protocol import Score, WatchesRows
 from drift.detect.explain import largest_share
+from drift.detect.two_sample.classifier import classifier_test
 
 
 @dataclass(eq=False)

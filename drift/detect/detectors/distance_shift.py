@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import Reference, ScoredBlock
+from drift.detect.detectors.protocol import Score, WatchesFeatures
 from drift.detect.profiles.binning import learn_binning
 from drift.detect.profiles.comparison import compare_profiles
 from drift.detect.profiles.profiles import profile
-from drift.detect.detectors.protocol import Score, WatchesFeatures
 
 
 @dataclass(eq=False)

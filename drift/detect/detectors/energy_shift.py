@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
 from drift.detect.detectors.protocol import Score, WatchesRows
-from drift.detect.two_sample.energy import energy_test
 from drift.detect.explain import largest_share
+from drift.detect.two_sample.energy import energy_test
 
 
 @dataclass(eq=False)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesFeatures
 from drift.detect.columns.univariate import ks_tests
+from drift.detect.detectors.protocol import Score, WatchesFeatures
 
 
 @dataclass(eq=False)

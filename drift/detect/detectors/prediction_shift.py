@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import FixedReference, Score, require_finite
 from drift.detect.columns.univariate import informative, ks_tests
+from drift.detect.detectors.protocol import FixedReference, Score, require_finite
 
 
 @dataclass(eq=False)

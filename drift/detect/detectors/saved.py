@@ -12,8 +12,8 @@ import numpy as np
 from drift import __version__
 from drift.data.blocks import Reference
 from drift.detect.detectors import DETECTORS, FixedReference
-from drift.system.disk import write_at_once
 from drift.errors import BlockError, DataError, StateError
+from drift.system.disk import write_at_once
 
 FORMAT = 1  # of the folder; readers refuse a newer one
 CARD, TENSORS = "detector.json", "reference.safetensors"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError
 from drift.data.frames import number_rows
+from drift.errors import BlockError
 from drift.system.quiet import not_autologged
 
 if TYPE_CHECKING:

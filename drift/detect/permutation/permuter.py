@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.gram import Gram, Term
+from drift.detect.permutation.schemes import (
+    FEWEST_BINS_EACH,
+    Sums,
+    bin_sums,
+    plan_bins,
+    shuffled,
+    sums_by_rows,
+    sums_of_pairs,
+)
 from drift.detect.permutation.tests import require_reachable
-from drift.detect.permutation.schemes import FEWEST_BINS_EACH, Sums, bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
+from drift.detect.two_sample.gram import Gram, Term
 from drift.errors import BlockError
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError
 from drift.data.frames import is_frame, pandas_frame, plain_array, require_different_names
+from drift.errors import BlockError
 
 if TYPE_CHECKING:
     import pandas as pd

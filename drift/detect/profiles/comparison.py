@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.columns.univariate import adjusted
+from drift.detect.permutation.tests import Drawn, judge, require_reachable
+from drift.detect.profiles.aligned_counts import Sides, sides_of
 from drift.detect.profiles.binning import QuantileBins
 from drift.detect.profiles.calibration import bootstrap, permutation_null, rank_null
 from drift.detect.profiles.profiles import Profile, same_binning
-from drift.detect.profiles.aligned_counts import Sides, sides_of
 from drift.detect.profiles.sparse import sparse_cells, uncertain_cells
-from drift.detect.permutation.tests import Drawn, judge, require_reachable
-from drift.detect.columns.univariate import adjusted
 from drift.errors import BlockError
 
 RESAMPLES = 200  # of the bootstrap: mean and spread are all that is taken from it

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from drift.errors import BlockError
 from drift.data.losses import checked_losses
+from drift.errors import BlockError
 
 TILTS = np.geomspace(0.02, 4.0, 24)  # of the bets, in units of log odds
 ROUNDING = 1e-9  # relative, of sums of losses

@@ -15,8 +15,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from drift.errors import BlockError
 from drift.data.losses import checked_losses
+from drift.errors import BlockError
 
 BETS = 24
 STEPS = 40  # of bisection

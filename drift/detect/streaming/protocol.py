@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Reference, ScoredBlock
+from drift.data.losses import checked_losses, each_checked
 from drift.detect.detectors.protocol import Score
 from drift.errors import BlockError
-from drift.data.losses import checked_losses, each_checked
 
 Losses = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.permutation.permuter import Permuter
+from drift.detect.permutation.tests import Drawn, PermutationTest, judge
 from drift.detect.two_sample.gram import Term
 from drift.detect.two_sample.kernels import Metric
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge
-from drift.detect.permutation.permuter import Permuter
 from drift.detect.two_sample.samples import two_samples
 from drift.system.threads import one_thread
 

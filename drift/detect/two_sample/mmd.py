@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.detect.permutation.permuter import Permuter
+from drift.detect.permutation.schemes import Sums
+from drift.detect.permutation.tests import Drawn, PermutationTest, judge, until_sure
 from drift.detect.two_sample.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.two_sample.gram import Term
 from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, Laplacian
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge, until_sure
-from drift.detect.permutation.permuter import Permuter
 from drift.detect.two_sample.samples import TwoSamples, two_samples
-from drift.detect.permutation.schemes import Sums
 from drift.errors import BlockError
 from drift.system.threads import one_thread
 

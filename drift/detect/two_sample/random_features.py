@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.frames import in_order, is_frame, number_rows, number_table
+from drift.detect.permutation.schemes import Bins, sums_of_pairs
+from drift.detect.permutation.tests import Drawn, PermutationTest, judge, require_reachable
 from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Kernel
 from drift.detect.two_sample.mmd import MMDTest
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge, require_reachable
 from drift.detect.two_sample.samples import two_samples
-from drift.detect.permutation.schemes import Bins, sums_of_pairs
 from drift.errors import BlockError
-from drift.data.frames import in_order, is_frame, number_rows, number_table
 from drift.system.threads import one_thread, threads
 
 if TYPE_CHECKING:

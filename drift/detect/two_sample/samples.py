@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import BlockError
 from drift.data.frames import in_order, is_frame, number_table
+from drift.errors import BlockError
 
 if TYPE_CHECKING:
     import torch

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.datasets.images.pixels import Pixels, as_bytes, checked
 from drift.images.perturbations.opencv import about_centre, warped
 from drift.images.perturbations.protocol import Perturbation, generator
-from drift.datasets.images.pixels import Pixels, as_bytes, checked
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from math import ceil
 from typing import TypeAlias
 
 from drift.data.blocks import Floats
+from drift.datasets.images.pixels import Pixels
 from drift.detect import Score, bbsds_test, feature_tests, mmd_test
 from drift.detect.two_sample.kernels import KERNELS
 from drift.detect.two_sample.samples import two_samples
 from drift.errors import UsageError
 from drift.images.detection.spaces import Spaces
-from drift.datasets.images.pixels import Pixels
 
 MMD = "mmd_"  # before the name of a kernel
 FUSED = "mmd_fused"

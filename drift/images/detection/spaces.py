@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from drift.data.blocks import Answer, Floats
-from drift.errors import UsageError
 from drift.datasets.images.pixels import Pixels
+from drift.errors import UsageError
 from drift.system.threads import one_thread
 
 COMPONENTS = 32  # of PCA and of the untrained autoencoder, as in Rabanser et al. 2019 for images of 28 x 28

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from drift.datasets.images.pixels import Pixels
 from drift.errors import UsageError
 from drift.images.perturbations.protocol import Seeded
-from drift.datasets.images.pixels import Pixels
 
 SEEDS = 1 << 32
 

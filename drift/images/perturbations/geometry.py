@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from drift.datasets.images.pixels import Pixels
 from drift.images.perturbations.opencv import about_centre, warped
 from drift.images.perturbations.protocol import Seeded, signed_amounts
-from drift.datasets.images.pixels import Pixels
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.images.perturbations.protocol import Seeded, amounts, signed_amounts
 from drift.datasets.images.pixels import Pixels, as_bytes
+from drift.images.perturbations.protocol import Seeded, amounts, signed_amounts
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green and blue (ITU-R BT.601)
 

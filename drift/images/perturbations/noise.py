@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, pdtr
 
-from drift.images.perturbations.protocol import Seeded
 from drift.datasets.images.pixels import Pixels, as_bytes
+from drift.images.perturbations.protocol import Seeded
 
 WORDS = 1 << 16  # values of a random word of 16 bits
 QUANTILES = 1 << 12  # at how many probabilities shot noise knows its quantiles

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.images.perturbations.protocol import Seeded, amounts
 from drift.datasets.images.pixels import Pixels
+from drift.images.perturbations.protocol import Seeded, amounts
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import UsageError
 from drift.datasets.images.pixels import Pixels, checked
+from drift.errors import UsageError
 
 VALUES_AT_ONCE = 1 << 20  # how many values of pixels are worked on together: what a core's cache holds
 

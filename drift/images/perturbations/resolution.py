@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.datasets.images.pixels import Pixels, as_bytes
 from drift.images.perturbations.opencv import blurred
 from drift.images.perturbations.protocol import Seeded, amounts
-from drift.datasets.images.pixels import Pixels, as_bytes
 
 
 @dataclass(frozen=True)

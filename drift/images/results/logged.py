@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from drift.images.augment import Seen
 from drift.images.detection.detector_comparison import SideBySide
 from drift.images.streams.simulate import BatchResult, Simulated
-from drift.tracking.runs.open_runs import Metric, open_run
 from drift.tracking.connection.store import Store
+from drift.tracking.runs.open_runs import Metric, open_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from drift.datasets.images.pixels import Pixels
 from drift.detect.permutation.p_values import p_text
 from drift.images.detection.detector_comparison import SideBySide
 from drift.images.streams.simulate import LOST, Simulated
-from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from drift.datasets.images.pixels import Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

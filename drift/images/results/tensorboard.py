@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from drift.data.blocks import Floats, Integers
-from drift.system.extras import missing_package
 from drift.datasets.images.pixels import Pixels
+from drift.system.extras import missing_package
 
 SHOWN = 25  # images of an epoch
 PROJECTED = 1_000  # images in the projector

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from drift.data.blocks import Integers
-from drift.errors import BlockError, UsageError
 from drift.datasets.images.pixels import Pixels
+from drift.errors import BlockError, UsageError
 
 Perturb: TypeAlias = Callable[[Pixels, float, int], Pixels]
 """Of images, a severity in [0, 1] and a seed: the images, perturbed."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift.data.blocks import Answer, Block, Floats, Integers, Reference, ScoredBlock
+from drift.data.losses import predicted_classes
+from drift.datasets.images.pixels import Pixels
 from drift.detect import Harm, Score
 from drift.detect.accuracy import drop_p_value
-from drift.images.streams.evolution import Batch, Evolution
-from drift.images.detection.spaces import Network, Spaces
 from drift.images.detection.image_detectors import Watcher
-from drift.data.losses import predicted_classes
+from drift.images.detection.spaces import Network, Spaces
+from drift.images.streams.evolution import Batch, Evolution
 from drift.metrics.classification.reliability import calibration_error, counted
-from drift.datasets.images.pixels import Pixels
 
 LOST = 0.05  # of accuracy, that an alarm should come before
 LUCK = 0.001  # the chance below which a loss is one

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from drift import next_steps
 from drift.errors import DriftError
-from drift.loop.card import DataSource
 from drift.loop.advice.later_rows import later_rows
-from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.card import DataSource
 from drift.loop.releases.promote import card_of
+from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.tracking.runs.lookup import experiment_of
 
 if TYPE_CHECKING:
-    from drift.loop.retraining.challenge import Ring, Verdict
     from drift.loop.events import RolledBack
     from drift.loop.releases.promote import Championship
+    from drift.loop.retraining.challenge import Ring, Verdict
 
 
 def after_promotion(verdict: Verdict, ring: Ring, server: Mapping[str, object]) -> str:

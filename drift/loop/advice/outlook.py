@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from drift.errors import DataError
-from drift.loop.card import Card
 from drift.loop.advice.accuracy_fall import Fall
+from drift.loop.card import Card
 from drift.loop.retraining.retrain import LEAST_WINDOW, RetrainOptions, split_seen
 
 LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from drift.loop.releases.external_changes import outside_changes
 from drift.loop.journal.records import DecisionRecord
+from drift.loop.releases.external_changes import outside_changes
 from drift.loop.scoring.seen_rows import has_seen
 from drift.policies.history import BlockRecord
 

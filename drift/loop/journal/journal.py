@@ -23,11 +23,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from drift.data.blocks import Integers, ScoredBlock
 from drift.detect import Score
-from drift.system.disk import alone_in
 from drift.errors import StateError
 from drift.loop.journal import tables as t
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment, KnownRelease, now
 from drift.policies.history import BlockRecord
+from drift.system.disk import alone_in
 from drift.system.sqlite import advice, connect_to_read
 
 

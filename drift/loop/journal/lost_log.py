@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from drift.errors import DriftError, StateError
 from drift.loop.events import Said, Tell
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
+from drift.loop.project_dir import Home
 from drift.tracking.releases.registry import CHAMPION, PREVIOUS, Registry
 
 

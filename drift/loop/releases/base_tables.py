@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from drift.errors import DriftError
 from drift.loop.card import Card, DataSource
-from drift.tracking.runs.lookup import FoundRun, model_card
 from drift.tracking.connection.store import Store
+from drift.tracking.runs.lookup import FoundRun, model_card
 
 ELEC = DataSource().name
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from drift import next_steps
 from drift.errors import TrackingError
 from drift.invocation import Options
-from drift.loop.releases.base_tables import BaseTable, card_of_run, is_of_table, of_file, of_table, tables_of
 from drift.loop.card import Card, DataSource
+from drift.loop.releases.base_tables import BaseTable, card_of_run, is_of_table, of_file, of_table, tables_of
 from drift.loop.releases.model_names import usable_name
 from drift.loop.releases.promote import card_of
-from drift.tracking.runs.lookup import FoundRun, experiment_of, find_runs, find_runs_everywhere
-from drift.tracking.releases.registry import CHAMPION, Registry, Version
 from drift.tracking.connection.store import Store
+from drift.tracking.releases.registry import CHAMPION, Registry, Version
+from drift.tracking.runs.lookup import FoundRun, experiment_of, find_runs, find_runs_everywhere
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from drift import next_steps
 from drift.errors import DriftError
 from drift.loop.card import Card
 from drift.loop.releases.loading import card_of
-from drift.tracking.releases.registry import CHAMPION, PREVIOUS, Registry, Version
 from drift.tracking.connection.store import Store
+from drift.tracking.releases.registry import CHAMPION, PREVIOUS, Registry, Version
 
 
 def usable_name(store: Store, card: Card, *, default: bool) -> str:

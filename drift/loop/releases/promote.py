@@ -16,10 +16,10 @@ from typing import Any
 from drift import next_steps
 from drift.errors import ChampionChangedError, DriftError, TrackingError
 from drift.loop.events import Promoted, RolledBack, Said, Tell
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
-from drift.loop.releases.unused_archives import drop_leftovers
+from drift.loop.journal.missing_lines import complete_trail
 from drift.loop.journal.records import AuditLine
+from drift.loop.project_dir import Home
 from drift.loop.releases.loading import (
     FetchedVersion,
     Service,
@@ -28,7 +28,7 @@ from drift.loop.releases.loading import (
     is_loaded,
     load_fetched,
 )
-from drift.loop.journal.missing_lines import complete_trail
+from drift.loop.releases.unused_archives import drop_leftovers
 from drift.system.person import person
 from drift.tracking.releases.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from drift.system import signing
 from drift import next_steps
 from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.loop.card import Card
 from drift.loop.events import Said, Tell
-from drift.loop.project_dir import Home
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import KnownRelease
+from drift.loop.project_dir import Home
 from drift.models.predict import require_program
+from drift.system import signing
 from drift.system.person import person
-from drift.tracking.runs.lookup import get_run, logged_tags
+from drift.tracking.connection.store import Store
 from drift.tracking.releases.registry import Registry
 from drift.tracking.releases.release import Origin, Release, release_of_run
+from drift.tracking.runs.lookup import get_run, logged_tags
 from drift.tracking.runs.run import LoggedModel
-from drift.tracking.connection.store import Store
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from drift.data.blocks import Table
 from drift.detect import PairedTest
 from drift.detect.permutation.p_values import p_text
 from drift.errors import ChampionChangedError, DataError, TrainingError
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.events import ChallengerRefused, Said
 from drift.loop.releases.promote import Championship, comparison_evidence
+from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
 from drift.loop.retraining.retrain import Challenger, RetrainOptions, retrain
 from drift.loop.retraining.retries import kinds

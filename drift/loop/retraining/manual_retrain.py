@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from drift.loop.card import Card, DataSource
-from drift.loop.retraining.challenge import Ring, Verdict, by_hand, challenge
 from drift.loop.events import Said
 from drift.loop.journal.journal import Journal
-from drift.loop.releases.promote import card_of, person
 from drift.loop.journal.records import Deployment
+from drift.loop.releases.promote import card_of, person
+from drift.loop.retraining.challenge import Ring, Verdict, by_hand, challenge
 from drift.loop.retraining.repeated_challengers import refused_before
 from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import link_project_run

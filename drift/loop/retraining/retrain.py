@@ -15,26 +15,26 @@ import numpy as np
 
 from drift.data.blocks import Reference, Table
 from drift.detect import PairedTest, mcnemar_test
-from drift.system.devices import resolve_device
 from drift.errors import DataError, TrackingError
-from drift.loop.training.base import MIN_ROWS, log_model, split
 from drift.loop.card import Card
-from drift.loop.training.run_description import data_parameters, fitted_words, words
 from drift.loop.events import ChallengerCompared, Said, Tell
 from drift.loop.project_dir import Home
 from drift.loop.releases.promote import card_of
-from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, require_new_search, same_model
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
 from drift.loop.releases.trusted import remember_trained
+from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, require_new_search, same_model
+from drift.loop.training.base import MIN_ROWS, log_model, split
+from drift.loop.training.fitting import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
+from drift.loop.training.run_description import data_parameters, fitted_words, words
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
-from drift.tracking.runs.lookup import find_runs
-from drift.tracking.runs.ids import RUN_ID
-from drift.tracking.runs.parents import name_trials, parent_in
-from drift.tracking.releases.registry import CHALLENGER, Registry, Version
-from drift.tracking.runs.open_runs import Metric, Run, open_run
+from drift.system.devices import resolve_device
 from drift.tracking.connection.store import Store
+from drift.tracking.releases.registry import CHALLENGER, Registry, Version
+from drift.tracking.runs.ids import RUN_ID
+from drift.tracking.runs.lookup import find_runs
+from drift.tracking.runs.open_runs import Metric, Run, open_run
+from drift.tracking.runs.parents import name_trials, parent_in
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
 MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from

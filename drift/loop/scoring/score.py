@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from drift.data.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
-from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag
 from drift.loop.events import BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
-from drift.loop.releases.external_changes import outside_change
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
+from drift.loop.releases.external_changes import outside_change
+from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag
 from drift.loop.scoring.seen_rows import seen_words
 from drift.loop.scoring.shadow import SHADOW, Shadow
 from drift.policies.history import BlockRecord, History, evidence_of

@@ -14,9 +14,9 @@ from drift.data.blocks import Table
 from drift.errors import DriftError, StateError
 from drift.loop.card import DataSource
 from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import card_of
-from drift.loop.journal.records import Deployment
 from drift.policies.history import BlockRecord
 from drift.tracking.releases.registry import PREVIOUS, Registry
 

@@ -11,9 +11,9 @@ from drift.data.blocks import Answer, Reference, ScoredBlock, Table
 from drift.detect.sequential.paired_test import Verdict
 from drift.errors import ChampionChangedError
 from drift.loop.events import Said
+from drift.loop.journal.records import DecisionRecord
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import Championship
-from drift.loop.journal.records import DecisionRecord
 from drift.loop.scoring.score import Progress
 from drift.loop.scoring.shadow import Shadow, shadow_of
 from drift.models.predict import LocalPredictor

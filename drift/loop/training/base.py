@@ -8,24 +8,24 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from drift.charts import figures
 from drift import __version__, next_steps
+from drift.charts import figures
 from drift.data.blocks import Reference, Table
-from drift.system.devices import resolve_device
 from drift.errors import DataError, StateError, resumable
-from drift.loop.releases.base_tables import table_tags
 from drift.loop.card import Card, DataSource, require_one_line
-from drift.loop.training.run_description import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.loop.events import Said, Tell, nobody
 from drift.loop.project_dir import Home
+from drift.loop.releases.base_tables import table_tags
 from drift.loop.releases.model_names import champion_of, usable_name
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
 from drift.loop.releases.trusted import remember_trained
+from drift.loop.training.fitting import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
+from drift.loop.training.run_description import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.metrics.classification.reliability import calibration_error, counted
 from drift.models.predict import LocalPredictor
+from drift.system.devices import resolve_device
+from drift.tracking.connection.store import Store
 from drift.tracking.runs.lookup import end_forgotten, find_runs
 from drift.tracking.runs.open_runs import LoggedModel, Metric, Run, base_run, open_run, to_json
-from drift.tracking.connection.store import Store
 
 VALIDATION_SHARE = 0.15  # of the training rows: the last ones, in time order
 MIN_ROWS = 40  # fewer training rows than this say nothing about anything

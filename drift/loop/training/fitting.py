@@ -9,17 +9,17 @@ from time import monotonic
 from typing import Any
 
 from drift.data.blocks import Rows
-from drift.system.devices import resolve_device
-from drift.system.disk import write_at_once
 from drift.errors import StateError, TrainingError
-from drift.loop.training.run_description import network_parameters
 from drift.loop.events import EpochFinished, SearchBegan, Tell, TrialFinished
+from drift.loop.training.run_description import network_parameters
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
 from drift.models.search import Options, Outcome, Search, Span, Status, Trial
-from drift.tracking.runs.open_runs import Metric, open_run
+from drift.system.devices import resolve_device
+from drift.system.disk import write_at_once
 from drift.tracking.connection.store import Store
+from drift.tracking.runs.open_runs import Metric, open_run
 
 FITTING = (
     Span("learning_rate", 2e-3, 5e-2, log=True),

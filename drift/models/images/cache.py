@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from drift.data.blocks import Floats
-from drift.system.disk import write_at_once
+from drift.datasets.images.pixels import Pixels
 from drift.errors import StateError
 from drift.models.digests import digest
 from drift.models.images.model import ImageModel
-from drift.datasets.images.pixels import Pixels
+from drift.system.disk import write_at_once
 
 FORMAT = "1"
 

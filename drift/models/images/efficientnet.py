@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from drift.system.extras import missing_package
+from drift.datasets.fetch import Tell, to_nobody
 from drift.models.images.network import ImageNetwork
 from drift.models.images.standardised import Standardised
 from drift.models.images.weights import from_file, take_body
-from drift.datasets.fetch import Tell, to_nobody
+from drift.system.extras import missing_package
 
 CENTRE, SPREAD = 127.0, 128.0  # of 255, all channels: what Lite networks were trained with
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from drift.data.blocks import Integers
-from drift.system.devices import resolve_device
+from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError, UsageError
 from drift.models.fit import Epoch, FitOptions, Samples, descend
 from drift.models.images.cache import cached_features
 from drift.models.images.model import ImageModel
-from drift.datasets.images.pixels import Pixels
+from drift.system.devices import resolve_device
 from drift.system.threads import all_threads, one_thread
 
 RECIPES = {  # of a whole network

@@ -13,14 +13,14 @@ import torch
 
 from drift import __version__
 from drift.data.blocks import Answer, Floats
-from drift.system.disk import write_at_once
+from drift.datasets.fetch import Tell, to_nobody
+from drift.datasets.images.pixels import Pixels
 from drift.errors import DataError, StateError, UsageError
 from drift.models.images.efficientnet import EfficientNetLite0
 from drift.models.images.network import ImageNetwork
 from drift.models.images.resnet import ResNet18
 from drift.models.images.small import SmallConvNet
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.fetch import Tell, to_nobody
+from drift.system.disk import write_at_once
 
 NETWORKS: dict[str, type[ImageNetwork]] = {kind.name: kind for kind in (SmallConvNet, ResNet18, EfficientNetLite0)}
 FORMAT = 1  # of the folder; readers refuse a newer one

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import torch
 
-from drift.errors import UsageError
-from drift.datasets.images.pixels import Pixels, checked
 from drift.datasets.fetch import Tell, to_nobody
+from drift.datasets.images.pixels import Pixels, checked
+from drift.errors import UsageError
 
 AT_ONCE = 2**18  # pixels answered at a time, as the body sees them: more do not stay in a core's cache
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
+from drift.datasets.fetch import Tell, to_nobody
 from drift.models.images.network import ImageNetwork
 from drift.models.images.standardised import Standardised
 from drift.models.images.weights import downloaded, from_file, take_body
-from drift.datasets.fetch import Tell, to_nobody
 
 ADDRESS = "https://download.pytorch.org/models/resnet18-f37072fd.pth"  # its name ends in the start of its SHA-256
 IMAGENET_CLASSES = 1_000

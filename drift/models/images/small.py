@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import torch
 
+from drift.datasets.images.pixels import Pixels, checked
 from drift.errors import BlockError, UsageError
 from drift.models.images.network import ImageNetwork
 from drift.models.images.standardised import Standardised, measured
-from drift.datasets.images.pixels import Pixels, checked
 
 WIDTHS = (16, 32, 64, 128)  # channels after each convolution; half of the pixels are left on each side in between
 SMALLEST = 2 ** (len(WIDTHS) - 1)  # pixels

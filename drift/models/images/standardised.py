@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from drift.errors import UsageError
 from drift.datasets.images.pixels import Pixels
+from drift.errors import UsageError
 
 SMALLEST_SPREAD = 1.0  # of 255: a channel that hardly varies is not blown up
 SIZES = range(32, 513)  # pixels that images may be resized to

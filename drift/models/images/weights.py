@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import torch
 
-from drift.errors import DataError
-from drift.models.images.network import ImageNetwork
 from drift.datasets.cache import cache_folder
 from drift.datasets.fetch import Tell, Url, obtain
+from drift.errors import DataError
+from drift.models.images.network import ImageNetwork
 
 State: TypeAlias = Mapping[str, torch.Tensor]
 COUNTED = ".num_batches_tracked"  # of batch norm: files of before 2018 do without, and nothing depends on it here

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from drift.errors import StateError, UsageError
 from drift.monitor.alerts.channels import Channel, Message
+from drift.monitor.alerts.rules import Change, Harm, follow_freshness, follow_harm, follow_runs
 from drift.monitor.alerts.series import (
     counts_for,
     distance_histories,
@@ -19,14 +20,13 @@ from drift.monitor.alerts.series import (
     loss_words,
     slice_histories,
 )
-from drift.monitor.reference.limits import Promise
-from drift.monitor.store.records import Alert, Monitor, Reference, now
-from drift.monitor.reference.reference import Calibration
-from drift.monitor.alerts.rules import Change, Harm, follow_freshness, follow_harm, follow_runs
 from drift.monitor.drift.signals import told
+from drift.monitor.pipeline.labels import in_force, measure_all
+from drift.monitor.reference.limits import Promise
+from drift.monitor.reference.reference import Calibration
 from drift.monitor.store import Store, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
-from drift.monitor.pipeline.labels import in_force, measure_all
+from drift.monitor.store.records import Alert, Monitor, Reference, now
 
 FRESHNESS = "freshness"
 

@@ -17,9 +17,9 @@ import numpy as np
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import effective_rows
 from drift.detect.sequential.run_length import after, nothing
+from drift.monitor.drift.signals import Losses
 from drift.monitor.reference.limits import RunRule
 from drift.monitor.store.records import Alert, Batch
-from drift.monitor.drift.signals import Losses
 
 HIGHEST_RISK = 0.999  # an accepted loss beyond this cannot become worse
 LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before

@@ -7,12 +7,12 @@ from typing import Any
 
 from drift.detect.sequential.dependence import measure_dependence
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
-from drift.monitor.reference.limits import Promise, loss_limit
-from drift.monitor.store.records import Batch, Monitor, Reference, SliceMeasure
-from drift.monitor.reference.reference import Calibration
 from drift.monitor.alerts.rules import Followed, Lost
 from drift.monitor.drift.signals import ACCURACY, LABEL, told
+from drift.monitor.reference.limits import Promise, loss_limit
+from drift.monitor.reference.reference import Calibration
 from drift.monitor.store import batches, references
+from drift.monitor.store.records import Batch, Monitor, Reference, SliceMeasure
 
 
 def is_judged(batch: Batch, signal: str, promise: Promise) -> bool:

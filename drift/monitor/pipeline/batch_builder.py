@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from drift.monitor.analysis.slices import Slice
 from drift.monitor.pipeline.measure import Limits, Measured, Measuring
-from drift.monitor.store.records import Batch, Reference, now
 from drift.monitor.sources.rows import Rows, Texts, from_bytes, joined, to_bytes
 from drift.monitor.store.batches import Hashes, Part
+from drift.monitor.store.records import Batch, Reference, now
 
 PART_ROWS = 100_000  # that are kept together
 IN_MEMORY = 32_000_000  # bytes of a batch; what is more goes to a temporary file

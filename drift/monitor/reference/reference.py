@@ -10,6 +10,9 @@ import numpy as np
 from drift.detect.profiles.column_reader import Column
 from drift.detect.profiles.profiles import Profile, profile
 from drift.errors import DataError
+from drift.monitor.analysis.slices import Slice
+from drift.monitor.drift.signals import LABEL, inputs_of, labels_of, losses_of
+from drift.monitor.pipeline.measure import Measuring, bins_of
 from drift.monitor.reference.batch_variation import (
     LEAST_GROUPS,
     MOST_GROUPS,
@@ -20,12 +23,9 @@ from drift.monitor.reference.batch_variation import (
     merge_neighbours,
     some_of,
 )
-from drift.monitor.analysis.slices import Slice
 from drift.monitor.reference.limits import Promise, bucket, cells_of, distance_limit
-from drift.monitor.pipeline.measure import Measuring, bins_of
-from drift.monitor.store.records import Reference, now
 from drift.monitor.sources.rows import Rows
-from drift.monitor.drift.signals import LABEL, inputs_of, labels_of, losses_of
+from drift.monitor.store.records import Reference, now
 
 SAMPLE_ROWS = 20_000  # that are kept: neighbours and dependence are looked up in them
 LEAST_ROWS = 50

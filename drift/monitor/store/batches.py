@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from drift.metrics.protocol import Measure
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store.records import Batch, Monitor, Quality, SliceMeasure, now
 from drift.monitor.sources.rows import Rows, from_bytes
+from drift.monitor.store.records import Batch, Monitor, Quality, SliceMeasure, now
 from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths
 
 Hashes = NDArray[np.uint64]

@@ -11,8 +11,8 @@ import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
-from drift.system.disk import alone_in
 from drift.errors import StateError, UsageError
+from drift.system.disk import alone_in
 from drift.system.extras import missing_package
 from drift.system.sqlite import advice
 

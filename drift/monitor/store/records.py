@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeAlias
 
 from drift.detect.profiles.profiles import Profile
 from drift.metrics.protocol import Measure
-from drift.monitor.sources.column_roles import Columns
 from drift.monitor.drift.distances import JointDrift, SignalDrift
+from drift.monitor.drift.signals import Losses
 from drift.monitor.reference.batch_variation import Counted
 from drift.monitor.reference.limits import Promise
+from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import Rows
-from drift.monitor.drift.signals import Losses
 
 AlertState: TypeAlias = Literal["open", "acknowledged", "closed"]
 Verdict: TypeAlias = Literal["anomaly", "real"]

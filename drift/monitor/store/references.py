@@ -14,8 +14,8 @@ from drift.detect.profiles.profiles import Profile
 from drift.metrics.protocol import Measure
 from drift.monitor.drift.distances import JointDrift, SignalDrift
 from drift.monitor.reference.limits import Promise, RunRule
-from drift.monitor.store.records import Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.sources.rows import from_bytes, to_bytes
+from drift.monitor.store.records import Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.store.tables import batches, distances, drifts, limits, references
 
 SIGNAL_FIELDS = tuple(field.name for field in fields(SignalDrift))

@@ -21,11 +21,11 @@ from starlette.requests import ClientDisconnect
 from drift import __version__
 from drift.errors import DriftError
 from drift.monitor.alerts import check
-from drift.monitor.prometheus import exposition
 from drift.monitor.analysis.annotations import as_markdown, finding_of
-from drift.monitor.store.records import Batch, Monitor
 from drift.monitor.drift.signals import told
+from drift.monitor.prometheus import exposition
 from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store.records import Batch, Monitor
 from drift.monitor.web.security import (
     COOKIE,
     HEADERS,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from drift.charts.palette import BLUE, SKY, VERMILLION
 from drift.detect.profiles.comparison import Cell
 from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
-from drift.charts.palette import BLUE, SKY, VERMILLION
 
 RATIOS = [  # of a distance to its limit: pale below it, dark above; told apart in grey, too
     [0.0, "#F7FBFF"],

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from drift.monitor.alerts.series import loss_name
+from drift.monitor.analysis.anomaly import Anomaly, Neighbourhood
+from drift.monitor.analysis.correlated_signals import Moved, moved_together
 from drift.monitor.analysis.error_slices import ErrorSlice, find_error_slices
 from drift.monitor.analysis.row_losses import largest, row_losses
-from drift.monitor.analysis.correlated_signals import Moved, moved_together
-from drift.monitor.analysis.anomaly import Anomaly, Neighbourhood
-from drift.monitor.alerts.series import loss_name
-from drift.monitor.store.records import Batch, Finding, Monitor, Reference
-from drift.monitor.sources.rows import Rows, joined
 from drift.monitor.drift.signals import LABEL, losses_of
+from drift.monitor.sources.rows import Rows, joined
 from drift.monitor.store import alerts, batches, references
+from drift.monitor.store.records import Batch, Finding, Monitor, Reference
 from drift.monitor.web.reading import Reading, beside, stamp
 
 ROWS_SHOWN = 20  # of the worst

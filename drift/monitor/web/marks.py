@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name
-from drift.monitor.store.records import Alert, Batch, Reference, SliceMeasure
 from drift.monitor.drift.signals import told
+from drift.monitor.store.records import Alert, Batch, Reference, SliceMeasure
 from drift.monitor.web.metric import Marks, Span
 
 

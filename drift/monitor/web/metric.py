@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
 from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION
+from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
 
 
 @dataclass(frozen=True)

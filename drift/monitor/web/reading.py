@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from drift.monitor.store.records import Batch, Monitor, Reference
 from drift.monitor.store import Store, references
+from drift.monitor.store.records import Batch, Monitor, Reference
 
 MOST = 64  # things that are remembered
 MOST_AT_ONCE = 2  # large ones that are made at the same time

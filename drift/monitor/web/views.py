@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drift.detect.profiles.comparison import Cell
 from drift.detect.profiles.aligned_counts import sides_of
+from drift.detect.profiles.comparison import Cell
 from drift.metrics import metrics_by_name
-from drift.monitor.store.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.drift.signals import LABEL, told
 from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.store.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
 from drift.monitor.web.errors import ErrorViews

@@ -24,10 +24,10 @@ from drift.data.blocks import Answer, Floats, Predictor
 from drift.errors import ArchiveError, DriftError, NoAnswerError, PredictionError, ServingError
 from drift.serving.torchserve.address import inference_url_of, keyring_of, management_url_of, model_store_of
 from drift.serving.torchserve.archive import drop_archives
-from drift.serving.torchserve.loading import bring_up
 from drift.serving.torchserve.client import Format, TorchServeClient
 from drift.serving.torchserve.control import Control
 from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.loading import bring_up
 from drift.serving.torchserve.process.restarter import Revival
 from drift.serving.torchserve.process.server import TorchServe
 

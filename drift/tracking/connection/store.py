@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift import next_steps
-from drift.system.disk import alone_in
 from drift.errors import TrackingError
+from drift.system.disk import alone_in
 from drift.system.extras import missing_package
 from drift.system.quiet import quiet
 from drift.system.signals import unbroken
 from drift.system.sqlite import advice
 from drift.system.streams import one_line
-from drift.tracking.connection.failure_causes import cause
 from drift.tracking.connection.databases import check_database, missing_for_mlflow
+from drift.tracking.connection.failure_causes import cause
 from drift.tracking.connection.moved_project import find_moved_artifacts
-from drift.tracking.runs.project_run import project_run
 from drift.tracking.connection.read_only import reading_address
 from drift.tracking.connection.server_version import check_version, with_driver, without_password
 from drift.tracking.connection.sqlite_address import PREFIX, address_of, file_of
+from drift.tracking.runs.project_run import project_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

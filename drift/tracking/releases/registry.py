@@ -12,6 +12,9 @@ from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.system.quiet import quiet
 from drift.system.signing import SIGNATURE, SIGNED_BY
 from drift.system.streams import broken, one_line
+from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.releases.release import RELEASE, Origin, Release, Trust, download_release
+from drift.tracking.runs.ids import MODEL_ID
 from drift.tracking.runs.lookup import (
     experiment_of,
     find_runs_everywhere,
@@ -21,10 +24,7 @@ from drift.tracking.runs.lookup import (
     require_whole_reference,
     sha256_of,
 )
-from drift.tracking.runs.ids import MODEL_ID
-from drift.tracking.releases.release import RELEASE, Origin, Release, Trust, download_release
 from drift.tracking.runs.open_runs import LoggedModel
-from drift.tracking.connection.store import Store, mlflow_errors
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 COPIED_TAGS = (RELEASE, SIGNATURE, SIGNED_BY)  # of the logged model, to the version

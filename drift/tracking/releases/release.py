@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from drift.tracking.runs.lookup import REFERENCE_FILE, logged_tags, model_card, model_file, reference_file, sha256_of
 from drift.tracking.connection.store import Store
+from drift.tracking.runs.lookup import REFERENCE_FILE, logged_tags, model_card, model_file, reference_file, sha256_of
 
 RELEASE = "drift.release"  # tag of a logged model and of its versions: the digest, for people
 

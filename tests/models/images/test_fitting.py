@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError, TrainingError, UsageError
 from drift.models.fit import Epoch
 from drift.models.images import ImageModel, fit_head, fit_images, new_model, recipe
 from drift.models.images.resnet import ResNet18
-from drift.datasets.images.pixels import Pixels
 from drift.system.threads import all_threads, one_thread
 from tests.models.images.pictures import CLASSES, TRAIN, VALIDATION, Pictures, digits
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from drift.datasets import fetch
 from drift.errors import DataError
 from drift.models.images import ImageModel, new_model, resnet
 from drift.models.images.resnet import ResNet18
-from drift.datasets import fetch
 
 State = dict[str, torch.Tensor]
 

@@ -15,8 +15,8 @@ import requests
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from drift.errors import DeliveryError, UsageError
-from drift.system.http_session import session_for
 from drift.monitor.alerts.channels.protocol import Message, body
+from drift.system.http_session import session_for
 
 TIMEOUT_SECONDS = 5.0  # to connect, and from one part of an answer to the next
 ANSWER_SECONDS = 10.0  # for both together

@@ -21,8 +21,8 @@ from typing import Any
 
 import psutil
 
-from drift.system.disk import require_owner, write_at_once
 from drift.errors import StateError
+from drift.system.disk import require_owner, write_at_once
 
 RECORD = "server.json"
 KEY_FILE = "key_file.json"

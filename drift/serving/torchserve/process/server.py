@@ -26,12 +26,11 @@ from typing import Self
 import psutil
 import requests
 
-from drift.system.disk import PRIVATE_UMASK, private_folder
 from drift.errors import ServerError, ServingError, StateError
-from drift.serving.torchserve.process import supervisor
 from drift.serving.torchserve.direct import direct_request
-from drift.serving.torchserve.process.java import find_java
 from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.process import supervisor
+from drift.serving.torchserve.process.java import find_java
 from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ServerRecord, Stamp, end_orphan
 from drift.serving.torchserve.process.settings import (
     JAVA_LOGGING,
@@ -43,6 +42,7 @@ from drift.serving.torchserve.process.settings import (
     listens,
     require_free,
 )
+from drift.system.disk import PRIVATE_UMASK, private_folder
 
 START_SECONDS = 60.0  # the JVM answers after 1.5 s; a busy machine takes longer
 PROBE_SECONDS = 2.0
