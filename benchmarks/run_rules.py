@@ -27,8 +27,8 @@ from drift.detect import profile
 from drift.detect.profiles.distances import jensen_shannon
 from drift.monitor.drift.signals import inputs_of
 from drift.monitor.pipeline.measure import bins_of
+from drift.monitor.pipeline.reference import Calibration, make_reference
 from drift.monitor.reference.limits import Promise, cells_of
-from drift.monitor.reference.reference import Calibration, make_reference
 from drift.monitor.sources.rows import Rows
 
 PROMISE = Promise(expected_run_length=100)

@@ -11,7 +11,7 @@ import numpy as np
 from drift.data.blocks import Answer, Floats, Reference, Table
 from drift.errors import ServingError, TrackingError
 from drift.loop.events import Event
-from drift.tracking.releases.registry import Version
+from drift.tracking.registry import Version
 
 
 def stream(rows: int, *, drift_at: int, seed: int = 0) -> Table:

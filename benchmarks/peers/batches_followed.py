@@ -15,7 +15,7 @@ def ours(files: list[Path], reference: int) -> dict[str, Any]:
     from drift.monitor.alerts.check import Watch, check
     from drift.monitor.pipeline.ingest import ingest
     from drift.monitor.pipeline.labels import in_force, measure_all
-    from drift.monitor.reference.reference import make_reference
+    from drift.monitor.pipeline.reference import make_reference
     from drift.monitor.sources.batches import Batching
     from drift.monitor.sources.column_roles import Columns
     from drift.monitor.sources.rows import joined

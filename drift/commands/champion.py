@@ -28,7 +28,7 @@ def status(
     from drift.loop.status import status_lines, status_of
     from drift.terminal import fold
     from drift.tracking.connection.store import connect
-    from drift.tracking.releases.registry import Registry
+    from drift.tracking.registry import Registry
 
     registry, home = Registry(connect(read=True), register_model_name), Home(read=True)
     found = status_of(registry, Journal(home.log, read=True), home)
@@ -88,14 +88,14 @@ def rollback(
     Example: drift rollback --reason "complaints since Monday"
     """
     require("mlflow")
-    from drift.loop.advice.after_change import after_rollback
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import home_of, tell_lost_log
+    from drift.loop.proposals.after_change import after_rollback
     from drift.loop.releases.promote import Championship, person
     from drift.loop.releases.trusted import trusted_registry
     from drift.terminal import Screen
     from drift.tracking.connection.store import connect
-    from drift.tracking.releases.registry import Registry
+    from drift.tracking.registry import Registry
 
     check_server(server, server_folder)
     store = connect()

@@ -152,8 +152,6 @@ def deploy(
     """
     require("mlflow", "ax", "cryptography", "matplotlib", "ts", "model_archiver", "yaml")
     source = source_of(data, label, time, ignore)
-    from drift.loop.advice.after_deployment import last_lines
-    from drift.loop.advice.summary import summary
     from drift.loop.deploy import deploy as begin
     from drift.loop.deploy import resume as go_on
     from drift.loop.deploy import unfinished
@@ -161,14 +159,17 @@ def deploy(
     from drift.loop.journal.lost_log import require_log, tell_lost_log
     from drift.loop.options import DeployOptions
     from drift.loop.project_dir import Home
+    from drift.loop.proposals.after_deployment import last_lines
     from drift.loop.releases.promote import person
+    from drift.loop.results.summary import summary
     from drift.loop.retraining import approval
     from drift.loop.retraining.retrain import RetrainOptions, retrain_cost
     from drift.loop.running import World
     from drift.loop.training.fitting import TrainOptions
+    from drift.report.deployment import write_deployment
     from drift.terminal import Screen, has_terminal
     from drift.tracking.connection.store import connect
-    from drift.tracking.releases.registry import Registry
+    from drift.tracking.registry import Registry
 
     device = resolve_device(device)
     retraining = RetrainOptions(
@@ -196,7 +197,7 @@ def deploy(
         tell_lost_log(Registry(store, options.model_name), journal, screen.tell)
         agree = approval.consent_for(options.ask, screen.question if has_terminal() else None, person())
         world = World(
-            store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,
+            store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree, write_report=write_deployment,
             ask_promotion=screen.ask_promotion if has_terminal() else None,
             ask_replacement=screen.confirm if has_terminal() else None,
             serve=server_starter(home, server, server_folder, port),
@@ -264,7 +265,7 @@ def serve(
     from drift.loop.serve import serve as serve_champion
     from drift.terminal import Screen, current
     from drift.tracking.connection.store import connect
-    from drift.tracking.releases.registry import Registry
+    from drift.tracking.registry import Registry
 
     store = connect()
     Registry(store, register_model_name).champion()

@@ -98,10 +98,10 @@ def retrain(
     Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
     """
     require("mlflow", "ax", "cryptography", "matplotlib")
-    from drift.loop.advice.after_change import after_promotion
-    from drift.loop.advice.after_refusal import after_refusal
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import home_of, tell_lost_log
+    from drift.loop.proposals.after_change import after_promotion
+    from drift.loop.proposals.after_refusal import after_refusal
     from drift.loop.releases.promote import Championship, comparison_evidence, person
     from drift.loop.releases.trusted import trusted_registry
     from drift.loop.retraining.approval import PromoteMode
@@ -111,7 +111,7 @@ def retrain(
     from drift.loop.training.fitting import TrainOptions
     from drift.terminal import Screen, has_terminal
     from drift.tracking.connection.store import connect
-    from drift.tracking.releases.registry import Registry
+    from drift.tracking.registry import Registry
 
     check_server(server, server_folder)
     if promote == "ask" and not has_terminal():

@@ -42,9 +42,9 @@ def accept(
     from drift.loop.releases.trusted import accept as accept_release
     from drift.terminal import fold
     from drift.tracking.connection.store import connect
-    from drift.tracking.releases.registry import Registry
-    from drift.tracking.releases.release import Origin
+    from drift.tracking.registry import Registry
     from drift.tracking.runs.lookup import experiment_of
+    from drift.tracking.runs.release import Origin
 
     store = connect()
     if run_id is None:

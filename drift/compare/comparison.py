@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.compare.column_changes import WITHIN_CHANCE, change_in_words
 from drift.compare.comparable_columns import Matrices, Usable, usable_columns
-from drift.compare.describe import WITHIN_CHANCE, change_in_words
 from drift.data.frames import pandas_frame
 from drift.detect import (
     FeatureDistances,

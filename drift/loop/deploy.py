@@ -25,14 +25,14 @@ from drift.loop.releases.model_names import served_as
 from drift.loop.releases.promote import Championship, card_of, comparison_evidence
 from drift.loop.releases.trusted import require_base
 from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.succession import Succession, decide, kept_line, undecided
 from drift.loop.running import DeployResult, Running, World
 from drift.loop.scoring.seen_rows import left_behind, require_unseen
+from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.training.run_description import data_parameters, words
-from drift.tracking.releases.registry import Registry, Version
-from drift.tracking.releases.release import Release
+from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run, open_run
+from drift.tracking.runs.release import Release
 
 
 def deploy(world: World, options: DeployOptions, source: DataSource | None = None) -> DeployResult:

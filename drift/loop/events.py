@@ -10,7 +10,7 @@ from drift.detect import PairedTest, ThresholdForecast
 from drift.policies.history import BlockRecord
 
 if TYPE_CHECKING:
-    from drift.loop.advice.outlook import Outlook
+    from drift.loop.outlook import Outlook
     from drift.models.fit import Epoch  # brings torch along, which half of the commands do without
 
 

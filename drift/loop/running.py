@@ -14,29 +14,30 @@ from drift.data.blocks import Answer, Floats, Table, blocks, cut
 from drift.data.calendar import CALENDAR_NAMES
 from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, ThresholdForecast
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
-from drift.loop.advice.outlook import ByHand, Outlook, by_hand_of, outlook_of
 from drift.loop.advice.resumption import resume_named
+from drift.loop.advice.retrain_outlook import by_hand_of, outlook_of
 from drift.loop.advice.scored_falls import ScoredFalls
 from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
-from drift.loop.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
 from drift.loop.events import Ending, Event, Said, Tell
-from drift.loop.forecasts import Forecasts
 from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.outbox import Outbox
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
+from drift.loop.outlook import ByHand, Outlook
 from drift.loop.project_dir import Home
 from drift.loop.releases.acceptance import worse_than_accepted
 from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.releases.promote import Championship, Service, card_of, comparison_evidence
 from drift.loop.releases.references import References
 from drift.loop.releases.trusted import trusted_registry
+from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
 from drift.loop.retraining.approval import Consent, Flag
 from drift.loop.retraining.challenge import Ring, challenge, train_challenger
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.retraining.repeated_challengers import refused_before
 from drift.loop.retraining.retrain import Challenger, RetrainOptions
+from drift.loop.scoring.forecasts import Forecasts
+from drift.loop.scoring.outbox import Outbox
 from drift.loop.scoring.score import Parts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW
 from drift.loop.scoring.shadow_trial import ShadowRing
@@ -44,7 +45,7 @@ from drift.models.predict import LocalPredictor
 from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import Registry
+from drift.tracking.registry import Registry
 from drift.tracking.runs.open_runs import Run
 
 
@@ -60,6 +61,25 @@ class PredictingService(Service, Protocol):
         ...
 
 
+class ReportWriter(Protocol):
+    """Writes the report of a deployment (`drift.report.deployment.write_deployment`)."""
+
+    def __call__(
+        self,
+        journal: Journal,
+        deployment: Deployment,
+        table: Table,
+        details: DeploymentDetails,
+        path: Path,
+        *,
+        threshold: float | None,
+        flags_below: bool,
+        forecasts: Callable[[Sequence[BlockRecord]], Mapping[int, ThresholdForecast]],
+    ) -> Path:
+        """Write the page to `path` and return it."""
+        ...
+
+
 @dataclass(frozen=True)
 class World:
     """What a deployment happens in."""
@@ -72,6 +92,7 @@ class World:
     ask_promotion: Callable[[Challenger], bool] | None
     person: str
     tell: Tell
+    write_report: ReportWriter
     ask_replacement: Callable[[str], bool] | None = None  # of the champion by a new base model
     server: Mapping[str, object] = field(default_factory=dict)  # options that name the server, for printed commands
 
@@ -331,14 +352,12 @@ class Running:
         progress.decisions.append(decision)
 
     def _report(self, references: References, forecasts: Forecasts) -> tuple[Path, DeploymentDetails]:
-        from drift.report.deployment import write_deployment
-
         journal, identity = self.world.journal, self.deployment.id
         details = deployment_details(
             self.deployment, journal.blocks(identity), journal.decisions(identity),
             table=self.table, registry=self.registry, references=references,
         )  # fmt: skip
-        path = write_deployment(
+        path = self.world.write_report(
             journal,
             self.deployment,
             self.table,

@@ -23,7 +23,7 @@ from drift.loop.project_dir import Home
 from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.releases.promote import Championship, card_of
 from drift.loop.servers import clear_way
-from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import read_reference
 
 WATCH_SECONDS = 2.0  # between looks at whether the server lives

@@ -13,7 +13,7 @@ from drift.loop.journal.missing_lines import began_anew, period_began
 from drift.loop.journal.records import AuditLine
 from drift.loop.project_dir import Home
 from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
-from drift.tracking.releases.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 INDENT = " " * 14
 

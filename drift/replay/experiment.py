@@ -14,8 +14,8 @@ from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_me
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay.combiners import ANSWERINGS
-from drift.replay.evaluation.oracle import Candidate, Schedule, best_schedules
 from drift.replay.play import Played, Stream, play
+from drift.replay.schedules import Candidate, Schedule, best_schedules
 from drift.replay.served_replay import Serving
 from drift.replay.versions import Version, Versions
 

@@ -14,9 +14,9 @@ from drift.data.blocks import Integers
 from drift.detect import ThresholdForecast
 from drift.detect.permutation.p_values import format_p_value
 from drift.errors import StateError
-from drift.loop.advice.summary import Summary, summary
-from drift.loop.details import MovedFeature, VersionLine
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment, now
+from drift.loop.results.details import MovedFeature, VersionLine
+from drift.loop.results.summary import Summary, summary
 from drift.loop.scoring.seen_rows import has_seen
 from drift.metrics.classification.counts import confusion
 from drift.policies.history import BlockRecord

@@ -1,14 +1,9 @@
-"""What answers: one TorchServe, owned from start to end, behind the `Predictor` that the loop knows.
+"""Serving: one server that answers for a model, behind the `Predictor` that the loop knows.
 
-    java      which Java runs it                  guard     the process that outlives us and ends it
-    settings  the files it is started with        record    what a folder says about its server
-    server    one server process                  keys      its tokens, always valid ones
-    control   load, scale, switch, unload         client    features in, probabilities out
-    archive   a model packed by digest            handler   what runs inside the worker
-    labelled  a client for people: class names
-    service   all of it for one model's name: the only part that the loop needs
+torchserve       TorchServe, owned from start to end
+python_client    a client for programs of the user's own: features in, names of classes out
 
-Importing this room is cheap: torch, requests and TorchServe are imported where they are used.
+Importing this package is cheap: torch, requests and TorchServe are imported where they are used.
 """
 
 from __future__ import annotations
@@ -38,22 +33,22 @@ __all__ = [
     "running",
 ]
 
-_HOME = {
-    "Client": "labelled",
-    "ModelService": "service",
-    "Prediction": "labelled",
-    "ServerRecord": "record",
-    "TorchServe": "server",
-    "TorchServeClient": "client",
-    "build_archive": "archive",
-    "default_version_of": "control",
-    "end_orphan": "record",
-    "running": "record",
+_MODULES = {
+    "Client": "python_client",
+    "ModelService": "torchserve.service",
+    "Prediction": "python_client",
+    "ServerRecord": "torchserve.process.record",
+    "TorchServe": "torchserve.process.server",
+    "TorchServeClient": "torchserve.client",
+    "build_archive": "torchserve.archive",
+    "default_version_of": "torchserve.control",
+    "end_orphan": "torchserve.process.record",
+    "running": "torchserve.process.record",
 }
 
 
 def __getattr__(name: str) -> object:
     """Import an entry point when it is first asked for (PEP 562)."""
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -26,8 +26,8 @@ from drift.terminal.progress import current, progress_bar
 
 if TYPE_CHECKING:
     from drift.detect import ThresholdForecast
-    from drift.loop.advice.outlook import Outlook
     from drift.loop.events import Event
+    from drift.loop.outlook import Outlook
     from drift.loop.retraining.approval import Flag, Reply
     from drift.loop.retraining.retrain import Challenger
     from drift.policies.history import BlockRecord

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 RETRAIN = ("deploy", *FIVE_BLOCKS, *ALL_FLAGGED, *QUICK_RETRAIN, "--promote", "always", "--retrain", "always")
 ADD_DECISION = "drift.loop.journal.journal:Journal.add_decision"
-POINT = "drift.tracking.releases.registry:Registry.point"
+POINT = "drift.tracking.registry:Registry.point"
 AUDIT = "drift.loop.journal.journal:Journal.audit"
 
 

@@ -14,7 +14,7 @@ from drift.images.rows import ACCEPTED, OF_NO_CLASS, table_of, write_rows
 from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
 from drift.monitor.alerts.check import Watch, check
 from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.reference.reference import make_reference
+from drift.monitor.pipeline.reference import make_reference
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined

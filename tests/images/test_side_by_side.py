@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from drift.errors import BlockError, MissingPackageError, UsageError
 from drift.images.detection.detector_comparison import CLEAN, SideBySide, side_by_side
 from drift.images.detection.image_detectors import chosen
-from drift.images.results.embeddings import EMBEDDINGS, embed, euclidean, kernel_distances
+from drift.images.embeddings import EMBEDDINGS, embed, euclidean, kernel_distances
 from drift.images.results.pictures import planes_picture
 from drift.images.results.summaries import side_by_side_rows
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from drift.errors import DataError, TrackingError
-from drift.loop.advice import after_change
-from drift.loop.advice.after_change import after_promotion, after_rollback
 from drift.loop.card import Card, DataSource
 from drift.loop.events import RolledBack
+from drift.loop.proposals import after_change
+from drift.loop.proposals.after_change import after_promotion, after_rollback
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))
 SERVER = {"server": "http://h:1", "server_folder": None}

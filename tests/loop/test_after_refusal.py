@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from drift.loop.advice.after_refusal import after_refusal
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Said
+from drift.loop.proposals.after_refusal import after_refusal
 from drift.loop.retraining import manual_retrain
 from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.retrain import RetrainOptions

@@ -20,7 +20,7 @@ from drift.loop.releases.base_tables import table_tags
 from drift.loop.releases.candidate import Candidate, find_candidate
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import FoundRun
 from tests.stores import fresh_store
 

@@ -10,10 +10,10 @@ from drift.data.blocks import blocks
 from drift.detect import forecast_threshold
 from drift.errors import UsageError
 from drift.loop.events import BlockScored
-from drift.loop.forecasts import Forecasts
-from drift.loop.journal.outbox import Outbox
 from drift.loop.options import DeployOptions
 from drift.loop.retraining.approval import Always
+from drift.loop.scoring.forecasts import Forecasts
+from drift.loop.scoring.outbox import Outbox
 from drift.loop.scoring.score import run_blocks
 from drift.policies.forecast import ForecastBelow
 from drift.policies.history import serving_blocks

@@ -13,12 +13,13 @@ import pytest
 
 from drift.errors import ExitCode, TrackingError
 from drift.loop import running
-from drift.loop.advice.after_deployment import last_lines
-from drift.loop.advice.outlook import ByHand, by_hand_of
+from drift.loop.advice.retrain_outlook import by_hand_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Ending
 from drift.loop.journal.records import DecisionRecord
 from drift.loop.options import DeployOptions
+from drift.loop.outlook import ByHand
+from drift.loop.proposals.after_deployment import last_lines
 from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.retrain import RetrainOptions, split_seen
 from drift.loop.running import Running

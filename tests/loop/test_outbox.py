@@ -1,7 +1,7 @@
 """What MLflow gets of a scored block."""
 
-from drift.loop.journal.outbox import block_metrics
 from drift.loop.journal.records import now
+from drift.loop.scoring.outbox import block_metrics
 from drift.policies.history import BlockRecord
 
 

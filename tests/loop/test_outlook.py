@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from drift.loop.advice.accuracy_fall import Fall
-from drift.loop.advice.outlook import LEAST_FALLEN, LEAST_LEARNED, Outlook, by_hand_of, outlook_of
+from drift.loop.advice.retrain_outlook import LEAST_LEARNED, by_hand_of, outlook_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import DriftFlagged
+from drift.loop.outlook import LEAST_FALLEN, Fall, Outlook
 from drift.loop.retraining.approval import Always
 from drift.loop.retraining.retrain import RetrainOptions, split_seen
 

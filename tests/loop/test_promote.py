@@ -20,7 +20,7 @@ from drift.loop.releases import alias_watch
 from drift.loop.releases import promote as module
 from drift.loop.releases.loading import FetchedVersion, is_loaded
 from drift.loop.releases.promote import Championship
-from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
 
 

@@ -21,7 +21,7 @@ from drift.loop.retraining.repeated_challengers import (
     require_new_search,
     same_model,
 )
-from drift.tracking.releases.registry import Version
+from drift.tracking.registry import Version
 from tests.loop.test_tries import Stage
 
 RECIPE = Recipe(1, (0, 800), (800, 1_000), 3, 0, "cpu", warm_start=False, total_trials=2)

@@ -18,7 +18,7 @@ from drift.loop.retraining.approval import Consent, PromoteMode
 from drift.loop.retraining.retrain import RetrainOptions
 from drift.loop.running import Running
 from drift.loop.scoring.score import Progress
-from drift.tracking.releases.registry import Version
+from drift.tracking.registry import Version
 from tests.fakes import Listener
 
 IDENTITY = "toy-20260101-000000-abcd"

@@ -13,7 +13,7 @@ from drift.loop.journal.records import AuditLine, Deployment
 from drift.loop.project_dir import Home
 from drift.loop.servers import own_folders
 from drift.loop.status import status_lines, status_of
-from drift.tracking.releases.registry import Registry
+from drift.tracking.registry import Registry
 from tests.fakes import FakeRegistry
 
 LINES = [

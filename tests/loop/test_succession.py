@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from drift.detect import PairedTest, mcnemar_test
+from drift.loop import succession as module
 from drift.loop.card import Card, DataSource
 from drift.loop.options import DeployOptions
 from drift.loop.releases.candidate import Candidate
-from drift.loop.retraining import succession as module
 from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.succession import Succession, decide, kept_line
-from drift.tracking.releases.registry import Version
-from drift.tracking.releases.release import Release
+from drift.loop.succession import Succession, decide, kept_line
+from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import FoundRun
+from drift.tracking.runs.release import Release
 
 CHAMPION = Version(4, "r4", "m4", "s", {})
 RUN = FoundRun("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})

@@ -19,7 +19,7 @@ from drift.loop.retraining.challenge import Ring, challenge
 from drift.loop.retraining.retrain import Challenger, RetrainOptions
 from drift.loop.retraining.retries import tries
 from drift.loop.training.fitting import TrainOptions
-from drift.tracking.releases.registry import Version
+from drift.tracking.registry import Version
 from tests.fakes import Listener
 
 OPTIONS = RetrainOptions(TrainOptions(max_epochs=3, total_trials=2), until_accepted=5)

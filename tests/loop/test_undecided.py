@@ -18,8 +18,8 @@ from drift.loop.journal.records import AuditLine
 from drift.loop.options import DeployOptions
 from drift.loop.releases.candidate import Candidate
 from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.succession import Succession, undecided
-from drift.tracking.releases.registry import Version
+from drift.loop.succession import Succession, undecided
+from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import FoundRun
 from tests.fakes import Listener
 

@@ -15,9 +15,9 @@ import typer
 from drift.commands.monitor import agreeing, ingesting
 from drift.data.blocks import Reference
 from drift.data.calendar import CALENDAR_NAMES, calendar_features
-from drift.monitor.sources import scoring_log
+from drift.monitor.collection import scoring_log
+from drift.monitor.collection.scoring_log import COLUMNS, LogRows, without_calendar
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.scoring_log import COLUMNS, LogRows, without_calendar
 from drift.monitor.store import Store, batches
 from drift.tracking.runs import lookup as tracking
 

@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader
 
 from drift.data.readers import Chunks, open_source
 from drift.errors import DataError, UsageError
+from drift.monitor.collection.deployment_dataset import RowDataset
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.deployment_dataset import RowDataset
 from drift.monitor.store import Store, batches
 from tests.monitor.worlds import COLUMNS, World, monitor_of
 from tests.postgres import PASSWORD

@@ -11,7 +11,7 @@ import pytest
 
 from drift.commands.monitor import agreeing, ingesting
 from drift.errors import StateError
-from drift.monitor.sources.scoring_log import LogRows
+from drift.monitor.collection.scoring_log import LogRows
 from drift.monitor.store import batches
 
 RUNS = {"loans-1": "run of loans", "elec-2": "run of elec"}  # by deployment, the newest last

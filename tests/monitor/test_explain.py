@@ -13,8 +13,8 @@ from drift.monitor.analysis.anomaly import Neighbourhood
 from drift.monitor.analysis.correlated_signals import moved_together
 from drift.monitor.analysis.error_slices import find_error_slices
 from drift.monitor.analysis.row_losses import largest, row_losses
-from drift.monitor.analysis.slices import Condition, parse_slice
 from drift.monitor.sources.rows import Rows
+from drift.monitor.sources.slices import Condition, parse_slice
 from drift.monitor.store.records import Batch, Monitor, Quality
 from tests.monitor.worlds import COLUMNS
 

@@ -17,8 +17,8 @@ import typer
 from drift.commands.monitor import ingesting
 from drift.data.readers import open_source
 from drift.errors import DataError, UsageError
+from drift.monitor.collection import scoring_log
 from drift.monitor.pipeline.ingest import Ingested, ingest
-from drift.monitor.sources import scoring_log
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import Store, batches

@@ -10,8 +10,8 @@ from scipy.stats import poisson
 from benchmarks.run_rules import ALLOWED, PROMISE, Stream, cells, distances, run_rule_alarms, shifted
 from drift.detect.profiles.distances import jensen_shannon
 from drift.monitor.alerts.check import Watch, check
+from drift.monitor.pipeline.reference import Calibration, make_reference
 from drift.monitor.reference.limits import RunRule, bucket, loss_limit
-from drift.monitor.reference.reference import Calibration, make_reference
 from drift.monitor.sources.rows import Rows
 from drift.monitor.store import Store
 from tests.monitor.worlds import World, agree, monitor_of, take_in

@@ -16,8 +16,8 @@ from drift.monitor.alerts.channels import Message
 from drift.monitor.alerts.check import QuietHours, Watch, acknowledge, check, close, duration
 from drift.monitor.alerts.rules import Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
 from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.pipeline.reference import Calibration
 from drift.monitor.reference.limits import Promise, RunRule
-from drift.monitor.reference.reference import Calibration
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import Store, alerts, references

@@ -514,7 +514,7 @@ def hostile_store(path: Path) -> Store:
         ordered=True,
         slices=slices,
     )
-    from drift.monitor.reference.reference import make_reference
+    from drift.monitor.pipeline.reference import make_reference
     from drift.monitor.sources.rows import joined
     from drift.monitor.store import references
 

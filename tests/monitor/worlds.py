@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from drift.monitor.analysis.slices import parse_slice
 from drift.monitor.pipeline.ingest import Ingested, ingest
+from drift.monitor.pipeline.reference import make_reference
 from drift.monitor.reference.limits import Promise
-from drift.monitor.reference.reference import make_reference
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import Store, batches, references
 from drift.monitor.store.records import Monitor
 

@@ -16,7 +16,7 @@ from drift.loop.releases.promote import card_of
 from drift.models.predict import LocalPredictor
 from drift.serving import ModelService
 from drift.tracking.connection.store import connect
-from drift.tracking.releases.registry import Registry
+from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import find_runs
 from drift.tracking.runs.open_runs import LoggedModel
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from drift import cli, invocation
+from drift.tracking.connection.adopted_run import set_project_run
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.runs import project_run
 from tests.stores import fresh_store
@@ -37,7 +38,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [str(folder / "base_model.py"), *LINE])
     monkeypatch.setattr(invocation, "_project_call", [])
-    monkeypatch.setattr(project_run, "_taken", [])
+    set_project_run(None)
     for name in ("MLFLOW_EXPERIMENT_NAME", "PYTHONPATH"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
@@ -133,7 +134,8 @@ def test_an_id_that_a_shell_exports_is_ignored(
     script = Path("base_model.py")
     script.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from drift.tracking.runs.project_run import project_run, take_up\n"
+        "from drift.tracking.connection.adopted_run import project_run\n"
+        "from drift.tracking.runs.project_run import take_up\n"
         "print(take_up('base', sys.argv[1:]), project_run())\n"
     )
     line = shlex.join([sys.executable, str(script), *LINE])

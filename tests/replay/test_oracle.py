@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drift.errors import BlockError
-from drift.replay.evaluation.oracle import Candidate, best_schedules
+from drift.replay.schedules import Candidate, best_schedules
 
 
 def naive(candidates: list[Candidate], blocks: int, retrains: int) -> int:

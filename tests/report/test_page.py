@@ -11,17 +11,17 @@ import pytest
 from drift.data.blocks import Reference, Table
 from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
-from drift.loop.advice.summary import summary
 from drift.loop.card import Card, DataSource
-from drift.loop.details import moved_features, version_lines
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
+from drift.loop.results.details import moved_features, version_lines
+from drift.loop.results.summary import summary
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart
 from drift.report.deployment import _of_deployment
 from drift.report.forecasts import forecast_chart
 from drift.report.page import ReportData, render, verdict, write_report
-from drift.tracking.releases.registry import Version
+from drift.tracking.registry import Version
 
 TEST = {
     "rows": 80, "champion_accuracy": 0.7, "challenger_accuracy": 0.8, "only_champion": 2, "only_challenger": 10,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drift.loop.advice.accuracy_fall import Fall
-from drift.loop.advice.outlook import Outlook
 from drift.loop.events import RetrainDeclined
+from drift.loop.outlook import Fall, Outlook
 from drift.terminal import Screen
 from drift.terminal.screen import _proposed
 

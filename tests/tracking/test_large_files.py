@@ -17,8 +17,8 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from drift.data.blocks import LARGEST_REFERENCE, Reference
 from drift.errors import BlockError, TrackingError
+from drift.tracking.connection import locations
 from drift.tracking.connection.store import Store
-from drift.tracking.releases import locations
 from drift.tracking.runs.lookup import model_card, read_reference, require_whole_reference, sha256_of
 
 MEMORY = 200_000_000  # bytes that reading one may take

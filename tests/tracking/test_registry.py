@@ -10,7 +10,7 @@ import pytest
 from drift.errors import ArchiveError, TrackingError
 from drift.invocation import typed_command
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import Registry
+from drift.tracking.registry import Registry
 
 CONTENT = b"an exported network"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -105,8 +105,8 @@ def kernels(
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
     from drift.images.detection.detector_comparison import CLEAN, side_by_side
     from drift.images.detection.image_detectors import chosen, watchers
+    from drift.images.embeddings import EMBEDDINGS
     from drift.images.experiments import perturb_by
-    from drift.images.results.embeddings import EMBEDDINGS
     from drift.images.results.logged import log_table
     from drift.images.results.pictures import planes_picture
     from drift.images.results.summaries import side_by_side_rows, text_table

@@ -102,11 +102,11 @@ def reference(
     Example: drift monitor reference --first_batches 10 --why "all was well"
     """
     from drift.loop.releases.promote import person
-    from drift.monitor.analysis.slices import parse_slice
     from drift.monitor.pipeline.labels import in_force, measure_all
+    from drift.monitor.pipeline.reference import make_reference
     from drift.monitor.reference.limits import Promise
-    from drift.monitor.reference.reference import make_reference
     from drift.monitor.sources.rows import joined
+    from drift.monitor.sources.slices import parse_slice
     from drift.monitor.sources.values import cut_short
     from drift.monitor.store import references
     from drift.terminal import counting
@@ -227,7 +227,7 @@ def _chosen(
 def _deployed(store: Store, monitor: Monitor) -> str:
     """The training run of the first model of the deployment whose rows the monitor follows; else of the newest one."""
     from drift.loop.project_dir import Home
-    from drift.monitor.sources.scoring_log import LogRows
+    from drift.monitor.collection.scoring_log import LogRows
 
     log = Home(create=False).log
     return (LogRows.followed(log, store, monitor.name) or LogRows.newest(log)).training_run

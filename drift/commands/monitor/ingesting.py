@@ -106,10 +106,10 @@ def ingest(
     """
     from dataclasses import replace as with_
 
+    from drift.monitor.collection.scoring_log import LogRows, without_calendar
     from drift.monitor.pipeline import ingest as library
     from drift.monitor.sources.batches import Batching, period_of
     from drift.monitor.sources.column_roles import Columns
-    from drift.monitor.sources.scoring_log import LogRows, without_calendar
     from drift.terminal import counting
 
     source = read_option(source, option="SOURCE")
@@ -233,7 +233,7 @@ def _known_columns(store: object, monitor: str, *, anew: bool = False) -> Column
 def _log(deployment: str, opened: Store, monitor: str) -> tuple[Chunks, Columns]:
     """The rows of the deployment that is named, else of the one that the monitor follows, else of the newest one."""
     from drift.loop.project_dir import Home
-    from drift.monitor.sources.scoring_log import LogRows
+    from drift.monitor.collection.scoring_log import LogRows
 
     rows = LogRows.followed(Home(create=False).log, opened, monitor) if not deployment else None
     rows = rows or LogRows.newest(Home(create=False).log, deployment)

@@ -14,7 +14,7 @@ from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError
 from drift.images.detection.image_detectors import Watcher
 from drift.images.detection.spaces import Network, Spaces
-from drift.images.results.embeddings import embed, euclidean, kernel_distances
+from drift.images.embeddings import embed, euclidean, kernel_distances
 
 CLEAN = "clean"
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500)  # images

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from drift.detect.change_point import change_point
+from drift.loop.outlook import Fall
 from drift.policies.history import BlockRecord
 
 LEVEL = 0.01  # chance of dating a fall where accuracy did not change, if rows are independent
-
-
-@dataclass(frozen=True)
-class Fall:
-    """A fall of a version's accuracy.
-
-    Attributes:
-        version: whose.
-        row: first row of the block in which accuracy was lower for the first time.
-        block: index of that block.
-        before: accuracy until then, in [0, 1].
-        after: accuracy since, in [0, 1].
-        elsewhere: the deployment whose blocks it was dated in, where that is not the one under way; else empty.
-    """
-
-    version: int
-    row: int
-    block: int
-    before: float
-    after: float
-    elsewhere: str = ""
 
 
 def fall_of(blocks: Sequence[BlockRecord], reference: tuple[int, int], *, level: float = LEVEL) -> Fall | None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from drift.data.blocks import Reference
 from drift.errors import DriftError
-from drift.loop.advice.accuracy_fall import Fall, last_fall
+from drift.loop.advice.accuracy_fall import last_fall
 from drift.loop.card import Card
 from drift.loop.journal.journal import Journal
+from drift.loop.outlook import Fall
 from drift.loop.retraining.manual_retrain import deployments_of
 from drift.policies.history import BlockRecord
 

@@ -6,7 +6,7 @@ from drift.errors import DriftError, StateError
 from drift.loop.events import Said, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.project_dir import Home
-from drift.tracking.releases.registry import CHAMPION, PREVIOUS, Registry
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry
 
 
 def lost_log(registry: Registry, journal: Journal) -> str:

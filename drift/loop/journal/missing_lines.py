@@ -11,7 +11,7 @@ from drift.loop.events import Said, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import log_state
 from drift.loop.journal.records import AuditLine
-from drift.tracking.releases.registry import CHAMPION, PREVIOUS, Registry, Version
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry, Version
 
 
 def complete_trail(registry: Registry, journal: Journal, tell: Tell) -> bool:

@@ -13,7 +13,7 @@ from drift.loop.releases.base_tables import BaseTable, card_of_run, is_of_table,
 from drift.loop.releases.model_names import usable_name
 from drift.loop.releases.promote import card_of
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import CHAMPION, Registry, Version
+from drift.tracking.registry import CHAMPION, Registry, Version
 from drift.tracking.runs.lookup import FoundRun, experiment_of, find_runs, find_runs_everywhere
 
 

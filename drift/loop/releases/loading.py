@@ -10,7 +10,7 @@ from typing import Protocol
 
 from drift.errors import ArchiveError, TrackingError
 from drift.loop.card import Card
-from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import model_card
 
 

@@ -10,7 +10,7 @@ from drift.errors import DriftError
 from drift.loop.card import Card
 from drift.loop.releases.loading import card_of
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import CHAMPION, PREVIOUS, Registry, Version
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry, Version
 
 
 def usable_name(store: Store, card: Card, *, default: bool) -> str:

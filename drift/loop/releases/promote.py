@@ -30,7 +30,7 @@ from drift.loop.releases.loading import (
 )
 from drift.loop.releases.unused_archives import drop_leftovers
 from drift.system.person import person
-from drift.tracking.releases.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 __all__ = ["Championship", "Service", "card_of", "comparison_evidence", "person"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drift.data.blocks import Reference
 from drift.loop.releases.promote import card_of
-from drift.tracking.releases.registry import Registry
+from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import load_reference, read_reference
 
 

@@ -22,9 +22,9 @@ from drift.models.predict import require_program
 from drift.system import signing
 from drift.system.person import person
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import Registry
-from drift.tracking.releases.release import Origin, Release, release_of_run
+from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import get_run, logged_tags
+from drift.tracking.runs.release import Origin, Release, release_of_run
 from drift.tracking.runs.run import LoggedModel
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drift.errors import DriftError
 from drift.loop.events import Said, Tell
 from drift.loop.releases.loading import Service, archive_of
-from drift.tracking.releases.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 
 def drop_leftovers(registry: Registry, service: Service, tell: Tell) -> None:

@@ -17,7 +17,7 @@ from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
 from drift.loop.retraining.retrain import Challenger, RetrainOptions, retrain
 from drift.loop.retraining.retries import kinds
-from drift.tracking.releases.registry import Version
+from drift.tracking.registry import Version
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from drift.errors import DriftError, TrainingError
 
 if TYPE_CHECKING:
     from drift.loop.retraining.challenge import Ring
-    from drift.tracking.releases.registry import Version
+    from drift.tracking.registry import Version
 
 UNJUDGED = ("--promote never", "no terminal to ask at")  # who refuses whatever the comparison says
 

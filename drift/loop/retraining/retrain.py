@@ -29,9 +29,9 @@ from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.system.devices import resolve_device
+from drift.tracking.connection.ids import RUN_ID
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.registry import CHALLENGER, Registry, Version
-from drift.tracking.runs.ids import RUN_ID
+from drift.tracking.registry import CHALLENGER, Registry, Version
 from drift.tracking.runs.lookup import find_runs
 from drift.tracking.runs.open_runs import Metric, Run, open_run
 from drift.tracking.runs.parents import name_trials, parent_in

@@ -25,7 +25,7 @@ from drift.policies.protocol import Policy
 from drift.system.signals import raise_lost_interrupt, unbroken
 
 if TYPE_CHECKING:
-    from drift.loop.advice.outlook import Outlook
+    from drift.loop.outlook import Outlook
 
 
 class Log(Protocol):

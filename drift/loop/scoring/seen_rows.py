@@ -18,7 +18,7 @@ from drift.loop.journal.records import Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import card_of
 from drift.policies.history import BlockRecord
-from drift.tracking.releases.registry import PREVIOUS, Registry
+from drift.tracking.registry import PREVIOUS, Registry
 
 
 def has_seen(block: BlockRecord, seen: Mapping[int, int]) -> bool:

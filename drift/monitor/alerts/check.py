@@ -22,8 +22,8 @@ from drift.monitor.alerts.series import (
 )
 from drift.monitor.drift.signals import told
 from drift.monitor.pipeline.labels import in_force, measure_all
+from drift.monitor.pipeline.reference import Calibration
 from drift.monitor.reference.limits import Promise
-from drift.monitor.reference.reference import Calibration
 from drift.monitor.store import Store, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
 from drift.monitor.store.records import Alert, Monitor, Reference, now

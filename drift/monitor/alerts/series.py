@@ -9,8 +9,8 @@ from drift.detect.sequential.dependence import measure_dependence
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.rules import Followed, Lost
 from drift.monitor.drift.signals import ACCURACY, LABEL, told
+from drift.monitor.pipeline.reference import Calibration
 from drift.monitor.reference.limits import Promise, loss_limit
-from drift.monitor.reference.reference import Calibration
 from drift.monitor.store import batches, references
 from drift.monitor.store.records import Batch, Monitor, Reference, SliceMeasure
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.analysis.slices import Condition
+from drift.monitor.sources.slices import Condition
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.analysis.slices import Slice
 from drift.monitor.pipeline.measure import Limits, Measured, Measuring
 from drift.monitor.sources.rows import Rows, Texts, from_bytes, joined, to_bytes
+from drift.monitor.sources.slices import Slice
 from drift.monitor.store.batches import Hashes, Part
 from drift.monitor.store.records import Batch, Reference, now
 

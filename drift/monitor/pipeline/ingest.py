@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import StateError, UsageError
-from drift.monitor.analysis.slices import parse_slice
 from drift.monitor.pipeline.batch_builder import Gathered, Gathering, SeenKeys
 from drift.monitor.pipeline.labels import in_force, join_truths, keep_limits
-from drift.monitor.reference.reference import Calibration
+from drift.monitor.pipeline.reference import Calibration
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns, unlikely
 from drift.monitor.sources.rows import Rows, Texts
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import Store, batches, references
 from drift.monitor.store.records import Batch, Monitor, Reference
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.analysis.slices import parse_slice
 from drift.monitor.pipeline.batch_builder import among, hash_keys, truth_digest
 from drift.monitor.pipeline.measure import Measuring
-from drift.monitor.reference.reference import Calibration
+from drift.monitor.pipeline.reference import Calibration
 from drift.monitor.sources.rows import Rows, Texts, known, to_bytes
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import Store, batches, references
 from drift.monitor.store.records import Monitor
 

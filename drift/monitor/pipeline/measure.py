@@ -19,10 +19,10 @@ from drift.metrics.classification import CLASSIFICATION
 from drift.metrics.classification.counts import ClassificationCounts, count_classified
 from drift.metrics.regression import REGRESSION
 from drift.metrics.regression.sums import RegressionSums, sum_errors
-from drift.monitor.analysis.slices import Slice
 from drift.monitor.drift.distances import JOINT_ROWS, measure_drift, measure_joint_drift
 from drift.monitor.drift.signals import FEATURE, LABEL, inputs_of, labels_of
 from drift.monitor.sources.rows import Rows, joined
+from drift.monitor.sources.slices import Slice
 from drift.monitor.store.records import Drift, Quality, Reference, SliceMeasure
 
 Counts: TypeAlias = ClassificationCounts | RegressionSums

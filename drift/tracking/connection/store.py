@@ -17,13 +17,13 @@ from drift.system.quiet import quiet
 from drift.system.signals import unbroken
 from drift.system.sqlite import advice
 from drift.system.streams import one_line
+from drift.tracking.connection.adopted_run import project_run
 from drift.tracking.connection.databases import check_database, missing_for_mlflow
 from drift.tracking.connection.failure_causes import cause
 from drift.tracking.connection.moved_project import find_moved_artifacts
 from drift.tracking.connection.read_only import reading_address
 from drift.tracking.connection.server_version import check_version, with_driver, without_password
 from drift.tracking.connection.sqlite_address import PREFIX, address_of, file_of
-from drift.tracking.runs.project_run import project_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

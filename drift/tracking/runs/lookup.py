@@ -15,9 +15,9 @@ from drift.data.blocks import Reference, require_small
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
-from drift.tracking.runs.ids import MODEL_ID, RUN_ID, require_run_id
-from drift.tracking.releases.locations import artifacts_of_model, artifacts_of_run
-from drift.tracking.releases.missing_files import missing_file, present, require_plain_yaml, whole
+from drift.tracking.connection.ids import MODEL_ID, RUN_ID, require_run_id
+from drift.tracking.connection.locations import artifacts_of_model, artifacts_of_run
+from drift.tracking.connection.missing_files import missing_file, present, require_plain_yaml, whole
 from drift.tracking.connection.store import Store, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment

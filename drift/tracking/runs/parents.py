@@ -18,7 +18,7 @@ from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
 from drift.tracking.runs.lookup import FoundRun, find_runs
-from drift.tracking.releases.locations import artifacts_of_run
+from drift.tracking.connection.locations import artifacts_of_run
 from drift.tracking.runs.run import LARGEST_BATCH, NOTE, Run
 from drift.tracking.runs.open_runs import open_run
 from drift.tracking.connection.server_version import without_password

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import MissingPackageError, TrackingError
+from drift.tracking.connection.adopted_run import set_project_run
 from drift.invocation import ProjectCall, set_project_call
 
 if TYPE_CHECKING:
@@ -51,14 +52,6 @@ class Claim:
     folder: Path
     program: Path | None
     experiment: str | None = None
-
-
-_taken: list[str] = []  # the id of the run of this process, if `mlflow run` made one
-
-
-def project_run() -> str | None:
-    """The id of the run that `mlflow run` made for this process."""
-    return _taken[0] if _taken else None
 
 
 def take_up(command: str, words: Sequence[str]) -> str | None:
@@ -162,7 +155,7 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
 
 def _adopt(found: Any, uri: str, caller: psutil.Process | None, folder: Path | None) -> None:
     run, experiment = found
-    _taken[:] = [run.info.run_id]
+    set_project_run(run.info.run_id)
     os.environ[URI] = uri
     if str(run.info.experiment_id) != DEFAULT_EXPERIMENT_ID:
         os.environ[EXPERIMENT_NAME] = experiment

@@ -17,8 +17,8 @@ from drift.system.quiet import quiet
 from drift.system.signing import sign
 from drift.tracking.runs.environment import environment, installed_packages
 from drift.tracking.runs.lookup import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
-from drift.tracking.releases.locations import require_permitted_uploads
-from drift.tracking.releases.release import RELEASE, download_release, release_digest
+from drift.tracking.connection.locations import require_permitted_uploads
+from drift.tracking.runs.release import RELEASE, download_release, release_digest
 from drift.tracking.connection.store import Store, mlflow_errors
 from drift.tracking.runs.system_metrics import Sample
 

@@ -9,8 +9,8 @@ from time import monotonic
 from drift.detect import ThresholdForecast
 from drift.errors import TrackingError
 from drift.loop.events import BlockScored, Event, Said, Tell
-from drift.loop.forecasts import Forecasts
 from drift.loop.journal.journal import Journal
+from drift.loop.scoring.forecasts import Forecasts
 from drift.policies.history import BlockRecord
 from drift.tracking.runs.open_runs import Metric, Run
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from drift import next_steps
-from drift.loop.advice.after_deployment import TRIES
-from drift.loop.advice.later_rows import later_rows
 from drift.loop.options import DeployOptions
+from drift.loop.proposals.after_deployment import TRIES
+from drift.loop.proposals.later_rows import later_rows
 
 if TYPE_CHECKING:
     from drift.loop.retraining.challenge import Ring, Verdict

@@ -27,10 +27,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from drift.errors import TrackingError
 from drift.system.streams import one_line
+from drift.tracking.connection.ids import require_model_id, require_run_id
+from drift.tracking.connection.missing_files import READING
 from drift.tracking.connection.server_version import without_password
 from drift.tracking.connection.store import Store
-from drift.tracking.releases.missing_files import READING
-from drift.tracking.runs.ids import require_model_id, require_run_id
 
 if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository

@@ -14,8 +14,8 @@ from drift.errors import DataError, StateError
 from drift.loop.card import DataSource
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
-from drift.monitor.analysis.slices import parse_slice
 from drift.monitor.sources.column_roles import Columns
+from drift.monitor.sources.slices import parse_slice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ class LogRows:
     def training_run(self) -> str:
         """The MLflow run of the model that the deployment began with, whose reference it was accepted on."""
         from drift.tracking.connection.store import connect
-        from drift.tracking.releases.registry import Registry
+        from drift.tracking.registry import Registry
 
         return Registry(connect(), self.deployment.model).get(self.deployment.first_champion).run_id
 

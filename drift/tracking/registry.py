@@ -12,9 +12,8 @@ from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.system.quiet import quiet
 from drift.system.signing import SIGNATURE, SIGNED_BY
 from drift.system.streams import broken, one_line
+from drift.tracking.connection.ids import MODEL_ID
 from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.releases.release import RELEASE, Origin, Release, Trust, download_release
-from drift.tracking.runs.ids import MODEL_ID
 from drift.tracking.runs.lookup import (
     experiment_of,
     find_runs_everywhere,
@@ -25,6 +24,7 @@ from drift.tracking.runs.lookup import (
     sha256_of,
 )
 from drift.tracking.runs.open_runs import LoggedModel
+from drift.tracking.runs.release import RELEASE, Origin, Release, Trust, download_release
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 COPIED_TAGS = (RELEASE, SIGNATURE, SIGNED_BY)  # of the logged model, to the version

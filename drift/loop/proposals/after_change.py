@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from drift import next_steps
 from drift.errors import DriftError
-from drift.loop.advice.later_rows import later_rows
 from drift.loop.card import DataSource
+from drift.loop.proposals.later_rows import later_rows
 from drift.loop.releases.promote import card_of
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.tracking.runs.lookup import experiment_of

@@ -20,7 +20,7 @@ from drift.loop.journal.records import DecisionRecord, Deployment
 from drift.loop.releases.external_changes import outside_changes
 from drift.loop.scoring.seen_rows import has_seen
 from drift.policies.history import BlockRecord
-from drift.tracking.releases.registry import Registry, Version
+from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import model_card
 
 FROM_OUTSIDE = "champion from outside"

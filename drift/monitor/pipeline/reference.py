@@ -10,7 +10,6 @@ import numpy as np
 from drift.detect.profiles.column_reader import Column
 from drift.detect.profiles.profiles import Profile, profile
 from drift.errors import DataError
-from drift.monitor.analysis.slices import Slice
 from drift.monitor.drift.signals import LABEL, inputs_of, labels_of, losses_of
 from drift.monitor.pipeline.measure import Measuring, bins_of
 from drift.monitor.reference.batch_variation import (
@@ -25,6 +24,7 @@ from drift.monitor.reference.batch_variation import (
 )
 from drift.monitor.reference.limits import Promise, bucket, cells_of, distance_limit
 from drift.monitor.sources.rows import Rows
+from drift.monitor.sources.slices import Slice
 from drift.monitor.store.records import Reference, now
 
 SAMPLE_ROWS = 20_000  # that are kept: neighbours and dependence are looked up in them

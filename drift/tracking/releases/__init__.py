@@ -1,1 +1,0 @@
-"""Registered versions, their aliases and their files."""
