@@ -18,7 +18,7 @@ from scipy.stats import binom, binomtest
 
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
-from drift.detect.sequential.paired_test import Tally, Verdict, duel
+from drift.detect.sequential.paired_test import GainSums, TestState, duel
 
 LEVEL, LEAST_GAIN = 0.05, 0.01
 RUN = 8  # equal rows, where they come in runs
@@ -33,11 +33,11 @@ def simulate(
     ended, needed, peeked = [], [], 0
     for _ in range(simulations):
         counts = run * rng.multinomial(rows // run, chances, size=blocks)
-        found, verdict, better = Tally(), Verdict.OPEN, False
+        found, verdict, better = GainSums(), TestState.OPEN, False
         for plus, minus, rest in counts:
-            found = Tally(found.gained + plus, found.lost + minus, found.rows + plus + minus + rest)
+            found = GainSums(found.gained + plus, found.lost + minus, found.rows + plus + minus + rest)
             verdict = duel(found, level=LEVEL, least_gain=LEAST_GAIN, inflation=run).verdict
-            if verdict is not Verdict.OPEN:
+            if verdict is not TestState.OPEN:
                 break
         sums = np.cumsum(counts[:, :2], axis=0)
         wins, losses = sums[:, 0], sums[:, 1]
@@ -46,16 +46,16 @@ def simulate(
         peeked += better
         ended.append(verdict)
         needed.append(found.rows)
-    promoted = ended.count(Verdict.BETTER)
+    promoted = ended.count(TestState.BETTER)
     interval = binomtest(promoted, simulations).proportion_ci()
-    decided = [count for count, verdict in zip(needed, ended, strict=True) if verdict is Verdict.BETTER]
+    decided = [count for count, verdict in zip(needed, ended, strict=True) if verdict is TestState.BETTER]
     return {
         "gain": gain,
         "run": run,
         "promoted": promoted / simulations,
         "promoted_low": interval.low,
         "promoted_high": interval.high,
-        "given_up": ended.count(Verdict.NOT_BETTER) / simulations,
+        "given_up": ended.count(TestState.NOT_BETTER) / simulations,
         "median_rows_to_promotion": float(np.median(decided)) if decided else None,
         "mcnemar_at_every_look": peeked / simulations,
     }

@@ -29,7 +29,7 @@ from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay.ensembles import FAMILY, fit_member_of_family
 from drift.replay.play import Played, Stream, play
-from drift.replay.versions import Versions
+from drift.replay.versions import ReplayVersions
 
 START_ROWS, WINDOW_ROWS = 1_007, 4_032
 POLICIES = ("threshold:{:g}", "forecast:3:{:g}", "forecast:10:{:g}")
@@ -45,13 +45,13 @@ def rainfall(wheel: Path) -> Table:
     return Table("NOAA", names, values[:, :-1].astype(np.float32), labels, ("0", "1"), None)
 
 
-def played(stream: Stream, versions: Versions, name: str, seed: int) -> Played:
+def played(stream: Stream, versions: ReplayVersions, name: str, seed: int) -> Played:
     """One policy on one stream."""
     policy = parse_policy(name).policy(PolicySettings(len(stream.blocks)))
     return play(stream, versions, policy, seed=seed, window_rows=WINDOW_ROWS)
 
 
-def records(stream: Stream, versions: Versions, thresholds: list[float], seed: int) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, versions: ReplayVersions, thresholds: list[float], seed: int) -> Iterator[dict[str, Any]]:
     """One record for each policy and threshold."""
     never = played(stream, versions, "never", seed).accuracy
     for name in (form.format(threshold) for threshold in thresholds for form in POLICIES):
@@ -97,7 +97,7 @@ def main() -> None:
     thresholds = [float(number) for number in given.thresholds.split(",")]
     made = []
     for stream in streams:
-        versions = Versions(stream.table, fit_member_of_family, family=FAMILY, cache=given.cache)
+        versions = ReplayVersions(stream.table, fit_member_of_family, family=FAMILY, cache=given.cache)
         for seed in range(given.seeds):
             for record in records(stream, versions, thresholds, seed):
                 made.append(record)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.profiles.aligned_counts import Sides
+from drift.detect.profiles.aligned_counts import AlignedCounts
 from drift.detect.profiles.comparison import bootstrap_interval
 from drift.detect.profiles.distances import hellinger, jensen_shannon, kullback_leibler
 
@@ -56,7 +56,7 @@ def covered(
     for seed in range(runs):
         reference, current = rng.multinomial(n, p), rng.multinomial(m, q)
         there = reference + current > 0
-        sides = Sides(tuple(map(str, range(int(there.sum())))), reference[there], current[there], None)
+        sides = AlignedCounts(tuple(map(str, range(int(there.sum())))), reference[there], current[there], None)
         for name, value in wanted.items():
             low, high, why = bootstrap_interval(sides, name, level=LEVEL, seed=seed)
             hits[name][:, seed] = low - 1e-12 <= value <= high + 1e-12, not why

@@ -41,7 +41,7 @@ from drift.metrics.stream import baselines, stream_measures
 from drift.replay.ensembles import FAMILY, fit_member_of_family
 from drift.replay.experiment import Results, compare_policies
 from drift.replay.play import Stream
-from drift.replay.versions import Fit, Versions
+from drift.replay.versions import Fit, ReplayVersions
 
 FORMS = {"retrains": "d", "accuracy": ".4f", "kappa_temporal": ".3f", "seconds": ".1f", "cpu_seconds": ".1f"}
 NONE = -1  # the prediction of a learner that has none: it is wrong
@@ -122,7 +122,7 @@ def compared(
         clock = Clock()
         found = compare_policies(
             stream,
-            Versions(stream.table, fit, family=FAMILY, cache=Path(folder)),
+            ReplayVersions(stream.table, fit, family=FAMILY, cache=Path(folder)),
             names,
             seeds=[seed],
             window_rows=window_rows,

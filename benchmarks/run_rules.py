@@ -27,11 +27,11 @@ from drift.detect import profile
 from drift.detect.profiles.distances import jensen_shannon
 from drift.monitor.drift.signals import inputs_of
 from drift.monitor.pipeline.measure import bins_of
-from drift.monitor.pipeline.reference import Calibration, make_reference
-from drift.monitor.reference.limits import Promise, cells_of
-from drift.monitor.sources.rows import Rows
+from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
+from drift.monitor.reference.limits import AlarmSpec, cells_of
+from drift.monitor.sources.rows import PredictionRows
 
-PROMISE = Promise(expected_run_length=100)
+PROMISE = AlarmSpec(expected_run_length=100)
 ALLOWED = 0.5 / PROMISE.expected_run_length  # false alarms per batch
 MOVE = 0.5  # standard deviations
 
@@ -53,7 +53,7 @@ class Stream:
         kind += f", days differ by {self.days:g}" if self.days else ""
         return f"{self.rows:,} rows{kind}; {self.reference_batches} batches in the reference"
 
-    def draw(self, seed: int) -> tuple[Rows, list[Rows]]:
+    def draw(self, seed: int) -> tuple[PredictionRows, list[PredictionRows]]:
         """The reference's rows, and the batches after it."""
         rng = np.random.default_rng(seed)
         total = self.rows * (self.batches + self.reference_batches)
@@ -68,15 +68,15 @@ class Stream:
         hidden = np.digitize(values[:, 1], [-0.5, 0.5])
         features = pd.DataFrame({"x": values[:, 0], "rounded": np.round(values[:, 0], 1), "kind": names[hidden]})
         told = np.where(values[:, 1] > 0, "UP", "DOWN").astype(object)
-        whole = Rows(np.arange(total).astype(str).astype(object), told, told, features)
+        whole = PredictionRows(np.arange(total).astype(str).astype(object), told, told, features)
         ends = np.arange(self.reference_batches, self.reference_batches + self.batches + 1) * self.rows
         parts = [whole.take(np.arange(*pair)) for pair in pairwise(ends)]
         return whole.take(np.arange(ends[0])), parts
 
-    def calibration(self, reference: Rows) -> Calibration:
+    def calibration(self, reference: PredictionRows) -> ReferenceLimits:
         """Of a reference's rows."""
         sizes = [self.rows] * self.reference_batches
-        return Calibration(make_reference(reference, chosen="", by="", why="", promise=PROMISE, sizes=sizes))
+        return ReferenceLimits(make_reference(reference, chosen="", by="", why="", promise=PROMISE, sizes=sizes))
 
 
 STREAMS = (
@@ -133,9 +133,9 @@ def flags(stream: Stream, seed: int) -> dict[str, float]:
     }
 
 
-def shifted(rows: Rows) -> Rows:
+def shifted(rows: PredictionRows) -> PredictionRows:
     """The same with `x` moved."""
-    return Rows(rows.keys, rows.prediction, rows.truth, rows.features.assign(x=rows.features["x"] + MOVE))
+    return PredictionRows(rows.keys, rows.prediction, rows.truth, rows.features.assign(x=rows.features["x"] + MOVE))
 
 
 def run_rule_alarms(found: dict[str, NDArray[np.float64]], limits: Any) -> int:
@@ -143,7 +143,7 @@ def run_rule_alarms(found: dict[str, NDArray[np.float64]], limits: Any) -> int:
     return sum(int(PROMISE.rule.alarms(values > limits[signal]).sum()) for signal, values in found.items())
 
 
-def cells(reference: Rows, batches: list[Rows]) -> dict[str, NDArray[np.float64]]:
+def cells(reference: PredictionRows, batches: list[PredictionRows]) -> dict[str, NDArray[np.float64]]:
     """Shares of the reference's cells in it and in each batch, by signal, (1 + batches, cells)."""
     inputs, _ = bins_of(reference)
     counted = [inputs, *(profile(inputs.binning, inputs_of(batch)) for batch in batches)]
@@ -165,7 +165,7 @@ def psi(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(((now - known) * np.log(now / known)).sum(axis=1))
 
 
-def flagged_by_p_values(reference: Rows, batches: list[Rows]) -> NDArray[np.bool_]:
+def flagged_by_p_values(reference: PredictionRows, batches: list[PredictionRows]) -> NDArray[np.bool_]:
     """Whether any of three features differs at .05, (batches,)."""
     from scipy.stats import chi2_contingency, ks_2samp
 

@@ -145,4 +145,4 @@ class Listener:
 
     def deeds(self) -> list[str]:
         """The same without what is only said."""
-        return [name for name in self.names() if name != "Said"]
+        return [name for name in self.names() if name != "Notice"]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from drift.charts import figures
 from drift.data.blocks import Reference
 from drift.models.fit import Epoch
-from drift.models.search import Outcome, Status
+from drift.models.search import Status, TrialOutcome
 
 LABELS = np.asarray([0, 0, 0, 1, 1])
 PROBABILITIES = np.asarray([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.2, 0.8]], np.float32)
@@ -23,8 +23,8 @@ def drawn(figure: Figure) -> bytes:
     return png.getvalue()
 
 
-def outcome(index: int, accuracy: float, status: Status) -> Outcome:
-    return Outcome(index, {"width": 16}, accuracy, status)
+def outcome(index: int, accuracy: float, status: Status) -> TrialOutcome:
+    return TrialOutcome(index, {"width": 16}, accuracy, status)
 
 
 def test_learning_curves_have_a_point_for_every_epoch() -> None:

@@ -19,11 +19,11 @@ def ours(files: list[Path], reference: int) -> dict[str, Any]:
     from drift.monitor.sources.batches import Batching
     from drift.monitor.sources.column_roles import Columns
     from drift.monitor.sources.rows import joined
-    from drift.monitor.store import Store, batches, references
+    from drift.monitor.store import MonitorStore, batches, references
 
     columns = Columns("prediction", truth="truth", key="key", probability="p")
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "m.db")
+        store = MonitorStore(Path(folder) / "m.db")
         source = FileRows(files[0].parent, chunk_rows=50_000)
         ingest(store, "m", source, source="", columns=columns, batching=Batching(), ordered=True)
         with store.write() as connection:

@@ -17,10 +17,10 @@ TILE = 256, 1024  # rows, columns
 def one_pass(x: Any, y: Any, *, threads: int) -> float:
     """Make, sum and drop each tile of the upper triangle of a Gaussian kernel matrix."""
     from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
-    from drift.detect.two_sample.kernels import Metric
+    from drift.detect.two_sample.kernels import KernelDistance
 
     z = torch.as_tensor(np.vstack([x, y]))
-    bandwidth = median_bandwidth(distance_sample(z, Metric.SQUARED_EUCLIDEAN, np.random.default_rng(0)))
+    bandwidth = median_bandwidth(distance_sample(z, KernelDistance.SQUARED_EUCLIDEAN, np.random.default_rng(0)))
     squares = (z * z).sum(dim=1, keepdim=True) * (-0.5 / bandwidth**2)
     ones = torch.ones_like(squares)
     left = torch.cat([z / bandwidth**2, squares, ones], dim=1)

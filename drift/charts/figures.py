@@ -12,7 +12,7 @@ from drift.data.blocks import Reference
 from drift.data.losses import predicted_classes
 from drift.metrics.classification.counts import confusion
 from drift.metrics.classification.reliability import reliability
-from drift.models.search import Outcome, Status
+from drift.models.search import Status, TrialOutcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def learning_curves(epochs: Sequence[Epoch]) -> Figure:
     return figure
 
 
-def search_history(outcomes: Sequence[Outcome]) -> Figure:
+def search_history(outcomes: Sequence[TrialOutcome]) -> Figure:
     """Accuracy of each trial, and the best so far."""
     figure, axes = _figure("Search history")
     looks = {Status.COMPLETED: (BLUE, "o"), Status.STOPPED: (ORANGE, "v")}

@@ -24,13 +24,13 @@ def status(
     """
     require("mlflow")
     from drift.loop.journal.journal import Journal
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.loop.status import status_lines, status_of
     from drift.terminal import fold
     from drift.tracking.connection.store import connect
     from drift.tracking.registry import Registry
 
-    registry, home = Registry(connect(read=True), register_model_name), Home(read=True)
+    registry, home = Registry(connect(read=True), register_model_name), ProjectDir(read=True)
     found = status_of(registry, Journal(home.log, read=True), home)
     for line in status_lines(found):
         print(fold(line, indent=14))
@@ -50,10 +50,10 @@ def history(
     """
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import lost_log_of
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.terminal import fold
 
-    home = Home(read=True)
+    home = ProjectDir(read=True)
     journal = Journal(home.log, read=True)
     trail = journal.trail(register_model_name)
     for line in trail:

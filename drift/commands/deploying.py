@@ -158,13 +158,13 @@ def deploy(
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import require_log, tell_lost_log
     from drift.loop.options import DeployOptions
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.loop.proposals.after_deployment import last_lines
     from drift.loop.releases.promote import person
     from drift.loop.results.summary import summary
     from drift.loop.retraining import approval
     from drift.loop.retraining.retrain import RetrainOptions, retrain_cost
-    from drift.loop.running import World
+    from drift.loop.running import DeploymentContext
     from drift.loop.training.fitting import TrainOptions
     from drift.report.deployment import write_deployment
     from drift.terminal import Screen, has_terminal
@@ -186,7 +186,7 @@ def deploy(
     check_server(server, server_folder, port)
     if asked.promote is approval.PromoteMode.ASK and not resume and not has_terminal():
         raise UsageError("--promote ask needs a terminal to ask at; use --promote auto, always or never")
-    store, home = connect(), Home()
+    store, home = connect(), ProjectDir()
     journal = Journal(home.log)
     if resume:
         require_log(Registry(store, register_model_name), journal)
@@ -196,8 +196,9 @@ def deploy(
     with Screen(cost=lambda: retrain_cost(store, options.experiment, options.retrain)) as screen:
         tell_lost_log(Registry(store, options.model_name), journal, screen.tell)
         agree = approval.consent_for(options.ask, screen.question if has_terminal() else None, person())
-        world = World(
-            store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree, write_report=write_deployment,
+        world = DeploymentContext(
+            store=store, home=home, journal=journal, person=person(), tell=screen.tell, consent=agree,
+            write_report=write_deployment,
             ask_promotion=screen.ask_promotion if has_terminal() else None,
             ask_replacement=screen.confirm if has_terminal() else None,
             serve=server_starter(home, server, server_folder, port),
@@ -260,7 +261,7 @@ def serve(
     require("mlflow", "cryptography", "ts", "model_archiver", "yaml")
     from drift.loop.journal.journal import Journal
     from drift.loop.journal.lost_log import tell_lost_log
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.loop.releases.trusted import trusted_registry
     from drift.loop.serve import serve as serve_champion
     from drift.terminal import Screen, current
@@ -269,7 +270,7 @@ def serve(
 
     store = connect()
     Registry(store, register_model_name).champion()
-    home, screen, answers = Home(), Screen(), False
+    home, screen, answers = ProjectDir(), Screen(), False
     journal = Journal(home.log)
     registry = trusted_registry(store, register_model_name, journal)
     tell_lost_log(registry, journal, screen.tell)

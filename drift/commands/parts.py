@@ -14,7 +14,7 @@ from drift.system.secrets import masked
 
 if TYPE_CHECKING:
     from drift.loop.card import DataSource
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.serving import ModelService
 
 
@@ -48,7 +48,7 @@ def check_server(url: str | None, folder: Path | None, port: int | None = None) 
 
 
 def server_starter(
-    home: Home, url: str | None, folder: Path | None, port: int | None
+    home: ProjectDir, url: str | None, folder: Path | None, port: int | None
 ) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[ModelService]]:
     """How a deployment gets its server: by starting one, or by using one that runs.
 
@@ -73,7 +73,9 @@ def server_starter(
     return start
 
 
-def service_finder(home: Home, name: str, url: str | None, folder: Path | None) -> Callable[[], ModelService | None]:
+def service_finder(
+    home: ProjectDir, name: str, url: str | None, folder: Path | None
+) -> Callable[[], ModelService | None]:
     """How to find the server that serves `name`: the one given, else the one of this project that runs, if any."""
     check_server(url, folder)
 

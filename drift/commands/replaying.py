@@ -91,7 +91,7 @@ def replay(
     device = resolve_device(device)
     table = (source := source_of(data, label, time, ignore)).load()
     from drift.loop.journal.records import now
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.replay.ensembles import family_on, fit_member_of_family
     from drift.replay.evaluation.threshold_advice import policy_advice
     from drift.replay.experiment import compare_policies
@@ -101,7 +101,7 @@ def replay(
     from drift.replay.served_replay import Serving, own_server
     from drift.replay.summary import summarise
     from drift.replay.text import table_lines
-    from drift.replay.versions import Versions
+    from drift.replay.versions import ReplayVersions
     from drift.report.replay import write_replay
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect
@@ -109,9 +109,9 @@ def replay(
     require_row_wise(table)
     stream = Stream.of_first(table, start_rows, block_size, test_data_rows)
     names = fit_names(names, len(stream.blocks)) if policies == POLICIES else names  # `mlflow run` hands the default on
-    home, store = Home(), connect(create=True)
+    home, store = ProjectDir(), connect(create=True)
     fit = partial(fit_member_of_family, device=device)
-    versions = Versions(stream.table, fit, family=family_on(device), cache=home.path / "replay")
+    versions = ReplayVersions(stream.table, fit, family=family_on(device), cache=home.path / "replay")
     with ExitStack() as stack:
         serving = None
         if serve:

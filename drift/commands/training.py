@@ -45,13 +45,13 @@ def base(
     device = resolve_device(device)
     source = source_of(data, label, time, ignore)
     table = source.load()
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.loop.training.base import next_step, train_base
     from drift.loop.training.fitting import TrainOptions
     from drift.terminal import Screen
     from drift.tracking.connection.store import connect
 
-    home, store = Home(), connect(create=True)
+    home, store = ProjectDir(), connect(create=True)
     options = TrainOptions(max_epochs, total_trials, seed, device)
     with Screen() as screen:
         result = train_base(
@@ -105,7 +105,7 @@ def retrain(
     from drift.loop.releases.promote import Championship, comparison_evidence, person
     from drift.loop.releases.trusted import trusted_registry
     from drift.loop.retraining.approval import PromoteMode
-    from drift.loop.retraining.challenge import Ring
+    from drift.loop.retraining.challenge import ChallengeConfig
     from drift.loop.retraining.manual_retrain import retrain_on_latest
     from drift.loop.retraining.retrain import RetrainOptions
     from drift.loop.training.fitting import TrainOptions
@@ -125,7 +125,7 @@ def retrain(
     registry = trusted_registry(store, register_model_name, journal)
     with Screen() as screen:
         find_service = service_finder(home, register_model_name, server, server_folder)
-        ring = Ring(
+        ring = ChallengeConfig(
             championship=Championship(registry, find_service, journal, home, screen.tell),
             experiment=mlflow_experiment_name, mode=PromoteMode(promote), person=person(),
             options=RetrainOptions(training, window_rows, held_out_rows, warm_start, promote_level, until_accepted),

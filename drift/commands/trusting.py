@@ -38,7 +38,7 @@ def accept(
     if version is not None and run_id is not None:
         raise UsageError("expected --version or --run_id, got both: a run that is registered has a version")
     from drift.loop.journal.journal import Journal
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.loop.releases.trusted import accept as accept_release
     from drift.terminal import fold
     from drift.tracking.connection.store import connect
@@ -53,7 +53,7 @@ def accept(
     else:
         origin = Origin(run_id)
         then = next_steps.deploy(experiment_of(store, run_id), register_model_name)
-    for line in accept_release(store, Journal(Home().log), origin).lines:
+    for line in accept_release(store, Journal(ProjectDir().log), origin).lines:
         print(fold(line, indent=2))
     print(f"next: {then}")
     return ExitCode.DONE

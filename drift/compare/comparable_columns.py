@@ -28,7 +28,7 @@ MOST_INDICATORS = 20  # categories of one column that get a column of their own;
 
 
 @dataclass(frozen=True)
-class Usable:
+class ComparableColumns:
     """The columns that both tables have and that can change."""
 
     reference: pd.DataFrame
@@ -95,7 +95,7 @@ class Matrices:
 
 def usable_columns(
     reference: pd.DataFrame, current: pd.DataFrame, *, columns: Sequence[str] = (), ignore: Sequence[str] = ()
-) -> Usable:
+) -> ComparableColumns:
     """Choose the columns to compare.
 
     Left out are dates, columns that are sorted in both tables (a time, a row number: they differ between any two
@@ -139,7 +139,7 @@ def usable_columns(
     if not kept:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise BlockError(f"expected columns to compare, none is left ({reasons}): name some with --columns")
-    return Usable(
+    return ComparableColumns(
         pd.DataFrame({name: values for name, _, values, _ in kept}),
         pd.DataFrame({name: values for name, _, _, values in kept}),
         tuple(name for name, numeric, _, _ in kept if numeric),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.compare.column_changes import WITHIN_CHANCE, change_in_words
-from drift.compare.comparable_columns import Matrices, Usable, usable_columns
+from drift.compare.comparable_columns import ComparableColumns, Matrices, usable_columns
 from drift.data.frames import pandas_frame
 from drift.detect import (
     FeatureDistances,
@@ -176,7 +176,7 @@ def _joint_test(matrices: Matrices, *, level: float, permutations: int, seed: in
 
 
 def _changes(
-    usable: Usable, shares: Mapping[str, float], *, level: float, permutations: int, seed: int
+    usable: ComparableColumns, shares: Mapping[str, float], *, level: float, permutations: int, seed: int
 ) -> tuple[ColumnChange, ...]:
     before, after = ({name: table[name] for name in usable.names} for table in (usable.reference, usable.current))
     for name in usable.categorical:
@@ -247,7 +247,7 @@ def _one_test(
     return test, found.worst.statistic, found.worst.p_value
 
 
-def _odd_row(row: UnlikeRow, column: str, usable: Usable, current: pd.DataFrame) -> OddRow:
+def _odd_row(row: UnlikeRow, column: str, usable: ComparableColumns, current: pd.DataFrame) -> OddRow:
     """Where a row lies farthest out: a number among the reference's numbers, or how rare a value is."""
     value, before = usable.current[column].iloc[row.row], usable.reference[column]
     label = current.index[row.row]

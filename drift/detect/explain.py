@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from drift.data.frames import column_names, require_different_names
 from drift.detect.columns.univariate import adjusted, feature_tests
 from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
-from drift.detect.two_sample.kernels import Metric
+from drift.detect.two_sample.kernels import KernelDistance
 from drift.detect.two_sample.samples import two_samples
 from drift.errors import BlockError
 
@@ -144,7 +144,7 @@ def likenesses(
     import torch
     from scipy.spatial.distance import cdist
 
-    distances = distance_sample(torch.as_tensor(reference), Metric.SQUARED_EUCLIDEAN, np.random.default_rng(0))
+    distances = distance_sample(torch.as_tensor(reference), KernelDistance.SQUARED_EUCLIDEAN, np.random.default_rng(0))
     factor = -0.5 / (0.5 * median_bandwidth(distances)) ** 2
     found = [
         np.concatenate(

@@ -13,7 +13,7 @@ from drift.detect import mmd_test
 from drift.detect.permutation.p_values import p_text
 from drift.images.detection.image_detectors import permutations_at
 from drift.images.detection.spaces import Network
-from drift.images.streams.evolution import Pool
+from drift.images.streams.evolution import ImagePool
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"
 
@@ -40,7 +40,7 @@ class Seen:
 def compare_networks(
     networks: Mapping[str, Network],
     train: Pixels,
-    samples: Mapping[str, Pool],
+    samples: Mapping[str, ImagePool],
     *,
     n: int = 500,
     level: float = 0.05,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drift.data.blocks import Floats
 from drift.detect.two_sample.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
-from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, Laplacian, Metric
+from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, KernelDistance, Laplacian
 from drift.errors import BlockError, UsageError
 from drift.system.extras import missing_package
 from drift.system.quiet import not_autologged
@@ -53,7 +53,7 @@ def _kernel_values(rows: Floats, kernel: Kernel, bandwidth: float) -> NDArray[np
     from scipy.spatial.distance import cdist
 
     exact = rows.astype(np.float64)
-    if kernel.metric is Metric.CITY_BLOCK:
+    if kernel.metric is KernelDistance.CITY_BLOCK:
         scaled = torch.from_numpy(cdist(exact, exact, "cityblock"))
     else:
         scaled = torch.from_numpy(cdist(exact, exact, "sqeuclidean"))

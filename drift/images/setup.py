@@ -10,18 +10,18 @@ import numpy as np
 from drift.datasets.images import Images
 from drift.errors import UsageError
 from drift.images.perturbations.opencv import fitted
-from drift.images.streams.evolution import NEVER_SEEN, Pool
+from drift.images.streams.evolution import NEVER_SEEN, ImagePool
 
 
 @dataclass(frozen=True)
-class Parts:
+class ImageRoles:
     """Images in their roles."""
 
     train: Images  # to learn from
     validation: Images  # to judge each epoch on
-    reference: Pool  # on which the network is accepted
-    pool: Pool  # of which batches are made
-    strangers: Pool | None  # of new classes or of another data set
+    reference: ImagePool  # on which the network is accepted
+    pool: ImagePool  # of which batches are made
+    strangers: ImagePool | None  # of new classes or of another data set
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def parts_of(
     new_classes: Sequence[str] = (),
     other: Images | None = None,
     seed: int = 0,
-) -> Parts:
+) -> ImageRoles:
     """Deal images out to their roles.
 
     Args:
@@ -76,12 +76,12 @@ def parts_of(
             f"expected 100 images or more to learn from and more than {reference_rows:,} to test with, got"
             f" {len(chosen):,} and {len(test):,}: take more images, or a smaller --reference_rows if there is one"
         )
-    tested = Pool(test.pixels[order], test.labels[order])
-    return Parts(
+    tested = ImagePool(test.pixels[order], test.labels[order])
+    return ImageRoles(
         train.part(chosen[held:]),
         train.part(chosen[:held]),
-        Pool(tested.pixels[:reference_rows], tested.labels[:reference_rows]),
-        Pool(tested.pixels[reference_rows:], tested.labels[reference_rows:]),
+        ImagePool(tested.pixels[:reference_rows], tested.labels[:reference_rows]),
+        ImagePool(tested.pixels[reference_rows:], tested.labels[reference_rows:]),
         _pool_of(strangers, rng),
     )
 
@@ -94,12 +94,12 @@ def _without(images: Images, names: Sequence[str]) -> Images:
     return replace(found, labels=codes[found.labels], classes=kept)
 
 
-def _pool_of(strangers: Sequence[np.ndarray], rng: np.random.Generator) -> Pool | None:
+def _pool_of(strangers: Sequence[np.ndarray], rng: np.random.Generator) -> ImagePool | None:
     """In an order drawn at random: the first ones of a folder would be of its first class."""
     if not strangers:
         return None
     pixels = rng.permutation(np.concatenate(list(strangers)))
-    return Pool(pixels, np.full(len(pixels), NEVER_SEEN, np.int64))
+    return ImagePool(pixels, np.full(len(pixels), NEVER_SEEN, np.int64))
 
 
 def relabelled(text: str, classes: Sequence[str]) -> Mapping[int, int]:

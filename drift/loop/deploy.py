@@ -16,7 +16,7 @@ from drift.data.blocks import Table, cut
 from drift.detect import PairedTest
 from drift.errors import DataError, StateError
 from drift.loop.card import Card, DataSource
-from drift.loop.events import ChallengerCompared, ChallengerRefused, Said
+from drift.loop.events import ChallengerCompared, ChallengerRefused, Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import SUPERSEDED, Deployment, now
 from drift.loop.options import DeployOptions
@@ -25,7 +25,7 @@ from drift.loop.releases.model_names import served_as
 from drift.loop.releases.promote import Championship, card_of, comparison_evidence
 from drift.loop.releases.trusted import require_base
 from drift.loop.retraining.approval import PromoteMode
-from drift.loop.running import DeployResult, Running, World
+from drift.loop.running import DeploymentContext, DeployResult, RunningDeployment
 from drift.loop.scoring.seen_rows import left_behind, require_unseen
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.training.run_description import data_parameters, words
@@ -35,7 +35,7 @@ from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run, op
 from drift.tracking.runs.release import Release
 
 
-def deploy(world: World, options: DeployOptions, source: DataSource | None = None) -> DeployResult:
+def deploy(world: DeploymentContext, options: DeployOptions, source: DataSource | None = None) -> DeployResult:
     """Serve the best model of an experiment and score the rows after its training rows.
 
     Args:
@@ -46,9 +46,9 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     registry = world.registry(options.model_name)
     candidate = find_candidate(registry, options.experiment, source, given={**options.given(), **world.server})
     if candidate.elsewhere:
-        world.tell(Said(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
+        world.tell(Notice(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
     elif candidate.newer is not None:
-        world.tell(Said(candidate.taken_words))
+        world.tell(Notice(candidate.taken_words))
     succession = _succession(candidate, registry, world, options, source)
     model_id = _model_to_serve(candidate, succession)
     champion = candidate.champion
@@ -64,9 +64,11 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
     if champion is None and (other := served_as(registry, card)) is not None:
         named = {} if source is None else source.options
         instead = next_steps.deploy(options.experiment, other, named, **options.given(), **world.server)
-        world.tell(Said(f"{options.model_name} is a new name; the same table is already served as {other}: {instead}"))
+        world.tell(
+            Notice(f"{options.model_name} is a new name; the same table is already served as {other}: {instead}")
+        )
     identity = f"{options.model_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-    world.tell(Said("starting TorchServe"))
+    world.tell(Notice("starting TorchServe"))
     with _alone(world, identity), world.served(options, identity) as service:
         championship = world.championship(registry, service)
         version = _take_up(candidate, succession, championship, person=world.person, deployment=identity)
@@ -85,7 +87,7 @@ def deploy(world: World, options: DeployOptions, source: DataSource | None = Non
             )  # fmt: skip
             _end_left_behind(world, options.model_name, version.number, card.seen)
             world.journal.begin(deployment)
-            return Running(world, deployment, options, table, championship, service, opened).run()
+            return RunningDeployment(world, deployment, options, table, championship, service, opened).run()
 
 
 def log_scored_rows(
@@ -102,7 +104,7 @@ def log_scored_rows(
     )
 
 
-def resume(world: World, model_name: str, *, device: str | None = None) -> DeployResult:
+def resume(world: DeploymentContext, model_name: str, *, device: str | None = None) -> DeployResult:
     """Go on with the last unfinished deployment of a model, after the last block that was committed.
 
     Args:
@@ -125,12 +127,12 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
     with ExitStack() as stack:
         stack.enter_context(_alone(world, deployment.id))
         require_unseen(registry, world.journal, deployment, options, source, table, world.server)
-        world.tell(Said("starting TorchServe"))
+        world.tell(Notice("starting TorchServe"))
         service = stack.enter_context(world.served(options, deployment.id))
         championship = world.championship(registry, service)
         end_forgotten(world.store, options.experiment, deployment=deployment.id)
         championship.reconcile()
-        world.tell(Said(f"resuming deployment {deployment.id}"))
+        world.tell(Notice(f"resuming deployment {deployment.id}"))
         with open_run(
             world.store,
             options.experiment,
@@ -139,7 +141,7 @@ def resume(world: World, model_name: str, *, device: str | None = None) -> Deplo
             run_id=deployment.run_id,
         ) as opened:
             world.journal.set_state(deployment.id, "running")
-            return Running(world, deployment, options, table, championship, service, opened).run()
+            return RunningDeployment(world, deployment, options, table, championship, service, opened).run()
 
 
 def unfinished(journal: Journal, model_name: str) -> Deployment:
@@ -150,13 +152,13 @@ def unfinished(journal: Journal, model_name: str) -> Deployment:
     return found[-1]
 
 
-def _end_left_behind(world: World, model: str, champion: int, seen: int) -> None:
+def _end_left_behind(world: DeploymentContext, model: str, champion: int, seen: int) -> None:
     """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
     for made in left_behind(world.journal, model, seen):
         with suppress(StateError), _alone(world, made.id):  # else it is under way
             world.journal.set_state(made.id, SUPERSEDED)
             text = f"deployment {made.id} ends with this one: version {champion} has seen the rows that it had left"
-            world.tell(Said(text))
+            world.tell(Notice(text))
 
 
 def options_of(deployment: Deployment) -> DeployOptions:
@@ -171,13 +173,17 @@ def _run_name(identity: str) -> str:
     return f"deployment {day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}"
 
 
-def _alone(world: World, identity: str) -> AbstractContextManager[None]:
+def _alone(world: DeploymentContext, identity: str) -> AbstractContextManager[None]:
     """Nobody may resume a deployment that is under way, with whatever server."""
     return world.home.lock(f"deployment-{identity}", doing=f"running deployment {identity}")
 
 
 def _succession(
-    candidate: Candidate, registry: Registry, world: World, options: DeployOptions, source: DataSource | None
+    candidate: Candidate,
+    registry: Registry,
+    world: DeploymentContext,
+    options: DeployOptions,
+    source: DataSource | None,
 ) -> Succession | None:
     """Whether the best base run replaces a champion; None where there is no champion, or nothing new.
 
@@ -214,11 +220,11 @@ def _succession(
             scored_to=stop,
             server=world.server,
         )
-        world.tell(Said(line))
+        world.tell(Notice(line))
     return made
 
 
-def _trusted_base(candidate: Candidate, world: World, folder: Path) -> Release:
+def _trusted_base(candidate: Candidate, world: DeploymentContext, folder: Path) -> Release:
     """The files of a base model, or `UntrustedError` if nobody here knows where it comes from."""
     run = candidate.run
     return require_base(world.store, world.journal, run.id, run.tags["drift.model_id"], folder, world.tell)
@@ -241,7 +247,7 @@ def _take_up(
             _refuse(candidate, champion, succession, championship, deployment=deployment)
         served = championship.reconcile()
         championship.tell(
-            Said(f"version {served.number} stays champion; scoring the rows after those it was made from")
+            Notice(f"version {served.number} stays champion; scoring the rows after those it was made from")
         )
         return served
     version = candidate.registered or _register(candidate, registry)
@@ -335,7 +341,7 @@ def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | 
 
 
 def _say_what_was_scored(
-    world: World, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
+    world: DeploymentContext, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
 ) -> None:
     """Deploying again scores the same rows again, which may surprise who has added new ones.
 
@@ -353,7 +359,7 @@ def _say_what_was_scored(
             command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
             further = f"to go on after them: {command}"
         again = " and ".join(words(part) for part in _joined(rows, before.values()))
-        world.tell(Said(f"rows {again} were scored before (deployment {list(before)[-1]}); {further}"))
+        world.tell(Notice(f"rows {again} were scored before (deployment {list(before)[-1]}); {further}"))
 
 
 def _joined(rows: range, parts: Iterable[range]) -> list[range]:

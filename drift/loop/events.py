@@ -169,7 +169,7 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
-class Said:
+class Notice:
     """A step worth a line."""
 
     text: str
@@ -186,7 +186,7 @@ Event = (
     | ChallengerRefused
     | Promoted
     | RolledBack
-    | Said
+    | Notice
 )
 Tell = Callable[[Event], None]
 

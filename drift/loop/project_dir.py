@@ -25,7 +25,7 @@ NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with roo
 _held: dict[Path, int] = {}  # locks of this process, with the thread that holds each
 
 
-class Home:
+class ProjectDir:
     """`.drift` in the current folder, with reports beside it in `reports/`; or `DRIFT_HOME`, with reports inside.
 
     Under `mlflow run` it is beside MLflow's SQLite file, or in the folder in which `mlflow run` was called; elsewhere

@@ -18,29 +18,29 @@ from drift.loop.advice.resumption import resume_named
 from drift.loop.advice.retrain_outlook import by_hand_of, outlook_of
 from drift.loop.advice.scored_falls import ScoredFalls
 from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
-from drift.loop.events import Ending, Event, Said, Tell
+from drift.loop.events import Ending, Event, Notice, Tell
 from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.outlook import ByHand, Outlook
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.acceptance import worse_than_accepted
 from drift.loop.releases.alias_watch import watched_alias
-from drift.loop.releases.promote import Championship, Service, card_of, comparison_evidence
+from drift.loop.releases.promote import Championship, LoadingService, card_of, comparison_evidence
 from drift.loop.releases.references import References
 from drift.loop.releases.trusted import trusted_registry
 from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
-from drift.loop.retraining.approval import Consent, Flag
-from drift.loop.retraining.challenge import Ring, challenge, train_challenger
+from drift.loop.retraining.approval import Approval, Flag
+from drift.loop.retraining.challenge import ChallengeConfig, challenge, train_challenger
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.retraining.repeated_challengers import refused_before
 from drift.loop.retraining.retrain import Challenger, RetrainOptions
 from drift.loop.scoring.forecasts import Forecasts
 from drift.loop.scoring.outbox import Outbox
-from drift.loop.scoring.score import Parts, Progress, losses_by_block, run_blocks
+from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW
-from drift.loop.scoring.shadow_trial import ShadowRing
+from drift.loop.scoring.shadow_trial import ShadowTrial
 from drift.models.predict import LocalPredictor
 from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
@@ -49,7 +49,7 @@ from drift.tracking.registry import Registry
 from drift.tracking.runs.open_runs import Run
 
 
-class PredictingService(Service, Protocol):
+class PredictingService(LoadingService, Protocol):
     """A server that answers, too."""
 
     def predict(self, features: Floats) -> Answer:
@@ -81,14 +81,14 @@ class ReportWriter(Protocol):
 
 
 @dataclass(frozen=True)
-class World:
+class DeploymentContext:
     """What a deployment happens in."""
 
     store: Store
-    home: Home
+    home: ProjectDir
     journal: Journal
     serve: Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[PredictingService]]
-    consent: Callable[[Flag], Consent]
+    consent: Callable[[Flag], Approval]
     ask_promotion: Callable[[Challenger], bool] | None
     person: str
     tell: Tell
@@ -130,10 +130,10 @@ class DeployResult:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningDeployment:
     """A deployment whose server is up and whose champion is loaded."""
 
-    world: World
+    world: DeploymentContext
     deployment: Deployment
     options: DeployOptions
     table: Table  # coded as the first champion sees it
@@ -168,7 +168,7 @@ class Running:
                     journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
                 )
                 if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
-                    self.world.tell(Said(warned.words))
+                    self.world.tell(Notice(warned.words))
                 ending, report, details = self._score_and_report(progress, outbox, references, falls, forecasts)
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
@@ -199,9 +199,9 @@ class Running:
         if version == self.deployment.first_champion:
             return
         if advice := self._threshold_advice(references, version):
-            tell(Said(f"version {version}: {advice.words}"))
+            tell(Notice(f"version {version}: {advice.words}"))
         if finding := worse_than_accepted(references(version), references(self.deployment.first_champion)):
-            tell(Said(f"version {version} is {finding}"))
+            tell(Notice(f"version {version} is {finding}"))
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, falls: ScoredFalls, forecasts: Forecasts
@@ -235,14 +235,14 @@ class Running:
         if made is not None and (own := made(reference)).name not in {detector.name for detector in detectors}:
             detectors.append(own)
         self.service.restore_with(self.championship.restore)
-        watched = ShadowRing(
+        watched = ShadowTrial(
             self.deployment.id,
             self.table,
             replace(self.championship, tell=tell),
             references,
             self.options,
         )
-        parts = Parts(
+        parts = LoopParts(
             deployment=self.deployment.id,
             predictor=self.service,
             first_champion=LocalPredictor.from_file(self.registry.release(first).model_file, version=first.number),
@@ -288,8 +288,8 @@ class Running:
         options = self.options.retrain
         return options if window_rows is None else replace(options, window_rows=window_rows)
 
-    def _challenge(self, record: BlockRecord, consent: Consent, flag: Flag, tell: Tell) -> DecisionRecord:
-        ring = Ring(
+    def _challenge(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
+        ring = ChallengeConfig(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
             options=self._retraining(consent.window_rows or flag.window_rows),
@@ -310,7 +310,7 @@ class Running:
         try:
             if self.options.shadow:
                 challenger = train_challenger(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
-                tell(Said(f"version {challenger.version.number} is in shadow until enough new rows decide"))
+                tell(Notice(f"version {challenger.version.number} is in shadow until enough new rows decide"))
                 return DecisionRecord(
                     flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
                 )
@@ -321,7 +321,7 @@ class Running:
             )  # fmt: skip
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
-            tell(Said(reason))
+            tell(Notice(reason))
             outcome = "failed" if isinstance(error, TrainingError) else IMPOSSIBLE
             return DecisionRecord(flag.block, True, consent.by, reason, flag.evidence, outcome)
         return DecisionRecord(

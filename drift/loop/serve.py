@@ -19,7 +19,7 @@ from drift.invocation import shell_words
 from drift.loop.card import Card
 from drift.loop.events import Tell
 from drift.loop.journal.journal import Journal
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.releases.promote import Championship, card_of
 from drift.loop.servers import clear_way
@@ -32,7 +32,7 @@ EXAMPLE_TIME = "2026-01-31T08:30:00"
 
 
 def serve(
-    registry: Registry, home: Home, journal: Journal, *, port: int | None, tell: Tell, show: Callable[[str], None]
+    registry: Registry, home: ProjectDir, journal: Journal, *, port: int | None, tell: Tell, show: Callable[[str], None]
 ) -> None:
     """Serve the champion, follow its alias, and start the server again if it ends or hangs, until interrupted.
 

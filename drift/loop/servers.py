@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from drift.errors import ServingError
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 
 if TYPE_CHECKING:
     from drift.serving import ModelService, ServerRecord
@@ -57,13 +57,13 @@ class RunningServer:
         return " ".join(["kill", *(str(process.pid) for process in self.record.processes)])
 
 
-def own_folders(home: Home, model: str) -> list[Path]:
+def own_folders(home: ProjectDir, model: str) -> list[Path]:
     """Folders of a model's deployments, and of `drift serve`, oldest first."""
     of_model = re.compile(rf"{re.escape(model)}-(serve|\d{{8}}-\d{{6}}-[0-9a-f]{{4}})")
     return [folder for folder in home.deployments() if of_model.fullmatch(folder.name)]
 
 
-def running_servers(home: Home, model: str) -> list[RunningServer]:
+def running_servers(home: ProjectDir, model: str) -> list[RunningServer]:
     """The running servers of a model, newest first."""
     from drift.serving import running
 
@@ -82,7 +82,7 @@ def answering_version(server: RunningServer, model: str) -> int | None:
         return None
 
 
-def followed_service(home: Home, model: str) -> ModelService | None:
+def followed_service(home: ProjectDir, model: str) -> ModelService | None:
     """The service that is to follow a change of champion: that of the newest server with a loaded version, if any.
 
     A server without any version is just starting and takes up the champion by itself. An abandoned one is used if
@@ -104,7 +104,7 @@ def followed_service(home: Home, model: str) -> ModelService | None:
     return service
 
 
-def clear_way(home: Home, model: str) -> None:
+def clear_way(home: ProjectDir, model: str) -> None:
     """Before a server of the model starts: end those whose command is gone, delete the archives of those that ended."""
     from drift.serving import running
     from drift.serving.torchserve.archive import drop_archives

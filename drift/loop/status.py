@@ -11,14 +11,14 @@ from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import lost_log
 from drift.loop.journal.missing_lines import began_anew, period_began
 from drift.loop.journal.records import AuditLine
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 INDENT = " " * 14
 
 
-def status_of(registry: Registry, journal: Journal, home: Home) -> dict[str, Any]:
+def status_of(registry: Registry, journal: Journal, home: ProjectDir) -> dict[str, Any]:
     """Champion, previous and challenger with their evidence, unfinished deployments and running servers."""
     if not registry.versions():
         raise TrackingError(f"there is no model {registry.name!r} in {registry.store.address}; {registry.first_step()}")

@@ -78,8 +78,8 @@ def fit_ensemble(
         seed: of all draws; the same seed gives the same ensemble.
         classes: number of classes.
         options: how to fit.
-        device: where the members are trained, see `drift.system.devices.resolve_device`; draws are made on the CPU, so that
-            they are the same everywhere.
+        device: where the members are trained, see `drift.system.devices.resolve_device`; draws are made on the CPU,
+            so that they are the same everywhere.
 
     Returns:
         An ensemble on the CPU.

@@ -25,7 +25,7 @@ HOPELESS_PERCENTILE = 40.0  # ...and when it is among the worst 40 % of them at 
 
 
 @dataclass(frozen=True)
-class Span:
+class NumberRange:
     """A number to search between two bounds."""
 
     name: str
@@ -36,7 +36,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Options:
+class NumberChoice:
     """A number to choose from a few, in increasing order."""
 
     name: str
@@ -52,7 +52,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """A finished trial."""
 
     index: int  # from 0
@@ -86,14 +86,14 @@ class Trial:
 class Search:
     """Trials one after another, each remembered on disk as soon as it ends."""
 
-    def __init__(self, space: tuple[Span | Options, ...], *, trials: int, seed: int, state: Path) -> None:
+    def __init__(self, space: tuple[NumberRange | NumberChoice, ...], *, trials: int, seed: int, state: Path) -> None:
         """Begin a search, or go on with the one that `state` (a JSON file) remembers."""
         if trials < 1:
             raise TrainingError(f"expected 1 trial or more, got {trials}")
         self.trials = trials
         self.state = state
         self._snapshot = state.with_suffix(".tmp")
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[TrialOutcome] = []
         self._interrupted: tuple[int, dict[str, Value]] | None = None  # a trial to be run again, and its parameters
         self._curves: list[list[tuple[int, float]]] = []  # of each outcome: epoch and accuracy
         self._client = self._begin(space, seed)
@@ -101,7 +101,7 @@ class Search:
         if state.exists():
             self._resume()
 
-    def run(self, objective: Callable[[Trial], None]) -> Outcome:
+    def run(self, objective: Callable[[Trial], None]) -> TrialOutcome:
         """Try what is left to try and return the best outcome.
 
         A trial whose objective raises `TrainingError` is marked as failed, and the search goes on. A trial that was
@@ -123,7 +123,7 @@ class Search:
                 except TrainingError as error:
                     self._client.mark_trial_failed(index, failed_reason=str(error))
                     trial.accuracy, status = float("nan"), Status.FAILED
-            self.outcomes.append(Outcome(index, trial.parameters, trial.accuracy, status))
+            self.outcomes.append(TrialOutcome(index, trial.parameters, trial.accuracy, status))
             self._curves.append(trial.curve)
             self._save()
         return self.best()
@@ -137,7 +137,7 @@ class Search:
             ((index, parameters),) = self._client.get_next_trials(max_trials=1).items()
         return int(index), dict(parameters)
 
-    def best(self) -> Outcome:
+    def best(self) -> TrialOutcome:
         """The outcome with the highest observed accuracy; the earliest of equals."""
         usable = [outcome for outcome in self.outcomes if outcome.status is Status.COMPLETED]
         if not usable:
@@ -151,7 +151,7 @@ class Search:
         self._client.complete_trial(trial.index)
         return Status.COMPLETED
 
-    def _begin(self, space: tuple[Span | Options, ...], seed: int) -> Any:
+    def _begin(self, space: tuple[NumberRange | NumberChoice, ...], seed: int) -> Any:
         with quiet():
             from ax.api.client import Client
             from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
@@ -165,7 +165,7 @@ class Search:
                         parameter_type="int" if part.whole else "float",
                         scaling="log" if part.log else "linear",
                     )
-                    if isinstance(part, Span)
+                    if isinstance(part, NumberRange)
                     else ChoiceParameterConfig(
                         name=part.name, values=list(part.values), parameter_type="int", is_ordered=True
                     )
@@ -199,7 +199,7 @@ class Search:
         """
         try:
             remembered = json.loads(self.state.read_text())
-            outcomes = [Outcome(**{**o, "status": Status(o["status"])}) for o in remembered["outcomes"]]
+            outcomes = [TrialOutcome(**{**o, "status": Status(o["status"])}) for o in remembered["outcomes"]]
             curves = [[(int(epoch), float(accuracy)) for epoch, accuracy in curve] for curve in remembered["curves"]]
             running = remembered["running"]
             interrupted = None if running is None else (int(running[0]), dict(running[1]))
@@ -223,7 +223,7 @@ class Search:
 
     def _repeat(
         self,
-        outcomes: list[Outcome],
+        outcomes: list[TrialOutcome],
         curves: list[list[tuple[int, float]]],
         interrupted: tuple[int, dict[str, Value]] | None,
     ) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from drift.monitor.drift.signals import told
-from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Batch, Monitor
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ GAUGES = {
 }
 
 
-def exposition(store: Store) -> str:
+def exposition(store: MonitorStore) -> str:
     """Gauges of every monitor's newest state, format 0.0.4."""
     from prometheus_client import CollectorRegistry, generate_latest
 
@@ -38,7 +38,7 @@ def exposition(store: Store) -> str:
 class _Collector:
     """Reads the store when it is asked."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MonitorStore) -> None:
         self._store = store
 
     def collect(self) -> Iterable[GaugeMetricFamily]:

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Block, Floats, Integers, Table
-from drift.replay.versions import Version
+from drift.replay.versions import ReplayVersion
 
 RECENT_ROWS = 2_500  # on which versions are compared
 HALF_LIFE = 336.0  # rows: a week of half-hours
 SMALLEST = 1e-3  # a probability below this counts as this much
 
 
-class Answering(Protocol):
+class Combiner(Protocol):
     """One protocol for every way to answer from the versions trained so far."""
 
     name: str
 
-    def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Class probabilities of a block, (n, classes).
 
         Args:
@@ -33,10 +33,10 @@ class Answering(Protocol):
 
 
 @runtime_checkable
-class Picking(Answering, Protocol):
+class Picking(Combiner, Protocol):
     """An answering in which one version answers a block alone: it can be served."""
 
-    def pick(self, block: Block, versions: Sequence[Version]) -> Version:
+    def pick(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The version that answers a block; arguments as those of `answer`."""
         ...
 
@@ -46,11 +46,11 @@ class Newest:
 
     name = "newest"
 
-    def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Look its answers up."""
         return self.pick(block, versions).answers(block.rows)
 
-    def pick(self, block: Block, versions: Sequence[Version]) -> Version:
+    def pick(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The last one trained."""
         return versions[-1]
 
@@ -63,11 +63,11 @@ class Recall:
 
     name = "recall"
 
-    def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Look the best one's answers up."""
         return self.pick(block, versions).answers(block.rows)
 
-    def pick(self, block: Block, versions: Sequence[Version]) -> Version:
+    def pick(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The best one; the newest of equals."""
         scores = recent_accuracies(versions, block.rows.start)
         return versions[len(scores) - 1 - int(np.argmax(scores[::-1]))]
@@ -89,7 +89,7 @@ class Mix:
     ridge = 20.0  # on the squares of the offsets, against the summed log losses
     steps = 5  # of Newton's method
 
-    def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Mix, fit the offsets, add them."""
         start = block.rows.start
         weights = np.exp(self.sharpness * recent_accuracies(versions, start))
@@ -120,10 +120,10 @@ class Mix:
         return offsets
 
 
-ANSWERINGS: dict[str, Answering] = {found.name: found for found in (Newest(), Recall(), Mix())}
+ANSWERINGS: dict[str, Combiner] = {found.name: found for found in (Newest(), Recall(), Mix())}
 
 
-def recent_accuracies(versions: Sequence[Version], start: int) -> NDArray[np.float64]:
+def recent_accuracies(versions: Sequence[ReplayVersion], start: int) -> NDArray[np.float64]:
     """How often each version was right on the rows before `start`, newer ones counting more, (versions,) in [0, 1]."""
     found = []
     for version in versions:

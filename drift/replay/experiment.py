@@ -15,9 +15,9 @@ from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replay.combiners import ANSWERINGS
 from drift.replay.play import Played, Stream, play
-from drift.replay.schedules import Candidate, Schedule, best_schedules
+from drift.replay.schedules import CandidateModel, Schedule, best_schedules
 from drift.replay.served_replay import Serving
-from drift.replay.versions import Version, Versions
+from drift.replay.versions import ReplayVersion, ReplayVersions
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PolicyOutcome:
     """A policy with one seed."""
 
     name: str
@@ -56,8 +56,8 @@ class Results:
 
     stream: Stream
     beside: Baselines
-    outcomes: tuple[Outcome, ...]
-    base: Version  # the base model of the first seed, which every policy begins with
+    outcomes: tuple[PolicyOutcome, ...]
+    base: ReplayVersion  # the base model of the first seed, which every policy begins with
     oracles: dict[int, list[Schedule]] = field(default_factory=dict)  # by seed; by number of retrains, from 0
 
     @property
@@ -65,7 +65,7 @@ class Results:
         """The policies, in the order they were asked for."""
         return list(dict.fromkeys(outcome.name for outcome in self.outcomes))
 
-    def of(self, name: str) -> list[Outcome]:
+    def of(self, name: str) -> list[PolicyOutcome]:
         """A policy's outcomes, one for each seed."""
         return [outcome for outcome in self.outcomes if outcome.name == name]
 
@@ -94,7 +94,7 @@ class Results:
 
 def compare_policies(
     stream: Stream,
-    versions: Versions,
+    versions: ReplayVersions,
     names: Sequence[str],
     *,
     seeds: Sequence[int],
@@ -127,7 +127,7 @@ def compare_policies(
         if serving is not None:
             serving.require_one_at_a_time(name, ANSWERINGS[policy.answering])
     hindsight = hindsight or any(policy.needs_hindsight for policy in parsed.values())
-    outcomes: list[Outcome] = []
+    outcomes: list[PolicyOutcome] = []
     oracles: dict[int, list[Schedule]] = {}
     for seed in seeds:
         if hindsight:
@@ -149,7 +149,7 @@ def compare_policies(
                 tell=_blocks_of(words, tell, len(blocks)),
             )
             scored = labels[stream.start :]
-            outcomes.append(Outcome(name, played, stream_measures(scored, played.predictions, beside)))
+            outcomes.append(PolicyOutcome(name, played, stream_measures(scored, played.predictions, beside)))
     return Results(stream, beside, tuple(outcomes), versions.get(range(stream.start), seeds[0]), oracles)
 
 
@@ -170,7 +170,7 @@ def _news_of(words: str, tell: Callable[[Step], None], total: int) -> Callable[[
 
 
 def _oracles(
-    stream: Stream, versions: Versions, seed: int, window_rows: int, tell: Callable[[Step], None]
+    stream: Stream, versions: ReplayVersions, seed: int, window_rows: int, tell: Callable[[Step], None]
 ) -> list[Schedule]:
     """The best schedules of 0, 1, ... retrains, each version answering alone."""
     blocks = stream.blocks
@@ -186,6 +186,6 @@ def _oracles(
             continue  # a window that nothing can be learned from is no candidate
         right = version.right[block.rows.start - version.first :]
         sums = np.add.reduceat(right.astype(np.int64), starts[index:] - starts[index])
-        candidates.append(Candidate(index, np.concatenate([np.zeros(index, np.int64), sums])))
+        candidates.append(CandidateModel(index, np.concatenate([np.zeros(index, np.int64), sums])))
         tell(Step(f"training for hindsight, seed {seed}", index + 1, len(blocks)))
     return best_schedules(candidates, len(blocks), len(blocks) - 1)

@@ -9,7 +9,7 @@ from statistics import mean
 from drift.loop.training.run_description import data_parameters, words
 from drift.replay.experiment import Results
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import Metric, open_run
+from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
 
 def log_results(results: Results, store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:
@@ -36,12 +36,14 @@ def log_results(results: Results, store: Store, experiment: str, *, options: Map
             f"Replay of rows {words(rows)} of `{table.name}` in blocks of {stream.block_size} under"
             f" {len(results.names)} policies, each a child; the page is an artifact."
         )
-        parent.metrics([Metric("majority", results.beside.majority), Metric("no_change", results.beside.no_change)])
+        parent.metrics(
+            [LoggedMetric("majority", results.beside.majority), LoggedMetric("no_change", results.beside.no_change)]
+        )
         for name in results.names:
             tags = {"policy": name}
             with open_run(store, experiment, name=name, kind="policy", parent=parent.id, tags=tags) as run:
                 totals = _totals(results, name)
-                points = [Metric(key, value) for key, value in totals.items()] + _by_block(results, name)
+                points = [LoggedMetric(key, value) for key, value in totals.items()] + _by_block(results, name)
                 seeds = len(results.of(name))
                 run.batch({"policy": name, "seeds": seeds}, points, _description(results, name, totals))
         parent.file(page)
@@ -62,11 +64,13 @@ def _totals(results: Results, name: str) -> dict[str, float]:
     return totals if recovered is None else totals | {"of_hindsight": recovered}
 
 
-def _by_block(results: Results, name: str) -> list[Metric]:
+def _by_block(results: Results, name: str) -> list[LoggedMetric]:
     """Accuracy of each block (the step) under both of its names, as in a deployment."""
     blocks = zip(*(one.played.blocks for one in results.of(name)), strict=True)
     points = [(same[0].index, mean(block.accuracy for block in same)) for same in blocks]
-    return [Metric(key, accuracy, index) for key in ("test_accuracy", "block/accuracy") for index, accuracy in points]
+    return [
+        LoggedMetric(key, accuracy, index) for key in ("test_accuracy", "block/accuracy") for index, accuracy in points
+    ]
 
 
 def _description(results: Results, name: str, totals: Mapping[str, float]) -> str:

@@ -14,8 +14,8 @@ from drift.detect import Detector, Score
 from drift.errors import DataError, SmallReferenceWarning, TrainingError
 from drift.policies.history import BlockRecord, History
 from drift.policies.protocol import MakeDetector, Policy
-from drift.replay.combiners import Answering, Newest
-from drift.replay.versions import Version, Versions
+from drift.replay.combiners import Combiner, Newest
+from drift.replay.versions import ReplayVersion, ReplayVersions
 
 MIN_START = 100  # rows to train the base model on
 
@@ -98,12 +98,12 @@ class Played:
 
 def play(
     stream: Stream,
-    versions: Versions,
+    versions: ReplayVersions,
     policy: Policy,
     *,
     seed: int,
     window_rows: int,
-    answering: Answering | None = None,
+    answering: Combiner | None = None,
     detector: MakeDetector | None = None,
     tell: Callable[[int], None] = lambda block: None,
 ) -> Played:
@@ -125,7 +125,7 @@ def play(
     """
     began = perf_counter()
     answering = answering or Newest()
-    trained: list[Version] = [versions.get(range(stream.start), seed)]
+    trained: list[ReplayVersion] = [versions.get(range(stream.start), seed)]
     records: list[BlockRecord] = []
     retrains: list[Retrain] = []
     failed: list[str] = []

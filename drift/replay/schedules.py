@@ -12,7 +12,7 @@ from drift.errors import BlockError
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateModel:
     """A model that could have been trained."""
 
     block: int  # the first one that it may answer: it was trained after the one before; 0 for the base model
@@ -24,7 +24,7 @@ class Candidate:
 class Schedule:
     """Candidates, one after another."""
 
-    chosen: tuple[Candidate, ...]  # the base model first
+    chosen: tuple[CandidateModel, ...]  # the base model first
     correct: int  # right answers on all blocks
 
     @property
@@ -33,7 +33,7 @@ class Schedule:
         return len(self.chosen) - 1
 
 
-def best_schedules(candidates: Sequence[Candidate], blocks: int, most_retrains: int) -> list[Schedule]:
+def best_schedules(candidates: Sequence[CandidateModel], blocks: int, most_retrains: int) -> list[Schedule]:
     """The best schedule with at most 0, 1, ... `most_retrains` retrains, by dynamic programming.
 
     A schedule begins with a candidate of block 0, and changes at the candidates' own blocks: none is kept for later.

@@ -20,14 +20,14 @@ import numpy as np
 
 from drift.data.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
-from drift.replay.combiners import Answering, Picking
-from drift.replay.versions import Version, Versions
+from drift.replay.combiners import Combiner, Picking
+from drift.replay.versions import ReplayVersion, ReplayVersions
 
 MODEL = "replay"  # its name on the server
 TOLERANCE = 1e-5  # between served probabilities and those of this process; a right one is within 1e-6 or so
 
 
-class Service(Predictor, Protocol):
+class ReplayService(Predictor, Protocol):
     """What a replay needs of a server."""
 
     @property
@@ -49,7 +49,7 @@ class Service(Predictor, Protocol):
 
 
 @dataclass(frozen=True)
-class Tally:
+class ServedCounts:
     """What a server did in a replay, and how its answers compare with those of this process."""
 
     versions: int = 0  # that were packed
@@ -69,16 +69,16 @@ class Tally:
 class Serving:
     """Answers blocks from a server, which starts when the first one is asked for and ends with this."""
 
-    def __init__(self, versions: Versions, start: Callable[[], AbstractContextManager[Service]]) -> None:
+    def __init__(self, versions: ReplayVersions, start: Callable[[], AbstractContextManager[ReplayService]]) -> None:
         """`versions` train the models; `start` gives a server without any version."""
-        self.tally = Tally()
+        self.tally = ServedCounts()
         self._versions = versions
         self._start = start
         self._stack = ExitStack()
-        self._service: Service | None = None
-        self._numbers: dict[Version, int] = {}  # on the server, from 1
-        self._archives: dict[Version, Path] = {}
-        self._default: Version | None = None
+        self._service: ReplayService | None = None
+        self._numbers: dict[ReplayVersion, int] = {}  # on the server, from 1
+        self._archives: dict[ReplayVersion, Path] = {}
+        self._default: ReplayVersion | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +88,7 @@ class Serving:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def require_one_at_a_time(self, policy: str, answering: Answering) -> Picking:
+    def require_one_at_a_time(self, policy: str, answering: Combiner) -> Picking:
         """The answering of a policy; raises `UsageError` if several versions answer a block together."""
         if not isinstance(answering, Picking):
             raise UsageError(
@@ -97,11 +97,11 @@ class Serving:
             )
         return answering
 
-    def answering(self, policy: str, answering: Answering, tell: Callable[[str, int], None]) -> Answering:
+    def answering(self, policy: str, answering: Combiner, tell: Callable[[str, int], None]) -> Combiner:
         """A policy's answering, through the server; `tell` hears what is loaded, at which block."""
         return _Served(self.require_one_at_a_time(policy, answering), self, tell)
 
-    def answer(self, block: Block, version: Version, tell: Callable[[str, int], None]) -> Floats:
+    def answer(self, block: Block, version: ReplayVersion, tell: Callable[[str, int], None]) -> Floats:
         """What `version` answers to a block over HTTP, (n, classes).
 
         Raises:
@@ -120,7 +120,7 @@ class Serving:
         self._compare(answer.probabilities, version.answers(block.rows), block)
         return answer.probabilities
 
-    def _roll_over(self, service: Service, version: Version, number: int) -> None:
+    def _roll_over(self, service: ReplayService, version: ReplayVersion, number: int) -> None:
         """Load beside, switch, unload: no request is without a version to answer it."""
         before = self._default
         service.load(self._archive(service.store, version, number), number)
@@ -130,7 +130,7 @@ class Serving:
             service.retire(self._numbers[before])
             self.tally = replace(self.tally, rollovers=self.tally.rollovers + 1)
 
-    def _archive(self, store: Path, version: Version, number: int) -> Path:
+    def _archive(self, store: Path, version: ReplayVersion, number: int) -> Path:
         """The version's archive; packed when it is first to answer."""
         from drift.models.predict import LocalPredictor
         from drift.serving import build_archive
@@ -176,13 +176,13 @@ class _Served:
         self._serving = serving
         self._tell = tell
 
-    def answer(self, block: Block, versions: Sequence[Version], table: Table) -> Floats:
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Pick here, answer there."""
         return self._serving.answer(block, self._picking.pick(block, versions), self._tell)
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[Service]:
+def own_server(folder: Path) -> Iterator[ReplayService]:
     """A TorchServe in `folder`, which goes with it; after a failure of the server it stays, for its logs."""
     from drift.serving import ModelService
 

@@ -28,7 +28,7 @@ Fit: TypeAlias = Callable[[Rows, int, int], Predictor]
 
 
 @dataclass(frozen=True, eq=False)
-class Version:
+class ReplayVersion:
     """A model, known by its answers."""
 
     rows: range  # that it was trained on
@@ -52,7 +52,7 @@ class Version:
         return self.probabilities[rows.start - self.first : rows.stop - self.first]
 
 
-class Versions:
+class ReplayVersions:
     """Trains versions of one family on one stream, or takes them from the cache."""
 
     def __init__(self, table: Table, fit: Fit, *, family: str, cache: Path | None) -> None:
@@ -60,14 +60,14 @@ class Versions:
         self.table = table
         self.trained = 0  # fits that the cache did not have
         self._fit = fit
-        self._known: dict[tuple[int, int, int], Version] = {}
+        self._known: dict[tuple[int, int, int], ReplayVersion] = {}
         self._newest: tuple[range, int, Predictor] | None = None  # what was trained last, and on what
         self._folder = None
         if cache is not None:
             key = hashlib.sha256(f"{table.digest()} {family}".encode()).hexdigest()[:16]
             self._folder = cache / key
 
-    def get(self, rows: range, seed: int) -> Version:
+    def get(self, rows: range, seed: int) -> ReplayVersion:
         """The version trained on `rows` with `seed`.
 
         Raises:
@@ -84,10 +84,10 @@ class Versions:
                 found = self._train(rows, first, seed)
                 _write(path, found)
             right = predicted_classes(found) == self.table.labels[first:]
-            self._known[key] = Version(rows, found, right, seed)
+            self._known[key] = ReplayVersion(rows, found, right, seed)
         return self._known[key]
 
-    def model(self, version: Version) -> Predictor:
+    def model(self, version: ReplayVersion) -> Predictor:
         """The model itself; the cache holds answers only, so it is trained again unless it was the last one trained."""
         if self._newest is not None and self._newest[:2] == (version.rows, version.seed):
             return self._newest[2]

@@ -33,7 +33,7 @@ __all__ = [
     "running",
 ]
 
-_MODULES = {
+MODULES = {
     "Client": "python_client",
     "ModelService": "torchserve.service",
     "Prediction": "python_client",
@@ -49,6 +49,6 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     """Import an entry point when it is first asked for (PEP 562)."""
-    if name not in _MODULES:
+    if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)

@@ -16,7 +16,7 @@ DEFAULT_WIDTH = 79  # characters, where there is no terminal
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column of the table.
 
     Attributes:
@@ -42,7 +42,7 @@ def _p_value(detector: str) -> Callable[[BlockRecord, ThresholdForecast | None],
     return cell
 
 
-def columns_that_fit(record: BlockRecord, width: int) -> list[Column]:
+def columns_that_fit(record: BlockRecord, width: int) -> list[TableColumn]:
     """The table's columns, chosen by the first block: those that fit into `width` characters.
 
     With less room, the mean confidence is left out first, then the wrong answers, and the rows are given by the first
@@ -53,19 +53,19 @@ def columns_that_fit(record: BlockRecord, width: int) -> list[Column]:
         record: the first block.
         width: characters of a line.
     """
-    time = [Column("until", 16, 2, lambda block, _: (block.last_time or "")[:16].replace("T", " "), left=True)]
+    time = [TableColumn("until", 16, 2, lambda block, _: (block.last_time or "")[:16].replace("T", " "), left=True)]
     wide = [
-        Column("block", 5, 0, lambda block, _: str(block.index)),
-        Column("rows", 15, 2, lambda block, _: f"{block.start}–{block.stop - 1}", left=True),
+        TableColumn("block", 5, 0, lambda block, _: str(block.index)),
+        TableColumn("rows", 15, 2, lambda block, _: f"{block.start}–{block.stop - 1}", left=True),
         *(time if record.last_time else []),
-        Column("v", 3, 2, lambda block, _: str(block.version)),
-        Column("accuracy", 8, 2, lambda block, _: f"{block.accuracy:.3f}"),
-        Column("wrong", 5, 2, lambda block, _: str(block.wrong)),
-        Column("conf.", 5, 2, lambda block, _: f"{block.mean_confidence:.3f}"),
-        Column("p acc.", 7, 2, _p_value("accuracy")),
-        Column("p feat.", 7, 2, _p_value("features")),
-        Column("p pred.", 7, 2, _p_value("predictions")),
-        Column("below in", 9, 2, lambda _, forecast: forecast.short if forecast else ""),
+        TableColumn("v", 3, 2, lambda block, _: str(block.version)),
+        TableColumn("accuracy", 8, 2, lambda block, _: f"{block.accuracy:.3f}"),
+        TableColumn("wrong", 5, 2, lambda block, _: str(block.wrong)),
+        TableColumn("conf.", 5, 2, lambda block, _: f"{block.mean_confidence:.3f}"),
+        TableColumn("p acc.", 7, 2, _p_value("accuracy")),
+        TableColumn("p feat.", 7, 2, _p_value("features")),
+        TableColumn("p pred.", 7, 2, _p_value("predictions")),
+        TableColumn("below in", 9, 2, lambda _, forecast: forecast.short if forecast else ""),
     ]
     columns = wide
     for left_out in ((), ("conf.",), ("conf.", "wrong")):
@@ -73,30 +73,30 @@ def columns_that_fit(record: BlockRecord, width: int) -> list[Column]:
         if _width(columns) <= width:
             return columns
     narrow = {
-        "rows": Column("row", 7, 2, lambda block, _: str(block.start)),
-        "v": Column("v", 3, 1, lambda block, _: str(block.version)),
-        "accuracy": Column("acc.", 5, 2, lambda block, _: f"{block.accuracy:.3f}"),
-        "p feat.": Column("p feat.", 7, 1, _p_value("features")),
-        "p pred.": Column("p pred.", 7, 1, _p_value("predictions")),
+        "rows": TableColumn("row", 7, 2, lambda block, _: str(block.start)),
+        "v": TableColumn("v", 3, 1, lambda block, _: str(block.version)),
+        "accuracy": TableColumn("acc.", 5, 2, lambda block, _: f"{block.accuracy:.3f}"),
+        "p feat.": TableColumn("p feat.", 7, 1, _p_value("features")),
+        "p pred.": TableColumn("p pred.", 7, 1, _p_value("predictions")),
     }
     return [narrow.get(column.header, column) for column in columns]
 
 
-def _width(columns: list[Column]) -> int:
+def _width(columns: list[TableColumn]) -> int:
     return sum(column.gap + column.width for column in columns)
 
 
-def header_line(columns: list[Column]) -> str:
+def header_line(columns: list[TableColumn]) -> str:
     """The names of the columns."""
     return _line(columns, [column.header for column in columns])
 
 
-def block_line(columns: list[Column], record: BlockRecord, forecast: ThresholdForecast | None) -> str:
+def block_line(columns: list[TableColumn], record: BlockRecord, forecast: ThresholdForecast | None) -> str:
     """A block's row of the table."""
     return _line(columns, [column.cell(record, forecast) for column in columns])
 
 
-def _line(columns: list[Column], cells: list[str]) -> str:
+def _line(columns: list[TableColumn], cells: list[str]) -> str:
     return "".join(
         " " * column.gap + (text.ljust(column.width) if column.left else text.rjust(column.width))
         for column, text in zip(columns, cells, strict=True)

@@ -20,7 +20,7 @@ from rich.text import Text
 from drift.detect.permutation.p_values import p_text
 from drift.system.signals import ignore_hang_ups
 from drift.system.streams import discard_lost_terminal
-from drift.terminal.block_table import DEFAULT_WIDTH, Column, block_line, columns_that_fit, header_line
+from drift.terminal.block_table import DEFAULT_WIDTH, TableColumn, block_line, columns_that_fit, header_line
 from drift.terminal.plain import PlainConsole
 from drift.terminal.progress import current, progress_bar
 
@@ -61,7 +61,7 @@ class Screen:
         self.console = PlainConsole(highlight=False, soft_wrap=True, markup=False)
         self._cost = cost
         self._records: list[BlockRecord] = []
-        self._columns: list[Column] = []
+        self._columns: list[TableColumn] = []
         self._flag_reason = self._declined = ""
         self._shown = ExitStack()
         self._total = 0
@@ -86,7 +86,7 @@ class Screen:
         from drift.loop import events
 
         match event:
-            case events.Said(text):
+            case events.Notice(text):
                 if len(step := text.partition(" (")[0].partition("; ")[0]) <= LONGEST_STEP:  # a warning is no step
                     current().step(step)
                 self._line(Text(text, style="dim"))

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from drift.monitor.alerts.check import Watch, check
-from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store import MonitorStore, alerts, batches
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
@@ -52,9 +52,9 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorStore]:
     """Batches whose first feature moves and whose answers become worse."""
-    made = Store(tmp_path_factory.mktemp("monitor") / "m.db")
+    made = MonitorStore(tmp_path_factory.mktemp("monitor") / "m.db")
     take_in(made, World(batches=40, rows=200, moved_from=24, wrong_from=24), slices=("north: state == NSW",))
     agree(made, 15)
     check(made, monitor_of(made), Watch())
@@ -63,7 +63,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture
-def watched(page: Page, store: Store) -> Iterator[Watched]:
+def watched(page: Page, store: MonitorStore) -> Iterator[Watched]:
     with serving(store) as site:
         found = Watched(page, site.address)
         page.on("request", lambda request: found.asked.append(request.url))
@@ -75,12 +75,12 @@ def watched(page: Page, store: Store) -> Iterator[Watched]:
     assert found.errors == []
 
 
-def newest(store: Store) -> int:
+def newest(store: MonitorStore) -> int:
     with store.read() as connection:
         return batches.all_batches(connection, monitor_of(store))[-1].id
 
 
-def test_from_the_overview_to_a_batch_and_a_feature(watched: Watched, store: Store) -> None:
+def test_from_the_overview_to_a_batch_and_a_feature(watched: Watched, store: MonitorStore) -> None:
     page = watched.page
     watched.open("/")
     expect(page.get_by_role("heading", name="m", exact=True)).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_click_on_a_chart_leads_to_its_batch(watched: Watched) -> None:
     page.wait_for_url("**/batches/*")
 
 
-def test_five_rows_are_triaged_by_keyboard_alone(watched: Watched, store: Store, pictures: Path | None) -> None:
+def test_five_rows_are_triaged_by_keyboard_alone(watched: Watched, store: MonitorStore, pictures: Path | None) -> None:
     page = watched.page
     watched.sign_in()
     watched.open(f"/monitors/1/batches/{newest(store)}/errors")
@@ -149,7 +149,7 @@ def test_five_rows_are_triaged_by_keyboard_alone(watched: Watched, store: Store,
     ]
 
 
-def test_a_row_that_cannot_be_kept_says_so(watched: Watched, store: Store) -> None:
+def test_a_row_that_cannot_be_kept_says_so(watched: Watched, store: MonitorStore) -> None:
     page = watched.page
     watched.sign_in()
     watched.open(f"/monitors/1/batches/{newest(store)}/errors")
@@ -160,7 +160,7 @@ def test_a_row_that_cannot_be_kept_says_so(watched: Watched, store: Store) -> No
     watched.errors = [error for error in watched.errors if "400" not in error]  # the browser's own note of the answer
 
 
-def test_an_alert_is_acknowledged(watched: Watched, store: Store) -> None:
+def test_an_alert_is_acknowledged(watched: Watched, store: MonitorStore) -> None:
     page = watched.page
     watched.sign_in()
     watched.open("/monitors/1/alerts")
@@ -174,7 +174,7 @@ def test_an_alert_is_acknowledged(watched: Watched, store: Store) -> None:
     assert check(store, monitor_of(store), Watch()).acknowledged[0].acknowledged_by == "Ada"
 
 
-def test_reading_needs_no_script_and_no_writing_is_offered(watched: Watched, store: Store) -> None:
+def test_reading_needs_no_script_and_no_writing_is_offered(watched: Watched, store: MonitorStore) -> None:
     watched.open(f"/monitors/1/batches/{newest(store)}/errors")
     assert watched.page.locator("form.triage").count() == 0
     expect(watched.page.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
@@ -196,7 +196,7 @@ def test_labels_of_the_overview_do_not_overlap(watched: Watched, width: int) -> 
 
 
 @pytest.mark.parametrize("width", [1300, 800, 400])
-def test_worst_rows_and_their_buttons_are_in_view(watched: Watched, store: Store, width: int) -> None:
+def test_worst_rows_and_their_buttons_are_in_view(watched: Watched, store: MonitorStore, width: int) -> None:
     page = watched.page
     watched.sign_in()
     page.set_viewport_size({"width": width, "height": 900})
@@ -219,7 +219,7 @@ PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_pages_are_accessible_and_fit(watched: Watched, store: Store, path: str) -> None:
+def test_pages_are_accessible_and_fit(watched: Watched, store: MonitorStore, path: str) -> None:
     watched.sign_in()
     watched.open(path.format(newest(store)))
     watched.page.wait_for_timeout(500)
@@ -227,7 +227,7 @@ def test_pages_are_accessible_and_fit(watched: Watched, store: Store, path: str)
 
 
 def test_the_list_of_monitors_is_accessible_and_fits(page: Page, tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
     agree(store, 8)
     check(store, monitor_of(store), Watch())
@@ -251,7 +251,7 @@ def assert_accessible(page: Page) -> None:
         assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), ".ytick text, .legendtext") == []
 
 
-def test_the_focus_goes_in_the_order_of_the_page_and_can_be_seen(watched: Watched, store: Store) -> None:
+def test_the_focus_goes_in_the_order_of_the_page_and_can_be_seen(watched: Watched, store: MonitorStore) -> None:
     page = watched.page
     watched.sign_in()
     watched.open(f"/monitors/1/batches/{newest(store)}/errors")
@@ -290,7 +290,7 @@ def elec(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path, pictures: Path | None) -> None:
-    store = Store(elec / ".drift" / "monitor.db")
+    store = MonitorStore(elec / ".drift" / "monitor.db")
     with store.read() as connection:
         [monitor] = batches.all_monitors(connection)
         opened = alerts.all_alerts(connection, monitor)

@@ -13,7 +13,8 @@ import pytest
 from scipy.stats import binom
 
 from drift.compare import compare_tables, usable_columns
-from drift.compare.describe import change_in_words, reasons, verdict
+from drift.compare.column_changes import change_in_words
+from drift.compare.describe import reasons, verdict
 from drift.compare.text import lines
 from drift.detect.explain import PairChange, pair_changes
 from drift.errors import BlockError

@@ -20,7 +20,7 @@ from drift.compare.comparable_columns import POOLED, POOLED_BEYOND
 from drift.errors import DataError
 from drift.loop.card import DataSource
 from drift.monitor.alerts.check import Watch, check
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from tests.monitor.worlds import agree, monitor_of
 
 DAYS, ROWS, REFERENCE = 20, 60, 12  # batches, rows of each, and batches of the reference
@@ -233,8 +233,10 @@ def test_monitor(case: Case, tmp_path: Path) -> None:
     assert case.ingested is not None
     assert (done.exit_code, case.ingested[1] in done.output) == (case.ingested[0], True), done.output
     if case.alarms is not None:
-        agree(Store(store), REFERENCE)
-        assert {alert.signal for alert in check(Store(store), monitor_of(Store(store)), Watch()).opened} == case.alarms
+        agree(MonitorStore(store), REFERENCE)
+        assert {
+            alert.signal for alert in check(MonitorStore(store), monitor_of(MonitorStore(store)), Watch()).opened
+        } == case.alarms
 
 
 def test_a_price_in_double_and_then_in_single_precision_is_no_drift(tmp_path: Path) -> None:
@@ -246,11 +248,11 @@ def test_a_price_in_double_and_then_in_single_precision_is_no_drift(tmp_path: Pa
     store = tmp_path / "m.db"
     words = ("--prediction", "pred", "--truth", "truth", "--key", "id", "--time", "at", "--every", "1d", "--partial")
     assert run("monitor", "ingest", tmp_path / "first.csv", "--monitor", "m", "--store", store, *words).exit_code == 0
-    agree(Store(store), REFERENCE)
+    agree(MonitorStore(store), REFERENCE)
     assert (
         run("monitor", "ingest", tmp_path / "later.parquet", "--monitor", "m", "--store", store, "--partial").exit_code
         == 0
     )
-    assert not check(Store(store), monitor_of(Store(store)), Watch()).opened
+    assert not check(MonitorStore(store), monitor_of(MonitorStore(store)), Watch()).opened
     done = run("compare", tmp_path / "first.csv", tmp_path / "later.parquet", "--permutations", "99")
     assert done.exit_code == 0, done.output

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from drift.detect.two_sample.kernels import KERNELS as FAST
-from drift.detect.two_sample.kernels import Kernel, Metric
+from drift.detect.two_sample.kernels import Kernel, KernelDistance
 
 Array = NDArray[np.float64]
 FORMULAS: dict[str, Callable[[Array, Array, float], Array]] = {
@@ -25,7 +25,7 @@ def _of_distances(kernel: Kernel) -> Callable[[Array, Array, float], Array]:
     """A kernel whose formula nobody has written here: its own values, of SciPy's distances."""
 
     def values(x: Array, y: Array, h: float) -> Array:
-        squared = kernel.metric is Metric.SQUARED_EUCLIDEAN
+        squared = kernel.metric is KernelDistance.SQUARED_EUCLIDEAN
         distances = cdist(x, y, "sqeuclidean") if squared else cdist(x, y, "cityblock")
         scaled = torch.as_tensor(distances * kernel.factor(h))
         kernel.apply(scaled)

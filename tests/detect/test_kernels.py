@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 import drift.detect.two_sample.kernels as room
-from drift.detect.two_sample.kernels import KERNELS, Metric
+from drift.detect.two_sample.kernels import KERNELS, KernelDistance
 
 from . import naive
 
@@ -29,7 +29,7 @@ def test_every_file_is_in_the_sweep() -> None:
 @pytest.mark.parametrize("name", naive.FORMULAS)
 def test_values_follow_the_formula(name: str) -> None:
     x = np.linspace(0, 9, 200)[:, None]
-    distances = x**2 if KERNELS[name].metric is Metric.SQUARED_EUCLIDEAN else x
+    distances = x**2 if KERNELS[name].metric is KernelDistance.SQUARED_EUCLIDEAN else x
     np.testing.assert_allclose(values(name, distances), naive.FORMULAS[name](x, np.zeros((1, 1)), 1.7), rtol=1e-14)
 
 
@@ -60,6 +60,6 @@ def test_random_frequencies_give_the_kernel_back(name: str) -> None:
     frequencies = KERNELS[name].frequencies(count, 3, 1.7, rng)
     assert frequencies.shape == (3, count)
     found = np.cos((x[:, None] - y[None]) @ frequencies).mean(axis=-1)
-    squared = KERNELS[name].metric is Metric.SQUARED_EUCLIDEAN
+    squared = KERNELS[name].metric is KernelDistance.SQUARED_EUCLIDEAN
     distances = cdist(x, y, "sqeuclidean") if squared else cdist(x, y, "cityblock")
     assert np.abs(found - values(name, distances)).max() < 4 / np.sqrt(count)

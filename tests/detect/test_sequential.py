@@ -12,7 +12,7 @@ from drift.detect import Harm
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import effective_rows, measure_dependence
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
-from drift.detect.sequential.paired_test import Duel, Tally, Verdict, duel, gain_bound, tally
+from drift.detect.sequential.paired_test import GainSums, SequentialPairedTest, TestState, duel, gain_bound, tally
 from drift.detect.sequential.run_length import Evidence, Form, after, nothing
 from drift.errors import BlockError
 
@@ -190,13 +190,15 @@ def test_a_duel_multiplies_row_by_row() -> None:
     assert np.exp(found.log_wealth_against) == pytest.approx(naive_wealth([-gain for gain in gains], -0.02), rel=1e-10)
 
 
-def fought(gain: float, rng: np.random.Generator, *, looks: int = 60, disagree: float = 0.15, rows: int = 50) -> Duel:
-    found = Tally()
+def fought(
+    gain: float, rng: np.random.Generator, *, looks: int = 60, disagree: float = 0.15, rows: int = 50
+) -> SequentialPairedTest:
+    found = GainSums()
     counts = rng.multinomial(rows, [(disagree + gain) / 2, (disagree - gain) / 2, 1 - disagree], size=looks)
     for plus, minus, _ in counts:
-        found = Tally(found.gained + plus, found.lost + minus, found.rows + rows)
+        found = GainSums(found.gained + plus, found.lost + minus, found.rows + rows)
         ended = duel(found, least_gain=0.01)
-        if ended.verdict is not Verdict.OPEN:
+        if ended.verdict is not TestState.OPEN:
             break
     return ended
 
@@ -204,22 +206,22 @@ def fought(gain: float, rng: np.random.Generator, *, looks: int = 60, disagree: 
 def test_wrong_promotions_are_rare_however_often_one_looks() -> None:
     rng = np.random.default_rng(7)
     equal = [fought(0.0, rng).verdict for _ in range(400)]
-    assert equal.count(Verdict.BETTER) <= binom.ppf(0.999, 400, 0.05)
+    assert equal.count(TestState.BETTER) <= binom.ppf(0.999, 400, 0.05)
     just = [fought(0.01, rng).verdict for _ in range(400)]
-    assert just.count(Verdict.NOT_BETTER) <= binom.ppf(0.999, 400, 0.05)
+    assert just.count(TestState.NOT_BETTER) <= binom.ppf(0.999, 400, 0.05)
 
 
 def test_a_true_gain_is_found() -> None:
     rng = np.random.default_rng(8)
-    assert np.mean([fought(0.05, rng).verdict is Verdict.BETTER for _ in range(100)]) >= 0.9
-    assert np.mean([fought(-0.05, rng).verdict is Verdict.NOT_BETTER for _ in range(100)]) >= 0.9
+    assert np.mean([fought(0.05, rng).verdict is TestState.BETTER for _ in range(100)]) >= 0.9
+    assert np.mean([fought(-0.05, rng).verdict is TestState.NOT_BETTER for _ in range(100)]) >= 0.9
 
 
 def test_a_duel_of_other_rows_is_refused() -> None:
     with pytest.raises(BlockError, match="expected losses of the same rows"):
         tally([0.0, 1.0], [0.0])
     with pytest.raises(BlockError, match="expected a level"):
-        duel(Tally(), level=1.0)
+        duel(GainSums(), level=1.0)
 
 
 def test_evidence_does_not_overflow() -> None:
@@ -259,28 +261,28 @@ def test_the_bound_of_a_gain_holds_at_all_looks_and_agrees_with_the_verdict() ->
     """One-sided, as the bet that promotes: above 0 where the verdict is better, and nowhere else."""
     rng, misses, better = np.random.default_rng(10), 0, 0
     for _ in range(60):
-        found, missed = dict[float, Tally](), False
+        found, missed = dict[float, GainSums](), False
         for plus, minus, _ in rng.multinomial(50, [0.1, 0.06, 0.84], size=20):
             inflation = float(rng.choice([1.0, 1.5]))
-            before = found.get(inflation, Tally())
-            found[inflation] = Tally(before.gained + plus, before.lost + minus, before.rows + 50)
+            before = found.get(inflation, GainSums())
+            found[inflation] = GainSums(before.gained + plus, before.lost + minus, before.rows + 50)
             low = gain_bound(found, level=0.2)
             missed |= low > 0.04
-            assert (low > 0) == (duel(found, level=0.2).verdict is Verdict.BETTER)
+            assert (low > 0) == (duel(found, level=0.2).verdict is TestState.BETTER)
             better += low > 0
         misses += missed
     assert misses <= binom.ppf(0.999, 60, 0.2)
     assert better > 50
-    assert gain_bound(Tally(0, 0, 500)) > -0.05
+    assert gain_bound(GainSums(0, 0, 500)) > -0.05
 
 
 def test_a_duel_counts_each_block_by_the_factor_of_its_size() -> None:
     """One tally is as one entry; rows of a larger factor count for less."""
-    one, two = Tally(30, 10, 400), Tally(20, 8, 300)
+    one, two = GainSums(30, 10, 400), GainSums(20, 8, 300)
     assert duel({2.0: one}).log_wealth == duel(one, inflation=2.0).log_wealth
     assert gain_bound({2.0: one}) == gain_bound(one, inflation=2.0)
     both = duel({1.0: one, 4.0: two})
-    assert both.tally == Tally(50, 18, 700)
+    assert both.tally == GainSums(50, 18, 700)
     assert duel({1.0: one, 8.0: two}).log_wealth < both.log_wealth < duel({1.0: one, 1.0001: two}).log_wealth
 
 

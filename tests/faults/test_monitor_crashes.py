@@ -15,7 +15,7 @@ import sqlalchemy as sql
 
 from drift.errors import DriftError
 from drift.monitor.sources.rows import known
-from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store import MonitorStore, alerts, batches
 from tests.monitor.commands import Commands
 from tests.monitor.receiver import receiver
 from tests.monitor.test_monitor_commands import COLUMNS, csv_of
@@ -43,7 +43,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def stored(place: str) -> dict[str, tuple[int, int, str]]:
     """Rows, known truths and digest of every batch, each found to be whole."""
-    store = Store(place)
+    store = MonitorStore(place)
     found = {}
     with store.read() as connection:
         for monitor in batches.all_monitors(connection):
@@ -66,7 +66,7 @@ def count(place: str) -> int:
     if "://" not in place and not Path(place).exists():
         return 0
     try:
-        store = Store(place)
+        store = MonitorStore(place)
         with store.read() as connection:
             monitors = batches.all_monitors(connection)
             found = len(batches.all_batches(connection, monitors[0])) if monitors else 0
@@ -122,7 +122,7 @@ def test_truth_that_is_killed_on_the_way_is_joined_once(tmp_path: Path, place: s
     assert commands.run("ingest", "p.csv", *COLUMNS, "--store", place).code == 0
     pd.concat(list(WORLD))[["id", "truth"]].to_csv(tmp_path / "t.csv", index=False)
     process = commands.start("truth", "t.csv", "--store", place)
-    store = Store(place)
+    store = MonitorStore(place)
 
     def truths() -> int:
         with store.read() as connection:
@@ -247,7 +247,7 @@ def test_a_webhook_that_is_back_is_told_once_by_checks_at_once(tmp_path: Path, p
 
 
 def attempts(place: str) -> int:
-    store = Store(place)
+    store = MonitorStore(place)
     with store.read() as connection:
         [monitor] = batches.all_monitors(connection)
         [one] = alerts.deliveries_of(connection, monitor)
@@ -257,7 +257,7 @@ def attempts(place: str) -> int:
 
 def age(place: str, seconds: float) -> None:
     """As if so much time had passed since the last try."""
-    store = Store(place)
+    store = MonitorStore(place)
     with store.write() as connection:
         [monitor] = batches.all_monitors(connection)
         for one in alerts.deliveries_of(connection, monitor, "pending"):

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from drift.data.blocks import Answer, Floats
 from drift.datasets.images.pixels import Pixels
-from drift.images.streams.evolution import Pool
+from drift.images.streams.evolution import ImagePool
 
 CLASSES = tuple(str(digit) for digit in range(10))
 
@@ -35,7 +35,7 @@ class Digits:
     """A network, and images that it has not been made of."""
 
     network: Centroids
-    pool: Pool
+    pool: ImagePool
     known: Pixels  # that the network was made of
 
 
@@ -47,7 +47,7 @@ def digits() -> Digits:
     pixels, labels = pixels[order], found.target[order].astype(np.int64)
     train, truth = pixels[:500].reshape(500, -1).astype(np.float32) / 255, labels[:500]
     means = np.stack([train[truth == code].mean(axis=0) for code in range(10)])
-    return Digits(Centroids(means), Pool(pixels[500:], labels[500:]), pixels[:500])
+    return Digits(Centroids(means), ImagePool(pixels[500:], labels[500:]), pixels[:500])
 
 
 def noisy(pixels: Pixels, severity: float, seed: int) -> Pixels:

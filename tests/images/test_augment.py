@@ -11,7 +11,7 @@ from drift.errors import UsageError
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
 from drift.images.experiments import train_network
 from drift.images.results.tensorboard import SHOWN, Board
-from drift.images.streams.evolution import Pool
+from drift.images.streams.evolution import ImagePool
 
 from .conftest import CLASSES, Centroids, Digits, noisy
 
@@ -21,8 +21,8 @@ def test_a_network_that_expects_noise_sees_less_drift(digits: Digits) -> None:
     blunt = Centroids(0.5 * digits.network.means + 0.25)
     pixels, labels = digits.pool.pixels, digits.pool.labels
     samples = {
-        CLEAN: Pool(pixels[500:900], labels[500:900]),
-        PERTURBED: Pool(noisy(pixels[500:900], 0.5, 0), labels[500:900]),
+        CLEAN: ImagePool(pixels[500:900], labels[500:900]),
+        PERTURBED: ImagePool(noisy(pixels[500:900], 0.5, 0), labels[500:900]),
     }
     found = compare_networks({"plain": digits.network, "augmented": blunt}, pixels[:500], samples, n=200)
     assert [(one.model, one.sample) for one in found] == [
@@ -38,7 +38,7 @@ def test_a_network_that_expects_noise_sees_less_drift(digits: Digits) -> None:
 
 def test_where_nothing_is_seen_nothing_is_trained_away(digits: Digits) -> None:
     pixels, labels = digits.pool.pixels, digits.pool.labels
-    samples = {CLEAN: Pool(pixels[500:900], labels[500:900]), PERTURBED: Pool(pixels[900:], labels[900:])}
+    samples = {CLEAN: ImagePool(pixels[500:900], labels[500:900]), PERTURBED: ImagePool(pixels[900:], labels[900:])}
     found = compare_networks({"plain": digits.network, "other": digits.network}, pixels[:500], samples, n=200)
     assert "nothing to train away" in words(found)[2]
 

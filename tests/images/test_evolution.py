@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drift.errors import BlockError, UsageError
-from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
+from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
 
 from .conftest import Digits, noisy
 
@@ -14,7 +14,7 @@ RAMP = (0.0, 0.0, 0.25, 0.5, 1.0)
 
 
 def test_no_image_comes_twice(digits: Digits) -> None:
-    numbered = Pool(digits.pool.pixels, np.arange(len(digits.pool)))
+    numbered = ImagePool(digits.pool.pixels, np.arange(len(digits.pool)))
     evolution = Evolution(numbered, (0.0,) * 6, 200)
     seen = np.concatenate([evolution.batch(index).labels for index in range(6)])
     assert len(set(seen.tolist())) == 1_200
@@ -35,13 +35,13 @@ def test_covariate_shift_changes_images_and_no_label(digits: Digits) -> None:
 
 
 def test_data_evolution_mixes_strangers_in(digits: Digits) -> None:
-    strangers = Pool(255 - digits.pool.pixels[:30], np.full(30, NEVER_SEEN))
+    strangers = ImagePool(255 - digits.pool.pixels[:30], np.full(30, NEVER_SEEN))
     evolution = Evolution(digits.pool, RAMP, 100, strangers=strangers, most_strange=0.6)
     for index, severity in enumerate(RAMP):
         batch = evolution.batch(index)
         assert batch.strange == (batch.labels == NEVER_SEEN).sum() == round(60 * severity)
     with pytest.raises(BlockError, match=r"expected images of shape \(8, 8, 1\) to mix in, got \(4, 4, 1\)"):
-        replace(evolution, strangers=Pool(strangers.pixels[:, :4, :4], strangers.labels))
+        replace(evolution, strangers=ImagePool(strangers.pixels[:, :4, :4], strangers.labels))
 
 
 def test_concept_drift_changes_labels_and_no_image(digits: Digits) -> None:

@@ -11,14 +11,14 @@ import pytest
 from drift.data.readers import open_source
 from drift.errors import StateError
 from drift.images.rows import ACCEPTED, OF_NO_CLASS, table_of, write_rows
-from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
+from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
 from drift.monitor.alerts.check import Watch, check
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.pipeline.reference import make_reference
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined
-from drift.monitor.store import Store, batches, references
+from drift.monitor.store import MonitorStore, batches, references
 
 from .conftest import CLASSES, Digits, noisy
 
@@ -27,7 +27,7 @@ COLUMNS = Columns("predicted", truth="truth", key="row", batch="batch", probabil
 
 
 def rows_of(digits: Digits, severities: tuple[float, ...], **ingredients: object) -> pd.DataFrame:
-    pool = Pool(digits.pool.pixels[500:], digits.pool.labels[500:])
+    pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = Evolution(pool, severities, 49, perturb=noisy, **ingredients)  # type: ignore[arg-type]
     return table_of(digits.network, evolution, digits.pool.pixels[:500], digits.pool.labels[:500], classes=CLASSES)
 
@@ -35,7 +35,7 @@ def rows_of(digits: Digits, severities: tuple[float, ...], **ingredients: object
 def alarms(path: Path, table: pd.DataFrame) -> dict[str, str]:
     """Signals that alarm, with the batch at which they do; the accepted rows are the reference."""
     write_rows(table, path / "rows.parquet")
-    store = Store(path / "m.db")
+    store = MonitorStore(path / "m.db")
     source = open_source(str(path / "rows.parquet"))
     ingest(store, "m", source, source="", columns=COLUMNS, batching=Batching(column="batch"), ordered=True)
     with store.write() as connection:
@@ -68,7 +68,7 @@ def test_a_ramp_alarms_in_the_monitor_and_a_clean_one_does_not(digits: Digits, t
 
 
 def test_images_of_no_known_class_are_wrong_rows_with_a_truth(digits: Digits) -> None:
-    strangers = Pool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
+    strangers = ImagePool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
     table = rows_of(digits, (1.0,), strangers=strangers, most_strange=1.0)
     assert set(table[table["batch"] == "batch 000"]["truth"]) == {OF_NO_CLASS}
 

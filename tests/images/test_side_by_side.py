@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from drift.errors import BlockError, MissingPackageError, UsageError
-from drift.images.detection.detector_comparison import CLEAN, SideBySide, side_by_side
+from drift.images.detection.detector_comparison import CLEAN, DetectorComparison, side_by_side
 from drift.images.detection.image_detectors import chosen
 from drift.images.embeddings import EMBEDDINGS, embed, euclidean, kernel_distances
 from drift.images.results.pictures import planes_picture
@@ -18,14 +18,14 @@ from .conftest import Digits, noisy
 
 
 @pytest.fixture(scope="module")
-def table(digits: Digits) -> SideBySide:
+def table(digits: Digits) -> DetectorComparison:
     pixels = digits.pool.pixels
     shifts = {CLEAN: pixels[300:600], "noise": noisy(pixels[600:900], 0.3, 0), "inverted": 255 - pixels[600:900]}
     detectors = chosen("mmd_fused,mmd_laplacian,bbsds,ks_pca")
     return side_by_side(digits.network, pixels[:300], digits.known, shifts, detectors, n=40, repeats=8)
 
 
-def test_shifts_are_seen_and_the_clean_half_is_not(table: SideBySide) -> None:
+def test_shifts_are_seen_and_the_clean_half_is_not(table: DetectorComparison) -> None:
     for name in table.detectors:
         assert table.cell(name, CLEAN).p_value > 0.05
         assert table.cell(name, "inverted").p_value < 0.01
@@ -34,7 +34,7 @@ def test_shifts_are_seen_and_the_clean_half_is_not(table: SideBySide) -> None:
     assert set(table.cells[0].record) == {"detector", "shift", "n", "statistic", "p_value", "needed"}
 
 
-def test_the_words_say_which_is_easier(table: SideBySide) -> None:
+def test_the_words_say_which_is_easier(table: DetectorComparison) -> None:
     needs = {shift: [table.cell(name, shift).needed for name in table.detectors] for shift in ("noise", "inverted")}
     assert None not in needs["inverted"]
     assert "inverted is easier to see than noise" in table.words()
@@ -60,7 +60,7 @@ def test_what_no_sample_shows_is_said_with_the_size_that_was_tried(digits: Digit
     assert side_by_side_rows(found)[1][0][5] == "over 50"
 
 
-def test_the_picture_has_a_plane_for_every_cell(table: SideBySide) -> None:
+def test_the_picture_has_a_plane_for_every_cell(table: DetectorComparison) -> None:
     figure = planes_picture(table, "isomap")
     assert len(figure.axes) == 3 * 4
     assert {len(axes.collections) for axes in figure.axes} == {2}

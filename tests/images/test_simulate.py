@@ -7,7 +7,7 @@ import pytest
 
 from drift.images.detection.image_detectors import chosen
 from drift.images.results.pictures import ramp_picture
-from drift.images.streams.evolution import NEVER_SEEN, Evolution, Pool
+from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
 from drift.images.streams.simulate import Simulated, simulate
 
 from .conftest import CLASSES, Digits, noisy
@@ -19,7 +19,7 @@ ALL = "mmd_fused,bbsds,ks_pca,untrained_autoencoder"
 def simulated(
     digits: Digits, severities: tuple[float, ...], names: str = "bbsds,ks_pca", **ingredients: object
 ) -> Simulated:
-    pool = Pool(digits.pool.pixels[500:], digits.pool.labels[500:])
+    pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = replace(Evolution(pool, severities, 50), **ingredients)  # type: ignore[arg-type]
     return simulate(
         digits.network, evolution, digits.pool.pixels[:500], digits.pool.labels[:500], digits.known,
@@ -55,7 +55,7 @@ def test_concept_drift_is_seen_with_labels_alone(digits: Digits) -> None:
 
 
 def test_a_class_never_seen_is_always_wrong(digits: Digits) -> None:
-    strangers = Pool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
+    strangers = ImagePool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
     found = simulated(digits, (1.0,) * BATCHES, strangers=strangers, most_strange=1.0)
     assert {one.accuracy for one in found.batches} == {0.0}
     assert found.batches[0].by_class == (None,) * 10
@@ -65,7 +65,7 @@ def test_a_class_never_seen_is_always_wrong(digits: Digits) -> None:
 def test_measures_of_a_batch_equal_naive_twins(digits: Digits) -> None:
     """Confidence, calibration in ten bins (Guo et al. 2017), each class' accuracy, and the share of the level."""
     found = simulated(digits, (0.0, 0.8), perturb=noisy)
-    pool = Pool(digits.pool.pixels[500:], digits.pool.labels[500:])
+    pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     for one in found.batches:
         batch = Evolution(pool, (0.0, 0.8), 50, perturb=noisy).batch(one.index)
         answers = digits.network.predict(batch.pixels).probabilities

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drift.loop.card import Card, DataSource
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.proposals.after_refusal import after_refusal
 from drift.loop.retraining import manual_retrain
 from drift.loop.retraining.approval import PromoteMode
@@ -106,5 +106,5 @@ def test_a_retrain_without_a_new_row_is_said_to_be_one(monkeypatch: pytest.Monke
         monkeypatch.setattr(manual_retrain, name, value)
     manual_retrain.retrain_on_latest(ring)
     assert heard == [int(said)]
-    texts = [event.text for event in listener.events if isinstance(event, Said)]
+    texts = [event.text for event in listener.events if isinstance(event, Notice)]
     assert [text.partition(":")[0] for text in texts] == (["no row is new since version 5 was made"] if said else [])

@@ -12,7 +12,7 @@ import pytest
 from drift.errors import TrackingError
 from drift.loop import deploy as deploying
 from drift.loop.card import Card, DataSource
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.options import DeployOptions
 from drift.loop.releases import base_tables
 from drift.loop.releases import candidate as module
@@ -325,4 +325,4 @@ def test_deploy_says_that_the_newest_run_is_passed_over(monkeypatch: pytest.Monk
         world: Any = SimpleNamespace(registry=lambda name: None, server={}, tell=told.append)
         with pytest.raises(KeyError):  # the run has no model, which is what comes next
             deploying.deploy(world, DeployOptions())
-        assert [str(event) for event in told] == ([str(Said(candidate.taken_words))] if newer else [])
+        assert [str(event) for event in told] == ([str(Notice(candidate.taken_words))] if newer else [])

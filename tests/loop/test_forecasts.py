@@ -11,13 +11,13 @@ from drift.detect import forecast_threshold
 from drift.errors import UsageError
 from drift.loop.events import BlockScored
 from drift.loop.options import DeployOptions
-from drift.loop.retraining.approval import Always
+from drift.loop.retraining.approval import AlwaysRetrain
 from drift.loop.scoring.forecasts import Forecasts
 from drift.loop.scoring.outbox import Outbox
 from drift.loop.scoring.score import run_blocks
 from drift.policies.forecast import ForecastBelow
 from drift.policies.history import serving_blocks
-from drift.tracking.runs.open_runs import Metric
+from drift.tracking.runs.open_runs import LoggedMetric
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 
 
@@ -25,9 +25,9 @@ class Run:
     """Keeps the points that it is given."""
 
     def __init__(self) -> None:
-        self.points: list[Metric] = []
+        self.points: list[LoggedMetric] = []
 
-    def metrics(self, points: list[Metric]) -> None:
+    def metrics(self, points: list[LoggedMetric]) -> None:
         self.points += points
 
 
@@ -35,7 +35,7 @@ class Forecasting(Story):
     """A deployment whose events carry forecasts and whose outbox has a run."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, Always())
+        super().__init__(folder, AlwaysRetrain())
         self.forecasts = Forecasts(0.8, self.parts.reference_of)
         self.parts.forecast = self.forecasts.after
         self.mlflow = Run()
@@ -113,7 +113,7 @@ def test_a_resumed_deployment_has_the_same_forecasts(tmp_path: Path, stop: int) 
         event.forecast for event in whole.listener.events if isinstance(event, BlockScored)
     ]
 
-    def logged(points: list[Metric]) -> list[tuple[str, float, int | None]]:
+    def logged(points: list[LoggedMetric]) -> list[tuple[str, float, int | None]]:
         return [(point.key, point.value, point.step) for point in points if "threshold" in point.key]
 
     assert logged([*story.mlflow.points, *again.mlflow.points]) == logged(whole.mlflow.points)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from drift.errors import StateError, TrackingError
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 
 
 def hold(path: Path, held: Event, let_go: Event) -> None:
-    with Home(path).lock("champion", doing="changing the champion"):
+    with ProjectDir(path).lock("champion", doing="changing the champion"):
         held.set()
         let_go.wait(120)
 
@@ -28,11 +28,11 @@ def test_a_lock_keeps_other_processes_out_until_its_end(tmp_path: Path) -> None:
         assert held.wait(120)
         with (
             pytest.raises(StateError, match="another process is changing the champion"),
-            Home(tmp_path).lock("champion", doing="changing the champion"),
+            ProjectDir(tmp_path).lock("champion", doing="changing the champion"),
         ):
             pass
         let_go.set()
-        with Home(tmp_path).lock("champion", doing="changing the champion", seconds=100):
+        with ProjectDir(tmp_path).lock("champion", doing="changing the champion", seconds=100):
             pass
     finally:
         let_go.set()
@@ -41,11 +41,11 @@ def test_a_lock_keeps_other_processes_out_until_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_who_holds_a_lock_does_not_wait_for_itself(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = ProjectDir(tmp_path)
     with (
         home.lock("champion", doing="changing the champion"),
         pytest.raises(StateError, match="this process is changing the champion already"),
-        Home(tmp_path).lock("champion", doing="changing the champion", seconds=60),
+        ProjectDir(tmp_path).lock("champion", doing="changing the champion", seconds=60),
     ):
         pass
     with home.lock("champion", doing="changing the champion"):
@@ -54,7 +54,7 @@ def test_who_holds_a_lock_does_not_wait_for_itself(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_to_be_made(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="run from the folder of a deployment"):
-        Home(tmp_path / "nothing", create=False)
+        ProjectDir(tmp_path / "nothing", create=False)
     assert not (tmp_path / "nothing").exists()
 
 
@@ -64,7 +64,7 @@ def test_a_folder_that_is_not_to_be_made(tmp_path: Path) -> None:
 def test_no_id_of_a_run_leads_out_of_the_folder_of_searches(tmp_path: Path, run_id: str) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
-    home = Home(tmp_path / ".drift")
+    home = ProjectDir(tmp_path / ".drift")
     for use in (home.search, home.forget_search):
         with pytest.raises(TrackingError, match="expected the id of a run as MLflow makes them"):
             use(run_id.replace("/precious", str(precious)))

@@ -22,7 +22,7 @@ from drift.loop.outlook import ByHand
 from drift.loop.proposals.after_deployment import last_lines
 from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.retrain import RetrainOptions, split_seen
-from drift.loop.running import Running
+from drift.loop.running import RunningDeployment
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))
 
@@ -92,7 +92,7 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(running, "card_of", lambda registry, version: CARD)
     this: Any = SimpleNamespace(registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions())
     falls: Any = SimpleNamespace(last=lambda *_: None)
-    by_hand = Running._by_hand(this, falls)
+    by_hand = RunningDeployment._by_hand(this, falls)
     assert by_hand is not None
     assert (by_hand.window_rows, by_hand.outlook.new_rows, by_hand.outlook.learned_rows) == (800, 400, 240)
 
@@ -100,7 +100,7 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
         raise TrackingError("MLflow is away")
 
     registry.champion = away
-    assert Running._by_hand(this, falls) is None
+    assert RunningDeployment._by_hand(this, falls) is None
     assert lines(None, DeployOptions())[:2] == [
         "last 5 blocks of version 1: accuracy 0.610 on 1,680 rows; it was accepted with 0.880",
         "no block was flagged",

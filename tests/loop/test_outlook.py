@@ -12,7 +12,7 @@ from drift.loop.advice.retrain_outlook import LEAST_LEARNED, by_hand_of, outlook
 from drift.loop.card import Card, DataSource
 from drift.loop.events import DriftFlagged
 from drift.loop.outlook import LEAST_FALLEN, Fall, Outlook
-from drift.loop.retraining.approval import Always
+from drift.loop.retraining.approval import AlwaysRetrain
 from drift.loop.retraining.retrain import RetrainOptions, split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 17_000), (17_000, 20_000), "", DataSource())
@@ -95,7 +95,7 @@ def test_a_window_of_few_rows_since_a_fall_is_said_to_be_few(row: int, stop: int
     assert "; too few to learn from: score 30 more blocks first, a challenger typically needs 1,000" in found.words
     assert "400 rows ago (dated in an earlier deployment, m-1)" in found.words
     record: Any = SimpleNamespace(index=3)
-    given = Always()(DriftFlagged(record, "low", {}, None, found))
+    given = AlwaysRetrain()(DriftFlagged(record, "low", {}, None, found))
     assert (given.retrain, given.reason) == (
         False,
         "low; waits: 400 rows since accuracy fell are too few, enough after 30 more blocks",
@@ -139,7 +139,7 @@ def test_without_a_question_it_learns_from_the_rows_since_the_fall_or_waits_for_
     def agreed(fall: Fall | None, **options: int) -> tuple[bool, int | None]:
         found = outlook_of(CARD, 24_000, RetrainOptions(**options), block_rows=20, fall=fall)  # type: ignore[arg-type]
         record: Any = SimpleNamespace(index=3)
-        given = Always()(DriftFlagged(record, "accuracy 0.600 < threshold 0.700", {}, None, found))
+        given = AlwaysRetrain()(DriftFlagged(record, "accuracy 0.600 < threshold 0.700", {}, None, found))
         return given.retrain, given.window_rows
 
     assert agreed(fall) == (True, 1_200)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drift.data.blocks import Answer, Floats, blocks, cut
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.releases.external_changes import outside_changes
-from drift.loop.retraining.approval import Always, Never
+from drift.loop.retraining.approval import AlwaysRetrain, NeverRetrain
 from drift.loop.scoring.score import run_blocks
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 
@@ -28,7 +28,7 @@ class Switched:
 
 
 def switched(folder: Path, switches: dict[int, int], consent: Callable[..., object] | None = None) -> Story:
-    story = Story(folder, consent or Never())  # type: ignore[arg-type]
+    story = Story(folder, consent or NeverRetrain())  # type: ignore[arg-type]
     story.parts.predictor, story.parts.began_with = Switched(story, switches), 1
     return story
 
@@ -37,7 +37,7 @@ def told(story: Story) -> list[str]:
     return [
         event.text
         for event in story.listener.events
-        if isinstance(event, Said) and "from outside this deployment" in event.text
+        if isinstance(event, Notice) and "from outside this deployment" in event.text
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_promotion_and_a_rollback_by_another_command_are_told(tmp_path: Path) 
 
 
 def test_what_the_deployment_promotes_itself_is_not_told_as_from_outside(tmp_path: Path) -> None:
-    story = switched(tmp_path, {}, Always())
+    story = switched(tmp_path, {}, AlwaysRetrain())
     story.run()
     assert {block.version for block in story.progress.blocks} == {1, 2}
     assert told(story) == []
@@ -67,7 +67,7 @@ def test_what_the_deployment_promotes_itself_is_not_told_as_from_outside(tmp_pat
 
 
 def test_a_rollback_before_the_promoted_version_has_answered_is_told(tmp_path: Path) -> None:
-    story = switched(tmp_path, {6: 1}, Always())
+    story = switched(tmp_path, {6: 1}, AlwaysRetrain())
     story.run()
     assert [decision.outcome for decision in story.progress.decisions][:1] == ["promoted"]
     assert told(story)[:1] == [line(1, 6, 2)]

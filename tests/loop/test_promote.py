@@ -11,11 +11,11 @@ import pytest
 
 from drift.errors import ArchiveError, ChampionChangedError, DriftError, ServingError, StateError, TrackingError
 from drift.loop.card import Card
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import lost_log
 from drift.loop.journal.records import AuditLine
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases import alias_watch
 from drift.loop.releases import promote as module
 from drift.loop.releases.loading import FetchedVersion, is_loaded
@@ -28,7 +28,7 @@ class Stage:
     """A registry with champion 1 and a server that serves it."""
 
     def __init__(self, folder: Path) -> None:
-        self.home = Home(folder / ".drift")
+        self.home = ProjectDir(folder / ".drift")
         self.journal = Journal(self.home.log)
         self.registry = FakeRegistry(aliases={"champion": 1, "challenger": 2})
         self.service = FakeService(loaded={1: "x.mar"}, default_version=1)
@@ -146,7 +146,7 @@ def test_an_interruption_is_undone_like_an_error(stage: Stage, alias: str, monke
     def interrupted(name: str, number: int) -> None:
         point(name, number)
         if name == alias and number in (1, 2) and not stage.listener.events:
-            stage.listener(Said("interrupted"))
+            stage.listener(Notice("interrupted"))
             raise KeyboardInterrupt
 
     monkeypatch.setattr(stage.registry, "point", interrupted)
@@ -165,7 +165,7 @@ def test_what_cannot_be_tidied_up_does_not_undo_a_promotion(stage: Stage, monkey
     stage.promote()
     assert stage.registry.aliases["champion"] == stage.service.default_version == 2
     assert [line.action for line in stage.lines()] == ["promote"]
-    assert stage.listener.names() == ["Promoted", "Said"]
+    assert stage.listener.names() == ["Promoted", "Notice"]
 
 
 def test_a_challenger_does_not_replace_a_champion_it_was_not_compared_with(stage: Stage) -> None:
@@ -354,7 +354,7 @@ def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch:
     stage.registry.aliases["champion"] = 5
     with alias_watch.watched_alias(stage.championship):
         wait_for(lambda: len(looks) > 3)
-        said = [event.text for event in stage.listener.events if isinstance(event, Said)]
+        said = [event.text for event in stage.listener.events if isinstance(event, Notice)]
         assert said == [
             "the server goes on with the version it has: RuntimeError: database is locked (Background on this error)"
         ]
@@ -459,7 +459,7 @@ def test_a_version_that_cannot_be_unloaded_stops_no_move(stage: Stage, monkeypat
     stage.registry.aliases["champion"] = 5
     stage.championship.follow()
     assert stage.service.default_version == 5
-    assert Said("left for the next change of champion to tidy up: it does not drain") in stage.listener.events
+    assert Notice("left for the next change of champion to tidy up: it does not drain") in stage.listener.events
 
 
 def test_rollback_undoes_the_last_of_several_moves_by_hand(stage: Stage) -> None:

@@ -319,9 +319,10 @@ def test_status_of_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
 def test_two_first_commands_at_once_both_succeed(tmp_path: Path) -> None:
     """All make MLflow's tables, the experiment, the project's folder and the scoring log."""
     code = (
-        "from drift.tracking.connection.store import connect; from drift.loop.project_dir import Home; from drift.loop.journal.journal import"
-        " Journal; store = connect(create=True); print(store.experiment_id('drift', create=True));"
-        " Journal(Home().log)"
+        "from drift.tracking.connection.store import connect; from drift.loop.project_dir import ProjectDir;"
+        " from drift.loop.journal.journal import Journal; store = connect(create=True);"
+        " print(store.experiment_id('drift', create=True));"
+        " Journal(ProjectDir().log)"
     )
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DRIFT"))}
     started = [

@@ -14,9 +14,9 @@ from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import Championship
-from drift.loop.retraining.approval import Consent, PromoteMode
+from drift.loop.retraining.approval import Approval, PromoteMode
 from drift.loop.retraining.retrain import RetrainOptions
-from drift.loop.running import Running
+from drift.loop.running import RunningDeployment
 from drift.loop.scoring.score import Progress
 from drift.tracking.registry import Version
 from tests.fakes import Listener
@@ -37,7 +37,7 @@ class Stage:
         world = SimpleNamespace(journal=self.journal, ask_promotion=None, person="ada", tell=Listener())
         unused = cast(Any, None)
         championship = Championship(cast(Any, registry), unused, self.journal, unused, Listener())
-        self.running = Running(cast(Any, world), deployment, options, unused, championship, unused, unused)
+        self.running = RunningDeployment(cast(Any, world), deployment, options, unused, championship, unused, unused)
 
     def line(self, action: str = "refuse", *, block: int = 2, number: int = 0) -> None:
         """An audit line of a challenge; of try `number` of 4, where one is named."""
@@ -106,6 +106,6 @@ def test_the_challenge_goes_on_with_the_next_try(
     monkeypatch.setattr(module, "challenge", challenge)
     flag = SimpleNamespace(block=2, reason="drift", evidence={}, window_rows=None)
     record = SimpleNamespace(index=2, stop=60)
-    consent = Consent(True, "ada", "yes")
+    consent = Approval(True, "ada", "yes")
     made = stage.running._challenge(cast(Any, record), consent, cast(Any, flag), Listener())
     assert (begun, made.outcome) == ([first], "failed")

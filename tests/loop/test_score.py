@@ -8,14 +8,14 @@ import pytest
 
 from drift.data.blocks import ScoredBlock, blocks, cut
 from drift.detect import AccuracyDrop, FeatureShift, Harm, PredictionShift
-from drift.detect.sequential.paired_test import Verdict
+from drift.detect.sequential.paired_test import TestState
 from drift.errors import ExitCode, ServingError
-from drift.loop.events import DriftFlagged, Ending, Said
+from drift.loop.events import DriftFlagged, Ending, Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment, now
-from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag, Never, NoTerminal, Reply
+from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag, NeverRetrain, NoTerminal, Reply
 from drift.loop.running import exit_code
-from drift.loop.scoring.score import Parts, Progress, losses_by_block, run_blocks
+from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW, Shadow, shadow_of
 from drift.policies.alarm import OnAlarm
 from drift.policies.history import BlockRecord
@@ -29,12 +29,12 @@ TABLE = stream(600, drift_at=DRIFT_AT)
 class Story:
     """One deployment of fakes, which can be run again from its log."""
 
-    def __init__(self, folder: Path, consent: Callable[[Flag], Consent], *, promote: bool = True) -> None:
+    def __init__(self, folder: Path, consent: Callable[[Flag], Approval], *, promote: bool = True) -> None:
         self.journal = Journal(folder / "log.db")
         self.service = FakeService(loaded={1: "x.mar", 2: "x.mar"}, default_version=1)
         self.listener = Listener()
         self.promote = promote
-        self.parts = Parts(
+        self.parts = LoopParts(
             deployment="d",
             predictor=self.service,
             first_champion=SignPredictor(1),
@@ -61,7 +61,7 @@ class Story:
         left = blocks(TABLE, ROWS, SIZE, first=len(self.progress.blocks))
         run_blocks(left, self.parts, self.progress, total=len(cut(ROWS, SIZE)))
 
-    def _retrain(self, record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
+    def _retrain(self, record: BlockRecord, consent: Approval, flag: Flag) -> DecisionRecord:
         if self.promote:
             self.service.make_default(2)
         outcome = "promoted" if self.promote else "refused"
@@ -69,7 +69,7 @@ class Story:
 
 
 def test_drift_is_flagged_retrained_and_healed(tmp_path: Path) -> None:
-    story = Story(tmp_path, Always())
+    story = Story(tmp_path, AlwaysRetrain())
     story.run()
     found = story.journal.blocks("d")
     assert [block.index for block in found] == list(range(10))
@@ -82,7 +82,7 @@ def test_drift_is_flagged_retrained_and_healed(tmp_path: Path) -> None:
 
 
 def test_scores_are_against_the_reference_of_the_serving_version(tmp_path: Path) -> None:
-    story = Story(tmp_path, Always())
+    story = Story(tmp_path, AlwaysRetrain())
     story.run()
     accepted = [
         score.detail for block in story.progress.blocks for score in block.scores if score.detector == "accuracy"
@@ -93,14 +93,14 @@ def test_scores_are_against_the_reference_of_the_serving_version(tmp_path: Path)
 
 def test_a_small_reference_is_warned_of_once(tmp_path: Path) -> None:
     """References of 200 and 180 rows against blocks of 40: both are small, for two versions, in one warning."""
-    story = Story(tmp_path, Always())
+    story = Story(tmp_path, AlwaysRetrain())
     story.run()
-    said = [event.text for event in story.listener.events if isinstance(event, Said)]
+    said = [event.text for event in story.listener.events if isinstance(event, Notice)]
     assert [text[:40] for text in said] == ["version 1: the reference has 200 rows, f"]
 
 
 def test_a_flag_carries_the_p_value_of_the_table(tmp_path: Path) -> None:
-    story = Story(tmp_path, Never())
+    story = Story(tmp_path, NeverRetrain())
     story.run()
     flags = [event for event in story.listener.events if isinstance(event, DriftFlagged)]
     assert len(flags) == 5
@@ -109,9 +109,11 @@ def test_a_flag_carries_the_p_value_of_the_table(tmp_path: Path) -> None:
         assert flag.evidence["chance"] == shown
 
 
-@pytest.mark.parametrize(("consent", "by"), [(Never(), "--retrain never"), (NoTerminal(), "no terminal to ask at")])
+@pytest.mark.parametrize(
+    ("consent", "by"), [(NeverRetrain(), "--retrain never"), (NoTerminal(), "no terminal to ask at")]
+)
 def test_without_consent_the_loop_goes_on_and_says_so(
-    tmp_path: Path, consent: Callable[[Flag], Consent], by: str
+    tmp_path: Path, consent: Callable[[Flag], Approval], by: str
 ) -> None:
     story = Story(tmp_path, consent)
     story.run()
@@ -140,7 +142,7 @@ def test_a_person_is_asked_until_they_say_no(tmp_path: Path) -> None:
 
 
 def test_a_refused_challenger_is_not_tried_again_within_the_cooldown(tmp_path: Path) -> None:
-    story = Story(tmp_path, Always(), promote=False)
+    story = Story(tmp_path, AlwaysRetrain(), promote=False)
     story.run()
     assert [decision.block for decision in story.progress.decisions if decision.retrain] == [5, 8]
     assert exit_code(story.progress) is ExitCode.REFUSED
@@ -149,7 +151,7 @@ def test_a_refused_challenger_is_not_tried_again_within_the_cooldown(tmp_path: P
 @pytest.mark.parametrize("asks", [False, True])
 def test_mlflow_is_asked_about_a_retrain_only_for_a_person(tmp_path: Path, asks: bool) -> None:
     """While MLflow is away, a question to it at every flagged block would take seconds each time."""
-    story = Story(tmp_path, AskPerson(lambda flag: Reply.LATER, person="ada") if asks else Never())
+    story = Story(tmp_path, AskPerson(lambda flag: Reply.LATER, person="ada") if asks else NeverRetrain())
     looked: list[int] = []
     story.parts.outlook = lambda record, window: looked.append(record.index)
     story.run()
@@ -159,10 +161,10 @@ def test_mlflow_is_asked_about_a_retrain_only_for_a_person(tmp_path: Path, asks:
 
 def test_too_few_rows_begin_no_cooldown(tmp_path: Path) -> None:
     """A retrain for which rows were lacking is asked for again at the next flag, and what detectors know is kept."""
-    story = Story(tmp_path, Always())
+    story = Story(tmp_path, AlwaysRetrain())
     trained, tried = story.parts.retrain, list[int]()
 
-    def too_few(record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
+    def too_few(record: BlockRecord, consent: Approval, flag: Flag) -> DecisionRecord:
         if record.index < 7:
             return DecisionRecord(record.index, True, consent.by, "too few rows", flag.evidence, IMPOSSIBLE)
         tried.append(record.index)
@@ -180,7 +182,7 @@ def test_too_few_rows_begin_no_cooldown(tmp_path: Path) -> None:
 
 
 def test_a_crash_between_blocks_costs_nothing(tmp_path: Path) -> None:
-    story = Story(tmp_path, Always())
+    story = Story(tmp_path, AlwaysRetrain())
     answer = story.service.predict
     calls = []
 
@@ -193,23 +195,23 @@ def test_a_crash_between_blocks_costs_nothing(tmp_path: Path) -> None:
     story.service.predict = dies  # type: ignore[method-assign, assignment]
     with pytest.raises(ServingError):
         story.run()
-    again = Story(tmp_path, Always())
+    again = Story(tmp_path, AlwaysRetrain())
     assert len(again.progress.blocks) == 3
     again.run()
     assert [block.index for block in again.journal.blocks("d")] == list(range(10))
 
 
 def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Path) -> None:
-    story = Story(tmp_path, Always())
+    story = Story(tmp_path, AlwaysRetrain())
 
-    def dies(record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
+    def dies(record: BlockRecord, consent: Approval, flag: Flag) -> DecisionRecord:
         raise KeyboardInterrupt
 
     story.parts.retrain = dies
     with pytest.raises(KeyboardInterrupt):
         story.run()
     assert story.journal.blocks("d")[-1].flagged
-    again = Story(tmp_path, Always())
+    again = Story(tmp_path, AlwaysRetrain())
     again.run()
     assert again.listener.deeds()[:2] == ["DriftFlagged", "BlockScored"]
     assert again.journal.decisions("d")[0].block == 5
@@ -218,7 +220,7 @@ def test_a_flag_whose_decision_was_lost_in_a_crash_is_decided_first(tmp_path: Pa
 def test_policy_is_pure_and_waits_out_its_cooldown(tmp_path: Path) -> None:
     from drift.policies.history import History
 
-    story = Story(tmp_path, Never())
+    story = Story(tmp_path, NeverRetrain())
     story.run()
     policy, seen = BelowThreshold(0.8, cooldown=2), story.progress.blocks
     history = History(seen[:6], 1.0, retrained_at=[])
@@ -245,7 +247,7 @@ def test_evidence_retrains_and_begins_anew(tmp_path: Path) -> None:
     for promote in (True, False):
         folder = tmp_path / str(promote)
         folder.mkdir()
-        story = Story(folder, Always(), promote=promote)
+        story = Story(folder, AlwaysRetrain(), promote=promote)
         watch_evidence(story)
         story.run()
         values = [block.scores[-1].statistic for block in story.progress.blocks]
@@ -260,16 +262,16 @@ def test_evidence_retrains_and_begins_anew(tmp_path: Path) -> None:
 def test_evidence_survives_a_crash(tmp_path: Path) -> None:
     """Resumed after any block, the scores are those of a deployment that never stopped."""
     (tmp_path / "whole").mkdir()
-    whole = Story(tmp_path / "whole", Always())
+    whole = Story(tmp_path / "whole", AlwaysRetrain())
     watch_evidence(whole)
     whole.run()
     for stop in (3, 6, 7):
         folder = tmp_path / str(stop)
         folder.mkdir()
-        story = Story(folder, Always())
+        story = Story(folder, AlwaysRetrain())
         watch_evidence(story)
         run_blocks(list(blocks(TABLE, ROWS, SIZE))[:stop], story.parts, story.progress, total=10)
-        again = Story(folder, Always())
+        again = Story(folder, AlwaysRetrain())
         again.service.make_default(story.service.default_version or 1)
         watch_evidence(again)
         again.run()
@@ -280,12 +282,12 @@ class Shadowing(Story):
     """A story whose challengers are watched on new blocks."""
 
     def __init__(self, folder: Path, *, better: bool) -> None:
-        super().__init__(folder, Always())
+        super().__init__(folder, AlwaysRetrain())
         self.predictor = SignPredictor(2 if better else 1)
         self.ended: list[Shadow] = []
         self.parts.shadow, self.parts.end_shadow = self._begin, self._end
 
-    def _retrain(self, record: BlockRecord, consent: Consent, flag: Flag) -> DecisionRecord:
+    def _retrain(self, record: BlockRecord, consent: Approval, flag: Flag) -> DecisionRecord:
         return DecisionRecord(record.index, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger=2)
 
     def _begin(self, decision: DecisionRecord, progress: Progress) -> Shadow:
@@ -299,7 +301,7 @@ class Shadowing(Story):
 
     def _end(self, shadow: Shadow, record: BlockRecord) -> DecisionRecord:
         self.ended.append(shadow)
-        better = shadow.duel.verdict is Verdict.BETTER
+        better = shadow.duel.verdict is TestState.BETTER
         if better:
             self.service.make_default(2)
         outcome = "promoted" if better else "refused"
@@ -369,7 +371,7 @@ def at_end(story: Story) -> list[Ending]:
 
 
 def test_at_the_end_somebody_is_asked_though_none_was_flagged(tmp_path: Path) -> None:
-    story = Story(tmp_path, Never(), promote=False)
+    story = Story(tmp_path, NeverRetrain(), promote=False)
     asked = at_end(story)
     story.run()
     (ending,) = asked
@@ -381,7 +383,7 @@ def test_at_the_end_somebody_is_asked_though_none_was_flagged(tmp_path: Path) ->
 
 
 def test_a_yes_at_the_end_retrains_and_is_kept(tmp_path: Path) -> None:
-    story = Story(tmp_path, Never(), promote=True)
+    story = Story(tmp_path, NeverRetrain(), promote=True)
     at_end(story)
     story.parts.retrain = lambda record, consent, flag: DecisionRecord(
         flag.block, True, consent.by, consent.reason, flag.evidence, "refused", challenger=2
@@ -409,7 +411,7 @@ def test_the_last_question_waits_after_a_promotion_only(tmp_path: Path, promote:
 
 
 def test_an_interrupted_question_at_the_end_is_put_again(tmp_path: Path) -> None:
-    story = Story(tmp_path, Never(), promote=False)
+    story = Story(tmp_path, NeverRetrain(), promote=False)
 
     def interrupted(flag: Flag) -> Reply:
         raise KeyboardInterrupt
@@ -418,11 +420,11 @@ def test_an_interrupted_question_at_the_end_is_put_again(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         story.run()
     assert len(story.journal.blocks("d")) == 10
-    again = Story(tmp_path, Never(), promote=False)
+    again = Story(tmp_path, NeverRetrain(), promote=False)
     asked = at_end(again)
     again.run()
     assert len(asked) == 1
-    once_more = Story(tmp_path, Never(), promote=False)
+    once_more = Story(tmp_path, NeverRetrain(), promote=False)
     asked = at_end(once_more)
     once_more.run()
     assert not asked  # it was decided

@@ -10,7 +10,7 @@ import pytest
 
 from drift.data.blocks import ScoredBlock
 from drift.loop.deploy import _say_what_was_scored
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment, now
 from drift.loop.options import DeployOptions
@@ -42,7 +42,7 @@ def said(journal: Journal, rows: range) -> list[str]:
     world = SimpleNamespace(journal=journal, tell=tell, server={})
     options = DeployOptions(model_name="toy", block_size=10)
     _say_what_was_scored(cast(Any, world), options, rows, None, table_rows=1_000)
-    return [event.text for event in tell.events if isinstance(event, Said)]
+    return [event.text for event in tell.events if isinstance(event, Notice)]
 
 
 def test_an_interrupted_deployment_has_scored_its_blocks_only(journal: Journal) -> None:

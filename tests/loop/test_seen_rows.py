@@ -13,11 +13,11 @@ import pytest
 from drift.errors import StateError
 from drift.loop import deploy as deploying
 from drift.loop.card import DataSource
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment, now
 from drift.loop.options import DeployOptions
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.scoring import seen_rows
 from tests.fakes import FakeRegistry, Listener, stream
 from tests.loop.test_outside import switched
@@ -34,7 +34,7 @@ class Stage:
     """A deployment of rows 100 to 399 with version 1 that was interrupted before row 200; version 2 is champion."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, seen: Mapping[int, int]) -> None:
-        self.home = Home(folder)
+        self.home = ProjectDir(folder)
         self.journal, self.tell = Journal(self.home.log), Listener()
         self.registry = FakeRegistry(aliases={"champion": 2, "previous": 1})
         self.begin("toy-a", range(100, 400))
@@ -126,7 +126,7 @@ def test_a_new_deployment_ends_those_that_cannot_go_on(tmp_path: Path, monkeypat
         deploying._end_left_behind(stage.world, "toy", 2, 300)
     states = {made.id: made.state for made in stage.journal.deployments("toy")}
     assert states == dict.fromkeys(("toy-b", "toy-c", "toy-d"), "interrupted") | {"toy-a": "superseded"}
-    (said,) = (event.text for event in stage.tell.events if isinstance(event, Said))
+    (said,) = (event.text for event in stage.tell.events if isinstance(event, Notice))
     assert said == "deployment toy-a ends with this one: version 2 has seen the rows that it had left"
     assert "toy-a" not in {made.id for made in seen_rows.left_behind(stage.journal, "toy", 300)}
 
@@ -143,7 +143,7 @@ def test_a_running_deployment_warns_once_of_a_version_that_has_seen_its_rows(tmp
     story = switched(tmp_path, {2: 2})
     story.parts.seen = lambda version: {1: 200, 2: 390}[version]
     story.run()
-    warned = [event.text for event in story.listener.events if isinstance(event, Said) and "had seen" in event.text]
+    warned = [event.text for event in story.listener.events if isinstance(event, Notice) and "had seen" in event.text]
     assert warned == [seen_rows.seen_words(2, 390)]
     seen = {1: 200, 2: 390}
     assert [block.index for block in story.progress.blocks if seen_rows.has_seen(block, seen)] == [2, 3, 4]

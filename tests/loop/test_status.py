@@ -10,7 +10,7 @@ import pytest
 from drift.loop import status as module
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, Deployment
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.servers import own_folders
 from drift.loop.status import status_lines, status_of
 from drift.tracking.registry import Registry
@@ -32,7 +32,7 @@ def registry() -> FakeRegistry:
 
 
 def told(registry: FakeRegistry, folder: Path, lines: list[AuditLine]) -> dict[str, Any]:
-    home = Home(folder / ".drift")
+    home = ProjectDir(folder / ".drift")
     journal = Journal(home.log)
     for line in lines:
         journal.audit("toy", line)
@@ -79,7 +79,7 @@ def test_a_trail_that_began_anew_is_told_for_good(
 
 def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
     """Also of a deployment that was killed before it was logged; not of a model whose name begins alike."""
-    home = Home(tmp_path)
+    home = ProjectDir(tmp_path)
     own = ["toy-serve", "toy-20260101-000000-abcd"]
     for name in (*own, "toy-2-serve", "toy-serve-serve", "toy-2-20260101-000000-abcd", "other"):
         home.deployment(name).mkdir(parents=True)
@@ -121,7 +121,7 @@ def test_the_command_is_given_for_the_one_that_it_resumes(
     registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And of an older one, when its turn comes; how far each came, also one of which only the end is left."""
-    journal = Journal(Home(tmp_path / ".drift").log)
+    journal = Journal(ProjectDir(tmp_path / ".drift").log)
     for name, state in (("toy-a", "interrupted"), ("toy-b", "done"), ("toy-c", "interrupted"), ("toy-d", "done")):
         journal.begin(Deployment(name, "toy", "run", {}, 1, 100, 7_100, state, 0, "2024-01-01"))
     monkeypatch.setattr(Journal, "scored", lambda self, model: {"toy-c": range(100, 7_100)})
@@ -137,7 +137,7 @@ def test_the_command_is_given_for_the_one_that_it_resumes(
 
 def test_one_that_is_under_way_is_resumed_first(registry: FakeRegistry, tmp_path: Path) -> None:
     """So no command is given for the older one, which would be refused."""
-    journal = Journal(Home(tmp_path / ".drift").log)
+    journal = Journal(ProjectDir(tmp_path / ".drift").log)
     for name in ("toy-a", "toy-b"):
         journal.begin(Deployment(name, "toy", "run", {}, 1, 100, 200, "running", 0, "2024-01-01"))
     (older,) = module._unfinished(journal, "toy", {"toy-b"})

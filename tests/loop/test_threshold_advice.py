@@ -12,9 +12,9 @@ from scipy.stats import binom
 from drift.data.blocks import Answer, Floats, blocks
 from drift.loop.advice.threshold_advice import threshold_advice
 from drift.loop.options import DeployOptions
-from drift.loop.retraining.approval import Consent
-from drift.loop.running import Running
-from drift.loop.scoring.score import Parts, Progress, run_blocks
+from drift.loop.retraining.approval import Approval
+from drift.loop.running import RunningDeployment
+from drift.loop.scoring.score import LoopParts, Progress, run_blocks
 from drift.policies.never import Never
 from tests.fakes import Listener, SignPredictor, stream
 
@@ -61,10 +61,10 @@ def test_a_version_that_takes_over_is_checked_once() -> None:
         def predict(self, features: Floats) -> Answer:
             return replace(SignPredictor().predict(features), version=answering.pop(0))
 
-    parts = Parts(
+    parts = LoopParts(
         deployment="d", predictor=Server(), first_champion=SignPredictor(), detectors=[], policy=Never(),
         reference_of=lambda version: SignPredictor().reference(table, range(100)),
-        consent=lambda flag: Consent(False, "nobody", ""), retrain=lambda *_: pytest.fail("never"),
+        consent=lambda flag: Approval(False, "nobody", ""), retrain=lambda *_: pytest.fail("never"),
         log=cast(Any, SimpleNamespace(add_block=lambda *_: None, add_decision=lambda *_: None)),
         tell=lambda event: None, advise=asked.append,
     )  # fmt: skip
@@ -99,8 +99,8 @@ def test_a_promoted_version_is_told_with_its_number(first: float, second: float,
     this: Any = SimpleNamespace(
         options=DeployOptions(threshold_accuracy=0.7), deployment=SimpleNamespace(first_champion=1)
     )
-    this._threshold_advice = lambda *args: Running._threshold_advice(this, *args)
+    this._threshold_advice = lambda *args: RunningDeployment._threshold_advice(this, *args)
     references: Any = {1: _Accuracy(first), 2: _Accuracy(second)}.__getitem__
     for version in (1, 2):
-        Running._advise(this, references, version, listener)
+        RunningDeployment._advise(this, references, version, listener)
     assert [event.text[: len(said[0])] for event in listener.events] == said  # type: ignore[union-attr]

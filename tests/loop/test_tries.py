@@ -15,7 +15,7 @@ from drift.errors import TrainingError, UsageError
 from drift.loop.options import DeployOptions
 from drift.loop.retraining import challenge as module
 from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.challenge import Ring, challenge
+from drift.loop.retraining.challenge import ChallengeConfig, challenge
 from drift.loop.retraining.retrain import Challenger, RetrainOptions
 from drift.loop.retraining.retries import tries
 from drift.loop.training.fitting import TrainOptions
@@ -89,9 +89,9 @@ class Stage:
             refuse=lambda *args, **more: self.evidence.append(more["evidence"]),
         )
         monkeypatch.setattr(module, "train_challenger", self.train)
-        self.ring = Ring(cast(Any, championship), "drift", OPTIONS, PromoteMode.AUTO, None, "ada")
+        self.ring = ChallengeConfig(cast(Any, championship), "drift", OPTIONS, PromoteMode.AUTO, None, "ada")
 
-    def train(self, table: Any, stop: int, champion: Version, ring: Ring, **more: Any) -> Challenger:
+    def train(self, table: Any, stop: int, champion: Version, ring: ChallengeConfig, **more: Any) -> Challenger:
         self.seen.append(ring.options)
         outcome = self.left.pop(0)
         if isinstance(outcome, Exception):
@@ -105,7 +105,7 @@ class Stage:
         champion = np.zeros(40, bool)
         return mcnemar_test(champion, np.full(40, better), level=level)
 
-    def challenge(self, first_try: int = 1) -> module.Verdict:
+    def challenge(self, first_try: int = 1) -> module.ChallengeResult:
         champion = Version(1, "r", "m", "s", {})
         return challenge(cast(Any, None), 4_000, champion, self.ring, cause="x", evidence={}, first_try=first_try)
 

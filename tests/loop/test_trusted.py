@@ -11,7 +11,7 @@ import pytest
 from drift.errors import ArchiveError, DataError, TrackingError, UntrustedError
 from drift.loop.card import Card
 from drift.loop.journal.journal import Journal
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.loading import fetched
 from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import TrustedReleases, accept, remember_trained, trusted_registry
@@ -33,14 +33,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectDir:
     """A project's folder, and no keys."""
     monkeypatch.setenv("DRIFT_KEYS", str(tmp_path / "keys"))
-    return Home(tmp_path / ".drift")
+    return ProjectDir(tmp_path / ".drift")
 
 
 @pytest.fixture
-def journal(home: Home) -> Journal:
+def journal(home: ProjectDir) -> Journal:
     """Its log."""
     return Journal(home.log)
 
@@ -69,7 +69,7 @@ def test_a_version_that_only_mlflow_knows_is_refused_with_the_command_that_accep
 
 
 def test_what_was_trained_here_is_served_whoever_registers_it(
-    store: Store, program: Path, journal: Journal, home: Home, tmp_path: Path
+    store: Store, program: Path, journal: Journal, home: ProjectDir, tmp_path: Path
 ) -> None:
     run_id, model_id, _ = log_release(store, program)
     digest = digest_of(store, run_id, model_id, tmp_path / "d")
@@ -85,7 +85,7 @@ def test_what_was_trained_here_is_served_whoever_registers_it(
 
 @pytest.mark.parametrize("file", ["card", "reference", "model"])
 def test_a_change_of_any_file_after_that_is_refused(
-    store: Store, program: Path, journal: Journal, home: Home, tmp_path: Path, file: str
+    store: Store, program: Path, journal: Journal, home: ProjectDir, tmp_path: Path, file: str
 ) -> None:
     """Also where the tags in MLflow were changed with it: two classes were once swapped without a word."""
     run_id, model_id, folder = log_release(store, program)
@@ -173,7 +173,7 @@ def test_a_signature_by_another_key_or_of_another_release_is_none(
         registry.release(registry.get(register(store, *first[:2])))
 
 
-def test_a_log_of_the_version_before_knows_no_releases_and_learns_them(home: Home) -> None:
+def test_a_log_of_the_version_before_knows_no_releases_and_learns_them(home: ProjectDir) -> None:
     Journal(home.log).close()
     with closing(sqlite3.connect(home.log)) as connection, connection:
         connection.execute("DROP TABLE releases")

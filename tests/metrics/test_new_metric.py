@@ -16,7 +16,7 @@ from drift.metrics.classification.counts import ClassificationMetric, Classifica
 from drift.metrics.protocol import Measure, MetricDeclaration, Sums
 from drift.metrics.regression import REGRESSION
 from drift.monitor.prometheus import exposition
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from drift.monitor.web.views import Views
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -36,7 +36,7 @@ def test_a_new_metric_is_measured_and_shown_everywhere(tmp_path: Path, monkeypat
     entry: ClassificationMetric = ClassificationMetric(NAME, "share of wrong answers", measure, count)
     monkeypatch.setitem(CLASSIFICATION, NAME, entry)
     monkeypatch.chdir(tmp_path)
-    store = Store(tmp_path / "monitor.db")
+    store = MonitorStore(tmp_path / "monitor.db")
     take_in(store, World(batches=6, rows=100))
     agree(store, 4)
     monitor = monitor_of(store)
@@ -64,7 +64,7 @@ def test_a_new_metric_is_measured_and_shown_everywhere(tmp_path: Path, monkeypat
 
 
 def test_a_metric_that_the_monitor_does_not_have_is_an_error(tmp_path: Path) -> None:
-    store = Store(tmp_path / "monitor.db")
+    store = MonitorStore(tmp_path / "monitor.db")
     take_in(store, World(batches=2, rows=50))
     with pytest.raises(LookupError, match="there is no metric 'mae' of this monitor; it has accuracy, "):
         Views(store).overview(monitor_of(store), metric="mae")

@@ -11,7 +11,7 @@ from drift.errors import StateError, TrainingError
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.models.search import Options, Search, Span, Status, Trial
+from drift.models.search import NumberChoice, NumberRange, Search, Status, Trial
 
 OPTIONS = FitOptions(learning_rate=1e-2, weight_decay=1e-4, batch_size=64, max_epochs=5, seed=0)
 
@@ -125,7 +125,11 @@ def test_the_exported_network_takes_any_number_of_rows(tmp_path: Path) -> None:
     assert served.predict(train.features[:1]).version == 4
 
 
-SPACE = (Span("rate", 1e-3, 1e-1, log=True), Span("depth", 1, 3, whole=True), Options("width", (16, 32, 64)))
+SPACE = (
+    NumberRange("rate", 1e-3, 1e-1, log=True),
+    NumberRange("depth", 1, 3, whole=True),
+    NumberChoice("width", (16, 32, 64)),
+)
 
 
 def good_near_a_hundredth(trial: Trial) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from tests.postgres import Cluster, binaries, cluster
 
 
@@ -51,8 +51,8 @@ def database(postgres: Cluster) -> Callable[[], str]:
 
 
 @pytest.fixture
-def store(place: str) -> Iterator[Store]:
+def store(place: str) -> Iterator[MonitorStore]:
     """An empty store."""
-    opened = Store(place)
+    opened = MonitorStore(place)
     yield opened
     opened.close()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import requests
 import uvicorn
 
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from drift.monitor.web.app import create_app
 from drift.monitor.web.connections import BoundedProtocol
 from drift.monitor.web.security import Gate
@@ -44,7 +44,7 @@ class Site:
 
 
 @contextmanager
-def serving(store: Store, *, token: str = TOKEN, read_token: str = "") -> Iterator[Site]:
+def serving(store: MonitorStore, *, token: str = TOKEN, read_token: str = "") -> Iterator[Site]:
     """The page of a store on a free port."""
     app = create_app(store, Gate(token, read_token), hosts=frozenset(LOOPBACK))
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False, http=BoundedProtocol)

@@ -18,7 +18,7 @@ from drift.data.calendar import CALENDAR_NAMES, calendar_features
 from drift.monitor.collection import scoring_log
 from drift.monitor.collection.scoring_log import COLUMNS, LogRows, without_calendar
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store import Store, batches
+from drift.monitor.store import MonitorStore, batches
 from drift.tracking.runs import lookup as tracking
 
 NIGHT = "night: day_sin > 0.5"
@@ -43,16 +43,16 @@ class Log(LogRows):
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MonitorStore:
     (tmp_path / ".drift").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRIFT_MONITOR_STORE", raising=False)
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
     monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
-    return Store(tmp_path / "m.db")
+    return MonitorStore(tmp_path / "m.db")
 
 
-def begin(store: Store, *slices: str) -> tuple[str, ...]:
+def begin(store: MonitorStore, *slices: str) -> tuple[str, ...]:
     """Ingest twice, and the features that are followed then."""
     for _ in range(2):
         with pytest.raises(typer.Exit) as ended:
@@ -64,7 +64,7 @@ def begin(store: Store, *slices: str) -> tuple[str, ...]:
     return tuple(name for name, _ in found.columns.features)
 
 
-def test_features_of_the_calendar_are_left_out(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_of_the_calendar_are_left_out(store: MonitorStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert begin(store) == ("x",)
     told = capsys.readouterr().out
     assert told.count("no features, since they are computed from the time: day_sin, day_cos, week_sin, week_cos") == 1
@@ -72,11 +72,11 @@ def test_features_of_the_calendar_are_left_out(store: Store, capsys: pytest.Capt
     assert "3 there already" in told
 
 
-def test_one_that_a_slice_names_is_followed(store: Store) -> None:
+def test_one_that_a_slice_names_is_followed(store: MonitorStore) -> None:
     assert begin(store, NIGHT) == ("x", "day_sin")
 
 
-def test_a_monitor_that_follows_them_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_monitor_that_follows_them_goes_on(store: MonitorStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is what an earlier version of this package began."""
     with monkeypatch.context() as earlier:
         earlier.setattr(scoring_log, "without_calendar", lambda columns, slices: columns)

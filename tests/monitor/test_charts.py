@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from drift.monitor.alerts.check import Watch, check, close
-from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.axis import Axis, Point
 from drift.monitor.web.charts import heat_chart
-from drift.monitor.web.metric import BEYOND, Marks, Span, metric_chart
+from drift.monitor.web.metric import BEYOND, AlertSpan, Marks, metric_chart
 from drift.monitor.web.views import Views
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -22,9 +22,9 @@ def points(*days: float | None) -> list[Point]:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory) -> MonitorStore:
     """Feature `a` moves from batch 24 on, and answers become worse from batch 30 on."""
-    made = Store(tmp_path_factory.mktemp("charts") / "m.db")
+    made = MonitorStore(tmp_path_factory.mktemp("charts") / "m.db")
     take_in(made, World(batches=40, rows=200, moved_from=24, wrong_from=30))
     agree(made, 15)
     check(made, monitor_of(made), Watch())
@@ -35,7 +35,7 @@ def trace(chart: dict[str, list[dict[str, object]]], name: str) -> list[dict[str
     return [one for one in chart["data"] if one.get("name") == name]
 
 
-def test_every_batch_worse_than_tolerated_is_marked(store: Store) -> None:
+def test_every_batch_worse_than_tolerated_is_marked(store: MonitorStore) -> None:
     shown = Views(store).overview(monitor_of(store), metric="accuracy")
     assert shown.metric_chart is not None
     [line] = trace(shown.metric_chart, "accuracy")
@@ -47,7 +47,7 @@ def test_every_batch_worse_than_tolerated_is_marked(store: Store) -> None:
     assert all(line.worse == (line.measure.measure.value < tolerated) for line in shown.lines if line.measure)
 
 
-def test_every_batch_beyond_a_limit_is_marked(store: Store) -> None:
+def test_every_batch_beyond_a_limit_is_marked(store: MonitorStore) -> None:
     shown = Views(store).overview(monitor_of(store), metric="accuracy")
     assert shown.metric_chart is not None
     [marked] = [one for one in shown.metric_chart["data"] if one.get("y", [None])[0] == BEYOND]
@@ -55,7 +55,7 @@ def test_every_batch_beyond_a_limit_is_marked(store: Store) -> None:
     assert set(marked["customdata"]) == bad >= set(range(25, 41))
 
 
-def test_an_alert_is_a_span_from_its_opening(store: Store) -> None:
+def test_an_alert_is_a_span_from_its_opening(store: MonitorStore) -> None:
     monitor = monitor_of(store)
     shown = Views(store).overview(monitor)
     with store.read() as connection:
@@ -73,7 +73,7 @@ def test_an_alert_is_a_span_from_its_opening(store: Store) -> None:
 
 
 def test_a_closed_alert_ends_at_the_last_batch_that_was_looked_at(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=30, rows=150, moved_from=20))
     agree(store, 12)
     monitor = monitor_of(store)
@@ -112,7 +112,7 @@ def test_the_heat_map_leaves_gaps_empty() -> None:
 
 
 def test_alerts_of_many_signals_keep_their_rows_apart() -> None:
-    spans = [Span(f"signal {at:02d}", "open", 0, 1, "far") for at in range(30)]
+    spans = [AlertSpan(f"signal {at:02d}", "open", 0, 1, "far") for at in range(30)]
     chart = metric_chart(points(0, 1), "accuracy", accepted=0.5, limit=0.4, versions=[], marks=Marks(spans=spans))
     rows = chart["layout"]["yaxis2"]["categoryarray"]
     assert len(rows) == len(set(rows)) == 12

@@ -25,7 +25,7 @@ from drift.monitor.collection.deployment_dataset import RowDataset
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store import Store, batches
+from drift.monitor.store import MonitorStore, batches
 from tests.monitor.worlds import COLUMNS, World, monitor_of
 from tests.postgres import PASSWORD
 
@@ -80,7 +80,7 @@ def expected(tmp_path: Path) -> list[tuple[str, int, str, str]]:
 
 
 def ingested(path: Path, chunks: Chunks | list[pd.DataFrame]) -> list[tuple[str, int, str, str]]:
-    store = Store(path)
+    store = MonitorStore(path)
     ingest(store, "m", chunks, source="", columns=COLUMNS, batching=Batching(column="day"), ordered=False)
     with store.read() as connection:
         found = [
@@ -160,7 +160,7 @@ def test_a_small_database_does_not_fill_the_memory(tmp_path: Path) -> None:
 
 ENDLESS = """
 import sys
-from drift.monitor.collect import open_source
+from drift.data.readers import open_source
 print("reading", flush=True)
 list(open_source(sys.argv[1], query="endless"))
 """
@@ -385,7 +385,7 @@ def test_a_view_of_long_texts_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         )
     with pytest.raises(DataError, match="string or blob too big"):
         list(open_source(f"sqlite:///{path}", query="longest"))
-    monkeypatch.setattr("drift.monitor.collect.database.MOST_LONG", 20_000_000)
+    monkeypatch.setattr("drift.data.readers.sql.MOST_LONG", 20_000_000)
     with pytest.raises(DataError, match="leave long columns out of --query"):
         list(open_source(f"sqlite:///{path}", query="many"))
     (chunk,) = open_source(f"sqlite:///{path}", query="select x from many")
@@ -398,7 +398,7 @@ def test_a_query_without_an_end_ends_by_a_signal(tmp_path: Path) -> None:
             "create view served as with recursive n(i) as (select 1 union all select i + 1 from n)"
             " select i as x from n where i < 0"
         )
-    code = "from drift.monitor.collect import open_source; print('begun', flush=True)"
+    code = "from drift.data.readers import open_source; print('begun', flush=True)"
     code += "; list(open_source('sqlite:///served.db', query='served'))"
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -19,7 +19,7 @@ import psutil
 import pytest
 import requests
 
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from drift.monitor.web import connections
 from drift.monitor.web.connections import BoundedProtocol, Unrepeated, most_connections
 from drift.monitor.web.reading import Reading
@@ -50,7 +50,7 @@ def never_read(site: Site, requests: int = 1000) -> socket.socket:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """The page of an empty store."""
-    with serving(Store(str(tmp_path / "m.db"))) as found:
+    with serving(MonitorStore(str(tmp_path / "m.db"))) as found:
         yield found
 
 
@@ -136,7 +136,7 @@ def test_long_answers_that_are_not_read_are_not_held(site: Site) -> None:
 
 def test_the_same_page_for_several_is_made_once(tmp_path: Path) -> None:
     """Ten requests for one page of a large batch took the memory of ten."""
-    reading = Reading(Store(str(tmp_path / "m.db")))
+    reading = Reading(MonitorStore(str(tmp_path / "m.db")))
     made, at_once, most, lock = [], [0], [0], threading.Lock()
 
     def make(key: str) -> str:
@@ -254,9 +254,9 @@ time.sleep(60)
 @pytest.mark.slow
 def test_the_command_answers_beside_1100_half_sent_requests(tmp_path: Path) -> None:
     """With 1,024 handles they once stopped it, and its log grew by 65 MB a minute."""
-    from drift.monitor.store import Store
+    from drift.monitor.store import MonitorStore
 
-    Store(str(tmp_path / "m.db"))
+    MonitorStore(str(tmp_path / "m.db"))
     log = (tmp_path / "log.txt").open("wb")
     page = subprocess.Popen(
         [sys.executable, "-m", "drift", "monitor", "serve", "--store", str(tmp_path / "m.db"), "--port", "0"],

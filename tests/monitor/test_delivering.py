@@ -23,7 +23,7 @@ from drift.monitor.alerts.channels.local import Command, File
 from drift.monitor.alerts.channels.webhook import Webhook, verify
 from drift.monitor.alerts.check import Watch, check, close
 from drift.monitor.alerts.delivery import CLAIM_SECONDS, FIRST_WAIT, deliver
-from drift.monitor.store import Store, alerts
+from drift.monitor.store import MonitorStore, alerts
 from tests.monitor.receiver import receiver
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 from tests.servers import free_port
@@ -262,25 +262,25 @@ def test_two_writers_of_a_file_write_whole_lines(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def alarmed(store: Store) -> Store:
+def alarmed(store: MonitorStore) -> MonitorStore:
     """A store with an alert to be told."""
     take_in(store, World(batches=16, rows=150, moved_from=8))
     agree(store, 8)
     return store
 
 
-def look(store: Store, *channels: Channel) -> None:
+def look(store: MonitorStore, *channels: Channel) -> None:
     check(store, monitor_of(store), Watch(channels=channels))
 
 
-def age(store: Store, seconds: float) -> None:
+def age(store: MonitorStore, seconds: float) -> None:
     """As if so many seconds had passed."""
     with store.write() as connection:
         for one in alerts.deliveries_of(connection, monitor_of(store), "pending"):
             alerts.set_delivery(connection, replace(one, not_before=one.not_before - seconds))
 
 
-def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed: Store) -> None:
+def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed: MonitorStore) -> None:
     port = free_port()
     hook = Webhook(f"http://127.0.0.1:{port}", patience=0.2)
     look(alarmed, hook)
@@ -297,7 +297,7 @@ def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed:
 
 
 def test_who_is_away_is_asked_once_a_call_however_many_messages_wait(
-    alarmed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alarmed: MonitorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away, there = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.4), File(tmp_path / "a")
     look(alarmed, away, there)
@@ -320,7 +320,7 @@ def test_who_is_away_is_asked_once_a_call_however_many_messages_wait(
     assert (found.done, found.waiting, len(found.errors)) == (6, 6, 1)
 
 
-def test_nothing_is_told_in_quiet_hours_not_even_at_a_second_try(alarmed: Store, tmp_path: Path) -> None:
+def test_nothing_is_told_in_quiet_hours_not_even_at_a_second_try(alarmed: MonitorStore, tmp_path: Path) -> None:
     channel = File(tmp_path / "a")
     look(alarmed, channel)
     found = deliver(alarmed, monitor_of(alarmed), [channel], quiet=lambda moment: moment + timedelta(hours=1))
@@ -337,7 +337,7 @@ def test_a_command_is_not_waited_for_longer_because_of_what_it_leaves_behind(tmp
         over.touch()
 
 
-def test_between_tries_it_waits(alarmed: Store) -> None:
+def test_between_tries_it_waits(alarmed: MonitorStore) -> None:
     hook = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.1)
     look(alarmed, hook)
     before = time.time()
@@ -350,7 +350,7 @@ def test_between_tries_it_waits(alarmed: Store) -> None:
     assert "did not take the message" in one.error
 
 
-def test_processes_at_once_deliver_it_once(alarmed: Store) -> None:
+def test_processes_at_once_deliver_it_once(alarmed: MonitorStore) -> None:
     with receiver() as there:
         there.seconds = 0.3
         hook = Webhook(there.address)
@@ -363,7 +363,9 @@ def test_processes_at_once_deliver_it_once(alarmed: Store) -> None:
         assert len(there.ids) == 1
 
 
-def test_a_process_that_died_while_sending_leaves_the_message_to_the_next(alarmed: Store, tmp_path: Path) -> None:
+def test_a_process_that_died_while_sending_leaves_the_message_to_the_next(
+    alarmed: MonitorStore, tmp_path: Path
+) -> None:
     class Dies(File):
         def send(self, message: Message) -> None:
             super().send(message)
@@ -379,7 +381,7 @@ def test_a_process_that_died_while_sending_leaves_the_message_to_the_next(alarme
     assert len(path.read_text().splitlines()) == 1
 
 
-def test_messages_for_other_channels_wait_for_them(alarmed: Store, tmp_path: Path) -> None:
+def test_messages_for_other_channels_wait_for_them(alarmed: MonitorStore, tmp_path: Path) -> None:
     look(alarmed, File(tmp_path / "a"), File(tmp_path / "b"))
     found = deliver(alarmed, monitor_of(alarmed), [File(tmp_path / "a")])
     assert (found.done, found.waiting) == (1, 1)
@@ -391,7 +393,7 @@ def test_messages_for_other_channels_wait_for_them(alarmed: Store, tmp_path: Pat
     assert not os.path.exists(tmp_path / "b")  # noqa: PTH110
 
 
-def test_what_happened_is_told_in_its_order_also_by_who_was_away(alarmed: Store, tmp_path: Path) -> None:
+def test_what_happened_is_told_in_its_order_also_by_who_was_away(alarmed: MonitorStore, tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
     away, there = Webhook(f"http://127.0.0.1:{free_port()}", patience=0.1), File(path)
     watch = Watch(channels=(away, there))

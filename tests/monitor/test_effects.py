@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.monitor.reference.batch_variation import cut_evenly, measure_effects, merge_neighbours, some_of
-from drift.monitor.store import Store, references
+from drift.monitor.store import MonitorStore, references
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
 SHARES = np.asarray([0.4, 0.3, 0.2, 0.1])
@@ -82,7 +82,7 @@ def test_of_many_batches_64_are_looked_at_each_whole(sizes: list[int]) -> None:
     assert sum(cut_evenly(sum(sizes), 64)) == sum(sizes)
 
 
-def test_a_stored_reference_knows_how_its_batches_differ(store: Store) -> None:
+def test_a_stored_reference_knows_how_its_batches_differ(store: MonitorStore) -> None:
     world = World(batches=9, rows=60)
     take_in(store, world)
     agree(store, 7)

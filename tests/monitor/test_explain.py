@@ -13,7 +13,7 @@ from drift.monitor.analysis.anomaly import Neighbourhood
 from drift.monitor.analysis.correlated_signals import moved_together
 from drift.monitor.analysis.error_slices import find_error_slices
 from drift.monitor.analysis.row_losses import largest, row_losses
-from drift.monitor.sources.rows import Rows
+from drift.monitor.sources.rows import PredictionRows
 from drift.monitor.sources.slices import Condition, parse_slice
 from drift.monitor.store.records import Batch, Monitor, Quality
 from tests.monitor.worlds import COLUMNS
@@ -89,12 +89,12 @@ def test_missing_values_satisfy_no_comparison() -> None:
     assert Condition("kind", "==", None).rows(frame).tolist() == [False, True]
 
 
-def rows_of(**changes: object) -> Rows:
+def rows_of(**changes: object) -> PredictionRows:
     names = np.asarray(["UP", "DOWN", "UP", "UP"], object)
     truth = np.asarray(["UP", "UP", None, "DOWN"], object)
     frame = pd.DataFrame({"a": np.arange(4.0)})
     given = {"confidence": np.asarray([0.9, 0.8, 0.99, 0.7])} | changes
-    return Rows(np.asarray(list("0123"), object), names, truth, frame, **given)  # type: ignore[arg-type]
+    return PredictionRows(np.asarray(list("0123"), object), names, truth, frame, **given)  # type: ignore[arg-type]
 
 
 def test_losses_of_rows_are_those_of_their_truths() -> None:
@@ -104,7 +104,9 @@ def test_losses_of_rows_are_those_of_their_truths() -> None:
     of_all = rows_of(confidence=None, probabilities=spread, classes=("DOWN", "UP"))
     np.testing.assert_allclose(row_losses(of_all), expected)
     np.testing.assert_allclose(row_losses(rows_of(confidence=None)), [0, 1, np.nan, 1])
-    numbers = Rows(np.asarray(["a"], object), np.asarray([3.0]), np.asarray([1.5]), pd.DataFrame({"x": [0.0]}))
+    numbers = PredictionRows(
+        np.asarray(["a"], object), np.asarray([3.0]), np.asarray([1.5]), pd.DataFrame({"x": [0.0]})
+    )
     np.testing.assert_allclose(row_losses(numbers), [1.5])
     assert largest(row_losses(rows_of()), most=2).tolist() == [1, 3]
 

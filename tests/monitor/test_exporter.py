@@ -20,7 +20,7 @@ from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.pipeline.labels import join_truths
 from drift.monitor.prometheus import GAUGES, exposition
 from drift.monitor.sources.batches import Batching
-from drift.monitor.store import Store, batches, references
+from drift.monitor.store import MonitorStore, batches, references
 from tests.monitor.serving import serving
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
 from tests.servers import free_port
@@ -30,8 +30,8 @@ PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
 needs_prometheus = pytest.mark.skipif(PROMETHEUS is None, reason="no prometheus on the PATH; on Debian: make system")
 
 
-def alarmed(path: Path) -> Store:
-    store = Store(path)
+def alarmed(path: Path) -> MonitorStore:
+    store = MonitorStore(path)
     take_in(store, World(batches=16, rows=150, moved_from=8, truth_until=15))
     agree(store, 8)
     check(store, monitor_of(store), Watch())
@@ -83,7 +83,7 @@ def test_a_batch_that_has_little_of_its_truth_is_not_told(tmp_path: Path) -> Non
 
 
 def test_an_empty_store_and_hostile_names_are_told_as_well(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     assert samples(exposition(store)) == {}
     name = 'a"b\\c\nd} 1\ndrift_monitor_alerts{state="open"} 99'
     frames = list(World(batches=2))

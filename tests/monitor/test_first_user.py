@@ -21,7 +21,7 @@ from drift.monitor.collection import scoring_log
 from drift.monitor.pipeline.ingest import Ingested, ingest
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store import Store, batches
+from drift.monitor.store import MonitorStore, batches
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
 
@@ -36,7 +36,7 @@ def of_one_class(world: World) -> list[pd.DataFrame]:
     return [frame.assign(p=np.where(frame["prediction"] == "UP", frame["p"], 1 - frame["p"])) for frame in world]
 
 
-def taken(store: Store, frames: list[pd.DataFrame], columns: Columns = COLUMNS, **more: Any) -> Ingested:
+def taken(store: MonitorStore, frames: list[pd.DataFrame], columns: Columns = COLUMNS, **more: Any) -> Ingested:
     return ingest(
         store, "m", frames, source="test", columns=columns, batching=Batching(column="day"), ordered=True, **more
     )
@@ -57,7 +57,7 @@ def test_a_probability_of_one_class_is_refused_at_the_first_ingest(commands: Com
 
 
 def test_later_ingests_only_warn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     world = World(batches=4)
     assert taken(store, list(world)[:2]).unlikely == ""
     found = taken(store, of_one_class(world)[2:])
@@ -74,19 +74,21 @@ def test_probabilities_that_are_possible_are_not_looked_at_twice(tmp_path: Path)
     for at, (rows, columns) in enumerate(
         ((few, COLUMNS), (three, COLUMNS), (of_one_class(World(batches=1))[0].head(99), COLUMNS))
     ):
-        assert taken(Store(tmp_path / f"{at}.db"), [rows], columns).unlikely == ""
+        assert taken(MonitorStore(tmp_path / f"{at}.db"), [rows], columns).unlikely == ""
     own = of_one_class(World(batches=1))
-    assert taken(Store(tmp_path / "log.db"), own, of_one_class=False).unlikely == "", "the log knows what it holds"
-    assert taken(Store(tmp_path / "named.db"), own, replace(COLUMNS, positive="UP")).unlikely == ""
+    assert taken(MonitorStore(tmp_path / "log.db"), own, of_one_class=False).unlikely == "", (
+        "the log knows what it holds"
+    )
+    assert taken(MonitorStore(tmp_path / "named.db"), own, replace(COLUMNS, positive="UP")).unlikely == ""
     with pytest.raises(UsageError, match=r"0\.33 or more of 3 classes"):
-        taken(Store(tmp_path / "3.db"), [three.assign(p=0.2)])
+        taken(MonitorStore(tmp_path / "3.db"), [three.assign(p=0.2)])
 
 
 @pytest.mark.parametrize(("word", "period"), [("week", "1w"), ("Daily", "1d"), ("6h", "6h")])
 def test_a_period_that_is_taken_for_a_column_is_explained(word: str, period: str, tmp_path: Path) -> None:
     frame = World(batches=1).batch(0)
     with pytest.raises(DataError, match=rf"got none called {word}\..*; for a batch of every {word}: --every {period}$"):
-        taken(Store(tmp_path / "m.db"), [frame], replace(COLUMNS, batch=word))
+        taken(MonitorStore(tmp_path / "m.db"), [frame], replace(COLUMNS, batch=word))
     frame.to_csv(tmp_path / "rows.csv", index=False)
     with pytest.raises(DataError, match=f"--every {period}$"):
         list(open_source(str(tmp_path / "rows.csv"), columns=("a", word)))
@@ -100,7 +102,7 @@ def test_a_period_that_is_taken_for_a_column_is_explained(word: str, period: str
 
 
 def test_the_reason_is_the_users_own(commands: Commands) -> None:
-    store = Store(commands.folder / "m.db")
+    store = MonitorStore(commands.folder / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
     named = ("--monitor", "m", "--store", "m.db")
     for line in (commands.run("reference", *named).out, commands.run("check", *named).out):
@@ -150,7 +152,7 @@ def test_a_log_of_small_blocks_and_several_versions_says_so(
 
 def test_closing_an_alert_that_may_open_again_says_so(commands: Commands) -> None:
     named = ("--monitor", "m", "--store", "m.db")
-    store = Store(commands.folder / "m.db")
+    store = MonitorStore(commands.folder / "m.db")
     world = World(batches=16, rows=150, moved_from=8)
     take_in(store, world)
     agree(store, 8)
@@ -161,7 +163,7 @@ def test_closing_an_alert_that_may_open_again_says_so(commands: Commands) -> Non
         closed.out
     )
     for name, last in (("over", World(batches=17, rows=150, seed=0)), ("wrong", World(batches=24, wrong_from=8))):
-        other = Store(commands.folder / f"{name}.db")
+        other = MonitorStore(commands.folder / f"{name}.db")
         frames = [*list(world), last.batch(16)] if name == "over" else list(last)
         take_in(other, frames)
         agree(other, 8)

@@ -18,31 +18,31 @@ from drift.monitor.sources.batches import Batching, period_of
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import from_bytes, joined, to_bytes
 from drift.monitor.sources.values import LONGEST
-from drift.monitor.store import Store, batches, references
+from drift.monitor.store import MonitorStore, batches, references
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
 
 
-def stored(store: Store) -> dict[str, tuple[int, int]]:
+def stored(store: MonitorStore) -> dict[str, tuple[int, int]]:
     """Rows and known truths by batch."""
     with store.read() as connection:
         return {one.name: (one.rows, one.known) for one in batches.all_batches(connection, monitor_of(store))}
 
 
-def measures(store: Store, name: str) -> list[float]:
+def measures(store: MonitorStore, name: str) -> list[float]:
     with store.read() as connection:
         found = batches.history(connection, monitor_of(store), [name])
         order = [batch.id for batch in batches.all_batches(connection, monitor_of(store))]
     return [found[batch][0].measure.value for batch in order if batch in found]
 
 
-def test_batches_come_in_once_whatever_how_often_they_are_given(store: Store) -> None:
+def test_batches_come_in_once_whatever_how_often_they_are_given(store: MonitorStore) -> None:
     world = World()
     first, again = take_in(store, world), take_in(store, world)
     assert (first.stored, first.rows, again.stored, again.unchanged) == (8, 1600, 0, 8)
     assert stored(store) == {f"day {at:03d}": (200, 200) for at in range(8)}
 
 
-def test_rows_come_back_as_they_went_in(store: Store) -> None:
+def test_rows_come_back_as_they_went_in(store: MonitorStore) -> None:
     world = World(batches=1)
     take_in(store, world)
     with store.read() as connection:
@@ -58,7 +58,7 @@ def test_rows_come_back_as_they_went_in(store: Store) -> None:
     assert from_bytes(to_bytes(rows)).prediction.tolist() == frame["prediction"].tolist()
 
 
-def test_accuracy_is_that_of_the_rows(store: Store) -> None:
+def test_accuracy_is_that_of_the_rows(store: MonitorStore) -> None:
     world = World()
     take_in(store, world, slices=("high: a > 0 and state != 'VIC'",))
     expected = [float((frame["prediction"] == frame["truth"]).mean()) for frame in world]
@@ -72,7 +72,7 @@ def test_accuracy_is_that_of_the_rows(store: Store) -> None:
     assert of_slice[0].value == pytest.approx((chosen["prediction"] == chosen["truth"]).mean())
 
 
-def test_truth_that_comes_later_in_the_same_rows_is_joined(store: Store) -> None:
+def test_truth_that_comes_later_in_the_same_rows_is_joined(store: MonitorStore) -> None:
     take_in(store, World(truth_until=5))
     assert stored(store)["day 005"] == (200, 0)
     done = take_in(store, World())
@@ -82,7 +82,7 @@ def test_truth_that_comes_later_in_the_same_rows_is_joined(store: Store) -> None
     assert stored(store)["day 005"] == (200, 200)
 
 
-def test_truth_by_key_is_joined_once_and_waits_for_rows_that_have_not_come(store: Store) -> None:
+def test_truth_by_key_is_joined_once_and_waits_for_rows_that_have_not_come(store: MonitorStore) -> None:
     world = World(batches=4, truth_until=0)
     take_in(store, [world.batch(at) for at in range(3)])
     truths = pd.concat(list(world.known()))
@@ -100,7 +100,7 @@ def test_truth_by_key_is_joined_once_and_waits_for_rows_that_have_not_come(store
     np.testing.assert_allclose(measures(store, "accuracy"), expected)
 
 
-def test_truth_of_rows_that_share_keys_stays_with_its_batch(store: Store) -> None:
+def test_truth_of_rows_that_share_keys_stays_with_its_batch(store: MonitorStore) -> None:
     world = World(batches=2, truth_until=0)
     frames = [world.batch(at).assign(id=np.arange(200)) for at in range(2)]
     take_in(store, frames)
@@ -111,7 +111,7 @@ def test_truth_of_rows_that_share_keys_stays_with_its_batch(store: Store) -> Non
     assert take_in(store, known).truths == 0
 
 
-def test_truth_that_comes_while_rows_are_read_is_joined(store: Store) -> None:
+def test_truth_that_comes_while_rows_are_read_is_joined(store: MonitorStore) -> None:
     world = World(batches=3, truth_until=0)
     truths = pd.concat(list(world.known()))
     keys, given = truths["id"].astype(str).to_numpy(object), truths["truth"].to_numpy(object)
@@ -134,7 +134,7 @@ def test_truth_that_comes_while_rows_are_read_is_joined(store: Store) -> None:
     )
 
 
-def test_a_replaced_batch_does_not_repeat_itself(store: Store) -> None:
+def test_a_replaced_batch_does_not_repeat_itself(store: MonitorStore) -> None:
     take_in(store, World(batches=2))
     frame = World(seed=1).batch(0)
     take_in(store, [frame], replace=True)
@@ -143,7 +143,7 @@ def test_a_replaced_batch_does_not_repeat_itself(store: Store) -> None:
     assert take_in(store, [pd.concat([frame, frame.iloc[:3]], ignore_index=True)]).unchanged == 1
 
 
-def test_a_corrected_truth_takes_the_place_of_the_first(store: Store) -> None:
+def test_a_corrected_truth_takes_the_place_of_the_first(store: MonitorStore) -> None:
     take_in(store, World(batches=2))
     frame = World().batch(0)
     flipped = np.where(frame["truth"] == "UP", "DOWN", "UP").astype(object)
@@ -152,7 +152,7 @@ def test_a_corrected_truth_takes_the_place_of_the_first(store: Store) -> None:
     assert measures(store, "accuracy")[0] == pytest.approx(1 - (frame["prediction"] == frame["truth"]).mean())
 
 
-def test_a_batch_with_other_rows_is_refused_and_replaced_only_if_asked(store: Store) -> None:
+def test_a_batch_with_other_rows_is_refused_and_replaced_only_if_asked(store: MonitorStore) -> None:
     take_in(store, World(batches=3))
     others = World(batches=3, seed=1)
     refused = take_in(store, others)
@@ -164,7 +164,7 @@ def test_a_batch_with_other_rows_is_refused_and_replaced_only_if_asked(store: St
     assert len(stored(store)) == 3
 
 
-def test_the_same_key_twice_counts_once(store: Store) -> None:
+def test_the_same_key_twice_counts_once(store: MonitorStore) -> None:
     frame = World().batch(0)
     done = take_in(store, [pd.concat([frame, frame.iloc[:30]], ignore_index=True)])
     assert (done.rows, done.duplicates) == (200, 30)
@@ -176,7 +176,7 @@ def test_the_same_key_twice_counts_once(store: Store) -> None:
     assert newest.quality.repeated == 10
 
 
-def test_a_batch_may_come_in_chunks_of_any_size_and_order(store: Store) -> None:
+def test_a_batch_may_come_in_chunks_of_any_size_and_order(store: MonitorStore) -> None:
     world = World(batches=3)
     whole = pd.concat(list(world), ignore_index=True).sample(frac=1, random_state=0, ignore_index=True)
     pieces = [whole.iloc[start : start + 77].reset_index(drop=True) for start in range(0, len(whole), 77)]
@@ -186,7 +186,7 @@ def test_a_batch_may_come_in_chunks_of_any_size_and_order(store: Store) -> None:
     np.testing.assert_allclose(measures(store, "accuracy"), expected)
 
 
-def test_batches_are_ordered_by_their_rows_and_not_by_when_they_came(store: Store) -> None:
+def test_batches_are_ordered_by_their_rows_and_not_by_when_they_came(store: MonitorStore) -> None:
     world = World(batches=4)
     take_in(store, [world.batch(at) for at in (2, 0, 3, 1)])
     with store.read() as connection:
@@ -194,7 +194,7 @@ def test_batches_are_ordered_by_their_rows_and_not_by_when_they_came(store: Stor
     assert names == [f"day {at:03d}" for at in range(4)]
 
 
-def test_a_few_rows_with_a_wrong_clock_move_no_batch(store: Store) -> None:
+def test_a_few_rows_with_a_wrong_clock_move_no_batch(store: MonitorStore) -> None:
     world = World(batches=4)
     frames = list(world)
     frames[1].loc[:3, "at"] = np.datetime64("2099-01-01")
@@ -206,7 +206,7 @@ def test_a_few_rows_with_a_wrong_clock_move_no_batch(store: Store) -> None:
     assert max(one.fresh_at for one in found) <= time.time()
 
 
-def test_an_error_in_the_middle_keeps_the_batches_before_and_nothing_of_its_own(store: Store) -> None:
+def test_an_error_in_the_middle_keeps_the_batches_before_and_nothing_of_its_own(store: MonitorStore) -> None:
     world = World(batches=4)
 
     def broken() -> Iterator[pd.DataFrame]:
@@ -221,11 +221,11 @@ def test_an_error_in_the_middle_keeps_the_batches_before_and_nothing_of_its_own(
 
 
 def test_two_ingests_at_once_count_nothing_twice(place: str) -> None:
-    Store(place).close()
+    MonitorStore(place).close()
     results: list[Any] = []
 
     def one() -> None:
-        own = Store(place)
+        own = MonitorStore(place)
         results.append(take_in(own, World(batches=12)))
         own.close()
 
@@ -236,7 +236,7 @@ def test_two_ingests_at_once_count_nothing_twice(place: str) -> None:
         thread.join(timeout=120)
     assert sum(one.stored for one in results) == 12
     assert sum(one.unchanged for one in results) == 12
-    final = Store(place)
+    final = MonitorStore(place)
     assert stored(final) == {f"day {at:03d}": (200, 200) for at in range(12)}
     final.close()
 
@@ -254,7 +254,7 @@ def test_two_ingests_at_once_count_nothing_twice(place: str) -> None:
     ],
 )
 def test_rows_that_cannot_be_used_are_told_in_one_line(tmp_path: Any, change: Any, words: str) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=1))
     with pytest.raises(DataError, match=words) as error:
         take_in(store, [change(World().batch(1))])
@@ -270,7 +270,7 @@ def test_a_positive_class_that_is_none_of_two_is_refused_before_anything_is_stor
         {"day": "d", "x": 1.0, "p": 0.3, "prediction": ["no", "no", "yes"], "truth": ["no", "yes", None]}
     )
     frame.loc[0, "truth"] = {"Yes": "no", "c": "c"}[positive]
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     columns = Columns("prediction", truth="truth", batch="day", probability="p", positive=positive)
     with pytest.raises(
         DataError, match=f"expected --positive to be one of two classes, got '{positive}' beside no, yes"
@@ -281,7 +281,7 @@ def test_a_positive_class_that_is_none_of_two_is_refused_before_anything_is_stor
 
 
 def test_other_columns_than_the_monitor_began_with_are_refused(tmp_path: Any) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=1))
     other = Columns("truth", truth="prediction")
     with pytest.raises(UsageError, match="expected --prediction prediction"):
@@ -289,7 +289,7 @@ def test_other_columns_than_the_monitor_began_with_are_refused(tmp_path: Any) ->
 
 
 def test_endless_text_is_kept_short_and_apart(tmp_path: Any) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     frame = World(batches=1).batch(0)
     frame["state"] = ["x" * 100_000 + str(at % 3) for at in range(len(frame))]
     take_in(store, [frame])
@@ -306,7 +306,7 @@ def test_periods_and_numbers_of_rows_make_batches_and_the_last_one_waits(tmp_pat
         ("period", Batching(every="1d"), ["2026-01-01", "2026-01-02", "2026-01-03"]),
         ("rows", Batching(size=300), ["rows 0–299", "rows 300–599"]),
     ):
-        store = Store(tmp_path / f"{name}.db")
+        store = MonitorStore(tmp_path / f"{name}.db")
         columns = Columns("prediction", truth="truth", key="id", time="at", probability="p", ignore=("day",))
         done = ingest(store, "m", frames, source="", columns=columns, batching=batching, ordered=True)
         assert list(stored(store)) == names
@@ -323,7 +323,7 @@ def test_a_wrong_clock_in_the_future_finishes_no_period_before_its_time(tmp_path
     frame["at"] = [*np.repeat(np.asarray(days, "datetime64[ms]"), 10), np.datetime64("2099-01-01")]
     columns = Columns("prediction", truth="truth", key="id", time="at", probability="p")
     for ordered in (True, False):
-        store = Store(tmp_path / f"{ordered}.db")
+        store = MonitorStore(tmp_path / f"{ordered}.db")
         done = ingest(store, "m", [frame], source="", columns=columns, batching=Batching(every="1d"), ordered=ordered)
         assert done.unfinished == str(days[-1])
         assert list(stored(store)) == [*map(str, days[:-1]), "2099-01-01"]
@@ -332,7 +332,7 @@ def test_a_wrong_clock_in_the_future_finishes_no_period_before_its_time(tmp_path
 def test_old_periods_are_finished_by_the_one_that_comes_after(tmp_path: Any) -> None:
     columns = Columns("prediction", truth="truth", key="id", time="at", probability="p", ignore=("day",))
     batching = Batching(every="1d")
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     done = ingest(store, "m", World(batches=3), source="", columns=columns, batching=batching, ordered=True)
     assert (done.stored, done.unfinished) == (2, "2026-01-03")
 
@@ -367,7 +367,7 @@ def test_probabilities_are_the_same_rows_in_whatever_pieces_and_order_they_come(
     columns = Columns("prediction", truth="truth", key="id", batch="day", probabilities="p_")
     for given in ([frame.iloc[:90], frame.iloc[90:]], [frame], [frame[[*frame.columns[::-1]]]]):
         done = ingest(
-            Store(tmp_path / "m.db"), "m", given, source="", columns=columns, batching=Batching(column="day"),
+            MonitorStore(tmp_path / "m.db"), "m", given, source="", columns=columns, batching=Batching(column="day"),
             ordered=True,
         )  # fmt: skip
         assert done.stored + done.unchanged == 1 and not done.refused
@@ -376,7 +376,7 @@ def test_probabilities_are_the_same_rows_in_whatever_pieces_and_order_they_come(
 def test_a_column_that_is_empty_at_first_is_not_taken_for_categories(tmp_path: Any) -> None:
     frames = list(World(batches=3))
     frames[0]["b"] = None
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, frames)
     with store.read() as connection:
         found = batches.find_monitor(connection, "m")
@@ -384,12 +384,12 @@ def test_a_column_that_is_empty_at_first_is_not_taken_for_categories(tmp_path: A
     frames[0]["b"] = pd.Series([None] * len(frames[0]), dtype=object)
     frames[1]["b"] = "a text"
     with pytest.raises(DataError, match="begin another monitor with --categories b"):
-        take_in(Store(tmp_path / "n.db"), frames)
+        take_in(MonitorStore(tmp_path / "n.db"), frames)
 
 
 def test_truth_that_comes_without_keys_leaves_a_batch_what_it_was(tmp_path: Any) -> None:
     columns = Columns("prediction", truth="truth", time="at", batch="day", ignore=("id",), probability="p")
-    store, world = Store(tmp_path / "m.db"), World(batches=3, truth_until=2)
+    store, world = MonitorStore(tmp_path / "m.db"), World(batches=3, truth_until=2)
 
     def take() -> tuple[int, int, str]:
         ingest(store, "m", now, source="", columns=columns, batching=Batching(column="day"), ordered=True)
@@ -416,7 +416,7 @@ def test_weeks_begin_on_mondays() -> None:
 
 
 def test_regression_is_seen_by_the_predictions(tmp_path: Any) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     rng = np.random.default_rng(0)
     frames = []
     for day in range(12):
@@ -433,7 +433,7 @@ def test_regression_is_seen_by_the_predictions(tmp_path: Any) -> None:
     assert np.mean(measures(store, "large_errors")[:10]) == pytest.approx(0.1, abs=0.01)
 
 
-def test_what_is_strange_in_a_batch_is_counted(store: Store) -> None:
+def test_what_is_strange_in_a_batch_is_counted(store: MonitorStore) -> None:
     take_in(store, World(batches=5))
     agree(store, 5)
     frame = World().batch(6)
@@ -450,7 +450,7 @@ def test_what_is_strange_in_a_batch_is_counted(store: Store) -> None:
 
 def test_drift_is_the_same_whether_measured_at_once_or_later(tmp_path: Any) -> None:
     world = World(batches=8, moved_from=6)
-    at_once, later = Store(tmp_path / "a.db"), Store(tmp_path / "b.db")
+    at_once, later = MonitorStore(tmp_path / "a.db"), MonitorStore(tmp_path / "b.db")
     take_in(at_once, [world.batch(at) for at in range(5)])
     agree(at_once, 5)
     calibration = in_force(at_once, monitor_of(at_once))

@@ -18,7 +18,7 @@ import requests
 import sqlalchemy as sql
 
 from drift.commands.monitor.options import _file_of
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import World, agree, take_in
 from tests.postgres import PASSWORD
@@ -97,7 +97,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
 
 
 def test_a_check_with_open_alerts_names_the_command_that_lists_them(commands: Commands) -> None:
-    store = Store(commands.folder / "m.db")
+    store = MonitorStore(commands.folder / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
     agree(store, 8)
     store.close()
@@ -184,7 +184,7 @@ def test_bad_input_is_one_line_and_a_right_exit_code(
     ],
 )
 def test_bad_input_beside_a_store_is_one_line(commands: Commands, arguments: tuple[str, ...], words: str) -> None:
-    Store(commands.folder / "m.db").close()
+    MonitorStore(commands.folder / "m.db").close()
     done = commands.run(*arguments, "--store", "m.db")
     assert done.code == 2 and words in done.err
     assert len(done.err.strip().splitlines()) == 1, done.err

@@ -10,10 +10,10 @@ from scipy.stats import poisson
 from benchmarks.run_rules import ALLOWED, PROMISE, Stream, cells, distances, run_rule_alarms, shifted
 from drift.detect.profiles.distances import jensen_shannon
 from drift.monitor.alerts.check import Watch, check
-from drift.monitor.pipeline.reference import Calibration, make_reference
+from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
 from drift.monitor.reference.limits import RunRule, bucket, loss_limit
-from drift.monitor.sources.rows import Rows
-from drift.monitor.store import Store
+from drift.monitor.sources.rows import PredictionRows
+from drift.monitor.store import MonitorStore
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
 
@@ -66,8 +66,8 @@ def test_categories_with_a_long_tail_alarm_as_rarely_as_promised(values: int, po
     for seed in range(40):
         rng = np.random.default_rng(seed)
         texts = np.asarray([f"p{at}" for at in rng.choice(values, 2_000, p=chances)], object)
-        rows = Rows(texts, texts, texts, pd.DataFrame({"product": texts}))
-        limit = Calibration(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)[
+        rows = PredictionRows(texts, texts, texts, pd.DataFrame({"product": texts}))
+        limit = ReferenceLimits(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)[
             "feature:product"
         ]
         codes = np.asarray([int(text[1:]) for text in texts])
@@ -123,7 +123,7 @@ def test_200_stationary_batches_alarm_no_more_than_promised_from_ingest_to_alert
     promise of 1,000 batches, 1.6 alerts are allowed in the mean."""
     opened = 0
     for seed in range(8):
-        store = Store(f"{tmp_path}/{seed}.db")
+        store = MonitorStore(f"{tmp_path}/{seed}.db")
         take_in(store, World(batches=220, rows=150, seed=seed), slices=("north: state == NSW",))
         agree(store, 20)
         opened += len(check(store, monitor_of(store), Watch()).opened)
@@ -141,7 +141,7 @@ def test_200_stationary_batches_alarm_no_more_than_promised_from_ingest_to_alert
     ids=["features", "accuracy"],
 )
 def test_what_becomes_bad_alarms_from_ingest_to_alert(tmp_path: object, world: World, signal: str) -> None:
-    store = Store(f"{tmp_path}/m.db")
+    store = MonitorStore(f"{tmp_path}/m.db")
     take_in(store, world)
     agree(store, 20)
     found = {alert.signal: alert for alert in check(store, monitor_of(store), Watch()).opened}

@@ -21,7 +21,7 @@ import drift.monitor.store
 from drift.data.urls import masked, parse_url, shown
 from drift.errors import DataError, StateError, UsageError
 from drift.monitor.sources.rows import from_bytes
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from drift.monitor.store.opening import HEAD
 from drift.monitor.store.tables import metadata
 from tests.monitor.worlds import World, take_in
@@ -47,7 +47,7 @@ def test_every_migration_is_known_and_the_newest_is_the_head() -> None:
     assert revisions()[-1] == HEAD
 
 
-def test_migrations_lead_to_the_tables_that_the_code_knows(store: Store) -> None:
+def test_migrations_lead_to_the_tables_that_the_code_knows(store: MonitorStore) -> None:
     with store.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
@@ -64,7 +64,7 @@ def test_a_store_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds
             sql.text("INSERT INTO monitors (name, columns, slices, began_at) VALUES ('old', '{}', '[]', 'then')")
         )
     engine.dispose()
-    opened = Store(place)
+    opened = MonitorStore(place)
     with opened.read() as connection:
         assert connection.execute(sql.text("SELECT name FROM monitors")).scalars().all() == ["old"]
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -73,19 +73,19 @@ def test_a_store_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds
 
 def test_a_store_of_a_newer_drift_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    Store(path).close()
+    MonitorStore(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(StateError, match="another version of drift"):
-        Store(path)
+        MonitorStore(path)
 
 
 def test_a_file_that_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     path.write_text("not a database at all, " * 100)
     with pytest.raises(StateError, match=r"cannot be opened: .*; it is damaged: put a copy of it back, or") as error:
-        Store(path)
+        MonitorStore(path)
     assert "\n" not in str(error.value)
 
 
@@ -96,7 +96,7 @@ def test_a_read_only_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("drift.monitor.store.opening._settings", refuse)
     with pytest.raises(StateError, match=r"readonly database; make the file and its folder writable") as error:
-        Store(tmp_path / "m.db")
+        MonitorStore(tmp_path / "m.db")
     assert "CREATE" not in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -106,7 +106,7 @@ def test_a_read_only_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_other_urls_are_refused_without_their_password(url: str) -> None:
     with pytest.raises(UsageError) as error:
-        Store(url)
+        MonitorStore(url)
     assert "hush" not in str(error.value)
 
 
@@ -121,7 +121,7 @@ def test_passwords_are_taken_out_of_texts() -> None:
 
 def test_nobody_there_is_told_in_time_without_the_password() -> None:
     with pytest.raises(StateError, match="cannot be opened") as error:
-        Store(f"postgresql://u:hush-hush@127.0.0.1:{free_port()}/d")
+        MonitorStore(f"postgresql://u:hush-hush@127.0.0.1:{free_port()}/d")
     assert "hush-hush" not in str(error.value)
 
 
@@ -129,14 +129,14 @@ def test_nobody_there_is_told_in_time_without_the_password() -> None:
 def test_a_wrong_password_is_told_without_either(database: Callable[[], str]) -> None:
     url = sql.make_url(database())
     with pytest.raises(StateError, match="password authentication failed") as error:
-        Store(url.set(password="wr0ng-one").render_as_string(hide_password=False))
+        MonitorStore(url.set(password="wr0ng-one").render_as_string(hide_password=False))
     assert "wr0ng-one" not in str(error.value) and PASSWORD not in str(error.value)
-    good = Store(url.render_as_string(hide_password=False))
+    good = MonitorStore(url.render_as_string(hide_password=False))
     assert PASSWORD not in good.name and "***" in good.name
     good.close()
 
 
-def test_an_error_leaves_nothing_of_its_transaction(store: Store) -> None:
+def test_an_error_leaves_nothing_of_its_transaction(store: MonitorStore) -> None:
     take_in(store, World(batches=1))
     with pytest.raises(ValueError, match="on the way"), store.write() as connection:
         connection.execute(sql.text("DELETE FROM monitors"))

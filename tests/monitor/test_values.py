@@ -17,7 +17,7 @@ from drift.monitor.report import write_monitor_report
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.values import LARGEST
-from drift.monitor.store import Store, batches
+from drift.monitor.store import MonitorStore, batches
 from tests.monitor.worlds import agree, monitor_of
 
 Change = Callable[[pd.DataFrame, int], pd.DataFrame]
@@ -41,7 +41,7 @@ def frames(change: Change, *, rows: int = 60, count: int = 10, regression: bool 
 
 def follow(folder: Path, given: list[pd.DataFrame], *, first: int = 5) -> set[str]:
     """From ingest to report; the signals that alarm."""
-    store = Store(folder / "m.db")
+    store = MonitorStore(folder / "m.db")
     columns = Columns("prediction", truth="truth", key="key", batch="day")
     ingest(store, "m", given, source="", columns=columns, batching=Batching(column="day"), ordered=True)
     agree(store, first)
@@ -120,7 +120,7 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_numbers_whose_squares_are_none_count_as_infinite(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     given = frames(some(-10 * LARGEST), count=1)
     columns = Columns("prediction", truth="truth", key="key", batch="day")
     ingest(store, "m", given, source="", columns=columns, batching=Batching(column="day"), ordered=True)
@@ -131,7 +131,7 @@ def test_numbers_whose_squares_are_none_count_as_infinite(tmp_path: Path) -> Non
 
 
 def test_categories_are_the_same_whether_a_value_is_missing_or_not(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     given = frames(lambda frame, at: frame.assign(zone=np.arange(60) % 3), count=2)
     given[1]["zone"] = given[1]["zone"].where(given[1]["zone"] > 0)
     columns = Columns("prediction", truth="truth", key="key", batch="day", categories=("zone",))
@@ -157,7 +157,7 @@ def test_truth_that_is_called_otherwise_than_predictions_is_refused(tmp_path: Pa
     few = frames(lambda frame, at: mixed(frame, at).head(15))  # of which all may be wrong, but not as a reference
     with pytest.raises(DataError, match="called as predictions are"):
         follow(tmp_path / "few", few)
-    with Store(tmp_path / "few" / "m.db").read() as connection:
+    with MonitorStore(tmp_path / "few" / "m.db").read() as connection:
         assert len(batches.all_batches(connection, batches.all_monitors(connection)[0])) == 10
 
 
@@ -167,7 +167,7 @@ def test_lists_are_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_keys_are_the_same_whether_typed_as_whole_numbers_or_not(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     columns = Columns("prediction", truth="truth", key="key", batch="day")
     given = frames(lambda frame, at: frame, count=2)
     as_floats = [frame.assign(key=frame["key"].astype(float)) for frame in given]

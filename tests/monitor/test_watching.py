@@ -14,13 +14,20 @@ import pytest
 from drift.errors import StateError, UsageError
 from drift.monitor.alerts.channels import Message
 from drift.monitor.alerts.check import QuietHours, Watch, acknowledge, check, close, duration
-from drift.monitor.alerts.rules import Followed, Harm, Lost, follow_freshness, follow_harm, follow_runs
+from drift.monitor.alerts.rules import (
+    DistancePoint,
+    LossEvidence,
+    LossPoint,
+    follow_freshness,
+    follow_harm,
+    follow_runs,
+)
 from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.pipeline.reference import Calibration
-from drift.monitor.reference.limits import Promise, RunRule
+from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.reference.limits import AlarmSpec, RunRule
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store import Store, alerts, references
+from drift.monitor.store import MonitorStore, alerts, references
 from drift.monitor.store.records import Alert, Batch, Quality
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -32,9 +39,9 @@ def batch(at: int) -> Batch:
     return Batch(at, f"b{at}", float(at), None, None, 100, 100, "", "", "", {}, Quality(), came)
 
 
-def followed(flags: str, *, first: int = 0) -> list[Followed]:
+def followed(flags: str, *, first: int = 0) -> list[DistancePoint]:
     """A history of `x` for bad and `.` for good."""
-    return [Followed(batch(first + at), sign == "x", "far") for at, sign in enumerate(flags)]
+    return [DistancePoint(batch(first + at), sign == "x", "far") for at, sign in enumerate(flags)]
 
 
 def alert(state: str, seen: int) -> Alert:
@@ -102,37 +109,37 @@ def test_late_batches_alarm_together_only_if_they_are_neighbours_in_time() -> No
 @pytest.mark.parametrize("rows", [30, 200, 2_000])
 def test_one_ruined_batch_is_no_harm_and_two_are(rows: int) -> None:
     rng = np.random.default_rng(rows)
-    harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float))
+    harm = LossEvidence((rng.uniform(size=4_000) < 0.1).astype(float))
     losses = rng.binomial(rows, 0.1, size=60) / rows
     for bad, opened in (((30,), []), ((30, 31), [31]), ((0,), []), ((30, 50), [])):
-        history = [Lost(batch(at), 1.0 if at in bad else float(loss), rows) for at, loss in enumerate(losses)]
+        history = [LossPoint(batch(at), 1.0 if at in bad else float(loss), rows) for at, loss in enumerate(losses)]
         assert [one.batch.id for one in follow_harm("accuracy", history, harm=harm, last=None)] == opened
 
 
 def test_after_a_closing_harm_is_left_alone_for_a_while_too() -> None:
-    harm = Harm((np.random.default_rng(0).uniform(size=4_000) < 0.1).astype(float))
-    history = [Lost(batch(at), 0.5, 200) for at in range(20)]
+    harm = LossEvidence((np.random.default_rng(0).uniform(size=4_000) < 0.1).astype(float))
+    history = [LossPoint(batch(at), 0.5, 200) for at in range(20)]
     for cooldown, first in ((0, 11), (4, 14)):
         [opened] = follow_harm("accuracy", history, harm=harm, last=alert("closed", 9), cooldown=cooldown)
         assert opened.batch.id == first
 
 
 def test_a_reference_without_errors_and_no_tolerance_is_watched_too() -> None:
-    history = [Lost(batch(at), 0.0 if at < 10 else 0.2, 100) for at in range(20)]
-    [opened] = follow_harm("accuracy", history, harm=Harm(np.zeros(1_000), tolerated_loss=0.0), last=None)
+    history = [LossPoint(batch(at), 0.0 if at < 10 else 0.2, 100) for at in range(20)]
+    [opened] = follow_harm("accuracy", history, harm=LossEvidence(np.zeros(1_000), tolerated_loss=0.0), last=None)
     assert 10 < opened.batch.id < 14
 
 
 def test_evidence_of_harm_opens_once_and_begins_anew_after_a_closing() -> None:
     rng = np.random.default_rng(0)
-    harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=2_000)
-    history = [Lost(batch(at), 0.1 if at < 10 else 0.3, 200) for at in range(30)]
+    harm = LossEvidence((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=2_000)
+    history = [LossPoint(batch(at), 0.1 if at < 10 else 0.3, 200) for at in range(30)]
     [opened] = follow_harm("accuracy", history, harm=harm, last=None)
     assert 10 <= opened.batch.id <= 14
     assert "tolerated 0.1" in opened.reason
     assert follow_harm("accuracy", history, harm=harm, last=alert("acknowledged", 29)) == []
     assert follow_harm("accuracy", history, harm=harm, last=alert("closed", 29)) == []
-    more = [*history, *(Lost(batch(at), 0.1, 200) for at in range(30, 60))]
+    more = [*history, *(LossPoint(batch(at), 0.1, 200) for at in range(30, 60))]
     assert follow_harm("accuracy", more, harm=harm, last=alert("closed", 29)) == []
 
 
@@ -141,9 +148,9 @@ def test_harm_keeps_its_promise_where_the_loss_is_tolerated() -> None:
     found = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        harm = Harm((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=400)
+        harm = LossEvidence((rng.uniform(size=4_000) < 0.1).astype(float), expected_run_length=400)
         losses = rng.binomial(200, 0.1, size=200) / 200
-        history = [Lost(batch(at), float(loss), 200) for at, loss in enumerate(losses)]
+        history = [LossPoint(batch(at), float(loss), 200) for at, loss in enumerate(losses)]
         found += len(follow_harm("accuracy", history, harm=harm, last=None))
     assert found <= 20
 
@@ -162,7 +169,7 @@ def test_rows_that_stay_away_open_an_alert_and_their_coming_closes_it() -> None:
     assert follow_freshness("f", None, seconds=1, now=9, last=None, told=duration) == []
 
 
-def test_an_alert_is_opened_once_however_often_it_is_looked_for(store: Store) -> None:
+def test_an_alert_is_opened_once_however_often_it_is_looked_for(store: MonitorStore) -> None:
     take_in(store, WORLD)
     agree(store, 10)
     monitor = monitor_of(store)
@@ -174,14 +181,14 @@ def test_an_alert_is_opened_once_however_often_it_is_looked_for(store: Store) ->
     assert (again.opened, [one.id for one in again.open]) == ((), [first.opened[0].id])
 
 
-def test_what_is_bad_is_agreed_with_the_reference(store: Store) -> None:
+def test_what_is_bad_is_agreed_with_the_reference(store: MonitorStore) -> None:
     take_in(store, WORLD)
     agree(store, 10)
-    agree(store, 10, Promise(rule=RunRule(1, 1), expected_run_length=50))
+    agree(store, 10, AlarmSpec(rule=RunRule(1, 1), expected_run_length=50))
     found = []
     with store.read() as connection:
         for reference in references.all_references(connection, monitor_of(store)):
-            found.append((reference.promise.rule.bad, Calibration(reference).limits(150)["feature:a"]))
+            found.append((reference.promise.rule.bad, ReferenceLimits(reference).limits(150)["feature:a"]))
     assert [bad for bad, _ in found] == [3, 1]
     assert found[0][1] != found[1][1]
     take_in(store, [replace(WORLD, seed=1).batch(at) for at in (30, 31)])  # batches after it was agreed
@@ -189,7 +196,7 @@ def test_what_is_bad_is_agreed_with_the_reference(store: Store) -> None:
 
 
 def test_acknowledged_it_stays_and_no_exit_code_tells_of_it_and_closed_by_hand_it_comes_back_if_it_goes_on(
-    store: Store,
+    store: MonitorStore,
 ) -> None:
     take_in(store, [WORLD.batch(at) for at in range(16)])
     agree(store, 10)
@@ -210,7 +217,7 @@ def test_acknowledged_it_stays_and_no_exit_code_tells_of_it_and_closed_by_hand_i
     assert (kept.acknowledged_why, kept.closed_why, kept.closed_by) == ("I look at it", "a sensor, mended", "Ada")
 
 
-def test_it_closes_by_itself_when_batches_are_good_again(store: Store) -> None:
+def test_it_closes_by_itself_when_batches_are_good_again(store: MonitorStore) -> None:
     good = World(batches=24, rows=150)
     frames = [(WORLD if 12 <= at < 16 else good).batch(at) for at in range(24)]
     take_in(store, frames)
@@ -221,7 +228,7 @@ def test_it_closes_by_itself_when_batches_are_good_again(store: Store) -> None:
     assert found.open == ()
 
 
-def test_a_new_reference_closes_what_an_older_one_alarmed(store: Store) -> None:
+def test_a_new_reference_closes_what_an_older_one_alarmed(store: MonitorStore) -> None:
     take_in(store, WORLD)
     agree(store, 10)
     monitor = monitor_of(store)
@@ -234,7 +241,7 @@ def test_a_new_reference_closes_what_an_older_one_alarmed(store: Store) -> None:
         assert [one.version for one in references.all_references(connection, monitor)] == [1, 2]
 
 
-def test_a_slice_that_became_bad_alone_alarms_alone(store: Store) -> None:
+def test_a_slice_that_became_bad_alone_alarms_alone(store: MonitorStore) -> None:
     world = World(batches=40, rows=400)
     frames = []
     for at in range(40):
@@ -250,7 +257,7 @@ def test_a_slice_that_became_bad_alone_alarms_alone(store: Store) -> None:
     assert "accuracy of rest" not in signals
 
 
-def test_truth_that_has_not_settled_is_no_evidence(store: Store) -> None:
+def test_truth_that_has_not_settled_is_no_evidence(store: MonitorStore) -> None:
     bad = World(batches=30, rows=150, wrong_from=15)
     frames = [bad.batch(at) for at in range(30)]
     for frame in frames[15:]:
@@ -260,7 +267,7 @@ def test_truth_that_has_not_settled_is_no_evidence(store: Store) -> None:
     assert "accuracy" not in {one.signal for one in check(store, monitor_of(store), Watch()).opened}
 
 
-def test_a_slice_of_numbers_that_became_bad_alone_alarms_alone(store: Store) -> None:
+def test_a_slice_of_numbers_that_became_bad_alone_alarms_alone(store: MonitorStore) -> None:
     rng = np.random.default_rng(0)
     frames = []
     for day in range(24):
@@ -278,7 +285,7 @@ def test_a_slice_of_numbers_that_became_bad_alone_alarms_alone(store: Store) -> 
     assert "large_errors of rest" not in signals
 
 
-def test_a_reference_that_was_agreed_before_its_truth_is_told_to_be_blind(store: Store) -> None:
+def test_a_reference_that_was_agreed_before_its_truth_is_told_to_be_blind(store: MonitorStore) -> None:
     world = World(batches=12, truth_until=0)
     take_in(store, world)
     agree(store, 6)
@@ -292,20 +299,20 @@ def test_a_reference_that_was_agreed_before_its_truth_is_told_to_be_blind(store:
 @pytest.mark.slow
 @pytest.mark.parametrize(("share", "wrong_from", "alarms"), [(0.9, 20, False), (0.05, 20, True), (0.05, None, False)])
 def test_rows_labelled_at_random_are_judged_if_so_agreed(
-    store: Store, share: float, wrong_from: int | None, alarms: bool
+    store: MonitorStore, share: float, wrong_from: int | None, alarms: bool
 ) -> None:
     frames = list(World(batches=60, rows=200, wrong_from=wrong_from))
     rng = np.random.default_rng(0)
     for frame in frames:
         frame.loc[rng.uniform(size=len(frame)) > 0.1, "truth"] = None
     take_in(store, frames)
-    agree(store, 15, Promise(truth_share=share))
+    agree(store, 15, AlarmSpec(truth_share=share))
     found = check(store, monitor_of(store), Watch())
     assert ("accuracy" in {one.signal for one in found.opened}) == alarms
     assert found.unjudged == (60 if share > 0.5 else 0)
 
 
-def test_early_truth_of_one_kind_is_no_drift_of_the_label(store: Store) -> None:
+def test_early_truth_of_one_kind_is_no_drift_of_the_label(store: MonitorStore) -> None:
     frames = list(World(batches=20, rows=200))
     for frame in frames[10:]:
         frame.loc[(frame["truth"] != "UP") | (np.arange(len(frame)) > 40), "truth"] = None
@@ -314,7 +321,7 @@ def test_early_truth_of_one_kind_is_no_drift_of_the_label(store: Store) -> None:
     assert check(store, monitor_of(store), Watch()).opened == ()
 
 
-def test_truth_and_batches_that_come_after_a_closing_count_though_their_rows_are_older(store: Store) -> None:
+def test_truth_and_batches_that_come_after_a_closing_count_though_their_rows_are_older(store: MonitorStore) -> None:
     known = World(batches=45, rows=150, wrong_from=15)
     late = [known.batch(at) for at in range(25)]
     for frame in late[20:]:
@@ -329,7 +336,7 @@ def test_truth_and_batches_that_come_after_a_closing_count_though_their_rows_are
     assert [one.batch for one in again] <= ["day 026"] and again
 
 
-def test_an_alert_that_was_closed_meanwhile_is_not_opened_again(store: Store) -> None:
+def test_an_alert_that_was_closed_meanwhile_is_not_opened_again(store: MonitorStore) -> None:
     take_in(store, WORLD)
     agree(store, 10)
     [opened] = check(store, monitor_of(store), Watch()).opened
@@ -349,13 +356,13 @@ class Told:
         raise AssertionError
 
 
-def queued(store: Store) -> list[tuple[str, float]]:
+def queued(store: MonitorStore) -> list[tuple[str, float]]:
     with store.read() as connection:
         found = alerts.deliveries_of(connection, monitor_of(store))
     return [(str(one.message["event"]), one.not_before) for one in found]
 
 
-def test_messages_are_queued_once_and_held_back_in_quiet_hours(store: Store) -> None:
+def test_messages_are_queued_once_and_held_back_in_quiet_hours(store: MonitorStore) -> None:
     take_in(store, WORLD)
     agree(store, 10)
     night = datetime(2026, 3, 1, 23, 30, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -396,7 +403,7 @@ def test_quiet_hours_that_are_none_are_refused(text: str) -> None:
         QuietHours.parse(text)
 
 
-def test_a_clock_that_jumps_neither_opens_nor_loses_an_alert(store: Store) -> None:
+def test_a_clock_that_jumps_neither_opens_nor_loses_an_alert(store: MonitorStore) -> None:
     take_in(store, WORLD)
     agree(store, 10)
     monitor = monitor_of(store)

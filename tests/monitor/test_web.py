@@ -26,7 +26,7 @@ from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.report import write_monitor_report
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.store.records import Monitor
 from drift.monitor.web.connections import Unrepeated
 from drift.monitor.web.security import Gate
@@ -43,7 +43,7 @@ class Page:
     """A site on a store with an alert, whose truth is known."""
 
     site: Site
-    store: Store
+    store: MonitorStore
     monitor: Monitor
 
     @property
@@ -71,8 +71,8 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = Store(tmp_path_factory.mktemp("web") / "m.db")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> MonitorStore:
+    store = MonitorStore(tmp_path_factory.mktemp("web") / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8), slices=("north: state == NSW",))
     agree(store, 8)
     check(store, monitor_of(store), Watch())
@@ -80,7 +80,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def page(filled: Store) -> Iterator[Page]:
+def page(filled: MonitorStore) -> Iterator[Page]:
     with serving(filled) as site:
         yield Page(site, filled, monitor_of(filled))
 
@@ -104,7 +104,7 @@ def test_pages_show_what_is_stored(page: Page) -> None:
 
 
 def test_of_several_monitors_each_tells_its_alerts(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
     with store.write() as connection:
         batches.begin_monitor(connection, "quiet", monitor_of(store).columns, ())
@@ -164,7 +164,7 @@ def test_nobody_writes_without_the_token(page: Page) -> None:
     assert page.findings() == 0
 
 
-def test_a_page_without_a_token_takes_none(filled: Store) -> None:
+def test_a_page_without_a_token_takes_none(filled: MonitorStore) -> None:
     with serving(filled, token="") as site:
         assert site.post("/sign-in", data={"name": "Eve", "token": ""}).status_code == 403
         assert "read only" in site.get("/").text
@@ -232,7 +232,7 @@ def test_late_answers_are_counted_by_address() -> None:
 READ_TOKEN = "another token of tests"
 
 
-def test_with_a_token_for_reading_nobody_else_reads(filled: Store) -> None:
+def test_with_a_token_for_reading_nobody_else_reads(filled: MonitorStore) -> None:
     with serving(filled, token=TOKEN, read_token=READ_TOKEN) as site:
         for path in ("/", "/monitors/1", "/metrics", "/monitors/1/findings.md", "/static/plotly.js", "/nothing"):
             answer = site.get(path, headers={"Accept": "*/*"})
@@ -247,7 +247,7 @@ def test_with_a_token_for_reading_nobody_else_reads(filled: Store) -> None:
         assert site.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
 
 
-def test_who_may_read_may_not_write(filled: Store) -> None:
+def test_who_may_read_may_not_write(filled: MonitorStore) -> None:
     with serving(filled, token=TOKEN, read_token=READ_TOKEN) as site:
         answer = site.post("/sign-in", data={"name": "Ada", "token": READ_TOKEN, "next": "/monitors/1"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/monitors/1")
@@ -261,14 +261,14 @@ def test_who_may_read_may_not_write(filled: Store) -> None:
         assert site.get("/monitors/1", headers={"Accept": "*/*"}).status_code == 401
 
 
-def test_a_page_that_is_read_by_token_and_never_written(filled: Store) -> None:
+def test_a_page_that_is_read_by_token_and_never_written(filled: MonitorStore) -> None:
     with serving(filled, token="", read_token=READ_TOKEN) as site:
         assert site.post("/sign-in", data={"name": "Ada", "token": ""}).status_code == 403
         assert site.post("/sign-in", data={"name": "Ada", "token": READ_TOKEN}).status_code == 303
         assert site.get("/").status_code == 200
 
 
-def test_two_pages_of_one_machine_have_cookies_of_their_own(page: Page, filled: Store) -> None:
+def test_two_pages_of_one_machine_have_cookies_of_their_own(page: Page, filled: MonitorStore) -> None:
     with serving(filled) as other:
         names = [
             site.post("/sign-in", data={"name": "Ada", "token": TOKEN}).headers["set-cookie"].partition("=")[0]
@@ -312,7 +312,7 @@ def test_faults_and_hang_ups_fill_no_log(
             time.sleep(0.5)
             assert caplog.records == []
 
-            def fails(store: Store) -> Any:
+            def fails(store: MonitorStore) -> Any:
                 raise ValueError("x" * 100_000)
 
             monkeypatch.setattr("drift.monitor.web.app.exposition", fails)
@@ -352,7 +352,7 @@ def test_pages_of_other_sites_load_nothing(page: Page, site: str) -> None:
 def test_readers_are_not_told_where_the_store_is(
     page: Page, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def away(store: Store) -> Any:
+    def away(store: MonitorStore) -> Any:
         raise StateError("the monitor's store secret%20place.db cannot be read: it is away")
 
     monkeypatch.setattr("drift.monitor.web.app.exposition", away)
@@ -422,7 +422,7 @@ def test_signing_in_leads_nowhere_else(page: Page, target: str) -> None:
 
 def test_what_came_since_a_page_was_made_is_shown(tmp_path: Path) -> None:
     """A page that was asked for while batches were being measured does not stay as it was."""
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=8, rows=100))
     agree(store, 6)
     with serving(store) as site:
@@ -445,7 +445,7 @@ def test_too_much_is_refused(page: Page) -> None:
 
 
 def test_who_has_the_token_writes_and_it_is_found_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=10, rows=150))
     agree(store, 5)
     with serving(store) as site:
@@ -470,7 +470,7 @@ def test_who_has_the_token_writes_and_it_is_found_again(tmp_path: Path) -> None:
 
 
 def test_an_alert_is_acknowledged_and_closed_with_a_reason(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
     agree(store, 8)
     [opened] = check(store, monitor_of(store), Watch()).opened
@@ -491,9 +491,9 @@ def test_an_alert_is_acknowledged_and_closed_with_a_reason(tmp_path: Path) -> No
     assert (found.state, found.acknowledged_by, found.closed_why) == ("closed", "Ada", "mended")
 
 
-def hostile_store(path: Path) -> Store:
+def hostile_store(path: Path) -> MonitorStore:
     """Every name and text that others choose is hostile."""
-    store = Store(path)
+    store = MonitorStore(path)
     columns = Columns("prediction", truth="truth", key="key", time="at", batch="day", version="model", probability="p")
     frames = []
     for at, frame in enumerate(World(batches=14, rows=120, moved_from=7, wrong_from=7)):
@@ -602,7 +602,7 @@ def assert_inert(text: str) -> None:
 
 
 def test_the_report_is_small_asks_nobody_and_holds_no_row(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.db")
+    store = MonitorStore(tmp_path / "m.db")
     rng = np.random.default_rng(0)
     frames = []
     for frame in World(batches=6, rows=150):

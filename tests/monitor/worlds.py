@@ -10,12 +10,12 @@ import pandas as pd
 
 from drift.monitor.pipeline.ingest import Ingested, ingest
 from drift.monitor.pipeline.reference import make_reference
-from drift.monitor.reference.limits import Promise
+from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined
 from drift.monitor.sources.slices import parse_slice
-from drift.monitor.store import Store, batches, references
+from drift.monitor.store import MonitorStore, batches, references
 from drift.monitor.store.records import Monitor
 
 COLUMNS = Columns("prediction", truth="truth", key="id", time="at", batch="day", probability="p", version="model")
@@ -69,7 +69,7 @@ class World:
 
 
 def take_in(
-    store: Store, world: World | list[pd.DataFrame], *, slices: tuple[str, ...] = (), replace: bool = False
+    store: MonitorStore, world: World | list[pd.DataFrame], *, slices: tuple[str, ...] = (), replace: bool = False
 ) -> Ingested:
     """Ingest a world into the monitor "m"."""
     return ingest(
@@ -78,7 +78,7 @@ def take_in(
     )  # fmt: skip
 
 
-def monitor_of(store: Store) -> Monitor:
+def monitor_of(store: MonitorStore) -> Monitor:
     """The monitor "m"."""
     with store.read() as connection:
         found = batches.find_monitor(connection, "m")
@@ -86,7 +86,7 @@ def monitor_of(store: Store) -> Monitor:
     return found
 
 
-def agree(store: Store, first: int, promise: Promise | None = None) -> None:
+def agree(store: MonitorStore, first: int, promise: AlarmSpec | None = None) -> None:
     """Agree on the first batches as the reference."""
     monitor = monitor_of(store)
     with store.write() as connection:

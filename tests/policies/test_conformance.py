@@ -11,7 +11,7 @@ from drift import policies
 from drift.errors import UsageError
 from drift.loop.events import DriftFlagged
 from drift.loop.options import DeployOptions
-from drift.loop.retraining.approval import Always
+from drift.loop.retraining.approval import AlwaysRetrain
 from drift.policies import DECLARED, POLICIES
 from drift.policies.describe import policy_lines, policy_table
 from drift.policies.history import History
@@ -20,7 +20,7 @@ from drift.policies.parser import COMBINATIONS, parse_policy
 from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter, PolicySettings
 from drift.replay.experiment import compare_policies
 from drift.replay.play import Stream
-from drift.replay.versions import Versions
+from drift.replay.versions import ReplayVersions
 from tests.fakes import SignPredictor
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 from tests.replay import test_play as replayed
@@ -35,7 +35,7 @@ WITH_WINDOW = ["every:2@250", "harm@change", "threshold:.7", "forecast:2:.8@chan
 def deployed(name: str, folder: Path) -> Story:
     """A deployment with this policy, to its end; a retrain promotes a version that knows the new rule."""
     folder.mkdir()
-    story = Story(folder, Always())
+    story = Story(folder, AlwaysRetrain())
     options = DeployOptions(policy=name, threshold_accuracy=0.8, cooldown_blocks=1)
     story.parts.policy = options.decides(BLOCKS)
     make = options.detector()
@@ -70,7 +70,7 @@ def test_a_policy_is_replayed_and_decides_the_same_again(name: str) -> None:
     first, second = (
         compare_policies(
             stream,
-            Versions(stream.table, replayed.fit, family="threshold", cache=None),
+            ReplayVersions(stream.table, replayed.fit, family="threshold", cache=None),
             [name],
             seeds=(0,),
             window_rows=100,
@@ -154,7 +154,7 @@ def test_a_new_policy_needs_its_declaration_alone(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(DECLARED, "first", entry)
     assert deployed("first:2", tmp_path / "new").progress.retrained_at == [0, 1]
     stream = Stream(replayed.moving_table(), replayed.START, replayed.SIZE)
-    versions = Versions(stream.table, replayed.fit, family="threshold", cache=None)
+    versions = ReplayVersions(stream.table, replayed.fit, family="threshold", cache=None)
     results = compare_policies(stream, versions, ["first:2"], seeds=(0,), window_rows=100)
     assert [retrain.block for retrain in results.outcomes[0].played.retrains] == [0, 1]
     for deploy in (False, True):

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from drift import cli, invocation
+from drift.tracking.connection import adopted_run
 from drift.tracking.connection.adopted_run import set_project_run
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.runs import project_run
@@ -59,7 +60,7 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, *, experiment: str = "dr
 def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(store, monkeypatch)
     assert project_run.take_up("base", LINE) is None
-    assert project_run.project_run() == run
+    assert adopted_run.project_run() == run
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "drift1"
     call = invocation.project_call()
     assert call is not None
@@ -99,7 +100,7 @@ def test_a_foreign_running_run_is_ignored(
 def test_a_run_that_has_ended_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     store.client.set_terminated(made(store, monkeypatch), status=status)
     assert f"that run is {status}" in (project_run.take_up("base", LINE) or "")
-    assert project_run.project_run() is None
+    assert adopted_run.project_run() is None
 
 
 def test_another_command_line_is_another_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +120,7 @@ def test_a_run_of_another_experiment_is_ignored(
     if experiment is not None:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
     assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (project_run.take_up("base", LINE) or "")
-    assert project_run.project_run() is None
+    assert adopted_run.project_run() is None
 
 
 @pytest.mark.parametrize("through", [[], ["bash", "-c"]])

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from drift.data.blocks import Table
 from drift.replay.combiners import ANSWERINGS, Mix, Newest, Recall, recent_accuracies
-from drift.replay.versions import Version
+from drift.replay.versions import ReplayVersion
 
 ROWS, START = 3_000, 2_000
 
@@ -15,11 +15,11 @@ def table_of(labels: NDArray[np.int64]) -> Table:
     return Table("t", ("x",), np.zeros((len(labels), 1), np.float32), labels, ("no", "yes"), None)
 
 
-def version_of(table: Table, rows: range, yes: NDArray[np.float64]) -> Version:
+def version_of(table: Table, rows: range, yes: NDArray[np.float64]) -> ReplayVersion:
     """A version that answers every row of the table with probability `yes`."""
     first = max(rows.start, rows.stop - 1_008)
     found = np.column_stack([1 - yes, yes])[first:].astype(np.float32)
-    return Version(rows, found, found.argmax(axis=1) == table.labels[first:])
+    return ReplayVersion(rows, found, found.argmax(axis=1) == table.labels[first:])
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def table() -> Table:
 
 
 @pytest.fixture
-def versions(table: Table) -> list[Version]:
+def versions(table: Table) -> list[ReplayVersion]:
     """A good one, one that became bad, and a new one that is middling."""
     rng, right = np.random.default_rng(1), np.where(table.labels == 1, 0.8, 0.2)
     rates = [np.full(ROWS, 0.1), np.where(np.arange(ROWS) < 1_500, 0.05, 0.6), np.full(ROWS, 0.3)]
@@ -37,7 +37,7 @@ def versions(table: Table) -> list[Version]:
     return [version_of(table, rows, yes) for rows, yes in zip(windows, answers, strict=True)]
 
 
-def test_recent_accuracies(table: Table, versions: list[Version]) -> None:
+def test_recent_accuracies(table: Table, versions: list[ReplayVersion]) -> None:
     """Weights halve every 336 rows; the last 2,500 count, and of a version's own rows the newest 1,008."""
     found = recent_accuracies(versions, START)
     for version, one in zip(versions, found, strict=True):
@@ -48,7 +48,7 @@ def test_recent_accuracies(table: Table, versions: list[Version]) -> None:
     assert found[0] > found[2] > found[1]
 
 
-def test_newest_and_recall(table: Table, versions: list[Version]) -> None:
+def test_newest_and_recall(table: Table, versions: list[ReplayVersion]) -> None:
     block = table.block(0, range(START, START + 100))
     assert Newest().answer(block, versions, table) is not None
     assert (Newest().answer(block, versions, table) == versions[2].answers(block.rows)).all()
@@ -86,7 +86,7 @@ def test_offsets_minimise_the_penalised_log_loss() -> None:
     assert found[1] - found[0] == pytest.approx(grid[::10][int(np.argmin(losses))], abs=2e-3)
 
 
-def test_better_versions_weigh_more(table: Table, versions: list[Version]) -> None:
+def test_better_versions_weigh_more(table: Table, versions: list[ReplayVersion]) -> None:
     block = table.block(0, range(START, ROWS))
     mixed = Mix().answer(block, versions, table).argmax(axis=1)
     accuracy = (mixed == block.labels).mean()
@@ -95,11 +95,13 @@ def test_better_versions_weigh_more(table: Table, versions: list[Version]) -> No
 
 
 @pytest.mark.parametrize("name", ANSWERINGS)
-def test_labels_of_the_block_and_later_ones_are_not_looked_at(name: str, table: Table, versions: list[Version]) -> None:
+def test_labels_of_the_block_and_later_ones_are_not_looked_at(
+    name: str, table: Table, versions: list[ReplayVersion]
+) -> None:
     block = table.block(0, range(START, START + 200))
     before = ANSWERINGS[name].answer(block, versions, table)
     table.labels[START:] = 1 - table.labels[START:]
-    turned = [Version(one.rows, one.probabilities, one.right.copy()) for one in versions]
+    turned = [ReplayVersion(one.rows, one.probabilities, one.right.copy()) for one in versions]
     for one in turned:
         one.right[START - one.first :] = ~one.right[START - one.first :]
     assert (ANSWERINGS[name].answer(table.block(0, range(START, START + 200)), turned, table) == before).all()

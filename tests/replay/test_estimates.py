@@ -11,7 +11,7 @@ from drift.errors import BlockError
 from drift.replay.evaluation import label_proxies
 from drift.replay.evaluation.label_proxies import Estimates, Track, estimate_stream
 from drift.replay.play import Stream
-from drift.replay.versions import Version
+from drift.replay.versions import ReplayVersion
 from drift.report.estimates import estimates_chart
 
 ROWS, START, SIZE = 9_000, 1_000, 400
@@ -26,11 +26,11 @@ def table(jump: int) -> Table:
     return Table("turning", ("x", "y"), features, (rng.random(ROWS) < chance).astype(np.int64), ("no", "yes"), None)
 
 
-def version(table: Table) -> Version:
+def version(table: Table) -> ReplayVersion:
     """One that knows the chances before the jump."""
     yes = 1 / (1 + np.exp(-1.5 * table.features[:, 0]))
     answers = np.column_stack([1 - yes, yes]).astype(np.float32)
-    return Version(range(START), answers, answers.argmax(axis=1) == table.labels)
+    return ReplayVersion(range(START), answers, answers.argmax(axis=1) == table.labels)
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,10 @@ from drift.replay.logged import log_results
 from drift.replay.play import Stream
 from drift.replay.summary import summarise
 from drift.replay.text import table_lines
-from drift.replay.versions import Versions
+from drift.replay.versions import ReplayVersions
 from drift.report.replay import write_replay
 from drift.tracking.runs.lookup import find_runs
-from drift.tracking.runs.open_runs import Metric, open_run
+from drift.tracking.runs.open_runs import LoggedMetric, open_run
 from tests.projects.test_tracked import documented
 from tests.replay.test_play import SIZE, START, fit, moving_table
 from tests.stores import fresh_store
@@ -40,7 +40,7 @@ def test_a_part_is_replayed_without_naming_policies(
 ) -> None:
     """And a list that a person typed is refused, not changed."""
 
-    def compare(stream: Stream, versions: Versions, names: list[str], **options: object) -> Results:
+    def compare(stream: Stream, versions: ReplayVersions, names: list[str], **options: object) -> Results:
         for name in names:
             parse_policy(name).policy(PolicySettings(len(stream.blocks), hindsight=lambda retrains: ()))
         raise UsageError(f"taken: {','.join(names)}")
@@ -54,7 +54,7 @@ def test_a_part_is_replayed_without_naming_policies(
 @pytest.fixture(scope="module")
 def results() -> Results:
     stream = Stream(moving_table(), START, SIZE)
-    versions = Versions(stream.table, fit, family="threshold", cache=None)
+    versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
     return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100, hindsight=True)
 
 
@@ -81,7 +81,7 @@ def test_a_record_holds_what_is_promised(results: Results) -> None:
 def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
     """By the accuracy of each version on its first block, whatever the seed and the window around the policy."""
     stream = Stream(moving_table(), START, SIZE)
-    versions = Versions(stream.table, fit, family="threshold", cache=None)
+    versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
     names = ("never", "threshold:1", "threshold:1@change", "forecast:3:1+recall", "threshold:.1", "oracle:1")
     found = compare_policies(stream, versions, names, seeds=(0, 1), window_rows=100, hindsight=True)
     advice = policy_advice(found)
@@ -166,6 +166,8 @@ def test_many_blocks_are_logged_whole(tmp_path: Path, monkeypatch: pytest.Monkey
     """More points than one request takes: none is lost."""
     store = fresh_store(tmp_path, monkeypatch)
     with open_run(store, "replays", name="p", kind="policy") as run:
-        run.batch({"policy": "p"}, [Metric("block/accuracy", step / 2_500, step) for step in range(2_500)], "many")
+        run.batch(
+            {"policy": "p"}, [LoggedMetric("block/accuracy", step / 2_500, step) for step in range(2_500)], "many"
+        )
     found = store.client.get_metric_history(run.id, "block/accuracy")
     assert sorted(point.step for point in found) == list(range(2_500))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from drift.errors import BlockError
-from drift.replay.schedules import Candidate, best_schedules
+from drift.replay.schedules import CandidateModel, best_schedules
 
 
-def naive(candidates: list[Candidate], blocks: int, retrains: int) -> int:
+def naive(candidates: list[CandidateModel], blocks: int, retrains: int) -> int:
     best = 0
     for base in (candidate for candidate in candidates if candidate.block == 0):
         later = [candidate for candidate in candidates if candidate.block > 0]
@@ -27,7 +27,7 @@ def naive(candidates: list[Candidate], blocks: int, retrains: int) -> int:
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_the_best_of_all(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    candidates = [Candidate(block, rng.integers(0, 20, 6), window) for block in range(6) for window in (1, 2)]
+    candidates = [CandidateModel(block, rng.integers(0, 20, 6), window) for block in range(6) for window in (1, 2)]
     rng.shuffle(candidates)
     found = best_schedules(candidates, 6, 4)
     for retrains, schedule in enumerate(found):
@@ -39,11 +39,11 @@ def test_it_is_the_best_of_all(seed: int) -> None:
 
 
 def test_no_more_retrains_than_help() -> None:
-    good = Candidate(0, np.full(4, 10))
-    worse = [Candidate(block, np.full(4, 9)) for block in (1, 2, 3)]
+    good = CandidateModel(0, np.full(4, 10))
+    worse = [CandidateModel(block, np.full(4, 9)) for block in (1, 2, 3)]
     assert best_schedules([good, *worse], 4, 3)[-1].chosen == (good,)
 
 
 def test_without_a_base_model_there_is_no_schedule() -> None:
     with pytest.raises(BlockError, match="expected a base model"):
-        best_schedules([Candidate(1, np.ones(3, np.int64))], 3, 1)
+        best_schedules([CandidateModel(1, np.ones(3, np.int64))], 3, 1)

@@ -14,7 +14,7 @@ from drift.policies.never import Never
 from drift.policies.oracle import Scheduled
 from drift.policies.window import SinceChange, Window
 from drift.replay.play import Stream, play
-from drift.replay.versions import Versions
+from drift.replay.versions import ReplayVersions
 
 ROWS, START, SIZE = 1_000, 200, 50
 
@@ -50,8 +50,8 @@ def stream() -> Stream:
     return Stream(moving_table(), START, SIZE)
 
 
-def versions(stream: Stream, cache: Path | None = None) -> Versions:
-    return Versions(stream.table, fit, family="threshold", cache=cache)
+def versions(stream: Stream, cache: Path | None = None) -> ReplayVersions:
+    return ReplayVersions(stream.table, fit, family="threshold", cache=cache)
 
 
 def test_never_is_one_model(stream: Stream) -> None:
@@ -117,7 +117,7 @@ def test_the_cache_saves_training(stream: Stream, tmp_path: Path) -> None:
     assert first.trained == len(played[0].retrains) + 1 == 6
     assert second.trained == 0
     assert played[0].blocks == played[1].blocks
-    other = Versions(stream.table, fit, family="another", cache=tmp_path)
+    other = ReplayVersions(stream.table, fit, family="another", cache=tmp_path)
     other.get(range(200), 1)
     assert other.trained == 1
     broken = next(tmp_path.rglob("0-200-1.npy"))

@@ -23,7 +23,7 @@ from drift.replay.combiners import Newest
 from drift.replay.experiment import Results, Step, compare_policies
 from drift.replay.play import Stream
 from drift.replay.served_replay import Serving, own_server
-from drift.replay.versions import Versions
+from drift.replay.versions import ReplayVersions
 from tests.fakes import FakeService
 from tests.replay.test_play import SIZE, START, fit, moving_table
 
@@ -94,8 +94,8 @@ def starter(tmp_path: Path) -> Starter:
     return Starter(LocalService(tmp_path / "store"))
 
 
-def versions(stream: Stream, cache: Path | None = None) -> Versions:
-    return Versions(stream.table, fit_small, family="small", cache=cache)
+def versions(stream: Stream, cache: Path | None = None) -> ReplayVersions:
+    return ReplayVersions(stream.table, fit_small, family="small", cache=cache)
 
 
 def same(served: Results, here: Results) -> None:
@@ -142,7 +142,7 @@ def test_what_all_versions_answer_is_refused_at_once(stream: Stream, starter: St
     assert starter.started == fitted.trained == 0
 
 
-def ask(serving: Serving, fitted: Versions, stream: Stream) -> None:
+def ask(serving: Serving, fitted: ReplayVersions, stream: Stream) -> None:
     """The first block, of the base model."""
     answering = serving.answering("never", Newest(), lambda news, block: None)
     answering.answer(stream.blocks[0], [fitted.get(range(START), 0)], stream.table)
@@ -178,7 +178,7 @@ def test_a_version_that_does_not_come_up_is_an_error(stream: Stream, starter: St
 
 
 def test_a_model_that_cannot_be_exported_is_an_error(stream: Stream, starter: Starter) -> None:
-    fitted = Versions(stream.table, fit, family="threshold", cache=None)
+    fitted = ReplayVersions(stream.table, fit, family="threshold", cache=None)
     with Serving(fitted, starter) as serving, pytest.raises(ServingError, match="exported, got a Threshold"):
         ask(serving, fitted, stream)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from drift.errors import StateError
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.serving.torchserve.process.record import end_orphan
 from drift.serving.torchserve.process.server import TorchServe
 from drift.system.disk import alone_in, private_folder, write_at_once
@@ -36,7 +36,7 @@ def test_a_folder_of_state_that_another_user_made_is_refused(shared: Path, other
     made = other_user.run("sh", "-c", f"umask 0; mkdir -p {store}; chmod -R {mode} {shared}/.drift")
     assert made.returncode == 0, made.stderr
     with pytest.raises(StateError, match=rf"another user \(id {USER}\)"):
-        Home(shared / ".drift")
+        ProjectDir(shared / ".drift")
     for folder in (shared / ".drift", store.parent):
         with pytest.raises(StateError, match=rf"another user \(id {USER}\)"):
             TorchServe(folder).start()
@@ -62,7 +62,7 @@ def test_what_another_user_left_in_a_folder_of_ours_is_refused(shared: Path, oth
         home.chmod(0o777)
         assert other_user.run(command, str(home / name)).returncode == 0
         with pytest.raises(StateError, match=rf"{name} of this user, got one of another user"):
-            Home(home)
+            ProjectDir(home)
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         subprocess.run(["rm", "-rf", home], check=True)
 
@@ -72,12 +72,12 @@ def test_a_link_of_another_user_is_refused(shared: Path, other_user: OtherUser, 
     tmp_path.chmod(0o755)
     assert other_user.run("ln", "-s", str(tmp_path), str(shared / ".drift")).returncode == 0
     with pytest.raises(StateError, match="another user"):
-        Home(shared / ".drift")
+        ProjectDir(shared / ".drift")
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
 def test_a_lock_follows_no_link(shared: Path) -> None:
-    victim, home = shared / "victim", Home(shared / ".drift")
+    victim, home = shared / "victim", ProjectDir(shared / ".drift")
     victim.write_text("precious")
     with home.lock("first", doing="trying"):
         pass
@@ -186,13 +186,13 @@ def test_folders_of_the_user_stay_usable(tmp_path: Path) -> None:
     """Open ones are closed, links of one's own are followed, and a named folder with other things stays readable."""
     (tmp_path / "disk").mkdir(mode=0o755)
     (tmp_path / ".drift").symlink_to(tmp_path / "disk")
-    Home(tmp_path / ".drift")
+    ProjectDir(tmp_path / ".drift")
     assert stat.S_IMODE((tmp_path / "disk").stat().st_mode) == 0o700
     named = tmp_path / "results"
     named.mkdir()
     named.chmod(0o775)
     (named / "else").touch()
-    Home(named)
+    ProjectDir(named)
     assert stat.S_IMODE(named.stat().st_mode) == 0o755
     private_folder(tmp_path / "a" / "b")
     assert not [path for path in tmp_path.rglob(".*") if path.name != ".drift"]  # no probe is left

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from drift.errors import UsageError
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from drift.monitor.web.serving import _listening
 from drift.system.socket_owner import CLOSED, user_of_client
 from tests.monitor.serving import TOKEN, Site, serving
@@ -41,7 +41,7 @@ print("sent")
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with serving(Store(str(tmp_path / "m.db")), token=TOKEN, read_token=READ_TOKEN) as site:
+    with serving(MonitorStore(str(tmp_path / "m.db")), token=TOKEN, read_token=READ_TOKEN) as site:
         yield site
 
 
@@ -111,7 +111,7 @@ def test_nobody_else_is_localhost(other_user: OtherUser) -> None:
 
 @pytest.mark.slow
 def test_the_page_of_the_command_answers_on_both_addresses(tmp_path: Path) -> None:
-    Store(str(tmp_path / "m.db"))
+    MonitorStore(str(tmp_path / "m.db"))
     line = [sys.executable, "-m", "drift", "monitor", "serve", "--store", "m.db", "--port", "0"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as page:
         try:

@@ -7,7 +7,7 @@ import pytest
 
 from drift.data.blocks import Rows
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import Metric, Run, open_run
+from drift.tracking.runs.open_runs import LoggedMetric, Run, open_run
 from drift.tracking.runs.parents import FIGURE, parent_in
 
 CURVE = [(0.61, 1), (0.67, 2), (0.70, 3)]
@@ -18,7 +18,7 @@ def base(store: Store) -> Run:
     """A finished base run in experiment `here`."""
     with open_run(store, "here", name="BaseModel", kind="base", tags={"digest": "d" * 64}) as run:
         run.params({f"p{number}": number for number in range(250)})  # more than one request of MLflow takes
-        run.metrics([Metric("val/accuracy", value, step) for value, step in CURVE])
+        run.metrics([LoggedMetric("val/accuracy", value, step) for value, step in CURVE])
         rows = Rows(np.zeros((4, 2), np.float32), np.zeros(4, np.int64))
         run.dataset(rows, name="table", source="table.csv", context="training", digest="a" * 64)
         run.describe("A base model.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.tracking.connection.sqlite_address import address_of, file_of
 from drift.tracking.connection.store import connect
 
@@ -35,7 +35,7 @@ def test_mlflow_and_our_state_are_in_that_folder(folder: str, tmp_path: Path, mo
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address_of(project / "mlflow.db"))
     assert connect().client.get_experiment(experiment).name == "kept"
     assert connect(read=True).client.get_experiment(experiment).name == "kept"
-    assert Home(create=False, read=True).path == project / ".drift"
+    assert ProjectDir(create=False, read=True).path == project / ".drift"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([folder, "elsewhere"])
     assert list(elsewhere.iterdir()) == []
 

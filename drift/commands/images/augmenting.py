@@ -74,7 +74,7 @@ def augment(
     from drift.images.experiments import perturb_by
     from drift.images.results.logged import log_augment
     from drift.images.results.summaries import seen_rows, text_table
-    from drift.images.streams.evolution import Pool
+    from drift.images.streams.evolution import ImagePool
     from drift.report.images import Numbers, markdown, write_images
     from drift.system.disk import write_at_once
     from drift.terminal import counting, line_width
@@ -105,7 +105,7 @@ def augment(
                 board=tensorboard / name.replace(" ", "-"),
                 words=f"training {name}",
             )
-        samples = {CLEAN: parts.pool, PERTURBED: Pool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}
+        samples = {CLEAN: parts.pool, PERTURBED: ImagePool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}
         seen = compare_networks(trained, parts.train.pixels, samples, n=images, level=level, seed=seed)
     columns, rows = seen_rows(seen)
     epochs = " and ".join(f"{made.epochs} {name}" for name, made in trained.items())

@@ -110,7 +110,7 @@ def kernels(
     from drift.images.results.logged import log_table
     from drift.images.results.pictures import planes_picture
     from drift.images.results.summaries import side_by_side_rows, text_table
-    from drift.images.streams.evolution import Pool
+    from drift.images.streams.evolution import ImagePool
     from drift.report.images import Numbers, Picture, write_images
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect
@@ -134,7 +134,7 @@ def kernels(
         other = images_of(other_data, tell)[1]
         parts = lesson.parts(images_of_data, reference_rows=reference_rows, other=other)
         trained = lesson.learn(parts, tell)
-        assert isinstance(parts.strangers, Pool)  # noqa: S101  # another data set was asked for
+        assert isinstance(parts.strangers, ImagePool)  # noqa: S101  # another data set was asked for
         half = len(parts.pool) // 2
         clean, later = parts.pool.pixels[:half], parts.pool.pixels[half:]
         perturbed = Path(perturbation).stem

@@ -91,7 +91,7 @@ Html = Annotated[
 def page_of(what: str) -> Path:
     """Where the page of an experiment goes by default."""
     from drift.loop.journal.records import now
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
 
     when = now()[:19].replace(":", "").replace("-", "")
-    return Home().reports / f"images-{what}-{when}-{getpid()}.html"  # several may begin in one second
+    return ProjectDir().reports / f"images-{what}-{when}-{getpid()}.html"  # several may begin in one second

@@ -13,7 +13,7 @@ from drift.errors import UsageError
 if TYPE_CHECKING:
     from drift.datasets.images import Images
     from drift.images.experiments import Remembered, Tell
-    from drift.images.setup import Parts
+    from drift.images.setup import ImageRoles
     from drift.images.streams.evolution import Perturb
 
 QUICK_ROWS = 10_000
@@ -48,7 +48,7 @@ class Lesson:
         reference_rows: int | None = None,
         new_classes: Sequence[str] = (),
         other: Images | None = None,
-    ) -> Parts:
+    ) -> ImageRoles:
         """Training and test images in their roles; see `drift.images.setup.parts_of`."""
         from drift.images.setup import parts_of
 
@@ -63,7 +63,7 @@ class Lesson:
 
     def learn(
         self,
-        parts: Parts,
+        parts: ImageRoles,
         tell: Tell,
         *,
         epochs: int = 10,

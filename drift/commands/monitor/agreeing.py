@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drift.monitor.reference.limits import RunRule
-    from drift.monitor.sources.rows import Rows
-    from drift.monitor.store import Store
-    from drift.monitor.store.records import Monitor, Reference
+    from drift.monitor.sources.rows import PredictionRows
+    from drift.monitor.store import MonitorStore
+    from drift.monitor.store.records import Monitor, MonitorReference
 
 DEPLOYED = "deployed"
 ENOUGH_BATCHES = 10  # of a reference
@@ -104,7 +104,7 @@ def reference(
     from drift.loop.releases.promote import person
     from drift.monitor.pipeline.labels import in_force, measure_all
     from drift.monitor.pipeline.reference import make_reference
-    from drift.monitor.reference.limits import Promise
+    from drift.monitor.reference.limits import AlarmSpec
     from drift.monitor.sources.rows import joined
     from drift.monitor.sources.slices import parse_slice
     from drift.monitor.sources.values import cut_short
@@ -122,7 +122,7 @@ def reference(
     made = make_reference(
         rows, sizes=[len(part) for part in parts], chosen=chosen, by=cut_short(by or person()), why=why.strip()[:1000],
         name=cut_short(name.strip()), slices=[parse_slice(text) for text in found.slices],
-        promise=Promise(expected_run_length, rule, tolerated_loss, truth_share),
+        promise=AlarmSpec(expected_run_length, rule, tolerated_loss, truth_share),
     )  # fmt: skip
     with opened.write() as connection:
         references.add_reference(connection, found, made)
@@ -141,7 +141,7 @@ def reference(
     return ExitCode.DONE
 
 
-def _notes(store: Store, monitor: Monitor, made: Reference) -> list[str]:
+def _notes(store: MonitorStore, monitor: Monitor, made: MonitorReference) -> list[str]:
     """Where a reference is too small for what it is to promise."""
     import numpy as np
 
@@ -180,7 +180,7 @@ def _rule(text: str) -> RunRule:
     return RunRule(int(found[1]), int(found[2]))
 
 
-def _tell_all(opened: Store, monitor: Monitor, store: str) -> ExitCode:
+def _tell_all(opened: MonitorStore, monitor: Monitor, store: str) -> ExitCode:
     from drift.monitor.store import references
 
     with opened.read() as connection:
@@ -195,8 +195,8 @@ def _tell_all(opened: Store, monitor: Monitor, store: str) -> ExitCode:
 
 
 def _chosen(
-    store: Store, monitor: Monitor, first: int, since: str, until: str, data: str, query: str, training_run: str
-) -> tuple[list[Rows], str]:
+    store: MonitorStore, monitor: Monitor, first: int, since: str, until: str, data: str, query: str, training_run: str
+) -> tuple[list[PredictionRows], str]:
     """Rows by batch, or all together if they are of none, and how they were chosen."""
     from drift.monitor.sources.rows import joined
 
@@ -224,16 +224,16 @@ def _chosen(
     return parts, " ".join(part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part)
 
 
-def _deployed(store: Store, monitor: Monitor) -> str:
+def _deployed(store: MonitorStore, monitor: Monitor) -> str:
     """The training run of the first model of the deployment whose rows the monitor follows; else of the newest one."""
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.monitor.collection.scoring_log import LogRows
 
-    log = Home(create=False).log
+    log = ProjectDir(create=False).log
     return (LogRows.followed(log, store, monitor.name) or LogRows.newest(log)).training_run
 
 
-def _stored(store: Store, monitor: Monitor, first: int, since: str, until: str) -> list[Rows]:
+def _stored(store: MonitorStore, monitor: Monitor, first: int, since: str, until: str) -> list[PredictionRows]:
     """Rows of each stored batch, oldest first."""
     import numpy as np
 
@@ -276,7 +276,7 @@ def _moment(text: str) -> np.datetime64 | None:
         raise UsageError(f"expected a time in UTC such as 1997-08-24T00:00, got {text!r}") from error
 
 
-def _of_run(monitor: Monitor, run: str) -> Rows:
+def _of_run(monitor: Monitor, run: str) -> PredictionRows:
     """The rows that a model of the loop was accepted on, as rows of a monitor."""
     import tempfile
     from pathlib import Path
@@ -286,7 +286,7 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
 
     from drift.data.losses import predicted_classes
     from drift.data.values import widened
-    from drift.monitor.sources.rows import Rows
+    from drift.monitor.sources.rows import PredictionRows
     from drift.tracking.connection.store import connect
     from drift.tracking.runs.lookup import load_reference
 
@@ -301,7 +301,7 @@ def _of_run(monitor: Monitor, run: str) -> Rows:
     names = np.asarray(found.class_names, object)
     features = widened(found.features) if monitor.columns.rules else found.features.astype(np.float64)
     frame = pd.DataFrame(features, columns=list(found.names))
-    return Rows(
+    return PredictionRows(
         np.asarray([str(at) for at in range(len(found))], object),
         names[predicted_classes(found.probabilities, " of the reference")],
         names[found.labels],

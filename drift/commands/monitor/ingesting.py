@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drift.monitor.sources.batches import Batching
     from drift.monitor.sources.column_roles import Columns
     from drift.monitor.sources.rows import Task
-    from drift.monitor.store import Store
+    from drift.monitor.store import MonitorStore
 
 
 @command
@@ -220,9 +220,9 @@ def truth(
 
 def _known_columns(store: object, monitor: str, *, anew: bool = False) -> Columns | None:
     """Of a monitor; with `anew`, None also if it is still empty."""
-    from drift.monitor.store import Store, batches
+    from drift.monitor.store import MonitorStore, batches
 
-    assert isinstance(store, Store)  # noqa: S101 - for the type alone
+    assert isinstance(store, MonitorStore)  # noqa: S101 - for the type alone
     with store.read() as connection:
         found = batches.find_monitor(connection, monitor)
         if found is None or (anew and batches.is_empty(connection, found)):
@@ -230,13 +230,13 @@ def _known_columns(store: object, monitor: str, *, anew: bool = False) -> Column
     return found.columns
 
 
-def _log(deployment: str, opened: Store, monitor: str) -> tuple[Chunks, Columns]:
+def _log(deployment: str, opened: MonitorStore, monitor: str) -> tuple[Chunks, Columns]:
     """The rows of the deployment that is named, else of the one that the monitor follows, else of the newest one."""
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.monitor.collection.scoring_log import LogRows
 
-    rows = LogRows.followed(Home(create=False).log, opened, monitor) if not deployment else None
-    rows = rows or LogRows.newest(Home(create=False).log, deployment)
+    rows = LogRows.followed(ProjectDir(create=False).log, opened, monitor) if not deployment else None
+    rows = rows or LogRows.newest(ProjectDir(create=False).log, deployment)
     return rows, rows.columns
 
 
@@ -256,7 +256,7 @@ def _chunks(source: str, query: str, columns: Columns, batching: Batching) -> Ch
     return chunks
 
 
-def _next(opened: Store, monitor: str, store: str, *, log: bool) -> str:
+def _next(opened: MonitorStore, monitor: str, store: str, *, log: bool) -> str:
     """The command to go on with."""
     from drift.monitor.store import batches, references
 
@@ -271,7 +271,7 @@ def _next(opened: Store, monitor: str, store: str, *, log: bool) -> str:
     return m.following("monitor reference", monitor, store, first_batches=10, why=m.REASON)
 
 
-def _small_or_mixed(opened: Store, monitor: str, source: str) -> list[str]:
+def _small_or_mixed(opened: MonitorStore, monitor: str, source: str) -> list[str]:
     """What to know of a deployment's batches: that they are very small, and that several versions answered."""
     from collections import Counter
 

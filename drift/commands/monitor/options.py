@@ -14,7 +14,7 @@ from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
     from drift.monitor.sources.column_roles import Columns
-    from drift.monitor.store import Store
+    from drift.monitor.store import MonitorStore
     from drift.monitor.store.records import Monitor
 
 REASON = "REASON"  # stands in printed commands for what the user is to say; refused as it is
@@ -60,7 +60,7 @@ Truth = Annotated[str, text("Column with the truth; empty where it has not come 
 Key = Annotated[str, text("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
 
 
-def open_store(store: str, *, monitor: str = "default", create: bool = False) -> Store:
+def open_store(store: str, *, monitor: str = "default", create: bool = False) -> MonitorStore:
     """The store that an option or the environment names.
 
     Args:
@@ -72,19 +72,19 @@ def open_store(store: str, *, monitor: str = "default", create: bool = False) ->
         UsageError: there is none and it is not to be made, or there is no folder for it.
     """
     from drift.data.urls import masked
-    from drift.loop.project_dir import Home
-    from drift.monitor.store import Store
+    from drift.loop.project_dir import ProjectDir
+    from drift.monitor.store import MonitorStore
 
     place = read_option(store, option="--store") or os.environ.get("DRIFT_MONITOR_STORE", "")
     if place and "://" not in place and not Path(place).absolute().parent.is_dir():
         hidden = masked(place)
         raise UsageError(f"there is no folder {Path(hidden).parent} for the store {hidden}: make it first")
-    place = place or str(Home(read=not create).path / "monitor.db")
+    place = place or str(ProjectDir(read=not create).path / "monitor.db")
     if not create and (file := _file_of(place)) is not None and not file.exists():
         raise UsageError(
             f"there is no monitor yet: no store {masked(str(file))}. To begin one: {_first_ingest(monitor, store)}"
         )
-    return Store(place)
+    return MonitorStore(place)
 
 
 def _file_of(place: str) -> Path | None:
@@ -138,7 +138,7 @@ def require_reason(why: str, expected: str) -> str:
     return why.strip()
 
 
-def find_monitor(store: Store, name: str) -> Monitor:
+def find_monitor(store: MonitorStore, name: str) -> Monitor:
     """The monitor of that name.
 
     Raises:

@@ -123,13 +123,13 @@ def report(
 
     Example: drift monitor report
     """
-    from drift.loop.project_dir import Home
+    from drift.loop.project_dir import ProjectDir
     from drift.monitor.report import batch_records, write_monitor_report
 
     opened = m.open_store(store, monitor=monitor)
     found = m.find_monitor(opened, monitor)
     safe = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in found.name)
-    path = write_monitor_report(opened, found, html or Home(read=True).reports / f"monitor-{safe}.html")
+    path = write_monitor_report(opened, found, html or ProjectDir(read=True).reports / f"monitor-{safe}.html")
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     options = options_as_called(report, locals()) | {"store": opened.name}
     write_json(json, options, batch_records(opened, found), page=str(path))

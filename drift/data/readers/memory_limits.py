@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drift.data.readers.parquet_pages import ColumnSize, Pages
+from drift.data.readers.parquet_pages import ColumnSize, PageSizes
 from drift.errors import DataError
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def column_sizes(file: Path | Stored, opened: ParquetFile, paths: Collection[str
     """
     found: list[tuple[int, int, ColumnSize]] = []
     places = [at for at in range(opened.metadata.num_columns) if opened.schema.column(at).path in paths]
-    with Pages(file) as pages:
+    with PageSizes(file) as pages:
         for group in range(opened.metadata.num_row_groups):
             part = opened.metadata.row_group(group)
             for at in places:

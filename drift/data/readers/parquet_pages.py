@@ -39,7 +39,7 @@ class ColumnSize:
     packed: int
 
 
-class Pages:
+class PageSizes:
     """The headers of the pages of a file, or of one that is in memory; to be closed."""
 
     def __init__(self, file: Path | BytesIO) -> None:
@@ -50,7 +50,7 @@ class Pages:
         with file.open("rb") as opened:
             self._content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
 
-    def __enter__(self) -> Pages:
+    def __enter__(self) -> PageSizes:
         return self
 
     def __exit__(self, *error: object) -> None:

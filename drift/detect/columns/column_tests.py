@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.columns.tied_ks import chosen_edges, tied_p_value
-from drift.detect.columns.two_sample_columns import Column
+from drift.detect.columns.two_sample_columns import TwoSampleColumn
 from drift.errors import BlockError
 
 EXACT_PAIRS = 4_000_000  # n m, up to which SciPy's exact KS p-value takes 40 ms at most; it grows with n m
@@ -24,10 +24,12 @@ ENOUGH = 50  # draws as extreme as what was observed
 AT_ONCE = 100  # draws
 
 Found: TypeAlias = tuple[float, float]  # statistic and p-value
-ColumnTest: TypeAlias = Callable[[Column, int, np.random.Generator], Found]  # of a column, number of draws, and rng
+ColumnTest: TypeAlias = Callable[
+    [TwoSampleColumn, int, np.random.Generator], Found
+]  # of a column, number of draws, and rng
 
 
-def ks(column: Column, draws: int, rng: np.random.Generator) -> Found:
+def ks(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
     """The largest difference of the distribution functions, and its p-value.
 
     Without ties, the p-value is that of SciPy's `ks_2samp`; above 4,000,000 pairs the asymptotic one, that of a single
@@ -61,7 +63,7 @@ def ks(column: Column, draws: int, rng: np.random.Generator) -> Found:
     return statistic, kstwo.sf(statistic, round(n * m / (n + m)))
 
 
-def cramer_von_mises(column: Column, draws: int, rng: np.random.Generator) -> Found:
+def cramer_von_mises(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
     """The squared difference of the distribution functions, its mean over all rows times n m / (n + m)."""
     from scipy.stats import cramervonmises_2samp
 
@@ -81,7 +83,7 @@ def cramer_von_mises(column: Column, draws: int, rng: np.random.Generator) -> Fo
     return result.statistic, result.pvalue
 
 
-def chi_squared(column: Column, draws: int, rng: np.random.Generator) -> Found:
+def chi_squared(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
     """Pearson's statistic of the samples' table of categories."""
     counts = [np.bincount(codes) for codes in (column.reference, column.current)]
     categories = max(map(len, counts))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Column:
+class TwoSampleColumn:
     """One feature of both samples, without missing values."""
 
     name: str
@@ -34,7 +34,7 @@ class Column:
     categorical: bool = False
 
 
-def plain_columns(reference: NDArray[Any], current: NDArray[Any], names: Sequence[str]) -> list[Column]:
+def plain_columns(reference: NDArray[Any], current: NDArray[Any], names: Sequence[str]) -> list[TwoSampleColumn]:
     """Columns of numbers, from arrays (n, d) and (m, d) of which nothing but the width is checked.
 
     Raises:
@@ -42,7 +42,7 @@ def plain_columns(reference: NDArray[Any], current: NDArray[Any], names: Sequenc
     """
     _require_one_width(reference.shape[1], current.shape[1])
     require_different_names(names, "reference")
-    return [Column(name, x, y) for name, x, y in zip(names, reference.T, current.T, strict=True)]
+    return [TwoSampleColumn(name, x, y) for name, x, y in zip(names, reference.T, current.T, strict=True)]
 
 
 def two_tables(
@@ -52,7 +52,7 @@ def two_tables(
     names: Sequence[str] | None = None,
     categorical: Collection[str] | None = (),
     numeric: bool = False,
-) -> list[Column]:
+) -> list[TwoSampleColumn]:
     """Check two samples and take them apart.
 
     Args:
@@ -118,7 +118,9 @@ def _arrays(sample: Features, where: str, names: Sequence[str] | None) -> dict[s
     return columns
 
 
-def _column(name: str, reference: NDArray[Any], current: NDArray[Any], *, category: bool, numeric: bool) -> Column:
+def _column(
+    name: str, reference: NDArray[Any], current: NDArray[Any], *, category: bool, numeric: bool
+) -> TwoSampleColumn:
     x, y = _values(name, reference, "reference"), _values(name, current, "current sample")
     kinds = {values.dtype.kind for values in (x, y)}
     if len(kinds) > 1 and "O" in kinds:
@@ -128,11 +130,11 @@ def _column(name: str, reference: NDArray[Any], current: NDArray[Any], *, catego
     if numeric or not (category or kinds <= {"O", "b"}):
         if "b" in kinds:
             x, y = x.astype(np.float64), y.astype(np.float64)
-        return Column(name, x, y)
+        return TwoSampleColumn(name, x, y)
     import pandas as pd
 
     codes = pd.factorize(np.concatenate([x, y]))[0]
-    return Column(name, codes[: len(x)], codes[len(x) :], categorical=True)
+    return TwoSampleColumn(name, codes[: len(x)], codes[len(x) :], categorical=True)
 
 
 def _values(name: str, values: NDArray[Any], where: str) -> NDArray[Any]:

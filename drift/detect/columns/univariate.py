@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.columns.column_tests import EXACT_ROWS, TESTS
-from drift.detect.columns.two_sample_columns import Column, plain_columns, two_tables
+from drift.detect.columns.two_sample_columns import TwoSampleColumn, plain_columns, two_tables
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -199,7 +199,9 @@ def ks_tests(reference: NDArray[Any], current: NDArray[Any], names: Sequence[str
     return _tested(columns, test="ks", correction="bonferroni", level=level, seed=0)
 
 
-def _judged(columns: list[Column], *, test: Test, correction: Correction, level: float, seed: int) -> FeatureTests:
+def _judged(
+    columns: list[TwoSampleColumn], *, test: Test, correction: Correction, level: float, seed: int
+) -> FeatureTests:
     """All tests, if some feature can be rejected by them."""
     if not 0 < level < 1:
         raise BlockError(f"expected a level between 0 and 1, got {level}")
@@ -222,7 +224,9 @@ def _ways(n: int, m: int) -> int:
     return comb(n + m, min(n, m, 50))
 
 
-def _tested(columns: list[Column], *, test: Test, correction: Correction, level: float, seed: int) -> FeatureTests:
+def _tested(
+    columns: list[TwoSampleColumn], *, test: Test, correction: Correction, level: float, seed: int
+) -> FeatureTests:
     rng = np.random.default_rng(seed)
     draws = enough_draws(len(columns), level=level)
     kinds = [("chi_squared" if column.categorical else "ks") if test == "auto" else test for column in columns]

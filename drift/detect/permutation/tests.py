@@ -34,7 +34,7 @@ class PermutationTest:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PermutationResult:
     """What permutations say of an observed statistic."""
 
     statistic: float
@@ -51,7 +51,7 @@ class Drawn:
     rounding: float  # differences up to this are ties
 
 
-def judge(drawn: Drawn, *, level: float, stop_after: int | None = None) -> Verdict:
+def judge(drawn: Drawn, *, level: float, stop_after: int | None = None) -> PermutationResult:
     """Compare an observed statistic with permuted ones: p = (1 + count(permuted >= observed)) / (1 + permutations).
 
     With `stop_after`, only the permutations up to the one that is the `stop_after`-th to reach the observed statistic
@@ -83,7 +83,7 @@ def judge(drawn: Drawn, *, level: float, stop_after: int | None = None) -> Verdi
         if stop_after <= allowed:  # then, if fewer than stop_after of the first stop_after / level are
             allowed, null = stop_after, counted[: ceil(stop_after / level - 1e-9) - 1]
     threshold = float(np.sort(null)[-allowed]) + tolerance if allowed >= 1 else float("inf")
-    return Verdict(observed, p_value, threshold, len(counted))
+    return PermutationResult(observed, p_value, threshold, len(counted))
 
 
 def until_sure(draw: Callable[[int], Drawn], permutations: int, stop_after: int | None) -> Drawn:

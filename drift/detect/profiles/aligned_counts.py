@@ -16,7 +16,7 @@ from drift.errors import BlockError
 
 
 @dataclass(frozen=True)
-class Sides:
+class AlignedCounts:
     """Counts of a feature in the reference and in the current sample; the last cell is the missing one."""
 
     labels: tuple[str, ...]  # of the cells
@@ -42,7 +42,7 @@ class Sides:
         return found
 
 
-def sides_of(bins: Bins, reference: CellCounts | NamedCounts, current: CellCounts | NamedCounts) -> Sides:
+def sides_of(bins: Bins, reference: CellCounts | NamedCounts, current: CellCounts | NamedCounts) -> AlignedCounts:
     """Bring counts on the same bins to the same cells.
 
     Single values and categories get a cell for each that either sample has; where those are too many, for as many as
@@ -59,7 +59,7 @@ def sides_of(bins: Bins, reference: CellCounts | NamedCounts, current: CellCount
     raise BlockError(f"expected counts of one kind, got {kinds}: profile both tables with one binning")
 
 
-def _quantile_sides(bins: QuantileBins, reference: CellCounts, current: CellCounts) -> Sides:
+def _quantile_sides(bins: QuantileBins, reference: CellCounts, current: CellCounts) -> AlignedCounts:
     lows, highs = bins.lows, bins.highs
     labels: tuple[str, ...] = ("below", "any value")
     if lows:
@@ -67,7 +67,7 @@ def _quantile_sides(bins: QuantileBins, reference: CellCounts, current: CellCoun
         inside = [f"[{low}, {high})" for low, high in pairwise(ends)]
         labels = (f"below {ends[0]}", *inside, f"[{ends[-1]}, {last}]", f"above {last}")
     one, two = (np.asarray((*part.counts, part.missing)) for part in (reference, current))
-    return Sides((*labels, "missing"), one, two, (np.asarray(lows), np.asarray(highs)) if lows else None)
+    return AlignedCounts((*labels, "missing"), one, two, (np.asarray(lows), np.asarray(highs)) if lows else None)
 
 
 def _in_few_digits(numbers: list[float]) -> list[str]:
@@ -79,7 +79,7 @@ def _in_few_digits(numbers: list[float]) -> list[str]:
     return texts
 
 
-def _named_sides(reference: NamedCounts, current: NamedCounts, *, numeric: bool) -> Sides:
+def _named_sides(reference: NamedCounts, current: NamedCounts, *, numeric: bool) -> AlignedCounts:
     both = reference.merge(current)
     names = sorted(both.counts, key=float if numeric else str)
     others = ["all others"] if both.other else []
@@ -92,7 +92,7 @@ def _named_sides(reference: NamedCounts, current: NamedCounts, *, numeric: bool)
     finite = values[np.isfinite(values)]
     places = np.clip(values, finite.min(), finite.max()) if len(finite) else None
     labels = (*names, *others, "missing")
-    return Sides(labels, counted(reference), counted(current), None if places is None else (places, places))
+    return AlignedCounts(labels, counted(reference), counted(current), None if places is None else (places, places))
 
 
 def _present(shares: Shares, inside: int) -> Shares:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.profiles.column_reader import Column, Numbers, read_table
+from drift.detect.profiles.column_reader import ColumnValues, Numbers, read_table
 from drift.detect.profiles.counts import CellCounts, NamedCounts, named_counts
 from drift.errors import BlockError
 from drift.metrics.moments import moments_of
@@ -35,7 +35,7 @@ class QuantileBins:
     weights: tuple[float, ...]  # (k + 2,) its gaps between neighbouring values, as the null counts them (`_weights`)
     single: bool  # learned from float32, so that other numbers are rounded to it first
 
-    def count(self, column: Column) -> CellCounts:
+    def count(self, column: ColumnValues) -> CellCounts:
         """Rows of a chunk in each cell.
 
         One comparison of all values with each edge: for ten cells a tenth of the time of a search or a sort.
@@ -59,7 +59,7 @@ class ValueBins:
     values: tuple[float, ...]  # the reference's, increasing
     single: bool  # as in `QuantileBins`
 
-    def count(self, column: Column) -> NamedCounts:
+    def count(self, column: ColumnValues) -> NamedCounts:
         """Rows of a chunk with each value: by comparison for known ones, by sorting for what is left."""
         numbers = _in_precision(column.numbers(), single=self.single)
         finite, missing = _finite(numbers)
@@ -81,7 +81,7 @@ class ValueBins:
 class CategoryBins:
     """Categories: each one is a cell, also those that the reference does not have, so there is nothing to learn."""
 
-    def count(self, column: Column) -> NamedCounts:
+    def count(self, column: ColumnValues) -> NamedCounts:
         """Rows of a chunk in each category."""
         return named_counts(*column.categories())
 
@@ -135,7 +135,7 @@ def learn_binning(table: Table, *, names: Sequence[str] | None = None, bins: int
     return Binning({column.name: _learn(column, bins) for column in columns})
 
 
-def _learn(column: Column, bins: int) -> Bins:
+def _learn(column: ColumnValues, bins: int) -> Bins:
     if not column.numeric:
         return CategoryBins()
     numbers = column.numbers()

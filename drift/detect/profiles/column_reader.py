@@ -29,7 +29,7 @@ Numbers: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnValues:
     """One column of a table, or some rows of it; nothing is copied before a chunk is asked for."""
 
     name: str
@@ -44,9 +44,9 @@ class Column:
         """Whether the values are numbers."""
         return self.labels is None and self.values.dtype.kind in "fiu"
 
-    def rows(self, start: int, stop: int) -> Column:
+    def rows(self, start: int, stop: int) -> ColumnValues:
         """A run of rows, as a view."""
-        return Column(self.name, self.values[start:stop], self.labels)
+        return ColumnValues(self.name, self.values[start:stop], self.labels)
 
     def numbers(self) -> Numbers:
         """The values side by side in memory, float32 as they are and all else as float64; NaN where missing.
@@ -97,7 +97,7 @@ class Column:
         return "categories" if self.labels is not None else f"values of type {self.values.dtype}"
 
 
-def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]:
+def read_table(table: Table, names: Sequence[str] | None = None) -> list[ColumnValues]:
     """The columns of a table, all or those that are named; others are left out.
 
     Args:
@@ -136,7 +136,7 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[Column]
     return columns
 
 
-def _read(name: str, given: Any) -> Column:
+def _read(name: str, given: Any) -> ColumnValues:
     if hasattr(given, "to_pandas"):  # a column of polars or Arrow
         given = given.to_pandas()
     elif hasattr(given, "detach"):
@@ -147,7 +147,7 @@ def _read(name: str, given: Any) -> Column:
 
         series = Series(given)
         if isinstance(series.dtype, CategoricalDtype):
-            return Column(name, series.cat.codes.to_numpy(), tuple(map(str, series.cat.categories)))
+            return ColumnValues(name, series.cat.codes.to_numpy(), tuple(map(str, series.cat.categories)))
         if isinstance(series.dtype, np.dtype):
             array = series.to_numpy()
         elif is_numeric_dtype(series.dtype) and not is_bool_dtype(series.dtype):
@@ -159,14 +159,14 @@ def _read(name: str, given: Any) -> Column:
     if array.ndim != 1:
         raise BlockError(f"expected one value a row in column {name!r}, got shape {array.shape}")
     if array.dtype.kind == "O":
-        return Column(name, _plain(array))
+        return ColumnValues(name, _plain(array))
     if array.dtype.kind == "S":
         array = np.char.decode(cast("NDArray[np.bytes_]", array), "utf-8", "replace")
     if array.dtype.kind not in "fiubU":
         raise BlockError(
             f"expected numbers, text or booleans in column {name!r}, got {array.dtype}: convert it or leave it out"
         )
-    return Column(name, array.astype(np.float32) if array.dtype == np.float16 else array)
+    return ColumnValues(name, array.astype(np.float32) if array.dtype == np.float16 else array)
 
 
 def _plain(objects: NDArray[np.object_]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drift.detect.columns.univariate import adjusted
 from drift.detect.permutation.tests import Drawn, judge, require_reachable
-from drift.detect.profiles.aligned_counts import Sides, sides_of
+from drift.detect.profiles.aligned_counts import AlignedCounts, sides_of
 from drift.detect.profiles.binning import QuantileBins
 from drift.detect.profiles.calibration import bootstrap, permutation_null, rank_null
 from drift.detect.profiles.profiles import Profile, same_binning
@@ -26,7 +26,7 @@ MOST_ROWS = 1_000_000_000  # NumPy's hypergeometric draws go no further
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedCell:
     """One cell of a feature."""
 
     label: str
@@ -65,7 +65,7 @@ class FeatureDistances:
     feature: str
     null: Literal["ranks", "permutation"]  # which null: `rank_null` or `permutation_null`
     rows: tuple[int, int]  # of the reference and of the current sample, missing ones included
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedCell, ...]
     distances: tuple[Distance, ...]
     p_value: float  # of the Jensen-Shannon divergence
     adjusted_p_value: float  # the same by Holm's method, over all features that were compared
@@ -161,7 +161,7 @@ def _compare(
         feature=name,
         null=kind,
         rows=(n, m),
-        cells=tuple(Cell(*cell) for cell in cells),
+        cells=tuple(ComparedCell(*cell) for cell in cells),
         distances=distances,
         p_value=p_value,
         adjusted_p_value=p_value,
@@ -170,7 +170,7 @@ def _compare(
     )
 
 
-def _why_no_interval(sides: Sides, name: str, values: NDArray[np.float64]) -> str:
+def _why_no_interval(sides: AlignedCounts, name: str, values: NDArray[np.float64]) -> str:
     """Why one distance gets no interval (`uncertain_cells`); empty if it gets one.
 
     Args:
@@ -203,7 +203,7 @@ def _judged(
     return Distance(name, value, expected, verdict.threshold, verdict.p_value, (low, max(low, high)))
 
 
-def bootstrap_interval(sides: Sides, name: str, *, level: float, seed: int) -> tuple[float, float, str]:
+def bootstrap_interval(sides: AlignedCounts, name: str, *, level: float, seed: int) -> tuple[float, float, str]:
     """The interval of one distance by the bootstrap alone, however sparse the cells are: for measuring its coverage.
 
     Args:
@@ -220,7 +220,7 @@ def bootstrap_interval(sides: Sides, name: str, *, level: float, seed: int) -> t
     return *_normal_interval(name, float(values[0]), values[1:], level=level), why
 
 
-def _with_resamples(sides: Sides, seed: int) -> dict[str, NDArray[np.float64]]:
+def _with_resamples(sides: AlignedCounts, seed: int) -> dict[str, NDArray[np.float64]]:
     """Every distance, (1 + resamples,): as observed, then between samples drawn again."""
     again = bootstrap(sides.reference, sides.current, RESAMPLES, seed)
     p, q = (

@@ -22,7 +22,7 @@ BETS = 24
 STEPS = 40  # of bisection
 
 
-class Verdict(StrEnum):
+class TestState(StrEnum):
     """Where a duel stands."""
 
     BETTER = "better"
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Tally:
+class GainSums:
     """Row by row gains of the challenger, added up."""
 
     gained: float = 0.0  # sum of positive gains; for 0/1 losses the rows that only the challenger has right
@@ -45,25 +45,25 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Duel:
+class SequentialPairedTest:
     """What the rows so far have shown."""
 
-    tally: Tally
+    tally: GainSums
     log_wealth: float  # of the bet that the challenger is better
     log_wealth_against: float  # of the bet that it gains less than the least gain
     level: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> TestState:
         """Whether one of the bets has earned enough; the better challenger wins a tie."""
         enough = -np.log(self.level)
         if self.log_wealth >= enough:
-            return Verdict.BETTER
-        return Verdict.NOT_BETTER if self.log_wealth_against >= enough else Verdict.OPEN
+            return TestState.BETTER
+        return TestState.NOT_BETTER if self.log_wealth_against >= enough else TestState.OPEN
 
 
 @dataclass(frozen=True)
-class Part:
+class BlockGains:
     """Gains of rows in blocks of one size.
 
     Attributes:
@@ -79,13 +79,13 @@ class Part:
     inflation: float
 
 
-def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tally | None = None) -> Tally:
+def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: GainSums | None = None) -> GainSums:
     """Add rows to a tally; losses are (n,) in [0, 1], of the same rows in the same order."""
     champion, challenger = checked_losses(champion_losses), checked_losses(challenger_losses)
     if champion.shape != challenger.shape:
         raise BlockError(f"expected losses of the same rows, got shapes {champion.shape} and {challenger.shape}")
-    gains, before = champion - challenger, before or Tally()
-    return Tally(
+    gains, before = champion - challenger, before or GainSums()
+    return GainSums(
         before.gained + float(gains.clip(0, None).sum()),
         before.lost - float(gains.clip(None, 0).sum()),
         before.rows + len(gains),
@@ -93,8 +93,8 @@ def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Tall
 
 
 def duel(
-    found: Tally | Mapping[float, Tally], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
-) -> Duel:
+    found: GainSums | Mapping[float, GainSums], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
+) -> SequentialPairedTest:
     """Judge a tally.
 
     Args:
@@ -111,10 +111,10 @@ def duel(
     parts = _parts(found, inflation)
     up = _wealth(parts, 0.0)
     down = _wealth(_turned(parts), -least_gain)
-    return Duel(total(found), up, down, level)
+    return SequentialPairedTest(total(found), up, down, level)
 
 
-def gain_bound(found: Tally | Mapping[float, Tally], *, level: float = 0.05, inflation: float = 1.0) -> float:
+def gain_bound(found: GainSums | Mapping[float, GainSums], *, level: float = 0.05, inflation: float = 1.0) -> float:
     """Lower bound of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`.
 
     It inverts the bet of `duel`, so that it is above 0 where, and only where, the verdict is better.
@@ -122,30 +122,31 @@ def gain_bound(found: Tally | Mapping[float, Tally], *, level: float = 0.05, inf
     return _low(_parts(found, inflation), level)
 
 
-def total(found: Tally | Mapping[float, Tally]) -> Tally:
+def total(found: GainSums | Mapping[float, GainSums]) -> GainSums:
     """All rows together."""
-    if isinstance(found, Tally):
+    if isinstance(found, GainSums):
         return found
-    return Tally(
+    return GainSums(
         sum(one.gained for one in found.values()),
         sum(one.lost for one in found.values()),
         sum(one.rows for one in found.values()),
     )
 
 
-def _parts(found: Tally | Mapping[float, Tally], inflation: float) -> list[Part]:
-    by_inflation = {inflation: found} if isinstance(found, Tally) else found
+def _parts(found: GainSums | Mapping[float, GainSums], inflation: float) -> list[BlockGains]:
+    by_inflation = {inflation: found} if isinstance(found, GainSums) else found
     return [
-        Part(one.gained, one.lost, one.rows - one.gained - one.lost, inflated) for inflated, one in by_inflation.items()
+        BlockGains(one.gained, one.lost, one.rows - one.gained - one.lost, inflated)
+        for inflated, one in by_inflation.items()
     ]
 
 
-def _turned(parts: list[Part]) -> list[Part]:
+def _turned(parts: list[BlockGains]) -> list[BlockGains]:
     """The same rows, seen from the other side."""
-    return [Part(one.minus, one.plus, one.rest, one.inflation) for one in parts]
+    return [BlockGains(one.minus, one.plus, one.rest, one.inflation) for one in parts]
 
 
-def _low(parts: list[Part], level: float) -> float:
+def _low(parts: list[BlockGains], level: float) -> float:
     """The smallest mean against which the bet that it is more has not earned 1 / level."""
     gained = sum(one.plus - one.minus for one in parts)
     rows = sum(one.plus + one.minus + one.rest for one in parts)
@@ -157,7 +158,7 @@ def _low(parts: list[Part], level: float) -> float:
     return excluded
 
 
-def _wealth(parts: list[Part], at_most: float) -> float:
+def _wealth(parts: list[BlockGains], at_most: float) -> float:
     """Logarithm of a mixture of bets that the mean of values in [-1, 1] is above `at_most`."""
     share = np.geomspace(0.01, 0.95, BETS) / (1 + at_most)  # of the wealth that is put at risk
     logs: NDArray[np.float64] = np.zeros(BETS)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from drift.detect.columns.column_tests import ks
-from drift.detect.columns.two_sample_columns import Column
+from drift.detect.columns.two_sample_columns import TwoSampleColumn
 from drift.detect.streaming.rows import JudgesRows
 
 LEAST_STATISTIC = 0.1  # of KSWIN's test, below which River does not alarm
@@ -219,5 +219,5 @@ class _TiedKswin:
 
 @lru_cache(4_096)  # of losses of 0 and 1 there are 961 pairs of 30 rows
 def _tied_test(older: tuple[float, ...], newest: tuple[float, ...]) -> tuple[float, float]:
-    column = Column("loss", np.asarray(older, np.float64), np.asarray(newest, np.float64))
+    column = TwoSampleColumn("loss", np.asarray(older, np.float64), np.asarray(newest, np.float64))
     return ks(column, 0, np.random.default_rng(0))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels import Kernel, Metric
+from drift.detect.two_sample.kernels import Kernel, KernelDistance
 
 if TYPE_CHECKING:
     import torch
@@ -20,13 +20,13 @@ GRID = 10  # bandwidths of each kernel in the fused test
 LOW_QUANTILE, LOWEST = 0.05, 0.4
 
 
-def distance_sample(rows: torch.Tensor, metric: Metric, rng: np.random.Generator) -> NDArray[np.float64]:
+def distance_sample(rows: torch.Tensor, metric: KernelDistance, rng: np.random.Generator) -> NDArray[np.float64]:
     """Distances above 0 among at most 500 of the pooled rows (N, d): Euclidean (not squared) or city block."""
     from scipy.spatial.distance import pdist
 
     chosen = rng.permutation(len(rows))[:MOST_ROWS] if len(rows) > MOST_ROWS else np.arange(len(rows))
     values = rows[chosen].double().cpu().numpy()
-    found = pdist(values, "cityblock" if metric is Metric.CITY_BLOCK else "euclidean")
+    found = pdist(values, "cityblock" if metric is KernelDistance.CITY_BLOCK else "euclidean")
     return np.asarray(found[found > 0]) if (found > 0).any() else np.ones(1)
 
 

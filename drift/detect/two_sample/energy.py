@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drift.detect.permutation.permuter import Permuter
 from drift.detect.permutation.tests import Drawn, PermutationTest, judge
 from drift.detect.two_sample.gram import Term
-from drift.detect.two_sample.kernels import Metric
+from drift.detect.two_sample.kernels import KernelDistance
 from drift.detect.two_sample.samples import two_samples
 from drift.system.threads import one_thread
 
@@ -26,7 +26,7 @@ class _MinusDistance:
     """-|x - y|: with it, MMD² is the energy distance (Sejdinovic et al. 2013, theorem 22)."""
 
     name: ClassVar[str] = "energy"
-    metric: ClassVar[Metric] = Metric.SQUARED_EUCLIDEAN
+    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = None
 
     def factor(self, bandwidth: float) -> float:

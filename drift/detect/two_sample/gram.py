@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels import Kernel, Metric
+from drift.detect.two_sample.kernels import Kernel, KernelDistance
 from drift.system.threads import one_thread, threads
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     KernelFunction: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-SQUARED = Metric.SQUARED_EUCLIDEAN
+SQUARED = KernelDistance.SQUARED_EUCLIDEAN
 PRECISION = 1e-2  # of a kernel's argument, for a distance of 0
 TILE_ROWS = 256
 TILE_COLUMNS = 1024  # with TILE_ROWS: 1 MB in float32, as much as a core's second cache
@@ -112,7 +112,7 @@ class Gram:
                 pass
 
     def distances(
-        self, metric: Metric, factor: float, rows: slice, columns: slice, out: torch.Tensor, spare: torch.Tensor
+        self, metric: KernelDistance, factor: float, rows: slice, columns: slice, out: torch.Tensor, spare: torch.Tensor
     ) -> None:
         """Write `factor` times the distances between `rows` and `columns` into `out`, to within rounding of 0.
 
@@ -121,11 +121,11 @@ class Gram:
         import torch
 
         if not self.precise:
-            power = 2.0 if metric is Metric.SQUARED_EUCLIDEAN else 1.0
+            power = 2.0 if metric is KernelDistance.SQUARED_EUCLIDEAN else 1.0
             left, right = self.rows[rows], self.rows[columns]
             apart = torch.cdist(left, right, p=power, compute_mode="donot_use_mm_for_euclid_dist")
             torch.mul(apart.pow_(power), factor, out=out)
-        elif metric is Metric.SQUARED_EUCLIDEAN:
+        elif metric is KernelDistance.SQUARED_EUCLIDEAN:
             torch.mm(self._left[rows] * factor, self._right[:, columns], out=out)
         else:  # |a - b| = 2 max(a, b) - a - b, a pass less than its definition
             torch.add(self._sums[rows, None], self._sums[None, columns], out=out).mul_(-0.5)

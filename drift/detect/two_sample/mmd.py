@@ -62,8 +62,8 @@ def mmd_test(
     Args:
         reference: (n, d) rows, array or tensor on any device. In float32 all runs in float32, but for sums.
         current: (m, d) rows.
-        kernel: "fused"; a name in `drift.detect.two_sample.kernels.KERNELS` or a kernel of one's own; or a function that maps
-            tensors (r, d) and (c, d) to values (r, c).
+        kernel: "fused"; a name in `drift.detect.two_sample.kernels.KERNELS` or a kernel of one's own; or a function
+            that maps tensors (r, d) and (c, d) to values (r, c).
         bandwidth: the kernel's length scale, or several to sum over; by default the median distance.
         permutations: B, of which the p-value is (1 + count) / (1 + B).
         scheme: permute single `rows`, or equal `bins` of shuffled rows (32 to 128 of them; up to 1,024 where one sample

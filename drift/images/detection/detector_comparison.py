@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError
-from drift.images.detection.image_detectors import Watcher
+from drift.images.detection.image_detectors import ImageDetector
 from drift.images.detection.spaces import Network, Spaces
 from drift.images.embeddings import embed, euclidean, kernel_distances
 
@@ -22,7 +22,7 @@ ENOUGH = 0.8  # share of samples in which a shift is seen, to say that so many i
 
 
 @dataclass(frozen=True)
-class Cell:
+class DetectorCell:
     """A detector on a shift."""
 
     detector: str
@@ -42,10 +42,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class DetectorComparison:
     """The table."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[DetectorCell, ...]
     shown: int  # images of the reference in each plane
     reference_rows: int
     level: float
@@ -60,7 +60,7 @@ class SideBySide:
         """In order."""
         return list(dict.fromkeys(cell.shift for cell in self.cells))
 
-    def cell(self, detector: str, shift: str) -> Cell:
+    def cell(self, detector: str, shift: str) -> DetectorCell:
         """Of the table."""
         return next(cell for cell in self.cells if (cell.detector, cell.shift) == (detector, shift))
 
@@ -99,7 +99,7 @@ def side_by_side(
     reference: Pixels,
     known: Pixels,
     shifts: Mapping[str, Pixels],
-    detectors: Sequence[Watcher],
+    detectors: Sequence[ImageDetector],
     *,
     n: int = 100,
     level: float = 0.05,
@@ -107,7 +107,7 @@ def side_by_side(
     embedding: str | None = "isomap",
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda words, done, total: None,
-) -> SideBySide:
+) -> DetectorComparison:
     """Compare a reference with samples of every shift, by every detector.
 
     Args:
@@ -141,13 +141,15 @@ def side_by_side(
             plane = None
             if embedding is not None:
                 plane = _plane(one, spaces.reference(one.space)[:n], rows[:n], embedding, seed)
-            cells.append(Cell(one.name, shift, n, found.statistic, found.p_value, needed, max(sizes, default=0), plane))
+            cells.append(
+                DetectorCell(one.name, shift, n, found.statistic, found.p_value, needed, max(sizes, default=0), plane)
+            )
             tell(f"{one.name} on {shift}", len(cells), len(shifts) * len(detectors))
-    return SideBySide(tuple(cells), min(n, len(reference)), len(reference), level)
+    return DetectorComparison(tuple(cells), min(n, len(reference)), len(reference), level)
 
 
 def _needed(
-    one: Watcher, spaces: Spaces, rows: np.ndarray, sizes: Sequence[int], *, level: float, repeats: int, seed: int
+    one: ImageDetector, spaces: Spaces, rows: np.ndarray, sizes: Sequence[int], *, level: float, repeats: int, seed: int
 ) -> int | None:
     """The smallest size of which enough samples show the shift."""
     rng, reference = np.random.default_rng(seed), spaces.reference(one.space)
@@ -161,7 +163,7 @@ def _needed(
     return None
 
 
-def _plane(one: Watcher, reference: np.ndarray, rows: np.ndarray, method: str, seed: int) -> NDArray[np.float64]:
+def _plane(one: ImageDetector, reference: np.ndarray, rows: np.ndarray, method: str, seed: int) -> NDArray[np.float64]:
     both = np.concatenate([reference, rows])
     if one.standardises:
         both = both / np.where(both.std(axis=0) > 0, both.std(axis=0), 1)

@@ -33,7 +33,7 @@ Test: TypeAlias = Callable[[Floats, Floats, int, float, int], Compared]
 
 
 @dataclass(frozen=True)
-class Watcher:
+class ImageDetector:
     """A detector of images."""
 
     name: str
@@ -81,20 +81,20 @@ def _bbsds(reference: Floats, current: Floats, permutations: int, level: float, 
     return Compared(found.statistic, found.p_value)
 
 
-def watchers(space: str = "features") -> dict[str, Watcher]:
+def watchers(space: str = "features") -> dict[str, ImageDetector]:
     """Every detector by its name; `space` is where the MMD tests compare.
 
     Pixels at the edge hardly vary, and tell most where they do: they are standardised. Features share their units.
     """
     kernels, standardises = ("fused", *sorted(KERNELS)), space == "pixels"
-    made = [Watcher(MMD + kernel, space, _mmd(kernel, standardises), kernel, standardises) for kernel in kernels]
-    made.append(Watcher("ks_pca", "pca", _ks))
-    made.append(Watcher("bbsds", "softmax", _bbsds))
-    made.append(Watcher("untrained_autoencoder", "untrained_autoencoder", _ks))
+    made = [ImageDetector(MMD + kernel, space, _mmd(kernel, standardises), kernel, standardises) for kernel in kernels]
+    made.append(ImageDetector("ks_pca", "pca", _ks))
+    made.append(ImageDetector("bbsds", "softmax", _bbsds))
+    made.append(ImageDetector("untrained_autoencoder", "untrained_autoencoder", _ks))
     return {one.name: one for one in made}
 
 
-def chosen(names: str, space: str = "features") -> list[Watcher]:
+def chosen(names: str, space: str = "features") -> list[ImageDetector]:
     """The detectors of a list such as "mmd_fused,bbsds".
 
     Raises:

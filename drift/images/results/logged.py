@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.images.augment import Seen
-from drift.images.detection.detector_comparison import SideBySide
+from drift.images.detection.detector_comparison import DetectorComparison
 from drift.images.streams.simulate import BatchResult, Simulated
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import Metric, open_run
+from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ def log_ramp(
     found: Simulated, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
 ) -> str:
     """Log every batch's numbers; returns the run's id."""
-    points = [Metric("accepted_accuracy", found.accepted)]
+    points = [LoggedMetric("accepted_accuracy", found.accepted)]
     for one in found.batches:
         values = {
             "batch/severity": one.severity,
@@ -32,19 +32,25 @@ def log_ramp(
         values |= {f"class/{plain(name)}": share for name, share in _shares(found, one)}
         values |= {f"detector/{s.detector}_p_value": s.p_value for s in one.scores if s.p_value is not None}
         values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in one.scores}
-        points += [Metric(name, value, one.index) for name, value in values.items()]
+        points += [LoggedMetric(name, value, one.index) for name, value in values.items()]
     return log_experiment("simulate", points, store, experiment, options=options, page=page, figures={"ramp": figure})
 
 
 def log_table(
-    found: SideBySide, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
+    found: DetectorComparison,
+    store: Store,
+    experiment: str,
+    *,
+    options: Mapping[str, object],
+    page: Path,
+    figure: Figure,
 ) -> str:
     """Log score and p-value of every detector on every shift; returns the run's id."""
     points = []
     for cell in found.cells:
         shift = plain(cell.shift)
-        points += [Metric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
-        points += [Metric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
+        points += [LoggedMetric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
+        points += [LoggedMetric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
     return log_experiment("kernels", points, store, experiment, options=options, page=page, figures={"planes": figure})
 
 
@@ -56,7 +62,7 @@ def log_augment(
     for one in seen:
         name = f"{plain(one.model)}/{plain(one.sample)}"
         values = {key: getattr(one, key) for key in ("accuracy", "distance", "threshold", "p_value")}
-        points += [Metric(f"{name}_{key}", value) for key, value in values.items()]
+        points += [LoggedMetric(f"{name}_{key}", value) for key, value in values.items()]
     return log_experiment("augment", points, store, experiment, options=options, page=page, figures={}, text=text)
 
 
@@ -72,7 +78,7 @@ def plain(name: str) -> str:
 
 def log_experiment(
     name: str,
-    points: list[Metric],
+    points: list[LoggedMetric],
     store: Store,
     experiment: str,
     *,

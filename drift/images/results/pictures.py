@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from drift.datasets.images.pixels import Pixels
 from drift.detect.permutation.p_values import p_text
-from drift.images.detection.detector_comparison import SideBySide
+from drift.images.detection.detector_comparison import DetectorComparison
 from drift.images.streams.simulate import LOST, Simulated
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _literal(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def planes_picture(found: SideBySide, method: str) -> Figure:
+def planes_picture(found: DetectorComparison, method: str) -> Figure:
     """For every detector and shift, where reference and sample lie as that detector sees them, with its p-value."""
     from matplotlib.figure import Figure
 

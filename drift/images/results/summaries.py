@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from drift.detect import Score
 from drift.detect.permutation.p_values import format_p_value
 from drift.images.augment import Seen
-from drift.images.detection.detector_comparison import SideBySide
+from drift.images.detection.detector_comparison import DetectorComparison
 from drift.images.streams.simulate import Simulated
 
 
@@ -85,7 +85,7 @@ def batch_records(found: Simulated) -> list[dict[str, object]]:
     ]
 
 
-def side_by_side_rows(found: SideBySide) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def side_by_side_rows(found: DetectorComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns and rows of the table of detectors: score and p-value for each shift, and the images needed."""
     columns = ["detector"]
     for shift in found.shifts:

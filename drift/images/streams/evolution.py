@@ -19,7 +19,7 @@ NEVER_SEEN = -1  # the label of an image of a class that the network does not kn
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class ImagePool:
     """Images that batches are drawn from."""
 
     pixels: Pixels  # (n, height, width, channels)
@@ -30,7 +30,7 @@ class Pool:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class ImageBatch:
     """Images that came together."""
 
     index: int
@@ -57,11 +57,11 @@ class Evolution:
         seed: of all draws; the same seed gives the same batches.
     """
 
-    pool: Pool
+    pool: ImagePool
     severities: tuple[float, ...]
     batch_size: int
     perturb: Perturb | None = None
-    strangers: Pool | None = None
+    strangers: ImagePool | None = None
     most_strange: float = 0.5
     relabelled: Mapping[int, int] = field(default_factory=dict)
     seed: int = 0
@@ -86,7 +86,7 @@ class Evolution:
     def __len__(self) -> int:
         return len(self.severities)
 
-    def batch(self, index: int) -> Batch:
+    def batch(self, index: int) -> ImageBatch:
         """The batch of that index; each image of the pool is in one batch at most."""
         severity = self.severities[index]
         order = np.random.default_rng(self.seed).permutation(len(self.pool))
@@ -106,4 +106,4 @@ class Evolution:
             labels = np.where(turned, names, labels)
         if self.perturb is not None and severity > 0:
             pixels = self.perturb(pixels, severity, int(rng.integers(2**31)))
-        return Batch(index, severity, pixels, labels, strange)
+        return ImageBatch(index, severity, pixels, labels, strange)

@@ -12,9 +12,9 @@ from drift.data.losses import predicted_classes
 from drift.datasets.images.pixels import Pixels
 from drift.detect import Harm, Score
 from drift.detect.accuracy import drop_p_value
-from drift.images.detection.image_detectors import Watcher
+from drift.images.detection.image_detectors import ImageDetector
 from drift.images.detection.spaces import Network, Spaces
-from drift.images.streams.evolution import Batch, Evolution
+from drift.images.streams.evolution import Evolution, ImageBatch
 from drift.metrics.classification.reliability import calibration_error, counted
 
 LOST = 0.05  # of accuracy, that an alarm should come before
@@ -74,7 +74,7 @@ def simulate(
     reference_pixels: Pixels,
     reference_labels: Integers,
     known: Pixels,
-    detectors: Sequence[Watcher],
+    detectors: Sequence[ImageDetector],
     *,
     classes: tuple[str, ...],
     level: float = 0.01,
@@ -117,13 +117,13 @@ def simulate(
     return Simulated(accepted.accuracy, len(accepted), classes, tuple(results), level)
 
 
-def batches_of(evolution: Evolution) -> Iterator[Batch]:
+def batches_of(evolution: Evolution) -> Iterator[ImageBatch]:
     """All of them, in order."""
     return (evolution.batch(index) for index in range(len(evolution)))
 
 
 def result_of(
-    batch: Batch, probabilities: Floats, classes: int, scores: tuple[Score, ...], *, accepted: Reference
+    batch: ImageBatch, probabilities: Floats, classes: int, scores: tuple[Score, ...], *, accepted: Reference
 ) -> BatchResult:
     """The measures of a batch that do not need detectors, with what these said."""
     predicted = predicted_classes(probabilities)
@@ -142,7 +142,7 @@ def result_of(
     )
 
 
-def _scored(batch: Batch, answer: Answer) -> ScoredBlock:
+def _scored(batch: ImageBatch, answer: Answer) -> ScoredBlock:
     rows = len(batch.labels)
     block = Block(batch.index, range(rows), np.empty((rows, 0), np.float32), batch.labels, None)
     return ScoredBlock(block, answer, 0.0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from drift.errors import DriftError, StateError
-from drift.loop.events import Said, Tell
+from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.tracking.registry import CHAMPION, PREVIOUS, Registry
 
 
@@ -30,7 +30,7 @@ def lost_log(registry: Registry, journal: Journal) -> str:
 def tell_lost_log(registry: Registry, journal: Journal, tell: Tell) -> None:
     """Warn of a lost log, in a command that goes on without it."""
     if lost := lost_log(registry, journal):
-        tell(Said(f"warning: {lost}"))
+        tell(Notice(f"warning: {lost}"))
 
 
 def require_log(registry: Registry, journal: Journal) -> None:
@@ -52,7 +52,7 @@ def log_state(journal: Journal, model: str) -> str:
     return "empty"
 
 
-def lost_log_of(model: str, home: Home) -> str:
+def lost_log_of(model: str, home: ProjectDir) -> str:
     """`lost_log` where MLflow may not be there, or not be installed: then nothing is known of a champion."""
     try:
         from drift.tracking.connection.store import connect
@@ -62,13 +62,13 @@ def lost_log_of(model: str, home: Home) -> str:
         return ""
 
 
-def home_of(registry: Registry) -> Home:
+def home_of(registry: Registry) -> ProjectDir:
     """The project's folder for a command that goes on with what is in it.
 
     Raises:
         StateError: it is not there; if the registry has a champion nevertheless, the message is that of `lost_log`.
     """
-    home = Home(read=True)
+    home = ProjectDir(read=True)
     if not home.path.is_dir() and (lost := lost_log(registry, Journal(home.log, read=True))):
         raise StateError(lost)
-    return Home(create=False)
+    return ProjectDir(create=False)

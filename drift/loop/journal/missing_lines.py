@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from drift.errors import TrackingError
-from drift.loop.events import Said, Tell
+from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import log_state
 from drift.loop.journal.records import AuditLine
@@ -38,7 +38,7 @@ def complete_trail(registry: Registry, journal: Journal, tell: Tell) -> bool:
             began = period_began(journal.trail(name), logged)
             journal.audit(name, AuditLine("repair", logged, champion.number, "drift", reason, {}))
             _keep_previous(registry, logged, champion, began)
-        tell(Said(f"version {champion.number} is champion in the registry; the audit trail now says so"))
+        tell(Notice(f"version {champion.number} is champion in the registry; the audit trail now says so"))
     if intent is not None:
         journal.forget_intent(name)
     return missing

@@ -17,10 +17,10 @@ from drift.tracking.runs.lookup import experiment_of
 if TYPE_CHECKING:
     from drift.loop.events import RolledBack
     from drift.loop.releases.promote import Championship
-    from drift.loop.retraining.challenge import Ring, Verdict
+    from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
 
 
-def after_promotion(verdict: Verdict, ring: Ring, server: Mapping[str, object]) -> str:
+def after_promotion(verdict: ChallengeResult, ring: ChallengeConfig, server: Mapping[str, object]) -> str:
     """The command that scores later rows with a challenger that was promoted.
 
     Args:

@@ -11,12 +11,12 @@ from drift.loop.proposals.after_deployment import TRIES
 from drift.loop.proposals.later_rows import later_rows
 
 if TYPE_CHECKING:
-    from drift.loop.retraining.challenge import Ring, Verdict
+    from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
 
 NONE_LEFT = "no row is left to score: add later rows at the end of the table"
 
 
-def after_refusal(verdict: Verdict, ring: Ring, server: Mapping[str, object]) -> str:
+def after_refusal(verdict: ChallengeResult, ring: ChallengeConfig, server: Mapping[str, object]) -> str:
     """The command that goes on after a refusal: further tries, or where these were made or no row was new, later rows.
 
     Args:

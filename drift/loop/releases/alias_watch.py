@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from drift.errors import DriftError
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.releases.promote import Championship
 
 POLL_SECONDS = 20.0  # one request to registry and server each time
@@ -44,7 +44,7 @@ def _watch(championship: Championship, ended: threading.Event) -> None:
             text = _one_line(error)
             if text != last_error and not ended.is_set():
                 with suppress(Exception):  # nobody reads it any more
-                    championship.tell(Said(f"the server goes on with the version it has: {text}"))
+                    championship.tell(Notice(f"the server goes on with the version it has: {text}"))
             last_error = text
 
 

@@ -14,7 +14,7 @@ from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import model_card
 
 
-class Service(Protocol):
+class LoadingService(Protocol):
     """What promotion needs of a server."""
 
     @property
@@ -94,7 +94,7 @@ def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Ite
     yield FetchedVersion(version, release.model_file, card)
 
 
-def load_fetched(name: str, whole: FetchedVersion, service: Service) -> None:
+def load_fetched(name: str, whole: FetchedVersion, service: LoadingService) -> None:
     """Pack a fetched version of the model `name` into the server's store and load it.
 
     Raises:
@@ -113,7 +113,7 @@ def load_fetched(name: str, whole: FetchedVersion, service: Service) -> None:
     service.load(archive, whole.version.number)
 
 
-def is_loaded(registry: Registry, version: Version, service: Service) -> bool:
+def is_loaded(registry: Registry, version: Version, service: LoadingService) -> bool:
     """Whether the server can answer with this very version, by number and digest."""
     return service.loaded.get(version.number) == archive_of(registry, version)
 

@@ -15,14 +15,14 @@ from typing import Any
 
 from drift import next_steps
 from drift.errors import ChampionChangedError, DriftError, TrackingError
-from drift.loop.events import Promoted, RolledBack, Said, Tell
+from drift.loop.events import Notice, Promoted, RolledBack, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.missing_lines import complete_trail
 from drift.loop.journal.records import AuditLine
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.loading import (
     FetchedVersion,
-    Service,
+    LoadingService,
     card_of,
     fetched,
     is_loaded,
@@ -32,7 +32,7 @@ from drift.loop.releases.unused_archives import drop_leftovers
 from drift.system.person import person
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
-__all__ = ["Championship", "Service", "card_of", "comparison_evidence", "person"]
+__all__ = ["Championship", "LoadingService", "card_of", "comparison_evidence", "person"]
 
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
 
@@ -45,9 +45,9 @@ class Championship:
     """
 
     registry: Registry
-    find_service: Callable[[], Service | None]  # asked anew for every change: a server may have come or gone
+    find_service: Callable[[], LoadingService | None]  # asked anew for every change: a server may have come or gone
     journal: Journal
-    home: Home
+    home: ProjectDir
     tell: Tell
 
     def promote(
@@ -177,7 +177,7 @@ class Championship:
         doing = f"changing the champion of {self.registry.name}"
         return self.home.lock(f"champion-{self.registry.name}", doing=doing, seconds=seconds)
 
-    def _move(self, new: Version, old: Version | None, service: Service | None, line: AuditLine) -> None:
+    def _move(self, new: Version, old: Version | None, service: LoadingService | None, line: AuditLine) -> None:
         """Fetch and check, switch, and write the line; the intent outlives a crash between the last two.
 
         What cannot be served never becomes champion, whether a server runs or not.
@@ -194,7 +194,7 @@ class Championship:
         self.journal.audit(self.registry.name, line)
         self.journal.forget_intent(self.registry.name)
 
-    def _follow(self, champion: Version, service: Service, *, logged: bool) -> None:
+    def _follow(self, champion: Version, service: LoadingService, *, logged: bool) -> None:
         """Load the champion and let it answer; `logged` says that the trail has a line of this move."""
         if not is_loaded(self.registry, champion, service):
             previous = self.registry.holder(PREVIOUS)
@@ -211,7 +211,7 @@ class Championship:
                 reason = "the server's default was not the registry's champion"
                 repair = AuditLine("repair", before, champion.number, "drift", reason, {})
                 self.journal.audit(self.registry.name, repair)
-            self.tell(Said(f"the server answers with champion version {champion.number} now (before: {before})"))
+            self.tell(Notice(f"the server answers with champion version {champion.number} now (before: {before})"))
 
     def _complete(self) -> bool:
         """Write the audit line that is missing, if any, and say whether one was."""
@@ -223,14 +223,14 @@ class Championship:
             if self.registry.holder(CHALLENGER) is not None:
                 self.registry.unpoint(CHALLENGER)
         except DriftError as error:
-            self.tell(Said(f"left for the next promotion to tidy up: {error}"))
+            self.tell(Notice(f"left for the next promotion to tidy up: {error}"))
 
-    def _drop_leftovers(self, service: Service | None) -> None:
+    def _drop_leftovers(self, service: LoadingService | None) -> None:
         if service is not None:
             drop_leftovers(self.registry, service, self.tell)
 
 
-def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, service: Service | None) -> None:
+def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, service: LoadingService | None) -> None:
     """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
     before, new = service.default_version if service else None, whole.version
     if service is not None and not is_loaded(registry, new, service):

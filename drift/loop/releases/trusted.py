@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from drift import next_steps
 from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.loop.card import Card
-from drift.loop.events import Said, Tell
+from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import KnownRelease
-from drift.loop.project_dir import Home
+from drift.loop.project_dir import ProjectDir
 from drift.models.predict import require_program
 from drift.system import signing
 from drift.system.person import person
@@ -173,7 +173,7 @@ def require_base(store: Store, journal: Journal, run_id: str, model_id: str, fol
             raise
         trust.know(origin, release.digest, how="accepted")
         words = f"{origin.words} was not trained in this folder; its first deployment accepts it"
-        tell(Said(f"{words} (digest {release.digest[:16]}…): from now on, others need drift accept"))
+        tell(Notice(f"{words} (digest {release.digest[:16]}…): from now on, others need drift accept"))
     return release
 
 
@@ -188,7 +188,7 @@ def trusted_registry(store: Store, name: str, journal: Journal) -> Registry:
     return Registry(store, name, trust=TrustedReleases(journal, person()))
 
 
-def remember_trained(home: Home, model: LoggedModel, run_id: str) -> None:
+def remember_trained(home: ProjectDir, model: LoggedModel, run_id: str) -> None:
     """Note that a model was trained here, so that it may be served.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from drift.errors import DriftError
-from drift.loop.events import Said, Tell
-from drift.loop.releases.loading import Service, archive_of
+from drift.loop.events import Notice, Tell
+from drift.loop.releases.loading import LoadingService, archive_of
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 
-def drop_leftovers(registry: Registry, service: Service, tell: Tell) -> None:
+def drop_leftovers(registry: Registry, service: LoadingService, tell: Tell) -> None:
     """Unload the versions that hold no alias, then delete archives that are neither loaded nor of such a version.
 
     Champion, previous and challenger stay, and so does whatever version answers. Archives are packed again by digest
@@ -26,4 +26,4 @@ def drop_leftovers(registry: Registry, service: Service, tell: Tell) -> None:
             service.retire(number)
         service.drop_archives(list(keep.values()))
     except (DriftError, OSError) as error:
-        tell(Said(f"left for the next change of champion to tidy up: {error}"))
+        tell(Notice(f"left for the next change of champion to tidy up: {error}"))

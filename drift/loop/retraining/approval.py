@@ -40,7 +40,7 @@ class Reply(StrEnum):
 
 
 @dataclass(frozen=True)
-class Consent:
+class Approval:
     """An answer, and whose."""
 
     retrain: bool
@@ -49,38 +49,38 @@ class Consent:
     window_rows: int | None = None  # newest rows to learn from; None leaves it to the options
 
 
-class Always:
+class AlwaysRetrain:
     """Retrain without a question; after a fall of accuracy, on the rows since then, once there are enough of them."""
 
-    def __call__(self, flag: Flag) -> Consent:
+    def __call__(self, flag: Flag) -> Approval:
         """Agree, or wait for rows from after the fall."""
         outlook, by = flag.outlook, "--retrain always"
         if outlook is None or outlook.fall is None:
-            return Consent(True, by, flag.reason)
+            return Approval(True, by, flag.reason)
         if (outlook.since_fall or outlook.few) and outlook.too_early:
             few = f"{outlook.fallen_rows:,} rows since accuracy fell are too few"
             few += f", enough after {outlook.wait_words}" if outlook.wait_words else ""
-            return Consent(False, by, f"{flag.reason}; waits: {few}")
+            return Approval(False, by, f"{flag.reason}; waits: {few}")
         if outlook.window_rows is None:
-            return Consent(True, by, flag.reason)
+            return Approval(True, by, flag.reason)
         since = f"learns from {outlook.window_rows:,} rows, since accuracy fell at about row {outlook.fall.row}"
-        return Consent(True, by, f"{flag.reason}; {since}", outlook.window_rows)
+        return Approval(True, by, f"{flag.reason}; {since}", outlook.window_rows)
 
 
-class Never:
+class NeverRetrain:
     """Mark blocks, retrain nothing."""
 
-    def __call__(self, flag: Flag) -> Consent:
+    def __call__(self, flag: Flag) -> Approval:
         """Decline."""
-        return Consent(False, "--retrain never", flag.reason)
+        return Approval(False, "--retrain never", flag.reason)
 
 
 class NoTerminal:
     """Somebody should be asked, and nobody is there."""
 
-    def __call__(self, flag: Flag) -> Consent:
+    def __call__(self, flag: Flag) -> Approval:
         """Decline."""
-        return Consent(False, "no terminal to ask at", flag.reason)
+        return Approval(False, "no terminal to ask at", flag.reason)
 
 
 class AskPerson:
@@ -91,10 +91,10 @@ class AskPerson:
         self._person = person
         self._refused = False
 
-    def __call__(self, flag: Flag) -> Consent:
+    def __call__(self, flag: Flag) -> Approval:
         """Ask, unless the answer was already no."""
         if self._refused:
-            return Consent(False, self._person, "said no to an earlier block of this deployment")
+            return Approval(False, self._person, "said no to an earlier block of this deployment")
         reply = self._question(flag)
         self._refused = reply is Reply.NO
         window = flag.outlook.window_rows if reply is Reply.WINDOW and flag.outlook else None
@@ -105,7 +105,7 @@ class AskPerson:
             Reply.LATER: "answered not yet to",
         }
         agreed = reply in (Reply.YES, Reply.WINDOW)
-        return Consent(agreed, self._person, f"{words[reply]}: {flag.reason}", window)
+        return Approval(agreed, self._person, f"{words[reply]}: {flag.reason}", window)
 
     @property
     def refused(self) -> bool:
@@ -117,10 +117,10 @@ class AskPerson:
         self._refused = self._refused or any(made.reason.startswith(SAID_NO) for made in decisions)
 
 
-def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Consent]:
+def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Approval]:
     """Who is asked in which mode; `question` is None where there is no terminal."""
     if mode is RetrainMode.ALWAYS:
-        return Always()
+        return AlwaysRetrain()
     if mode is RetrainMode.NEVER:
-        return Never()
+        return NeverRetrain()
     return AskPerson(question, person=person) if question else NoTerminal()

@@ -11,7 +11,7 @@ from drift.data.blocks import Table
 from drift.detect import PairedTest
 from drift.detect.permutation.p_values import p_text
 from drift.errors import ChampionChangedError, DataError, TrainingError
-from drift.loop.events import ChallengerRefused, Said
+from drift.loop.events import ChallengerRefused, Notice
 from drift.loop.releases.promote import Championship, comparison_evidence
 from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
@@ -21,7 +21,7 @@ from drift.tracking.registry import Version
 
 
 @dataclass(frozen=True)
-class Ring:
+class ChallengeConfig:
     """Where challenges take place."""
 
     championship: Championship
@@ -33,27 +33,27 @@ class Ring:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ChallengeResult:
     """How a challenge ended."""
 
     challenger: Challenger
     promoted: bool
     by: str
     reason: str
-    earlier: tuple[Verdict, ...] = ()  # of the tries before it
+    earlier: tuple[ChallengeResult, ...] = ()  # of the tries before it
 
 
 def challenge(
     table: Table,
     stop: int,
     champion: Version,
-    ring: Ring,
+    ring: ChallengeConfig,
     *,
     cause: str,
     evidence: dict[str, Any],
     first_try: int = 1,
     refused: Callable[[], Sequence[Refused]] = tuple,
-) -> Verdict:
+) -> ChallengeResult:
     """Train a challenger on the rows before `stop` and let the better one serve; try again as often as was asked for.
 
     What would make a refused challenger a second time is no try: the next kind of try takes its place and its level.
@@ -71,28 +71,28 @@ def challenge(
     Returns:
         How the last try ended, with the verdicts of those before it.
     """
-    tell, earlier, known = ring.championship.tell, list[Verdict](), list(refused())
+    tell, earlier, known = ring.championship.tell, list[ChallengeResult](), list(refused())
     number = first_try
     for one in islice(kinds(ring.options, stop), first_try - 1, None):
         if number > one.of:
             break
         if one.words:
             which = f"try {number} of at most {one.of}, " if one.of > 1 else "the next kind of try, "
-            tell(Said(f"{which}{one.words}, at level {one.options.level:.3g}"))
+            tell(Notice(f"{which}{one.words}, at level {one.options.level:.3g}"))
         elif one.of > 1:
             level = f"level {one.options.level:.3g}, {ring.options.level:g} over all of them"
-            tell(Said(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
+            tell(Notice(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
         numbered = {"try": number, "tries": one.of} if one.of > 1 else {}
         own = replace(ring, options=one.options)
         try:
             verdict = _challenge(table, stop, champion, own, cause=cause, evidence=evidence | numbered, refused=known)
         except RepeatedError as error:
-            tell(Said(str(error)))
+            tell(Notice(str(error)))
             continue
         except (DataError, TrainingError) as error:
             if one.of == 1:
                 raise
-            tell(Said(f"try {number} gave no challenger: {error}"))
+            tell(Notice(f"try {number} gave no challenger: {error}"))
             failure = error
             number += 1
             continue
@@ -111,12 +111,12 @@ def _challenge(
     table: Table,
     stop: int,
     champion: Version,
-    ring: Ring,
+    ring: ChallengeConfig,
     *,
     cause: str,
     evidence: dict[str, Any],
     refused: Sequence[Refused],
-) -> Verdict:
+) -> ChallengeResult:
     """One try; arguments as those of `challenge`."""
     championship = ring.championship
     challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence, refused=refused)
@@ -124,7 +124,7 @@ def _challenge(
     test = comparison_evidence(challenger.test)
     full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
     if promoted:
-        championship.tell(Said(f"version {challenger.version.number} takes over"))
+        championship.tell(Notice(f"version {challenger.version.number} takes over"))
         try:
             championship.promote(challenger.version, by=by, reason=reason, evidence=full, instead_of=champion.number)
         except ChampionChangedError as error:
@@ -132,14 +132,14 @@ def _challenge(
     if not promoted:
         championship.refuse(challenger.version, champion, by=by, reason=reason, evidence=full)
         championship.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
-    return Verdict(challenger, promoted, by, reason)
+    return ChallengeResult(challenger, promoted, by, reason)
 
 
 def train_challenger(
     table: Table,
     stop: int,
     champion: Version,
-    ring: Ring,
+    ring: ChallengeConfig,
     *,
     cause: str,
     evidence: dict[str, Any],
@@ -177,7 +177,7 @@ def comparison_words(who: str, test: PairedTest) -> str:
     )
 
 
-def judge(challenger: Challenger, ring: Ring) -> tuple[bool, str, str]:
+def judge(challenger: Challenger, ring: ChallengeConfig) -> tuple[bool, str, str]:
     """Whether to promote, who decided, and why."""
     test = challenger.test
     found = comparison_words("challenger", test)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from drift.loop.card import Card, DataSource
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
 from drift.loop.releases.promote import card_of, person
-from drift.loop.retraining.challenge import Ring, Verdict, by_hand, challenge
+from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult, by_hand, challenge
 from drift.loop.retraining.repeated_challengers import refused_before
 from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import link_project_run
 
 
-def retrain_on_latest(ring: Ring) -> Verdict:
+def retrain_on_latest(ring: ChallengeConfig) -> ChallengeResult:
     """Challenge the champion with all rows seen so far: those scored by any deployment, or else the training rows.
 
     Raises:
@@ -31,7 +31,7 @@ def retrain_on_latest(ring: Ring) -> Verdict:
         stop = last_row_seen(championship.journal, registry.name, card)
         if stop <= card.seen:
             championship.tell(
-                Said(
+                Notice(
                     f"no row is new since version {champion.number} was made: a challenger learns from the same rows"
                     " and is compared on rows that this version was accepted on; a better one needs later rows"
                 )

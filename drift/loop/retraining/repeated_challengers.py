@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from drift.errors import DriftError, TrainingError
 
 if TYPE_CHECKING:
-    from drift.loop.retraining.challenge import Ring
+    from drift.loop.retraining.challenge import ChallengeConfig
     from drift.tracking.registry import Version
 
 UNJUDGED = ("--promote never", "no terminal to ask at")  # who refuses whatever the comparison says
@@ -78,7 +78,7 @@ class Refused:
         return cls(version, Recipe(**values | rows), parameters)
 
 
-def refused_before(ring: Ring, champion: Version) -> list[Refused]:
+def refused_before(ring: ChallengeConfig, champion: Version) -> list[Refused]:
     """The challengers of a champion that the comparison, or a person who saw it, refused, and the champion itself.
 
     None where `--promote` decides without a comparison: `always` may be meant for the very model that was refused.

@@ -17,13 +17,13 @@ from drift.data.blocks import Reference, Table
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import DataError, TrackingError
 from drift.loop.card import Card
-from drift.loop.events import ChallengerCompared, Said, Tell
-from drift.loop.project_dir import Home
+from drift.loop.events import ChallengerCompared, Notice, Tell
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import remember_trained
 from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, require_new_search, same_model
 from drift.loop.training.base import MIN_ROWS, log_model, split
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, Warm, build, fit_options, search_and_fit
+from drift.loop.training.fitting import Fitted, Place, TrainOptions, WarmStart, build, fit_options, search_and_fit
 from drift.loop.training.run_description import data_parameters, fitted_words, words
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
@@ -33,7 +33,7 @@ from drift.tracking.connection.ids import RUN_ID
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import CHALLENGER, Registry, Version
 from drift.tracking.runs.lookup import find_runs
-from drift.tracking.runs.open_runs import Metric, Run, open_run
+from drift.tracking.runs.open_runs import LoggedMetric, Run, open_run
 from drift.tracking.runs.parents import name_trials, parent_in
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
@@ -109,7 +109,7 @@ def retrain(
     champion: Version,
     *,
     registry: Registry,
-    home: Home,
+    home: ProjectDir,
     experiment: str,
     options: RetrainOptions,
     tell: Tell,
@@ -143,7 +143,7 @@ def retrain(
     new = max(0, stop - champion_card.seen)
     learned = len(range(max(parts.refit.start, champion_card.seen), parts.refit.stop))
     tell(
-        Said(
+        Notice(
             f"retraining on rows {parts.refit.start} to {parts.refit.stop - 1}"
             f" ({'warm' if options.warm_start else 'fresh'} start; {learned:,} of the {new:,} new ones),"
             f" held out {parts.held_out.start} to {stop - 1}"
@@ -213,7 +213,7 @@ def retrain(
     most_frequent = float(np.bincount(rows.labels).max() / len(rows.labels))
     if max(test.challenger_accuracy, test.champion_accuracy) < most_frequent:
         tell(
-            Said(
+            Notice(
                 f"neither is better than always answering with the most frequent class ({most_frequent:.3f} of the"
                 " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
             )
@@ -234,12 +234,14 @@ def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
     )
 
 
-def _search(table: Table, parts: Split, options: RetrainOptions, place: Place, tell: Tell, warm: Warm | None) -> Fitted:
+def _search(
+    table: Table, parts: Split, options: RetrainOptions, place: Place, tell: Tell, warm: WarmStart | None
+) -> Fitted:
     train, tune, classes = table.part(parts.fit), table.part(parts.tune), len(table.classes)
     return search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
 
 
-def _fit(table: Table, parts: Split, options: RetrainOptions, found: Fitted, warm: Warm | None) -> Fitted:
+def _fit(table: Table, parts: Split, options: RetrainOptions, found: Fitted, warm: WarmStart | None) -> Fitted:
     """The chosen parameters, fitted again on all training rows."""
     everything, classes = table.part(parts.refit), len(table.classes)
     net = build(everything, found.parameters, classes=classes, seed=options.train.seed, warm=warm)
@@ -266,15 +268,15 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
         run.dataset(table.part(rows), name=table.name, source=table.name, context=context, digest=table.digest(rows))
     run.metrics(
         [
-            Metric("held_out/accuracy", test.challenger_accuracy),
-            Metric("held_out/accuracy_champion", test.champion_accuracy),
-            Metric("held_out/difference", test.difference),
-            Metric("held_out/p_value", test.p_value),
+            LoggedMetric("held_out/accuracy", test.challenger_accuracy),
+            LoggedMetric("held_out/accuracy_champion", test.champion_accuracy),
+            LoggedMetric("held_out/difference", test.difference),
+            LoggedMetric("held_out/p_value", test.p_value),
         ]
     )
 
 
-def _warm(champion: LocalPredictor, card: Card) -> Warm:
+def _warm(champion: LocalPredictor, card: Card) -> WarmStart:
     """The champion's weights in a network that can be trained; an exported one cannot."""
     from drift.models.quantiles import QuantileRanks
 
@@ -289,7 +291,7 @@ def _warm(champion: LocalPredictor, card: Card) -> Warm:
         raise TrackingError(
             f"the champion's weights do not fit its card ({error}); retrain with a fresh start"
         ) from error
-    return Warm(net, shape)
+    return WarmStart(net, shape)
 
 
 def retrain_cost(store: Store, experiment: str, options: RetrainOptions) -> str:

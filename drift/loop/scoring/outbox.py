@@ -8,11 +8,11 @@ from time import monotonic
 
 from drift.detect import ThresholdForecast
 from drift.errors import TrackingError
-from drift.loop.events import BlockScored, Event, Said, Tell
+from drift.loop.events import BlockScored, Event, Notice, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.scoring.forecasts import Forecasts
 from drift.policies.history import BlockRecord
-from drift.tracking.runs.open_runs import Metric, Run
+from drift.tracking.runs.open_runs import LoggedMetric, Run
 
 RETRY_SECONDS = 15.0  # between tries while MLflow is away
 
@@ -42,7 +42,7 @@ class Outbox:
                 self.flush()
             except TrackingError as error:
                 if not self._away:
-                    self._tell(Said(f"{error}; blocks wait in the scoring log"))
+                    self._tell(Notice(f"{error}; blocks wait in the scoring log"))
                 self._away = True
                 self._not_before = monotonic() + RETRY_SECONDS
 
@@ -55,7 +55,7 @@ class Outbox:
             self._sent += len(waiting)
             self._journal.set_tracked(self._deployment, self._sent)
         if self._away:
-            self._tell(Said("MLflow answers again and has every block"))
+            self._tell(Notice("MLflow answers again and has every block"))
         self._away = False
 
     def _forecasts_of(self, records: list[BlockRecord]) -> Mapping[int, ThresholdForecast]:
@@ -65,7 +65,7 @@ class Outbox:
         return self._forecasts.of(self._journal.blocks(self._deployment))
 
 
-def block_metrics(record: BlockRecord, forecast: ThresholdForecast | None = None) -> list[Metric]:
+def block_metrics(record: BlockRecord, forecast: ThresholdForecast | None = None) -> list[LoggedMetric]:
     """A block, and the forecast after it, as points with the block as step."""
     at = int(datetime.fromisoformat(record.scored_at).timestamp() * 1000)
     values = {
@@ -85,4 +85,4 @@ def block_metrics(record: BlockRecord, forecast: ThresholdForecast | None = None
             values[f"detector/{score.detector}"] = score.statistic
         else:
             values[f"detector/{score.detector}_p_value"] = score.p_value
-    return [Metric(key, float(value), record.index, at) for key, value in values.items()]
+    return [LoggedMetric(key, float(value), record.index, at) for key, value in values.items()]

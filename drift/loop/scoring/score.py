@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from drift.data.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
-from drift.loop.events import BlockScored, DriftFlagged, Ending, RetrainDeclined, Said, Tell
+from drift.loop.events import BlockScored, DriftFlagged, Ending, Notice, RetrainDeclined, Tell
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
 from drift.loop.releases.external_changes import outside_change
-from drift.loop.retraining.approval import Always, AskPerson, Consent, Flag
+from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag
 from drift.loop.scoring.seen_rows import seen_words
 from drift.loop.scoring.shadow import SHADOW, Shadow
 from drift.policies.history import BlockRecord, History, evidence_of
@@ -41,7 +41,7 @@ class Log(Protocol):
 
 
 @dataclass
-class Parts:
+class LoopParts:
     """What one deployment's loop is built from."""
 
     deployment: str
@@ -50,8 +50,8 @@ class Parts:
     reference_of: Callable[[int], Reference]  # by version
     detectors: Sequence[Detector]
     policy: Policy
-    consent: Callable[[Flag], Consent]
-    retrain: Callable[[BlockRecord, Consent, Flag], DecisionRecord]
+    consent: Callable[[Flag], Approval]
+    retrain: Callable[[BlockRecord, Approval, Flag], DecisionRecord]
     log: Log
     tell: Tell
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
@@ -88,7 +88,7 @@ class Progress:
         return any(decision.block == block for decision in self.decisions)
 
 
-def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, total: int) -> Ending | None:
+def run_blocks(blocks: Iterable[Block], parts: LoopParts, progress: Progress, *, total: int) -> Ending | None:
     """Score `blocks` one by one until they are used up; every flag and every retrain that is due becomes a decision.
 
     A block that was flagged just before a crash, whose decision is not in the log, is decided first.
@@ -110,7 +110,7 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
                 serving = answer.version
                 accepted = _watch(parts, serving, block_rows=len(block))
                 if block.rows.start < (seen := parts.seen(serving)):
-                    parts.tell(Said(seen_words(serving, seen)))
+                    parts.tell(Notice(seen_words(serving, seen)))
                 if serving not in {record.version for record in progress.blocks}:
                     parts.advise(serving)
             first = parts.first_champion.predict(block.features).predictions
@@ -140,15 +140,15 @@ def run_blocks(blocks: Iterable[Block], parts: Parts, progress: Progress, *, tot
     return _finish(parts, progress, accepted, shadow) if progress.blocks else None
 
 
-def _tell_outside_change(block: Block, version: int, parts: Parts, progress: Progress) -> None:
+def _tell_outside_change(block: Block, version: int, parts: LoopParts, progress: Progress) -> None:
     """Say that another version answers than the one before, unless this deployment promoted it, which was told."""
     before = progress.blocks[-1].version if progress.blocks else parts.began_with
     change = None if before is None else outside_change(block.index, version, before, progress.decisions)
     if change is not None:
-        parts.tell(Said(change.words))
+        parts.tell(Notice(change.words))
 
 
-def _settle(parts: Parts, progress: Progress, accepted: float) -> Shadow | None:
+def _settle(parts: LoopParts, progress: Progress, accepted: float) -> Shadow | None:
     """After an interruption, decide what the last block left undecided; returns the challenger in shadow."""
     last = progress.blocks[-1]
     if isinstance(parts.consent, AskPerson):
@@ -167,18 +167,18 @@ def _settle(parts: Parts, progress: Progress, accepted: float) -> Shadow | None:
     return shadow
 
 
-def _finish(parts: Parts, progress: Progress, accepted: float, shadow: Shadow | None) -> Ending:
+def _finish(parts: LoopParts, progress: Progress, accepted: float, shadow: Shadow | None) -> Ending:
     """Put the last question, and say which challenger is still in shadow."""
     ending = _ending(parts, progress, accepted)
     if shadow is None:
         _ask_at_end(parts, progress, ending)
         shadow = _shadow(parts, progress)
     if shadow is not None:
-        parts.tell(Said(f"version {shadow.version} is still in the shadow: {shadow.words}"))
+        parts.tell(Notice(f"version {shadow.version} is still in the shadow: {shadow.words}"))
     return ending
 
 
-def _ending(parts: Parts, progress: Progress, accepted: float) -> Ending:
+def _ending(parts: LoopParts, progress: Progress, accepted: float) -> Ending:
     """What is to be said and asked when all blocks are scored."""
     last = progress.blocks[-1]
     history = _history(progress.blocks, parts, progress, accepted)
@@ -194,7 +194,7 @@ def _ending(parts: Parts, progress: Progress, accepted: float) -> Ending:
     )
 
 
-def _ask_at_end(parts: Parts, progress: Progress, ending: Ending) -> None:
+def _ask_at_end(parts: LoopParts, progress: Progress, ending: Ending) -> None:
     """Ask a person whether to retrain, flagged or not; but not who said no, and not twice about the last block.
 
     Within the cool-down of a promotion the question waits for more blocks of the new version; after a challenger that
@@ -209,7 +209,7 @@ def _ask_at_end(parts: Parts, progress: Progress, ending: Ending) -> None:
     _act(parts.consent(ending), ending.record, ending, parts, progress)
 
 
-def _act(consent: Consent, record: BlockRecord, flag: Flag, parts: Parts, progress: Progress) -> DecisionRecord:
+def _act(consent: Approval, record: BlockRecord, flag: Flag, parts: LoopParts, progress: Progress) -> DecisionRecord:
     """Retrain if it was agreed to, and keep what came of it."""
     if consent.retrain:
         made = parts.retrain(record, consent, flag)
@@ -218,13 +218,13 @@ def _act(consent: Consent, record: BlockRecord, flag: Flag, parts: Parts, progre
     return _keep(made, parts, progress)
 
 
-def _keep(made: DecisionRecord, parts: Parts, progress: Progress) -> DecisionRecord:
+def _keep(made: DecisionRecord, parts: LoopParts, progress: Progress) -> DecisionRecord:
     parts.log.add_decision(parts.deployment, made)
     progress.decisions.append(made)
     return made
 
 
-def _shadow(parts: Parts, progress: Progress) -> Shadow | None:
+def _shadow(parts: LoopParts, progress: Progress) -> Shadow | None:
     """The challenger that is being watched, if there is one."""
     last = next((made for made in reversed(progress.decisions) if made.retrain), None)
     if last is None or last.outcome != SHADOW or parts.shadow is None:
@@ -232,13 +232,13 @@ def _shadow(parts: Parts, progress: Progress) -> Shadow | None:
     return parts.shadow(last, progress)
 
 
-def _end(parts: Parts, progress: Progress, shadow: Shadow, record: BlockRecord) -> None:
+def _end(parts: LoopParts, progress: Progress, shadow: Shadow, record: BlockRecord) -> None:
     """Act on the verdict, and write it down."""
     assert parts.end_shadow is not None  # noqa: S101  # whoever makes shadows ends them
     _keep(parts.end_shadow(shadow, record), parts, progress)
 
 
-def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> float:
+def _watch(parts: LoopParts, version: int, *, block_rows: int | None = None) -> float:
     """Judge by the reference of the version that answers now; returns its accepted accuracy.
 
     Only the first small reference is warned of.
@@ -246,13 +246,13 @@ def _watch(parts: Parts, version: int, *, block_rows: int | None = None) -> floa
     reference = parts.reference_of(version)
     sentence = small_reference(len(reference), block_rows or 0)
     if sentence is not None and not parts.small_reference_reported:
-        parts.tell(Said(f"version {version}: {sentence}"))
+        parts.tell(Notice(f"version {version}: {sentence}"))
         parts.small_reference_reported = True
     _restart(parts, version)
     return reference.accuracy
 
 
-def _restart(parts: Parts, version: int) -> None:
+def _restart(parts: LoopParts, version: int) -> None:
     for detector in parts.detectors:
         detector.reset(parts.reference_of(version))
 
@@ -273,7 +273,7 @@ def losses_by_block(answers: Answers) -> dict[int, NDArray[np.float64]]:
     return {int(block): wrong[answers.blocks == block] for block in np.unique(answers.blocks)}
 
 
-def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
+def _record(scored: ScoredBlock, first: Integers, parts: LoopParts) -> BlockRecord:
     with catch_warnings():  # `_watch` has told it
         simplefilter("ignore", SmallReferenceWarning)
         scores = tuple(detector.score(scored) for detector in parts.detectors)
@@ -281,13 +281,13 @@ def _record(scored: ScoredBlock, first: Integers, parts: Parts) -> BlockRecord:
     return BlockRecord.of(scored, scores, first_champion_correct=right, scored_at=now())
 
 
-def _history(blocks: Sequence[BlockRecord], parts: Parts, progress: Progress, accepted: float) -> History:
+def _history(blocks: Sequence[BlockRecord], parts: LoopParts, progress: Progress, accepted: float) -> History:
     """What the policy may know of `blocks`, the last of which is to be judged."""
     rows = len(parts.reference_of(blocks[-1].version))
     return History(blocks, accepted, progress.retrained_at, (round(accepted * rows), rows))
 
 
-def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: float, shadow: Shadow | None) -> None:
+def _decide(record: BlockRecord, parts: LoopParts, progress: Progress, accepted: float, shadow: Shadow | None) -> None:
     """An alarm, or a retrain that is due: retrain now, or say why not.
 
     While a challenger is in shadow, it is only reported.
@@ -300,12 +300,12 @@ def _decide(record: BlockRecord, parts: Parts, progress: Progress, accepted: flo
         reason = f"{decision.reason}, but version {shadow.version} is in shadow"
         parts.tell(DriftFlagged(record, reason, decision.evidence))  # the sequential test decides, and nobody is asked
         return
-    asked = decision.retrain and isinstance(parts.consent, AskPerson | Always)  # nobody else needs to ask MLflow
+    asked = decision.retrain and isinstance(parts.consent, AskPerson | AlwaysRetrain)  # nobody else needs to ask MLflow
     outlook = parts.outlook(record, decision.window_rows) if asked else None
     flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows, outlook)
     parts.tell(flag)
     by = f"policy {parts.policy.name}"
-    consent = parts.consent(flag) if decision.retrain else Consent(False, by, decision.reason)
+    consent = parts.consent(flag) if decision.retrain else Approval(False, by, decision.reason)
     made = _act(consent, record, flag, parts, progress)
     if made.outcome == "declined" and decision.retrain:  # else the flag's reason says why
         parts.tell(RetrainDeclined(record.index, made.by, made.reason))

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from drift.data.blocks import Predictor, Reference, ScoredBlock
 from drift.detect.permutation.p_values import p_text
 from drift.detect.sequential.dependence import measure_dependence
-from drift.detect.sequential.paired_test import Duel, Tally, Verdict, duel, gain_bound, tally, total
+from drift.detect.sequential.paired_test import (
+    GainSums,
+    SequentialPairedTest,
+    TestState,
+    duel,
+    gain_bound,
+    tally,
+    total,
+)
 
 SHADOW = "shadow"  # outcome of a decision whose challenger is being watched
 LEAST_GAIN = 0.01  # in accuracy: a challenger that gains less is given up
@@ -26,7 +34,7 @@ class Shadow:
     predictor: Predictor
     level: float  # of a wrong promotion, over all looks
     held_out_gains: NDArray[np.float64]  # of rows in the order of time, from 0 to 1: how their means vary
-    tallies: dict[float, Tally] = field(default_factory=dict)  # of blocks of each size, by the inflation there
+    tallies: dict[float, GainSums] = field(default_factory=dict)  # of blocks of each size, by the inflation there
     champion_right: int = 0  # answers
 
     def observe(self, scored: ScoredBlock) -> None:
@@ -42,26 +50,26 @@ class Shadow:
         return min(measure_dependence(self.held_out_gains, rows).inflation, float(rows))
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> GainSums:
         """All rows together."""
         return total(self.tallies)
 
     @property
-    def duel(self) -> Duel:
+    def duel(self) -> SequentialPairedTest:
         """Where it stands."""
         return duel(self.tallies, level=self.level, least_gain=LEAST_GAIN)
 
     @property
     def decided(self) -> bool:
         """Whether one of the bets has earned enough."""
-        return self.duel.verdict is not Verdict.OPEN
+        return self.duel.verdict is not TestState.OPEN
 
     @property
     def words(self) -> str:
         """What the rows so far have shown."""
         found = self.comparison
         verdict = self.duel.verdict
-        word = {Verdict.BETTER: "better", Verdict.NOT_BETTER: "not worth it"}.get(verdict, "undecided")
+        word = {TestState.BETTER: "better", TestState.NOT_BETTER: "not worth it"}.get(verdict, "undecided")
         return (
             f"challenger {word}: {found['difference']:+.3f} (at least {found['low']:+.3f}) on"
             f" {self.tally.rows} new rows, p {p_text(found['p_value'])} at any look"

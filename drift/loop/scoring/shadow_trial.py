@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift.data.blocks import Answer, Reference, ScoredBlock, Table
-from drift.detect.sequential.paired_test import Verdict
+from drift.detect.sequential.paired_test import TestState
 from drift.errors import ChampionChangedError
-from drift.loop.events import Said
+from drift.loop.events import Notice
 from drift.loop.journal.records import DecisionRecord
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import Championship
@@ -21,7 +21,7 @@ from drift.policies.history import BlockRecord
 
 
 @dataclass(frozen=True)
-class ShadowRing:
+class ShadowTrial:
     """Of one deployment."""
 
     deployment: str
@@ -64,7 +64,7 @@ class ShadowRing:
             "challenger": challenger.number,
             "comparison": dict(shadow.comparison),
         }
-        better = shadow.duel.verdict is Verdict.BETTER
+        better = shadow.duel.verdict is TestState.BETTER
         if better and champion.number != challenger.number:
             try:
                 championship.promote(challenger, by=by, reason=reason, evidence=evidence, instead_of=record.version)
@@ -72,7 +72,7 @@ class ShadowRing:
                 better, reason = False, str(error)
         if not better:
             championship.refuse(challenger, champion, by=by, reason=reason, evidence=evidence)
-            championship.tell(Said(f"version {challenger.number} stays challenger: {reason}"))
+            championship.tell(Notice(f"version {challenger.number} stays challenger: {reason}"))
         return DecisionRecord(
             block=record.index,
             retrain=True,

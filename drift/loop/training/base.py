@@ -13,8 +13,8 @@ from drift.charts import figures
 from drift.data.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
 from drift.loop.card import Card, DataSource, require_one_line
-from drift.loop.events import Said, Tell, nobody
-from drift.loop.project_dir import Home
+from drift.loop.events import Notice, Tell, nobody
+from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.base_tables import table_tags
 from drift.loop.releases.model_names import champion_of, usable_name
 from drift.loop.releases.trusted import remember_trained
@@ -25,7 +25,7 @@ from drift.models.predict import LocalPredictor
 from drift.system.devices import resolve_device
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.lookup import end_forgotten, find_runs
-from drift.tracking.runs.open_runs import LoggedModel, Metric, Run, base_run, open_run, to_json
+from drift.tracking.runs.open_runs import LoggedMetric, LoggedModel, Run, base_run, open_run, to_json
 
 VALIDATION_SHARE = 0.15  # of the training rows: the last ones, in time order
 MIN_ROWS = 40  # fewer training rows than this say nothing about anything
@@ -66,7 +66,7 @@ def train_base(
     source: DataSource,
     *,
     store: Store,
-    home: Home,
+    home: ProjectDir,
     experiment: str,
     train_rows: float = 0.7,
     options: TrainOptions,
@@ -100,7 +100,7 @@ def train_base(
         if resume:
             run_id = _unfinished(store, experiment, options=described)
             stack.enter_context(home.lock(f"search-{run_id}", doing=f"training run {run_id}"))
-            tell(Said(f"resuming base training {run_id}"))
+            tell(Notice(f"resuming base training {run_id}"))
             run = stack.enter_context(open_run(store, experiment, run_id=run_id, **details))
         else:
             run = stack.enter_context(base_run(store, experiment, **details))
@@ -178,12 +178,12 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
     run.metrics(
         [
             *epoch_metrics(list(fitted.epochs)),
-            Metric("reference/accuracy", reference.accuracy),
-            Metric(
+            LoggedMetric("reference/accuracy", reference.accuracy),
+            LoggedMetric(
                 "reference/calibration_error",
                 calibration_error(counted(reference.labels, reference.probabilities)),
             ),
-            Metric("search/seconds", fitted.seconds),
+            LoggedMetric("search/seconds", fitted.seconds),
         ]
     )
     run.reference(reference)

@@ -15,19 +15,19 @@ from drift.loop.training.run_description import network_parameters
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
-from drift.models.search import Options, Outcome, Search, Span, Status, Trial
+from drift.models.search import NumberChoice, NumberRange, Search, Status, Trial, TrialOutcome
 from drift.system.devices import resolve_device
 from drift.system.disk import write_at_once
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import Metric, open_run
+from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
 FITTING = (
-    Span("learning_rate", 2e-3, 5e-2, log=True),
-    Span("weight_decay", 1e-6, 1e-2, log=True),
-    Span("dropout", 0.0, 0.4),
-    Options("batch_size", (128, 256, 512, 1024)),
+    NumberRange("learning_rate", 2e-3, 5e-2, log=True),
+    NumberRange("weight_decay", 1e-6, 1e-2, log=True),
+    NumberRange("dropout", 0.0, 0.4),
+    NumberChoice("batch_size", (128, 256, 512, 1024)),
 )
-SHAPE = (Options("width", (16, 32, 64, 128)), Span("depth", 1, 3, whole=True))
+SHAPE = (NumberChoice("width", (16, 32, 64, 128)), NumberRange("depth", 1, 3, whole=True))
 
 SOUGHT = {"base": "base model", "retrain": "challenger"}  # by stage
 
@@ -50,7 +50,7 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Warm:
+class WarmStart:
     """A fitted network to start from, instead of fresh weights."""
 
     net: TableNet
@@ -63,7 +63,7 @@ class Fitted:
 
     net: TableNet
     parameters: Mapping[str, float | int]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[TrialOutcome, ...]
     epochs: tuple[Epoch, ...]  # of the best trial
     seconds: float  # the whole search took
 
@@ -88,7 +88,7 @@ def search_and_fit(
     options: TrainOptions,
     place: Place,
     tell: Tell,
-    warm: Warm | None = None,
+    warm: WarmStart | None = None,
 ) -> Fitted:
     """Try `options.total_trials` sets of parameters and keep the one that validates best.
 
@@ -172,7 +172,7 @@ def search_and_fit(
 
 
 def build(
-    train: Rows, parameters: Mapping[str, float | int], *, classes: int, seed: int, warm: Warm | None = None
+    train: Rows, parameters: Mapping[str, float | int], *, classes: int, seed: int, warm: WarmStart | None = None
 ) -> TableNet:
     """A network ready to be fitted: fresh, or a copy of a warm one with another dropout."""
     import copy
@@ -200,10 +200,10 @@ def fit_options(parameters: Mapping[str, float | int], options: TrainOptions) ->
     )
 
 
-def epoch_metrics(history: list[Epoch]) -> list[Metric]:
+def epoch_metrics(history: list[Epoch]) -> list[LoggedMetric]:
     """Learning curves as points with the epoch as step."""
     return [
-        Metric(key, value, epoch.number)
+        LoggedMetric(key, value, epoch.number)
         for epoch in history
         for key, value in (
             ("train/loss", epoch.train_loss),

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from drift.errors import StateError, UsageError
 from drift.monitor.alerts.channels import Channel, Message
-from drift.monitor.alerts.rules import Change, Harm, follow_freshness, follow_harm, follow_runs
+from drift.monitor.alerts.rules import Change, LossEvidence, follow_freshness, follow_harm, follow_runs
 from drift.monitor.alerts.series import (
     counts_for,
     distance_histories,
@@ -22,11 +22,11 @@ from drift.monitor.alerts.series import (
 )
 from drift.monitor.drift.signals import told
 from drift.monitor.pipeline.labels import in_force, measure_all
-from drift.monitor.pipeline.reference import Calibration
-from drift.monitor.reference.limits import Promise
-from drift.monitor.store import Store, alerts, batches, references
+from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.reference.limits import AlarmSpec
+from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
-from drift.monitor.store.records import Alert, Monitor, Reference, now
+from drift.monitor.store.records import Alert, Monitor, MonitorReference, now
 
 FRESHNESS = "freshness"
 
@@ -87,12 +87,12 @@ class Checked:
     measured: int  # batches, anew
     blind: bool  # there is truth, but the reference was agreed without any
     unjudged: int  # batches whose truth is not known to the share that was agreed
-    reference: Reference | None
+    reference: MonitorReference | None
     undelivered: int  # messages that wait
 
 
 def check(
-    store: Store,
+    store: MonitorStore,
     monitor: Monitor,
     watch: Watch,
     *,
@@ -147,7 +147,7 @@ def check(
 
 
 def acknowledge(
-    store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
+    store: MonitorStore, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
 ) -> Alert:
     """Somebody looks after an alert; it stays until it is closed.
 
@@ -162,7 +162,9 @@ def acknowledge(
     return changed
 
 
-def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None) -> Alert:
+def close(
+    store: MonitorStore, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
+) -> Alert:
     """A person is done with an alert; the signal is followed anew from the next batch on.
 
     Raises:
@@ -171,7 +173,7 @@ def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, wa
     with store.write() as connection:
         there = _still_there(connection, monitor, alert)
         reference = references.current_reference(connection, monitor)
-        promise = reference.promise if reference is not None else Promise()
+        promise = reference.promise if reference is not None else AlarmSpec()
         everything = batches.all_batches(connection, monitor)
         seen = [batch.id for batch in everything if is_judged(batch, there.signal, promise)]
         changed = _closed(connection, there, why, tuple(seen), by=by)
@@ -179,7 +181,7 @@ def close(store: Store, monitor: Monitor, alert: Alert, *, by: str, why: str, wa
     return changed
 
 
-def still_bad(store: Store, monitor: Monitor, alert: Alert) -> str:
+def still_bad(store: MonitorStore, monitor: Monitor, alert: Alert) -> str:
     """What the newest batch that can be judged says of an alert's signal if it is beyond its limit; empty if not."""
     calibration = in_force(store, monitor)
     if calibration is None:
@@ -188,7 +190,7 @@ def still_bad(store: Store, monitor: Monitor, alert: Alert) -> str:
     with store.read() as connection:
         since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
         if alert.signal == loss_name(reference) and len(reference.losses):
-            harm = Harm(reference.losses, reference.promise.tolerated_loss)
+            harm = LossEvidence(reference.losses, reference.promise.tolerated_loss)
             lost = loss_history(connection, monitor, reference, since)
             if not lost or lost[-1].loss <= harm.highest_risk:
                 return ""
@@ -249,7 +251,7 @@ def _changes(
     connection: Any,
     monitor: Monitor,
     watch: Watch,
-    calibration: Calibration | None,
+    calibration: ReferenceLimits | None,
     last: dict[str, Alert],
     moment: float,
 ) -> list[Change]:
@@ -264,7 +266,7 @@ def _changes(
         ):
             changes += follow_runs(signal, followed, rule=promise.rule, last=last.get(signal), cooldown=watch.cooldown)
         if len(calibration.reference.losses):
-            harm = Harm(calibration.reference.losses, promise.tolerated_loss, 2 * promise.expected_run_length)
+            harm = LossEvidence(calibration.reference.losses, promise.tolerated_loss, 2 * promise.expected_run_length)
             lost = loss_history(connection, monitor, calibration.reference, since)
             signal = loss_name(calibration.reference)
             words = loss_words(calibration.reference)
@@ -277,7 +279,7 @@ def _changes(
     return changes
 
 
-def _without_truth(connection: Any, monitor: Monitor, calibration: Calibration | None) -> tuple[bool, int]:
+def _without_truth(connection: Any, monitor: Monitor, calibration: ReferenceLimits | None) -> tuple[bool, int]:
     """Whether there is truth that no truth of the reference is beside; and how many batches wait for theirs."""
     if calibration is None:
         return False, 0
@@ -293,7 +295,7 @@ def _last_alerts(found: Sequence[Alert]) -> dict[str, Alert]:
     return {alert.signal: alert for alert in sorted(found, key=lambda alert: alert.id)}
 
 
-def _superseded(connection: Any, last: dict[str, Alert], reference: Reference) -> list[Alert]:
+def _superseded(connection: Any, last: dict[str, Alert], reference: MonitorReference) -> list[Alert]:
     """Alerts about an earlier reference are closed when another one is agreed."""
     closed = []
     for signal, alert in last.items():

@@ -10,7 +10,7 @@ from time import time
 
 from drift.errors import DeliveryError
 from drift.monitor.alerts.channels import EVENTS, Channel, Message
-from drift.monitor.store import Store, alerts
+from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.alerts import Delivery
 from drift.monitor.store.records import Monitor, now
 
@@ -29,7 +29,7 @@ class Delivered:
 
 
 def deliver(
-    store: Store,
+    store: MonitorStore,
     monitor: Monitor,
     channels: Sequence[Channel],
     *,
@@ -65,7 +65,7 @@ def deliver(
     return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
 
 
-def _left_alone(store: Store, monitor: Monitor, given: Container[tuple[str, str]]) -> list[str]:
+def _left_alone(store: MonitorStore, monitor: Monitor, given: Container[tuple[str, str]]) -> list[str]:
     """What waits for channels that are not given."""
     with store.read() as connection:
         waiting = alerts.deliveries_of(connection, monitor, "pending")
@@ -73,7 +73,7 @@ def _left_alone(store: Store, monitor: Monitor, given: Container[tuple[str, str]
     return [f"{count:,} for the {kind} {target}, which is not given here" for (kind, target), count in counted.items()]
 
 
-def _due(store: Store, monitor: Monitor) -> Iterable[Delivery]:
+def _due(store: MonitorStore, monitor: Monitor) -> Iterable[Delivery]:
     with store.read() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
     return sorted((one for one in pending if one.not_before <= time()), key=lambda one: (one.alert, _place(one)))
@@ -92,7 +92,7 @@ def _place(delivery: Delivery) -> int:
     return EVENTS.index(delivery.message["event"])
 
 
-def _claimed(store: Store, monitor: Monitor, delivery: Delivery) -> Delivery | None:
+def _claimed(store: MonitorStore, monitor: Monitor, delivery: Delivery) -> Delivery | None:
     """The delivery, if it is still to be done and nobody else is at it."""
     with store.write() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
@@ -111,6 +111,6 @@ def _failed(delivery: Delivery, error: str) -> Delivery:
     return replace(delivery, not_before=time() + wait, error=error)
 
 
-def _put(store: Store, delivery: Delivery) -> None:
+def _put(store: MonitorStore, delivery: Delivery) -> None:
     with store.write() as connection:
         alerts.set_delivery(connection, delivery)

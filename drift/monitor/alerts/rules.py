@@ -1,9 +1,10 @@
 """When is a signal consistently bad? Pure: a history of batches in, openings and closings of alerts out.
 
 One bad batch alarms nobody. Distances and the losses of slices follow a run rule with calibrated limits
-(`drift.monitor.reference.limits`). Accuracy follows bets against "the loss is tolerable" (`drift.detect.sequential`), whose
-evidence grows with every batch, also a slightly bad one; however bad a batch is, it multiplies the evidence by no more
-than the square root of what alarms. A bet that is paid out in part is still a fair one, so that the promise holds.
+(`drift.monitor.reference.limits`). Accuracy follows bets against "the loss is tolerable" (`drift.detect.sequential`),
+whose evidence grows with every batch, also a slightly bad one; however bad a batch is, it multiplies the evidence by
+no more than the square root of what alarms. Truncating an e-value keeps its expectation at most 1, so that the
+guarantee holds.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Followed:
+class DistancePoint:
     """One batch of a signal under the run rule."""
 
     batch: Batch
@@ -45,7 +46,7 @@ class Followed:
     words: str  # what was measured, for the reason
 
 
-OfBatch = TypeVar("OfBatch", bound="Followed | Lost")
+OfBatch = TypeVar("OfBatch", bound="DistancePoint | LossPoint")
 
 
 def _unseen(history: Sequence[OfBatch], last: Alert | None) -> list[OfBatch]:
@@ -55,7 +56,7 @@ def _unseen(history: Sequence[OfBatch], last: Alert | None) -> list[OfBatch]:
 
 
 def follow_runs(
-    signal: str, history: Sequence[Followed], *, rule: RunRule, last: Alert | None, cooldown: int = 0
+    signal: str, history: Sequence[DistancePoint], *, rule: RunRule, last: Alert | None, cooldown: int = 0
 ) -> list[Change]:
     """Openings and closings since a signal was looked at last.
 
@@ -99,7 +100,7 @@ def follow_runs(
 
 
 @dataclass(frozen=True)
-class Lost:
+class LossPoint:
     """The losses of one batch."""
 
     batch: Batch
@@ -108,7 +109,7 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Harm:
+class LossEvidence:
     """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch."""
 
     losses: Losses  # of the reference, in the order of time
@@ -120,7 +121,7 @@ class Harm:
         """What is tolerated; a reference without any loss could have hidden that of one row more."""
         return max(float(self.losses.mean()) + self.tolerated_loss, 1 / (len(self.losses) + 1))
 
-    def evidence(self, history: Sequence[Lost]) -> list[float]:
+    def evidence(self, history: Sequence[LossPoint]) -> list[float]:
         """After each batch; it alarms at `expected_run_length`."""
         risk = self.highest_risk
         if risk >= HIGHEST_RISK:
@@ -138,9 +139,9 @@ class Harm:
 
 def follow_harm(
     signal: str,
-    history: Sequence[Lost],
+    history: Sequence[LossPoint],
     *,
-    harm: Harm,
+    harm: LossEvidence,
     last: Alert | None,
     cooldown: int = 0,
     words: str = "error rate",

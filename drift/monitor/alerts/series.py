@@ -7,26 +7,26 @@ from typing import Any
 
 from drift.detect.sequential.dependence import measure_dependence
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
-from drift.monitor.alerts.rules import Followed, Lost
+from drift.monitor.alerts.rules import DistancePoint, LossPoint
 from drift.monitor.drift.signals import ACCURACY, LABEL, told
-from drift.monitor.pipeline.reference import Calibration
-from drift.monitor.reference.limits import Promise, loss_limit
+from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.reference.limits import AlarmSpec, loss_limit
 from drift.monitor.store import batches, references
-from drift.monitor.store.records import Batch, Monitor, Reference, SliceMeasure
+from drift.monitor.store.records import Batch, Monitor, MonitorReference, SliceMeasure
 
 
-def is_judged(batch: Batch, signal: str, promise: Promise) -> bool:
+def is_judged(batch: Batch, signal: str, promise: AlarmSpec) -> bool:
     """Whether a signal can be judged by a batch now, or only when more of its truth has come."""
     by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
     return not by_truth or batch.known >= max(1, promise.truth_share * batch.rows)
 
 
-def loss_name(reference: Reference) -> str:
+def loss_name(reference: MonitorReference) -> str:
     """The measure that losses are read off: accuracy, or the share of large errors."""
     return ACCURACY if reference.large_error is None else LARGE_ERRORS
 
 
-def loss_words(reference: Reference) -> str:
+def loss_words(reference: MonitorReference) -> str:
     """That measure's loss, for people."""
     large = reference.large_error
     return "error rate" if large is None else f"share of errors above {large:.3g}"
@@ -36,41 +36,43 @@ def _loss(found: SliceMeasure) -> float:
     return 1 - found.measure.value if found.measure.name == ACCURACY else found.measure.value
 
 
-def counts_for(reference: Reference, batch: Batch) -> bool:
+def counts_for(reference: MonitorReference, batch: Batch) -> bool:
     """Whether a batch is judged by a reference: of a later version, only those that came after it was agreed."""
     return reference.version == 1 or batch.ingested_at > reference.agreed_at
 
 
 def distance_histories(
-    connection: Any, reference: Reference, since: Sequence[Batch]
-) -> list[tuple[str, list[Followed]]]:
+    connection: Any, reference: MonitorReference, since: Sequence[Batch]
+) -> list[tuple[str, list[DistancePoint]]]:
     """The distance of each signal from the reference, over batches."""
     by_id = {batch.id: batch for batch in since}
-    found: dict[str, list[Followed]] = {}
+    found: dict[str, list[DistancePoint]] = {}
     for number, signal, value, limit, bad in references.signal_history(
         connection, reference, "jensen_shannon", "limit", "bad"
     ):
         batch = by_id.get(number)
         if batch is not None and is_judged(batch, signal, reference.promise):
             words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
-            found.setdefault(signal, []).append(Followed(batch, bad, words))
+            found.setdefault(signal, []).append(DistancePoint(batch, bad, words))
     return list(found.items())
 
 
-def loss_history(connection: Any, monitor: Monitor, reference: Reference, since: Sequence[Batch]) -> list[Lost]:
+def loss_history(
+    connection: Any, monitor: Monitor, reference: MonitorReference, since: Sequence[Batch]
+) -> list[LossPoint]:
     """The loss of all rows, over batches."""
     name = loss_name(reference)
     history = batches.history(connection, monitor, [name])
     return [
-        Lost(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
+        LossPoint(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
         for batch in since
         if batch.id in history and is_judged(batch, name, reference.promise)
     ]
 
 
 def slice_histories(
-    connection: Any, monitor: Monitor, calibration: Calibration, since: Sequence[Batch]
-) -> list[tuple[str, list[Followed]]]:
+    connection: Any, monitor: Monitor, calibration: ReferenceLimits, since: Sequence[Batch]
+) -> list[tuple[str, list[DistancePoint]]]:
     """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
     reference, promise = calibration.reference, calibration.reference.promise
     name = loss_name(reference)
@@ -78,7 +80,7 @@ def slice_histories(
     if not accepted:
         return []
     history = batches.history(connection, monitor, [name], whole=False)
-    found: dict[str, list[Followed]] = {}
+    found: dict[str, list[DistancePoint]] = {}
     rate = promise.rate(calibration.signals)
     for batch in since:
         for one in history.get(batch.id, ()):
@@ -95,6 +97,6 @@ def slice_histories(
             )
             words = f"{loss_words(reference)} {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference"
             words += f", limit {limit:.3f}"
-            followed = Followed(batch, _loss(one) > limit, words)
+            followed = DistancePoint(batch, _loss(one) > limit, words)
             found.setdefault(f"{name} of {one.of_slice}", []).append(followed)
     return list(found.items())

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.metrics.classification.counts import LEAST
-from drift.monitor.sources.rows import Rows
+from drift.monitor.sources.rows import PredictionRows
 
 
-def row_losses(rows: Rows) -> NDArray[np.float64]:
+def row_losses(rows: PredictionRows) -> NDArray[np.float64]:
     """The loss of each row, (n,): -ln of the truth's probability, or 0 and 1 without probabilities, or absolute error.
 
     NaN where the truth is not known. With the probability of the predicted class alone, that of the truth is what it

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.data.blocks import Table
-    from drift.monitor.store import Store
+    from drift.monitor.store import MonitorStore
 
 COLUMNS = Columns(
     prediction="prediction",
@@ -73,7 +73,7 @@ class LogRows:
         return cls(path, found[-1])
 
     @classmethod
-    def followed(cls, path: Path, store: Store, monitor: str) -> LogRows | None:
+    def followed(cls, path: Path, store: MonitorStore, monitor: str) -> LogRows | None:
         """The deployment that the newest batch of a monitor came from.
 
         Args:

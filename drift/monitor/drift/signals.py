@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.sources.rows import Rows
+from drift.monitor.sources.rows import PredictionRows
 
 Losses = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def told(signal: str) -> str:
     return f"feature {name}" if name != signal and name in (PREDICTION, CONFIDENCE, LABEL, ACCURACY) else name
 
 
-def inputs_of(rows: Rows) -> dict[str, Any]:
+def inputs_of(rows: PredictionRows) -> dict[str, Any]:
     """The columns that need no truth."""
     found: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
     found[PREDICTION] = rows.prediction
@@ -36,12 +36,12 @@ def inputs_of(rows: Rows) -> dict[str, Any]:
     return found
 
 
-def labels_of(rows: Rows) -> dict[str, Any]:
+def labels_of(rows: PredictionRows) -> dict[str, Any]:
     """The truth of the rows where it is known."""
     return {LABEL: rows.truth[rows.known]}
 
 
-def losses_of(rows: Rows, large_error: float | None) -> Losses:
+def losses_of(rows: PredictionRows, large_error: float | None) -> Losses:
     """The loss of each row whose truth is known, (n,): 1 for a wrong class, or for an error above `large_error`."""
     there = rows.known
     truth, prediction = rows.truth[there], rows.prediction[there]

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.monitor.pipeline.measure import Limits, Measured, Measuring
-from drift.monitor.sources.rows import Rows, Texts, from_bytes, joined, to_bytes
+from drift.monitor.sources.rows import PredictionRows, Texts, from_bytes, joined, to_bytes
 from drift.monitor.sources.slices import Slice
-from drift.monitor.store.batches import Hashes, Part
-from drift.monitor.store.records import Batch, Reference, now
+from drift.monitor.store.batches import BatchPart, Hashes
+from drift.monitor.store.records import Batch, MonitorReference, now
 
 PART_ROWS = 100_000  # that are kept together
 IN_MEMORY = 32_000_000  # bytes of a batch; what is more goes to a temporary file
 
 
-class Gathering:
+class BatchBuilder:
     """Takes the rows of one batch."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Gathering:
         *,
         source: str,
         keyed: bool,
-        reference: Reference | None,
+        reference: MonitorReference | None,
         slices: Sequence[Slice] = (),
         waiting: Mapping[str, Any] | None = None,
         stored: bool = False,
@@ -49,7 +49,7 @@ class Gathering:
         self.name, self.buffered = name, 0
         self._source, self._keyed, self.waiting = source, keyed, waiting or {}
         self._measuring, self._measured = Measuring(reference=reference, slices=slices), not stored
-        self._buffer: list[Rows] = []
+        self._buffer: list[PredictionRows] = []
         self._bodies = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed with the batch
         self._parts: list[tuple[int, Hashes, int]] = []  # rows, hashes of keys, bytes
         self._digest = self._truth_digest = self._duplicates = self._known = 0
@@ -58,7 +58,7 @@ class Gathering:
         self._middles: list[tuple[np.datetime64, int]] = []  # of each part: the median of its times, and its rows
         self.joined_truths: list[str] = []  # keys of those that were waiting
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: PredictionRows) -> None:
         """Take some rows."""
         self._buffer.append(rows)
         self.buffered += len(rows)
@@ -137,13 +137,13 @@ class Gathering:
         )
         return Gathered(batch, measured, self)
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[BatchPart]:
         """Its rows, part by part."""
         self._bodies.seek(0)
         for rows, hashes, size in self._parts:
-            yield Part(rows, hashes.tobytes(), self._bodies.read(size))
+            yield BatchPart(rows, hashes.tobytes(), self._bodies.read(size))
 
-    def rows(self) -> Iterator[Rows]:
+    def rows(self) -> Iterator[PredictionRows]:
         """The same, to be looked at."""
         for part in self.parts():
             yield from_bytes(part.body)
@@ -157,7 +157,7 @@ class Gathering:
         """Let go of what was kept."""
         self._bodies.close()
 
-    def _without_duplicates(self, rows: Rows, hashes: Hashes) -> tuple[Rows, Hashes]:
+    def _without_duplicates(self, rows: PredictionRows, hashes: Hashes) -> tuple[PredictionRows, Hashes]:
         import pandas as pd
 
         again = pd.Series(hashes).duplicated().to_numpy() | np.isin(hashes, self.hashes)
@@ -166,7 +166,7 @@ class Gathering:
             rows, hashes = rows.take(~again), hashes[~again]
         return rows, hashes
 
-    def _with_waiting(self, rows: Rows) -> Rows:
+    def _with_waiting(self, rows: PredictionRows) -> PredictionRows:
         truth = rows.truth.copy()
         for at, (key, known) in enumerate(zip(rows.keys.tolist(), rows.known.tolist(), strict=True)):
             if key in self.waiting:
@@ -182,7 +182,7 @@ class Gathered:
 
     batch: Batch
     measured: Measured
-    gathering: Gathering
+    gathering: BatchBuilder
 
 
 def _median(middles: Sequence[tuple[np.datetime64, int]]) -> np.datetime64:
@@ -231,7 +231,7 @@ class SeenKeys:
         return int(found.sum())
 
 
-def truth_digest(rows: Rows) -> int:
+def truth_digest(rows: PredictionRows) -> int:
     """What tells whether the same is known of the same rows."""
     from pandas.util import hash_array
 
@@ -241,7 +241,7 @@ def truth_digest(rows: Rows) -> int:
     return int((values.astype(np.uint64) ^ hash_keys(rows.keys)[known]).sum(dtype=np.uint64))
 
 
-def row_digest(rows: Rows, *, keyed: bool) -> int:
+def row_digest(rows: PredictionRows, *, keyed: bool) -> int:
     """What tells whether rows are the same ones, whatever their order: a sum of 64-bit hashes, without the truth."""
     import pandas as pd
     from pandas.util import hash_pandas_object

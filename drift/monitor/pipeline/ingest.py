@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import StateError, UsageError
-from drift.monitor.pipeline.batch_builder import Gathered, Gathering, SeenKeys
+from drift.monitor.pipeline.batch_builder import BatchBuilder, Gathered, SeenKeys
 from drift.monitor.pipeline.labels import in_force, join_truths, keep_limits
-from drift.monitor.pipeline.reference import Calibration
+from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns, unlikely
-from drift.monitor.sources.rows import Rows, Texts
+from drift.monitor.sources.rows import PredictionRows, Texts
 from drift.monitor.sources.slices import parse_slice
-from drift.monitor.store import Store, batches, references
-from drift.monitor.store.records import Batch, Monitor, Reference
+from drift.monitor.store import MonitorStore, batches, references
+from drift.monitor.store.records import Batch, Monitor, MonitorReference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class Ingested:
 
 
 def ingest(
-    store: Store,
+    store: MonitorStore,
     name: str,
     chunks: Iterable[pd.DataFrame],
     *,
@@ -93,7 +93,7 @@ def ingest(
 
 @dataclass
 class _Ingest:
-    store: Store
+    store: MonitorStore
     name: str
     source: str
     columns: Columns
@@ -103,11 +103,11 @@ class _Ingest:
     of_one_class: bool
     tell: Tell
     monitor: Monitor | None = None
-    calibration: Calibration | None = None
+    calibration: ReferenceLimits | None = None
     seen: SeenKeys = field(default_factory=SeenKeys)
     waiting: Mapping[str, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)  # of stored batches
-    open: dict[str, Gathering] = field(default_factory=dict)
+    open: dict[str, BatchBuilder] = field(default_factory=dict)
     done: Ingested = field(default_factory=Ingested)
     looked_at: tuple[int, int, tuple[str, ...]] = (0, 0, ())  # rows, those with too small a probability, and classes
 
@@ -191,7 +191,7 @@ class _Ingest:
             self.open[label].add(rows if len(chosen) == len(rows) else rows.take(chosen))
         return str(labels[-1])
 
-    def _look_at(self, columns: Columns, rows: Rows) -> bool:
+    def _look_at(self, columns: Columns, rows: PredictionRows) -> bool:
         """Count rows whose probability is too small for the class that they predict; whether those are too many."""
         if not self.of_one_class or not columns.probability or columns.positive or columns.probabilities:
             return False
@@ -211,9 +211,9 @@ class _Ingest:
         )
         return many
 
-    def _gathering(self, label: str) -> Gathering:
+    def _gathering(self, label: str) -> BatchBuilder:
         assert self.monitor is not None  # noqa: S101 - begun with the first chunk
-        return Gathering(
+        return BatchBuilder(
             label,
             source=self.source,
             keyed=bool(self.columns.key),
@@ -238,7 +238,7 @@ class _Ingest:
             else:
                 self._store(gathering)
 
-    def _store(self, gathering: Gathering) -> None:
+    def _store(self, gathering: BatchBuilder) -> None:
         """Commit one batch, if it is not there yet."""
         assert self.monitor is not None  # noqa: S101
         try:
@@ -269,7 +269,7 @@ class _Ingest:
         finally:
             gathering.close()
 
-    def _is_known(self, gathering: Gathering) -> bool:
+    def _is_known(self, gathering: BatchBuilder) -> bool:
         """Whether the store holds all of this already."""
         assert self.monitor is not None  # noqa: S101
         if gathering.name not in self.names:
@@ -347,7 +347,7 @@ def _now() -> np.datetime64:
     return np.datetime64(datetime.now(UTC).replace(tzinfo=None), "ms")
 
 
-def put_batch(connection: Any, monitor: Monitor, found: Gathered, reference: Reference | None) -> None:
+def put_batch(connection: Any, monitor: Monitor, found: Gathered, reference: MonitorReference | None) -> None:
     """Store a batch with its rows, its measures and its drift."""
     number = batches.add_batch(connection, monitor, found.batch, found.gathering.parts())
     batches.set_measures(connection, number, found.measured.measures)

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from drift.monitor.pipeline.batch_builder import among, hash_keys, truth_digest
 from drift.monitor.pipeline.measure import Measuring
-from drift.monitor.pipeline.reference import Calibration
-from drift.monitor.sources.rows import Rows, Texts, known, to_bytes
+from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.sources.rows import PredictionRows, Texts, known, to_bytes
 from drift.monitor.sources.slices import parse_slice
-from drift.monitor.store import Store, batches, references
+from drift.monitor.store import MonitorStore, batches, references
 from drift.monitor.store.records import Monitor
 
 NO_LIMIT = 1_000_000_000_000
 
 
 @dataclass(frozen=True)
-class JoinedTruths:
+class JoinedLabels:
     """What came of truths by key; numbers of rows."""
 
     joined: int = 0  # whose truth was not known
@@ -32,15 +32,15 @@ class JoinedTruths:
 
 
 def join_truths(
-    store: Store,
+    store: MonitorStore,
     monitor: Monitor,
     keys: Texts,
     truth: NDArray[Any],
     *,
-    calibration: Calibration | None = None,
+    calibration: ReferenceLimits | None = None,
     within: int | None = None,
     tell: Callable[[str, int, int], None] = lambda words, done, total: None,
-) -> JoinedTruths:
+) -> JoinedLabels:
     """Give rows their truth; batch by batch, each in one transaction, so that it may be done again after a crash.
 
     Args:
@@ -73,7 +73,7 @@ def join_truths(
             keep_limits(store, calibration)
             tell("truths", len(done) + at + 1, len(there))
         done |= there
-    return JoinedTruths(found.joined, found.changed, found.same, len(found.left), len(done))
+    return JoinedLabels(found.joined, found.changed, found.same, len(found.left), len(done))
 
 
 @dataclass
@@ -107,7 +107,7 @@ def _batches_of(connection: Any, monitor: Monitor, hashes: NDArray[np.uint64]) -
     return {batch for batch, some in stored if among(some, hashes).any()}
 
 
-def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: Calibration | None) -> None:
+def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: ReferenceLimits | None) -> None:
     """Put a stored batch's measures and drift in the place of earlier ones."""
     reference = calibration.reference if calibration else None
     measuring = Measuring(reference=reference, slices=[parse_slice(text) for text in monitor.slices])
@@ -130,9 +130,9 @@ def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: Ca
 
 
 def measure_all(
-    store: Store,
+    store: MonitorStore,
     monitor: Monitor,
-    calibration: Calibration,
+    calibration: ReferenceLimits,
     *,
     tell: Callable[[str, int, int], None] = lambda words, done, total: None,
 ) -> int:
@@ -149,7 +149,7 @@ def measure_all(
     return len(left)
 
 
-def in_force(store: Store, monitor: Monitor) -> Calibration | None:
+def in_force(store: MonitorStore, monitor: Monitor) -> ReferenceLimits | None:
     """The reference that batches are measured against, with the limits that are remembered of it."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)
@@ -161,10 +161,10 @@ def in_force(store: Store, monitor: Monitor) -> Calibration | None:
         with store.read() as connection:
             return references.known_limits(connection, agreed, rows)
 
-    return Calibration(reference, known=known)
+    return ReferenceLimits(reference, known=known)
 
 
-def keep_limits(store: Store, calibration: Calibration | None) -> None:
+def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> None:
     """Remember what was calibrated since; not within a transaction, of which there is one at a time."""
     if calibration is None or not calibration.fresh:
         return
@@ -174,7 +174,9 @@ def keep_limits(store: Store, calibration: Calibration | None) -> None:
     calibration.fresh.clear()
 
 
-def _with_truth(rows: Rows, given: dict[str, Any], met: set[str]) -> tuple[Rows, tuple[int, int, int]]:
+def _with_truth(
+    rows: PredictionRows, given: dict[str, Any], met: set[str]
+) -> tuple[PredictionRows, tuple[int, int, int]]:
     """Rows with their truth, and how many have a new one, another one, and the same; keys that are there are met."""
     truth, had = rows.truth.copy(), known(rows.truth)
     joined = changed = same = 0

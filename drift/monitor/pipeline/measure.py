@@ -21,9 +21,9 @@ from drift.metrics.regression import REGRESSION
 from drift.metrics.regression.sums import RegressionSums, sum_errors
 from drift.monitor.drift.distances import JOINT_ROWS, measure_drift, measure_joint_drift
 from drift.monitor.drift.signals import FEATURE, LABEL, inputs_of, labels_of
-from drift.monitor.sources.rows import Rows, joined
+from drift.monitor.sources.rows import PredictionRows, joined
 from drift.monitor.sources.slices import Slice
-from drift.monitor.store.records import Drift, Quality, Reference, SliceMeasure
+from drift.monitor.store.records import Drift, MonitorReference, Quality, SliceMeasure
 
 Counts: TypeAlias = ClassificationCounts | RegressionSums
 
@@ -53,7 +53,7 @@ class Measuring:
     def __init__(
         self,
         *,
-        reference: Reference | None,
+        reference: MonitorReference | None,
         slices: Sequence[Slice] = (),
         large_error: float | None = None,
         seed: int = 0,
@@ -66,10 +66,10 @@ class Measuring:
         self._answers: dict[str, Counts] = {}  # by slice; of all by the empty name
         self._inputs: Profile | None = None
         self._labels: Profile | None = None
-        self._sample: Rows | None = None
+        self._sample: PredictionRows | None = None
         self._rng = np.random.default_rng(seed)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: PredictionRows) -> None:
         """Take some rows into account."""
         known = rows.known
         self.rows += len(rows)
@@ -106,14 +106,14 @@ class Measuring:
             self._drift(limits) if self.reference is not None else None,
         )
 
-    def _count(self, name: str, rows: Rows, chosen: NDArray[np.bool_]) -> None:
+    def _count(self, name: str, rows: PredictionRows, chosen: NDArray[np.bool_]) -> None:
         if not chosen.any():
             return
         some = rows if chosen.all() else rows.take(chosen)
         counts, before = _counted(some, self.large_error), self._answers.get(name)
         self._answers[name] = counts if before is None else _both(before, counts)
 
-    def _profile(self, rows: Rows, reference: Reference) -> None:
+    def _profile(self, rows: PredictionRows, reference: MonitorReference) -> None:
         inputs = profile(reference.inputs.binning, inputs_of(rows))
         self._inputs = inputs if self._inputs is None else merge(self._inputs, inputs)
         if reference.labels is not None:
@@ -165,7 +165,7 @@ def strange_values(reference: Profile, current: Profile) -> tuple[dict[str, int]
     return outside, new
 
 
-def bins_of(rows: Rows) -> tuple[Profile, Profile | None]:
+def bins_of(rows: PredictionRows) -> tuple[Profile, Profile | None]:
     """The profiles that a reference's rows teach: of what needs no truth, and of the truth, if any is known."""
     inputs = inputs_of(rows)
     binning = learn_binning(inputs)
@@ -184,7 +184,7 @@ def _both(one: Counts, other: Counts) -> Counts:
     return one + other
 
 
-def _counted(rows: Rows, large_error: float | None) -> Counts:
+def _counted(rows: PredictionRows, large_error: float | None) -> Counts:
     there = rows if rows.known.all() else rows.take(rows.known)
     if there.prediction.dtype == np.float64:
         return sum_errors(there.truth, there.prediction, large_error=large_error, metrics=REGRESSION.values())

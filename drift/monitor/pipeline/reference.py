@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drift.detect.profiles.column_reader import Column
+from drift.detect.profiles.column_reader import ColumnValues
 from drift.detect.profiles.profiles import Profile, profile
 from drift.errors import DataError
 from drift.monitor.drift.signals import LABEL, inputs_of, labels_of, losses_of
@@ -15,17 +15,17 @@ from drift.monitor.pipeline.measure import Measuring, bins_of
 from drift.monitor.reference.batch_variation import (
     LEAST_GROUPS,
     MOST_GROUPS,
+    BetweenBatchVariance,
     Counted,
-    Effects,
     cut_evenly,
     measure_effects,
     merge_neighbours,
     some_of,
 )
-from drift.monitor.reference.limits import Promise, bucket, cells_of, distance_limit
-from drift.monitor.sources.rows import Rows
+from drift.monitor.reference.limits import AlarmSpec, bucket, cells_of, distance_limit
+from drift.monitor.sources.rows import PredictionRows
 from drift.monitor.sources.slices import Slice
-from drift.monitor.store.records import Reference, now
+from drift.monitor.store.records import MonitorReference, now
 
 SAMPLE_ROWS = 20_000  # that are kept: neighbours and dependence are looked up in them
 LEAST_ROWS = 50
@@ -33,16 +33,16 @@ LARGE = 0.9  # quantile of the reference's absolute errors above which an error 
 
 
 def make_reference(
-    rows: Rows,
+    rows: PredictionRows,
     *,
     chosen: str,
     by: str,
     why: str,
     name: str = "",
     slices: Sequence[Slice] = (),
-    promise: Promise | None = None,
+    promise: AlarmSpec | None = None,
     sizes: Sequence[int] = (),
-) -> Reference:
+) -> MonitorReference:
     """A reference from rows in the order of time.
 
     Args:
@@ -67,7 +67,7 @@ def make_reference(
     measuring = Measuring(reference=None, slices=slices, large_error=large_error)
     measuring.add(rows)
     inputs, labels = bins_of(rows)
-    return Reference(
+    return MonitorReference(
         id=0,
         version=0,
         name=name,
@@ -85,14 +85,16 @@ def make_reference(
         agreed_by=by,
         agreed_at=now(),
         why=why,
-        promise=promise or Promise(),
+        promise=promise or AlarmSpec(),
     )
 
 
-class Calibration:
+class ReferenceLimits:
     """Limits of a reference for batches of any size, each calibrated once."""
 
-    def __init__(self, reference: Reference, *, known: Callable[[int], Mapping[str, float]] = lambda rows: {}) -> None:
+    def __init__(
+        self, reference: MonitorReference, *, known: Callable[[int], Mapping[str, float]] = lambda rows: {}
+    ) -> None:
         """`known` answers with limits that were calibrated before, by rows."""
         self.reference, self._known = reference, known
         self._columns = inputs_of(reference.sample) | labels_of(reference.sample)
@@ -135,7 +137,9 @@ class Calibration:
         return self.reference.labels is not None and LABEL in self.reference.labels.columns
 
 
-def _count_groups(rows: Rows, inputs: Profile, labels: Profile | None, sizes: Sequence[int]) -> dict[str, Counted]:
+def _count_groups(
+    rows: PredictionRows, inputs: Profile, labels: Profile | None, sizes: Sequence[int]
+) -> dict[str, Counted]:
     """Rows of each stretch in each cell, (groups, cells), by signal."""
     found: dict[str, list[Sequence[int]]] = {}
     for start, end in some_of(sizes):
@@ -147,7 +151,9 @@ def _count_groups(rows: Rows, inputs: Profile, labels: Profile | None, sizes: Se
     return {signal: np.asarray(counts, np.int64) for signal, counts in found.items()}
 
 
-def _effects_of(reference: Reference, whole: Profile, signal: str, values: Any, rows: int) -> Effects | None:
+def _effects_of(
+    reference: MonitorReference, whole: Profile, signal: str, values: Any, rows: int
+) -> BetweenBatchVariance | None:
     """How batches of `rows` of the reference differ: by its own batches, or shorter stretches if that says more."""
     found = []
     groups = reference.groups.get(signal)
@@ -157,7 +163,8 @@ def _effects_of(reference: Reference, whole: Profile, signal: str, values: Any, 
     if rows < typical / 2 and len(values) >= LEAST_GROUPS * rows:
         column = np.asarray(values)[len(values) % rows :]
         parts = [
-            whole.binning.columns[signal].count(Column(signal, part)) for part in np.split(column, len(column) // rows)
+            whole.binning.columns[signal].count(ColumnValues(signal, part))
+            for part in np.split(column, len(column) // rows)
         ]
         found.append(measure_effects(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64)))
     return max((one for one in found if one is not None), key=lambda one: one.excess, default=None)

@@ -27,7 +27,7 @@ SUSPICION = 0.2, 0.5  # levels at which groups are believed to differ: missing a
 
 
 @dataclass(frozen=True)
-class Effects:
+class BetweenBatchVariance:
     """How far batches lie apart, along each direction of their cells' shares."""
 
     directions: Numbers  # (directions, cells): of length 1 in the metric of chi-squared
@@ -66,7 +66,7 @@ class Effects:
         return np.asarray(moved / moved.sum(axis=1, keepdims=True))
 
 
-def measure_effects(counts: Counted) -> Effects | None:
+def measure_effects(counts: Counted) -> BetweenBatchVariance | None:
     """How far groups of rows lie apart; None if there are fewer than five, or only one cell has rows."""
     counts = counts[counts.sum(axis=1) > 0]
     groups, cells = counts.shape
@@ -86,7 +86,7 @@ def measure_effects(counts: Counted) -> Effects | None:
     variances, lucky = values[:found] ** 2 / (groups - 1), luck[:, :found] ** 2 / (groups - 1)
     level = np.clip(4 / groups, *SUSPICION)  # few groups show little
     seen = np.cumprod(variances > np.quantile(lucky, 1 - level, axis=0)).astype(bool)
-    return Effects(spread[seen], variances[seen], lucky.mean(axis=0)[seen], groups)
+    return BetweenBatchVariance(spread[seen], variances[seen], lucky.mean(axis=0)[seen], groups)
 
 
 def _standing(counts: Counted, shares: Numbers) -> Numbers:

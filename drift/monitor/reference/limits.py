@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from drift.detect.profiles.binning import Bins, QuantileBins
 from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.detect.profiles.distances import jensen_shannon
-from drift.monitor.reference.batch_variation import Effects
+from drift.monitor.reference.batch_variation import BetweenBatchVariance
 
 REFERENCES, BATCHES = 200, 400  # draws, at most
 MOST_NUMBERS = 8_000_000  # that are drawn for one limit
@@ -45,7 +45,7 @@ class RunRule:
 
 
 @dataclass(frozen=True)
-class Promise:
+class AlarmSpec:
     """What counts as bad, and how rarely it does by chance: agreed with a reference, since limits depend on both."""
 
     expected_run_length: float = 1000.0  # batches between false alarms of a monitor, in the mean and at least
@@ -80,7 +80,7 @@ def distance_limit(
     *,
     rate: float,
     rule: RunRule,
-    effects: Effects | None = None,
+    effects: BetweenBatchVariance | None = None,
 ) -> float:
     """The Jensen-Shannon divergence above which a batch is bad, in nats.
 

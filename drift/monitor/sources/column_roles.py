@@ -1,4 +1,4 @@
-"""Which column of a source is what, and chunks of it brought to one form: frames in, `Rows` out.
+"""Which column of a source is what, and chunks of it brought to one form: frames in, `PredictionRows` out.
 
 A monitor's columns are settled by its first rows and kept with it. Later chunks must fit them: a column that was
 numbers stays numbers.
@@ -20,7 +20,7 @@ from drift.data.schema import Column, TimeFormat
 from drift.data.values import as_times, beyond_float, period_hint
 from drift.errors import DataError, UsageError
 from drift.monitor.sources import values
-from drift.monitor.sources.rows import Rows, Task, Texts, known
+from drift.monitor.sources.rows import PredictionRows, Task, Texts, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,7 +147,7 @@ class Columns:
                 )
         return self
 
-    def read(self, frame: pd.DataFrame, *, first: int = 0) -> Rows:
+    def read(self, frame: pd.DataFrame, *, first: int = 0) -> PredictionRows:
         """A chunk of the source as rows.
 
         Args:
@@ -181,7 +181,7 @@ class Columns:
             truth = np.full(count, np.nan) if self.task == "regression" else np.full(count, None, object)
         features = {name: self._feature(frame[name], name, kind) for name, kind in self.features}
         classes, probabilities = self._probabilities(frame, keys)
-        return Rows(
+        return PredictionRows(
             keys,
             prediction,
             truth,
@@ -279,7 +279,7 @@ class Columns:
         return np.where(prediction == self.positive, confidence, 1 - confidence)
 
 
-def unlikely(rows: Rows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+def unlikely(rows: PredictionRows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Rows whose confidence no most probable class has, (n,), and the classes that rows predict or truly have.
 
     Of two classes the more probable one has half or more, of k classes 1/k.

@@ -24,7 +24,7 @@ FEATURE, PROBABILITY = "f:", "p:"  # before the names of stored columns
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class PredictionRows:
     """Some rows of a batch; all parts have n of them."""
 
     keys: Texts  # what truth is joined by
@@ -45,7 +45,7 @@ class Rows:
         """Rows whose truth has come, (n,)."""
         return known(self.truth)
 
-    def take(self, chosen: NDArray[Any]) -> Rows:
+    def take(self, chosen: NDArray[Any]) -> PredictionRows:
         """Some of the rows: positions, or a mask."""
         optional = {name: getattr(self, name) for name in ("times", "versions", "confidence", "probabilities")}
         features = self.features[chosen] if chosen.dtype == np.bool_ else self.features.iloc[chosen]
@@ -58,7 +58,7 @@ class Rows:
             **{name: part[chosen] for name, part in optional.items() if part is not None},
         )
 
-    def with_truth(self, truth: NDArray[Any]) -> Rows:
+    def with_truth(self, truth: NDArray[Any]) -> PredictionRows:
         """The same rows with other truth."""
         return replace(self, truth=truth)
 
@@ -70,7 +70,7 @@ def known(truth: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray([value is not None for value in truth], np.bool_)
 
 
-def joined(parts: list[Rows]) -> Rows:
+def joined(parts: list[PredictionRows]) -> PredictionRows:
     """Rows one after the other; one part or more, of one monitor."""
     import pandas as pd
 
@@ -86,7 +86,7 @@ def joined(parts: list[Rows]) -> Rows:
         found = [getattr(part, name) for part in parts]
         return None if found[0] is None else np.concatenate(found)
 
-    return Rows(
+    return PredictionRows(
         one("keys"),
         one("prediction"),
         one("truth"),
@@ -99,7 +99,7 @@ def joined(parts: list[Rows]) -> Rows:
     )
 
 
-def _over(part: Rows, classes: tuple[str, ...]) -> NDArray[np.float64]:
+def _over(part: PredictionRows, classes: tuple[str, ...]) -> NDArray[np.float64]:
     """Probabilities of a part, in the order of more classes."""
     found = np.zeros((len(part), len(classes)))
     if part.probabilities is not None:
@@ -107,7 +107,7 @@ def _over(part: Rows, classes: tuple[str, ...]) -> NDArray[np.float64]:
     return found
 
 
-def to_bytes(rows: Rows) -> bytes:
+def to_bytes(rows: PredictionRows) -> bytes:
     """Rows as a Parquet file."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -123,7 +123,7 @@ def to_bytes(rows: Rows) -> bytes:
     return written.getvalue()
 
 
-def from_bytes(body: bytes) -> Rows:
+def from_bytes(body: bytes) -> PredictionRows:
     """What `to_bytes` gave.
 
     Raises:
@@ -138,7 +138,7 @@ def from_bytes(body: bytes) -> Rows:
     columns = {name: _plain(table.column(name)) for name in table.column_names}
     classes = tuple(name[len(PROBABILITY) :] for name in columns if name.startswith(PROBABILITY))
     features = {name[len(FEATURE) :]: values for name, values in columns.items() if name.startswith(FEATURE)}
-    return Rows(
+    return PredictionRows(
         columns["key"],
         columns["prediction"],
         columns["truth"],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drift.metrics.protocol import Measure
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import Rows, from_bytes
+from drift.monitor.sources.rows import PredictionRows, from_bytes
 from drift.monitor.store.records import Batch, Monitor, Quality, SliceMeasure, now
 from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths
 
@@ -19,7 +19,7 @@ Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """Some of a batch's rows, ready to be stored."""
 
     rows: int
@@ -85,7 +85,7 @@ def find_batch(connection: sql.Connection, monitor: Monitor, *, name: str | None
     return None if row is None else _batch(row)
 
 
-def add_batch(connection: sql.Connection, monitor: Monitor, batch: Batch, stored: Iterable[Part]) -> int:
+def add_batch(connection: sql.Connection, monitor: Monitor, batch: Batch, stored: Iterable[BatchPart]) -> int:
     """Store a new batch with its rows, under the number that it has, if any.
 
     Returns:
@@ -117,7 +117,7 @@ def set_quality(connection: sql.Connection, batch: int, quality: Quality) -> Non
     connection.execute(batches.update().where(batches.c.id == batch).values(quality=asdict(quality)))
 
 
-def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, Rows]]:
+def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, PredictionRows]]:
     """A batch's rows, part by part, each with its number."""
     numbers = connection.execute(sql.select(parts.c.part).where(parts.c.batch == batch).order_by(parts.c.part))
     for number in numbers.scalars().all():

@@ -21,7 +21,7 @@ WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any nu
 HEAD = "0003"  # the newest migration
 
 
-class Store:
+class MonitorStore:
     """A store that has the newest tables; one process at a time writes, any number read."""
 
     def __init__(self, place: str | Path) -> None:

@@ -12,9 +12,9 @@ from drift.metrics.protocol import Measure
 from drift.monitor.drift.distances import JointDrift, SignalDrift
 from drift.monitor.drift.signals import Losses
 from drift.monitor.reference.batch_variation import Counted
-from drift.monitor.reference.limits import Promise
+from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import Rows
+from drift.monitor.sources.rows import PredictionRows
 
 AlertState: TypeAlias = Literal["open", "acknowledged", "closed"]
 Verdict: TypeAlias = Literal["anomaly", "real"]
@@ -98,7 +98,7 @@ class Drift:
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class MonitorReference:
     """Rows that later batches are judged against, agreed by a person."""
 
     id: int  # 0: not stored yet
@@ -112,11 +112,11 @@ class Reference:
     measures: tuple[SliceMeasure, ...]
     losses: Losses  # of each row in the order of time
     large_error: float | None  # regression: absolute errors above it count as losses
-    sample: Rows  # the newest of its rows
+    sample: PredictionRows  # the newest of its rows
     agreed_by: str
     agreed_at: str
     why: str
-    promise: Promise  # when batches count as bad, and how rarely by chance
+    promise: AlarmSpec  # when batches count as bad, and how rarely by chance
 
     @property
     def title(self) -> str:

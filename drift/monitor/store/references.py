@@ -13,15 +13,15 @@ from drift.detect.profiles.binning import Binning
 from drift.detect.profiles.profiles import Profile
 from drift.metrics.protocol import Measure
 from drift.monitor.drift.distances import JointDrift, SignalDrift
-from drift.monitor.reference.limits import Promise, RunRule
+from drift.monitor.reference.limits import AlarmSpec, RunRule
 from drift.monitor.sources.rows import from_bytes, to_bytes
-from drift.monitor.store.records import Drift, Monitor, Reference, SliceMeasure
+from drift.monitor.store.records import Drift, Monitor, MonitorReference, SliceMeasure
 from drift.monitor.store.tables import batches, distances, drifts, limits, references
 
 SIGNAL_FIELDS = tuple(field.name for field in fields(SignalDrift))
 
 
-def add_reference(connection: sql.Connection, monitor: Monitor, reference: Reference) -> int:
+def add_reference(connection: sql.Connection, monitor: Monitor, reference: MonitorReference) -> int:
     """Store a reference as the next version, which is in force from now on; its number."""
     newest = sql.select(sql.func.max(references.c.version)).where(references.c.monitor == monitor.id)
     version = (connection.execute(newest).scalar_one() or 0) + 1
@@ -51,13 +51,13 @@ def add_reference(connection: sql.Connection, monitor: Monitor, reference: Refer
     return number
 
 
-def all_references(connection: sql.Connection, monitor: Monitor) -> list[Reference]:
+def all_references(connection: sql.Connection, monitor: Monitor) -> list[MonitorReference]:
     """All versions, oldest first; the last one is in force."""
     query = references.select().where(references.c.monitor == monitor.id).order_by(references.c.version)
     return [_reference(row) for row in connection.execute(query).mappings()]
 
 
-def current_reference(connection: sql.Connection, monitor: Monitor) -> Reference | None:
+def current_reference(connection: sql.Connection, monitor: Monitor) -> MonitorReference | None:
     """The reference that is in force."""
     query = references.select().where(references.c.monitor == monitor.id).order_by(references.c.version.desc())
     row = connection.execute(query.limit(1)).mappings().one_or_none()
@@ -71,7 +71,7 @@ def current_version(connection: sql.Connection, monitor: Monitor) -> int | None:
     return found
 
 
-def set_drift(connection: sql.Connection, batch: int, reference: Reference, drift: Drift) -> None:
+def set_drift(connection: sql.Connection, batch: int, reference: MonitorReference, drift: Drift) -> None:
     """Put a batch's drift from a reference in the place of an earlier one."""
     for table in (distances, drifts):
         connection.execute(table.delete().where(table.c.batch == batch, table.c.reference == reference.id))
@@ -90,7 +90,7 @@ def set_drift(connection: sql.Connection, batch: int, reference: Reference, drif
         connection.execute(distances.insert(), [own | asdict(signal) for signal in drift.signals])
 
 
-def drift_of_batch(connection: sql.Connection, batch: int, reference: Reference) -> Drift | None:
+def drift_of_batch(connection: sql.Connection, batch: int, reference: MonitorReference) -> Drift | None:
     """How far a batch is from a reference; None if it was not measured."""
     own = (drifts.c.batch == batch) & (drifts.c.reference == reference.id)
     row = connection.execute(drifts.select().where(own)).mappings().one_or_none()
@@ -105,20 +105,20 @@ def drift_of_batch(connection: sql.Connection, batch: int, reference: Reference)
     return Drift(Profile.from_json(row["inputs"], binning=reference.inputs.binning), labels, signals, joint)
 
 
-def measured_batches(connection: sql.Connection, reference: Reference) -> set[int]:
+def measured_batches(connection: sql.Connection, reference: MonitorReference) -> set[int]:
     """Numbers of the batches whose drift from a reference is known."""
     query = sql.select(drifts.c.batch).where(drifts.c.reference == reference.id)
     return set(connection.execute(query).scalars())
 
 
-def count_measured(connection: sql.Connection, reference: Reference) -> int:
+def count_measured(connection: sql.Connection, reference: MonitorReference) -> int:
     """How many those are."""
     query = sql.select(sql.func.count()).select_from(drifts).where(drifts.c.reference == reference.id)
     return int(connection.execute(query).scalar_one())
 
 
 def signal_history(
-    connection: sql.Connection, reference: Reference, *names: str, signals: Iterable[str] | None = None
+    connection: sql.Connection, reference: MonitorReference, *names: str, signals: Iterable[str] | None = None
 ) -> list[tuple[Any, ...]]:
     """Batch number, signal and the named columns of every distance from a reference, oldest batch first."""
     columns = (distances.c.batch, distances.c.signal, *(distances.c[name] for name in names))
@@ -129,7 +129,7 @@ def signal_history(
     return [tuple(row) for row in connection.execute(query)]
 
 
-def joint_history(connection: sql.Connection, reference: Reference) -> dict[int, float]:
+def joint_history(connection: sql.Connection, reference: MonitorReference) -> dict[int, float]:
     """The p-value of all features together, by batch number."""
     query = sql.select(drifts.c.batch, drifts.c.joint_p_value).where(
         drifts.c.reference == reference.id, drifts.c.joint_p_value.is_not(None)
@@ -137,13 +137,13 @@ def joint_history(connection: sql.Connection, reference: Reference) -> dict[int,
     return dict(connection.execute(query).tuples().all())
 
 
-def known_limits(connection: sql.Connection, reference: Reference, rows: int) -> dict[str, float]:
+def known_limits(connection: sql.Connection, reference: MonitorReference, rows: int) -> dict[str, float]:
     """Limits that were calibrated for batches of `rows`, by signal."""
     query = sql.select(limits.c.signal, limits.c.value).where(limits.c.reference == reference.id, limits.c.rows == rows)
     return dict(connection.execute(query).tuples().all())
 
 
-def add_limits(connection: sql.Connection, reference: Reference, rows: int, found: Mapping[str, float]) -> None:
+def add_limits(connection: sql.Connection, reference: MonitorReference, rows: int, found: Mapping[str, float]) -> None:
     """Keep calibrated limits; those that another process has kept meanwhile stay."""
     there = known_limits(connection, reference, rows)
     own = {"reference": reference.id, "rows": rows}
@@ -164,8 +164,8 @@ def _measure(one: SliceMeasure) -> dict[str, Any]:
     return {"measure": asdict(one.measure), "of_slice": one.of_slice}
 
 
-def _reference(row: sql.RowMapping) -> Reference:
-    return Reference(
+def _reference(row: sql.RowMapping) -> MonitorReference:
+    return MonitorReference(
         id=row["id"],
         version=row["version"],
         name=row["name"],
@@ -181,7 +181,7 @@ def _reference(row: sql.RowMapping) -> Reference:
         agreed_by=row["agreed_by"],
         agreed_at=row["agreed_at"],
         why=row["why"],
-        promise=Promise(**row["promise"] | {"rule": RunRule(**row["promise"]["rule"])}),
+        promise=AlarmSpec(**row["promise"] | {"rule": RunRule(**row["promise"]["rule"])}),
     )
 
 

@@ -24,7 +24,7 @@ from drift.monitor.alerts import check
 from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.drift.signals import told
 from drift.monitor.prometheus import exposition
-from drift.monitor.store import Store, alerts, batches
+from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.store.records import Batch, Monitor
 from drift.monitor.web.security import (
     COOKIE,
@@ -54,7 +54,7 @@ PIECE = 65_536  # bytes of an answer that are handed over before the client has 
 logger = logging.getLogger(__name__)
 
 
-def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool = False) -> FastAPI:
+def create_app(store: MonitorStore, gate: Gate, *, hosts: frozenset[str], secure: bool = False) -> FastAPI:
     """The web application.
 
     Args:
@@ -64,7 +64,7 @@ def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool 
         secure: whether browsers reach it by https, so that cookies are sent by that alone.
     """
     app = FastAPI(title="drift monitor", docs_url=None, redoc_url=None, openapi_url=None)
-    pages = Pages(store, gate, secure=secure)
+    pages = MonitorPages(store, gate, secure=secure)
 
     @app.middleware("http")
     async def guarded(request: Request, following: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -126,10 +126,10 @@ def create_app(store: Store, gate: Gate, *, hosts: frozenset[str], secure: bool 
     return app
 
 
-class Pages:
+class MonitorPages:
     """Answers requests."""
 
-    def __init__(self, store: Store, gate: Gate, *, secure: bool) -> None:
+    def __init__(self, store: MonitorStore, gate: Gate, *, secure: bool) -> None:
         self._store, self._gate, self._secure = store, gate, secure
         self._views = Views(store)
         self._templates = environment("monitor/web/templates")

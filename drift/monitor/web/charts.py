@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drift.charts.palette import BLUE, SKY, VERMILLION
-from drift.detect.profiles.comparison import Cell
+from drift.detect.profiles.comparison import ComparedCell
 from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
 
 RATIOS = [  # of a distance to its limit: pale below it, dark above; told apart in grey, too
@@ -86,7 +86,7 @@ def _steps(values: Sequence[float | None]) -> tuple[list[int], list[float | None
     return places, [values[at] for at in places]
 
 
-def cells_chart(cells: Sequence[Cell], *, batch: str) -> Chart:
+def cells_chart(cells: Sequence[ComparedCell], *, batch: str) -> Chart:
     """A signal's values in the reference and in a batch, cell by cell, as shares."""
     shown = [cell for cell in cells if cell.reference or cell.current]
     shown = sorted(shown, key=lambda cell: -max(cell.reference, cell.current))[:40] if len(shown) > 40 else shown

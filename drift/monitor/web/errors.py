@@ -13,9 +13,9 @@ from drift.monitor.analysis.correlated_signals import Moved, moved_together
 from drift.monitor.analysis.error_slices import ErrorSlice, find_error_slices
 from drift.monitor.analysis.row_losses import largest, row_losses
 from drift.monitor.drift.signals import LABEL, losses_of
-from drift.monitor.sources.rows import Rows, joined
+from drift.monitor.sources.rows import PredictionRows, joined
 from drift.monitor.store import alerts, batches, references
-from drift.monitor.store.records import Batch, Finding, Monitor, Reference
+from drift.monitor.store.records import Batch, Finding, Monitor, MonitorReference
 from drift.monitor.web.reading import Reading, beside, stamp
 
 ROWS_SHOWN = 20  # of the worst
@@ -55,21 +55,21 @@ class ErrorViews:
         rows = self.worst(monitor, batch)["rows"]
         return next((row for row in rows if row["key"] == key), None)
 
-    def neighbourhood(self, reference: Reference) -> Neighbourhood | None:
+    def neighbourhood(self, reference: MonitorReference) -> Neighbourhood | None:
         """What usual rows are like."""
         if len(reference.sample) < 2 or not len(reference.sample.features.columns):
             return None
         return self._reading.once(("neighbourhood", reference.id), lambda: Neighbourhood(reference.sample.features))
 
-    def slices(self, batch: Batch, reference: Reference | None, key: tuple[Any, ...]) -> tuple[ErrorSlice, ...]:
+    def slices(self, batch: Batch, reference: MonitorReference | None, key: tuple[Any, ...]) -> tuple[ErrorSlice, ...]:
         """Where the errors of a batch concentrate."""
         return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference), large=True)
 
-    def moved(self, monitor: Monitor, reference: Reference | None, key: tuple[Any, ...]) -> tuple[Moved, ...]:
+    def moved(self, monitor: Monitor, reference: MonitorReference | None, key: tuple[Any, ...]) -> tuple[Moved, ...]:
         """Signals that move with the errors over the last batches."""
         return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference), large=True)
 
-    def _rows(self, batch: Batch) -> Rows | None:
+    def _rows(self, batch: Batch) -> PredictionRows | None:
         with self._reading.store.read() as connection:
             parts, count = [], 0
             for _, rows in batches.rows_of(connection, batch.id):
@@ -79,7 +79,7 @@ class ErrorViews:
                     break
         return joined(parts) if parts else None
 
-    def _error_slices(self, batch: Batch, reference: Reference | None) -> tuple[ErrorSlice, ...]:
+    def _error_slices(self, batch: Batch, reference: MonitorReference | None) -> tuple[ErrorSlice, ...]:
         rows = self._rows(batch)
         if rows is None or not rows.known.any():
             return ()
@@ -89,7 +89,7 @@ class ErrorViews:
             return ()
         return find_error_slices(there.features, losses_of(there, large))
 
-    def _moved(self, monitor: Monitor, reference: Reference | None) -> tuple[Moved, ...]:
+    def _moved(self, monitor: Monitor, reference: MonitorReference | None) -> tuple[Moved, ...]:
         if reference is None:
             return ()
         with self._reading.store.read() as connection:
@@ -108,7 +108,7 @@ class ErrorViews:
                 distances.setdefault(signal, np.full(len(order), np.nan))[places[number]] = value
         return moved_together(distances, losses.tolist())
 
-    def _worst(self, batch: Batch, reference: Reference | None) -> list[dict[str, Any]]:
+    def _worst(self, batch: Batch, reference: MonitorReference | None) -> list[dict[str, Any]]:
         rows = self._rows(batch)
         if rows is None:
             return []
@@ -136,7 +136,7 @@ class ErrorViews:
         return found
 
     def _with_findings(
-        self, row: dict[str, Any], found: Sequence[Finding], batch: Batch, reference: Reference | None
+        self, row: dict[str, Any], found: Sequence[Finding], batch: Batch, reference: MonitorReference | None
     ) -> dict[str, Any]:
         own = next((one for one in found if one.batch == batch.name and one.key == row["key"]), None)
         others = [one for one in found if one is not own]
@@ -164,7 +164,7 @@ def _frame_of(found: Sequence[Finding], like: Any) -> Any:
     return pd.DataFrame(columns, index=range(len(found)))
 
 
-def _row(rows: Rows, at: int) -> dict[str, Any]:
+def _row(rows: PredictionRows, at: int) -> dict[str, Any]:
     """A row as plain values."""
     features = {str(name): _plain(value) for name, value in rows.features.iloc[at].items()}
     confidence = None if rows.confidence is None else float(rows.confidence[at])

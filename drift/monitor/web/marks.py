@@ -8,8 +8,8 @@ from itertools import pairwise
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name
 from drift.monitor.drift.signals import told
-from drift.monitor.store.records import Alert, Batch, Reference, SliceMeasure
-from drift.monitor.web.metric import Marks, Span
+from drift.monitor.store.records import Alert, Batch, MonitorReference, SliceMeasure
+from drift.monitor.web.metric import AlertSpan, Marks
 
 
 def marks_of(
@@ -17,7 +17,7 @@ def marks_of(
     by_batch: Mapping[int, SliceMeasure],
     *,
     metric: str,
-    reference: Reference | None,
+    reference: MonitorReference | None,
     beyond: Mapping[int, int],
     alerts: Sequence[Alert],
 ) -> Marks:
@@ -42,7 +42,7 @@ def marks_of(
     )
 
 
-def is_worse(one: SliceMeasure, batch: Batch, *, metric: str, reference: Reference | None) -> bool:
+def is_worse(one: SliceMeasure, batch: Batch, *, metric: str, reference: MonitorReference | None) -> bool:
     """Whether the rule of accuracy looks at this batch, and its measure is worse than what is tolerated."""
     limit = tolerated(reference, metric)
     if reference is None or limit is None or not counts_for(reference, batch):
@@ -52,7 +52,7 @@ def is_worse(one: SliceMeasure, batch: Batch, *, metric: str, reference: Referen
     return worse and is_judged(batch, metric, reference.promise)
 
 
-def _spans(everything: Sequence[Batch], alerts: Sequence[Alert]) -> list[Span]:
+def _spans(everything: Sequence[Batch], alerts: Sequence[Alert]) -> list[AlertSpan]:
     """Alerts from the batch at which they opened to the last one that was looked at before they were closed."""
     by_name = {batch.name: at for at, batch in enumerate(everything)}
     by_number = {batch.id: at for at, batch in enumerate(everything)}
@@ -64,7 +64,7 @@ def _spans(everything: Sequence[Batch], alerts: Sequence[Alert]) -> list[Span]:
         last = len(everything) - 1
         if alert.state == "closed":
             last = max([first, *(by_number[number] for number in alert.seen if number in by_number)])
-        spans.append(Span(told(alert.signal), alert.state, first, last, alert.reason))
+        spans.append(AlertSpan(told(alert.signal), alert.state, first, last, alert.reason))
     return spans
 
 
@@ -78,12 +78,12 @@ def versions_of(everything: Sequence[Batch]) -> list[tuple[int, str]]:
     ]
 
 
-def measures_of(reference: Reference | None) -> tuple[SliceMeasure, ...]:
+def measures_of(reference: MonitorReference | None) -> tuple[SliceMeasure, ...]:
     """Of a reference; none without one."""
     return reference.measures if reference else ()
 
 
-def accepted_value(reference: Reference | None, name: str) -> float | None:
+def accepted_value(reference: MonitorReference | None, name: str) -> float | None:
     """The value of a measure on the reference."""
     if reference is not None and name == LARGE_ERRORS:
         return float(reference.losses.mean()) if len(reference.losses) else None
@@ -91,7 +91,7 @@ def accepted_value(reference: Reference | None, name: str) -> float | None:
     return next((measure.value for measure in whole if measure.name == name), None)
 
 
-def tolerated(reference: Reference | None, name: str) -> float | None:
+def tolerated(reference: MonitorReference | None, name: str) -> float | None:
     """What accuracy (or the share of large errors) may come to without an alert."""
     accepted = accepted_value(reference, name)
     if reference is None or accepted is None or name != loss_name(reference):

@@ -11,7 +11,7 @@ from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
 
 
 @dataclass(frozen=True)
-class Span:
+class AlertSpan:
     """An alert on a chart.
 
     Attributes:
@@ -41,7 +41,7 @@ class Marks:
 
     worse: Sequence[int] = ()
     beyond: Mapping[int, int] = field(default_factory=dict)
-    spans: Sequence[Span] = ()
+    spans: Sequence[AlertSpan] = ()
 
 
 STATES = {"open": (VERMILLION, "x"), "acknowledged": (ORANGE, "diamond"), "closed": (GREEN, "circle")}

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from drift.monitor.store import Store, references
-from drift.monitor.store.records import Batch, Monitor, Reference
+from drift.monitor.store import MonitorStore, references
+from drift.monitor.store.records import Batch, Monitor, MonitorReference
 
 MOST = 64  # things that are remembered
 MOST_AT_ONCE = 2  # large ones that are made at the same time
@@ -19,14 +19,14 @@ T = TypeVar("T")
 class Reading:
     """A store, and what was made of it lately."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MonitorStore) -> None:
         self.store = store
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
         self._making: dict[tuple[Any, ...], threading.Lock] = {}  # by key, while somebody makes it
         self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
-    def reference(self, connection: Any, monitor: Monitor) -> Reference | None:
+    def reference(self, connection: Any, monitor: Monitor) -> MonitorReference | None:
         """The reference in force."""
         newest = references.current_version(connection, monitor)
         if newest is None:
@@ -69,7 +69,7 @@ class Reading:
 
 
 def stamp(
-    connection: Any, monitor: Monitor, reference: Reference | None, everything: Sequence[Batch]
+    connection: Any, monitor: Monitor, reference: MonitorReference | None, everything: Sequence[Batch]
 ) -> tuple[Any, ...]:
     """What changes when there is something new to be shown."""
     measured = references.count_measured(connection, reference) if reference else 0

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 import uvicorn
 
 from drift.errors import UsageError
-from drift.monitor.store import Store
+from drift.monitor.store import MonitorStore
 from drift.monitor.web.app import create_app
 from drift.monitor.web.connections import BoundedProtocol, Unrepeated
 from drift.monitor.web.security import Gate
@@ -23,7 +23,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
-    store: Store,
+    store: MonitorStore,
     gate: Gate,
     *,
     host: str = "127.0.0.1",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from drift.detect.profiles.aligned_counts import sides_of
-from drift.detect.profiles.comparison import Cell
+from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
 from drift.monitor.drift.signals import LABEL, told
-from drift.monitor.store import Store, alerts, batches, references
-from drift.monitor.store.records import Alert, Batch, Drift, Monitor, Reference, SliceMeasure
+from drift.monitor.store import MonitorStore, alerts, batches, references
+from drift.monitor.store.records import Alert, Batch, Drift, Monitor, MonitorReference, SliceMeasure
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
 from drift.monitor.web.errors import ErrorViews
@@ -52,7 +52,7 @@ class Overview:
     """A monitor at a glance."""
 
     monitor: Monitor
-    reference: Reference | None
+    reference: MonitorReference | None
     metric: str
     metrics: tuple[str, ...]  # that there are
     lines: list[BatchLine]  # of this page, newest first
@@ -72,7 +72,7 @@ class Overview:
 class Views:
     """Reads what pages show."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MonitorStore) -> None:
         self.store = store
         self._reading = Reading(store)
         self.errors = ErrorViews(self._reading)
@@ -220,7 +220,9 @@ class Views:
             "batches": everything[::-1][:200],
         }
 
-    def _far(self, connection: Any, reference: Reference | None) -> tuple[dict[str, dict[int, float]], dict[int, int]]:
+    def _far(
+        self, connection: Any, reference: MonitorReference | None
+    ) -> tuple[dict[str, dict[int, float]], dict[int, int]]:
         """Distances over their limits, by signal and batch; and how many signals of a batch are bad."""
         ratios: dict[str, dict[int, float]] = {}
         bad: dict[int, int] = {}
@@ -234,13 +236,15 @@ class Views:
         return ratios, bad
 
 
-def cells_of(reference: Reference, drift: Drift, signal: str) -> list[Cell]:
+def cells_of(reference: MonitorReference, drift: Drift, signal: str) -> list[ComparedCell]:
     """A signal's rows in each cell, of the reference and of a batch."""
     had, has = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
     if had is None or has is None or signal not in had.columns:
         return []
     sides = sides_of(had.binning.columns[signal], had.columns[signal], has.columns[signal])
-    return [Cell(*one) for one in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)]
+    return [
+        ComparedCell(*one) for one in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
+    ]
 
 
 def _point(batch: Batch, value: float | None, low: float | None = None, high: float | None = None) -> Point:
@@ -263,7 +267,7 @@ def _line(
     bad: Mapping[int, int],
     joint: Mapping[int, float],
     metric: str,
-    reference: Reference | None,
+    reference: MonitorReference | None,
 ) -> BatchLine:
     own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
     worst = max(own, key=lambda signal: own[signal], default="")

@@ -12,7 +12,7 @@ TOLERATED = 0.05  # share of labels that may turn before one speaks of drift
 
 
 @dataclass(frozen=True)
-class Truth:
+class KnownDrift:
     """Of one replay."""
 
     displacements: tuple[float, ...]  # by block: share of labels turned since the serving version's window
@@ -26,7 +26,7 @@ class Truth:
         return median(self.delays) if self.delays else None
 
 
-def truth(stream: Stream, played: Played) -> Truth | None:
+def truth(stream: Stream, played: Played) -> KnownDrift | None:
     """What a policy's alarms were worth; None where the concept is not known.
 
     A version leaves the tolerance when the displacement exceeds that of its first block by more than `TOLERATED`.
@@ -52,4 +52,4 @@ def truth(stream: Stream, played: Played) -> Truth | None:
             delays.append(after[0] - left)
         elif left is not None:
             missed += 1
-    return Truth(tuple(moved), false_alarms, tuple(delays), missed)
+    return KnownDrift(tuple(moved), false_alarms, tuple(delays), missed)

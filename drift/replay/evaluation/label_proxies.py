@@ -18,7 +18,7 @@ from drift.data.blocks import Answer, Block, Integers, Reference, ScoredBlock, T
 from drift.detect.label_free import ESTIMATORS, FromReference
 from drift.errors import BlockError, LittleOverlapWarning
 from drift.replay.play import Stream
-from drift.replay.versions import Version
+from drift.replay.versions import ReplayVersion
 
 REFERENCE_BLOCKS = 3  # at least these, and more of them
 REFERENCE_ROWS = 1_000  # until there are as many rows,
@@ -30,7 +30,7 @@ MOST_OF = {"pape": 20}  # the same, of one that fits five classifiers for each
 
 
 @dataclass(frozen=True)
-class Told:
+class ProxyEstimates:
     """An estimate of a block's accuracy, and what its labels said when they came."""
 
     block: int
@@ -51,7 +51,7 @@ class Track:
 
     method: str
     fails_when: str  # one sentence
-    told: tuple[Told, ...]  # of the blocks that it answered
+    told: tuple[ProxyEstimates, ...]  # of the blocks that it answered
     asked: int  # blocks
     refusal: str = ""  # why it did not answer the first block that it refused
 
@@ -106,7 +106,7 @@ class Estimates:
 
 
 def estimate_stream(
-    stream: Stream, version: Version, *, estimators: Sequence[FromReference] | None = None
+    stream: Stream, version: ReplayVersion, *, estimators: Sequence[FromReference] | None = None
 ) -> Estimates | None:
     """Let every estimator speak of the blocks after the reference, at which no label of theirs is looked.
 
@@ -152,11 +152,11 @@ def _track(estimator: FromReference, reference: Reference, scored: Sequence[Scor
             except BlockError as error:
                 refusals.append(str(error))
             else:
-                told.append(Told(one.block.index, found.accuracy, found.low, found.high, one.accuracy))
+                told.append(ProxyEstimates(one.block.index, found.accuracy, found.low, found.high, one.accuracy))
     return Track(estimator.name, estimator.fails_when, tuple(told), len(asked), next(iter(refusals), ""))
 
 
-def _answered(version: Version, table: Table, rows: range, index: int = 0) -> ScoredBlock:
+def _answered(version: ReplayVersion, table: Table, rows: range, index: int = 0) -> ScoredBlock:
     """Rows of a table with a version's answers and their labels, thinned out if they are very many."""
     at = _places(rows)
     times = None if table.timestamps is None else table.timestamps[at]

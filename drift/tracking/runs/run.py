@@ -32,7 +32,7 @@ LARGEST_PARAMS = 100  # parameters in one request of MLflow
 
 
 @dataclass(frozen=True)
-class Metric:
+class LoggedMetric:
     """One point of a metric."""
 
     key: str
@@ -76,9 +76,9 @@ class Run:
             for start in range(0, len(new), LARGEST_PARAMS):
                 self.store.client.log_batch(self.id, params=new[start : start + LARGEST_PARAMS])
 
-    def metrics(self, points: Sequence[Metric]) -> None:
+    def metrics(self, points: Sequence[LoggedMetric]) -> None:
         """Log many points in one request. A point logged twice is kept once if its time is given."""
-        from mlflow.entities import Metric as Point
+        from mlflow.entities import LoggedMetric as Point
 
         now = int(time() * 1000)
         with mlflow_errors("logging metrics"):
@@ -88,7 +88,7 @@ class Run:
                     self.id, metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in part]
                 )
 
-    def batch(self, params: Mapping[str, object], points: Sequence[Metric], description: str) -> None:
+    def batch(self, params: Mapping[str, object], points: Sequence[LoggedMetric], description: str) -> None:
         """Log parameters, metrics and the description in one request, of a run that has no parameters yet.
 
         Args:
@@ -96,7 +96,7 @@ class Run:
             points: those that do not fit into the request follow in others.
             description: in Markdown.
         """
-        from mlflow.entities import Metric as Point
+        from mlflow.entities import LoggedMetric as Point
         from mlflow.entities import Param, RunTag
 
         now, most = int(time() * 1000), LARGEST_BATCH - LARGEST_PARAMS - 1
@@ -124,7 +124,7 @@ class Run:
     def system_metrics(self, samples: Sequence[Sample]) -> None:
         """Log samples of the machine; the step is the second, counted from the run's first sample."""
         points = [
-            Metric(key, value, round(sample.at - samples[0].at), int(sample.at * 1000))
+            LoggedMetric(key, value, round(sample.at - samples[0].at), int(sample.at * 1000))
             for sample in samples
             for key, value in sample.values.items()
         ]

@@ -4,7 +4,7 @@ from drift.detect.two_sample.kernels.gaussian import Gaussian as Gaussian
 from drift.detect.two_sample.kernels.inverse_multiquadric import InverseMultiquadric as InverseMultiquadric
 from drift.detect.two_sample.kernels.laplacian import Laplacian as Laplacian
 from drift.detect.two_sample.kernels.protocol import Kernel as Kernel
-from drift.detect.two_sample.kernels.protocol import Metric as Metric
+from drift.detect.two_sample.kernels.protocol import KernelDistance as KernelDistance
 from drift.detect.two_sample.kernels.rational_quadratic import RationalQuadratic as RationalQuadratic
 
 KERNELS: dict[str, Kernel] = {

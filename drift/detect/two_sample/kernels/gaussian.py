@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import Metric
+from drift.detect.two_sample.kernels.protocol import KernelDistance
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ class Gaussian:
     """exp(-|x - y|² / (2 h²)): smooth, and sees shifts of about the size of its bandwidth h best."""
 
     name: ClassVar[str] = "gaussian"
-    metric: ClassVar[Metric] = Metric.SQUARED_EUCLIDEAN
+    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = sqrt(0.5)
 
     def factor(self, bandwidth: float) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import Metric
+from drift.detect.two_sample.kernels.protocol import KernelDistance
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ class InverseMultiquadric:
     """(1 + |x - y|² / h²)^-b: falls slowly, so that far rows count, too."""
 
     name: ClassVar[str] = "inverse_multiquadric"
-    metric: ClassVar[Metric] = Metric.SQUARED_EUCLIDEAN
+    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = None
     beta: float = 0.5  # above 0
 

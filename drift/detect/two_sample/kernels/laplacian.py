@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import Metric
+from drift.detect.two_sample.kernels.protocol import KernelDistance
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ class Laplacian:
     """exp(-|x - y|₁ / h), with the city block distance: pointed at 0, and so sensitive to fine structure."""
 
     name: ClassVar[str] = "laplacian"
-    metric: ClassVar[Metric] = Metric.CITY_BLOCK
+    metric: ClassVar[KernelDistance] = KernelDistance.CITY_BLOCK
     shrink: ClassVar[float | None] = 0.5
 
     def factor(self, bandwidth: float) -> float:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Metric(StrEnum):
+class KernelDistance(StrEnum):
     """Of what distance a kernel is a function."""
 
     SQUARED_EUCLIDEAN = "squared Euclidean"
@@ -23,7 +23,7 @@ class Kernel(Protocol):
     """One file beside this one, one import line in `__init__`; `tests/detect/test_kernels.py` then finds it."""
 
     name: ClassVar[str]
-    metric: ClassVar[Metric]
+    metric: ClassVar[KernelDistance]
     shrink: ClassVar[float | None]
     """By what the bandwidth shrinks when values are squared; None if their squares are no values of this kernel."""
 

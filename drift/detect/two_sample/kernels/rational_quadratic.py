@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import Metric
+from drift.detect.two_sample.kernels.protocol import KernelDistance
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ class RationalQuadratic:
     """(1 + |x - y|² / (2 a h²))^-a: a mixture of Gaussian kernels of many bandwidths around h."""
 
     name: ClassVar[str] = "rational_quadratic"
-    metric: ClassVar[Metric] = Metric.SQUARED_EUCLIDEAN
+    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = None
     alpha: float = 1.0  # above 0; the smaller, the longer the tail
 
