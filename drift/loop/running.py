@@ -317,7 +317,7 @@ class RunningDeployment:
             first = next_try(verdict_of(self.world.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
                 self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first,
-                refused=lambda: refused_before(ring, champion),
+                refused=lambda: refused_before(ring.championship, ring.mode, champion),
             )  # fmt: skip
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"

@@ -89,7 +89,7 @@ def test_only_what_was_judged_against_this_champion_counts(tmp_path: Path, mode:
     registry = SimpleNamespace(name="m", get=get)
     championship = SimpleNamespace(registry=registry, journal=journal)
     ring: Any = SimpleNamespace(championship=championship, mode=PromoteMode(mode))
-    assert [one.version for one in refused_before(ring, Version(1, "r", "m", "s", {}))] == known
+    assert [one.version for one in refused_before(ring.championship, ring.mode, Version(1, "r", "m", "s", {}))] == known
 
 
 @pytest.mark.parametrize("warm", [False, True])
@@ -100,7 +100,7 @@ def test_a_copy_of_the_champion_is_not_made(tmp_path: Path, warm: bool) -> None:
     championship = SimpleNamespace(registry=registry, journal=Journal(tmp_path / "log.db"))
     ring: Any = SimpleNamespace(championship=championship, mode=PromoteMode.AUTO)
     champion = Version(2, "r", "m", "s", {"drift.recipe": made.to_tag()})
-    found = refused_before(ring, champion)
+    found = refused_before(ring.championship, ring.mode, champion)
     assert [one.version for one in found] == ([] if warm else [2])
     if found:
         again = replace(RECIPE, champion=2)
@@ -109,4 +109,4 @@ def test_a_copy_of_the_champion_is_not_made(tmp_path: Path, warm: bool) -> None:
         ):
             require_new_search(again, found)
         assert same_model(replace(again, total_trials=4), REFUSED.parameters, found) == found[0]
-    assert refused_before(ring, Version(1, "r", "m", "s", {})) == []  # a base model
+    assert refused_before(ring.championship, ring.mode, Version(1, "r", "m", "s", {})) == []  # a base model

@@ -38,7 +38,7 @@ def retrain_on_latest(ring: ChallengeConfig) -> ChallengeResult:
             )
         verdict = challenge(
             table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()},
-            refused=lambda: refused_before(ring, champion),
+            refused=lambda: refused_before(ring.championship, ring.mode, champion),
         )  # fmt: skip
     link_project_run(registry.store, verdict.challenger.run_id, ring.experiment)
     return verdict

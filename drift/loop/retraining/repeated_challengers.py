@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from drift.errors import DriftError, TrainingError
+from drift.loop.retraining.approval import PromoteMode
 
 if TYPE_CHECKING:
-    from drift.loop.retraining.challenge import ChallengeConfig
+    from drift.loop.releases.promote import Championship
     from drift.tracking.registry import Version
 
 UNJUDGED = ("--promote never", "no terminal to ask at")  # who refuses whatever the comparison says
@@ -78,24 +79,25 @@ class Refused:
         return cls(version, Recipe(**values | rows), parameters)
 
 
-def refused_before(ring: ChallengeConfig, champion: Version) -> list[Refused]:
+def refused_before(championship: Championship, mode: PromoteMode, champion: Version) -> list[Refused]:
     """The challengers of a champion that the comparison, or a person who saw it, refused, and the champion itself.
 
     None where `--promote` decides without a comparison: `always` may be meant for the very model that was refused.
     Versions that are gone, or were made before their recipes were kept, are left out.
 
     Args:
-        ring: where the next challenge takes place.
+        championship: whose audit trail names the refused versions.
+        mode: how the next challenge decides.
         champion: the version to beat.
     """
-    if ring.mode.value not in ("auto", "ask"):
+    if mode not in (PromoteMode.AUTO, PromoteMode.ASK):
         return []
-    registry, found = ring.championship.registry, []
+    registry, found = championship.registry, []
     with suppress(ValueError, TypeError, KeyError):
         itself = Refused.from_tag(champion.number, champion.tags["drift.recipe"])
         if not itself.recipe.warm_start:  # its weights would be others when they began with its own
             found.append(replace(itself, recipe=replace(itself.recipe, champion=champion.number)))
-    for line in ring.championship.journal.trail(registry.name):
+    for line in championship.journal.trail(registry.name):
         if line.action != "refuse" or line.from_version != champion.number or line.by in UNJUDGED:
             continue
         with suppress(DriftError, ValueError, TypeError, KeyError):
