@@ -38,10 +38,10 @@ from drift.commands.replaying import POLICIES
 from drift.data.blocks import Integers
 from drift.datasets.elec import load_elec
 from drift.metrics.stream import baselines, stream_measures
-from drift.replay.ensembles import FAMILY, fit_member_of_family
-from drift.replay.experiment import Results, compare_policies
-from drift.replay.play import Stream
-from drift.replay.versions import Fit, ReplayVersions
+from drift.replays.ensembles import FAMILY, fit_member_of_family
+from drift.replays.experiment import Results, compare_policies
+from drift.replays.play import Stream
+from drift.replays.versions import Fit, ReplayVersions
 
 FORMS = {"retrains": "d", "accuracy": ".4f", "kappa_temporal": ".3f", "seconds": ".1f", "cpu_seconds": ".1f"}
 NONE = -1  # the prediction of a learner that has none: it is wrong

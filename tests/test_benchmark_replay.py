@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.replay import compared, delayed, records, row
 from drift.commands.replaying import POLICIES
-from drift.replay.play import Stream
+from drift.replays.play import Stream
 from tests.replay.test_play import ROWS, SIZE, START, fit, moving_table
 
 

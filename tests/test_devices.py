@@ -251,7 +251,7 @@ def test_a_log_without_a_device_is_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -
 def test_a_replay_trains_there(
     moved: Moves, folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, expected: str
 ) -> None:
-    from drift.replay import ensembles
+    from drift.replays import ensembles
 
     trained: list[str] = []
 
@@ -266,7 +266,7 @@ def test_a_replay_trains_there(
 
 
 def test_caches_of_devices_are_apart() -> None:
-    from drift.replay.ensembles import FAMILY, family_on
+    from drift.replays.ensembles import FAMILY, family_on
 
     assert family_on("cpu") == FAMILY
     assert len({family_on(device) for device in ("cpu", "cuda", "mps")}) == 3
@@ -312,7 +312,7 @@ def test_a_network_of_images_is_kept_for_any_machine(
 
 
 def test_the_joint_test_of_a_comparison_runs_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    from drift.compare import compare_tables
+    from drift.comparison import compare_tables
 
     machine(monkeypatch, gpus=1)
     devices: list[str] = []

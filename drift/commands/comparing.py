@@ -73,9 +73,9 @@ def compare(
 
     Example: drift compare last_month.csv this_month.csv --ignore note
     """
-    from drift.compare import compare_tables
-    from drift.compare.describe import reasons, verdict
-    from drift.compare.text import lines
+    from drift.comparison import compare_tables
+    from drift.comparison.describe import reasons, verdict
+    from drift.comparison.text import lines
     from drift.data.readers import read_frame
     from drift.terminal import counting, fold, line_width
 

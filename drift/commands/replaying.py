@@ -92,16 +92,16 @@ def replay(
     table = (source := source_of(data, label, time, ignore)).load()
     from drift.loop.journal.records import now
     from drift.loop.project_dir import ProjectDir
-    from drift.replay.ensembles import family_on, fit_member_of_family
-    from drift.replay.evaluation.threshold_advice import policy_advice
-    from drift.replay.experiment import compare_policies
-    from drift.replay.leakage import require_row_wise
-    from drift.replay.logged import log_results
-    from drift.replay.play import Stream
-    from drift.replay.served_replay import Serving, own_server
-    from drift.replay.summary import summarise
-    from drift.replay.text import table_lines
-    from drift.replay.versions import ReplayVersions
+    from drift.replays.ensembles import family_on, fit_member_of_family
+    from drift.replays.evaluation.threshold_advice import policy_advice
+    from drift.replays.experiment import compare_policies
+    from drift.replays.leakage import require_row_wise
+    from drift.replays.logged import log_results
+    from drift.replays.play import Stream
+    from drift.replays.served_replay import Serving, own_server
+    from drift.replays.summary import summarise
+    from drift.replays.text import table_lines
+    from drift.replays.versions import ReplayVersions
     from drift.report.replay import write_replay
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect

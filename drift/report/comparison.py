@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift import __version__
-from drift.compare import Comparison
-from drift.compare.describe import reasons, verdict
+from drift.comparison import Comparison
+from drift.comparison.describe import reasons, verdict
 from drift.detect.permutation.p_values import format_p_value, p_text
 from drift.report.charts import LAYOUT, SIDES
 from drift.report.page import environment, inline, plotly_library, write_whole

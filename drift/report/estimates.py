@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drift.charts.palette import BLACK, VERSIONS, series_style
-from drift.replay.evaluation.label_proxies import Estimates
+from drift.replays.evaluation.label_proxies import Estimates
 from drift.report.charts import BAND, LAYOUT, OLD
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 
 from drift import __version__
 from drift.charts.palette import BLUE, SKY, Style, series_style
-from drift.replay.evaluation.concept import has_concept
-from drift.replay.experiment import Results
-from drift.replay.summary import KnownDisplacement, ReplaySummary, RiskSeries
+from drift.replays.evaluation.concept import has_concept
+from drift.replays.experiment import Results
+from drift.replays.summary import KnownDisplacement, ReplaySummary, RiskSeries
 from drift.report.charts import LAYOUT, OLD
 from drift.report.estimates import estimates_chart
 from drift.report.page import environment, inline, plotly_library, write_whole

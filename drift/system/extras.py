@@ -31,7 +31,7 @@ EXTRAS = {  # module: the extra that installs it; every other foreign module is 
     "umap": "embeddings",
     "yaml": "loop",
 }
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 
 
 def missing_package(error: ImportError, *, module: str = "", instead: str = "") -> MissingPackageError:

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from drift.compare import compare_tables, usable_columns
-from drift.compare.column_changes import change_in_words
-from drift.compare.describe import reasons, verdict
-from drift.compare.text import lines
+from drift.comparison import compare_tables, usable_columns
+from drift.comparison.column_changes import change_in_words
+from drift.comparison.describe import reasons, verdict
+from drift.comparison.text import lines
 from drift.detect.explain import PairChange, pair_changes
 from drift.errors import BlockError
 from drift.report.comparison import write_comparison

@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drift.cli import app
-from drift.compare import usable_columns
-from drift.compare.comparable_columns import POOLED, POOLED_BEYOND
+from drift.comparison import usable_columns
+from drift.comparison.comparable_columns import POOLED, POOLED_BEYOND
 from drift.errors import DataError
 from drift.loop.card import DataSource
 from drift.monitor.alerts.check import Watch, check

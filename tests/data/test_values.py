@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sql
 
-from drift.compare import compare_tables
+from drift.comparison import compare_tables
 from drift.data import Column, Schema
 from drift.data.inference import infer_column, schema_of, typed_column, typed_frame
 from drift.data.readers import open_source, read_frame

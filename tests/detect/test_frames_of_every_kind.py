@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from drift.compare import compare_tables
+from drift.comparison import compare_tables
 from drift.data.blocks import Reference, ScoredBlock
 from drift.detect import DistanceShift, explain, feature_tests, learn_binning, profile
 from drift.detect.label_free.density_ratio import density_ratio

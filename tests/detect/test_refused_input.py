@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from drift.compare import compare_tables
+from drift.comparison import compare_tables
 from drift.data.blocks import Answer, Block, Reference, ScoredBlock, Table
 from drift.detect import (
     STREAMING,

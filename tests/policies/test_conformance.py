@@ -18,9 +18,9 @@ from drift.policies.history import History
 from drift.policies.never import Never
 from drift.policies.parser import COMBINATIONS, parse_policy
 from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter, PolicySettings
-from drift.replay.experiment import compare_policies
-from drift.replay.play import Stream
-from drift.replay.versions import ReplayVersions
+from drift.replays.experiment import compare_policies
+from drift.replays.play import Stream
+from drift.replays.versions import ReplayVersions
 from tests.fakes import SignPredictor
 from tests.loop.test_score import ROWS, SIZE, TABLE, Story
 from tests.replay import test_play as replayed

@@ -17,7 +17,7 @@ from drift.policies.protocol import Policy, PolicySettings, threshold_of
 from drift.policies.spaced import Spaced
 from drift.policies.threshold import BelowThreshold
 from drift.policies.window import SinceChange, Window
-from drift.replay.combiners import ANSWERINGS
+from drift.replays.combiners import ANSWERINGS
 from tests.fakes import SignPredictor, stream
 
 OF_20 = PolicySettings(20)

@@ -202,7 +202,7 @@ def test_the_core_alone_compares_detects_and_monitors(tmp_path: Path) -> None:
     run(
         binaries / "python",
         "-c",
-        "import drift.detect, drift.compare, drift.monitor; from drift.detect import mmd_test",
+        "import drift.detect, drift.comparison, drift.monitor; from drift.detect import mmd_test",
     )
     assert "pip install 'drift-loop[loop]'" in run(drift, "base", code=1)
     assert "pip install 'drift-loop[images]'" in run(drift, "images", "simulate", code=1)

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from drift.data.blocks import Table
-from drift.replay.combiners import ANSWERINGS, Mix, Newest, Recall, recent_accuracies
-from drift.replay.versions import ReplayVersion
+from drift.replays.combiners import ANSWERINGS, Mix, Newest, Recall, recent_accuracies
+from drift.replays.versions import ReplayVersion
 
 ROWS, START = 3_000, 2_000
 

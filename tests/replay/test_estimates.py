@@ -8,10 +8,10 @@ import pytest
 from drift.data.blocks import Reference, ScoredBlock, Table
 from drift.detect.label_free import ATC, CBPE, PAPE, AccuracyEstimate
 from drift.errors import BlockError
-from drift.replay.evaluation import label_proxies
-from drift.replay.evaluation.label_proxies import Estimates, Track, estimate_stream
-from drift.replay.play import Stream
-from drift.replay.versions import ReplayVersion
+from drift.replays.evaluation import label_proxies
+from drift.replays.evaluation.label_proxies import Estimates, Track, estimate_stream
+from drift.replays.play import Stream
+from drift.replays.versions import ReplayVersion
 from drift.report.estimates import estimates_chart
 
 ROWS, START, SIZE = 9_000, 1_000, 400

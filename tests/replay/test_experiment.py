@@ -14,14 +14,14 @@ from drift.errors import UsageError
 from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replay import experiment
-from drift.replay.evaluation.threshold_advice import policy_advice
-from drift.replay.experiment import Results, compare_policies
-from drift.replay.logged import log_results
-from drift.replay.play import Stream
-from drift.replay.summary import summarise
-from drift.replay.text import table_lines
-from drift.replay.versions import ReplayVersions
+from drift.replays import experiment
+from drift.replays.evaluation.threshold_advice import policy_advice
+from drift.replays.experiment import Results, compare_policies
+from drift.replays.logged import log_results
+from drift.replays.play import Stream
+from drift.replays.summary import summarise
+from drift.replays.text import table_lines
+from drift.replays.versions import ReplayVersions
 from drift.report.replay import write_replay
 from drift.tracking.runs.lookup import find_runs
 from drift.tracking.runs.open_runs import LoggedMetric, open_run

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from drift.data.blocks import Table
 from drift.datasets.elec import load_elec
 from drift.errors import DataError
-from drift.replay.evaluation.concept import displacement, has_concept, thresholds
-from drift.replay.leakage import looking_back, require_row_wise
+from drift.replays.evaluation.concept import displacement, has_concept, thresholds
+from drift.replays.leakage import looking_back, require_row_wise
 
 
 @pytest.fixture(scope="module")

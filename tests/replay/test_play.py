@@ -13,8 +13,8 @@ from drift.policies.every import Every
 from drift.policies.never import Never
 from drift.policies.oracle import Scheduled
 from drift.policies.window import SinceChange, Window
-from drift.replay.play import Stream, play
-from drift.replay.versions import ReplayVersions
+from drift.replays.play import Stream, play
+from drift.replays.versions import ReplayVersions
 
 ROWS, START, SIZE = 1_000, 200, 50
 

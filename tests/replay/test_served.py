@@ -19,11 +19,11 @@ import pytest
 
 from drift.data.blocks import Answer, Block, Floats, Rows, Table
 from drift.errors import ServingError, UsageError
-from drift.replay.combiners import Newest
-from drift.replay.experiment import Results, Step, compare_policies
-from drift.replay.play import Stream
-from drift.replay.served_replay import Serving, own_server
-from drift.replay.versions import ReplayVersions
+from drift.replays.combiners import Newest
+from drift.replays.experiment import Results, Step, compare_policies
+from drift.replays.play import Stream
+from drift.replays.served_replay import Serving, own_server
+from drift.replays.versions import ReplayVersions
 from tests.fakes import FakeService
 from tests.replay.test_play import SIZE, START, fit, moving_table
 

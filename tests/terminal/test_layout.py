@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.compare import compare_tables
-from drift.compare.text import lines
+from drift.comparison import compare_tables
+from drift.comparison.text import lines
 from drift.images.results.summaries import text_table
-from drift.replay.text import _fitted
+from drift.replays.text import _fitted
 from drift.terminal import fold, line_width
 
 COLUMNS = ("batch", "severity", "accuracy", "confidence", "calibration error", "mmd_fused", "untrained_autoencoder")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from drift.detect.permutation.p_values import p_text
 
 if TYPE_CHECKING:
-    from drift.compare.comparison import Comparison
+    from drift.comparison.compare import Comparison
 
 
 def verdict(comparison: Comparison) -> str:

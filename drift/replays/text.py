@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from drift.replay.experiment import Results
+from drift.replays.experiment import Results
 
 
 def table_lines(results: Results, *, width: int | None = None) -> Iterator[str]:

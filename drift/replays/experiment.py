@@ -13,11 +13,11 @@ from drift.errors import TrainingError
 from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replay.combiners import ANSWERINGS
-from drift.replay.play import Played, Stream, play
-from drift.replay.schedules import CandidateModel, Schedule, best_schedules
-from drift.replay.served_replay import Serving
-from drift.replay.versions import ReplayVersion, ReplayVersions
+from drift.replays.combiners import ANSWERINGS
+from drift.replays.play import Played, Stream, play
+from drift.replays.schedules import CandidateModel, Schedule, best_schedules
+from drift.replays.served_replay import Serving
+from drift.replays.versions import ReplayVersion, ReplayVersions
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 from drift.data.blocks import Answer, Block, Integers, Reference, ScoredBlock, Table
 from drift.detect.label_free import ESTIMATORS, FromReference
 from drift.errors import BlockError, LittleOverlapWarning
-from drift.replay.play import Stream
-from drift.replay.versions import ReplayVersion
+from drift.replays.play import Stream
+from drift.replays.versions import ReplayVersion
 
 REFERENCE_BLOCKS = 3  # at least these, and more of them
 REFERENCE_ROWS = 1_000  # until there are as many rows,

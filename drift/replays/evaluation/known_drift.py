@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from drift.replay.evaluation.concept import displacement, has_concept
-from drift.replay.play import Played, Stream
+from drift.replays.evaluation.concept import displacement, has_concept
+from drift.replays.play import Played, Stream
 
 TOLERATED = 0.05  # share of labels that may turn before one speaks of drift
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from drift.detect.sequential.intervals import RiskInterval, risk_intervals
 from drift.policies.parser import parse_policy
-from drift.replay.evaluation.known_drift import truth
-from drift.replay.evaluation.label_proxies import Estimates, estimate_stream
-from drift.replay.experiment import Results
+from drift.replays.evaluation.known_drift import truth
+from drift.replays.evaluation.label_proxies import Estimates, estimate_stream
+from drift.replays.experiment import Results
 
 RISK_BLOCKS = 5  # that an interval of the risk is about
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.compare.column_changes import WITHIN_CHANCE, change_in_words
-from drift.compare.comparable_columns import ComparableColumns, Matrices, usable_columns
+from drift.comparison.column_changes import WITHIN_CHANCE, change_in_words
+from drift.comparison.comparable_columns import ComparableColumns, Matrices, usable_columns
 from drift.data.frames import pandas_frame
 from drift.detect import (
     FeatureDistances,

@@ -9,8 +9,8 @@ from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.policies.history import BlockRecord
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings, threshold_of
-from drift.replay.experiment import Results
-from drift.replay.play import Played
+from drift.replays.experiment import Results
+from drift.replays.play import Played
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 from drift.loop.training.run_description import data_parameters, words
-from drift.replay.experiment import Results
+from drift.replays.experiment import Results
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
 

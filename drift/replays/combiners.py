@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Block, Floats, Integers, Table
-from drift.replay.versions import ReplayVersion
+from drift.replays.versions import ReplayVersion
 
 RECENT_ROWS = 2_500  # on which versions are compared
 HALF_LIFE = 336.0  # rows: a week of half-hours

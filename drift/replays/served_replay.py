@@ -20,8 +20,8 @@ import numpy as np
 
 from drift.data.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
-from drift.replay.combiners import Combiner, Picking
-from drift.replay.versions import ReplayVersion, ReplayVersions
+from drift.replays.combiners import Combiner, Picking
+from drift.replays.versions import ReplayVersion, ReplayVersions
 
 MODEL = "replay"  # its name on the server
 TOLERANCE = 1e-5  # between served probabilities and those of this process; a right one is within 1e-6 or so
