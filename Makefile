@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # One more than there are cores: tests of processes wait for them.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-LEVELS := tests/detect tests/monitor/test_promise.py
+LEVELS := tests/detect tests/monitor/reference/test_guarantee.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run ui test test-slow test-levels test-security check install system lock clean

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from drift.detect import mmd_test
-
-from . import naive
+from tests.detect import naive
 
 N, M, BANDWIDTH = 20, 15, 1.3
 Estimator: TypeAlias = Literal["unbiased", "biased"]

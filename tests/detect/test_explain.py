@@ -11,8 +11,7 @@ from scipy.stats import binom, spearmanr
 from drift.detect import energy_test, explain
 from drift.detect.explain import energy_distance, likenesses, pair_changes
 from drift.errors import BlockError
-
-from . import naive
+from tests.detect import naive
 
 NAMES = ("a", "b", "c", "d")
 KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from .conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

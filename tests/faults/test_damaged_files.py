@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import NONE_FLAGGED, Ended, Project, marks
+from tests.faults.conftest import NONE_FLAGGED, Ended, Project, marks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 QUICK = ("--max_epochs", "1", "--total_trials", "1")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Project, wait_until
+from tests.faults.conftest import Project, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from .conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, wait_until
+from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

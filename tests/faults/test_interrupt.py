@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from .conftest import (
+from tests.faults.conftest import (
     ALL_FLAGGED,
     FIVE_BLOCKS,
     HUNDRED_BLOCKS,

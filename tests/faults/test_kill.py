@@ -7,7 +7,7 @@ import signal
 import psutil
 import pytest
 
-from .conftest import (
+from tests.faults.conftest import (
     ALL_FLAGGED,
     FIVE_BLOCKS,
     HUNDRED_BLOCKS,

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from .conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

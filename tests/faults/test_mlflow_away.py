@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import (
+from tests.faults.conftest import (
     ALL_FLAGGED,
     HUNDRED_BLOCKS,
     QUICK_TRAINING,

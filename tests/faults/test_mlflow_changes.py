@@ -10,7 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from .conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .conftest import ALL_FLAGGED, FIVE_BLOCKS, QUICK_RETRAIN, QUICK_TRAINING, TRAIN_ROWS, Project
+from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, QUICK_RETRAIN, QUICK_TRAINING, TRAIN_ROWS, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from scipy.stats import binom
 
-from .conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from .conftest import FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, TRAIN_ROWS, Project
+from tests.faults.conftest import FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, TRAIN_ROWS, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project, wait_until
+from tests.faults.conftest import (
+    ALL_FLAGGED,
+    FIVE_BLOCKS,
+    HUNDRED_BLOCKS,
+    NONE_FLAGGED,
+    QUICK_RETRAIN,
+    Project,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

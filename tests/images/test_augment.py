@@ -12,8 +12,7 @@ from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
 from drift.images.experiments import train_network
 from drift.images.results.tensorboard import SHOWN, Board
 from drift.images.streams.evolution import ImagePool
-
-from .conftest import CLASSES, Centroids, Digits, noisy
+from tests.images.conftest import CLASSES, Centroids, Digits, noisy
 
 
 def test_a_network_that_expects_noise_sees_less_drift(digits: Digits) -> None:

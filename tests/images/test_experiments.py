@@ -14,9 +14,8 @@ from drift.datasets.images import Images
 from drift.images import experiments
 from drift.images.experiments import train_network
 from drift.images.results.summaries import ramp_words
-
-from .conftest import CLASSES, Digits
-from .test_simulate import simulated
+from tests.images.conftest import CLASSES, Digits
+from tests.images.streams.test_simulate import simulated
 
 
 @pytest.fixture

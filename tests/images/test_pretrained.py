@@ -13,8 +13,7 @@ from drift.images.detection.detector_comparison import CLEAN, side_by_side
 from drift.images.detection.image_detectors import watchers
 from drift.images.experiments import train_network
 from drift.models.images.resnet import ResNet18
-
-from .conftest import CLASSES, Digits
+from tests.images.conftest import CLASSES, Digits
 
 
 @pytest.mark.slow

@@ -19,8 +19,7 @@ from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined
 from drift.monitor.store import MonitorStore, batches, references
-
-from .conftest import CLASSES, Digits, noisy
+from tests.images.conftest import CLASSES, Digits, noisy
 
 BATCHES = 16
 COLUMNS = Columns("predicted", truth="truth", key="row", batch="batch", probability="confidence")

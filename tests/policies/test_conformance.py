@@ -22,8 +22,8 @@ from drift.replays.experiment import compare_policies
 from drift.replays.play import Stream
 from drift.replays.versions import ReplayVersions
 from tests.fakes import SignPredictor
-from tests.loop.test_score import ROWS, SIZE, TABLE, Story
-from tests.replay import test_play as replayed
+from tests.loop.scoring.test_score import ROWS, SIZE, TABLE, Story
+from tests.replays import test_play as replayed
 
 BLOCKS = len(ROWS) // SIZE
 EXAMPLES = {"spaced": "spaced:2", "every": "every:2", "oracle": "oracle:2", "cost": "cost:1"}

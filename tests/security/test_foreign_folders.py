@@ -18,8 +18,7 @@ from drift.loop.project_dir import ProjectDir
 from drift.serving.torchserve.process.record import end_orphan
 from drift.serving.torchserve.process.server import TorchServe
 from drift.system.disk import alone_in, private_folder, write_at_once
-
-from .conftest import USER, OtherUser
+from tests.security.conftest import USER, OtherUser
 
 
 @pytest.fixture

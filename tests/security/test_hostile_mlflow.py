@@ -22,8 +22,7 @@ from tests.faults.conftest import (
     marks,
 )
 from tests.models.test_exported_program import records_of, torch_saved, write
-
-from .conftest import OtherUser
+from tests.security.conftest import OtherUser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 

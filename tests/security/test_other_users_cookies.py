@@ -18,9 +18,8 @@ from drift.monitor.store import MonitorStore
 from drift.monitor.web.serving import _listening
 from drift.system.socket_owner import CLOSED, user_of_client
 from tests.monitor.serving import TOKEN, Site, serving
+from tests.security.conftest import OtherUser
 from tests.servers import free_port
-
-from .conftest import OtherUser
 
 READ_TOKEN = "another token of tests"
 ASK = """

@@ -19,8 +19,7 @@ from drift.serving.torchserve.client import TorchServeClient
 from drift.serving.torchserve.control import Control
 from drift.serving.torchserve.keys import Keyring
 from drift.serving.torchserve.process.server import TorchServe
-
-from .conftest import USER, OtherUser
+from tests.security.conftest import USER, OtherUser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 

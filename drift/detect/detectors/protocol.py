@@ -177,7 +177,7 @@ class WatchesRows(WatchesFeatures):
 def small_reference(reference_rows: int, block_rows: int) -> str | None:
     """What a reference smaller than ten blocks does to false alarms; None if it is large enough.
 
-    `tests/detect/test_small_reference.py` sees the figures that it gives.
+    `tests/detect/detectors/test_small_reference.py` sees the figures that it gives.
     """
     if reference_rows >= BLOCKS_IN_REFERENCE * block_rows:
         return None

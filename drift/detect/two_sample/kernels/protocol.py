@@ -20,7 +20,7 @@ class KernelDistance(StrEnum):
 
 
 class Kernel(Protocol):
-    """One file beside this one, one import line in `__init__`; `tests/detect/test_kernels.py` then finds it."""
+    """One file beside this one, one import line in `__init__`; `test_kernels.py` then finds it."""
 
     name: ClassVar[str]
     metric: ClassVar[KernelDistance]
