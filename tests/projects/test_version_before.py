@@ -1,6 +1,6 @@
-"""What version 0.2.0 wrote opens in this one, and what other programs read of a command has the same names.
+"""What the version before this one wrote opens, and what other programs read of a command has the same names.
 
-`fixtures/project_of_0_2_0.tar.xz` is a project folder as the version before the package was divided anew left it: two
+`fixtures/project_before.tar.xz` is a project folder as the code before decision 24 left it: two
 promotions on ELEC, a replay, and two monitors, one of them with an open alert. `out/` in it holds what its commands
 wrote for other programs, and `out/interface.json` the keys of that.
 """
@@ -21,7 +21,7 @@ import mlflow
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-FIXTURE = Path(__file__).with_name("fixtures") / "project_of_0_2_0.tar.xz"
+FIXTURE = Path(__file__).with_name("fixtures") / "project_before.tar.xz"
 DEPLOY = (
     "deploy", "--test_data_rows", "1000", "--block_size", "100", "--threshold_accuracy", ".70", "--retrain", "always",
     "--total_trials", "1", "--max_epochs", "2", "--window_rows", "1500", "--promote", "always",
