@@ -11,6 +11,7 @@ import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -319,6 +320,16 @@ class Table:
     def digest(self, rows: range | None = None) -> str:
         """SHA-256 over names, features and label texts of `rows` (all by default), as 64 hex digits."""
         rows = rows or range(len(self))
+        if rows not in self._digests:
+            self._digests[rows] = self._digest(rows)
+        return self._digests[rows]
+
+    @cached_property
+    def _digests(self) -> dict[range, str]:
+        """Digests that were computed before: a deployment compares the same rows with several records."""
+        return {}
+
+    def _digest(self, rows: range) -> str:
         part = slice(rows.start, rows.stop)
         seen = hashlib.sha256("\x1f".join(self.feature_names).encode())
         seen.update(np.ascontiguousarray(self.features[part]).tobytes())

@@ -7,6 +7,7 @@ file once. Rows are counted from 0, as everywhere in this project; for CSV the l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from drift.data.calendar import CALENDAR_NAMES, calendar_features
 from drift.data.inference import DURATIONS, infer_column, schema_of, typed_column
 from drift.data.problems import NO_DATE, Problems, ambiguous_date, text_among_numbers
 from drift.data.readers import read_frame
+from drift.data.readers.files import files_of
 from drift.data.schema import Column
 from drift.data.values import MISSING, as_numbers, as_times
 from drift.system.streams import broken, one_line
@@ -65,6 +67,30 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
         columns.append(calendar_features(timestamps))
         names += CALENDAR_NAMES
     return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
+
+
+def load_table_once(path: Path, *, label: str, time: str | None = None, ignore: tuple[str, ...] = ()) -> Table:
+    """What `load_table` returns; the table that was read last is kept, and read again if its files have changed.
+
+    Args:
+        path: as of `load_table`, and so are the others.
+        label: the column with the class.
+        time: the column with the time of each row.
+        ignore: columns to leave out.
+
+    Raises:
+        DataError: with every problem of the file, by column and row.
+    """
+    states = [file.stat() for file in files_of(path)]
+    unchanged = tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
+    return _loaded(path, label, time, ignore, unchanged)
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    path: Path, label: str, time: str | None, ignore: tuple[str, ...], files: tuple[tuple[int, ...], ...]
+) -> Table:
+    return load_table(path, label=label, time=time, ignore=ignore)
 
 
 def _features(frame: pd.DataFrame, names: Sequence[str], problems: Problems, time: str | None) -> list[Floats]:
