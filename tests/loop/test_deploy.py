@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.data import tables
+from drift.data.readers import files
 from drift.errors import ExitCode
 from drift.loop.card import DataSource
 from drift.loop.deploy import deploy
@@ -66,25 +66,25 @@ def test_a_deployment_reads_its_table_once(tmp_path: Path, monkeypatch: pytest.M
     home = ProjectDir(tmp_path)
     journal = Journal(home.log)
     world = context(home, journal)
+    reads: list[Path] = []
+    read_whole = files.read_whole
+
+    def counted(file: Path, **details: Any) -> pd.DataFrame:
+        reads.append(file)
+        return read_whole(file, **details)
+
+    monkeypatch.setattr(files, "read_whole", counted)
     for seed, named in enumerate((True, False)):
         train_base(source.load(), source, store=world.store, home=home, experiment="drift", train_rows=500,
                    options=TrainOptions(total_trials=1, max_epochs=1, seed=seed, device="cpu"))  # fmt: skip
-        reads: list[Path] = []
-        read_frame = tables.read_frame
-
-        def counted(path: Path, **details: Any) -> pd.DataFrame:
-            reads.append(path)
-            return read_frame(path, **details)
-
         table = pd.concat([table, table.tail(5)])
         table.to_csv("table.csv", index=False)  # a file that has changed is read again
-        with monkeypatch.context() as patched:
-            patched.setattr(tables, "read_frame", counted)
-            result = deploy(
-                world,
-                DeployOptions(experiment="drift", model_name="m", block_size=100, test_data_rows=200),
-                source if named else None,
-            )
+        reads.clear()
+        result = deploy(
+            world,
+            DeployOptions(experiment="drift", model_name="m", block_size=100, test_data_rows=200),
+            source if named else None,
+        )
         assert result.exit_code in (ExitCode.DONE, ExitCode.DRIFT)
         assert len(result.blocks) == 2
         assert reads == [Path(source.path or "")]
