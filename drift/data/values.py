@@ -27,10 +27,6 @@ Texts: TypeAlias = NDArray[np.object_]  # str, or None where missing
 Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 
-PERIODS = {  # what somebody may call one who takes --batch for it
-    "minute": "1min", "hour": "1h", "hourly": "1h", "day": "1d", "daily": "1d", "week": "1w", "weekly": "1w",
-    "month": "30d", "monthly": "30d",
-}  # fmt: skip
 MISSING = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
     | {"NULL", "NaN", "NaT", "None", "n/a", "nan", "null"}
@@ -314,16 +310,3 @@ def as_texts(column: pd.Series, form: Callable[[object], str] = as_text) -> Text
 def decimal_comma(texts: Iterable[str]) -> bool:
     """Whether all texts are numbers with a decimal comma."""
     return all(re.fullmatch(r"\s*[+-]?\d+(,\d+)?(e[+-]?\d+)?\s*", text, re.IGNORECASE) for text in texts)
-
-
-def period_hint(absent: Iterable[str]) -> str:
-    """What to add to a message about columns that are not there, where one of them names a period.
-
-    >>> period_hint(["week"])
-    '; for a batch of every week: --every 1w'
-    """
-    for name in absent:
-        period = PERIODS.get(name.lower(), name if re.fullmatch(r"\d+(min|h|d|w)", name) else "")
-        if period:
-            return f"; for a batch of every {name}: --every {period}"
-    return ""

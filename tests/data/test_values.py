@@ -14,9 +14,9 @@ import sqlalchemy as sql
 
 from drift.comparison import compare_tables
 from drift.data import Column, Schema
+from drift.data.frames import arrow_frame
 from drift.data.inference import infer_column, schema_of, typed_column, typed_frame
 from drift.data.readers import open_source, read_frame
-from drift.data.readers.frames import arrow_frame
 from drift.data.tables import load_table
 from drift.data.values import as_numbers, as_times, widened
 from drift.errors import DataError

@@ -16,8 +16,7 @@ import numpy as np
 
 from drift.data.frames import require_different_names
 from drift.data.inference import infer_column, typed_column
-from drift.data.problems import ROWS_SHOWN, Problems
-from drift.data.readers.frames import require_columns
+from drift.data.problems import ROWS_SHOWN, Problems, require_columns
 from drift.data.readers.memory_limits import require_few_columns
 from drift.data.schema import Column, Schema
 from drift.data.values import EXACT, MISSING, decimal_comma

@@ -13,8 +13,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.data.frames import require_different_names
 from drift.data.inference import schema_of, typed_frame
-from drift.data.problems import require_plain_names
-from drift.data.readers.frames import require_columns
+from drift.data.problems import require_columns, require_plain_names
 from drift.data.readers.memory_limits import LONG, MOST_LONG
 from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.errors import DataError, UsageError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.frames import in_order, is_frame, number_rows, number_table
+from drift.data.frames import is_frame, number_rows
 from drift.detect.permutation.schemes import Bins, sums_of_pairs
 from drift.detect.permutation.tests import Drawn, PermutationTest, judge, require_reachable
 from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
@@ -247,15 +247,15 @@ def _chunk(chunk: Sample, where: str, names: list[str]) -> Sample:
     """A data frame as an array with its columns in the order of the first one's, whose names are kept in `names`."""
     if not is_frame(chunk):
         return chunk
-    rows, given = number_table(chunk, where)
-    names.extend(given if not names else ())
+    rows, columns = number_rows(chunk, where, names)
+    names[:] = columns
     finite = np.isfinite(rows).all(axis=0)
     if not finite.all():
         raise BlockError(
-            f"expected finite values, got some that are NaN or infinite in column {given[int(finite.argmin())]!r} of"
+            f"expected finite values, got some that are NaN or infinite in column {columns[int(finite.argmin())]!r} of"
             f" the {where}: fill them or drop the rows"
         )
-    return in_order(rows, given, tuple(names))
+    return rows
 
 
 def _peek(chunks: Iterable[Sample], where: str, names: list[str]) -> tuple[Sample, Iterator[Sample]]:

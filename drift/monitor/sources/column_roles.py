@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from drift.data.frames import require_different_names
 from drift.data.inference import DURATIONS, EMPTY, infer_column, schema_of
-from drift.data.problems import ambiguous_date, refuse_mixed
+from drift.data.problems import ambiguous_date, period_hint, refuse_mixed
 from drift.data.schema import Column, TimeFormat
-from drift.data.values import as_times, beyond_float, period_hint
+from drift.data.values import as_times, beyond_float
 from drift.errors import DataError, UsageError
 from drift.monitor.sources import values
 from drift.monitor.sources.rows import PredictionRows, Task, Texts, known
