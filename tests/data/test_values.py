@@ -336,3 +336,25 @@ def test_kinds_of_a_whole_csv_file_do_not_hang_on_its_first_piece(
     frame.loc[count - 1, "whole"] = "unknown"
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert schema_of(read_frame(tmp_path / "t.csv"))["whole"].bad_rows == (count - 1,)
+
+
+def shortest(number: np.float32) -> float:
+    """The plain reference of `widened`: what NumPy prints of a float32, read as a float64."""
+    return float(np.format_float_scientific(number, unique=True))
+
+
+def test_a_widened_float32_is_the_shortest_decimal_number_that_rounds_to_it() -> None:
+    rng = np.random.default_rng(0)
+    anything = rng.integers(0, 2**32, 20_000, dtype=np.uint32).view(np.float32)
+    parts = [anything, rng.normal(size=5_000), rng.integers(-(2**26), 2**26, 5_000), np.arange(999) / 2**10 + 131_072,
+             [0.0, -0.0, 1e-45, 3.4e38, 2**24, 2**24 - 1, 1e6, 999_999.94, 1e-14, 9.999e-15, 1.00390625]]  # fmt: skip
+    numbers = np.concatenate([np.asarray(part, np.float32) for part in parts])
+    numbers = numbers[np.isfinite(numbers)]
+    assert widened(numbers).tolist() == list(map(shortest, numbers))
+
+
+def test_what_is_no_finite_number_stays_as_it_is_when_widened() -> None:
+    numbers = np.asarray([[np.nan, np.inf], [-np.inf, 0.1]], np.float32)
+    assert widened(numbers).tolist()[1] == [-np.inf, 0.1]
+    assert np.isnan(widened(numbers)[0, 0])
+    assert np.signbit(widened(np.asarray([-0.0], np.float32)))[0]
