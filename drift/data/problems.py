@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drift.data.schema import Column
+from drift.data.schema import DATE_FORMATS, Column
 from drift.errors import DataError
+from drift.invocation import shell_words
 from drift.system.streams import broken, one_line
 
 ROWS_SHOWN = 5
@@ -78,9 +79,17 @@ def text_among_numbers(example: str, way: str = "") -> str:
     return f"text where numbers are expected, such as {example[:40]!r}{way}"
 
 
-def ambiguous_date(example: str) -> str:
-    """The words for dates that may be of day and month or of month and day."""
-    return f"day and month of {example!r} cannot be told apart: write the dates as ISO 8601, such as 2026-01-31"
+def ambiguous_date(example: str, name: str) -> str:
+    """The words for dates that may be of day and month or of month and day, with what to type.
+
+    Args:
+        example: one of the dates.
+        name: of the column.
+    """
+    return (
+        f"day and month of {example!r} cannot be told apart: write the dates as ISO 8601, such as 2026-01-31, or say"
+        f" which comes first by {' or '.join(shell_words('--time', f'{name}:{form}') for form in DATE_FORMATS)}"
+    )
 
 
 def refuse_mixed(columns: Iterable[Column], source: Path | str) -> None:

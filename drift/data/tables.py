@@ -20,7 +20,7 @@ from drift.data.inference import DURATIONS, infer_column, schema_of, typed_colum
 from drift.data.problems import NO_DATE, Problems, ambiguous_date, text_among_numbers
 from drift.data.readers import read_frame
 from drift.data.readers.files import files_of
-from drift.data.schema import Column
+from drift.data.schema import Column, TimeFormat, time_option
 from drift.data.values import MISSING, as_numbers, as_times
 from drift.system.streams import broken, one_line
 
@@ -37,12 +37,15 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     Args:
         path: a .csv or .parquet file, one row an example, in time order.
         label: the column with the class (text, whole numbers or booleans).
-        time: the column with the time of each row, never decreasing; adds calendar features.
+        time: the column with the time of each row, never decreasing; adds calendar features. Followed by :day_first or
+            :month_first where its dates leave that open.
         ignore: columns to leave out (keys, notes).
 
     Raises:
         DataError: with every problem of the file, by column and row.
     """
+    name, time_format = time_option(time or "")
+    time = name or None
     frame = read_frame(path, texts=[name for name in (label, time) if name], ignore={*ignore} - {label, time})
     problems = Problems(path)
     asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
@@ -61,7 +64,7 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
         problems.lines.append(f"column '{name}': expected a name without control characters and line breaks; rename it")
     columns = _features(frame, names, problems, time)
     labels, classes = _classes(_as_typed(frame[label]) if frame.attrs["text"] else frame[label], label, problems)
-    timestamps = _times(frame[time], time, problems) if time else None
+    timestamps = _times(frame[time], time, problems, time_format) if time else None
     problems.raise_if_any()
     if timestamps is not None:
         columns.append(calendar_features(timestamps))
@@ -179,13 +182,13 @@ def _as_typed(column: pd.Series) -> pd.Series:
     return typed_column(column, typed) if typed.kind in ("integer", "number", "boolean") and not typed.bad else column
 
 
-def _times(column: pd.Series, name: str, problems: Problems) -> Times:
-    parsed = as_times(column)
+def _times(column: pd.Series, name: str, problems: Problems, time_format: TimeFormat) -> Times:
+    parsed = as_times(column, time_format)
     unread = np.isnat(parsed.values)
     if unread.any():
         problems.add(name, NO_DATE, np.flatnonzero(unread).tolist())
     if parsed.ambiguous:
-        problems.add(name, ambiguous_date(parsed.ambiguous))
+        problems.add(name, ambiguous_date(parsed.ambiguous, name))
     times = parsed.values.astype("datetime64[ns]")
     known = np.flatnonzero(~unread)
     back = known[1:][np.diff(times[known]) < np.timedelta64(0, "ns")]

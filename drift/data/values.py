@@ -104,7 +104,7 @@ def widened(numbers: Floats) -> NDArray[np.float64]:
     """
     if numbers.dtype != np.float32:
         return np.asarray(numbers, np.float64)
-    single = numbers.ravel()
+    single = np.asarray(numbers, np.float32).ravel()
     exact = single.astype(np.float64)
     for start in range(0, len(single), AT_ONCE):
         part = slice(start, start + AT_ONCE)
@@ -303,6 +303,8 @@ def looks_like_date(text: str) -> bool:
 
 def as_text(value: object) -> str:
     """A value as the name of a category or class; whole numbers are written without a point."""
+    if isinstance(value, (str, int)):
+        return str(value)
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():

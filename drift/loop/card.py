@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drift.data.blocks import Table
+from drift.data.schema import time_option
 from drift.errors import DataError, UsageError
 from drift.invocation import Options, table_options
 from drift.system.streams import broken, one_line
@@ -33,7 +34,8 @@ class DataSource:
     Attributes:
         path: of the file; None is the embedded ELEC stream.
         label: the column with the class.
-        time: the column with the time of each row; None if there is none.
+        time: the column with the time of each row, with :day_first or :month_first if that was said; None if there is
+            none.
         ignore: columns that are left out.
     """
 
@@ -124,7 +126,7 @@ class Card:
     @property
     def time_name(self) -> str | None:
         """What a request calls the time from which the calendar features are computed; None if there are none."""
-        return "time" if self.source.path is None else self.source.time
+        return "time" if self.source.path is None else time_option(self.source.time or "")[0] or None
 
     def to_metadata(self) -> dict[str, Any]:
         """Plain values, for MLflow and for the archive."""

@@ -17,9 +17,11 @@ from drift.data import Column, Schema
 from drift.data.frames import arrow_frame
 from drift.data.inference import infer_column, schema_of, typed_column, typed_frame
 from drift.data.readers import open_source, read_frame
+from drift.data.schema import time_option
 from drift.data.tables import load_table
 from drift.data.values import as_numbers, as_times, widened
-from drift.errors import DataError
+from drift.errors import DataError, UsageError
+from drift.loop.card import DataSource
 from drift.monitor.sources.column_roles import Columns
 
 
@@ -124,13 +126,36 @@ def test_epochs_are_times_only_where_a_column_is_named() -> None:
 
 def test_day_and_month_that_cannot_be_told_apart_are_asked_for(tmp_path: Path) -> None:
     path = csv(tmp_path, "at,x,p\n01/02/2026,1,a\n02/02/2026,2,b\n")
-    words = r"day and month of '01/02/2026' cannot be told apart: write the dates as ISO 8601"
+    words = r"day and month of '01/02/2026' cannot be told apart: write the dates as ISO 8601, .* --time at:day_first"
     with pytest.raises(DataError, match=words):
         load_table(path, label="p", time="at")
     [frame] = open_source(str(path), texts=("at",))
     with pytest.raises(DataError, match=words):
         Columns("p", time="at").settle(frame)
     assert "at" in compare_tables(pd.concat([read_frame(path)] * 30), read_frame(path), columns=("x",)).left_out
+
+
+@pytest.mark.parametrize(("form", "day"), [("day_first", "2026-02-01"), ("month_first", "2026-01-02")])
+def test_the_option_for_the_time_says_whether_day_or_month_comes_first(tmp_path: Path, form: str, day: str) -> None:
+    path = csv(tmp_path, "at,x,p\n01/02/2026,1,a\n02/02/2026,2,b\n")
+    expected = np.asarray([day, "2026-02-02"], "datetime64[ns]")
+    times = DataSource(str(path), "p", f"at:{form}").load().timestamps
+    assert times is not None
+    assert (times == expected).all()
+    name, time_format = time_option(f"at:{form}")
+    [frame] = open_source(str(path), texts=("at",))
+    columns = Columns("p", time=name, time_format=time_format).settle(frame)
+    assert columns.time_format == form
+    times = columns.read(frame).times
+    assert times is not None
+    assert (times == expected).all()
+    with pytest.raises(UsageError, match=f"expected --time at:{form}, as when the monitor began"):
+        columns.fit_to(Columns("p", time="at", time_format="iso"))
+
+
+def test_a_column_may_have_a_colon_in_its_name() -> None:
+    assert time_option("sold:at") == ("sold:at", "")
+    assert time_option("sold:at:month_first") == ("sold:at", "month_first")
 
 
 def test_the_order_of_day_and_month_is_kept_for_later_rows(tmp_path: Path) -> None:
@@ -358,3 +383,8 @@ def test_what_is_no_finite_number_stays_as_it_is_when_widened() -> None:
     assert widened(numbers).tolist()[1] == [-np.inf, 0.1]
     assert np.isnan(widened(numbers)[0, 0])
     assert np.signbit(widened(np.asarray([-0.0], np.float32)))[0]
+
+
+def test_the_driver_of_a_database_that_is_not_installed_is_named() -> None:
+    with pytest.raises(UsageError, match="the driver of duckdb is not installed: pip install duckdb-engine"):
+        list(open_source("duckdb:///rows.db", query="rows"))

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 16_000_000  # bytes of one value in SQLite
 FIRST, AT_ONCE = 16, 1_000  # rows that are fetched together: the first ones, and the most
+DRIVERS = {
+    "duckdb": "duckdb-engine",
+    "mysql": "mysqlclient",
+    "mariadb": "mysqlclient",
+    "mssql": "pyodbc",
+}  # by database
 STEPS = 1_000_000  # of SQLite's machine, between two looks for signals: some milliseconds
 
 
@@ -137,7 +143,9 @@ class DatabaseRows:
         except (ImportError, NoSuchModuleError) as error:
             if self._url.get_backend_name() == "postgresql" and isinstance(error, ImportError):
                 raise missing_package(error, module="psycopg") from error
-            raise UsageError(f"the driver of {self._url.drivername} is not installed: {error}") from error
+            package = DRIVERS.get(self._url.get_backend_name())
+            install = f"pip install {package}" if package else str(error)
+            raise UsageError(f"the driver of {self._url.drivername} is not installed: {install}") from error
 
     def _require_file(self) -> None:
         from pathlib import Path
