@@ -24,7 +24,7 @@ from drift.detect import (
     mmd_test,
     profile,
 )
-from drift.detect.explain import MOST_PAIRED, PairChange, UnlikeRow, pair_changes
+from drift.detect.explain import MOST_PAIRED, LowDensityRow, PairChange, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device
 
@@ -247,7 +247,7 @@ def _one_test(
     return test, found.worst.statistic, found.worst.p_value
 
 
-def _odd_row(row: UnlikeRow, column: str, usable: ComparableColumns, current: pd.DataFrame) -> OddRow:
+def _odd_row(row: LowDensityRow, column: str, usable: ComparableColumns, current: pd.DataFrame) -> OddRow:
     """Where a row lies farthest out: a number among the reference's numbers, or how rare a value is."""
     value, before = usable.current[column].iloc[row.row], usable.reference[column]
     label = current.index[row.row]

@@ -56,7 +56,7 @@ class PairChange:
 
 
 @dataclass(frozen=True)
-class UnlikeRow:
+class LowDensityRow:
     """A current row from where the reference is thin."""
 
     row: int  # in the current sample, from 0
@@ -73,7 +73,7 @@ class Explanation:
 
     features: tuple[FeatureShare, ...]  # largest share first
     pairs: tuple[PairChange, ...]  # smallest p-value first; none above 60 features
-    rows: tuple[UnlikeRow, ...]  # the most unlike first
+    rows: tuple[LowDensityRow, ...]  # the most unlike first
 
 
 def explain(
@@ -282,7 +282,7 @@ def _rows(
     names: Sequence[str],
     count: int,
     rng: np.random.Generator,
-) -> tuple[UnlikeRow, ...]:
+) -> tuple[LowDensityRow, ...]:
     own, theirs = likenesses(u[rng.permutation(len(u))[:ROWS_AGAINST]], v)
     p_values = (1 + np.searchsorted(np.sort(own), theirs, side="right")) / (1 + len(own))
     found = []
@@ -291,7 +291,7 @@ def _rows(
         quantiles = (below + upto) / 2
         farthest = int(np.abs(quantiles - 0.5).argmax())
         found.append(
-            UnlikeRow(
+            LowDensityRow(
                 row=int(row),
                 p_value=float(p_values[row]),
                 likeness=float(theirs[row]),

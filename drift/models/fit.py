@@ -52,7 +52,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class LabelledTensors:
     """What a module is fitted to."""
 
     inputs: torch.Tensor  # (n, ...)
@@ -91,7 +91,7 @@ def fit(
     device = resolve_device(device)
     with torch.no_grad():
         known, judged = (
-            Samples(net.ranks(features), labels) for features, labels in map(_tensors, (train, validation))
+            LabelledTensors(net.ranks(features), labels) for features, labels in map(_tensors, (train, validation))
         )
     with one_thread():
         epochs = descend(net.dense, known, judged, options, keep_going=keep_going, device=device)
@@ -102,8 +102,8 @@ def fit(
 
 def descend(
     module: torch.nn.Module,
-    train: Samples,
-    validation: Samples,
+    train: LabelledTensors,
+    validation: LabelledTensors,
     options: FitOptions,
     *,
     keep_going: Callable[[Epoch], bool] = lambda epoch: True,
@@ -193,7 +193,7 @@ def descend(
 
 def _judged(
     module: torch.nn.Module,
-    validation: Samples,
+    validation: LabelledTensors,
     number: int,
     train_loss: float,
     began: float,

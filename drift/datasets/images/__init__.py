@@ -13,8 +13,8 @@ from pathlib import Path
 
 from drift.datasets.cache import cache_folder
 from drift.datasets.fetch import Tell, to_nobody
+from drift.datasets.images.array_cache import load_set
 from drift.datasets.images.folder import load_folder
-from drift.datasets.images.kept import load_set
 from drift.datasets.images.record import Images, Split
 from drift.datasets.images.sets import IMAGE_SETS
 from drift.errors import DataError

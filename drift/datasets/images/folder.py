@@ -16,7 +16,7 @@ import numpy as np
 
 from drift.data.readers.memory_limits import available_memory
 from drift.datasets.fetch import Tell
-from drift.datasets.images.pictures import Look, look_at, read_picture
+from drift.datasets.images.pictures import PictureFormat, look_at, read_picture
 from drift.datasets.images.record import Images, Split
 from drift.errors import DataError
 from drift.system.streams import broken, one_line
@@ -62,7 +62,7 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
         raise DataError(f"expected a folder of images, got the file {folder}")
     name = folder.resolve().name
     files = _found(folder)
-    looks: dict[_File, Look] = {}
+    looks: dict[_File, PictureFormat] = {}
     left_out: dict[_File, str] = {}
     for file in (*files["train"], *files["test"]):
         try:
@@ -113,7 +113,7 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     return Images(name, pixels[: len(read)], labels, classes, reasons)
 
 
-def _require_memory(folder: Path, files: Sequence[_File], look: Look, total: int) -> None:
+def _require_memory(folder: Path, files: Sequence[_File], look: PictureFormat, total: int) -> None:
     """Refuse images that would not fit, or unpack to far more than their files: a few kilobytes may hold gigabytes.
 
     Raises:
@@ -160,7 +160,7 @@ def _is_test(name: str) -> bool:
     return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) % TEST_ONE_IN == 0
 
 
-def _common(folder: Path, looks: Mapping[_File, Look]) -> Look:
+def _common(folder: Path, looks: Mapping[_File, PictureFormat]) -> PictureFormat:
     """The size that all have, and the channels that are enough for all."""
     sizes = Counter((look.width, look.height) for look in looks.values())
     if len(sizes) > 1:
@@ -171,7 +171,7 @@ def _common(folder: Path, looks: Mapping[_File, Look]) -> Look:
             f"{folder}: expected images of one size, got {', '.join(shown)}{more}; bring them to one size first"
         )
     ((width, height),) = sizes
-    return Look(height, width, max(look.channels for look in looks.values()))
+    return PictureFormat(height, width, max(look.channels for look in looks.values()))
 
 
 def _none_of(folder: Path, reasons: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ ORIENTATION, LYING = 0x0112, range(5, 9)  # the EXIF tag, and its values where h
 
 
 @dataclass(frozen=True)
-class Look:
+class PictureFormat:
     """What a picture's first bytes tell."""
 
     height: int
@@ -37,7 +37,7 @@ class Look:
     channels: int  # 1 or 3
 
 
-def look_at(path: Path, *, name: str) -> Look:
+def look_at(path: Path, *, name: str) -> PictureFormat:
     """Size and channels of a file, without its pixels; DataError if it is no picture that can be used."""
     from PIL import Image
 
@@ -47,7 +47,7 @@ def look_at(path: Path, *, name: str) -> Look:
         height, width = picture.height, picture.width
         if picture.getexif().get(ORIENTATION) in LYING:
             height, width = width, height
-        return Look(height, width, 1 if picture.mode in GREY else 3)
+        return PictureFormat(height, width, 1 if picture.mode in GREY else 3)
 
 
 def read_picture(file: Path | bytes, *, name: str, channels: int = 3) -> NDArray[np.uint8]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.detectors.protocol import RowSampleDetector, Score
 from drift.detect.explain import largest_share
 from drift.detect.two_sample.classifier import classifier_test
 
 
 @dataclass(eq=False)
-class ClassifierShift(WatchesRows):
+class ClassifierShift(RowSampleDetector):
     """Alarms when gradient boosting tells a block from the reference: `classifier_test`; blocks of 20 rows or more."""
 
     name: ClassVar[str] = "classifier"

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import Reference, ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesFeatures
+from drift.detect.detectors.protocol import FeatureDetector, Score
 from drift.detect.profiles.binning import learn_binning
 from drift.detect.profiles.comparison import compare_profiles
 from drift.detect.profiles.profiles import profile
 
 
 @dataclass(eq=False)
-class DistanceShift(WatchesFeatures):
+class DistanceShift(FeatureDetector):
     """Alarms when some feature's Jensen-Shannon divergence is beyond chance: `compare_profiles`, Holm over all."""
 
     name: ClassVar[str] = "distances"

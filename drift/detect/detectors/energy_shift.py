@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.detectors.protocol import RowSampleDetector, Score
 from drift.detect.explain import largest_share
 from drift.detect.two_sample.energy import energy_test
 
 
 @dataclass(eq=False)
-class EnergyShift(WatchesRows):
+class EnergyShift(RowSampleDetector):
     """Alarms when rows moved: `energy_test`, which sees moves of the mean best."""
 
     name: ClassVar[str] = "energy"

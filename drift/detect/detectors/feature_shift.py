@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
 from drift.detect.columns.univariate import ks_tests
-from drift.detect.detectors.protocol import Score, WatchesFeatures
+from drift.detect.detectors.protocol import FeatureDetector, Score
 
 
 @dataclass(eq=False)
-class FeatureShift(WatchesFeatures):
+class FeatureShift(FeatureDetector):
     """Alarms when some feature moved: Kolmogorov-Smirnov for each, Bonferroni over all."""
 
     name: ClassVar[str] = "features"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.detectors.protocol import RowSampleDetector, Score
 from drift.detect.explain import largest_share
 from drift.detect.two_sample.kernels import KERNELS
 from drift.detect.two_sample.mmd import mmd_test
@@ -14,7 +14,7 @@ from drift.errors import BlockError
 
 
 @dataclass(eq=False)
-class JointShift(WatchesRows):
+class JointShift(RowSampleDetector):
     """Alarms when rows moved, in one feature or in how several go together: `mmd_test`."""
 
     name: ClassVar[str] = "mmd"

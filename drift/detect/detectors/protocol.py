@@ -121,7 +121,7 @@ def require_finite(rows: NDArray[Any], names: Sequence[str]) -> None:
 
 
 @dataclass(eq=False)
-class WatchesFeatures(FixedReference):
+class FeatureDetector(FixedReference):
     """A detector of features, some of which it may ignore."""
 
     ignore: tuple[str, ...] = ()  # features to leave out (the calendar differs between any two blocks)
@@ -158,7 +158,7 @@ class WatchesFeatures(FixedReference):
 
 
 @dataclass(eq=False)
-class WatchesRows(WatchesFeatures):
+class RowSampleDetector(FeatureDetector):
     """A detector of whole rows, which takes some of the reference's: pairs of rows grow with their square."""
 
     most_reference_rows: int = 1_000  # drawn at random, or ten blocks if those are more

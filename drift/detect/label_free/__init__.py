@@ -1,7 +1,7 @@
 """Accuracy without labels: one estimator in each file. To add one: its file here, and its import line below."""
 
 from drift.detect.label_free.atc import ATC as ATC
-from drift.detect.label_free.atc import Sureness as Sureness
+from drift.detect.label_free.atc import ConfidenceScore as ConfidenceScore
 from drift.detect.label_free.cbpe import CBPE as CBPE
 from drift.detect.label_free.pape import PAPE as PAPE
 from drift.detect.label_free.protocol import AccuracyEstimate as AccuracyEstimate

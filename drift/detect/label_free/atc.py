@@ -14,7 +14,7 @@ from drift.detect.label_free.calibration import Array
 from drift.detect.label_free.protocol import FromReference, Resamples
 
 
-class Sureness(StrEnum):
+class ConfidenceScore(StrEnum):
     """How sure a model is of a row; both order rows of two classes alike."""
 
     CONFIDENCE = "confidence"  # the greatest probability, in [1 / classes, 1]
@@ -25,7 +25,7 @@ class Sureness(StrEnum):
         from scipy.special import xlogy
 
         p = probabilities.astype(np.float64)
-        return np.asarray(p.max(axis=1) if self is Sureness.CONFIDENCE else xlogy(p, p).sum(axis=1))
+        return np.asarray(p.max(axis=1) if self is ConfidenceScore.CONFIDENCE else xlogy(p, p).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ATC(FromReference):
         "The rule between features and labels changes (concept drift): the estimate stays where it was while accuracy"
         " moves; or the shares of classes, or of regions, move sureness by another amount than accuracy."
     )
-    sureness: Sureness = Sureness.ENTROPY
+    sureness: ConfidenceScore = ConfidenceScore.ENTROPY
 
     def resampled(self, reference: Reference, scored: ScoredBlock, rng: np.random.Generator) -> Resamples:
         """See `FromReference`; the luck is that rows are sure and wrong, or unsure and right, as on the reference."""

@@ -20,7 +20,7 @@ MOST_KEPT = 40_000  # numbers in a null that is kept: under a megabyte
 
 
 @dataclass(frozen=True)
-class RankNull:
+class RankNullDistribution:
     """Draws from the null of ranks; the last cell is the missing one."""
 
     reference: Shares  # (k + 3, 1 or draws)
@@ -30,7 +30,7 @@ class RankNull:
 
 def rank_null(
     reference: tuple[int, ...], weights: tuple[float, ...], missing: tuple[int, int], rows: int, draws: int, seed: int
-) -> RankNull:
+) -> RankNullDistribution:
     """The null of cells between the reference's own order statistics, whatever the distribution.
 
     A new row falls into each gap between the reference's values equally likely, and rows after it into the gaps that
@@ -88,7 +88,7 @@ def bootstrap(reference: Integers, current: Integers, draws: int, seed: int) -> 
 @lru_cache(maxsize=64)
 def _kept_rank_null(
     reference: tuple[int, ...], weights: tuple[float, ...], n: int, missing: int, rows: int, draws: int, seed: int
-) -> RankNull:
+) -> RankNullDistribution:
     rng = np.random.default_rng(seed)
     present = sum(reference)
     if missing:
@@ -102,7 +102,7 @@ def _kept_rank_null(
     inside = np.asarray(reference, np.float64)[:, None] / max(present, 1) * (1 - without)
     shares = np.concatenate([inside, without[None]])
     current = np.concatenate([counts, np.broadcast_to(absent, (1, draws))]) / rows
-    found = RankNull(shares, current, cell_distances(shares, current, min(n, rows)))
+    found = RankNullDistribution(shares, current, cell_distances(shares, current, min(n, rows)))
     for array in (found.reference, found.current, found.distances):
         array.setflags(write=False)  # others get the same one
     return found

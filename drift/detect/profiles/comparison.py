@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.columns.univariate import adjusted
-from drift.detect.permutation.tests import Drawn, judge, require_reachable
+from drift.detect.permutation.tests import PermutedStatistics, permutation_result, require_reachable
 from drift.detect.profiles.aligned_counts import AlignedCounts, sides_of
 from drift.detect.profiles.binning import QuantileBins
 from drift.detect.profiles.calibration import bootstrap, permutation_null, rank_null
@@ -192,7 +192,9 @@ def _judged(
     no_interval: str,
 ) -> Distance:
     value, expected = float(observed), float(null.mean())
-    verdict = judge(Drawn(np.append(value, null), ROUNDING * max(value, expected)), level=level)
+    verdict = permutation_result(
+        PermutedStatistics(np.append(value, null), ROUNDING * max(value, expected)), level=level
+    )
     if no_interval:
         return Distance(name, value, expected, verdict.threshold, verdict.p_value, None, no_interval)
     low, high = _normal_interval(name, value, again, level=level)

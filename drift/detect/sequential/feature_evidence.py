@@ -22,7 +22,7 @@ MOST_SHOWN = 1e300  # evidence beyond this is shown as this
 
 
 @dataclass(frozen=True)
-class Witness:
+class FeatureStatistic:
     """One number in [0, 1] for each row, whose mean says where a feature lies, or how widely it is spread."""
 
     feature: str
@@ -103,7 +103,7 @@ class FeatureEvidence:
             columns += [rank, 1 - rank, far, 1 - far]
         return np.column_stack(columns)
 
-    def _learn(self, reference: Reference) -> list[Witness]:
+    def _learn(self, reference: Reference) -> list[FeatureStatistic]:
         values = self._values(reference.features[1::2])
         share = (1 - self.confidence) / values.shape[1]
         changes = ("larger", "smaller", "farther out", "nearer to the middle")
@@ -113,7 +113,7 @@ class FeatureEvidence:
             rows = len(column) / min(dependence.inflation, len(column))
             highest = mean_interval(float(column.mean()) * rows, rows, level=2 * share)[1]
             feature = reference.names[self._watched[at // 4]]
-            found.append(Witness(feature, changes[at % 4], highest))
+            found.append(FeatureStatistic(feature, changes[at % 4], highest))
         return found
 
     def _none(self) -> list[Evidence]:

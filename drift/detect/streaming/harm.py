@@ -12,7 +12,7 @@ from drift.detect.detectors.protocol import Score
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence
 from drift.detect.sequential.run_length import Evidence, Form, after, nothing
-from drift.detect.streaming.protocol import FollowsErrors, Losses
+from drift.detect.streaming.protocol import ErrorDetector, Losses
 from drift.errors import BlockError
 
 MOST_SHOWN = 1e300  # evidence beyond this is shown as this
@@ -20,7 +20,7 @@ HIGHEST = 0.999  # risk; a model that is accepted with more cannot become worse,
 
 
 @dataclass(eq=False)
-class Harm(FollowsErrors):
+class Harm(ErrorDetector):
     """Alarms when bets against "the risk is at most the accepted one plus a tolerance" have grown enough.
 
     The risk is the conditional mean loss. As long as it stays within the tolerance, whatever it does there, the mean

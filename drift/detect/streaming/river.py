@@ -19,13 +19,13 @@ import numpy as np
 
 from drift.detect.columns.column_tests import ks
 from drift.detect.columns.two_sample_columns import TwoSampleColumn
-from drift.detect.streaming.rows import JudgesRows
+from drift.detect.streaming.rowwise import RowwiseDetector
 
 LEAST_STATISTIC = 0.1  # of KSWIN's test, below which River does not alarm
 
 
 @dataclass(eq=False)
-class Adwin(JudgesRows):
+class Adwin(RowwiseDetector):
     """ADWIN: cuts its window of rows where two parts differ (Bifet and Gavaldà 2007). Looks every 32 rows.
 
     The error rose if its mean over the rows kept is above that over the rows dropped.
@@ -48,7 +48,7 @@ class Adwin(JudgesRows):
 
 
 @dataclass(eq=False)
-class Ddm(JudgesRows):
+class Ddm(RowwiseDetector):
     """DDM: the error rate since the restart rose above its lowest (Gama et al. 2004)."""
 
     name: ClassVar[str] = "ddm"
@@ -61,7 +61,7 @@ class Ddm(JudgesRows):
 
 
 @dataclass(eq=False)
-class Eddm(JudgesRows):
+class Eddm(RowwiseDetector):
     """EDDM: errors follow one another sooner than they did (Baena-García et al. 2006).
 
     Its level, mean distance plus two standard deviations, is compared with the highest since the restart, which may be
@@ -80,7 +80,7 @@ class Eddm(JudgesRows):
 
 
 @dataclass(eq=False)
-class HddmA(JudgesRows):
+class HddmA(RowwiseDetector):
     """HDDM-A: the mean error rose by more than Hoeffding's bound (Frías-Blanco et al. 2015), one-sided."""
 
     name: ClassVar[str] = "hddm_a"
@@ -93,7 +93,7 @@ class HddmA(JudgesRows):
 
 
 @dataclass(eq=False)
-class HddmW(JudgesRows):
+class HddmW(RowwiseDetector):
     """HDDM-W: a weighted mean error rose by more than McDiarmid's bound (Frías-Blanco et al. 2015), one-sided."""
 
     name: ClassVar[str] = "hddm_w"
@@ -107,7 +107,7 @@ class HddmW(JudgesRows):
 
 
 @dataclass(eq=False)
-class Fhddm(JudgesRows):
+class Fhddm(RowwiseDetector):
     """FHDDM: accuracy of the newest rows fell from its highest by Hoeffding's bound (Pesaranghader and Viktor 2016).
 
     River's documentation asks for errors, but its code alarms when the mean of what it is given falls: given errors, it
@@ -128,7 +128,7 @@ class Fhddm(JudgesRows):
 
 
 @dataclass(eq=False)
-class PageHinkley(JudgesRows):
+class PageHinkley(RowwiseDetector):
     """Page-Hinkley: sums of deviations from the running mean, one for each direction (Page 1954).
 
     The error rose if the sum for rises is past the threshold.
@@ -149,7 +149,7 @@ class PageHinkley(JudgesRows):
 
 
 @dataclass(eq=False)
-class Kswin(JudgesRows):
+class Kswin(RowwiseDetector):
     """KSWIN: a Kolmogorov-Smirnov test of the newest rows against as many older ones, drawn (Raab et al. 2020).
 
     The error rose if its mean over the newest rows is above that over the older ones of the window. Draws repeat

@@ -1,7 +1,7 @@
 """MMD for millions of rows: random Fourier features, summed in equal bins while the rows pass by.
 
 A sketch of a sample is made chunk by chunk, in memory that does not grow with the rows, and sketches of parts can be
-merged. Two sketches are compared by permuting their bins, so the level is exact as in `schemes`, whatever the number
+merged. Two sketches are compared by permuting their bins, so the level is exact as in `permutation.kernel_sums`, whatever the number
 of features; more of them only bring the statistic nearer to the kernel's MMD² (Rahimi and Recht 2007; Zhao and Meng
 2015).
 """
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.frames import is_frame, number_rows
-from drift.detect.permutation.schemes import Bins, sums_of_pairs
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge, require_reachable
+from drift.detect.permutation.kernel_sums import PermutationBins, sums_of_pairs
+from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result, require_reachable
 from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Kernel
 from drift.detect.two_sample.mmd import MMDTest
@@ -173,9 +173,9 @@ def compare_sketches(
     pairs = sums @ sums.T
     selves = np.full(len(sums), float(width))  # a row's features have length 1
     pairs[np.diag_indices(len(sums))] -= selves
-    bins = Bins(width, len(first), len(second))
+    bins = PermutationBins(width, len(first), len(second))
     found = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
-    verdict = judge(Drawn(found.unbiased()[0], 1e-12), level=level)
+    verdict = permutation_result(PermutedStatistics(found.unbiased()[0], 1e-12), level=level)
     return PermutationTest(
         verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (found.n, found.m)
     )

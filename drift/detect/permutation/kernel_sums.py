@@ -13,7 +13,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.gram import TILE_COLUMNS, TILE_ROWS, Gram, Strip
+from drift.detect.two_sample.kernel_matrix import TILE_COLUMNS, TILE_ROWS, KernelMatrix, RowStrip
 
 FEWEST_BINS, MOST_BINS = 32, 128
 BINS_AT_WORST = 1_024  # where one sample is much smaller than the other
@@ -21,7 +21,7 @@ FEWEST_BINS_EACH = 8  # of the smaller sample: fewer ways to choose them would b
 
 
 @dataclass(frozen=True)
-class Bins:
+class PermutationBins:
     """Equal bins of shuffled rows: `reference` bins of the first sample, then `current` bins of the second."""
 
     width: int  # rows in a bin
@@ -35,7 +35,7 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class Sums:
+class KernelSums:
     """Kernel values summed inside and between the two samples, for the observed assignment and each permuted one.
 
     Arrays are (matrices, 1 + permutations) float64; column 0 is what was observed. Values of a row with itself are in
@@ -77,15 +77,15 @@ class Sums:
         return within - 2 * self.between / (self.n * self.m)
 
 
-def plan_bins(n: int, m: int) -> Bins | None:
+def plan_bins(n: int, m: int) -> PermutationBins | None:
     """The width of bins that leaves out the fewest rows; None if the samples are too small for bins.
 
     Rows that fill no bin are left out, chosen by the shuffle: with 32 bins or more, a few in a hundred at most.
     """
     for most in (MOST_BINS, BINS_AT_WORST):
-        best: tuple[int, Bins] | None = None
+        best: tuple[int, PermutationBins] | None = None
         for width in range(max(1, -(-(n + m) // most)), (n + m) // FEWEST_BINS + 1):
-            bins = Bins(width, n // width, m // width)
+            bins = PermutationBins(width, n // width, m // width)
             if min(bins.reference, bins.current) < FEWEST_BINS_EACH:
                 break
             left = n % width + m % width
@@ -96,7 +96,7 @@ def plan_bins(n: int, m: int) -> Bins | None:
     return None
 
 
-def shuffled(n: int, m: int, bins: Bins, rng: np.random.Generator) -> NDArray[np.int64]:
+def shuffled(n: int, m: int, bins: PermutationBins, rng: np.random.Generator) -> NDArray[np.int64]:
     """Row numbers of the pooled sample in the order of their bins, each sample shuffled in itself."""
     first = rng.permutation(n)[: bins.reference * bins.width]
     second = n + rng.permutation(m)[: bins.current * bins.width]
@@ -114,10 +114,10 @@ def assignments(first: int, total: int, permutations: int, rng: np.random.Genera
 def sums_of_pairs(
     pairs: NDArray[np.float64],
     selves: NDArray[np.float64],
-    bins: Bins,
+    bins: PermutationBins,
     permutations: int,
     rng: np.random.Generator,
-) -> Sums:
+) -> KernelSums:
     """Sums under assignments of bins, from the sums over pairs of bins.
 
     Args:
@@ -143,7 +143,7 @@ def sums_of_pairs(
     )
 
 
-def sums_by_rows(gram: Gram, n: int, m: int, permutations: int, rng: np.random.Generator) -> Sums:
+def sums_by_rows(gram: KernelMatrix, n: int, m: int, permutations: int, rng: np.random.Generator) -> KernelSums:
     """Sums under `permutations` assignments of single rows; `gram` has the first sample's rows first.
 
     Each tile is multiplied by the memberships of its columns, so the cost is a matrix product for every tile and the
@@ -158,7 +158,7 @@ def sums_by_rows(gram: Gram, n: int, m: int, permutations: int, rng: np.random.G
     total, total_own = np.zeros((2, gram.matrices))
     turn = Lock()
 
-    def visit(rows: slice, strip: Strip) -> None:
+    def visit(rows: slice, strip: RowStrip) -> None:
         left = members[rows].to(gram.rows.dtype)
         height = len(left)
         found = torch.zeros((3, gram.matrices, 1 + permutations), dtype=torch.float64, device=left.device)
@@ -199,10 +199,10 @@ def _sums(
     towards: NDArray[np.float64],
     own: NDArray[np.float64],
     total_own: NDArray[np.float64],
-) -> Sums:
+) -> KernelSums:
     """All sums, from those inside the first sample and those from it towards all rows."""
     between = towards - within
-    return Sums(
+    return KernelSums(
         n=rows[0],
         m=rows[1],
         within_n=within,
@@ -213,7 +213,7 @@ def _sums(
     )
 
 
-def bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def bin_sums(gram: KernelMatrix, bins: PermutationBins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Kernel values summed over pairs of bins, in one pass; `gram` has its rows in the order of `shuffled`.
 
     Returns:
@@ -226,7 +226,7 @@ def bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.fl
     sums = torch.zeros((gram.matrices, bins.total, bins.total), dtype=torch.float64)
     selves = torch.zeros((gram.matrices, bins.total), dtype=torch.float64)
 
-    def visit(rows: slice, strip: Strip) -> None:
+    def visit(rows: slice, strip: RowStrip) -> None:
         first, last = rows.start // width, rows.stop // width
         kept = gram.rows.new_empty((gram.matrices, last - first, bins.total * width - rows.start))
         for columns, tiles in strip.tiles(width=width * max(1, TILE_COLUMNS // width)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from drift.data.blocks import Reference
 from drift.detect.detectors.protocol import Score
-from drift.detect.streaming.protocol import FollowsErrors, Losses
+from drift.detect.streaming.protocol import ErrorDetector, Losses
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RowAlarm:
 
 
 @dataclass(eq=False)
-class JudgesRows(FollowsErrors):
+class RowwiseDetector(ErrorDetector):
     """A detector that judges every row; the statistic of a block is the number of alarms in it, the threshold 1.
 
     The object behind it changes in place: `update(loss)` takes a row, `drift_detected` says whether it alarmed there,
