@@ -183,17 +183,15 @@ def _changes(
         if before[name].isna().all() or after[name].isna().all():  # no type shows that this is a category
             before[name], after[name] = (column.fillna(MISSING) for column in (before[name], after[name]))
     binning = learn_binning(before)
-    distances = {
-        found.feature: found
-        for found in compare_profiles(
-            profile(binning, before), profile(binning, after), permutations=permutations, level=level, seed=seed
-        )
-    }
+    compared = compare_profiles(
+        profile(binning, before), profile(binning, after), permutations=permutations, level=level, seed=seed
+    )
+    distances = {feature.feature: feature for feature in compared}
     tests = {
         name: _column_test(before[name], after[name], numeric=name in usable.numeric, seed=seed)
         for name in usable.names
     }
-    found = [
+    tested = [
         ColumnChange(
             column=name,
             kind="numbers" if name in usable.numeric else "categories",
@@ -208,17 +206,17 @@ def _changes(
         )
         for name in usable.names
     ]
-    corrected = adjusted(np.asarray([one.p_value for one in found]), "holm")
+    corrected = adjusted(np.asarray([column.p_value for column in tested]), "holm")
     judged = [
         replace(
-            one,
+            column,
             adjusted=float(value),
             changed=bool(value <= level),
-            change=one.change if value <= level else one.change + WITHIN_CHANCE,
+            change=column.change if value <= level else column.change + WITHIN_CHANCE,
         )
-        for one, value in zip(found, corrected, strict=True)
+        for column, value in zip(tested, corrected, strict=True)
     ]
-    return tuple(sorted(judged, key=lambda one: (-one.share, one.adjusted)))
+    return tuple(sorted(judged, key=lambda column: (-column.share, column.adjusted)))
 
 
 def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, seed: int) -> tuple[str, float, float]:
@@ -243,8 +241,8 @@ def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, see
 def _one_test(
     test: Literal["ks", "chi_squared"], reference: NDArray[Any], current: NDArray[Any], *, seed: int
 ) -> tuple[str, float, float]:
-    found = feature_tests({"x": reference}, {"x": current}, test=test, level=0.5, correction="none", seed=seed)
-    return test, found.worst.statistic, found.worst.p_value
+    tests = feature_tests({"x": reference}, {"x": current}, test=test, level=0.5, correction="none", seed=seed)
+    return test, tests.worst.statistic, tests.worst.p_value
 
 
 def _odd_row(row: LowDensityRow, column: str, usable: ComparableColumns, current: pd.DataFrame) -> OddRow:

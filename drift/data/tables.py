@@ -48,10 +48,10 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     time = name or None
     frame = read_frame(path, texts=[name for name in (label, time) if name], ignore={*ignore} - {label, time})
     problems = Problems(path)
-    asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
+    columns_of = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
     there = ", ".join(one_line(str(name)) for name in frame.columns)
-    for option, asked_for in asked.items():
-        for column in asked_for:
+    for option, names in columns_of.items():
+        for column in names:
             if column not in frame.columns:
                 problems.add(column, f"not in the file (asked for by {option}); it has {there}")
     problems.raise_if_any()

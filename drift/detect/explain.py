@@ -146,7 +146,7 @@ def likenesses(
 
     distances = distance_sample(torch.as_tensor(reference), KernelDistance.SQUARED_EUCLIDEAN, np.random.default_rng(0))
     factor = -0.5 / (0.5 * median_bandwidth(distances)) ** 2
-    found = [
+    sums = [
         np.concatenate(
             [
                 np.exp(factor * cdist(sample[start : start + ROWS_AT_ONCE], reference, "sqeuclidean")).sum(axis=1)
@@ -155,7 +155,7 @@ def likenesses(
         )
         for sample in (reference, current)
     ]
-    return (found[0] - 1) / (len(reference) - 1), found[1] / len(reference)
+    return (sums[0] - 1) / (len(reference) - 1), sums[1] / len(reference)
 
 
 def _features(
@@ -169,7 +169,7 @@ def _features(
     distances = np.asarray([energy_distance(u[:, j], v[:, j]) for j in range(len(names))])
     shares = distances / (distances.sum() or 1.0)
     before, after = (np.where(np.ptp(sample, axis=0) > 0, sample.std(axis=0), 0.0) for sample in (u, v))
-    found = [
+    features = [
         FeatureShare(
             feature=name,
             share=float(shares[j]),
@@ -180,7 +180,7 @@ def _features(
         )
         for j, name in enumerate(names)
     ]
-    return tuple(sorted(found, key=lambda one: -one.share))
+    return tuple(sorted(features, key=lambda feature: -feature.share))
 
 
 def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence[str]) -> tuple[PairChange, ...]:
@@ -204,7 +204,7 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
     ]
     if not pairs:
         return ()
-    found, p_values = [], []
+    correlations, p_values = [], []
     ranked = [_Ranked(sample) for sample in (x, y)]
     for i, j in pairs:
         before, after = (sample.correlation(i, j) for sample in ranked)
@@ -212,13 +212,13 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
             simplefilter("ignore", RuntimeWarning)
             p_value = float(ttest_ind(*(sample.influence(i, j) for sample in ranked), equal_var=False).pvalue)
         p_values.append(1.0 if isnan(p_value) else max(p_value, float(np.finfo(np.float64).tiny)))
-        found.append((names[i], names[j], before, after))
+        correlations.append((names[i], names[j], before, after))
     corrected = adjusted(np.asarray(p_values), "holm")
     changes = [
         PairChange((first, second), before, after, p_value, float(whole))
-        for (first, second, before, after), p_value, whole in zip(found, p_values, corrected, strict=True)
+        for (first, second, before, after), p_value, whole in zip(correlations, p_values, corrected, strict=True)
     ]
-    return tuple(sorted(changes, key=lambda one: one.p_value))
+    return tuple(sorted(changes, key=lambda change: change.p_value))
 
 
 def _rarer_share(values: NDArray[np.float64]) -> float | None:
@@ -285,12 +285,12 @@ def _rows(
 ) -> tuple[LowDensityRow, ...]:
     own, theirs = likenesses(u[rng.permutation(len(u))[:ROWS_AGAINST]], v)
     p_values = (1 + np.searchsorted(np.sort(own), theirs, side="right")) / (1 + len(own))
-    found = []
+    unlike = []
     for row in np.argsort(theirs, kind="stable")[:count]:
         below, upto = (x < y[row]).mean(axis=0), (x <= y[row]).mean(axis=0)
         quantiles = (below + upto) / 2
         farthest = int(np.abs(quantiles - 0.5).argmax())
-        found.append(
+        unlike.append(
             LowDensityRow(
                 row=int(row),
                 p_value=float(p_values[row]),
@@ -300,4 +300,4 @@ def _rows(
                 quantile=float(quantiles[farthest]),
             )
         )
-    return tuple(found)
+    return tuple(unlike)

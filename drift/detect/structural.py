@@ -100,13 +100,13 @@ def filtered(correct: Sequence[float], rows: Sequence[float]) -> FilteredState:
         rows: of each block, each 1 or more.
     """
     step, slope, bend, d, r, spread, log_weights = grid()
-    zero, one = np.zeros_like(step), np.ones_like(step)
-    keep = np.stack([one, d, r])
+    zero, ones = np.zeros_like(step), np.ones_like(step)
+    keep = np.stack([ones, d, r])
     noise = np.stack([step**2, bend**2, (1 - r**2) * spread**2])
-    mean = np.stack([FIRST_LEVEL * one, zero, zero])
+    mean = np.stack([FIRST_LEVEL * ones, zero, zero])
     covariance = np.zeros((DIMENSIONS, *mean.shape))
     diagonal = np.arange(DIMENSIONS), np.arange(DIMENSIONS)
-    covariance[diagonal] = FIRST_SPREAD**2 * one, slope**2, spread**2
+    covariance[diagonal] = FIRST_SPREAD**2 * ones, slope**2, spread**2
     stays, jumps = math.log1p(-HAZARD), math.log(HAZARD)
     for x, n in zip(correct, rows, strict=True):
         mean[0] += mean[1]

@@ -148,9 +148,9 @@ def descend(
     if not learned:
         raise TrainingError(f"expected {smallest_batch} rows or more to learn from, got {len(train)}")
     steps = options.max_epochs * -(-learned // options.batch_size)
-    told = f"{options} {'augmented' if augment else ''}"
+    settings = f"{options} {'augmented' if augment else ''}"
     data = train.inputs, train.labels, validation.inputs, validation.labels
-    of = digest(told, module.state_dict(), *data) if checkpoint else ""
+    of = digest(settings, module.state_dict(), *data) if checkpoint else ""
     module.to(device)
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)

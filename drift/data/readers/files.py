@@ -184,11 +184,11 @@ def _require_same(kinds: dict[str, str], frame: pd.DataFrame, file: str, *, besi
     for name in kinds | there if kinds != there else ():
         if kinds.get(name) == there.get(name) or (name in frame and frame[name].isna().all()):
             continue
-        had, has = kinds.setdefault(name, there.get(name, "nothing")), there.get(name, "nothing")
-        if had != has:
+        before, has = kinds.setdefault(name, there.get(name, "nothing")), there.get(name, "nothing")
+        if before != has:
             mixed = infer_column(frame[name], text=True) if name in frame else None
             example = f", such as {mixed.example[:40]!r}" if mixed is not None and mixed.bad else ""
             raise DataError(
-                f"expected {had} in column {name!r} of {file}, as in the files before it; got {has}{example}:"
+                f"expected {before} in column {name!r} of {file}, as in the files before it; got {has}{example}:"
                 " convert it, or leave it out with --ignore"
             )

@@ -203,6 +203,6 @@ def _column(values: tuple[Any, ...]) -> pd.Series:
         return pd.Series(np.asarray(values, np.int64))
     if kinds == {float} or kinds == {float, type(None)}:
         return pd.Series(np.asarray(values, np.float64))
-    made = np.empty(len(values), object)
-    made[:] = values
-    return pd.Series(made)
+    objects = np.empty(len(values), object)
+    objects[:] = values
+    return pd.Series(objects)

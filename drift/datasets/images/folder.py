@@ -143,12 +143,12 @@ def _found(folder: Path) -> Mapping[Split, list[_File]]:
 
 
 def _below(folder: Path, classes: Path) -> list[_File]:
-    found = []
+    files = []
     for path in sorted(classes.rglob("*")):
         inside = path.relative_to(classes).parts
         if len(inside) > 1 and not any(part.startswith(".") for part in inside) and path.is_file():
-            found.append(_File(path, path.relative_to(folder).as_posix(), _text(inside[0])))
-    return found
+            files.append(_File(path, path.relative_to(folder).as_posix(), _text(inside[0])))
+    return files
 
 
 def _text(name: str) -> str:

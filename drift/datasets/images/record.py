@@ -35,7 +35,7 @@ class Images:
 
     def digest(self) -> str:
         """SHA-256 of shape, classes, pixels and labels: one for the same contents, whatever their source."""
-        found = hashlib.sha256(json.dumps([self.pixels.shape, self.classes]).encode())
-        found.update(np.ascontiguousarray(self.pixels).data)
-        found.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
-        return found.hexdigest()
+        digest = hashlib.sha256(json.dumps([self.pixels.shape, self.classes]).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return digest.hexdigest()

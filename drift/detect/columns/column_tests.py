@@ -34,8 +34,8 @@ def ks(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> TestOut
 
     Without ties, the p-value is that of SciPy's `ks_2samp`; above 4,000,000 pairs the asymptotic one, that of a single
     sample of n m / (n + m) rows. If some value comes more than once, in one row of 1,000 or more of both samples
-    together, the p-value is exact given the ties (`ks_with_ties`), unless the one without ties, which is larger, is below
-    1e-12: then it is that one.
+    together, the p-value is exact given the ties (`ks_with_ties`), unless the one without ties, which is larger, is
+    below 1e-12: then it is that one.
     """
     from scipy.stats import ks_2samp, kstwo
 
@@ -93,7 +93,7 @@ def chi_squared(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -
             " identifier out, and test numbers by ks"
         )
     return chi_squared_of_counts(
-        np.stack([np.pad(found, (0, categories - len(found))) for found in counts]), draws, rng
+        np.stack([np.pad(counted, (0, categories - len(counted))) for counted in counts]), draws, rng
     )
 
 

@@ -51,7 +51,7 @@ class FeatureTests:
     @property
     def worst(self) -> FeatureTest:
         """The test with the smallest p-value."""
-        return min(self.features, key=lambda found: found.p_value)
+        return min(self.features, key=lambda feature: feature.p_value)
 
     @property
     def statistic(self) -> float:
@@ -230,13 +230,13 @@ def _tested(
     rng = np.random.default_rng(seed)
     draws = enough_draws(len(columns), level=level)
     kinds = [("chi_squared" if column.categorical else "ks") if test == "auto" else test for column in columns]
-    found = [TESTS[kind](column, draws, rng) for kind, column in zip(kinds, columns, strict=True)]
-    p_values = np.maximum([p_value for _, p_value in found], np.finfo(np.float64).tiny)  # never 0
+    outcomes = [TESTS[kind](column, draws, rng) for kind, column in zip(kinds, columns, strict=True)]
+    p_values = np.maximum([p_value for _, p_value in outcomes], np.finfo(np.float64).tiny)  # never 0
     return FeatureTests(
         features=tuple(
             FeatureTest(column.name, kind, float(statistic), float(p_value), float(corrected))
             for column, kind, (statistic, _), p_value, corrected in zip(
-                columns, kinds, found, p_values, adjusted(p_values, correction), strict=True
+                columns, kinds, outcomes, p_values, adjusted(p_values, correction), strict=True
             )
         ),
         correction=correction,

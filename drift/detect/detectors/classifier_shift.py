@@ -20,5 +20,5 @@ class ClassifierShift(RowSampleDetector):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the AUC on held-out rows."""
         samples = self.samples(scored)
-        found = classifier_test(samples.reference, samples.current, level=self.level, seed=self.seed)
-        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))
+        test = classifier_test(samples.reference, samples.current, level=self.level, seed=self.seed)
+        return self.scored(scored, test.statistic, test.p_value, largest_share(samples, self.watched))

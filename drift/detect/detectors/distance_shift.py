@@ -28,14 +28,14 @@ class DistanceShift(FeatureDetector):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the Jensen-Shannon divergence, in nats, of the feature that moved most."""
         block = dict(zip(self.watched, self.columns(scored.block.features, missing=True).T, strict=True))
-        found = compare_profiles(
+        distances = compare_profiles(
             self._profile,
             profile(self._profile.binning, block),
             permutations=self.permutations,
             level=self.level,
             seed=self.seed,
         )
-        worst = min(found, key=lambda one: one.p_value)
+        worst = min(distances, key=lambda feature: feature.p_value)
         return self.scored(scored, worst["jensen_shannon"].value, worst.adjusted_p_value, worst.feature)
 
     def reset(self, reference: Reference) -> None:

@@ -21,7 +21,7 @@ class EnergyShift(RowSampleDetector):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the energy distance, of standardised features."""
         samples = self.samples(scored)
-        found = energy_test(
+        test = energy_test(
             samples.reference, samples.current, permutations=self.permutations, level=self.level, seed=self.seed
         )
-        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))
+        return self.scored(scored, test.statistic, test.p_value, largest_share(samples, self.watched))

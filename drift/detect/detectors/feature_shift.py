@@ -23,5 +23,5 @@ class FeatureShift(FeatureDetector):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the KS distance of the feature that moved most."""
         before, after = self.columns(self.reference.features), self.columns(scored.block.features)
-        found = ks_tests(before, after, self.watched, level=self.level)
-        return self.scored(scored, found.statistic, found.p_value, found.worst.feature)
+        tests = ks_tests(before, after, self.watched, level=self.level)
+        return self.scored(scored, tests.statistic, tests.p_value, tests.worst.feature)

@@ -29,7 +29,7 @@ class JointShift(RowSampleDetector):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is that of `mmd_test`; the detail, the feature with the largest share of the difference."""
         samples = self.samples(scored)
-        found = mmd_test(
+        test = mmd_test(
             samples.reference,
             samples.current,
             kernel=self.kernel,
@@ -37,4 +37,4 @@ class JointShift(RowSampleDetector):
             level=self.level,
             seed=self.seed,
         )
-        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))
+        return self.scored(scored, test.statistic, test.p_value, largest_share(samples, self.watched))

@@ -9,8 +9,8 @@ from drift.detect.label_free.protocol import AccuracyEstimator as AccuracyEstima
 from drift.detect.label_free.protocol import FromReference as FromReference
 
 ESTIMATORS: dict[str, type[FromReference]] = {
-    str(found.name): found
-    for found in list(vars().values())
-    if isinstance(found, type) and hasattr(found, "fails_when") and hasattr(found, "name")
+    str(estimator.name): estimator
+    for estimator in list(vars().values())
+    if isinstance(estimator, type) and hasattr(estimator, "fails_when") and hasattr(estimator, "name")
 }
 """Every estimator of this folder by its name; each is made without arguments, and has options with defaults."""

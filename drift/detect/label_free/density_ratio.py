@@ -76,7 +76,7 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
     odds = np.empty(n)
     with not_autologged(), threadpool_limits(1, user_api="openmp"):
         for held in range(FOLDS):
-            train, asked = fold != held, fold[:n] == held
+            train, rows = fold != held, fold[:n] == held
             model = HistGradientBoostingClassifier(
                 max_iter=50,
                 max_leaf_nodes=8,
@@ -85,6 +85,6 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
                 random_state=seed,
             )
             model.fit(rows[train], is_current[train])
-            odds[asked] = np.exp(model.decision_function(reference[asked]))
+            odds[rows] = np.exp(model.decision_function(reference[rows]))
     ratio = odds * (n / m)
     return DensityRatio(ratio / ratio.mean(), min(1.0, float(ratio.mean())))

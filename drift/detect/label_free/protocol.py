@@ -58,7 +58,7 @@ class Resamples:
 
         A row is right by its own chance, so the luck is that of a Poisson-binomial count.
         """
-        pairs = [(one.mean(), (rng.random(len(one)) < one).mean()) for one in chances]
+        pairs = [(chance.mean(), (rng.random(len(chance)) < chance).mean()) for chance in chances]
         shares, lucky = np.asarray(pairs, np.float64).T
         return cls(shares, lucky, effective_rows, detail)
 
@@ -114,10 +114,11 @@ class FromReference(ABC):
                 that are none, or of other classes; features of another width.
         """
         check(reference, scored)
-        found = self.resampled(reference, scored, np.random.default_rng(self.seed))
-        accuracy = float(found.shares.mean())
+        bootstrap = self.resampled(reference, scored, np.random.default_rng(self.seed))
+        accuracy = float(bootstrap.shares.mean())
         ends = [self.level / 2, 1 - self.level / 2]
-        low, high = map(float, np.quantile(found.lucky, ends, method="weibull"))  # right on average for any resamples
+        quantiles = np.quantile(bootstrap.lucky, ends, method="weibull")  # right on average for any resamples
+        low, high = map(float, quantiles)
         return AccuracyEstimate(
             method=self.name,
             accuracy=accuracy,
@@ -125,10 +126,10 @@ class FromReference(ABC):
             high=max(high, accuracy),
             level=self.level,
             reference_accuracy=reference.accuracy,
-            effective_rows=found.effective_rows,
+            effective_rows=bootstrap.effective_rows,
             assumes=self.assumes,
             fails_when=self.fails_when,
-            detail=found.detail,
+            detail=bootstrap.detail,
         )
 
     @abstractmethod

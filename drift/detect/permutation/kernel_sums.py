@@ -161,7 +161,7 @@ def sums_by_rows(gram: KernelMatrix, n: int, m: int, permutations: int, rng: np.
     def visit(rows: slice, strip: RowStrip) -> None:
         left = members[rows].to(gram.rows.dtype)
         height = len(left)
-        found = torch.zeros((3, gram.matrices, 1 + permutations), dtype=torch.float64, device=left.device)
+        partial = torch.zeros((3, gram.matrices, 1 + permutations), dtype=torch.float64, device=left.device)
         alone = torch.zeros((2, gram.matrices), dtype=torch.float64, device=left.device)
         for columns, tiles in strip.tiles():
             right = members[columns].to(gram.rows.dtype)
@@ -170,21 +170,21 @@ def sums_by_rows(gram: KernelMatrix, n: int, m: int, permutations: int, rng: np.
                     square, across, others = tile[:, :height], tile[:, height:], right[height:]
                     diagonal = square.diagonal()
                     own = (diagonal @ left).double()
-                    found[0, matrix] += ((square @ left) * left).sum(dim=0, dtype=torch.float64) - own
-                    found[1, matrix] += square.sum(dim=1).double() @ left.double() - own
-                    found[2, matrix] += own
+                    partial[0, matrix] += ((square @ left) * left).sum(dim=0, dtype=torch.float64) - own
+                    partial[1, matrix] += square.sum(dim=1).double() @ left.double() - own
+                    partial[2, matrix] += own
                     alone[0, matrix] += square.sum(dtype=torch.float64) - diagonal.sum(dtype=torch.float64)
                     alone[1, matrix] += diagonal.sum(dtype=torch.float64)
                 else:
                     across, others = tile, right
-                found[0, matrix] += 2 * ((across @ others) * left).sum(dim=0, dtype=torch.float64)
-                found[1, matrix] += across.sum(dim=1).double() @ left.double()
-                found[1, matrix] += across.sum(dim=0).double() @ others.double()
+                partial[0, matrix] += 2 * ((across @ others) * left).sum(dim=0, dtype=torch.float64)
+                partial[1, matrix] += across.sum(dim=1).double() @ left.double()
+                partial[1, matrix] += across.sum(dim=0).double() @ others.double()
                 alone[0, matrix] += 2 * across.sum(dtype=torch.float64)
         with turn:
-            within[:] += found[0].cpu().numpy()
-            towards[:] += found[1].cpu().numpy()
-            selves[:] += found[2].cpu().numpy()
+            within[:] += partial[0].cpu().numpy()
+            towards[:] += partial[1].cpu().numpy()
+            selves[:] += partial[2].cpu().numpy()
             total[:] += alone[0].cpu().numpy()
             total_own[:] += alone[1].cpu().numpy()
 

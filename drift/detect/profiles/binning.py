@@ -66,10 +66,10 @@ class ValueBins:
         counts: dict[str, int] = {}
         left = len(numbers) - missing
         for value, name in {numbers.dtype.type(value): repr(value) for value in self.values}.items():
-            found = int(np.count_nonzero(numbers == value))
-            if found:
-                counts[name] = found
-                left -= found
+            count = int(np.count_nonzero(numbers == value))
+            if count:
+                counts[name] = count
+                left -= count
         if left:
             known = np.isin(numbers, np.asarray(self.values, numbers.dtype))
             new, rows = np.unique(numbers[~known & ~np.isnan(numbers)], return_counts=True)

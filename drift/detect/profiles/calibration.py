@@ -81,8 +81,8 @@ def bootstrap(reference: Integers, current: Integers, draws: int, seed: int) -> 
     drawing rows with replacement, for a quarter of the time.
     """
     rng = np.random.default_rng(seed)
-    one, two = (_shares(rng, counts, draws) for counts in (reference, current))
-    return one, two
+    first, second = (_shares(rng, counts, draws) for counts in (reference, current))
+    return first, second
 
 
 @lru_cache(maxsize=64)
@@ -102,14 +102,14 @@ def _kept_rank_null(
     inside = np.asarray(reference, np.float64)[:, None] / max(present, 1) * (1 - without)
     shares = np.concatenate([inside, without[None]])
     current = np.concatenate([counts, np.broadcast_to(absent, (1, draws))]) / rows
-    found = RankNullDistribution(shares, current, cell_distances(shares, current, min(n, rows)))
-    for array in (found.reference, found.current, found.distances):
+    null = RankNullDistribution(shares, current, cell_distances(shares, current, min(n, rows)))
+    for array in (null.reference, null.current, null.distances):
         array.setflags(write=False)  # others get the same one
-    return found
+    return null
 
 
 def _shares(rng: np.random.Generator, weights: NDArray[Any], draws: int) -> Shares:
     """Dirichlet shares, (cells, draws); `weights` are (cells,), or (cells, 1 or draws)."""
     tall = weights[:, None] if weights.ndim == 1 else weights
-    found = rng.standard_gamma(tall, size=(len(tall), draws))
-    return np.asarray(found / found.sum(axis=0))
+    gammas = rng.standard_gamma(tall, size=(len(tall), draws))
+    return np.asarray(gammas / gammas.sum(axis=0))

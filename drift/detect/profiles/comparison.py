@@ -125,21 +125,23 @@ def compare_profiles(
         raise BlockError(f"expected rows in both profiles, fewer than {MOST_ROWS:,} in all, got {n} and {m}")
     require_reachable(level, permutations, n, m, of="rows")
     draws = max(permutations, ceil(len(reference.columns) / level))
-    found = [_compare(name, reference, current, draws=draws, level=level, seed=seed) for name in reference.columns]
-    corrected = adjusted(np.asarray([feature.p_value for feature in found]), "holm")
-    return tuple(replace(one, adjusted_p_value=float(value)) for one, value in zip(found, corrected, strict=True))
+    compared = [_compare(name, reference, current, draws=draws, level=level, seed=seed) for name in reference.columns]
+    corrected = adjusted(np.asarray([feature.p_value for feature in compared]), "holm")
+    return tuple(
+        replace(feature, adjusted_p_value=float(value)) for feature, value in zip(compared, corrected, strict=True)
+    )
 
 
 def _compare(
     name: str, reference: Profile, current: Profile, *, draws: int, level: float, seed: int
 ) -> FeatureDistances:
-    bins, one, two = reference.binning.columns[name], reference.columns[name], current.columns[name]
-    sides = sides_of(bins, one, two)
+    bins, before, after = reference.binning.columns[name], reference.columns[name], current.columns[name]
+    sides = sides_of(bins, before, after)
     n, m = reference.rows, current.rows
     kind: Literal["ranks", "permutation"] = "permutation"
-    if isinstance(bins, QuantileBins) and one.counts == bins.counts:  # learned from these rows
+    if isinstance(bins, QuantileBins) and before.counts == bins.counts:  # learned from these rows
         kind = "ranks"
-        drawn = rank_null(bins.counts, bins.weights, (one.missing, two.missing), m, draws, seed)
+        drawn = rank_null(bins.counts, bins.weights, (before.missing, after.missing), m, draws, seed)
         null = sides.distances(drawn.reference, drawn.current, drawn.distances)
     else:
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))

@@ -71,12 +71,12 @@ def profile(binning: Binning, table: Table) -> Profile:
         )
     columns = read_table(table, tuple(binning.columns))
     rows = len(columns[0]) if columns else 0
-    found: dict[str, Counts] = {}
+    merged: dict[str, Counts] = {}
     for start in range(0, max(rows, 1), ROWS_AT_ONCE):
         for column, bins in zip(columns, binning.columns.values(), strict=True):
             counts = bins.count(column.rows(start, start + ROWS_AT_ONCE))
-            found[column.name] = _merged(found[column.name], counts) if start else counts
-    return Profile(binning, rows, found)
+            merged[column.name] = _merged(merged[column.name], counts) if start else counts
+    return Profile(binning, rows, merged)
 
 
 def merge(first: Profile, *others: Profile) -> Profile:
@@ -91,21 +91,21 @@ def merge(first: Profile, *others: Profile) -> Profile:
     return reduce(_merge_two, others, first)
 
 
-def _merge_two(one: Profile, other: Profile) -> Profile:
-    same_binning(one, other)
-    columns = {name: _merged(counts, other.columns[name]) for name, counts in one.columns.items()}
-    return Profile(one.binning, one.rows + other.rows, columns)
+def _merge_two(first: Profile, other: Profile) -> Profile:
+    same_binning(first, other)
+    columns = {name: _merged(counts, other.columns[name]) for name, counts in first.columns.items()}
+    return Profile(first.binning, first.rows + other.rows, columns)
 
 
-def same_binning(one: Profile, other: Profile) -> None:
+def same_binning(first: Profile, other: Profile) -> None:
     """Refuse profiles whose cells are not the same.
 
     Raises:
         BlockError: naming the columns that differ.
     """
-    if one.binning is other.binning or one.binning == other.binning:
+    if first.binning is other.binning or first.binning == other.binning:
         return
-    ours, theirs = one.binning.columns, other.binning.columns
+    ours, theirs = first.binning.columns, other.binning.columns
     different = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     raise BlockError(
         f"expected profiles on the same bins, got different ones in {', '.join(different)}:"
@@ -113,9 +113,9 @@ def same_binning(one: Profile, other: Profile) -> None:
     )
 
 
-def _merged(one: Counts, other: Counts) -> Counts:
-    if isinstance(one, CellCounts) and isinstance(other, CellCounts):
-        return one.merge(other)
-    if isinstance(one, NamedCounts) and isinstance(other, NamedCounts):
-        return one.merge(other)
-    raise BlockError(f"expected counts of one kind, got {type(one).__name__} and {type(other).__name__}")
+def _merged(first: Counts, other: Counts) -> Counts:
+    if isinstance(first, CellCounts) and isinstance(other, CellCounts):
+        return first.merge(other)
+    if isinstance(first, NamedCounts) and isinstance(other, NamedCounts):
+        return first.merge(other)
+    raise BlockError(f"expected counts of one kind, got {type(first).__name__} and {type(other).__name__}")

@@ -76,7 +76,7 @@ class FeatureEvidence:
     def score(self, scored: ScoredBlock) -> Score:
         """The evidence as if the block were taken into account now."""
         evidence = self._step(scored.block.features)
-        logs = np.array([float(one.log_value) for one in evidence])
+        logs = np.array([float(wealth.log_value) for wealth in evidence])
         whole = float(np.logaddexp.reduce(logs) - np.log(len(logs)))
         most = self._witnesses[int(np.argmax(logs))]
         value = float(np.exp(min(whole, np.log(MOST_SHOWN))))
@@ -107,17 +107,17 @@ class FeatureEvidence:
         values = self._values(reference.features[1::2])
         share = (1 - self.confidence) / values.shape[1]
         changes = ("larger", "smaller", "farther out", "nearer to the middle")
-        found = []
+        statistics = []
         for at, column in enumerate(values.T):
             dependence = measure_dependence(column, len(column) // 10)
             rows = len(column) / min(dependence.inflation, len(column))
             highest = mean_interval(float(column.mean()) * rows, rows, level=2 * share)[1]
             feature = reference.names[self._watched[at // 4]]
-            found.append(FeatureStatistic(feature, changes[at % 4], highest))
-        return found
+            statistics.append(FeatureStatistic(feature, changes[at % 4], highest))
+        return statistics
 
     def _none(self) -> list[Evidence]:
-        return [nothing(len(alternatives(min(HIGHEST, one.highest)))) for one in self._witnesses]
+        return [nothing(len(alternatives(min(HIGHEST, statistic.highest)))) for statistic in self._witnesses]
 
     def _measured(self, rows: int) -> list[Dependence]:
         """Dependence of each witness in blocks of so many rows, measured on the reference once."""
@@ -128,11 +128,11 @@ class FeatureEvidence:
 
     def _step(self, features: NDArray[np.generic]) -> list[Evidence]:
         means, dependence = self._values(features).mean(axis=0), self._measured(len(features))
-        found = []
+        states = []
         for evidence, witness, mean, measured in zip(self._evidence, self._witnesses, means, dependence, strict=True):
             if witness.highest >= HIGHEST:  # it cannot become larger: nothing to bet on
-                found.append(evidence)
+                states.append(evidence)
                 continue
             bets = log_bets(mean, witness.highest, alternatives(witness.highest), measured.effective_rows)
-            found.append(after(evidence, bets))
-        return found
+            states.append(after(evidence, bets))
+        return states

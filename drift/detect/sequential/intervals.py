@@ -57,13 +57,13 @@ def risk_intervals(
     if window < 1 or not 0 < level < 1:
         raise BlockError(f"expected a window of 1 block or more and a level in (0, 1), got {window} and {level:g}")
     all_losses = all_rows * means
-    found = []
+    intervals = []
     for at in range(len(all_rows)):
         rows, losses = (part[max(0, at + 1 - window) : at + 1] for part in (all_rows, all_losses))
         share = level / ((at + 1) * (at + 2))
         low, high = mean_interval(float(losses.sum()), float(rows.sum()), level=share)
-        found.append(RiskInterval(low, high, float(losses.sum() / rows.sum()), len(rows)))
-    return found
+        intervals.append(RiskInterval(low, high, float(losses.sum() / rows.sum()), len(rows)))
+    return intervals
 
 
 def mean_interval(total_loss: float, rows: float, *, level: float) -> tuple[float, float]:

@@ -12,8 +12,8 @@ from drift.detect.streaming.river import Kswin as Kswin
 from drift.detect.streaming.river import PageHinkley as PageHinkley
 
 STREAMING: dict[str, type[ErrorDetector]] = {
-    str(found.name): found
-    for found in list(vars().values())
-    if isinstance(found, type) and issubclass(found, ErrorDetector) and hasattr(found, "name")
+    str(detector.name): detector
+    for detector in list(vars().values())
+    if isinstance(detector, type) and issubclass(detector, ErrorDetector) and hasattr(detector, "name")
 }
 """Every detector of this folder by its name; each is made from a reference alone, and has options with defaults."""

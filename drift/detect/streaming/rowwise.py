@@ -55,9 +55,9 @@ class RowwiseDetector(ErrorDetector):
 
     def _step(self, state: Any, losses: Losses) -> tuple[Any, Score]:
         after = deepcopy(state)  # it changes in place
-        found = list(self._follow(after, losses.tolist()))
-        told = [str(alarm) + ("" if self._counts(alarm) else " (not counted)") for alarm in found]
-        return after, Score(self.name, float(sum(map(self._counts, found))), threshold=1.0, detail=", ".join(told))
+        alarms = list(self._follow(after, losses.tolist()))
+        details = [str(alarm) + ("" if self._counts(alarm) else " (not counted)") for alarm in alarms]
+        return after, Score(self.name, float(sum(map(self._counts, alarms))), threshold=1.0, detail=", ".join(details))
 
     def _counts(self, alarm: RowAlarm) -> bool:
         return alarm.rose or not self.only_worse

@@ -100,10 +100,10 @@ def classifier_test(
     labels = np.repeat([0, 1], [half_x, half_y])
     name, scores = _scores(classifier, rows, labels, np.concatenate([x[half_x:], y[half_y:]]), seed)
     n, m = len(x) - half_x, len(y) - half_y
-    found = mannwhitneyu(scores[n:], scores[:n], alternative="greater", method="asymptotic")
+    ranks = mannwhitneyu(scores[n:], scores[:n], alternative="greater", method="asymptotic")
     return ClassifierTest(
-        statistic=float(found.statistic) / (n * m),
-        p_value=max(float(found.pvalue), float(np.finfo(np.float64).tiny)),
+        statistic=float(ranks.statistic) / (n * m),
+        p_value=max(float(ranks.pvalue), float(np.finfo(np.float64).tiny)),
         threshold=_highest_kept(scores, n, m, level) / (n * m),
         level=level,
         classifier=name,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.permutation.sampler import PermutationSampler
-from drift.detect.permutation.tests import PermutationTest, PermutedStatistics
+from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result
 from drift.detect.two_sample.kernel_matrix import ScaledKernel
 from drift.detect.two_sample.kernels import KernelDistance
 from drift.detect.two_sample.samples import two_samples
@@ -73,7 +73,7 @@ def energy_test(
     sums = sampler.draw(permutations)
     statistics = sums.within_n / sums.n**2 + sums.within_m / sums.m**2 - 2 * sums.between / (sums.n * sums.m)
     rounding = float(sums.rounding(sampler.gram.precision)[0])
-    found = permutation_result(PermutedStatistics(statistics[0], rounding), level=level)
+    result = permutation_result(PermutedStatistics(statistics[0], rounding), level=level)
     return PermutationTest(
-        found.statistic, found.p_value, found.threshold, level, sampler.scheme, permutations, sampler.rows
+        result.statistic, result.p_value, result.threshold, level, sampler.scheme, permutations, sampler.rows
     )

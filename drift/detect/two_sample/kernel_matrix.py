@@ -94,11 +94,11 @@ class KernelMatrix:
         """The relative precision of each matrix' values, (matrices,); a square has half of it."""
         import torch
 
-        found = [float(torch.finfo(self.rows.dtype).eps)] * self.matrices
+        precisions = [float(torch.finfo(self.rows.dtype).eps)] * self.matrices
         for at, (term, following) in enumerate(pairwise(self.terms or ())):
             if term.squares_to(following):
-                found[at + 1] = 2 * found[at]
-        return np.asarray(found)
+                precisions[at + 1] = 2 * precisions[at]
+        return np.asarray(precisions)
 
     def for_each_strip(self, visit: Callable[[slice, RowStrip], None], *, height: int = TILE_ROWS) -> None:
         """Call `visit` with every run of `height` rows and its strip of the matrices; on all cores.

@@ -104,16 +104,16 @@ def mmd_test(
             else PermutedStatistics(by_kernel.mean(axis=0), rounding.mean())
         )
 
-    found = permutation_result(draw_until_decided(draw, permutations, stop_after), level=level, stop_after=stop_after)
+    result = permutation_result(draw_until_decided(draw, permutations, stop_after), level=level, stop_after=stop_after)
     return MMDTest(
-        statistic=found.statistic,
-        p_value=found.p_value,
-        threshold=found.threshold,
+        statistic=result.statistic,
+        p_value=result.p_value,
+        threshold=result.threshold,
         level=level,
         kernel=name,
         bandwidths=() if callable(terms) else tuple(term.bandwidth for term in terms),
         scheme=sampler.scheme,
-        permutations=found.permutations,
+        permutations=result.permutations,
         rows=sampler.rows,
     )
 
@@ -167,8 +167,11 @@ def _terms(
         if bandwidth is not None:
             raise BlockError("expected no bandwidth with the fused kernel, which searches its own: name one kernel")
         pooled = samples.pooled()
-        grids = ((one, bandwidth_grid(one, distance_sample(pooled, one.metric, rng))) for one in FUSED)
-        return "fused", [ScaledKernel(one, step) for one, grid in grids for step in grid]
+        grids = (
+            (candidate, bandwidth_grid(candidate, distance_sample(pooled, candidate.metric, rng)))
+            for candidate in FUSED
+        )
+        return "fused", [ScaledKernel(candidate, step) for candidate, grid in grids for step in grid]
     if isinstance(kernel, str):
         if kernel not in KERNELS:
             raise BlockError(f"expected kernel fused, {', '.join(sorted(KERNELS))} or a function, got {kernel!r}")
@@ -178,6 +181,6 @@ def _terms(
     if bandwidth is None:
         bandwidth = median_bandwidth(distance_sample(samples.pooled(), kernel.metric, rng))
     several = sorted(np.atleast_1d(np.asarray(bandwidth, np.float64)).tolist(), reverse=True)
-    if not several or not all(0 < one < float("inf") for one in several):
+    if not several or not all(0 < candidate < float("inf") for candidate in several):
         raise BlockError(f"expected bandwidths above 0, got {bandwidth}")
-    return kernel.name, [ScaledKernel(kernel, one) for one in several]
+    return kernel.name, [ScaledKernel(kernel, candidate) for candidate in several]

@@ -121,8 +121,8 @@ class ImageModel:
     def _answers(self, pixels: Pixels, of: Callable[[torch.Tensor], torch.Tensor]) -> Floats:
         """What a function gives for images, as many at a time as suit the network; of none, an empty answer."""
         net, images = self.net.eval(), np.ascontiguousarray(self.net.check(pixels))
-        one = np.zeros((1, *images.shape[1:]), np.uint8)  # to learn the answer's width when there are no images
-        parts = [images[at : at + net.at_once] for at in range(0, len(images), net.at_once)] or [one]
+        blank = np.zeros((1, *images.shape[1:]), np.uint8)  # to learn the answer's width when there are no images
+        parts = [images[at : at + net.at_once] for at in range(0, len(images), net.at_once)] or [blank]
         with torch.no_grad():
             answers = torch.cat([of(torch.tensor(part, device=net.device)) for part in parts])
         return np.asarray(answers[: len(images)].cpu().numpy(), np.float32)
