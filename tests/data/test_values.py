@@ -347,7 +347,7 @@ def test_arrow_and_nullable_types_stay_exact() -> None:
 def test_kinds_of_a_whole_csv_file_do_not_hang_on_its_first_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drift.data.readers.csv.BLOCK", 10_000)
+    monkeypatch.setattr("drift.data.readers.formats.csv.BLOCK", 10_000)
     count = 5_000
     whole = pd.Series([str(at) for at in range(count)], dtype=object)
     late = whole.where(whole.index < count - 3, "0.5")

@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+SUFFIX = ".parquet"
 INDEX = "__index_level_"  # begins the names that pandas gives to an index without one
 
 
-def chunks(file: Path, *, wanted: list[str] | None, ignore: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+def chunks(
+    file: Path, *, wanted: list[str] | None, ignore: Sequence[str], texts: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
     """Some rows at a time.
 
     Args:
         file: to be read.
         wanted: columns; all by default.
         ignore: columns that are not read.
+        texts: has no effect, since a Parquet file has types.
         rows: at most, of a chunk.
     """
     from pyarrow import parquet
@@ -44,7 +48,7 @@ def chunks(file: Path, *, wanted: list[str] | None, ignore: Sequence[str], rows:
             yield frame
 
 
-def whole(file: Path, *, ignore: Collection[str], wanted: Collection[str]) -> pd.DataFrame:
+def whole(file: Path, *, wanted: Collection[str], ignore: Collection[str], texts: Collection[str]) -> pd.DataFrame:
     """All rows; columns that are ignored, or not wanted, are there and empty."""
     from pyarrow import parquet
 
