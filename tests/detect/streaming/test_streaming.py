@@ -62,7 +62,7 @@ def of(name: str, **options: Any) -> ErrorDetector:
 def test_every_file_is_of_the_sweep() -> None:
     """No detector of the folder is missing from the sweep."""
     folder = Path(drift.detect.streaming.__file__).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "protocol", "rows"}
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "protocol", "rowwise"}
     assert files
     assert {detector.__module__.rsplit(".", 1)[1] for detector in STREAMING.values()} == files
     assert set(RIVER) <= set(STREAMING)
