@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats, Integers, Rows
-from drift.detect.structural import DIMENSIONS, FilteredState, grid
-from drift.detect.structural import simulated as paths_of_the_model
+from drift.detect.accuracy.structural import DIMENSIONS, FilteredState, grid
+from drift.detect.accuracy.structural import simulated as paths_of_the_model
 
 Accuracies = NDArray[np.float64]
 TRAIN_ROWS, REFERENCE_ROWS = 806, 201

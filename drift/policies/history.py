@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from drift.data.blocks import ScoredBlock
 from drift.detect import Score
-from drift.detect.accuracy import chance_of_at_most, drop_p_value
+from drift.detect.accuracy.block_tests import chance_of_at_most, drop_p_value
 
 RECENT = 5  # blocks of the serving version that the evidence about a block looks back on
 

@@ -2,7 +2,7 @@
 
 A curve for each predicted class, non-decreasing in the confidence (isotonic regression: Zadrozny and Elkan 2002), so
 that any number of classes is as simple as two and nothing is left to normalise ("top-label" calibration: Gupta and
-Ramdas 2022). Used by `detect.unlabelled`.
+Ramdas 2022). Used by `drift.detect.label_free`.
 """
 
 from __future__ import annotations
