@@ -29,13 +29,21 @@ MOST_INDICATORS = 20  # categories of one column that get a column of their own;
 
 @dataclass(frozen=True)
 class ComparableColumns:
-    """The columns that both tables have and that can change."""
+    """The columns that both tables have and that can change.
+
+    Attributes:
+        reference: its columns that can be compared: numbers as float64, all else as texts, None where missing.
+        current: the same of the other table.
+        numeric: names of the columns of numbers.
+        categorical: names of all others.
+        left_out: column: why.
+    """
 
     reference: pd.DataFrame
     current: pd.DataFrame
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
-    left_out: dict[str, str]  # column: why
+    left_out: dict[str, str]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,7 +68,7 @@ class ComparableColumns:
         return Matrices(whole[:rows], whole[rows:], tuple(labels), tuple(columns))
 
     def paired(self) -> Matrices:
-        """The columns whose rank correlations can be told: numbers, and text or booleans of two values, as 0 and 1.
+        """The columns with rank correlations: numbers, and text or booleans of two values, as 0 and 1.
 
         A missing value becomes the median of both tables.
         """
@@ -85,12 +93,19 @@ class ComparableColumns:
 
 @dataclass(frozen=True)
 class Matrices:
-    """Two tables as numbers."""
+    """Two tables as numbers.
 
-    reference: NDArray[np.float64]  # (n, d)
-    current: NDArray[np.float64]  # (m, d)
-    labels: tuple[str, ...]  # d, what each feature is
-    columns: tuple[str, ...]  # d, of which column
+    Attributes:
+        reference: (n, d).
+        current: (m, d).
+        labels: d, what each feature is.
+        columns: d, of which column.
+    """
+
+    reference: NDArray[np.float64]
+    current: NDArray[np.float64]
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 def usable_columns(

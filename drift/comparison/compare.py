@@ -39,42 +39,73 @@ MISSING = "(missing)"  # among categories
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """What happened to one column."""
+    """What happened to one column.
+
+    Attributes:
+        column: its name.
+        kind: numbers or categories.
+        change: in words, with "(within chance)" at the end if not `changed`.
+        test: ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are.
+        statistic: the test's.
+        p_value: in (0, 1].
+        adjusted: for the number of columns (Holm).
+        share: of all columns' energy distances, in [0, 1].
+        changed: adjusted <= half the level.
+        distances: between its two distributions.
+    """
 
     column: str
-    kind: str  # numbers or categories
-    change: str  # in words, with "(within chance)" at the end if not `changed`
-    test: str  # ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are
-    statistic: float  # the test's
-    p_value: float  # in (0, 1]
-    adjusted: float  # for the number of columns (Holm)
-    share: float  # of all columns' energy distances, in [0, 1]
-    changed: bool  # adjusted <= half the level
+    kind: str
+    change: str
+    test: str
+    statistic: float
+    p_value: float
+    adjusted: float
+    share: float
+    changed: bool
     distances: FeatureDistances
 
 
 @dataclass(frozen=True)
 class OddRow:
-    """A row of the current table unlike the reference's."""
+    """A row of the current table unlike the reference's.
 
-    row: int  # in its file, from 0
-    p_value: float  # share of the reference's rows that are as unlike its other rows, in (0, 1]
-    column: str  # in which it lies farthest out
-    value: str  # of that column
-    place: str  # where that lies in the reference, in words
+    Attributes:
+        row: in its file, from 0.
+        p_value: share of the reference's rows that are as unlike its other rows, in (0, 1].
+        column: in which it lies farthest out.
+        value: of that column.
+        place: where that lies in the reference, in words.
+    """
+
+    row: int
+    p_value: float
+    column: str
+    value: str
+    place: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether two tables differ, how sure that is, and where the difference lies."""
+    """Whether two tables differ, how sure that is, and where the difference lies.
 
-    rows: tuple[int, int]  # of the reference and of the current table
-    level: float  # probability of `drift` where there is none, if rows are independent
-    joint: MMDTest  # of all columns together, at half the level
-    columns: tuple[ColumnChange, ...]  # the largest share of the difference first
-    pairs: tuple[PairChange, ...]  # of columns of numbers or two values, the most surprising first
-    unlike: tuple[OddRow, ...]  # rows of the current table, the most unlike the reference first
-    left_out: dict[str, str]  # columns that were not compared: why
+    Attributes:
+        rows: of the reference and of the current table.
+        level: probability of `drift` where there is none, if rows are independent.
+        joint: of all columns together, at half the level.
+        columns: the largest share of the difference first.
+        pairs: of columns of numbers or two values, the most surprising first.
+        unlike: rows of the current table, the most unlike the reference first.
+        left_out: columns that were not compared: why.
+    """
+
+    rows: tuple[int, int]
+    level: float
+    joint: MMDTest
+    columns: tuple[ColumnChange, ...]
+    pairs: tuple[PairChange, ...]
+    unlike: tuple[OddRow, ...]
+    left_out: dict[str, str]
 
     @property
     def p_value(self) -> float:
@@ -132,7 +163,7 @@ def compare_tables(
         rows: how many unlike rows to tell.
         seed: the same seed gives the same numbers.
         device: where the joint test runs: "cpu", "cuda" or "auto"; MPS has no double precision, which it sums in.
-        tell: is told what is being done.
+        tell: is called with what is being done.
 
     Raises:
         BlockError: tables that cannot be compared.

@@ -1,7 +1,7 @@
 """A user's own CSV or Parquet file: read, validated once, and from then on trusted.
 
-All problems of a file are found in one pass and reported together, by column and row, so that a person mends the
-file once. Rows are counted from 0, as everywhere in this project; for CSV the line in the file is told too.
+All problems of a file are found in one pass and reported together, by column and row, so that the file is
+mended once. Rows are counted from 0, as everywhere in this project; for CSV the line in the file is given, too.
 """
 
 from __future__ import annotations

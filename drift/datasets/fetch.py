@@ -54,10 +54,15 @@ class Address(Protocol):
 
 @dataclass(frozen=True)
 class Url:
-    """A file at public addresses: the same bytes at each, asked in this order."""
+    """A file at public addresses: the same bytes at each, asked in this order.
+
+    Attributes:
+        urls: addresses of the same file, tried in turn.
+        sha256: or its first digits.
+    """
 
     urls: tuple[str, ...]
-    sha256: str  # or its first digits
+    sha256: str
 
     @property
     def file_name(self) -> str:

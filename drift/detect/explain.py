@@ -34,46 +34,78 @@ FEWEST_OF_BOTH = 5  # rows with the rarer values of two such features, were thes
 
 @dataclass(frozen=True)
 class FeatureShare:
-    """What one feature has to do with the difference."""
+    """What one feature has to do with the difference.
+
+    Attributes:
+        feature: its name.
+        share: of all features' energy distances, in [0, 1]; each in the feature's own standard deviations.
+        shift: of the mean, in standard deviations of both samples together.
+        spread: standard deviation of the current sample over the reference's; infinite if that was constant.
+        p_value: Kolmogorov-Smirnov, in (0, 1].
+        adjusted: for the number of features (Holm).
+    """
 
     feature: str
-    share: float  # of all features' energy distances, in [0, 1]; each in the feature's own standard deviations
-    shift: float  # of the mean, in standard deviations of both samples together
-    spread: float  # standard deviation of the current sample over the reference's; infinite if that was constant
-    p_value: float  # Kolmogorov-Smirnov, in (0, 1]
-    adjusted: float  # for the number of features (Holm)
+    share: float
+    shift: float
+    spread: float
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
 class PairChange:
-    """How differently two features go together, whatever each does alone."""
+    """How differently two features go together, whatever each does alone.
+
+    Attributes:
+        features: names of the two.
+        before: rank correlation in the reference, in [-1, 1].
+        after: in the current sample.
+        p_value: of no change, in (0, 1].
+        adjusted: for the number of pairs (Holm).
+    """
 
     features: tuple[str, str]
-    before: float  # rank correlation in the reference, in [-1, 1]
-    after: float  # in the current sample
-    p_value: float  # of no change, in (0, 1]
-    adjusted: float  # for the number of pairs (Holm)
+    before: float
+    after: float
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
 class LowDensityRow:
-    """A current row from where the reference is thin."""
+    """A current row from where the reference is thin.
 
-    row: int  # in the current sample, from 0
-    p_value: float  # conformal: share of the reference's rows that are as unlike its other rows; in (0, 1]
-    likeness: float  # mean kernel value to the reference's rows, in [0, 1]
-    feature: str  # in which it lies farthest out in the reference
-    value: float  # of that feature
-    quantile: float  # that value's, in the reference; in [0, 1]
+    Attributes:
+        row: in the current sample, from 0.
+        p_value: conformal: share of the reference's rows that are as unlike its other rows; in (0, 1].
+        likeness: mean kernel value to the reference's rows, in [0, 1].
+        feature: in which it lies farthest out in the reference.
+        value: of that feature.
+        quantile: that value's, in the reference; in [0, 1].
+    """
+
+    row: int
+    p_value: float
+    likeness: float
+    feature: str
+    value: float
+    quantile: float
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a difference lies."""
+    """Where a difference lies.
 
-    features: tuple[FeatureShare, ...]  # largest share first
-    pairs: tuple[PairChange, ...]  # smallest p-value first; none above 60 features
-    rows: tuple[LowDensityRow, ...]  # the most unlike first
+    Attributes:
+        features: largest share first.
+        pairs: smallest p-value first; none above 60 features.
+        rows: the most unlike first.
+    """
+
+    features: tuple[FeatureShare, ...]
+    pairs: tuple[PairChange, ...]
+    rows: tuple[LowDensityRow, ...]
 
 
 def explain(

@@ -1,4 +1,4 @@
-"""What a Parquet file would take in memory, found out before its values are read: a file may be from a stranger.
+"""Memory that a Parquet file would take, computed before its values are read: a file may come from anybody.
 
 One text of a megabyte that every row repeats is a file of some hundred bytes, and so is a number that a billion rows
 repeat. Lengths of texts are therefore summed first, a few rows at a time, or as dictionaries, in which a repeated text

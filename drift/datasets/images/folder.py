@@ -31,10 +31,16 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class _File:
-    """An image file before it is read."""
+    """An image file before it is read.
+
+    Attributes:
+        path: of the file.
+        name: below the user's folder.
+        label: name of its class.
+    """
 
     path: Path
-    name: str  # below the user's folder
+    name: str
     label: str
 
     @property
@@ -52,7 +58,7 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     Args:
         folder: with a subfolder for each class; or with `train` and `test`, and the classes in each of them.
         split: which part.
-        tell: is told how far the reading is, in bytes of pixels.
+        tell: is called with how far the reading is, in bytes of pixels.
 
     Raises:
         DataError: no classes, no image that can be read, sizes that differ, too much for memory, or a split without an

@@ -30,23 +30,38 @@ FEWEST_DRAWS = 999
 
 @dataclass(frozen=True)
 class FeatureTest:
-    """The test of one feature."""
+    """The test of one feature.
+
+    Attributes:
+        feature: its name.
+        test: ks, cramer_von_mises or chi_squared.
+        statistic: KS: in [0, 1]; the others: at least 0, up to rounding; larger means further apart.
+        p_value: in (0, 1].
+        adjusted: the p-value, corrected for the number of features; in (0, 1].
+    """
 
     feature: str
-    test: str  # ks, cramer_von_mises or chi_squared
-    statistic: float  # KS: in [0, 1]; the others: at least 0, up to rounding; larger means further apart
-    p_value: float  # in (0, 1]
-    adjusted: float  # the p-value, corrected for the number of features; in (0, 1]
+    test: str
+    statistic: float
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
 class FeatureTests:
-    """The tests of all features, and of the hypothesis that none has changed."""
+    """The tests of all features, and of the hypothesis that none has changed.
+
+    Attributes:
+        features: the test of each feature.
+        correction: for the number of features, see `adjusted`.
+        level: a feature has changed if its adjusted p-value is at most this.
+        rows: of the reference and of the current sample.
+    """
 
     features: tuple[FeatureTest, ...]
     correction: str
-    level: float  # a feature has changed if its adjusted p-value is at most this
-    rows: tuple[int, int]  # of the reference and of the current sample
+    level: float
+    rows: tuple[int, int]
 
     @property
     def worst(self) -> FeatureTest:

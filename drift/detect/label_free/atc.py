@@ -51,14 +51,14 @@ class ATC(FromReference):
     sureness: ConfidenceScore = ConfidenceScore.ENTROPY
 
     def resampled(self, reference: Reference, scored: ScoredBlock, rng: np.random.Generator) -> Resamples:
-        """See `FromReference`; the luck is that rows are sure and wrong, or unsure and right, as on the reference."""
+        """See `FromReference`; sampling errors are sure rows that are wrong and unsure ones that are right."""
         before, now = (self.sureness.of(p) for p in (reference.probabilities, scored.answer.probabilities))
         right = reference.losses == 0
         threshold = Threshold(before, right, now)
         shares, swapped = np.asarray([threshold.shares(weights) for weights in self.weights(len(reference), rng)]).T
         counts = rng.multinomial(len(now), np.column_stack([swapped, swapped, 1 - 2 * swapped]))
-        lucky = np.clip(shares + (counts[:, 0] - counts[:, 1]) / len(now), 0.0, 1.0)
-        return Resamples(shares, lucky, float(len(reference)))
+        counted = np.clip(shares + (counts[:, 0] - counts[:, 1]) / len(now), 0.0, 1.0)
+        return Resamples(shares, counted, float(len(reference)))
 
 
 class Threshold:

@@ -20,12 +20,19 @@ FEWEST_OF_A_CLASS = 100  # reference rows with which a predicted class gets a cu
 
 @dataclass(frozen=True)
 class IsotonicKnots:
-    """Reference rows of one curve, gathered at their distinct confidences."""
+    """Reference rows of one curve, gathered at their distinct confidences.
 
-    rows: Integers  # (r,) their places in the reference
-    at: Integers  # (r,) the knot of each
-    confidence: Array  # (k,) increasing, in [0, 1]
-    right: Array  # (r,) 1 where the prediction is right, else 0
+    Attributes:
+        rows: (r,) their places in the reference.
+        at: (r,) the knot of each.
+        confidence: (k,) increasing, in [0, 1].
+        right: (r,) 1 where the prediction is right, else 0.
+    """
+
+    rows: Integers
+    at: Integers
+    confidence: Array
+    right: Array
 
     @classmethod
     def of(cls, rows: Integers, confidence: Array, right: Array) -> IsotonicKnots:

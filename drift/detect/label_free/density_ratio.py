@@ -21,10 +21,15 @@ FEWEST_ROWS = 20  # of each sample
 
 @dataclass(frozen=True)
 class DensityRatio:
-    """Weights that make a reference's rows stand for the current ones."""
+    """Weights that make a reference's rows stand for the current ones.
 
-    weights: NDArray[np.float64]  # (n,) above 0, of mean 1
-    overlap: float  # in [0, 1]: share of the current rows that lie where reference rows do; their mean before scaling
+    Attributes:
+        weights: (n,) above 0, of mean 1.
+        overlap: in [0, 1]: share of the current rows that lie where reference rows do; their mean before scaling.
+    """
+
+    weights: NDArray[np.float64]
+    overlap: float
 
     @property
     def effective_rows(self) -> float:

@@ -22,9 +22,15 @@ FEWEST_BINS_EACH = 8  # of the smaller sample: fewer ways to choose them would b
 
 @dataclass(frozen=True)
 class PermutationBins:
-    """Equal bins of shuffled rows: `reference` bins of the first sample, then `current` bins of the second."""
+    """Equal bins of shuffled rows: `reference` bins of the first sample, then `current` bins of the second.
 
-    width: int  # rows in a bin
+    Attributes:
+        width: rows in a bin.
+        reference: number of bins of the reference.
+        current: number of bins of the current sample.
+    """
+
+    width: int
     reference: int
     current: int
 
@@ -40,14 +46,23 @@ class KernelSums:
 
     Arrays are (matrices, 1 + permutations) float64; column 0 is what was observed. Values of a row with itself are in
     none of them.
+
+    Attributes:
+        n: rows of the first sample that were used.
+        m: rows of the second sample that were used.
+        within_n: over ordered pairs.
+        within_m: over ordered pairs of the second sample.
+        between: over pairs (i, j), i of the first sample, j of the second.
+        self_n: of rows with themselves.
+        self_m: of rows of the second sample with themselves.
     """
 
-    n: int  # rows of the first sample that were used
+    n: int
     m: int
-    within_n: NDArray[np.float64]  # over ordered pairs
+    within_n: NDArray[np.float64]
     within_m: NDArray[np.float64]
-    between: NDArray[np.float64]  # over pairs (i, j), i of the first sample, j of the second
-    self_n: NDArray[np.float64]  # of rows with themselves
+    between: NDArray[np.float64]
+    self_n: NDArray[np.float64]
     self_m: NDArray[np.float64]
 
     def totals(self) -> NDArray[np.float64]:

@@ -17,12 +17,19 @@ from drift.errors import BlockError
 
 @dataclass(frozen=True)
 class AlignedCounts:
-    """Counts of a feature in the reference and in the current sample; the last cell is the missing one."""
+    """Counts of a feature in the reference and in the current sample; the last cell is the missing one.
 
-    labels: tuple[str, ...]  # of the cells
-    reference: Integers  # (cells,) rows
-    current: Integers  # (cells,)
-    places: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # where cells inside the range begin and end
+    Attributes:
+        labels: of the cells.
+        reference: (cells,) rows.
+        current: (cells,).
+        places: where cells inside the range begin and end.
+    """
+
+    labels: tuple[str, ...]
+    reference: Integers
+    current: Integers
+    places: tuple[NDArray[np.float64], NDArray[np.float64]] | None
 
     @property
     def measurable(self) -> bool:

@@ -21,11 +21,17 @@ MOST_KEPT = 40_000  # numbers in a null that is kept: under a megabyte
 
 @dataclass(frozen=True)
 class RankNullDistribution:
-    """Draws from the null of ranks; the last cell is the missing one."""
+    """Draws from the null of ranks; the last cell is the missing one.
 
-    reference: Shares  # (k + 3, 1 or draws)
-    current: Shares  # (k + 3, draws)
-    distances: NDArray[np.float64]  # (distances, draws), those that need no positions
+    Attributes:
+        reference: (k + 3, 1 or draws).
+        current: (k + 3, draws).
+        distances: (distances, draws), those that need no positions.
+    """
+
+    reference: Shares
+    current: Shares
+    distances: NDArray[np.float64]
 
 
 def rank_null(

@@ -27,11 +27,17 @@ MOST_ROWS = 1_000_000_000  # NumPy's hypergeometric draws go no further
 
 @dataclass(frozen=True)
 class ComparedCell:
-    """One cell of a feature."""
+    """One cell of a feature.
+
+    Attributes:
+        label: of the cell, such as [0, 1).
+        reference: rows.
+        current: rows.
+    """
 
     label: str
-    reference: int  # rows
-    current: int  # rows
+    reference: int
+    current: int
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,29 @@ class Distance:
 
 @dataclass(frozen=True)
 class FeatureDistances:
-    """How far a feature is from the reference."""
+    """How far a feature is from the reference.
+
+    Attributes:
+        feature: its name.
+        null: which null: `rank_null` or `permutation_null`.
+        rows: of the reference and of the current sample, missing ones included.
+        cells: the cells of both profiles.
+        distances: by kind.
+        p_value: of the Jensen-Shannon divergence.
+        adjusted_p_value: the same by Holm's method, over all features that were compared.
+        level: of the tests, in (0, 1).
+        no_interval: why no distance has an interval, in words; empty where some may (`Distance.no_interval`).
+    """
 
     feature: str
-    null: Literal["ranks", "permutation"]  # which null: `rank_null` or `permutation_null`
-    rows: tuple[int, int]  # of the reference and of the current sample, missing ones included
+    null: Literal["ranks", "permutation"]
+    rows: tuple[int, int]
     cells: tuple[ComparedCell, ...]
     distances: tuple[Distance, ...]
-    p_value: float  # of the Jensen-Shannon divergence
-    adjusted_p_value: float  # the same by Holm's method, over all features that were compared
+    p_value: float
+    adjusted_p_value: float
     level: float
-    no_interval: str = ""  # why no distance has an interval, in words; empty where some may (`Distance.no_interval`)
+    no_interval: str = ""
 
     @property
     def alarm(self) -> bool:

@@ -24,11 +24,17 @@ ROWS_AT_ONCE = 65_536  # a column of them fits a core's cache
 
 @dataclass(frozen=True)
 class Profile:
-    """What is kept of a table: counts in the cells of every column, and moments of numbers."""
+    """What is kept of a table: counts in the cells of every column, and moments of numbers.
+
+    Attributes:
+        binning: that the rows were counted by.
+        rows: number of rows.
+        columns: by name, as in the binning.
+    """
 
     binning: Binning
     rows: int
-    columns: Mapping[str, Counts]  # by name, as in the binning
+    columns: Mapping[str, Counts]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the binning."""
@@ -85,9 +91,9 @@ def merge(first: Profile, *others: Profile) -> Profile:
     Raises:
         BlockError: profiles on different bins.
     """
-    strangers = [type(part).__name__ for part in (first, *others) if not isinstance(part, Profile)]
-    if strangers:
-        raise BlockError(f"expected profiles one by one, got {', '.join(strangers)}: merge(*profiles)")
+    kinds = [type(part).__name__ for part in (first, *others) if not isinstance(part, Profile)]
+    if kinds:
+        raise BlockError(f"expected profiles one by one, got {', '.join(kinds)}: merge(*profiles)")
     return reduce(_merge_two, others, first)
 
 

@@ -22,12 +22,19 @@ STEPS = 40  # of bisection: far below what a plot or a decision can see
 
 @dataclass(frozen=True)
 class RiskInterval:
-    """A mean risk over the newest blocks."""
+    """A mean risk over the newest blocks.
 
-    low: float  # in [0, 1]
-    high: float  # in [0, 1]
-    mean: float  # of the losses, in [0, 1]
-    blocks: int  # in the window
+    Attributes:
+        low: in [0, 1].
+        high: in [0, 1].
+        mean: of the losses, in [0, 1].
+        blocks: in the window.
+    """
+
+    low: float
+    high: float
+    mean: float
+    blocks: int
 
 
 def risk_intervals(

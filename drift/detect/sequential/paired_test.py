@@ -32,11 +32,17 @@ class TestState(StrEnum):
 
 @dataclass(frozen=True)
 class GainSums:
-    """Row by row gains of the challenger, added up."""
+    """Row by row gains of the challenger, added up.
 
-    gained: float = 0.0  # sum of positive gains; for 0/1 losses the rows that only the challenger has right
-    lost: float = 0.0  # sum of negative gains, as a positive number
-    rows: int = 0  # on which both answered
+    Attributes:
+        gained: sum of positive gains; for 0/1 losses the rows that only the challenger has right.
+        lost: sum of negative gains, as a positive number.
+        rows: on which both answered.
+    """
+
+    gained: float = 0.0
+    lost: float = 0.0
+    rows: int = 0
 
     @property
     def mean_gain(self) -> float:
@@ -46,11 +52,18 @@ class GainSums:
 
 @dataclass(frozen=True)
 class SequentialPairedTest:
-    """What the rows so far have shown."""
+    """What the rows so far have shown.
+
+    Attributes:
+        tally: gains and losses of all rows so far.
+        log_wealth: of the bet that the challenger is better.
+        log_wealth_against: of the bet that it gains less than the least gain.
+        level: of the test, in (0, 1).
+    """
 
     tally: GainSums
-    log_wealth: float  # of the bet that the challenger is better
-    log_wealth_against: float  # of the bet that it gains less than the least gain
+    log_wealth: float
+    log_wealth_against: float
     level: float
 
     @property

@@ -1,4 +1,4 @@
-"""Evidence that a model has become worse than what was accepted, with a promise about false alarms."""
+"""E-detector of a risk above the accepted one, with a guaranteed average run length."""
 
 from __future__ import annotations
 
@@ -34,13 +34,19 @@ class Harm(ErrorDetector):
     errors or more if it is only an estimate.
 
     The statistic is the evidence, in blocks: how long one would expect to wait for as much of it by chance.
+
+    Attributes:
+        tolerated_loss: of accuracy, in [0, 1).
+        expected_run_length: blocks between false alarms, at least; more than 1.
+        form: or "cusum", which alarms later.
+        block_means: bet on block means alone: safe whatever happens within a block, and much slower.
     """
 
     name: ClassVar[str] = "harm"
-    tolerated_loss: float = 0.02  # of accuracy, in [0, 1)
-    expected_run_length: float = 200.0  # blocks between false alarms, at least; more than 1
-    form: Form = "shiryaev-roberts"  # or "cusum", which alarms later
-    block_means: bool = False  # bet on block means alone: safe whatever happens within a block, and much slower
+    tolerated_loss: float = 0.02
+    expected_run_length: float = 200.0
+    form: Form = "shiryaev-roberts"
+    block_means: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerated_loss < 1 or not self.expected_run_length > 1:

@@ -1,4 +1,4 @@
-"""What detectors share that judge every row and change in place, as those of other libraries do."""
+"""Base class of detectors that test after every row and change in place, as those of other libraries do."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from drift.detect.streaming.protocol import ErrorDetector, Losses
 
 @dataclass(frozen=True)
 class RowAlarm:
-    """An alarm of a detector that judges every row."""
+    """An alarm of a detector that judges every row.
 
-    row: int  # from 0, of the rows it was given: those of one block where an alarm is told
-    rose: bool  # whether the mean error rose; else it fell
+    Attributes:
+        row: from 0, of the rows it was given: those of one block where an alarm is told.
+        rose: whether the mean error rose; else it fell.
+    """
+
+    row: int
+    rose: bool
 
     def __str__(self) -> str:
         return f"error {'rose' if self.rose else 'fell'} at row {self.row} of the block"
@@ -29,11 +34,14 @@ class RowwiseDetector(ErrorDetector):
     """A detector that judges every row; the statistic of a block is the number of alarms in it, the threshold 1.
 
     The object behind it changes in place: `update(loss)` takes a row, `drift_detected` says whether it alarmed there,
-    and it restarts itself after an alarm. Alarms at which the error fell are told in the detail and restart it all the
+    and it restarts itself after an alarm. Alarms at which the error fell are named in the detail and restart it all the
     same, but count only if `only_worse` is false.
+
+    Attributes:
+        only_worse: count only alarms at which the mean error rose.
     """
 
-    only_worse: bool = True  # count only alarms at which the mean error rose
+    only_worse: bool = True
 
     @abstractmethod
     def _made(self) -> Any:

@@ -32,10 +32,15 @@ TILE_COLUMNS = 1024  # with TILE_ROWS: 1 MB in float32, as much as a core's seco
 
 @dataclass(frozen=True)
 class ScaledKernel:
-    """A kernel with its bandwidth."""
+    """A kernel with its bandwidth.
+
+    Attributes:
+        kernel: a function of distances.
+        bandwidth: above 0, in units of the kernel's distance.
+    """
 
     kernel: Kernel
-    bandwidth: float  # above 0, in units of the kernel's distance
+    bandwidth: float
 
     def squares_to(self, other: ScaledKernel) -> bool:
         """Whether the other term's values are the squares of this one's."""

@@ -33,10 +33,15 @@ LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
 
 @dataclass(frozen=True)
 class MMDTest(PermutationTest):
-    """An MMD test; the statistic is MMD², or, fused, in standard deviations of a normal distribution."""
+    """An MMD test; the statistic is MMD², or, fused, in standard deviations of a normal distribution.
+
+    Attributes:
+        kernel: its name.
+        bandwidths: in units of the kernel's distance.
+    """
 
     kernel: str
-    bandwidths: tuple[float, ...]  # in units of the kernel's distance
+    bandwidths: tuple[float, ...]
 
 
 @one_thread()
@@ -131,7 +136,7 @@ def fuse(statistics: NDArray[np.float64], sums: KernelSums, rounding: NDArray[np
     quantities are the same for every assignment, so the maximum over kernels is exchangeable and the test exact.
 
     Args:
-        statistics: (matrices, 1 + permutations) MMD², larger is stranger.
+        statistics: (matrices, 1 + permutations) MMD², larger means further apart.
         sums: that they come from.
         rounding: (matrices,) of the statistics; a kernel whose statistic varies by little more says nothing.
 

@@ -1,4 +1,4 @@
-"""Two samples, checked once at the door of every two-sample test: arrays or tensors in, tensors out."""
+"""Checked samples for every two-sample test: arrays, tensors or data frames in, tensors out."""
 
 from __future__ import annotations
 
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TwoSamples:
-    """Rows of a reference and rows to compare with it, of one width, type and device; every value is finite."""
+    """Rows of a reference and rows to compare with it, of one width, type and device; every value is finite.
 
-    reference: torch.Tensor  # (n, d) float32 or float64
-    current: torch.Tensor  # (m, d)
+    Attributes:
+        reference: (n, d) float32 or float64.
+        current: (m, d).
+    """
+
+    reference: torch.Tensor
+    current: torch.Tensor
 
     @property
     def n(self) -> int:

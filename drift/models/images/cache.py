@@ -20,7 +20,7 @@ FORMAT = "1"
 def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str) -> Floats:
     """`model.features(pixels)`, (n, d), read from a folder where they were computed before.
 
-    What they depend on is in the file's name: the network and what it was told, its weights without the head's (a head
+    What they depend on is in the file's name: the network and its options, its weights without the head's (a head
     that is fitted again changes no features), and the pixels. A file that cannot be read is written anew.
 
     Raises:

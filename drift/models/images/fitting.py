@@ -79,7 +79,7 @@ def fit_images(
         train: images to learn from.
         validation: images to judge each epoch on.
         options: learning rate, batches, epochs and the seed of all draws; see `recipe`.
-        keep_going: told each epoch, after a resumption also those before it; False ends the fit early.
+        keep_going: called with each epoch, after a resumption also those before it; False ends the fit early.
         augment: changes each batch of images before it is learned from.
         seconds: time to fit in, see `descend`; None for all epochs, however long they take.
         checkpoint: a file that is written after each epoch, and that the same fit goes on from.
@@ -131,7 +131,7 @@ def fit_head(
         validation: images to judge each epoch on.
         cache_folder: where features are kept, see `cached_features`.
         options: as of `fit_images`.
-        keep_going: told each epoch; False ends the fit early.
+        keep_going: called with each epoch; False ends the fit early.
         seconds: time to fit in, see `descend`; that of the features does not count.
         device: where to compute, as of `fit_images`.
 

@@ -29,12 +29,19 @@ CARD, TENSORS = "model.json", "weights.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class ImageModel:
-    """Answers images with probabilities: a `Predictor` of pixels."""
+    """Answers images with probabilities: a `Predictor` of pixels.
+
+    Attributes:
+        net: the network.
+        classes: what the codes mean.
+        name: of the network.
+        version: in a registry; 0 for a model that is not registered.
+    """
 
     net: ImageNetwork
-    classes: tuple[str, ...]  # what the codes mean
+    classes: tuple[str, ...]
     name: str
-    version: int = 0  # in a registry; 0 for a model that is not registered
+    version: int = 0
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.net.classes:
@@ -129,7 +136,7 @@ class ImageModel:
 
 
 def made(network: str, options: Mapping[str, int]) -> ImageNetwork:
-    """One of `NETWORKS`, told what its constructor wants; TypeError when it wants something else."""
+    """One of `NETWORKS`, made with these options; TypeError when it wants something else."""
     kind: Callable[..., ImageNetwork] = NETWORKS[network]
     return kind(**options)
 
