@@ -81,7 +81,7 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
     odds = np.empty(n)
     with not_autologged(), threadpool_limits(1, user_api="openmp"):
         for held in range(FOLDS):
-            train, rows = fold != held, fold[:n] == held
+            train, left_out = fold != held, fold[:n] == held
             model = HistGradientBoostingClassifier(
                 max_iter=50,
                 max_leaf_nodes=8,
@@ -90,6 +90,6 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
                 random_state=seed,
             )
             model.fit(rows[train], is_current[train])
-            odds[rows] = np.exp(model.decision_function(reference[rows]))
+            odds[left_out] = np.exp(model.decision_function(reference[left_out]))
     ratio = odds * (n / m)
     return DensityRatio(ratio / ratio.mean(), min(1.0, float(ratio.mean())))
