@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.comparison.column_changes import WITHIN_CHANCE, change_in_words
-from drift.comparison.comparable_columns import ComparableColumns, Matrices, usable_columns
+from drift.comparison.comparable_columns import ComparableColumns, Matrices, choose_columns
 from drift.data.frames import pandas_frame
 from drift.detect import (
     FeatureDistances,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOINT_ROWS = 5_000  # of each table at most, drawn at random: a pass over all pairs of more rows takes long
-FAR_OUT = 30.0  # standard deviations: with rows farther out, near ones are told apart in float64 only
 FEWEST_VALUES = 2
 MISSING = "(missing)"  # among categories
 
@@ -156,7 +155,7 @@ def compare_tables(
     Args:
         reference: a table, one row an example: a data frame of pandas, polars or Arrow, or numbers (n, d).
         current: another with the same columns.
-        columns: compare these only; by default all that can be, see `usable_columns`.
+        columns: compare these only; by default all that can be, see `choose_columns`.
         ignore: columns to leave out.
         level: probability of finding drift where there is none.
         permutations: of the joint test, and draws for each distance's null; more if the level needs them.
@@ -172,7 +171,7 @@ def compare_tables(
     device = resolve_device(device, double_precision=True)
     reference, current = pandas_frame(reference, "reference"), pandas_frame(current, "current table")
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
-    usable = usable_columns(reference, current, columns=columns, ignore=ignore)
+    usable = choose_columns(reference, current, columns=columns, ignore=ignore)
     tell(f"comparing {len(usable.names)} columns")
     matrices = usable.matrices()
     places = [str(at) for at in range(len(matrices.labels))]  # labels of two features may be one text
