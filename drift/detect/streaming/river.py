@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from random import Random
 from typing import Any, ClassVar
 
@@ -25,7 +26,20 @@ LEAST_STATISTIC = 0.1  # of KSWIN's test, below which River does not alarm
 
 
 @dataclass(eq=False)
-class Adwin(RowwiseDetector):
+class _SameOptions(RowwiseDetector):
+    """A detector that River has under the same names of options; `river` is its class in `river.drift`."""
+
+    river: ClassVar[str]
+
+    def _made(self) -> Any:
+        from river import drift
+
+        options = (field.name for field in fields(self) if field.name not in ("reference", "only_worse"))
+        return attrgetter(self.river)(drift)(**{name: getattr(self, name) for name in options})
+
+
+@dataclass(eq=False)
+class Adwin(_SameOptions):
     """ADWIN: cuts its window of rows where two parts differ (Bifet and Gavaldà 2007). Looks every 32 rows.
 
     The error rose if its mean over the rows kept is above that over the rows dropped.
@@ -35,12 +49,8 @@ class Adwin(RowwiseDetector):
     """
 
     name: ClassVar[str] = "adwin"
+    river: ClassVar[str] = "ADWIN"
     delta: float = 0.002
-
-    def _made(self) -> Any:
-        from river.drift import ADWIN
-
-        return ADWIN(delta=self.delta)
 
     def _before(self, detector: Any) -> tuple[float, float]:
         return detector.total, detector.width
@@ -51,7 +61,7 @@ class Adwin(RowwiseDetector):
 
 
 @dataclass(eq=False)
-class Ddm(RowwiseDetector):
+class Ddm(_SameOptions):
     """DDM: the error rate since the restart rose above its lowest (Gama et al. 2004).
 
     Attributes:
@@ -59,12 +69,8 @@ class Ddm(RowwiseDetector):
     """
 
     name: ClassVar[str] = "ddm"
+    river: ClassVar[str] = "binary.DDM"
     drift_threshold: float = 3.0
-
-    def _made(self) -> Any:
-        from river.drift.binary import DDM
-
-        return DDM(drift_threshold=self.drift_threshold)
 
 
 @dataclass(eq=False)
@@ -91,7 +97,7 @@ class Eddm(RowwiseDetector):
 
 
 @dataclass(eq=False)
-class HddmA(RowwiseDetector):
+class HddmA(_SameOptions):
     """HDDM-A: the mean error rose by more than Hoeffding's bound (Frías-Blanco et al. 2015), one-sided.
 
     Attributes:
@@ -99,16 +105,12 @@ class HddmA(RowwiseDetector):
     """
 
     name: ClassVar[str] = "hddm_a"
+    river: ClassVar[str] = "binary.HDDMA"
     drift_confidence: float = 0.001
-
-    def _made(self) -> Any:
-        from river.drift.binary import HDDMA
-
-        return HDDMA(drift_confidence=self.drift_confidence)
 
 
 @dataclass(eq=False)
-class HddmW(RowwiseDetector):
+class HddmW(_SameOptions):
     """HDDM-W: a weighted mean error rose by more than McDiarmid's bound (Frías-Blanco et al. 2015), one-sided.
 
     Attributes:
@@ -117,17 +119,13 @@ class HddmW(RowwiseDetector):
     """
 
     name: ClassVar[str] = "hddm_w"
+    river: ClassVar[str] = "binary.HDDMW"
     drift_confidence: float = 0.001
     lambda_val: float = 0.05
 
-    def _made(self) -> Any:
-        from river.drift.binary import HDDMW
-
-        return HDDMW(drift_confidence=self.drift_confidence, lambda_val=self.lambda_val)
-
 
 @dataclass(eq=False)
-class Fhddm(RowwiseDetector):
+class Fhddm(_SameOptions):
     """FHDDM: accuracy of the newest rows fell from its highest by Hoeffding's bound (Pesaranghader and Viktor 2016).
 
     River's documentation asks for errors, but its code alarms when the mean of what it is given falls: given errors, it
@@ -139,20 +137,16 @@ class Fhddm(RowwiseDetector):
     """
 
     name: ClassVar[str] = "fhddm"
+    river: ClassVar[str] = "binary.FHDDM"
     sliding_window_size: int = 100
     confidence_level: float = 1e-6
-
-    def _made(self) -> Any:
-        from river.drift.binary import FHDDM
-
-        return FHDDM(sliding_window_size=self.sliding_window_size, confidence_level=self.confidence_level)
 
     def _given(self, losses: Iterable[float]) -> Iterable[float]:
         return (1 - loss for loss in losses)
 
 
 @dataclass(eq=False)
-class PageHinkley(RowwiseDetector):
+class PageHinkley(_SameOptions):
     """Page-Hinkley: sums of deviations from the running mean, one for each direction (Page 1954).
 
     The error rose if the sum for rises is past the threshold.
@@ -163,13 +157,9 @@ class PageHinkley(RowwiseDetector):
     """
 
     name: ClassVar[str] = "page_hinkley"
+    river: ClassVar[str] = "PageHinkley"
     threshold: float = 50.0
     delta: float = 0.005
-
-    def _made(self) -> Any:
-        from river.drift import PageHinkley as Sums
-
-        return Sums(threshold=self.threshold, delta=self.delta)
 
     def _rose(self, detector: Any, before: Any, loss: float) -> bool:
         # River does not tell which of its two sums it was; nothing public gives it exactly
