@@ -21,7 +21,7 @@ class ConfidenceScore(StrEnum):
     ENTROPY = "negative entropy"  # sum p log p in nats, in [-log classes, 0]
 
     def of(self, probabilities: Floats) -> Array:
-        """Sureness of each row of probabilities (n, classes), (n,); higher is surer."""
+        """The score of each row of probabilities (n, classes), (n,); higher is surer."""
         from scipy.special import xlogy
 
         p = probabilities.astype(np.float64)

@@ -187,9 +187,9 @@ class Kswin(RowwiseDetector):
     """
 
     name: ClassVar[str] = "kswin"
-    alpha: float = 0.005  # level of one test, in (0, 1)
-    window_size: int = 100  # rows
-    stat_size: int = 30  # newest rows among them
+    alpha: float = 0.005
+    window_size: int = 100
+    stat_size: int = 30
     seed: int = 0
     exact_given_ties: bool = False
 
