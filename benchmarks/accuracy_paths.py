@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats, Integers, Rows
-from drift.detect.structural import DIMENSIONS, Filtered, grid
-from drift.detect.structural import simulated as paths_of_the_model
+from drift.detect.accuracy.structural import DIMENSIONS, FilteredState, grid
+from drift.detect.accuracy.structural import simulated as paths_of_the_model
 
 Accuracies = NDArray[np.float64]
 TRAIN_ROWS, REFERENCE_ROWS = 806, 201
@@ -156,7 +156,7 @@ def of_the_model(rng: np.random.Generator, blocks: int) -> Accuracies:
     mean = np.stack([np.full_like(weights, rng.normal(1.1, 0.1)), zero, zero])
     covariance = np.zeros((DIMENSIONS, DIMENSIONS, len(weights)))
     covariance[1, 1], covariance[2, 2] = grid().slope ** 2, spread**2
-    paths = paths_of_the_model(Filtered(weights, mean, covariance), blocks, draws=1, rng=rng)
+    paths = paths_of_the_model(FilteredState(weights, mean, covariance), blocks, draws=1, rng=rng)
     return np.asarray(np.sin(np.clip(paths[:, 0], 0, math.pi / 2)) ** 2)
 
 

@@ -25,7 +25,7 @@ from benchmarks.measuring import write_json
 from benchmarks.run_lengths import by_row, ours
 from benchmarks.streams import Draw, Law, Losses, independent
 from drift.data.blocks import Reference
-from drift.detect import STREAMING, FollowsErrors, Score
+from drift.detect import STREAMING, ErrorDetector, Score
 
 BEFORE = 50  # blocks until the change
 MOST = 400  # blocks of a stream that changes
@@ -56,7 +56,7 @@ OPTIONS = {
 
 
 @dataclass(eq=False)
-class Cusum(FollowsErrors):
+class Cusum(ErrorDetector):
     """The classic, for errors that go from one known rate to another (Page 1954); judges whole blocks."""
 
     name: ClassVar[str] = "cusum"
@@ -95,14 +95,14 @@ class Tuned:
     """A detector with its main option set for a run length."""
 
     name: str
-    made: Callable[[], FollowsErrors]
+    made: Callable[[], ErrorDetector]
     shown: float  # mean run, in blocks
     option: str = ""
     delays: dict[str, tuple[float, float]] = field(default_factory=dict)  # by change: mean and median, in blocks
 
 
 def tuned(
-    name: str, kind: Callable[..., FollowsErrors], option: Option, target: float, *, rows: int, streams: int, seed: int
+    name: str, kind: Callable[..., ErrorDetector], option: Option, target: float, *, rows: int, streams: int, seed: int
 ) -> Tuned:
     """Bisect an option, on a logarithmic scale, until the mean run is about `target` blocks."""
     none = Reference.of_losses([0, 1])
@@ -144,7 +144,7 @@ def main() -> None:
     }
     run = partial(ours, law, given.promised, streams=given.our_streams, rows=rows, tolerated_loss=given.tolerated_loss)
     shown = float(run(most=round(60 * given.promised), seed=given.seed).mean())
-    harm = Tuned("ours", lambda: FollowsErrors, shown)  # type: ignore[arg-type,return-value]
+    harm = Tuned("ours", lambda: ErrorDetector, shown)  # type: ignore[arg-type,return-value]
     for change, changed in changes.items():
         harm.delays[change] = waits(run(most=MOST, seed=given.seed + 1, changed=changed, change=BEFORE))
     print(f"Blocks of {rows} rows; promised {given.promised:,.0f}, shown {shown:,.0f}; {machine_line()}\n")
@@ -154,7 +154,7 @@ def main() -> None:
         print(f"Tuned to the run length {words}, {target:,.0f} blocks:\n")
         print("| | option | run length | " + " | ".join(changes) + " |\n|---|---|---:|" + "---:|" * len(changes))
         print(line(harm), flush=True)
-        kinds: list[tuple[str, Callable[..., FollowsErrors], Option]] = [
+        kinds: list[tuple[str, Callable[..., ErrorDetector], Option]] = [
             (name, STREAMING[name], OPTIONS[name]) for name in given.detectors
         ]
         for error in (0.15, 0.2, 0.3):

@@ -35,7 +35,7 @@ from benchmarks.accuracy_paths import GENERATORS, PROCESSES, AccuracyPath, elec,
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
 from drift.detect import ThresholdForecast, forecast_threshold
-from drift.detect.forecast import LEVEL, largest_below
+from drift.detect.accuracy.forecast import LEVEL, largest_below
 
 HORIZON = 20
 BELOW = (0.03, 0.06, 0.12)  # the reference's accuracy: thresholds

@@ -25,7 +25,7 @@ from benchmarks.run_lengths import by_row, ours
 from benchmarks.streams import Law, independent, moving, runs, shuffled
 from drift.data.blocks import Reference
 from drift.detect import STREAMING
-from drift.detect.streaming.rows import JudgesRows
+from drift.detect.streaming.rowwise import RowwiseDetector
 
 CUT = 10  # promises, at which a run is cut short
 SLOW = {"kswin": 5}  # whose rows cost a millisecond: streams
@@ -91,7 +91,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     print(f"Mean blocks of {given.rows} rows to a false alarm, {given.streams:,} streams; {machine_line()}\n")
-    others = [name for name, made in STREAMING.items() if issubclass(made, JudgesRows)] if given.river_streams else []
+    others = (
+        [name for name, made in STREAMING.items() if issubclass(made, RowwiseDetector)] if given.river_streams else []
+    )
     headings = [f"ours, promised {promised:,.0f}" for promised in given.promised] + others
     print("| law | " + " | ".join(headings) + " |\n|---|" + "---:|" * len(headings), flush=True)
     records = []

@@ -11,7 +11,7 @@ from benchmarks.streams import Law
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import measure_dependence
 from drift.detect.sequential.run_length import Form, after, nothing
-from drift.detect.streaming import FollowsErrors
+from drift.detect.streaming import ErrorDetector
 
 REFERENCE_BLOCKS = 60
 CHUNK = 20  # blocks drawn at once
@@ -78,7 +78,7 @@ def _parts(
 
 
 def by_row(
-    made: Callable[[], FollowsErrors],
+    made: Callable[[], ErrorDetector],
     law: Law,
     *,
     streams: int,

@@ -78,7 +78,8 @@ Time = Annotated[
     str | None,
     typer.Option(
         "--time",
-        help="Column with the time; adds time of day and of week.",
+        help="Column with the time; adds time of day and of week. NAME:day_first or NAME:month_first says how"
+        " 01/02/2026 is meant.",
         rich_help_panel=DATA,
         show_default=False,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from drift.errors import BlockError
 if TYPE_CHECKING:
     import pandas as pd
 
+    _Feature: TypeAlias = tuple[str, str, NDArray[np.float64]]  # its column, what it is, and its values in both tables
+
 KEY_SHARE = 0.5  # text of which more than this share of rows is different in every row names rows, and tells nothing
 LARGEST = 1e100  # a number; the squares of larger ones may not be finite
 MOST_CATEGORIES = 10_000  # of a column, that the tests can count
@@ -29,13 +31,21 @@ MOST_INDICATORS = 20  # categories of one column that get a column of their own;
 
 @dataclass(frozen=True)
 class ComparableColumns:
-    """The columns that both tables have and that can change."""
+    """The columns that both tables have and that can change.
+
+    Attributes:
+        reference: its columns that can be compared: numbers as float64, all else as texts, None where missing.
+        current: the same of the other table.
+        numeric: names of the columns of numbers.
+        categorical: names of all others.
+        left_out: why, by column.
+    """
 
     reference: pd.DataFrame
     current: pd.DataFrame
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
-    left_out: dict[str, str]  # column: why
+    left_out: dict[str, str]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,52 +58,61 @@ class ComparableColumns:
         A missing number becomes the median of both tables and is marked in a feature of its own; so is each category.
         Medians and categories are those of both tables together, so tests that permute rows stay exact.
         """
-        features, labels, columns = [], [], []
-        rows = len(self.reference)
+        features: list[_Feature] = []
         for name in self.names:
-            column = np.concatenate([table[name].to_numpy() for table in (self.reference, self.current)])
-            for feature, label in _numbers(column, name) if name in self.numeric else _indicators(column, name):
-                features.append(feature)
-                labels.append(label)
-                columns.append(name)
-        whole = np.column_stack(features)
-        return Matrices(whole[:rows], whole[rows:], tuple(labels), tuple(columns))
+            values = self._together(name)
+            parts = _numbers(values, name) if name in self.numeric else _indicators(values, name)
+            features += [(name, label, feature) for feature, label in parts]
+        return self._matrices(features)
 
     def paired(self) -> Matrices:
-        """The columns whose rank correlations can be told: numbers, and text or booleans of two values, as 0 and 1.
+        """The columns with rank correlations: numbers, and text or booleans of two values, as 0 and 1.
 
         A missing value becomes the median of both tables.
         """
-        features, labels, columns = [], [], []
-        rows = len(self.reference)
+        features: list[_Feature] = []
         for name in self.names:
-            numeric = name in self.numeric
-            column = np.concatenate([table[name].to_numpy() for table in (self.reference, self.current)])
-            label = name
-            if not numeric:
-                distinct = sorted({str(value) for value in column if value is not None})
+            values, label = self._together(name), name
+            if name not in self.numeric:
+                distinct = sorted({str(value) for value in values if value is not None})
                 if len(distinct) != 2:
                     continue
                 label = f"{name} ({distinct[1]})"
-                column = np.asarray([np.nan if value is None else float(str(value) == distinct[1]) for value in column])
-            features.append(_numbers(column, name)[0][0])
-            labels.append(label)
-            columns.append(name)
-        whole = np.column_stack(features) if features else np.empty((rows + len(self.current), 0))
-        return Matrices(whole[:rows], whole[rows:], tuple(labels), tuple(columns))
+                values = np.asarray([np.nan if value is None else float(str(value) == distinct[1]) for value in values])
+            features.append((name, label, _numbers(values, name)[0][0]))
+        return self._matrices(features)
+
+    def _together(self, name: str) -> NDArray[Any]:
+        """A column of both tables, the reference's rows first."""
+        return np.concatenate([table[name].to_numpy() for table in (self.reference, self.current)])
+
+    def _matrices(self, features: Sequence[_Feature]) -> Matrices:
+        rows = len(self.reference)
+        whole = np.empty((rows + len(self.current), len(features)))
+        for at, (_, _, feature) in enumerate(features):
+            whole[:, at] = feature
+        labels = tuple(label for _, label, _ in features)
+        return Matrices(whole[:rows], whole[rows:], labels, tuple(name for name, _, _ in features))
 
 
 @dataclass(frozen=True)
 class Matrices:
-    """Two tables as numbers."""
+    """Two tables as numbers.
 
-    reference: NDArray[np.float64]  # (n, d)
-    current: NDArray[np.float64]  # (m, d)
-    labels: tuple[str, ...]  # d, what each feature is
-    columns: tuple[str, ...]  # d, of which column
+    Attributes:
+        reference: (n, d).
+        current: (m, d).
+        labels: d, what each feature is.
+        columns: d, of which column.
+    """
+
+    reference: NDArray[np.float64]
+    current: NDArray[np.float64]
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
-def usable_columns(
+def choose_columns(
     reference: pd.DataFrame, current: pd.DataFrame, *, columns: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> ComparableColumns:
     """Choose the columns to compare.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.comparison.column_changes import WITHIN_CHANCE, change_in_words
-from drift.comparison.comparable_columns import ComparableColumns, Matrices, usable_columns
+from drift.comparison.comparable_columns import ComparableColumns, Matrices, choose_columns
 from drift.data.frames import pandas_frame
 from drift.detect import (
     FeatureDistances,
@@ -24,7 +24,7 @@ from drift.detect import (
     mmd_test,
     profile,
 )
-from drift.detect.explain import MOST_PAIRED, PairChange, UnlikeRow, pair_changes
+from drift.detect.explain import MOST_PAIRED, LowDensityRow, PairChange, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device
 
@@ -32,49 +32,79 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOINT_ROWS = 5_000  # of each table at most, drawn at random: a pass over all pairs of more rows takes long
-FAR_OUT = 30.0  # standard deviations: with rows farther out, near ones are told apart in float64 only
 FEWEST_VALUES = 2
 MISSING = "(missing)"  # among categories
 
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """What happened to one column."""
+    """What happened to one column.
+
+    Attributes:
+        column: its name.
+        kind: numbers or categories.
+        change: in words, with "(within chance)" at the end if not `changed`.
+        test: ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are.
+        statistic: the test's.
+        p_value: in (0, 1].
+        adjusted: for the number of columns (Holm).
+        share: of all columns' energy distances, in [0, 1].
+        changed: adjusted <= half the level.
+        distances: between its two distributions.
+    """
 
     column: str
-    kind: str  # numbers or categories
-    change: str  # in words, with "(within chance)" at the end if not `changed`
-    test: str  # ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are
-    statistic: float  # the test's
-    p_value: float  # in (0, 1]
-    adjusted: float  # for the number of columns (Holm)
-    share: float  # of all columns' energy distances, in [0, 1]
-    changed: bool  # adjusted <= half the level
+    kind: str
+    change: str
+    test: str
+    statistic: float
+    p_value: float
+    adjusted: float
+    share: float
+    changed: bool
     distances: FeatureDistances
 
 
 @dataclass(frozen=True)
 class OddRow:
-    """A row of the current table unlike the reference's."""
+    """A row of the current table unlike the reference's.
 
-    row: int  # in its file, from 0
-    p_value: float  # share of the reference's rows that are as unlike its other rows, in (0, 1]
-    column: str  # in which it lies farthest out
-    value: str  # of that column
-    place: str  # where that lies in the reference, in words
+    Attributes:
+        row: in its file, from 0.
+        p_value: share of the reference's rows that are as unlike its other rows, in (0, 1].
+        column: in which it lies farthest out.
+        value: of that column.
+        place: where that lies in the reference, in words.
+    """
+
+    row: int
+    p_value: float
+    column: str
+    value: str
+    place: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether two tables differ, how sure that is, and where the difference lies."""
+    """Whether two tables differ, how sure that is, and where the difference lies.
 
-    rows: tuple[int, int]  # of the reference and of the current table
-    level: float  # probability of `drift` where there is none, if rows are independent
-    joint: MMDTest  # of all columns together, at half the level
-    columns: tuple[ColumnChange, ...]  # the largest share of the difference first
-    pairs: tuple[PairChange, ...]  # of columns of numbers or two values, the most surprising first
-    unlike: tuple[OddRow, ...]  # rows of the current table, the most unlike the reference first
-    left_out: dict[str, str]  # columns that were not compared: why
+    Attributes:
+        rows: of the reference and of the current table.
+        level: probability of `drift` where there is none, if rows are independent.
+        joint: of all columns together, at half the level.
+        columns: the largest share of the difference first.
+        pairs: of columns of numbers or two values, the most surprising first.
+        unlike: rows of the current table, the most unlike the reference first.
+        left_out: columns that were not compared: why.
+    """
+
+    rows: tuple[int, int]
+    level: float
+    joint: MMDTest
+    columns: tuple[ColumnChange, ...]
+    pairs: tuple[PairChange, ...]
+    unlike: tuple[OddRow, ...]
+    left_out: dict[str, str]
 
     @property
     def p_value(self) -> float:
@@ -125,14 +155,14 @@ def compare_tables(
     Args:
         reference: a table, one row an example: a data frame of pandas, polars or Arrow, or numbers (n, d).
         current: another with the same columns.
-        columns: compare these only; by default all that can be, see `usable_columns`.
+        columns: compare these only; by default all that can be, see `choose_columns`.
         ignore: columns to leave out.
         level: probability of finding drift where there is none.
         permutations: of the joint test, and draws for each distance's null; more if the level needs them.
         rows: how many unlike rows to tell.
         seed: the same seed gives the same numbers.
         device: where the joint test runs: "cpu", "cuda" or "auto"; MPS has no double precision, which it sums in.
-        tell: is told what is being done.
+        tell: is called with what is being done.
 
     Raises:
         BlockError: tables that cannot be compared.
@@ -141,7 +171,7 @@ def compare_tables(
     device = resolve_device(device, double_precision=True)
     reference, current = pandas_frame(reference, "reference"), pandas_frame(current, "current table")
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
-    usable = usable_columns(reference, current, columns=columns, ignore=ignore)
+    usable = choose_columns(reference, current, columns=columns, ignore=ignore)
     tell(f"comparing {len(usable.names)} columns")
     matrices = usable.matrices()
     places = [str(at) for at in range(len(matrices.labels))]  # labels of two features may be one text
@@ -183,17 +213,15 @@ def _changes(
         if before[name].isna().all() or after[name].isna().all():  # no type shows that this is a category
             before[name], after[name] = (column.fillna(MISSING) for column in (before[name], after[name]))
     binning = learn_binning(before)
-    distances = {
-        found.feature: found
-        for found in compare_profiles(
-            profile(binning, before), profile(binning, after), permutations=permutations, level=level, seed=seed
-        )
-    }
+    compared = compare_profiles(
+        profile(binning, before), profile(binning, after), permutations=permutations, level=level, seed=seed
+    )
+    distances = {feature.feature: feature for feature in compared}
     tests = {
         name: _column_test(before[name], after[name], numeric=name in usable.numeric, seed=seed)
         for name in usable.names
     }
-    found = [
+    tested = [
         ColumnChange(
             column=name,
             kind="numbers" if name in usable.numeric else "categories",
@@ -208,17 +236,17 @@ def _changes(
         )
         for name in usable.names
     ]
-    corrected = adjusted(np.asarray([one.p_value for one in found]), "holm")
+    corrected = adjusted(np.asarray([column.p_value for column in tested]), "holm")
     judged = [
         replace(
-            one,
+            column,
             adjusted=float(value),
             changed=bool(value <= level),
-            change=one.change if value <= level else one.change + WITHIN_CHANCE,
+            change=column.change if value <= level else column.change + WITHIN_CHANCE,
         )
-        for one, value in zip(found, corrected, strict=True)
+        for column, value in zip(tested, corrected, strict=True)
     ]
-    return tuple(sorted(judged, key=lambda one: (-one.share, one.adjusted)))
+    return tuple(sorted(judged, key=lambda column: (-column.share, column.adjusted)))
 
 
 def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, seed: int) -> tuple[str, float, float]:
@@ -243,11 +271,11 @@ def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, see
 def _one_test(
     test: Literal["ks", "chi_squared"], reference: NDArray[Any], current: NDArray[Any], *, seed: int
 ) -> tuple[str, float, float]:
-    found = feature_tests({"x": reference}, {"x": current}, test=test, level=0.5, correction="none", seed=seed)
-    return test, found.worst.statistic, found.worst.p_value
+    tests = feature_tests({"x": reference}, {"x": current}, test=test, level=0.5, correction="none", seed=seed)
+    return test, tests.worst.statistic, tests.worst.p_value
 
 
-def _odd_row(row: UnlikeRow, column: str, usable: ComparableColumns, current: pd.DataFrame) -> OddRow:
+def _odd_row(row: LowDensityRow, column: str, usable: ComparableColumns, current: pd.DataFrame) -> OddRow:
     """Where a row lies farthest out: a number among the reference's numbers, or how rare a value is."""
     value, before = usable.current[column].iloc[row.row], usable.reference[column]
     label = current.index[row.row]

@@ -42,15 +42,15 @@ def _table(comparison: Comparison, width: int | None) -> Iterator[str]:
     shown = comparison.columns[:MOST_COLUMNS]
     words = "what changed" if comparison.drift else "values"
     rows: list[tuple[str, ...]] = [("", "column", words, "share", "p", "JS", "by chance", "PSI", "by chance")]
-    for one in shown:
-        divergence, stability = one.distances["jensen_shannon"], one.distances["psi"]
+    for column in shown:
+        divergence, stability = column.distances["jensen_shannon"], column.distances["psi"]
         rows.append(
             (
-                "≠" if one.changed else " ",
-                _cut(one.column, WIDEST),
-                _cut(one.change, WIDEST),
-                f"{one.share:.0%}" if one.changed else "–",
-                format_p_value(one.adjusted),
+                "≠" if column.changed else " ",
+                _cut(column.column, WIDEST),
+                _cut(column.change, WIDEST),
+                f"{column.share:.0%}" if column.changed else "–",
+                format_p_value(column.adjusted),
                 f"{divergence.value:.4f}",
                 f"{divergence.expected:.4f}",
                 f"{stability.value:.3f}",

@@ -1,6 +1,6 @@
 """Tables, and the blocks they are cut into. NumPy only: knows nothing of models, servers or MLflow.
 
-A *table* is validated once at the door (`drift.data.tables`); everything behind the door trusts it.
+A *table* is validated once, when it is read (`drift.data.tables`); all other code relies on that.
 A *block* is a run of consecutive rows that is scored together.
 """
 
@@ -11,6 +11,7 @@ import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -32,13 +33,21 @@ MOST_NAMES = 10_000_000  # of features or of classes, named or counted
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive rows of a table, scored together."""
+    """Consecutive rows of a table, scored together.
 
-    index: int  # 0-based position in its deployment
-    rows: range  # row numbers in the table
-    features: Floats  # (n, d)
-    labels: Integers | None  # (n,) class codes, or None when the truth is not known yet
-    timestamps: Times | None  # (n,), non-decreasing
+    Attributes:
+        index: 0-based position in its deployment.
+        rows: row numbers in the table.
+        features: (n, d).
+        labels: (n,) class codes, or None when the truth is not known yet.
+        timestamps: (n,), non-decreasing.
+    """
+
+    index: int
+    rows: range
+    features: Floats
+    labels: Integers | None
+    timestamps: Times | None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,10 +55,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a predictor said about a block, and which version of the model said it."""
+    """What a predictor said about a block, and which version of the model said it.
 
-    probabilities: Floats  # (n, classes), rows sum to 1
-    version: int  # registry version; 0 for a model that is not registered
+    Attributes:
+        probabilities: (n, classes), rows sum to 1.
+        version: registry version; 0 for a model that is not registered.
+    """
+
+    probabilities: Floats
+    version: int
 
     @property
     def predictions(self) -> Integers:
@@ -71,11 +85,17 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class ScoredBlock:
-    """A block joined with the answer it got."""
+    """A block joined with the answer it got.
+
+    Attributes:
+        block: the rows.
+        answer: the model's.
+        seconds: wall time from the first byte sent to the last one received.
+    """
 
     block: Block
     answer: Answer
-    seconds: float  # wall time from the first byte sent to the last one received
+    seconds: float
 
     @classmethod
     def of_features(cls, features: Any, index: int = 0, *, names: Sequence[str] = ()) -> ScoredBlock:
@@ -151,13 +171,21 @@ class ScoredBlock:
 
 @dataclass(frozen=True)
 class Reference:
-    """The fixed rows that a model was accepted on; later blocks are judged against them."""
+    """The fixed rows that a model was accepted on; later blocks are judged against them.
 
-    features: Floats  # (n, d)
-    labels: Integers  # (n,)
-    probabilities: Floats  # (n, classes), the accepted model's answers
-    feature_names: tuple[str, ...] = ()  # d, all different, or none
-    classes: tuple[str, ...] = ()  # their names, all different, or none
+    Attributes:
+        features: (n, d).
+        labels: (n,).
+        probabilities: (n, classes), the accepted model's answers.
+        feature_names: d, all different, or none.
+        classes: their names, all different, or none.
+    """
+
+    features: Floats
+    labels: Integers
+    probabilities: Floats
+    feature_names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shapes = [np.shape(part) for part in (self.features, self.labels, self.probabilities)]
@@ -289,10 +317,15 @@ def _answers_of(losses: Sequence[float] | NDArray[Any]) -> Floats:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to learn from or to be judged on."""
+    """Rows to learn from or to be judged on.
 
-    features: Floats  # (n, d)
-    labels: Integers  # (n,) class codes
+    Attributes:
+        features: (n, d).
+        labels: (n,) class codes.
+    """
+
+    features: Floats
+    labels: Integers
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -300,14 +333,23 @@ class Rows:
 
 @dataclass(frozen=True)
 class Table:
-    """Validated rows in time order."""
+    """Validated rows in time order.
+
+    Attributes:
+        name: of the table, such as its file.
+        feature_names: (d,), all different.
+        features: (n, d), finite.
+        labels: (n,), codes into `classes`.
+        classes: names of the classes, all different.
+        timestamps: (n,), non-decreasing.
+    """
 
     name: str
     feature_names: tuple[str, ...]
-    features: Floats  # (n, d), finite
-    labels: Integers  # (n,), codes into `classes`
+    features: Floats
+    labels: Integers
     classes: tuple[str, ...]
-    timestamps: Times | None  # (n,), non-decreasing
+    timestamps: Times | None
 
     def __post_init__(self) -> None:
         require_different_names(self.feature_names, f"table {self.name}", what="features")
@@ -319,6 +361,16 @@ class Table:
     def digest(self, rows: range | None = None) -> str:
         """SHA-256 over names, features and label texts of `rows` (all by default), as 64 hex digits."""
         rows = rows or range(len(self))
+        if rows not in self._digests:
+            self._digests[rows] = self._digest(rows)
+        return self._digests[rows]
+
+    @cached_property
+    def _digests(self) -> dict[range, str]:
+        """Digests that were computed before: a deployment compares the same rows with several records."""
+        return {}
+
+    def _digest(self, rows: range) -> str:
         part = slice(rows.start, rows.stop)
         seen = hashlib.sha256("\x1f".join(self.feature_names).encode())
         seen.update(np.ascontiguousarray(self.features[part]).tobytes())

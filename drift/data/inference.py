@@ -237,28 +237,28 @@ def typed_column(values: pd.Series, column: Column) -> pd.Series:
 
     if column.kind is None or (column.numeric and column.bad):
         return values
-    made: Any
+    typed: Any
     if column.kind == "timestamp":
-        made = as_times(values, column.format).values
+        typed = as_times(values, column.format).values
     elif column.kind == "category":
-        made = np.asarray(as_texts(values), object)
+        typed = np.asarray(as_texts(values), object)
     elif column.kind == "boolean":
-        made = _booleans(values)
+        typed = _booleans(values)
     elif column.kind == "integer":
-        made = values if types.is_integer_dtype(values.dtype) else _integers(values)
+        typed = values if types.is_integer_dtype(values.dtype) else _integers(values)
         if types.is_integer_dtype(values.dtype) and types.is_extension_array_dtype(values.dtype):
             wide: tuple[Any, Any] = (pd.Int64Dtype(), np.int64)
             if str(values.dtype).lower().startswith("u"):
                 wide = pd.UInt64Dtype(), np.uint64
-            made = values.astype(wide[0]) if values.isna().any() else values.to_numpy(wide[1])
+            typed = values.astype(wide[0]) if values.isna().any() else values.to_numpy(wide[1])
     else:
-        made = as_numbers(values)[0]
-    return pd.Series(made, index=values.index, name=column.name)
+        typed = as_numbers(values)[0]
+    return pd.Series(typed, index=values.index, name=column.name)
 
 
 def _booleans(values: pd.Series) -> Any:
-    made = [_boolean(value) for value in values.astype(object)]
-    return np.asarray(made, object if None in made else bool)
+    booleans = [_boolean(value) for value in values.astype(object)]
+    return np.asarray(booleans, object if None in booleans else bool)
 
 
 def _boolean(value: Any) -> bool | None:

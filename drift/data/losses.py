@@ -34,21 +34,21 @@ def checked_losses(
     >>> checked_losses([0, 1, True])
     array([0., 1., 1.])
     """
-    given: Any = losses
-    if hasattr(given, "detach"):  # a tensor
-        given = given.detach().cpu()
-    if isinstance(given, np.ma.MaskedArray):
-        given = np.where(np.ma.getmaskarray(given), np.nan, given.data)
+    raw: Any = losses
+    if hasattr(raw, "detach"):  # a tensor
+        raw = raw.detach().cpu()
+    if isinstance(raw, np.ma.MaskedArray):
+        raw = np.where(np.ma.getmaskarray(raw), np.nan, raw.data)
     try:
-        values = np.asarray(given, dtype=np.float64)
+        values = np.asarray(raw, dtype=np.float64)
     except (TypeError, ValueError):
-        values = _numbers(given)
+        values = _numbers(raw)
     if values.ndim != 1:
         raise BlockError(f"expected {what} (n,), one for each {unit}, got shape {values.shape}")
     good = np.isin(values, (0, 1)) if binary else (values >= 0) & (values <= 1)
     if not bool(good.all()):
         row = int((~good).argmax())
-        loss = list(given)[row] if np.isnan(values[row]) else values[row]
+        loss = list(raw)[row] if np.isnan(values[row]) else values[row]
         raise BlockError(_refusal(loss, row, binary=binary, what=what, unit=unit))
     return values
 
@@ -122,10 +122,10 @@ def each_checked(losses: Iterable[float]) -> Iterator[float]:
         yield float(loss)
 
 
-def _numbers(given: Any) -> NDArray[np.float64]:
+def _numbers(losses: Any) -> NDArray[np.float64]:
     """One by one, with NaN for what is no number."""
     values = []
-    for loss in list(given):
+    for loss in list(losses):
         if np.ndim(loss):
             raise BlockError("expected losses (n,), one for each row, got rows of several values")
         try:

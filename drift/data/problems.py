@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drift.data.schema import Column
+from drift.data.schema import DATE_FORMATS, Column
 from drift.errors import DataError
-from drift.system.streams import broken
+from drift.invocation import shell_words
+from drift.system.streams import broken, one_line
 
 ROWS_SHOWN = 5
 NO_DATE = "expected a date, such as 2026-01-31 or 2026-01-31T12:00:00Z"
+
+PERIODS = {  # what somebody may call one who takes --batch for it
+    "minute": "1min", "hour": "1h", "hourly": "1h", "day": "1d", "daily": "1d", "week": "1w", "weekly": "1w",
+    "month": "30d", "monthly": "30d",
+}  # fmt: skip
 
 
 @dataclass
@@ -72,9 +79,17 @@ def text_among_numbers(example: str, way: str = "") -> str:
     return f"text where numbers are expected, such as {example[:40]!r}{way}"
 
 
-def ambiguous_date(example: str) -> str:
-    """The words for dates that may be of day and month or of month and day."""
-    return f"day and month of {example!r} cannot be told apart: write the dates as ISO 8601, such as 2026-01-31"
+def ambiguous_date(example: str, name: str) -> str:
+    """The words for dates that may be of day and month or of month and day, with what to type.
+
+    Args:
+        example: one of the dates.
+        name: of the column.
+    """
+    return (
+        f"day and month of {example!r} cannot be told apart: write the dates as ISO 8601, such as 2026-01-31, or say"
+        f" which comes first by {' or '.join(shell_words('--time', f'{name}:{form}') for form in DATE_FORMATS)}"
+    )
 
 
 def refuse_mixed(columns: Iterable[Column], source: Path | str) -> None:
@@ -94,3 +109,32 @@ def refuse_mixed(columns: Iterable[Column], source: Path | str) -> None:
             what = text_among_numbers(column.example)
             problems.add(column.name, what, column.bad_rows, count=column.bad, way=way)
     problems.raise_if_any()
+
+
+def require_columns(source: str, wanted: Sequence[str] | None, there: Sequence[str]) -> None:
+    """Raise `DataError` where a column is wanted that is not there.
+
+    Args:
+        source: what the table is called.
+        wanted: names of columns; None for all that there are.
+        there: names of the table's columns.
+    """
+    absent = [name for name in wanted or () if name not in there]
+    if absent:
+        raise DataError(
+            f"expected columns {', '.join(wanted or ())} in {source}; got none called {', '.join(absent)}."
+            f" It has {', '.join(map(one_line, there))}{period_hint(absent)}"
+        )
+
+
+def period_hint(absent: Iterable[str]) -> str:
+    """What to add to a message about columns that are not there, where one of them names a period.
+
+    >>> period_hint(["week"])
+    '; for a batch of every week: --every 1w'
+    """
+    for name in absent:
+        period = PERIODS.get(name.lower(), name if re.fullmatch(r"\d+(min|h|d|w)", name) else "")
+        if period:
+            return f"; for a batch of every {name}: --every {period}"
+    return ""

@@ -13,6 +13,22 @@ Kind: TypeAlias = Literal["number", "integer", "boolean", "category", "timestamp
 TimeFormat: TypeAlias = Literal["", "iso", "day_first", "month_first", "epoch"]
 
 NUMERIC = ("number", "integer")
+DATE_FORMATS: tuple[TimeFormat, ...] = ("day_first", "month_first")  # which a date such as 01/02/2026 leaves open
+
+
+def time_option(text: str) -> tuple[str, TimeFormat]:
+    """The column that an option names as the time, and the format of its dates, if that is said.
+
+    Args:
+        text: NAME, NAME:day_first or NAME:month_first.
+
+    >>> time_option("sold"), time_option("sold:day_first")
+    (('sold', ''), ('sold', 'day_first'))
+    """
+    for form in DATE_FORMATS:
+        if text.endswith(f":{form}"):
+            return text.removesuffix(f":{form}"), form
+    return text, ""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """A user's own CSV or Parquet file: read, validated once, and from then on trusted.
 
-All problems of a file are found in one pass and reported together, by column and row, so that a person mends the
-file once. Rows are counted from 0, as everywhere in this project; for CSV the line in the file is told too.
+All problems of a file are found in one pass and reported together, by column and row, so that the file is
+mended once. Rows are counted from 0, as everywhere in this project; for CSV the line in the file is given, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ from drift.data.calendar import CALENDAR_NAMES, calendar_features
 from drift.data.inference import DURATIONS, infer_column, schema_of, typed_column
 from drift.data.problems import NO_DATE, Problems, ambiguous_date, text_among_numbers
 from drift.data.readers import read_frame
-from drift.data.schema import Column
+from drift.data.readers.files import files_of
+from drift.data.schema import Column, TimeFormat, time_option
 from drift.data.values import MISSING, as_numbers, as_times
 from drift.system.streams import broken, one_line
 
@@ -35,18 +37,21 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
     Args:
         path: a .csv or .parquet file, one row an example, in time order.
         label: the column with the class (text, whole numbers or booleans).
-        time: the column with the time of each row, never decreasing; adds calendar features.
+        time: the column with the time of each row, never decreasing; adds calendar features. Followed by :day_first or
+            :month_first where its dates leave that open.
         ignore: columns to leave out (keys, notes).
 
     Raises:
         DataError: with every problem of the file, by column and row.
     """
+    name, time_format = time_option(time or "")
+    time = name or None
     frame = read_frame(path, texts=[name for name in (label, time) if name], ignore={*ignore} - {label, time})
     problems = Problems(path)
-    asked = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
+    columns_of = {"--label": (label,), "--time": (time,) if time else (), "--ignore": ignore}
     there = ", ".join(one_line(str(name)) for name in frame.columns)
-    for option, asked_for in asked.items():
-        for column in asked_for:
+    for option, names in columns_of.items():
+        for column in names:
             if column not in frame.columns:
                 problems.add(column, f"not in the file (asked for by {option}); it has {there}")
     problems.raise_if_any()
@@ -59,12 +64,36 @@ def load_table(path: Path, *, label: str, time: str | None = None, ignore: tuple
         problems.lines.append(f"column '{name}': expected a name without control characters and line breaks; rename it")
     columns = _features(frame, names, problems, time)
     labels, classes = _classes(_as_typed(frame[label]) if frame.attrs["text"] else frame[label], label, problems)
-    timestamps = _times(frame[time], time, problems) if time else None
+    timestamps = _times(frame[time], time, problems, time_format) if time else None
     problems.raise_if_any()
     if timestamps is not None:
         columns.append(calendar_features(timestamps))
         names += CALENDAR_NAMES
     return Table(path.name, names, np.column_stack(columns), labels, classes, timestamps)
+
+
+def load_table_once(path: Path, *, label: str, time: str | None = None, ignore: tuple[str, ...] = ()) -> Table:
+    """What `load_table` returns; the table that was read last is kept, and read again if its files have changed.
+
+    Args:
+        path: as of `load_table`, and so are the others.
+        label: the column with the class.
+        time: the column with the time of each row.
+        ignore: columns to leave out.
+
+    Raises:
+        DataError: with every problem of the file, by column and row.
+    """
+    states = [file.stat() for file in files_of(path)]
+    unchanged = tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
+    return _loaded(path, label, time, ignore, unchanged)
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    path: Path, label: str, time: str | None, ignore: tuple[str, ...], files: tuple[tuple[int, ...], ...]
+) -> Table:
+    return load_table(path, label=label, time=time, ignore=ignore)
 
 
 def _features(frame: pd.DataFrame, names: Sequence[str], problems: Problems, time: str | None) -> list[Floats]:
@@ -153,13 +182,13 @@ def _as_typed(column: pd.Series) -> pd.Series:
     return typed_column(column, typed) if typed.kind in ("integer", "number", "boolean") and not typed.bad else column
 
 
-def _times(column: pd.Series, name: str, problems: Problems) -> Times:
-    parsed = as_times(column)
+def _times(column: pd.Series, name: str, problems: Problems, time_format: TimeFormat) -> Times:
+    parsed = as_times(column, time_format)
     unread = np.isnat(parsed.values)
     if unread.any():
         problems.add(name, NO_DATE, np.flatnonzero(unread).tolist())
     if parsed.ambiguous:
-        problems.add(name, ambiguous_date(parsed.ambiguous))
+        problems.add(name, ambiguous_date(parsed.ambiguous, name))
     times = parsed.values.astype("datetime64[ns]")
     known = np.flatnonzero(~unread)
     back = known[1:][np.diff(times[known]) < np.timedelta64(0, "ns")]

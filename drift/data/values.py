@@ -27,15 +27,14 @@ Texts: TypeAlias = NDArray[np.object_]  # str, or None where missing
 Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 
-PERIODS = {  # what somebody may call one who takes --batch for it
-    "minute": "1min", "hour": "1h", "hourly": "1h", "day": "1d", "daily": "1d", "week": "1w", "weekly": "1w",
-    "month": "30d", "monthly": "30d",
-}  # fmt: skip
 MISSING = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
     | {"NULL", "NaN", "NaT", "None", "n/a", "nan", "null"}
 )
 EXACT = 2**53  # integers beyond it are rounded by float64
+POWERS = 10.0 ** np.arange(23)  # those that float64 holds exactly
+SIX_DIGITS = 5  # decimals that leave six significant digits of a number from 1 to 10
+AT_ONCE = 8_192  # numbers, whose intermediate results stay in a core's cache
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf(inity)?)\s*", re.IGNORECASE | re.ASCII)
 INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 BOOLEANS = {"true": True, "false": False}  # of lower-case text
@@ -105,16 +104,38 @@ def widened(numbers: Floats) -> NDArray[np.float64]:
     """
     if numbers.dtype != np.float32:
         return np.asarray(numbers, np.float64)
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    single = np.asarray(numbers, np.float32).ravel()
+    exact = single.astype(np.float64)
+    for start in range(0, len(single), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        _widen(single[part], exact[part])
+    return exact.reshape(numbers.shape)
 
-    exact = numbers.astype(np.float64)
-    decimal = (
-        pc.cast(pc.cast(pa.array(numbers.ravel()), pa.string()), pa.float64())
-        .to_numpy(zero_copy_only=False)
-        .reshape(numbers.shape)
-    )
-    return np.where(decimal.astype(np.float32) == numbers, decimal, exact)
+
+def _widen(single: NDArray[np.float32], exact: NDArray[np.float64]) -> None:
+    """Put the shortest decimal numbers in the place of exact values, (n,).
+
+    A float32 has at most 9 significant digits, so that both the digits as an integer and the power of ten are exact in
+    float64, and their quotient is the float64 that is next to the decimal number (Clinger 1990). Where the power is
+    not, Arrow writes the number and reads it again, which takes five times as long.
+    """
+    size = np.abs(exact)
+    known = (size >= 1e-14) & (size < 2**24)
+    decimals = SIX_DIGITS - np.floor(np.log10(size, out=np.zeros_like(size), where=known)).astype(np.int64)
+    scale = POWERS[np.maximum(decimals, 0)]
+    decimal = np.rint(exact * scale) / scale
+    for _ in range(3):
+        longer = known & (decimal.astype(np.float32) != single)
+        if not longer.any():
+            break
+        scale *= 10
+        np.copyto(decimal, np.rint(exact * scale) / scale, where=longer)
+    np.copyto(exact, decimal, where=known)
+    others = ~known & np.isfinite(single) & (single != 0)
+    if others.any():
+        import pyarrow as pa
+
+        exact[others] = pa.array(single[others]).cast(pa.string()).cast(pa.float64()).to_numpy()
 
 
 def beyond_float(column: pd.Series) -> bool:
@@ -282,6 +303,8 @@ def looks_like_date(text: str) -> bool:
 
 def as_text(value: object) -> str:
     """A value as the name of a category or class; whole numbers are written without a point."""
+    if isinstance(value, (str, int)):
+        return str(value)
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
@@ -314,16 +337,3 @@ def as_texts(column: pd.Series, form: Callable[[object], str] = as_text) -> Text
 def decimal_comma(texts: Iterable[str]) -> bool:
     """Whether all texts are numbers with a decimal comma."""
     return all(re.fullmatch(r"\s*[+-]?\d+(,\d+)?(e[+-]?\d+)?\s*", text, re.IGNORECASE) for text in texts)
-
-
-def period_hint(absent: Iterable[str]) -> str:
-    """What to add to a message about columns that are not there, where one of them names a period.
-
-    >>> period_hint(["week"])
-    '; for a batch of every week: --every 1w'
-    """
-    for name in absent:
-        period = PERIODS.get(name.lower(), name if re.fullmatch(r"\d+(min|h|d|w)", name) else "")
-        if period:
-            return f"; for a batch of every {name}: --every {period}"
-    return ""

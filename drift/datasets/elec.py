@@ -50,9 +50,9 @@ def load_elec() -> Table:
     import pandas as pd
 
     path = elec_path()
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != SHA256:
-        raise DataError(f"{path} is damaged: expected sha256 {SHA256}, got {found}; check the project out again")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != SHA256:
+        raise DataError(f"{path} is damaged: expected sha256 {SHA256}, got {digest}; check the project out again")
     frame = pd.read_parquet(path)
     timestamps = START + STEP * np.arange(len(frame))
     features = np.column_stack([frame[list(FEATURES)].to_numpy(np.float32), calendar_features(timestamps)])

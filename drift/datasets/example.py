@@ -35,18 +35,18 @@ def write_example(folder: Path) -> Mapping[Path, str]:
     Raises:
         StateError: a file of that name is there already with other content, or the folder cannot be written.
     """
-    made = {name: (make(), words) for name, (make, words) in FILES.items()}
-    for name, (content, _) in made.items():
+    contents = {name: (make(), words) for name, (make, words) in FILES.items()}
+    for name, (content, _) in contents.items():
         path = folder / name
         if path.exists() and path.read_bytes() != content:
             raise StateError(f"{path} is there already and is another file; name another folder: drift example FOLDER")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, (content, _) in made.items():
+        for name, (content, _) in contents.items():
             write_at_once(folder / name, content)
     except OSError as error:
         raise StateError(f"the example cannot be written to {folder}: {error.strerror}") from error
-    return {folder / name: words for name, (_, words) in made.items()}
+    return {folder / name: words for name, (_, words) in contents.items()}
 
 
 def _orders(

@@ -54,10 +54,15 @@ class Address(Protocol):
 
 @dataclass(frozen=True)
 class Url:
-    """A file at public addresses: the same bytes at each, asked in this order."""
+    """A file at public addresses: the same bytes at each, asked in this order.
+
+    Attributes:
+        urls: addresses of the same file, tried in turn.
+        sha256: or its first digits.
+    """
 
     urls: tuple[str, ...]
-    sha256: str  # or its first digits
+    sha256: str
 
     @property
     def file_name(self) -> str:
@@ -106,11 +111,11 @@ def check(path: Path, sha256: str | None) -> None:
     if sha256 is None:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(sha256):
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(sha256):
         path.unlink()
         name = path.name.removesuffix(".part")
-        raise DataError(f"{name} has a wrong checksum: expected sha256 {sha256}, got {found}; it was removed")
+        raise DataError(f"{name} has a wrong checksum: expected sha256 {sha256}, got {digest}; it was removed")
 
 
 def download(url: str, part: Path, *, tell: Tell) -> None:
@@ -169,7 +174,7 @@ def _stream(url: str, part: Path, *, tell: Tell) -> None:
             part.unlink()  # it is longer than the file, or we cannot know that it is not
             return _stream(url, part, tell=tell)
         answer.raise_for_status()
-        done = _begins_at(answer, asked=done)
+        done = _begins_at(answer, start=done)
         answer.raw.headers.pop("Content-Encoding", None)  # a .gz is to stay one, whatever its server says it is
         length = answer.headers.get("Content-Length", "")
         total = done + int(length) if length.isdigit() else None
@@ -189,7 +194,7 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def _begins_at(answer: requests.Response, *, asked: int) -> int:
+def _begins_at(answer: requests.Response, *, start: int) -> int:
     """Where in the file an answer begins: not every server minds what it was asked."""
-    partial = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {asked}-")
-    return asked if partial else 0
+    partial = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+    return start if partial else 0

@@ -95,10 +95,10 @@ def npm_registry() -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UnreachableError(f"the registry of npm: npm does not say where it is ({type(error).__name__})") from error
-    found = done.stdout.strip().rstrip("/")
-    if not found.startswith(("http://", "https://")):
-        raise UnreachableError(f"the registry of npm: expected an address, npm says {found!r}")
-    return found
+    address = done.stdout.strip().rstrip("/")
+    if not address.startswith(("http://", "https://")):
+        raise UnreachableError(f"the registry of npm: expected an address, npm says {address!r}")
+    return address
 
 
 def _by_command(command: list[str], part: Path, *, what: str, tell: Tell) -> None:

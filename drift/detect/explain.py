@@ -34,46 +34,78 @@ FEWEST_OF_BOTH = 5  # rows with the rarer values of two such features, were thes
 
 @dataclass(frozen=True)
 class FeatureShare:
-    """What one feature has to do with the difference."""
+    """What one feature has to do with the difference.
+
+    Attributes:
+        feature: its name.
+        share: of all features' energy distances, in [0, 1]; each in the feature's own standard deviations.
+        shift: of the mean, in standard deviations of both samples together.
+        spread: standard deviation of the current sample over the reference's; infinite if that was constant.
+        p_value: Kolmogorov-Smirnov, in (0, 1].
+        adjusted: for the number of features (Holm).
+    """
 
     feature: str
-    share: float  # of all features' energy distances, in [0, 1]; each in the feature's own standard deviations
-    shift: float  # of the mean, in standard deviations of both samples together
-    spread: float  # standard deviation of the current sample over the reference's; infinite if that was constant
-    p_value: float  # Kolmogorov-Smirnov, in (0, 1]
-    adjusted: float  # for the number of features (Holm)
+    share: float
+    shift: float
+    spread: float
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
 class PairChange:
-    """How differently two features go together, whatever each does alone."""
+    """How differently two features go together, whatever each does alone.
+
+    Attributes:
+        features: names of the two.
+        before: rank correlation in the reference, in [-1, 1].
+        after: in the current sample.
+        p_value: of no change, in (0, 1].
+        adjusted: for the number of pairs (Holm).
+    """
 
     features: tuple[str, str]
-    before: float  # rank correlation in the reference, in [-1, 1]
-    after: float  # in the current sample
-    p_value: float  # of no change, in (0, 1]
-    adjusted: float  # for the number of pairs (Holm)
+    before: float
+    after: float
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
-class UnlikeRow:
-    """A current row from where the reference is thin."""
+class LowDensityRow:
+    """A current row from where the reference is thin.
 
-    row: int  # in the current sample, from 0
-    p_value: float  # conformal: share of the reference's rows that are as unlike its other rows; in (0, 1]
-    likeness: float  # mean kernel value to the reference's rows, in [0, 1]
-    feature: str  # in which it lies farthest out in the reference
-    value: float  # of that feature
-    quantile: float  # that value's, in the reference; in [0, 1]
+    Attributes:
+        row: in the current sample, from 0.
+        p_value: conformal: share of the reference's rows that are as unlike its other rows; in (0, 1].
+        likeness: mean kernel value to the reference's rows, in [0, 1].
+        feature: in which it lies farthest out in the reference.
+        value: of that feature.
+        quantile: that value's, in the reference; in [0, 1].
+    """
+
+    row: int
+    p_value: float
+    likeness: float
+    feature: str
+    value: float
+    quantile: float
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a difference lies."""
+    """Where a difference lies.
 
-    features: tuple[FeatureShare, ...]  # largest share first
-    pairs: tuple[PairChange, ...]  # smallest p-value first; none above 60 features
-    rows: tuple[UnlikeRow, ...]  # the most unlike first
+    Attributes:
+        features: largest share first.
+        pairs: smallest p-value first; none above 60 features.
+        rows: the most unlike first.
+    """
+
+    features: tuple[FeatureShare, ...]
+    pairs: tuple[PairChange, ...]
+    rows: tuple[LowDensityRow, ...]
 
 
 def explain(
@@ -146,7 +178,7 @@ def likenesses(
 
     distances = distance_sample(torch.as_tensor(reference), KernelDistance.SQUARED_EUCLIDEAN, np.random.default_rng(0))
     factor = -0.5 / (0.5 * median_bandwidth(distances)) ** 2
-    found = [
+    sums = [
         np.concatenate(
             [
                 np.exp(factor * cdist(sample[start : start + ROWS_AT_ONCE], reference, "sqeuclidean")).sum(axis=1)
@@ -155,7 +187,7 @@ def likenesses(
         )
         for sample in (reference, current)
     ]
-    return (found[0] - 1) / (len(reference) - 1), found[1] / len(reference)
+    return (sums[0] - 1) / (len(reference) - 1), sums[1] / len(reference)
 
 
 def _features(
@@ -169,7 +201,7 @@ def _features(
     distances = np.asarray([energy_distance(u[:, j], v[:, j]) for j in range(len(names))])
     shares = distances / (distances.sum() or 1.0)
     before, after = (np.where(np.ptp(sample, axis=0) > 0, sample.std(axis=0), 0.0) for sample in (u, v))
-    found = [
+    features = [
         FeatureShare(
             feature=name,
             share=float(shares[j]),
@@ -180,7 +212,7 @@ def _features(
         )
         for j, name in enumerate(names)
     ]
-    return tuple(sorted(found, key=lambda one: -one.share))
+    return tuple(sorted(features, key=lambda feature: -feature.share))
 
 
 def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence[str]) -> tuple[PairChange, ...]:
@@ -204,7 +236,7 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
     ]
     if not pairs:
         return ()
-    found, p_values = [], []
+    correlations, p_values = [], []
     ranked = [_Ranked(sample) for sample in (x, y)]
     for i, j in pairs:
         before, after = (sample.correlation(i, j) for sample in ranked)
@@ -212,13 +244,13 @@ def pair_changes(x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence
             simplefilter("ignore", RuntimeWarning)
             p_value = float(ttest_ind(*(sample.influence(i, j) for sample in ranked), equal_var=False).pvalue)
         p_values.append(1.0 if isnan(p_value) else max(p_value, float(np.finfo(np.float64).tiny)))
-        found.append((names[i], names[j], before, after))
+        correlations.append((names[i], names[j], before, after))
     corrected = adjusted(np.asarray(p_values), "holm")
     changes = [
         PairChange((first, second), before, after, p_value, float(whole))
-        for (first, second, before, after), p_value, whole in zip(found, p_values, corrected, strict=True)
+        for (first, second, before, after), p_value, whole in zip(correlations, p_values, corrected, strict=True)
     ]
-    return tuple(sorted(changes, key=lambda one: one.p_value))
+    return tuple(sorted(changes, key=lambda change: change.p_value))
 
 
 def _rarer_share(values: NDArray[np.float64]) -> float | None:
@@ -282,16 +314,16 @@ def _rows(
     names: Sequence[str],
     count: int,
     rng: np.random.Generator,
-) -> tuple[UnlikeRow, ...]:
+) -> tuple[LowDensityRow, ...]:
     own, theirs = likenesses(u[rng.permutation(len(u))[:ROWS_AGAINST]], v)
     p_values = (1 + np.searchsorted(np.sort(own), theirs, side="right")) / (1 + len(own))
-    found = []
+    unlike = []
     for row in np.argsort(theirs, kind="stable")[:count]:
         below, upto = (x < y[row]).mean(axis=0), (x <= y[row]).mean(axis=0)
         quantiles = (below + upto) / 2
         farthest = int(np.abs(quantiles - 0.5).argmax())
-        found.append(
-            UnlikeRow(
+        unlike.append(
+            LowDensityRow(
                 row=int(row),
                 p_value=float(p_values[row]),
                 likeness=float(theirs[row]),
@@ -300,4 +332,4 @@ def _rows(
                 quantile=float(quantiles[farthest]),
             )
         )
-    return tuple(found)
+    return tuple(unlike)

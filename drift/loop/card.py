@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drift.data.blocks import Table
+from drift.data.schema import time_option
 from drift.errors import DataError, UsageError
 from drift.invocation import Options, table_options
 from drift.system.streams import broken, one_line
@@ -28,12 +29,29 @@ def require_one_line(*names: str) -> None:
 
 @dataclass(frozen=True)
 class DataSource:
-    """How to load the table again: the embedded stream, or a user's file."""
+    """How to load the table again: the embedded stream, or a user's file.
 
-    path: str | None = None  # None is the embedded ELEC stream
+    Attributes:
+        path: of the file; None is the embedded ELEC stream.
+        label: the column with the class.
+        time: the column with the time of each row, with :day_first or :month_first if that was said; None if there is
+            none.
+        ignore: columns that are left out.
+    """
+
+    path: str | None = None
     label: str | None = None
     time: str | None = None
     ignore: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DataSource:
+        """The source that `dataclasses.asdict` wrote, in a journal or a model's card.
+
+        Raises:
+            KeyError, TypeError: it is no source.
+        """
+        return cls(**{**values, "ignore": tuple(values["ignore"])})
 
     @property
     def name(self) -> str:
@@ -57,15 +75,15 @@ class DataSource:
         return table_options(None if self.path is None else str(self.file), self.label, self.time, self.ignore)
 
     def load(self) -> Table:
-        """Read and validate the table."""
-        from drift.data.tables import load_table
+        """The table, validated; a file that has not changed since is not read again in the same process."""
+        from drift.data.tables import load_table_once
         from drift.datasets.elec import load_elec
 
         if self.path is None:
             return load_elec()
         if self.label is None:
             raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
-        return load_table(self.file or Path(self.path), label=self.label, time=self.time, ignore=self.ignore)
+        return load_table_once(self.file or Path(self.path), label=self.label, time=self.time, ignore=self.ignore)
 
 
 @dataclass(frozen=True)
@@ -108,7 +126,7 @@ class Card:
     @property
     def time_name(self) -> str | None:
         """What a request calls the time from which the calendar features are computed; None if there are none."""
-        return "time" if self.source.path is None else self.source.time
+        return "time" if self.source.path is None else time_option(self.source.time or "")[0] or None
 
     def to_metadata(self) -> dict[str, Any]:
         """Plain values, for MLflow and for the archive."""
@@ -122,7 +140,6 @@ class Card:
             DataError: it does not hold what `to_metadata` writes, or its names hold control characters or line breaks.
         """
         try:
-            source = dict(values["source"])
             card = cls(
                 feature_names=tuple(values["feature_names"]),
                 classes=tuple(values["classes"]),
@@ -130,7 +147,7 @@ class Card:
                 fit_rows=(int(values["fit_rows"][0]), int(values["fit_rows"][1])),
                 reference_rows=(int(values["reference_rows"][0]), int(values["reference_rows"][1])),
                 digest=str(values["digest"]),
-                source=DataSource(**(source | {"ignore": tuple(source["ignore"])})),
+                source=DataSource.from_json(values["source"]),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(

@@ -113,8 +113,7 @@ def resume(world: DeploymentContext, model_name: str, *, device: str | None = No
         device: where retrains are from now on; None for the device that the deployment began with.
     """
     deployment = unfinished(world.journal, model_name)
-    told = deployment.options["source"]
-    source, options = DataSource(**told | {"ignore": tuple(told["ignore"])}), options_of(deployment)
+    source, options = DataSource.from_json(deployment.options["source"]), options_of(deployment)
     options = options.on_device(device or options.retrain.train.device)
     registry = world.registry(model_name)
     first = card_of(registry, registry.get(deployment.first_champion))

@@ -37,8 +37,8 @@ def measures_of(
         return ()
     if isinstance(counts, ClassificationCounts):
         reading = ClassificationReading(counts, level, seed)
-        made = [measure for metric in CLASSIFICATION.values() for measure in metric.measure(reading)]
+        measures = [measure for metric in CLASSIFICATION.values() for measure in metric.measure(reading)]
     else:
         errors = RegressionReading(counts, level)
-        made = [measure for metric in REGRESSION.values() for measure in metric.measure(errors)]
-    return tuple(sorted(made, key=lambda measure: measure.of_class is not None))
+        measures = [measure for metric in REGRESSION.values() for measure in metric.measure(errors)]
+    return tuple(sorted(measures, key=lambda measure: measure.of_class is not None))

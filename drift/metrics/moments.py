@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Moments:
-    """Finite numbers, summed up so that nothing cancels (Chan, Golub and LeVeque 1983)."""
+    """Finite numbers, summed up so that nothing cancels (Chan, Golub and LeVeque 1983).
+
+    Attributes:
+        count: of the values.
+        mean: in the column's units.
+        squares: sum of squared distances from the mean.
+        low: the smallest; None without numbers.
+        high: the largest value.
+    """
 
     count: int = 0
-    mean: float = 0.0  # in the column's units
-    squares: float = 0.0  # sum of squared distances from the mean
-    low: float | None = None  # the smallest; None without numbers
+    mean: float = 0.0
+    squares: float = 0.0
+    low: float | None = None
     high: float | None = None
 
     @property

@@ -23,16 +23,27 @@ CHUNK = 2_048  # rows answered at a time: their hidden units stay in the core's 
 
 @dataclass(frozen=True)
 class EnsembleOptions:
-    """How to fit."""
+    """How to fit.
 
-    width: int = 32  # units in each hidden layer
-    depth: int = 2  # hidden layers, 1 or more
-    dropout: float = 0.2  # share of hidden units silenced, in [0, 1), to the nearest 256th
-    learning_rate: float = 1e-2  # peak of the cycle
+    Attributes:
+        width: units in each hidden layer.
+        depth: hidden layers, 1 or more.
+        dropout: share of hidden units silenced, in [0, 1), to the nearest 256th.
+        learning_rate: peak of the cycle.
+        weight_decay: of AdamW's step.
+        batch_size: rows.
+        epochs: passes over the rows,.
+        max_steps: but no more batches than these.
+    """
+
+    width: int = 32
+    depth: int = 2
+    dropout: float = 0.2
+    learning_rate: float = 1e-2
     weight_decay: float = 1.0
-    batch_size: int = 256  # rows
-    epochs: int = 10  # passes over the rows,
-    max_steps: int = 400  # but no more batches than these
+    batch_size: int = 256
+    epochs: int = 10
+    max_steps: int = 400
 
 
 class Ensemble(torch.nn.Module):

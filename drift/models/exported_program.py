@@ -153,26 +153,26 @@ def _records(content: bytes) -> dict[str, bytes]:
                 raise RefusedProgramError("entries that are larger together than the file")
             if len({entry.filename.partition("/")[2] for entry in entries}) < len(entries):
                 raise RefusedProgramError("two entries of one name")
-            found = {entry.filename.partition("/")[2]: archive.read(entry) for entry in entries}
+            contents = {entry.filename.partition("/")[2]: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise RefusedProgramError(f"not a zip archive as torch.export.save writes it: {_line(error)}") from error
     known = {PROGRAM, WEIGHTS, CONSTANTS, *IGNORED}
-    for name in found:
+    for name in contents:
         if name not in known and not TENSOR.fullmatch(name) and not name.startswith(IGNORED_BEGINNINGS):
             raise RefusedProgramError(f"an entry {name[:80]!r}: only the tensors and the graph of a network are loaded")
-    return found
+    return contents
 
 
 def _parsed(records: dict[str, bytes], name: str) -> dict[str, Any]:
     if name not in records:
         raise RefusedProgramError(f"no entry {name!r}")
     try:
-        found = json.loads(records[name])
+        content = json.loads(records[name])
     except ValueError as error:
         raise RefusedProgramError(f"an entry {name!r} that is not JSON: {_line(error)}") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise RefusedProgramError(f"an entry {name!r} that is not a JSON object")
-    return found
+    return content
 
 
 def _safe_payloads(config: dict[str, Any], records: dict[str, bytes], place: str) -> dict[str, Any]:

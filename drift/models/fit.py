@@ -30,33 +30,55 @@ Augment: TypeAlias = Callable[[torch.Tensor, int, int], torch.Tensor]
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit, apart from the network's shape."""
+    """How to fit, apart from the network's shape.
 
-    learning_rate: float  # peak of the cycle
+    Attributes:
+        learning_rate: peak of the cycle.
+        weight_decay: of AdamW's step.
+        batch_size: rows.
+        max_epochs: passes over the training rows, 1 or more.
+        seed: of the order of rows and of dropout.
+        label_smoothing: share of each label that is spread over all classes, in [0, 1).
+    """
+
+    learning_rate: float
     weight_decay: float
-    batch_size: int  # rows
+    batch_size: int
     max_epochs: int
     seed: int
-    label_smoothing: float = 0.0  # share of each label that is spread over all classes, in [0, 1)
+    label_smoothing: float = 0.0
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training rows gave."""
+    """What one pass over the training rows gave.
 
-    number: int  # from 1
-    train_loss: float  # mean cross-entropy in nats, dropout on
-    val_loss: float  # mean cross-entropy in nats
-    val_accuracy: float  # in [0, 1]
-    seconds: float  # since fitting began
+    Attributes:
+        number: from 1.
+        train_loss: mean cross-entropy in nats, dropout on.
+        val_loss: mean cross-entropy in nats.
+        val_accuracy: in [0, 1].
+        seconds: since fitting began.
+    """
+
+    number: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """What a module is fitted to."""
+class LabelledTensors:
+    """What a module is fitted to.
 
-    inputs: torch.Tensor  # (n, ...)
-    labels: torch.Tensor  # (n,) int64 class codes
+    Attributes:
+        inputs: (n, ...).
+        labels: (n,) int64 class codes.
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -78,7 +100,7 @@ def fit(
         train: rows to learn from.
         validation: rows to judge each epoch on.
         options: learning rate, batches, epochs and the seed of shuffling and dropout.
-        keep_going: told each epoch; False ends the fit early.
+        keep_going: called with each epoch; False ends the fit early.
         device: where the dense layers are trained, see `drift.system.devices.resolve_device`.
 
     Returns:
@@ -91,7 +113,7 @@ def fit(
     device = resolve_device(device)
     with torch.no_grad():
         known, judged = (
-            Samples(net.ranks(features), labels) for features, labels in map(_tensors, (train, validation))
+            LabelledTensors(net.ranks(features), labels) for features, labels in map(_tensors, (train, validation))
         )
     with one_thread():
         epochs = descend(net.dense, known, judged, options, keep_going=keep_going, device=device)
@@ -102,8 +124,8 @@ def fit(
 
 def descend(
     module: torch.nn.Module,
-    train: Samples,
-    validation: Samples,
+    train: LabelledTensors,
+    validation: LabelledTensors,
     options: FitOptions,
     *,
     keep_going: Callable[[Epoch], bool] = lambda epoch: True,
@@ -121,7 +143,7 @@ def descend(
         train: what to learn from.
         validation: what to judge each epoch on.
         options: learning rate, batches, epochs and the seed of shuffling and dropout.
-        keep_going: told each epoch, after a resumption also those before it; False ends the fit early.
+        keep_going: called with each epoch, after a resumption also those before it; False ends the fit early.
         augment: changes each batch's inputs before it is learned from.
         seconds: no more than these, give or take a batch and the last look at `validation`. The cycle then runs with
             the clock where that is ahead of the batches, so that it ends at its low rate; and with it what comes out
@@ -148,9 +170,9 @@ def descend(
     if not learned:
         raise TrainingError(f"expected {smallest_batch} rows or more to learn from, got {len(train)}")
     steps = options.max_epochs * -(-learned // options.batch_size)
-    told = f"{options} {'augmented' if augment else ''}"
+    settings = f"{options} {'augmented' if augment else ''}"
     data = train.inputs, train.labels, validation.inputs, validation.labels
-    of = digest(told, module.state_dict(), *data) if checkpoint else ""
+    of = digest(settings, module.state_dict(), *data) if checkpoint else ""
     module.to(device)
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
@@ -193,7 +215,7 @@ def descend(
 
 def _judged(
     module: torch.nn.Module,
-    validation: Samples,
+    validation: LabelledTensors,
     number: int,
     train_loss: float,
     began: float,

@@ -11,11 +11,17 @@ from drift.models.quantiles import QuantileRanks
 
 @dataclass(frozen=True)
 class Shape:
-    """What must be equal for one network's weights to fit another."""
+    """What must be equal for one network's weights to fit another.
 
-    width: int  # units in each hidden layer
-    depth: int  # hidden layers
-    dropout: float  # share of hidden units silenced in training, in [0, 1)
+    Attributes:
+        width: units in each hidden layer.
+        depth: hidden layers.
+        dropout: share of hidden units silenced in training, in [0, 1).
+    """
+
+    width: int
+    depth: int
+    dropout: float
 
 
 class TableNet(torch.nn.Module):

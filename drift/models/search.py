@@ -53,11 +53,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """A finished trial."""
+    """A finished trial.
 
-    index: int  # from 0
+    Attributes:
+        index: from 0.
+        parameters: that were tried.
+        accuracy: validation accuracy at its last epoch; nan if it failed.
+        status: how the trial ended.
+    """
+
+    index: int
     parameters: Mapping[str, Value]
-    accuracy: float  # validation accuracy at its last epoch; nan if it failed
+    accuracy: float
     status: Status
 
 

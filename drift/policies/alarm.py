@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from drift.detect import DETECTORS, STREAMING
-from drift.detect.detectors.protocol import WatchesFeatures
+from drift.detect.detectors.protocol import FeatureDetector
 from drift.policies.history import History, evidence_of, serving_blocks
 from drift.policies.protocol import Decision, MakeDetector, PolicyDeclaration, PolicySettings
 
@@ -76,7 +76,7 @@ def _declared(name: str) -> PolicyDeclaration:
 
     def detector(settings: PolicySettings) -> MakeDetector:
         kind = DETECTORS.get(name) or STREAMING[name]
-        if issubclass(kind, WatchesFeatures) and settings.ignored_features:
+        if issubclass(kind, FeatureDetector) and settings.ignored_features:
             return partial(kind, ignore=settings.ignored_features)
         return kind
 

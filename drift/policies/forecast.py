@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from drift.detect import ThresholdForecast, forecast_threshold
-from drift.detect.forecast import HORIZON
+from drift.detect.accuracy.forecast import HORIZON
 from drift.policies.history import BlockRecord, History, evidence_of, serving_blocks
 from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from drift.data.blocks import ScoredBlock
 from drift.detect import Score
-from drift.detect.accuracy import chance_of_at_most, drop_p_value
+from drift.detect.accuracy.block_tests import chance_of_at_most, drop_p_value
 
 RECENT = 5  # blocks of the serving version that the evidence about a block looks back on
 
@@ -115,7 +115,7 @@ def evidence_of(history: History) -> dict[str, float]:
     """What a person who is asked wants to know of the last block, whichever policy asks.
 
     On 20 rows, a model of accuracy .68 falls below .55 by chance alone once in 14 blocks: how likely the block was, and
-    the newest blocks together, tells bad luck from drift.
+    the newest blocks together, tells sampling error from drift.
     """
     last = history.blocks[-1]
     same_version = [block for block in history.blocks if block.version == last.version][-RECENT:]

@@ -85,8 +85,8 @@ class ParsedPolicy:
         """
         values = list(self.values)
         for at, parameter in enumerate(self.declaration.parameters):
-            given = values[at]
-            if parameter.of_stream and given is not None and given >= blocks:
+            number = values[at]
+            if parameter.of_stream and number is not None and number >= blocks:
                 if blocks - 1 < max(1, parameter.low):
                     return None
                 values[at] = blocks - 1
@@ -99,7 +99,7 @@ class ParsedPolicy:
 
     def _filled(self, settings: PolicySettings) -> list[float]:
         parameters = self.declaration.parameters
-        return [parameter.value(given, settings) for parameter, given in zip(parameters, self.values, strict=True)]
+        return [parameter.value(number, settings) for parameter, number in zip(parameters, self.values, strict=True)]
 
 
 def parse_policy(name: str) -> ParsedPolicy:

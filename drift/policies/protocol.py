@@ -112,10 +112,10 @@ class PolicyParameter:
             return None
         return value if self.low <= value and (self.high is None or value <= self.high) else None
 
-    def value(self, given: float | None, settings: PolicySettings) -> float:
+    def value(self, number: float | None, settings: PolicySettings) -> float:
         """The value in use: the given one, else the default."""
-        if given is not None:
-            return given
+        if number is not None:
+            return number
         return float(getattr(settings, self.default)) if isinstance(self.default, str) else self.default
 
 

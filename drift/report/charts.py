@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.charts.palette import GREEN, GREY, MARKERS, SKY, VERMILLION, VERSIONS, series_style
 from drift.detect import Score
-from drift.detect.accuracy import chance_band
+from drift.detect.accuracy.block_tests import chance_band
 from drift.loop.journal.records import DecisionRecord
 from drift.loop.releases.external_changes import outside_changes
 from drift.loop.scoring.seen_rows import has_seen

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from drift.comparison import compare_tables, usable_columns
+from drift.comparison import choose_columns, compare_tables
 from drift.comparison.column_changes import change_in_words
 from drift.comparison.describe import reasons, verdict
 from drift.comparison.text import lines
@@ -161,7 +161,7 @@ def test_what_always_differs_is_left_out_unless_asked_for() -> None:
         frame["key"] = [f"k{start + at}" for at in range(400)]
         frame["empty"] = None
     second["extra"] = 1.0
-    found = usable_columns(first, second)
+    found = choose_columns(first, second)
     assert found.left_out == {
         "row": "sorted in both tables, like a time or a row number",
         "at": "holds dates",
@@ -169,8 +169,8 @@ def test_what_always_differs_is_left_out_unless_asked_for() -> None:
         "empty": "has no values",
         "extra": "not in the reference",
     }
-    assert usable_columns(first, second, columns=("row", "price")).names == ("price", "row")
-    assert "city" not in usable_columns(first, second, ignore=("city",)).names
+    assert choose_columns(first, second, columns=("row", "price")).names == ("price", "row")
+    assert "city" not in choose_columns(first, second, ignore=("city",)).names
 
 
 @pytest.mark.parametrize(
@@ -240,18 +240,18 @@ def test_iso_dates_in_text_are_dates() -> None:
     days = pd.Series(["2020-01-03", "2020-01-01", "2020-01-02T10:00:00"] * 20)
     first, second = pd.DataFrame({"day": days, "x": range(60)}), pd.DataFrame({"day": days[::-1], "x": range(60, 120)})
     second["x"] = second["x"].sample(frac=1, random_state=0).to_numpy()
-    assert usable_columns(first, second).left_out == {"day": "holds dates"}
-    assert usable_columns(first, second.assign(day=pd.to_datetime("2020-05-05"))).names == ("x",)
+    assert choose_columns(first, second).left_out == {"day": "holds dates"}
+    assert choose_columns(first, second.assign(day=pd.to_datetime("2020-05-05"))).names == ("x",)
 
 
 def test_what_cannot_be_compared_is_left_out_or_told() -> None:
     frame = table(60)
     frame["lists"] = [[1, 2]] * 60
-    assert usable_columns(frame, frame).left_out["lists"] == "holds neither numbers nor text"
+    assert choose_columns(frame, frame).left_out["lists"] == "holds neither numbers nor text"
     with pytest.raises(BlockError, match=r"values up to 1e\+100 in column 'price', got 1e\+200 in the current table"):
-        usable_columns(frame, frame.assign(price=1e200))
+        choose_columns(frame, frame.assign(price=1e200))
     with pytest.raises(BlockError, match="booleans in the reference and numbers in the current table"):
-        usable_columns(frame, frame.assign(open=1))
+        choose_columns(frame, frame.assign(open=1))
 
 
 def test_columns_of_one_table_only_are_told_first() -> None:
@@ -365,7 +365,7 @@ def test_level_of_pairs_with_two_values(share: float) -> None:
             price = rng.gamma(2, size=rows)
             late, gift = (rng.random(rows) < np.minimum(1, share * price / 2) for _ in range(2))
             tables.append(pd.DataFrame({"price": price, "late": np.where(late, "yes", "no"), "gift": gift}))
-        paired = usable_columns(*tables).paired()
+        paired = choose_columns(*tables).paired()
         named += any(pair.adjusted <= 0.05 for pair in pair_changes(paired.reference, paired.current, paired.labels))
     assert named <= binom.ppf(0.9995, runs, 0.05)
 

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drift.cli import app
-from drift.comparison import usable_columns
+from drift.comparison import choose_columns
 from drift.comparison.comparable_columns import POOLED, POOLED_BEYOND
 from drift.errors import DataError
 from drift.loop.card import DataSource
@@ -188,7 +188,7 @@ def run(*words: object) -> Result:
 
 
 def test_very_many_categories_are_pooled() -> None:
-    chosen = usable_columns(*pair(with_merchants, 29_000))
+    chosen = choose_columns(*pair(with_merchants, 29_000))
     assert chosen.categorical == ("merchant",)
     for table in (chosen.reference, chosen.current):
         assert table["merchant"].nunique() <= POOLED_BEYOND + 1 and (table["merchant"] == POOLED).mean() > 0.5

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.data.tables import load_table
+from drift.data.tables import load_table, load_table_once
 from drift.errors import DataError
 
 
@@ -212,3 +212,12 @@ def test_names_that_would_forge_lines_are_refused(tmp_path: Path, wrong: str, su
 def test_a_tab_in_a_name_is_no_line(tmp_path: Path) -> None:
     assert "a\tb" in load_table(write(good().rename(columns={"x": "a\tb"}), tmp_path / "t.csv"), label="y",
                                time="when").feature_names  # fmt: skip
+
+
+def test_a_file_that_has_not_changed_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n1,a\n2,b\n")
+    first = load_table_once(path, label="y")
+    assert load_table_once(path, label="y") is first
+    path.write_text("x,y\n1,a\n2,b\n3,b\n")
+    assert len(load_table_once(path, label="y")) == 3

@@ -14,12 +14,14 @@ import sqlalchemy as sql
 
 from drift.comparison import compare_tables
 from drift.data import Column, Schema
+from drift.data.frames import arrow_frame
 from drift.data.inference import infer_column, schema_of, typed_column, typed_frame
 from drift.data.readers import open_source, read_frame
-from drift.data.readers.frames import arrow_frame
+from drift.data.schema import time_option
 from drift.data.tables import load_table
 from drift.data.values import as_numbers, as_times, widened
-from drift.errors import DataError
+from drift.errors import DataError, UsageError
+from drift.loop.card import DataSource
 from drift.monitor.sources.column_roles import Columns
 
 
@@ -124,13 +126,36 @@ def test_epochs_are_times_only_where_a_column_is_named() -> None:
 
 def test_day_and_month_that_cannot_be_told_apart_are_asked_for(tmp_path: Path) -> None:
     path = csv(tmp_path, "at,x,p\n01/02/2026,1,a\n02/02/2026,2,b\n")
-    words = r"day and month of '01/02/2026' cannot be told apart: write the dates as ISO 8601"
+    words = r"day and month of '01/02/2026' cannot be told apart: write the dates as ISO 8601, .* --time at:day_first"
     with pytest.raises(DataError, match=words):
         load_table(path, label="p", time="at")
     [frame] = open_source(str(path), texts=("at",))
     with pytest.raises(DataError, match=words):
         Columns("p", time="at").settle(frame)
     assert "at" in compare_tables(pd.concat([read_frame(path)] * 30), read_frame(path), columns=("x",)).left_out
+
+
+@pytest.mark.parametrize(("form", "day"), [("day_first", "2026-02-01"), ("month_first", "2026-01-02")])
+def test_the_option_for_the_time_says_whether_day_or_month_comes_first(tmp_path: Path, form: str, day: str) -> None:
+    path = csv(tmp_path, "at,x,p\n01/02/2026,1,a\n02/02/2026,2,b\n")
+    expected = np.asarray([day, "2026-02-02"], "datetime64[ns]")
+    times = DataSource(str(path), "p", f"at:{form}").load().timestamps
+    assert times is not None
+    assert (times == expected).all()
+    name, time_format = time_option(f"at:{form}")
+    [frame] = open_source(str(path), texts=("at",))
+    columns = Columns("p", time=name, time_format=time_format).settle(frame)
+    assert columns.time_format == form
+    times = columns.read(frame).times
+    assert times is not None
+    assert (times == expected).all()
+    with pytest.raises(UsageError, match=f"expected --time at:{form}, as when the monitor began"):
+        columns.fit_to(Columns("p", time="at", time_format="iso"))
+
+
+def test_a_column_may_have_a_colon_in_its_name() -> None:
+    assert time_option("sold:at") == ("sold:at", "")
+    assert time_option("sold:at:month_first") == ("sold:at", "month_first")
 
 
 def test_the_order_of_day_and_month_is_kept_for_later_rows(tmp_path: Path) -> None:
@@ -322,7 +347,7 @@ def test_arrow_and_nullable_types_stay_exact() -> None:
 def test_kinds_of_a_whole_csv_file_do_not_hang_on_its_first_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drift.data.readers.csv.BLOCK", 10_000)
+    monkeypatch.setattr("drift.data.readers.formats.csv.BLOCK", 10_000)
     count = 5_000
     whole = pd.Series([str(at) for at in range(count)], dtype=object)
     late = whole.where(whole.index < count - 3, "0.5")
@@ -336,3 +361,30 @@ def test_kinds_of_a_whole_csv_file_do_not_hang_on_its_first_piece(
     frame.loc[count - 1, "whole"] = "unknown"
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert schema_of(read_frame(tmp_path / "t.csv"))["whole"].bad_rows == (count - 1,)
+
+
+def shortest(number: np.float32) -> float:
+    """The plain reference of `widened`: what NumPy prints of a float32, read as a float64."""
+    return float(np.format_float_scientific(number, unique=True))
+
+
+def test_a_widened_float32_is_the_shortest_decimal_number_that_rounds_to_it() -> None:
+    rng = np.random.default_rng(0)
+    anything = rng.integers(0, 2**32, 20_000, dtype=np.uint32).view(np.float32)
+    parts = [anything, rng.normal(size=5_000), rng.integers(-(2**26), 2**26, 5_000), np.arange(999) / 2**10 + 131_072,
+             [0.0, -0.0, 1e-45, 3.4e38, 2**24, 2**24 - 1, 1e6, 999_999.94, 1e-14, 9.999e-15, 1.00390625]]  # fmt: skip
+    numbers = np.concatenate([np.asarray(part, np.float32) for part in parts])
+    numbers = numbers[np.isfinite(numbers)]
+    assert widened(numbers).tolist() == list(map(shortest, numbers))
+
+
+def test_what_is_no_finite_number_stays_as_it_is_when_widened() -> None:
+    numbers = np.asarray([[np.nan, np.inf], [-np.inf, 0.1]], np.float32)
+    assert widened(numbers).tolist()[1] == [-np.inf, 0.1]
+    assert np.isnan(widened(numbers)[0, 0])
+    assert np.signbit(widened(np.asarray([-0.0], np.float32)))[0]
+
+
+def test_the_driver_of_a_database_that_is_not_installed_is_named() -> None:
+    with pytest.raises(UsageError, match="the driver of duckdb is not installed: pip install duckdb-engine"):
+        list(open_source("duckdb:///rows.db", query="rows"))

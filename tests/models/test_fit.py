@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from drift.errors import StateError, TrainingError, UsageError
-from drift.models.fit import Epoch, FitOptions, Samples, descend, fit
+from drift.models.fit import Epoch, FitOptions, LabelledTensors, descend, fit
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
 from drift.system.threads import one_thread
@@ -21,9 +21,9 @@ def same(one: Weights, other: Weights) -> bool:
     return list(one) == list(other) and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def samples(n: int = 500, seed: int = 0) -> Samples:
+def samples(n: int = 500, seed: int = 0) -> LabelledTensors:
     rows = problem(n, seed)
-    return Samples(torch.from_numpy(rows.features), torch.from_numpy(rows.labels))
+    return LabelledTensors(torch.from_numpy(rows.features), torch.from_numpy(rows.labels))
 
 
 def module() -> torch.nn.Module:

@@ -21,7 +21,7 @@ from drift.datasets.images import Images
 from drift.errors import UsageError
 from drift.models.blend import fit_blend
 from drift.models.ensemble import EnsembleOptions, fit_ensemble
-from drift.models.fit import FitOptions, Samples, descend, fit
+from drift.models.fit import FitOptions, LabelledTensors, descend, fit
 from drift.models.images import fit_head, fit_images, new_model, recipe
 from drift.models.network import Shape, TableNet
 from drift.models.quantiles import fit_quantile_ranks
@@ -150,7 +150,7 @@ def test_the_loop_computes_nothing_where_it_should_not(monkeypatch: pytest.Monke
 
     module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     module.register_forward_hook(sent)
-    rows = Samples(torch.zeros(90, 4), torch.zeros(90, dtype=torch.int64))
+    rows = LabelledTensors(torch.zeros(90, 4), torch.zeros(90, dtype=torch.int64))
     monkeypatch.setattr(torch.optim.AdamW, "__init__", without_fusing(torch.optim.AdamW.__init__))
     with pytest.raises(InterruptedError):
         descend(module, rows, rows, OPTIONS, device="meta")

@@ -46,7 +46,15 @@ def ingest(
     prediction: m.Prediction = "",
     truth: m.Truth = "",
     key: m.Key = "",
-    time: Annotated[str, m.text("Column with each row's time; UTC, unless it tells its zone.", "time", m.COLUMNS)] = "",
+    time: Annotated[
+        str,
+        m.text(
+            "Column with each row's time; UTC, unless it tells its zone. NAME:day_first or NAME:month_first says how"
+            " 01/02/2026 is meant.",
+            "time",
+            m.COLUMNS,
+        ),
+    ] = "",
     probability: Annotated[
         str,
         m.text(
@@ -106,6 +114,7 @@ def ingest(
     """
     from dataclasses import replace as with_
 
+    from drift.data.schema import time_option
     from drift.monitor.collection.scoring_log import LogRows, without_calendar
     from drift.monitor.pipeline import ingest as library
     from drift.monitor.sources.batches import Batching, period_of
@@ -118,9 +127,10 @@ def ingest(
         raise UsageError(f"expected --task classification or regression, got {task!r}")
     if every:
         period_of(every)
+    time_name, time_format = time_option(time)
     asked = Columns(
-        prediction, truth, key, time, batch, every, batch_size, version, probability, positive, probabilities,
-        m.names_in(ignore), m.names_in(categories), of_task,
+        prediction, truth, key, time_name, batch, every, batch_size, version, probability, positive, probabilities,
+        m.names_in(ignore), m.names_in(categories), of_task, time_format=time_format,
     )  # fmt: skip
     opened = m.open_store(store, create=True)
     known = _known_columns(opened, monitor, anew=bool(prediction) or source == "log")

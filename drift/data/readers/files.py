@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from drift.data.frames import require_different_names
 from drift.data.inference import infer_column
 from drift.data.problems import require_plain_names
-from drift.data.readers import csv, parquet
+from drift.data.readers.formats import FORMATS
 from drift.data.urls import masked
 from drift.errors import DataError
 from drift.system.streams import broken
@@ -18,7 +18,6 @@ from drift.system.streams import broken
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = (".csv", ".parquet")
 PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
@@ -87,10 +86,7 @@ def _chunks(
     import pyarrow as pa
 
     try:
-        if file.suffix.lower() == ".parquet":
-            yield from parquet.chunks(file, wanted=wanted, ignore=ignore, rows=rows)
-        else:
-            yield from csv.chunks(file, wanted=wanted, ignore=ignore, texts=texts, rows=rows)
+        yield from FORMATS[file.suffix.lower()].chunks(file, wanted=wanted, ignore=ignore, texts=texts, rows=rows)
     except (pa.ArrowException, OSError, UnicodeDecodeError, plain_csv.Error) as error:
         raise cannot_be_read(file, error) from error
 
@@ -101,7 +97,7 @@ def read_whole(
     """One file as a data frame whose schema is in `attrs["schema"]`.
 
     Args:
-        file: of a name that ends in .csv or .parquet.
+        file: of one of the `FORMATS`.
         texts: columns that are categories whatever their texts look like.
         ignore: columns whose values are not read: they are there, and empty.
         wanted: all columns but these are such; none by default.
@@ -114,9 +110,7 @@ def read_whole(
     import pyarrow as pa
 
     try:
-        if file.suffix.lower() == ".parquet":
-            return parquet.whole(file, ignore=ignore, wanted=wanted)
-        return csv.whole(file, texts=texts, ignore=ignore, wanted=wanted)
+        return FORMATS[file.suffix.lower()].whole(file, wanted=wanted, ignore=ignore, texts=texts)
     except (pa.ArrowException, OSError, ValueError, plain_csv.Error) as error:
         raise cannot_be_read(file, error) from error
 
@@ -133,23 +127,23 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         DataError: no such file, or one that is neither CSV nor Parquet.
     """
-    shown = masked(str(path))
+    shown, formats = masked(str(path)), " or ".join(FORMATS)
     if path.is_file():
         if path.suffix.lower() in PACKED:
-            raise DataError(f"expected a .csv or .parquet file, got {shown}, which is packed: unpack it first (gunzip)")
-        if path.suffix.lower() not in SUFFIXES:
-            raise DataError(f"expected a .csv or .parquet file, or a folder of them, got {shown}")
+            raise DataError(f"expected a {formats} file, got {shown}, which is packed: unpack it first (gunzip)")
+        if path.suffix.lower() not in FORMATS:
+            raise DataError(f"expected a {formats} file, or a folder of them, got {shown}")
         return [path]
     if not path.is_dir():
         raise DataError(f"there is no file {shown}")
     files = [
         file
         for file in path.rglob("*")
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in FORMATS
         and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
     ]
     if not files:
-        raise DataError(f"expected .csv or .parquet files in {shown}, got none")
+        raise DataError(f"expected {formats} files in {shown}, got none")
     if wrong := broken(str(file.relative_to(path)) for file in files):
         raise DataError(
             f"expected names of files in {shown} without control characters and line breaks, got {wrong[0]}; rename it"
@@ -184,11 +178,11 @@ def _require_same(kinds: dict[str, str], frame: pd.DataFrame, file: str, *, besi
     for name in kinds | there if kinds != there else ():
         if kinds.get(name) == there.get(name) or (name in frame and frame[name].isna().all()):
             continue
-        had, has = kinds.setdefault(name, there.get(name, "nothing")), there.get(name, "nothing")
-        if had != has:
+        before, has = kinds.setdefault(name, there.get(name, "nothing")), there.get(name, "nothing")
+        if before != has:
             mixed = infer_column(frame[name], text=True) if name in frame else None
             example = f", such as {mixed.example[:40]!r}" if mixed is not None and mixed.bad else ""
             raise DataError(
-                f"expected {had} in column {name!r} of {file}, as in the files before it; got {has}{example}:"
+                f"expected {before} in column {name!r} of {file}, as in the files before it; got {has}{example}:"
                 " convert it, or leave it out with --ignore"
             )

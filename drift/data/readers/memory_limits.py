@@ -1,4 +1,4 @@
-"""What a Parquet file would take in memory, found out before its values are read: a file may be from a stranger.
+"""Memory that a Parquet file would take, computed before its values are read: a file may come from anybody.
 
 One text of a megabyte that every row repeats is a file of some hundred bytes, and so is a number that a billion rows
 repeat. Lengths of texts are therefore summed first, a few rows at a time, or as dictionaries, in which a repeated text
@@ -163,7 +163,7 @@ def column_sizes(file: Path | Stored, opened: ParquetFile, paths: Collection[str
     Raises:
         DataError: a column is not as the footer states it, or has no pages there.
     """
-    found: list[tuple[int, int, ColumnSize]] = []
+    sizes: list[tuple[int, int, ColumnSize]] = []
     places = [at for at in range(opened.metadata.num_columns) if opened.schema.column(at).path in paths]
     with PageSizes(file) as pages:
         for group in range(opened.metadata.num_row_groups):
@@ -182,8 +182,8 @@ def column_sizes(file: Path | Stored, opened: ParquetFile, paths: Collection[str
                         f"expected {chunk.num_values:,} values in the pages of column {name!r} of {file}, as its"
                         f" footer states, got {size.values:,}: write the file again"
                     )
-                found.append((group, at, size))
-    return found
+                sizes.append((group, at, size))
+    return sizes
 
 
 def _require_few_values(file: Path | Stored, opened: ParquetFile, held: list[tuple[int, int, ColumnSize]]) -> None:
@@ -260,11 +260,11 @@ def _require_memory(file: Path | Stored, held: dict[str, int]) -> None:
         )
 
 
-def _require_short(file: Path | Stored, name: str, rows: int, found: int) -> None:
-    if found > MOST_LONG and found > LONG * rows:
+def _require_short(file: Path | Stored, name: str, rows: int, held: int) -> None:
+    if held > MOST_LONG and held > LONG * rows:
         raise DataError(
             f"expected at most {_size(MOST_LONG)} in column {name!r} of {file} where a row has more than"
-            f" {LONG:,} bytes in the mean, got {_size(found)} or more in {rows:,} rows: leave the column out with"
+            f" {LONG:,} bytes in the mean, got {_size(held)} or more in {rows:,} rows: leave the column out with"
             " --ignore"
         )
 

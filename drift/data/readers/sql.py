@@ -13,8 +13,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from drift.data.frames import require_different_names
 from drift.data.inference import schema_of, typed_frame
-from drift.data.problems import require_plain_names
-from drift.data.readers.frames import require_columns
+from drift.data.problems import require_columns, require_plain_names
 from drift.data.readers.memory_limits import LONG, MOST_LONG
 from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
 from drift.errors import DataError, UsageError
@@ -26,6 +25,12 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 16_000_000  # bytes of one value in SQLite
 FIRST, AT_ONCE = 16, 1_000  # rows that are fetched together: the first ones, and the most
+DRIVERS = {
+    "duckdb": "duckdb-engine",
+    "mysql": "mysqlclient",
+    "mariadb": "mysqlclient",
+    "mssql": "pyodbc",
+}  # by database
 STEPS = 1_000_000  # of SQLite's machine, between two looks for signals: some milliseconds
 
 
@@ -138,7 +143,9 @@ class DatabaseRows:
         except (ImportError, NoSuchModuleError) as error:
             if self._url.get_backend_name() == "postgresql" and isinstance(error, ImportError):
                 raise missing_package(error, module="psycopg") from error
-            raise UsageError(f"the driver of {self._url.drivername} is not installed: {error}") from error
+            package = DRIVERS.get(self._url.get_backend_name())
+            install = f"pip install {package}" if package else str(error)
+            raise UsageError(f"the driver of {self._url.drivername} is not installed: {install}") from error
 
     def _require_file(self) -> None:
         from pathlib import Path
@@ -196,6 +203,6 @@ def _column(values: tuple[Any, ...]) -> pd.Series:
         return pd.Series(np.asarray(values, np.int64))
     if kinds == {float} or kinds == {float, type(None)}:
         return pd.Series(np.asarray(values, np.float64))
-    made = np.empty(len(values), object)
-    made[:] = values
-    return pd.Series(made)
+    objects = np.empty(len(values), object)
+    objects[:] = values
+    return pd.Series(objects)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from drift.datasets.cache import cache_folder
 from drift.datasets.fetch import Tell, to_nobody
+from drift.datasets.images.array_cache import load_set
 from drift.datasets.images.folder import load_folder
-from drift.datasets.images.kept import load_set
 from drift.datasets.images.record import Images, Split
 from drift.datasets.images.sets import IMAGE_SETS
 from drift.errors import DataError
@@ -29,7 +29,7 @@ def load_images(name: str, split: Split = "train", *, cache: Path | None = None,
         name: one of `IMAGE_SETS`, or a folder with a subfolder for each class.
         split: which part of it.
         cache: where downloads are kept; by default `cache_folder()`.
-        tell: is told what is being done, how many bytes of it are done, and how many there are if that is known.
+        tell: is called with what is being done, how many bytes of it are done, and how many there are if that is known.
 
     Returns:
         A data set's pixels are mapped from the cache, read-only; a folder's are in memory.

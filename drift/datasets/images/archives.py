@@ -62,13 +62,13 @@ def members(path: Path, names: Sequence[str]) -> list[bytes]:
         magic = file.read(len(AR_MAGIC))
         file.seek(0)
         if magic.startswith(ZIP_MAGIC):
-            found = _of_zip(file, names)
+            contents = _of_zip(file, names)
         else:
-            found = _of_tar(_tar_of_deb(file) if magic == AR_MAGIC else file, names)
-    missing = [name for name in names if name not in found]
+            contents = _of_tar(_tar_of_deb(file) if magic == AR_MAGIC else file, names)
+    missing = [name for name in names if name not in contents]
     if missing:
         raise DataError(f"{path.name} does not hold {', '.join(missing)}")
-    return [found[name] for name in names]
+    return [contents[name] for name in names]
 
 
 def _of_zip(file: IO[bytes], names: Sequence[str]) -> dict[str, bytes]:
@@ -77,15 +77,15 @@ def _of_zip(file: IO[bytes], names: Sequence[str]) -> dict[str, bytes]:
 
 
 def _of_tar(file: IO[bytes], names: Sequence[str]) -> dict[str, bytes]:
-    found = {}
+    contents = {}
     with tarfile.open(fileobj=file, mode="r:*") as archive:
         for member in archive:
             name = member.name.removeprefix("./")
             if name in names and (content := archive.extractfile(member)) is not None:
-                found[name] = content.read()
+                contents[name] = content.read()
         while archive.fileobj is not None and archive.fileobj.read(CHUNK_BYTES):
             pass  # a compressed file's own checksum is at its end, where tarfile does not look
-    return found
+    return contents
 
 
 def _tar_of_deb(file: IO[bytes]) -> IO[bytes]:

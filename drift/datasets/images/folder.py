@@ -16,7 +16,7 @@ import numpy as np
 
 from drift.data.readers.memory_limits import available_memory
 from drift.datasets.fetch import Tell
-from drift.datasets.images.pictures import Look, look_at, read_picture
+from drift.datasets.images.pictures import PictureFormat, look_at, read_picture
 from drift.datasets.images.record import Images, Split
 from drift.errors import DataError
 from drift.system.streams import broken, one_line
@@ -31,10 +31,16 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class _File:
-    """An image file before it is read."""
+    """An image file before it is read.
+
+    Attributes:
+        path: of the file.
+        name: below the user's folder.
+        label: name of its class.
+    """
 
     path: Path
-    name: str  # below the user's folder
+    name: str
     label: str
 
     @property
@@ -52,7 +58,7 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     Args:
         folder: with a subfolder for each class; or with `train` and `test`, and the classes in each of them.
         split: which part.
-        tell: is told how far the reading is, in bytes of pixels.
+        tell: is called with how far the reading is, in bytes of pixels.
 
     Raises:
         DataError: no classes, no image that can be read, sizes that differ, too much for memory, or a split without an
@@ -62,7 +68,7 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
         raise DataError(f"expected a folder of images, got the file {folder}")
     name = folder.resolve().name
     files = _found(folder)
-    looks: dict[_File, Look] = {}
+    looks: dict[_File, PictureFormat] = {}
     left_out: dict[_File, str] = {}
     for file in (*files["train"], *files["test"]):
         try:
@@ -113,7 +119,7 @@ def load_folder(folder: Path, split: Split, *, tell: Tell) -> Images:
     return Images(name, pixels[: len(read)], labels, classes, reasons)
 
 
-def _require_memory(folder: Path, files: Sequence[_File], look: Look, total: int) -> None:
+def _require_memory(folder: Path, files: Sequence[_File], look: PictureFormat, total: int) -> None:
     """Refuse images that would not fit, or unpack to far more than their files: a few kilobytes may hold gigabytes.
 
     Raises:
@@ -143,12 +149,12 @@ def _found(folder: Path) -> Mapping[Split, list[_File]]:
 
 
 def _below(folder: Path, classes: Path) -> list[_File]:
-    found = []
+    files = []
     for path in sorted(classes.rglob("*")):
         inside = path.relative_to(classes).parts
         if len(inside) > 1 and not any(part.startswith(".") for part in inside) and path.is_file():
-            found.append(_File(path, path.relative_to(folder).as_posix(), _text(inside[0])))
-    return found
+            files.append(_File(path, path.relative_to(folder).as_posix(), _text(inside[0])))
+    return files
 
 
 def _text(name: str) -> str:
@@ -160,7 +166,7 @@ def _is_test(name: str) -> bool:
     return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) % TEST_ONE_IN == 0
 
 
-def _common(folder: Path, looks: Mapping[_File, Look]) -> Look:
+def _common(folder: Path, looks: Mapping[_File, PictureFormat]) -> PictureFormat:
     """The size that all have, and the channels that are enough for all."""
     sizes = Counter((look.width, look.height) for look in looks.values())
     if len(sizes) > 1:
@@ -171,7 +177,7 @@ def _common(folder: Path, looks: Mapping[_File, Look]) -> Look:
             f"{folder}: expected images of one size, got {', '.join(shown)}{more}; bring them to one size first"
         )
     ((width, height),) = sizes
-    return Look(height, width, max(look.channels for look in looks.values()))
+    return PictureFormat(height, width, max(look.channels for look in looks.values()))
 
 
 def _none_of(folder: Path, reasons: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from drift.datasets.images.record import Labels, Split
 from drift.errors import DataError
 
 SIDE = 28
-LEVELS = 256  # grey values are told in steps of 1/256
+LEVELS = 256  # grey values are in steps of 1/256
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -24,20 +24,26 @@ if TYPE_CHECKING:
 
 GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-TOO_DEEP = {"I", "F"}  # 32 bits: what is white in them is not told
+TOO_DEEP = {"I", "F"}  # 32 bits: their range of grey values is unknown
 ORIENTATION, LYING = 0x0112, range(5, 9)  # the EXIF tag, and its values where height and width change places
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a picture's first bytes tell."""
+class PictureFormat:
+    """What a picture's first bytes tell.
+
+    Attributes:
+        height: in pixels.
+        width: in pixels.
+        channels: 1 or 3.
+    """
 
     height: int
     width: int
-    channels: int  # 1 or 3
+    channels: int
 
 
-def look_at(path: Path, *, name: str) -> Look:
+def look_at(path: Path, *, name: str) -> PictureFormat:
     """Size and channels of a file, without its pixels; DataError if it is no picture that can be used."""
     from PIL import Image
 
@@ -47,7 +53,7 @@ def look_at(path: Path, *, name: str) -> Look:
         height, width = picture.height, picture.width
         if picture.getexif().get(ORIENTATION) in LYING:
             height, width = width, height
-        return Look(height, width, 1 if picture.mode in GREY else 3)
+        return PictureFormat(height, width, 1 if picture.mode in GREY else 3)
 
 
 def read_picture(file: Path | bytes, *, name: str, channels: int = 3) -> NDArray[np.uint8]:

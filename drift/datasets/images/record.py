@@ -18,13 +18,21 @@ Labels = NDArray[np.int64]  # (n,)
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images of one size."""
+    """Labelled images of one size.
+
+    Attributes:
+        name: of the set.
+        pixels: (n, height, width, channels), 1 channel (grey) or 3 (red, green, blue); may be read-only.
+        labels: (n,), codes into `classes`.
+        classes: names of the classes, by code.
+        left_out: files of a folder that could not be read, each with the reason.
+    """
 
     name: str
-    pixels: Pixels  # (n, height, width, channels), 1 channel (grey) or 3 (red, green, blue); may be read-only
-    labels: Labels  # (n,), codes into `classes`
+    pixels: Pixels
+    labels: Labels
     classes: tuple[str, ...]
-    left_out: tuple[str, ...] = ()  # files of a folder that could not be read, each with the reason
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -35,7 +43,7 @@ class Images:
 
     def digest(self) -> str:
         """SHA-256 of shape, classes, pixels and labels: one for the same contents, whatever their source."""
-        found = hashlib.sha256(json.dumps([self.pixels.shape, self.classes]).encode())
-        found.update(np.ascontiguousarray(self.pixels).data)
-        found.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
-        return found.hexdigest()
+        digest = hashlib.sha256(json.dumps([self.pixels.shape, self.classes]).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return digest.hexdigest()

@@ -30,14 +30,23 @@ class Source:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A data set of images that is fetched on demand."""
+    """A data set of images that is fetched on demand.
+
+    Attributes:
+        name: as the command line knows it.
+        size: height, width, channels.
+        classes: names of the classes, by code.
+        rows: number of images of each part.
+        digests: as of `Images.digest`.
+        sources: the first that can be reached is taken.
+    """
 
     name: str
-    size: tuple[int, int, int]  # height, width, channels
+    size: tuple[int, int, int]
     classes: tuple[str, ...]
     rows: Mapping[Split, int]
-    digests: Mapping[Split, str]  # as of `Images.digest`
-    sources: tuple[Source, ...]  # the first that can be reached is taken
+    digests: Mapping[Split, str]
+    sources: tuple[Source, ...]
 
 
 def _idx_at(*folders: str, sha256: Sequence[str]) -> Source:

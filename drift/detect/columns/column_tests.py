@@ -9,7 +9,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.columns.tied_ks import chosen_edges, tied_p_value
+from drift.detect.columns.ks_with_ties import chosen_edges, tied_p_value
 from drift.detect.columns.two_sample_columns import TwoSampleColumn
 from drift.errors import BlockError
 
@@ -23,19 +23,19 @@ MOST_CELLS = 1_000_000  # to draw for one column where there is a choice, in a q
 ENOUGH = 50  # draws as extreme as what was observed
 AT_ONCE = 100  # draws
 
-Found: TypeAlias = tuple[float, float]  # statistic and p-value
+TestOutcome: TypeAlias = tuple[float, float]  # statistic and p-value
 ColumnTest: TypeAlias = Callable[
-    [TwoSampleColumn, int, np.random.Generator], Found
+    [TwoSampleColumn, int, np.random.Generator], TestOutcome
 ]  # of a column, number of draws, and rng
 
 
-def ks(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
+def ks(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> TestOutcome:
     """The largest difference of the distribution functions, and its p-value.
 
     Without ties, the p-value is that of SciPy's `ks_2samp`; above 4,000,000 pairs the asymptotic one, that of a single
     sample of n m / (n + m) rows. If some value comes more than once, in one row of 1,000 or more of both samples
-    together, the p-value is exact given the ties (`tied_ks`), unless the one without ties, which is larger, is below
-    1e-12: then it is that one.
+    together, the p-value is exact given the ties (`ks_with_ties`), unless the one without ties, which is larger, is
+    below 1e-12: then it is that one.
     """
     from scipy.stats import ks_2samp, kstwo
 
@@ -63,7 +63,7 @@ def ks(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
     return statistic, kstwo.sf(statistic, round(n * m / (n + m)))
 
 
-def cramer_von_mises(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
+def cramer_von_mises(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> TestOutcome:
     """The squared difference of the distribution functions, its mean over all rows times n m / (n + m)."""
     from scipy.stats import cramervonmises_2samp
 
@@ -83,7 +83,7 @@ def cramer_von_mises(column: TwoSampleColumn, draws: int, rng: np.random.Generat
     return result.statistic, result.pvalue
 
 
-def chi_squared(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> Found:
+def chi_squared(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> TestOutcome:
     """Pearson's statistic of the samples' table of categories."""
     counts = [np.bincount(codes) for codes in (column.reference, column.current)]
     categories = max(map(len, counts))
@@ -93,11 +93,11 @@ def chi_squared(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -
             " identifier out, and test numbers by ks"
         )
     return chi_squared_of_counts(
-        np.stack([np.pad(found, (0, categories - len(found))) for found in counts]), draws, rng
+        np.stack([np.pad(counted, (0, categories - len(counted))) for counted in counts]), draws, rng
     )
 
 
-def chi_squared_of_counts(counts: NDArray[np.int64], draws: int, rng: np.random.Generator) -> Found:
+def chi_squared_of_counts(counts: NDArray[np.int64], draws: int, rng: np.random.Generator) -> TestOutcome:
     """Pearson's statistic of homogeneity, without continuity correction, and its p-value, in (0, 1].
 
     It is the chi-squared distribution's where every cell is expected to hold 5 rows or more of either sample (Cochran
@@ -132,7 +132,7 @@ def _permuted(
     statistic: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]],
     draws: int,
     rng: np.random.Generator,
-) -> Found:
+) -> TestOutcome:
     """A statistic of how often each of k values comes in the first sample, and its p-value by permutations of the rows.
 
     Under permutations, those counts are multivariate hypergeometric. Drawing ends early once 50 draws were as extreme,

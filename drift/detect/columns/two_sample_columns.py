@@ -1,6 +1,6 @@
-"""Columns of two samples, checked once at the door of the tests that look at one feature at a time.
+"""Checked columns of two samples, of numbers or categories, for the tests of one feature at a time.
 
-A column holds numbers or categories; `samples` is the door for whole rows of numbers.
+Rows of numbers as a whole are checked by `drift.detect.two_sample.samples`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.frames import frame_columns, is_frame, plain_array, require_different_names
+from drift.data.frames import frame_columns, is_frame, plain_array, plain_column, require_different_names
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -26,11 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TwoSampleColumn:
-    """One feature of both samples, without missing values."""
+    """One feature of both samples, without missing values.
+
+    Attributes:
+        name: of the feature.
+        reference: (n,) finite floats, or codes 0, 1, ... of categories.
+        current: (m,) likewise.
+        categorical: whether values are codes.
+    """
 
     name: str
-    reference: NDArray[Any]  # (n,) finite floats, or codes 0, 1, ... of categories
-    current: NDArray[Any]  # (m,)
+    reference: NDArray[Any]
+    current: NDArray[Any]
     categorical: bool = False
 
 
@@ -72,8 +79,8 @@ def two_tables(
         lost = [name for name in left if name not in right]
         extra = [name for name in right if name not in left]
         raise BlockError(f"expected the reference's columns in the current sample, got {extra} instead of {lost}")
-    if strangers := sorted(set(categorical or ()) - set(left)):
-        raise BlockError(f"expected categorical columns among {list(left)}, got {strangers}")
+    if unknown := sorted(set(categorical or ()) - set(left)):
+        raise BlockError(f"expected categorical columns among {list(left)}, got {unknown}")
     return [
         _column(name, left[name], right[name], category=categorical is None or name in categorical, numeric=numeric)
         for name in left
@@ -97,7 +104,7 @@ def _arrays(sample: Features, where: str, names: Sequence[str] | None) -> dict[s
             columns = frame_columns(sample, where)
         else:
             require_different_names(sample, where)
-            columns = {str(name): plain_array(column) for name, column in sample.items()}
+            columns = {str(name): plain_column(column) for name, column in sample.items()}
         shapes = {name: column.shape for name, column in columns.items()}
         if not columns or any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
             raise BlockError(f"expected columns of one length in the {where}, got {shapes}")

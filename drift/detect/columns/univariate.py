@@ -30,28 +30,43 @@ FEWEST_DRAWS = 999
 
 @dataclass(frozen=True)
 class FeatureTest:
-    """The test of one feature."""
+    """The test of one feature.
+
+    Attributes:
+        feature: its name.
+        test: ks, cramer_von_mises or chi_squared.
+        statistic: KS: in [0, 1]; the others: at least 0, up to rounding; larger means further apart.
+        p_value: in (0, 1].
+        adjusted: the p-value, corrected for the number of features; in (0, 1].
+    """
 
     feature: str
-    test: str  # ks, cramer_von_mises or chi_squared
-    statistic: float  # KS: in [0, 1]; the others: at least 0, up to rounding; larger means further apart
-    p_value: float  # in (0, 1]
-    adjusted: float  # the p-value, corrected for the number of features; in (0, 1]
+    test: str
+    statistic: float
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
 class FeatureTests:
-    """The tests of all features, and of the hypothesis that none has changed."""
+    """The tests of all features, and of the hypothesis that none has changed.
+
+    Attributes:
+        features: the test of each feature.
+        correction: for the number of features, see `adjusted`.
+        level: a feature has changed if its adjusted p-value is at most this.
+        rows: of the reference and of the current sample.
+    """
 
     features: tuple[FeatureTest, ...]
     correction: str
-    level: float  # a feature has changed if its adjusted p-value is at most this
-    rows: tuple[int, int]  # of the reference and of the current sample
+    level: float
+    rows: tuple[int, int]
 
     @property
     def worst(self) -> FeatureTest:
         """The test with the smallest p-value."""
-        return min(self.features, key=lambda found: found.p_value)
+        return min(self.features, key=lambda feature: feature.p_value)
 
     @property
     def statistic(self) -> float:
@@ -230,13 +245,13 @@ def _tested(
     rng = np.random.default_rng(seed)
     draws = enough_draws(len(columns), level=level)
     kinds = [("chi_squared" if column.categorical else "ks") if test == "auto" else test for column in columns]
-    found = [TESTS[kind](column, draws, rng) for kind, column in zip(kinds, columns, strict=True)]
-    p_values = np.maximum([p_value for _, p_value in found], np.finfo(np.float64).tiny)  # never 0
+    outcomes = [TESTS[kind](column, draws, rng) for kind, column in zip(kinds, columns, strict=True)]
+    p_values = np.maximum([p_value for _, p_value in outcomes], np.finfo(np.float64).tiny)  # never 0
     return FeatureTests(
         features=tuple(
             FeatureTest(column.name, kind, float(statistic), float(p_value), float(corrected))
             for column, kind, (statistic, _), p_value, corrected in zip(
-                columns, kinds, found, p_values, adjusted(p_values, correction), strict=True
+                columns, kinds, outcomes, p_values, adjusted(p_values, correction), strict=True
             )
         ),
         correction=correction,

@@ -13,8 +13,8 @@ from drift.detect.detectors.protocol import Score as Score
 from drift.detect.detectors.protocol import small_reference as small_reference
 
 DETECTORS: dict[str, type[FixedReference]] = {
-    str(found.name): found
-    for found in list(vars().values())
-    if isinstance(found, type) and hasattr(found, "score") and hasattr(found, "name")
+    str(detector.name): detector
+    for detector in list(vars().values())
+    if isinstance(detector, type) and hasattr(detector, "score") and hasattr(detector, "name")
 }
 """Every detector of this folder by its name; each is made from a reference alone, and has options with defaults."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.accuracy import drop_p_value
+from drift.detect.accuracy.block_tests import drop_p_value
 from drift.detect.detectors.protocol import FixedReference, Score
 
 

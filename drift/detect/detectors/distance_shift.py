@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import Reference, ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesFeatures
+from drift.detect.detectors.protocol import FeatureDetector, Score
 from drift.detect.profiles.binning import learn_binning
 from drift.detect.profiles.comparison import compare_profiles
 from drift.detect.profiles.profiles import profile
 
 
 @dataclass(eq=False)
-class DistanceShift(WatchesFeatures):
+class DistanceShift(FeatureDetector):
     """Alarms when some feature's Jensen-Shannon divergence is beyond chance: `compare_profiles`, Holm over all."""
 
     name: ClassVar[str] = "distances"
@@ -28,14 +28,14 @@ class DistanceShift(WatchesFeatures):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the Jensen-Shannon divergence, in nats, of the feature that moved most."""
         block = dict(zip(self.watched, self.columns(scored.block.features, missing=True).T, strict=True))
-        found = compare_profiles(
+        distances = compare_profiles(
             self._profile,
             profile(self._profile.binning, block),
             permutations=self.permutations,
             level=self.level,
             seed=self.seed,
         )
-        worst = min(found, key=lambda one: one.p_value)
+        worst = min(distances, key=lambda feature: feature.p_value)
         return self.scored(scored, worst["jensen_shannon"].value, worst.adjusted_p_value, worst.feature)
 
     def reset(self, reference: Reference) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.detectors.protocol import RowSampleDetector, Score
 from drift.detect.explain import largest_share
 from drift.detect.two_sample.energy import energy_test
 
 
 @dataclass(eq=False)
-class EnergyShift(WatchesRows):
+class EnergyShift(RowSampleDetector):
     """Alarms when rows moved: `energy_test`, which sees moves of the mean best."""
 
     name: ClassVar[str] = "energy"
@@ -21,7 +21,7 @@ class EnergyShift(WatchesRows):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the energy distance, of standardised features."""
         samples = self.samples(scored)
-        found = energy_test(
+        test = energy_test(
             samples.reference, samples.current, permutations=self.permutations, level=self.level, seed=self.seed
         )
-        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))
+        return self.scored(scored, test.statistic, test.p_value, largest_share(samples, self.watched))

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
 from drift.detect.columns.univariate import ks_tests
-from drift.detect.detectors.protocol import Score, WatchesFeatures
+from drift.detect.detectors.protocol import FeatureDetector, Score
 
 
 @dataclass(eq=False)
-class FeatureShift(WatchesFeatures):
+class FeatureShift(FeatureDetector):
     """Alarms when some feature moved: Kolmogorov-Smirnov for each, Bonferroni over all."""
 
     name: ClassVar[str] = "features"
@@ -23,5 +23,5 @@ class FeatureShift(WatchesFeatures):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is the KS distance of the feature that moved most."""
         before, after = self.columns(self.reference.features), self.columns(scored.block.features)
-        found = ks_tests(before, after, self.watched, level=self.level)
-        return self.scored(scored, found.statistic, found.p_value, found.worst.feature)
+        tests = ks_tests(before, after, self.watched, level=self.level)
+        return self.scored(scored, tests.statistic, tests.p_value, tests.worst.feature)

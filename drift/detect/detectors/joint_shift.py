@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drift.data.blocks import ScoredBlock
-from drift.detect.detectors.protocol import Score, WatchesRows
+from drift.detect.detectors.protocol import RowSampleDetector, Score
 from drift.detect.explain import largest_share
 from drift.detect.two_sample.kernels import KERNELS
 from drift.detect.two_sample.mmd import mmd_test
@@ -14,7 +14,7 @@ from drift.errors import BlockError
 
 
 @dataclass(eq=False)
-class JointShift(WatchesRows):
+class JointShift(RowSampleDetector):
     """Alarms when rows moved, in one feature or in how several go together: `mmd_test`."""
 
     name: ClassVar[str] = "mmd"
@@ -29,7 +29,7 @@ class JointShift(WatchesRows):
     def score(self, scored: ScoredBlock) -> Score:
         """The statistic is that of `mmd_test`; the detail, the feature with the largest share of the difference."""
         samples = self.samples(scored)
-        found = mmd_test(
+        test = mmd_test(
             samples.reference,
             samples.current,
             kernel=self.kernel,
@@ -37,4 +37,4 @@ class JointShift(WatchesRows):
             level=self.level,
             seed=self.seed,
         )
-        return self.scored(scored, found.statistic, found.p_value, largest_share(samples, self.watched))
+        return self.scored(scored, test.statistic, test.p_value, largest_share(samples, self.watched))

@@ -22,5 +22,5 @@ class PredictionShift(FixedReference):
         before, after = self.reference.probabilities[:, :kept], scored.answer.probabilities[:, :kept]
         for answers in (before, after):
             require_finite(answers, self.reference.class_names)
-        found = ks_tests(before, after, self.reference.class_names[:kept], level=self.level)
-        return self.scored(scored, found.statistic, found.p_value, f"P({found.worst.feature})")
+        tests = ks_tests(before, after, self.reference.class_names[:kept], level=self.level)
+        return self.scored(scored, tests.statistic, tests.p_value, f"P({tests.worst.feature})")

@@ -18,19 +18,28 @@ from drift.errors import BlockError, SmallReferenceWarning
 if TYPE_CHECKING:
     from drift.detect.two_sample.samples import TwoSamples
 
-BLOCKS_IN_REFERENCE = 10  # with fewer, the reference's own luck shows in every score
+BLOCKS_IN_REFERENCE = 10  # with fewer, the reference's sampling error shows in every score
 
 
 @dataclass(frozen=True)
 class Score:
-    """A detector's verdict on one block: by a test of that block alone, or by evidence kept over blocks."""
+    """A detector's verdict on one block: by a test of that block alone, or by evidence kept over blocks.
+
+    Attributes:
+        detector: its name.
+        statistic: in the detector's own units.
+        p_value: in (0, 1]; of such a block if nothing changed and rows were independent.
+        level: the alarm of a test is p_value <= level.
+        detail: what moved most, in a few words.
+        threshold: the alarm of a detector that keeps evidence is statistic >= threshold.
+    """
 
     detector: str
-    statistic: float  # in the detector's own units
-    p_value: float | None = None  # in (0, 1]; of such a block if nothing changed and rows were independent
-    level: float | None = None  # the alarm of a test is p_value <= level
-    detail: str = ""  # what moved most, in a few words
-    threshold: float | None = None  # the alarm of a detector that keeps evidence is statistic >= threshold
+    statistic: float
+    p_value: float | None = None
+    level: float | None = None
+    detail: str = ""
+    threshold: float | None = None
 
     @property
     def alarm(self) -> bool:
@@ -70,11 +79,15 @@ class FixedReference(ABC):
     """A detector that judges every block alone, against one reference.
 
     Every field but the reference is an option: a plain value with a default, which `saved` writes as JSON.
+
+    Attributes:
+        reference: the rows that blocks are compared with.
+        level: of an alarm, in (0, 1).
     """
 
     name: ClassVar[str]
     reference: Reference = field(repr=False)
-    level: float = 0.01  # of an alarm, in (0, 1)
+    level: float = 0.01
 
     def __post_init__(self) -> None:
         if not isinstance(self.reference, Reference):
@@ -121,10 +134,14 @@ def require_finite(rows: NDArray[Any], names: Sequence[str]) -> None:
 
 
 @dataclass(eq=False)
-class WatchesFeatures(FixedReference):
-    """A detector of features, some of which it may ignore."""
+class FeatureDetector(FixedReference):
+    """A detector of features, some of which it may ignore.
 
-    ignore: tuple[str, ...] = ()  # features to leave out (the calendar differs between any two blocks)
+    Attributes:
+        ignore: features to leave out (the calendar differs between any two blocks).
+    """
+
+    ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -158,10 +175,15 @@ class WatchesFeatures(FixedReference):
 
 
 @dataclass(eq=False)
-class WatchesRows(WatchesFeatures):
-    """A detector of whole rows, which takes some of the reference's: pairs of rows grow with their square."""
+class RowSampleDetector(FeatureDetector):
+    """A detector of whole rows, which takes some of the reference's: pairs of rows grow with their square.
 
-    most_reference_rows: int = 1_000  # drawn at random, or ten blocks if those are more
+    Attributes:
+        most_reference_rows: drawn at random, or ten blocks if those are more.
+        seed: of the rows that are drawn.
+    """
+
+    most_reference_rows: int = 1_000
     seed: int = 0
 
     def samples(self, scored: ScoredBlock) -> TwoSamples:

@@ -90,5 +90,5 @@ def load_detector(folder: Path | str) -> FixedReference:
 
 
 def _options(detector: type[FixedReference]) -> list[str]:
-    """Names of what a detector can be told beside its reference."""
+    """Names of a detector's options, which is all but its reference."""
     return [option.name for option in fields(detector) if option.name != "reference"]

@@ -1,7 +1,7 @@
 """Accuracy without labels: one estimator in each file. To add one: its file here, and its import line below."""
 
 from drift.detect.label_free.atc import ATC as ATC
-from drift.detect.label_free.atc import Sureness as Sureness
+from drift.detect.label_free.atc import ConfidenceScore as ConfidenceScore
 from drift.detect.label_free.cbpe import CBPE as CBPE
 from drift.detect.label_free.pape import PAPE as PAPE
 from drift.detect.label_free.protocol import AccuracyEstimate as AccuracyEstimate
@@ -9,8 +9,8 @@ from drift.detect.label_free.protocol import AccuracyEstimator as AccuracyEstima
 from drift.detect.label_free.protocol import FromReference as FromReference
 
 ESTIMATORS: dict[str, type[FromReference]] = {
-    str(found.name): found
-    for found in list(vars().values())
-    if isinstance(found, type) and hasattr(found, "fails_when") and hasattr(found, "name")
+    str(estimator.name): estimator
+    for estimator in list(vars().values())
+    if isinstance(estimator, type) and hasattr(estimator, "fails_when") and hasattr(estimator, "name")
 }
 """Every estimator of this folder by its name; each is made without arguments, and has options with defaults."""

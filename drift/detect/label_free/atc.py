@@ -14,18 +14,18 @@ from drift.detect.label_free.calibration import Array
 from drift.detect.label_free.protocol import FromReference, Resamples
 
 
-class Sureness(StrEnum):
+class ConfidenceScore(StrEnum):
     """How sure a model is of a row; both order rows of two classes alike."""
 
     CONFIDENCE = "confidence"  # the greatest probability, in [1 / classes, 1]
     ENTROPY = "negative entropy"  # sum p log p in nats, in [-log classes, 0]
 
     def of(self, probabilities: Floats) -> Array:
-        """Sureness of each row of probabilities (n, classes), (n,); higher is surer."""
+        """The score of each row of probabilities (n, classes), (n,); higher is surer."""
         from scipy.special import xlogy
 
         p = probabilities.astype(np.float64)
-        return np.asarray(p.max(axis=1) if self is Sureness.CONFIDENCE else xlogy(p, p).sum(axis=1))
+        return np.asarray(p.max(axis=1) if self is ConfidenceScore.CONFIDENCE else xlogy(p, p).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class ATC(FromReference):
         "The rule between features and labels changes (concept drift): the estimate stays where it was while accuracy"
         " moves; or the shares of classes, or of regions, move sureness by another amount than accuracy."
     )
-    sureness: Sureness = Sureness.ENTROPY
+    sureness: ConfidenceScore = ConfidenceScore.ENTROPY
 
     def resampled(self, reference: Reference, scored: ScoredBlock, rng: np.random.Generator) -> Resamples:
-        """See `FromReference`; the luck is that rows are sure and wrong, or unsure and right, as on the reference."""
+        """See `FromReference`; sampling errors are sure rows that are wrong and unsure ones that are right."""
         before, now = (self.sureness.of(p) for p in (reference.probabilities, scored.answer.probabilities))
         right = reference.losses == 0
         threshold = Threshold(before, right, now)
         shares, swapped = np.asarray([threshold.shares(weights) for weights in self.weights(len(reference), rng)]).T
         counts = rng.multinomial(len(now), np.column_stack([swapped, swapped, 1 - 2 * swapped]))
-        lucky = np.clip(shares + (counts[:, 0] - counts[:, 1]) / len(now), 0.0, 1.0)
-        return Resamples(shares, lucky, float(len(reference)))
+        counted = np.clip(shares + (counts[:, 0] - counts[:, 1]) / len(now), 0.0, 1.0)
+        return Resamples(shares, counted, float(len(reference)))
 
 
 class Threshold:

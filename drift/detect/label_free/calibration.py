@@ -2,7 +2,7 @@
 
 A curve for each predicted class, non-decreasing in the confidence (isotonic regression: Zadrozny and Elkan 2002), so
 that any number of classes is as simple as two and nothing is left to normalise ("top-label" calibration: Gupta and
-Ramdas 2022). Used by `detect.unlabelled`.
+Ramdas 2022). Used by `drift.detect.label_free`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,23 @@ FEWEST_OF_A_CLASS = 100  # reference rows with which a predicted class gets a cu
 
 
 @dataclass(frozen=True)
-class Knots:
-    """Reference rows of one curve, gathered at their distinct confidences."""
+class IsotonicKnots:
+    """Reference rows of one curve, gathered at their distinct confidences.
 
-    rows: Integers  # (r,) their places in the reference
-    at: Integers  # (r,) the knot of each
-    confidence: Array  # (k,) increasing, in [0, 1]
-    right: Array  # (r,) 1 where the prediction is right, else 0
+    Attributes:
+        rows: (r,) their places in the reference.
+        at: (r,) the knot of each.
+        confidence: (k,) increasing, in [0, 1].
+        right: (r,) 1 where the prediction is right, else 0.
+    """
+
+    rows: Integers
+    at: Integers
+    confidence: Array
+    right: Array
 
     @classmethod
-    def of(cls, rows: Integers, confidence: Array, right: Array) -> Knots:
+    def of(cls, rows: Integers, confidence: Array, right: Array) -> IsotonicKnots:
         """The knots of `rows` of a reference, whose confidence and right are (n,)."""
         distinct, at = np.unique(confidence[rows], return_inverse=True)
         return cls(rows, at, distinct, right[rows])
@@ -54,25 +61,26 @@ class Calibration:
             reference: (n, classes) probabilities; a class predicted for fewer than 100 rows shares the curve of all.
             current: (m, classes) probabilities of the block.
         """
-        predicted, asked = reference.argmax(axis=1), current.argmax(axis=1)
+        predicted, of_block = reference.argmax(axis=1), current.argmax(axis=1)
         confidence = reference.max(axis=1).astype(np.float64)
         right = (predicted == labels).astype(np.float64)
         counts = np.bincount(predicted, minlength=reference.shape[1])
         own = np.flatnonzero(counts >= FEWEST_OF_A_CLASS)
         self._confidence = current.max(axis=1).astype(np.float64)
         self._curves = [
-            (np.flatnonzero(asked == one), Knots.of(np.flatnonzero(predicted == one), confidence, right)) for one in own
+            (np.flatnonzero(of_block == code), IsotonicKnots.of(np.flatnonzero(predicted == code), confidence, right))
+            for code in own
         ]
-        others = np.flatnonzero(~np.isin(asked, own))
-        self._curves.append((others, Knots.of(np.arange(len(labels)), confidence, right)))
+        others = np.flatnonzero(~np.isin(of_block, own))
+        self._curves.append((others, IsotonicKnots.of(np.arange(len(labels)), confidence, right)))
 
     def chances(self, weights: Array) -> Array:
         """The chance that each prediction of the block is right, (m,) in [0, 1], by reference rows weighted (n,) > 0.
 
         Between knots a curve is linear; beyond the reference's least and greatest confidence it stays at its ends.
         """
-        found = np.empty(len(self._confidence))
-        for asked, knots in self._curves:
-            if len(asked):
-                found[asked] = np.interp(self._confidence[asked], knots.confidence, knots.heights(weights))
-        return found
+        chances = np.empty(len(self._confidence))
+        for rows, knots in self._curves:
+            if len(rows):
+                chances[rows] = np.interp(self._confidence[rows], knots.confidence, knots.heights(weights))
+        return chances

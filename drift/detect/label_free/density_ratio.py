@@ -21,10 +21,15 @@ FEWEST_ROWS = 20  # of each sample
 
 @dataclass(frozen=True)
 class DensityRatio:
-    """Weights that make a reference's rows stand for the current ones."""
+    """Weights that make a reference's rows stand for the current ones.
 
-    weights: NDArray[np.float64]  # (n,) above 0, of mean 1
-    overlap: float  # in [0, 1]: share of the current rows that lie where reference rows do; their mean before scaling
+    Attributes:
+        weights: (n,) above 0, of mean 1.
+        overlap: in [0, 1]: share of the current rows that lie where reference rows do; their mean before scaling.
+    """
+
+    weights: NDArray[np.float64]
+    overlap: float
 
     @property
     def effective_rows(self) -> float:
@@ -76,7 +81,7 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
     odds = np.empty(n)
     with not_autologged(), threadpool_limits(1, user_api="openmp"):
         for held in range(FOLDS):
-            train, asked = fold != held, fold[:n] == held
+            train, left_out = fold != held, fold[:n] == held
             model = HistGradientBoostingClassifier(
                 max_iter=50,
                 max_leaf_nodes=8,
@@ -85,6 +90,6 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
                 random_state=seed,
             )
             model.fit(rows[train], is_current[train])
-            odds[asked] = np.exp(model.decision_function(reference[asked]))
+            odds[left_out] = np.exp(model.decision_function(reference[left_out]))
     ratio = odds * (n / m)
     return DensityRatio(ratio / ratio.mean(), min(1.0, float(ratio.mean())))

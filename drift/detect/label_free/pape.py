@@ -45,15 +45,15 @@ class PAPE(FromReference):
         Raises:
             BlockError: reference and block hardly overlap, or the block has fewer than 20 rows.
         """
-        found = density_ratio(reference.features, scored.block.features, seed=self.seed)
-        told = f"{found.effective_rows:,.0f} effective rows of {len(reference):,}, overlap {found.overlap:.2f}"
-        if found.effective_rows < FEWEST_EFFECTIVE or found.overlap < LEAST_OVERLAP:
+        ratio = density_ratio(reference.features, scored.block.features, seed=self.seed)
+        detail = f"{ratio.effective_rows:,.0f} effective rows of {len(reference):,}, overlap {ratio.overlap:.2f}"
+        if ratio.effective_rows < FEWEST_EFFECTIVE or ratio.overlap < LEAST_OVERLAP:
             raise BlockError(
-                f"expected a reference with rows like those of block {scored.block.index}, got {told}: no weights make"
-                " it stand for the block; take a reference that covers it, or wait for labels"
+                f"expected a reference with rows like those of block {scored.block.index}, got {detail}: no weights"
+                " make it stand for the block; take a reference that covers it, or wait for labels"
             )
-        if found.effective_rows < FEW_EFFECTIVE or found.overlap < LITTLE_OVERLAP:
-            warnings.warn(f"the estimate rests on little: {told}", LittleOverlapWarning, stacklevel=3)
+        if ratio.effective_rows < FEW_EFFECTIVE or ratio.overlap < LITTLE_OVERLAP:
+            warnings.warn(f"the estimate rests on little: {detail}", LittleOverlapWarning, stacklevel=3)
         calibration = Calibration(reference.labels, reference.probabilities, scored.answer.probabilities)
-        chances = (calibration.chances(found.weights * weights) for weights in self.weights(len(reference), rng))
-        return Resamples.of_chances(chances, found.effective_rows, rng, told)
+        chances = (calibration.chances(ratio.weights * weights) for weights in self.weights(len(reference), rng))
+        return Resamples.of_chances(chances, ratio.effective_rows, rng, detail)

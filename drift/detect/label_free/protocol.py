@@ -22,18 +22,31 @@ MOST_OFF_ONE = 1e-3  # probabilities of a row sum to one but for float32's round
 
 @dataclass(frozen=True)
 class AccuracyEstimate:
-    """What the accuracy of a block may be, told before its labels are known."""
+    """An estimate of the accuracy of a block before its labels are known.
 
-    method: str  # the estimator's name
-    accuracy: float  # in [0, 1]
-    low: float  # of the interval, in [0, 1]; what it covers is told by `AccuracyEstimator`
+    Attributes:
+        method: the estimator's name.
+        accuracy: in [0, 1].
+        low: of the interval, in [0, 1]; what it covers is stated by `AccuracyEstimator`.
+        high: its upper end, in [0, 1].
+        level: chance that the interval misses, if what the method assumes holds; in (0, 1).
+        reference_accuracy: of the reference with its labels, in [0, 1].
+        effective_rows: of the reference, as many of equal weight would say as much; in [1, n].
+        assumes: one sentence: what must hold.
+        fails_when: one sentence: when the estimate is wrong, and nothing in it shows that.
+        detail: what to know of this estimate, in a few words.
+    """
+
+    method: str
+    accuracy: float
+    low: float
     high: float
-    level: float  # chance that the interval misses, if what the method assumes holds; in (0, 1)
-    reference_accuracy: float  # of the reference with its labels, in [0, 1]
-    effective_rows: float  # of the reference, as many of equal weight would say as much; in [1, n]
-    assumes: str  # one sentence: what must hold
-    fails_when: str  # one sentence: when the estimate is wrong, and nothing in it shows that
-    detail: str = ""  # what to know of this estimate, in a few words
+    level: float
+    reference_accuracy: float
+    effective_rows: float
+    assumes: str
+    fails_when: str
+    detail: str = ""
 
     @property
     def drop(self) -> float:
@@ -43,10 +56,17 @@ class AccuracyEstimate:
 
 @dataclass(frozen=True)
 class Resamples:
-    """The estimate made again for many reweighted references."""
+    """The estimate made again for many reweighted references.
 
-    shares: Array  # (r,) estimated share of right answers
-    lucky: Array  # (r,) the same with the luck of the block's labels
+    Attributes:
+        shares: (r,) estimated share of right answers.
+        counted: (r,) the same with the sampling error of the block's labels.
+        effective_rows: of the reference, as many of equal weight would say as much.
+        detail: what to know of this estimate, in a few words.
+    """
+
+    shares: Array
+    counted: Array
     effective_rows: float
     detail: str = ""
 
@@ -56,19 +76,19 @@ class Resamples:
     ) -> Resamples:
         """From the chance (m,) of each row of the block to be right, one array for each resample.
 
-        A row is right by its own chance, so the luck is that of a Poisson-binomial count.
+        A row is right by its own chance, so the count is Poisson-binomial.
         """
-        pairs = [(one.mean(), (rng.random(len(one)) < one).mean()) for one in chances]
-        shares, lucky = np.asarray(pairs, np.float64).T
-        return cls(shares, lucky, effective_rows, detail)
+        pairs = [(chance.mean(), (rng.random(len(chance)) < chance).mean()) for chance in chances]
+        shares, counted = np.asarray(pairs, np.float64).T
+        return cls(shares, counted, effective_rows, detail)
 
 
 class AccuracyEstimator(Protocol):
     """Estimates the accuracy of a block from a reference with labels; a question, which changes nothing.
 
     The interval is of the share of right answers that will be counted when the labels of these very rows come. It
-    covers the luck of the reference (its rows drawn anew) and of the labels (each right or wrong by its chance), and
-    takes rows to be independent. It does not cover a broken assumption.
+    covers the sampling error of the reference (its rows drawn anew) and of the labels (each right or wrong by its
+    chance), and takes rows to be independent. It does not cover a broken assumption.
     """
 
     name: ClassVar[str]
@@ -86,13 +106,18 @@ class FromReference(ABC):
 
     Each resample gives every reference row an exponential weight, so that no row and no class is ever lost. The
     estimate is their mean. The block's own rows are never calibrated on.
+
+    Attributes:
+        level: chance that the interval misses, in (0, 1).
+        resamples: 50 or more, and 2 / level or more.
+        seed: of the resamples.
     """
 
     name: ClassVar[str]
     assumes: ClassVar[str]
     fails_when: ClassVar[str]
-    level: float = 0.05  # chance that the interval misses, in (0, 1)
-    resamples: int = 200  # 50 or more, and 2 / level or more
+    level: float = 0.05
+    resamples: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -114,10 +139,11 @@ class FromReference(ABC):
                 that are none, or of other classes; features of another width.
         """
         check(reference, scored)
-        found = self.resampled(reference, scored, np.random.default_rng(self.seed))
-        accuracy = float(found.shares.mean())
+        bootstrap = self.resampled(reference, scored, np.random.default_rng(self.seed))
+        accuracy = float(bootstrap.shares.mean())
         ends = [self.level / 2, 1 - self.level / 2]
-        low, high = map(float, np.quantile(found.lucky, ends, method="weibull"))  # right on average for any resamples
+        quantiles = np.quantile(bootstrap.counted, ends, method="weibull")  # right on average for any resamples
+        low, high = map(float, quantiles)
         return AccuracyEstimate(
             method=self.name,
             accuracy=accuracy,
@@ -125,10 +151,10 @@ class FromReference(ABC):
             high=max(high, accuracy),
             level=self.level,
             reference_accuracy=reference.accuracy,
-            effective_rows=found.effective_rows,
+            effective_rows=bootstrap.effective_rows,
             assumes=self.assumes,
             fails_when=self.fails_when,
-            detail=found.detail,
+            detail=bootstrap.detail,
         )
 
     @abstractmethod

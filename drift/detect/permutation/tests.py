@@ -1,4 +1,4 @@
-"""From permuted statistics to a verdict."""
+"""From permuted statistics to a p-value and a threshold."""
 
 from __future__ import annotations
 
@@ -17,15 +17,25 @@ FIRST_BATCH = 4  # permutations drawn first, for each that must reach the observ
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """A two-sample test by permutations."""
+    """A two-sample test by permutations.
 
-    statistic: float  # larger means further apart
-    p_value: float  # in [1 / (1 + permutations), 1]
-    threshold: float  # the null is rejected at `level` just if the statistic is above
+    Attributes:
+        statistic: larger means further apart.
+        p_value: in [1 / (1 + permutations), 1].
+        threshold: the null is rejected at `level` just if the statistic is above it.
+        level: of the test, in (0, 1).
+        scheme: what was permuted, rows or bins of rows.
+        permutations: that counted.
+        rows: that were used, of the reference and of the current sample.
+    """
+
+    statistic: float
+    p_value: float
+    threshold: float
     level: float
-    scheme: str  # what was permuted
+    scheme: str
     permutations: int
-    rows: tuple[int, int]  # that were used, of the reference and of the current sample
+    rows: tuple[int, int]
 
     @property
     def rejected(self) -> bool:
@@ -35,30 +45,42 @@ class PermutationTest:
 
 @dataclass(frozen=True)
 class PermutationResult:
-    """What permutations say of an observed statistic."""
+    """An observed statistic against permuted ones.
+
+    Attributes:
+        statistic: the observed one.
+        p_value: in [1 / (1 + permutations), 1].
+        threshold: p_value <= level just if the statistic is above it; infinite if no p-value can be so small.
+        permutations: that counted.
+    """
 
     statistic: float
-    p_value: float  # in [1 / (1 + permutations), 1]
-    threshold: float  # p_value <= level just if the statistic is above; infinite if no p-value can be so small
-    permutations: int  # that counted
+    p_value: float
+    threshold: float
+    permutations: int
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """An observed statistic and permuted ones."""
+class PermutedStatistics:
+    """An observed statistic and permuted ones.
 
-    statistics: NDArray[np.float64]  # (1 + permutations,), the observed one first, the others in the order drawn
-    rounding: float  # differences up to this are ties
+    Attributes:
+        statistics: (1 + permutations,), the observed one first, the others in the order drawn.
+        rounding: differences up to this are ties.
+    """
+
+    statistics: NDArray[np.float64]
+    rounding: float
 
 
-def judge(drawn: Drawn, *, level: float, stop_after: int | None = None) -> PermutationResult:
+def permutation_result(drawn: PermutedStatistics, *, level: float, stop_after: int | None = None) -> PermutationResult:
     """Compare an observed statistic with permuted ones: p = (1 + count(permuted >= observed)) / (1 + permutations).
 
     With `stop_after`, only the permutations up to the one that is the `stop_after`-th to reach the observed statistic
     count, and p = stop_after / their number (Besag and Clifford 1991); if there is none, all count as above.
 
     Args:
-        drawn: larger is stranger.
+        drawn: larger means further apart.
         level: in (0, 1).
         stop_after: 1 or more.
 
@@ -86,7 +108,9 @@ def judge(drawn: Drawn, *, level: float, stop_after: int | None = None) -> Permu
     return PermutationResult(observed, p_value, threshold, len(counted))
 
 
-def until_sure(draw: Callable[[int], Drawn], permutations: int, stop_after: int | None) -> Drawn:
+def draw_until_decided(
+    draw: Callable[[int], PermutedStatistics], permutations: int, stop_after: int | None
+) -> PermutedStatistics:
     """Observed and permuted statistics, drawn in growing batches until `stop_after` permuted ones reach the observed.
 
     Args:
@@ -101,7 +125,7 @@ def until_sure(draw: Callable[[int], Drawn], permutations: int, stop_after: int 
         if (drawn.statistics[1:] >= drawn.statistics[0] - drawn.rounding).sum() >= stop_after:
             break
         more = draw(min(left, len(drawn.statistics)))
-        drawn = Drawn(np.concatenate([drawn.statistics, more.statistics[1:]]), drawn.rounding)
+        drawn = PermutedStatistics(np.concatenate([drawn.statistics, more.statistics[1:]]), drawn.rounding)
     return drawn
 
 

@@ -17,12 +17,19 @@ from drift.errors import BlockError
 
 @dataclass(frozen=True)
 class AlignedCounts:
-    """Counts of a feature in the reference and in the current sample; the last cell is the missing one."""
+    """Counts of a feature in the reference and in the current sample; the last cell is the missing one.
 
-    labels: tuple[str, ...]  # of the cells
-    reference: Integers  # (cells,) rows
-    current: Integers  # (cells,)
-    places: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # where cells inside the range begin and end
+    Attributes:
+        labels: of the cells.
+        reference: (cells,) rows.
+        current: (cells,).
+        places: where cells inside the range begin and end.
+    """
+
+    labels: tuple[str, ...]
+    reference: Integers
+    current: Integers
+    places: tuple[NDArray[np.float64], NDArray[np.float64]] | None
 
     @property
     def measurable(self) -> bool:
@@ -35,11 +42,11 @@ class AlignedCounts:
         """Every distance between shares (cells, ...); `cells` if their `cell_distances` are known already."""
         if cells is None:
             cells = cell_distances(p, q, int(min(self.reference.sum(), self.current.sum())))
-        found = dict(zip(CELL_DISTANCES, cells, strict=True))
+        values = dict(zip(CELL_DISTANCES, cells, strict=True))
         if self.places is not None and self.measurable:
             inside = len(self.places[0])
-            found["wasserstein"] = wasserstein(_present(p, inside), _present(q, inside), *self.places)
-        return found
+            values["wasserstein"] = wasserstein(_present(p, inside), _present(q, inside), *self.places)
+        return values
 
 
 def sides_of(bins: Bins, reference: CellCounts | NamedCounts, current: CellCounts | NamedCounts) -> AlignedCounts:
@@ -66,8 +73,8 @@ def _quantile_sides(bins: QuantileBins, reference: CellCounts, current: CellCoun
         *ends, last = _in_few_digits([*lows, highs[-1]])
         inside = [f"[{low}, {high})" for low, high in pairwise(ends)]
         labels = (f"below {ends[0]}", *inside, f"[{ends[-1]}, {last}]", f"above {last}")
-    one, two = (np.asarray((*part.counts, part.missing)) for part in (reference, current))
-    return AlignedCounts((*labels, "missing"), one, two, (np.asarray(lows), np.asarray(highs)) if lows else None)
+    before, after = (np.asarray((*part.counts, part.missing)) for part in (reference, current))
+    return AlignedCounts((*labels, "missing"), before, after, (np.asarray(lows), np.asarray(highs)) if lows else None)
 
 
 def _in_few_digits(numbers: list[float]) -> list[str]:
@@ -85,8 +92,8 @@ def _named_sides(reference: NamedCounts, current: NamedCounts, *, numeric: bool)
     others = ["all others"] if both.other else []
 
     def counted(part: NamedCounts) -> Integers:
-        found = [part.counts.get(name, 0) for name in names]
-        return np.asarray([*found, *[part.present - sum(found)][: len(others)], part.missing])
+        named = [part.counts.get(name, 0) for name in names]
+        return np.asarray([*named, *[part.present - sum(named)][: len(others)], part.missing])
 
     values = np.asarray([float(name) for name in names]) if numeric and not others else np.zeros(0)
     finite = values[np.isfinite(values)]
@@ -97,7 +104,7 @@ def _named_sides(reference: NamedCounts, current: NamedCounts, *, numeric: bool)
 
 def _present(shares: Shares, inside: int) -> Shares:
     """Shares of the rows that are not missing, with a cell below the range and one above it."""
-    found = shares[:-1] / np.maximum(shares[:-1].sum(axis=0), np.finfo(np.float64).tiny)
-    if len(found) > inside:
-        return np.asarray(found)
-    return np.pad(found, [(1, 1)] + [(0, 0)] * (found.ndim - 1))  # single values: nothing is out of range
+    known = shares[:-1] / np.maximum(shares[:-1].sum(axis=0), np.finfo(np.float64).tiny)
+    if len(known) > inside:
+        return np.asarray(known)
+    return np.pad(known, [(1, 1)] + [(0, 0)] * (known.ndim - 1))  # single values: nothing is out of range

@@ -27,13 +27,20 @@ class QuantileBins:
 
     Cell i holds values from `lows[i]` to below `lows[i + 1]`, the last one those up to `highs[-1]`; what is outside,
     infinity too, is counted below or above the range.
+
+    Attributes:
+        lows: (k,) the reference's smallest value in each cell, increasing.
+        highs: (k,) and its largest.
+        counts: (k + 2,) its rows: below the range, in its cells, above it.
+        weights: (k + 2,) its gaps between neighbouring values, as the null counts them (`_weights`).
+        single: learned from float32, so that other numbers are rounded to it first.
     """
 
-    lows: tuple[float, ...]  # (k,) the reference's smallest value in each cell, increasing
-    highs: tuple[float, ...]  # (k,) and its largest
-    counts: tuple[int, ...]  # (k + 2,) its rows: below the range, in its cells, above it
-    weights: tuple[float, ...]  # (k + 2,) its gaps between neighbouring values, as the null counts them (`_weights`)
-    single: bool  # learned from float32, so that other numbers are rounded to it first
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    counts: tuple[int, ...]
+    weights: tuple[float, ...]
+    single: bool
 
     def count(self, column: ColumnValues) -> CellCounts:
         """Rows of a chunk in each cell.
@@ -54,10 +61,15 @@ class QuantileBins:
 
 @dataclass(frozen=True)
 class ValueBins:
-    """Numbers that take few values: each one is a cell, also those that the reference does not have."""
+    """Numbers that take few values: each one is a cell, also those that the reference does not have.
 
-    values: tuple[float, ...]  # the reference's, increasing
-    single: bool  # as in `QuantileBins`
+    Attributes:
+        values: the reference's, increasing.
+        single: as in `QuantileBins`.
+    """
+
+    values: tuple[float, ...]
+    single: bool
 
     def count(self, column: ColumnValues) -> NamedCounts:
         """Rows of a chunk with each value: by comparison for known ones, by sorting for what is left."""
@@ -66,10 +78,10 @@ class ValueBins:
         counts: dict[str, int] = {}
         left = len(numbers) - missing
         for value, name in {numbers.dtype.type(value): repr(value) for value in self.values}.items():
-            found = int(np.count_nonzero(numbers == value))
-            if found:
-                counts[name] = found
-                left -= found
+            count = int(np.count_nonzero(numbers == value))
+            if count:
+                counts[name] = count
+                left -= count
         if left:
             known = np.isin(numbers, np.asarray(self.values, numbers.dtype))
             new, rows = np.unique(numbers[~known & ~np.isnan(numbers)], return_counts=True)
@@ -92,9 +104,13 @@ KINDS: dict[str, Callable[..., Bins]] = {"quantiles": QuantileBins, "values": Va
 
 @dataclass(frozen=True)
 class Binning:
-    """How every column of a reference is cut into cells."""
+    """How every column of a reference is cut into cells.
 
-    columns: Mapping[str, Bins]  # by name, in the reference's order
+    Attributes:
+        columns: by name, in the reference's order.
+    """
+
+    columns: Mapping[str, Bins]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, floats exactly."""

@@ -20,17 +20,23 @@ MOST_KEPT = 40_000  # numbers in a null that is kept: under a megabyte
 
 
 @dataclass(frozen=True)
-class RankNull:
-    """Draws from the null of ranks; the last cell is the missing one."""
+class RankNullDistribution:
+    """Draws from the null of ranks; the last cell is the missing one.
 
-    reference: Shares  # (k + 3, 1 or draws)
-    current: Shares  # (k + 3, draws)
-    distances: NDArray[np.float64]  # (distances, draws), those that need no positions
+    Attributes:
+        reference: (k + 3, 1 or draws).
+        current: (k + 3, draws).
+        distances: (distances, draws), those that need no positions.
+    """
+
+    reference: Shares
+    current: Shares
+    distances: NDArray[np.float64]
 
 
 def rank_null(
     reference: tuple[int, ...], weights: tuple[float, ...], missing: tuple[int, int], rows: int, draws: int, seed: int
-) -> RankNull:
+) -> RankNullDistribution:
     """The null of cells between the reference's own order statistics, whatever the distribution.
 
     A new row falls into each gap between the reference's values equally likely, and rows after it into the gaps that
@@ -81,14 +87,14 @@ def bootstrap(reference: Integers, current: Integers, draws: int, seed: int) -> 
     drawing rows with replacement, for a quarter of the time.
     """
     rng = np.random.default_rng(seed)
-    one, two = (_shares(rng, counts, draws) for counts in (reference, current))
-    return one, two
+    first, second = (_shares(rng, counts, draws) for counts in (reference, current))
+    return first, second
 
 
 @lru_cache(maxsize=64)
 def _kept_rank_null(
     reference: tuple[int, ...], weights: tuple[float, ...], n: int, missing: int, rows: int, draws: int, seed: int
-) -> RankNull:
+) -> RankNullDistribution:
     rng = np.random.default_rng(seed)
     present = sum(reference)
     if missing:
@@ -102,14 +108,14 @@ def _kept_rank_null(
     inside = np.asarray(reference, np.float64)[:, None] / max(present, 1) * (1 - without)
     shares = np.concatenate([inside, without[None]])
     current = np.concatenate([counts, np.broadcast_to(absent, (1, draws))]) / rows
-    found = RankNull(shares, current, cell_distances(shares, current, min(n, rows)))
-    for array in (found.reference, found.current, found.distances):
+    null = RankNullDistribution(shares, current, cell_distances(shares, current, min(n, rows)))
+    for array in (null.reference, null.current, null.distances):
         array.setflags(write=False)  # others get the same one
-    return found
+    return null
 
 
 def _shares(rng: np.random.Generator, weights: NDArray[Any], draws: int) -> Shares:
     """Dirichlet shares, (cells, draws); `weights` are (cells,), or (cells, 1 or draws)."""
     tall = weights[:, None] if weights.ndim == 1 else weights
-    found = rng.standard_gamma(tall, size=(len(tall), draws))
-    return np.asarray(found / found.sum(axis=0))
+    gammas = rng.standard_gamma(tall, size=(len(tall), draws))
+    return np.asarray(gammas / gammas.sum(axis=0))

@@ -10,14 +10,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isnan
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.frames import is_frame, pandas_frame, plain_array, require_different_names
+from drift.data.frames import (
+    as_floats,
+    is_frame,
+    is_missing,
+    pandas_frame,
+    plain_array,
+    plain_column,
+    require_different_names,
+)
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -30,11 +37,17 @@ Numbers: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """One column of a table, or some rows of it; nothing is copied before a chunk is asked for."""
+    """One column of a table, or some rows of it; nothing is copied before a chunk is asked for.
+
+    Attributes:
+        name: of the column.
+        values: (rows,) numbers, booleans, text, objects, or codes of `labels`, -1 where missing.
+        labels: of a pandas category; None of all other columns.
+    """
 
     name: str
-    values: NDArray[Any]  # (rows,): numbers, booleans, text, objects, or codes of `labels` (-1: missing)
-    labels: tuple[str, ...] | None = None  # of a pandas category
+    values: NDArray[Any]
+    labels: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -79,15 +92,15 @@ class ColumnValues:
                 )
             return {}, len(self)
         if self.labels is not None:
-            found = np.bincount(self.values.astype(np.int64) + 1, minlength=len(self.labels) + 1).tolist()
-            counted: Counter[str] = Counter()
-            for label, count in zip(self.labels, found[1:], strict=True):
-                counted[label] += count
-            return {label: count for label, count in counted.items() if count}, found[0]
+            missing, *counts = np.bincount(self.values.astype(np.int64) + 1, minlength=len(self.labels) + 1).tolist()
+            by_label: Counter[str] = Counter()
+            for label, count in zip(self.labels, counts, strict=True):
+                by_label[label] += count
+            return dict(+by_label), missing
         named: Counter[str] = Counter()
         missing = 0
         for value, count in Counter(self.values.tolist()).items():
-            if _missing(value):
+            if is_missing(value):
                 missing += count
             else:
                 named[str(value)] += count
@@ -111,14 +124,14 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[ColumnV
     chosen = require_different_names(names or (), "table")
     if hasattr(table, "detach"):  # a tensor
         table = plain_array(table)
-    elif is_frame(table) and not hasattr(table, "iloc"):  # of polars or Arrow
-        table = cast("pd.DataFrame", pandas_frame(table, "table"))
+    elif is_frame(table):
+        table = pandas_frame(table, "table")
     if isinstance(table, np.ndarray):
         array = table[:, None] if table.ndim == 1 else table
-        given = [str(j) for j in range(array.shape[1])] if names is None else list(chosen)
-        if array.ndim != 2 or array.shape[1] != len(given):
-            raise BlockError(f"expected {len(given)} columns, as in the reference; got table.shape={table.shape}")
-        return [_read(name, array[:, j]) for j, name in enumerate(given)]
+        called = [str(j) for j in range(array.shape[1])] if names is None else list(chosen)
+        if array.ndim != 2 or array.shape[1] != len(called):
+            raise BlockError(f"expected {len(called)} columns, as in the reference; got table.shape={table.shape}")
+        return [_read(name, array[:, j]) for j, name in enumerate(called)]
     if not hasattr(table, "keys"):
         raise BlockError(f"expected a mapping, a data frame or an array (n, d), got {type(table).__name__}")
     there = dict(zip(require_different_names(table, "table"), table, strict=True))
@@ -136,26 +149,15 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[ColumnV
     return columns
 
 
-def _read(name: str, given: Any) -> ColumnValues:
-    if hasattr(given, "to_pandas"):  # a column of polars or Arrow
-        given = given.to_pandas()
-    elif hasattr(given, "detach"):
-        given = plain_array(given)
-    if hasattr(given, "to_numpy"):  # of pandas
-        from pandas import CategoricalDtype, Series
-        from pandas.api.types import is_bool_dtype, is_numeric_dtype
+def _read(name: str, values: Any) -> ColumnValues:
+    if hasattr(values, "to_pandas"):  # a column of Polars or Arrow
+        values = values.to_pandas()
+    if str(getattr(values, "dtype", "")) == "category":
+        from pandas import Categorical
 
-        series = Series(given)
-        if isinstance(series.dtype, CategoricalDtype):
-            return ColumnValues(name, series.cat.codes.to_numpy(), tuple(map(str, series.cat.categories)))
-        if isinstance(series.dtype, np.dtype):
-            array = series.to_numpy()
-        elif is_numeric_dtype(series.dtype) and not is_bool_dtype(series.dtype):
-            array = series.to_numpy(np.float64, na_value=np.nan)
-        else:
-            array = series.to_numpy(object)
-    else:
-        array = np.asarray(given)
+        categorical = Categorical(values)
+        return ColumnValues(name, categorical.codes, tuple(map(str, categorical.categories)))
+    array = plain_column(values)
     if array.ndim != 1:
         raise BlockError(f"expected one value a row in column {name!r}, got shape {array.shape}")
     if array.dtype.kind == "O":
@@ -171,17 +173,9 @@ def _read(name: str, given: Any) -> ColumnValues:
 
 def _plain(objects: NDArray[np.object_]) -> NDArray[Any]:
     """Objects as floats if all that are not missing are numbers; else each as its own kind, or all as text."""
-    present = {kind for kind in set(map(type, objects)) if not _never_there(kind)}
-    if all(issubclass(kind, (Real, Decimal)) and not issubclass(kind, (bool, np.bool_)) for kind in present):
-        return np.asarray([np.nan if _missing(value) else float(value) for value in objects], np.float64)
-    if len(present) == 1:
+    kinds = {kind for kind in set(map(type, objects)) if kind.__name__ not in ("NoneType", "NAType", "NaTType")}
+    if all(issubclass(kind, (Real, Decimal)) and not issubclass(kind, (bool, np.bool_)) for kind in kinds):
+        return as_floats(objects)
+    if len(kinds) == 1:
         return objects
-    return np.asarray([None if _missing(value) else str(value) for value in objects], object)
-
-
-def _never_there(kind: type) -> bool:
-    return kind.__name__ in ("NoneType", "NAType", "NaTType")
-
-
-def _missing(value: Any) -> bool:
-    return _never_there(type(value)) or (isinstance(value, (float, np.floating, Decimal)) and isnan(value))
+    return np.asarray([None if is_missing(value) else str(value) for value in objects], object)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.columns.univariate import adjusted
-from drift.detect.permutation.tests import Drawn, judge, require_reachable
+from drift.detect.permutation.tests import PermutedStatistics, permutation_result, require_reachable
 from drift.detect.profiles.aligned_counts import AlignedCounts, sides_of
 from drift.detect.profiles.binning import QuantileBins
 from drift.detect.profiles.calibration import bootstrap, permutation_null, rank_null
@@ -27,11 +27,17 @@ MOST_ROWS = 1_000_000_000  # NumPy's hypergeometric draws go no further
 
 @dataclass(frozen=True)
 class ComparedCell:
-    """One cell of a feature."""
+    """One cell of a feature.
+
+    Attributes:
+        label: of the cell, such as [0, 1).
+        reference: rows.
+        current: rows.
+    """
 
     label: str
-    reference: int  # rows
-    current: int  # rows
+    reference: int
+    current: int
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,29 @@ class Distance:
 
 @dataclass(frozen=True)
 class FeatureDistances:
-    """How far a feature is from the reference."""
+    """How far a feature is from the reference.
+
+    Attributes:
+        feature: its name.
+        null: which null: `rank_null` or `permutation_null`.
+        rows: of the reference and of the current sample, missing ones included.
+        cells: the cells of both profiles.
+        distances: by kind.
+        p_value: of the Jensen-Shannon divergence.
+        adjusted_p_value: the same by Holm's method, over all features that were compared.
+        level: of the tests, in (0, 1).
+        no_interval: why no distance has an interval, in words; empty where some may (`Distance.no_interval`).
+    """
 
     feature: str
-    null: Literal["ranks", "permutation"]  # which null: `rank_null` or `permutation_null`
-    rows: tuple[int, int]  # of the reference and of the current sample, missing ones included
+    null: Literal["ranks", "permutation"]
+    rows: tuple[int, int]
     cells: tuple[ComparedCell, ...]
     distances: tuple[Distance, ...]
-    p_value: float  # of the Jensen-Shannon divergence
-    adjusted_p_value: float  # the same by Holm's method, over all features that were compared
+    p_value: float
+    adjusted_p_value: float
     level: float
-    no_interval: str = ""  # why no distance has an interval, in words; empty where some may (`Distance.no_interval`)
+    no_interval: str = ""
 
     @property
     def alarm(self) -> bool:
@@ -125,21 +143,23 @@ def compare_profiles(
         raise BlockError(f"expected rows in both profiles, fewer than {MOST_ROWS:,} in all, got {n} and {m}")
     require_reachable(level, permutations, n, m, of="rows")
     draws = max(permutations, ceil(len(reference.columns) / level))
-    found = [_compare(name, reference, current, draws=draws, level=level, seed=seed) for name in reference.columns]
-    corrected = adjusted(np.asarray([feature.p_value for feature in found]), "holm")
-    return tuple(replace(one, adjusted_p_value=float(value)) for one, value in zip(found, corrected, strict=True))
+    compared = [_compare(name, reference, current, draws=draws, level=level, seed=seed) for name in reference.columns]
+    corrected = adjusted(np.asarray([feature.p_value for feature in compared]), "holm")
+    return tuple(
+        replace(feature, adjusted_p_value=float(value)) for feature, value in zip(compared, corrected, strict=True)
+    )
 
 
 def _compare(
     name: str, reference: Profile, current: Profile, *, draws: int, level: float, seed: int
 ) -> FeatureDistances:
-    bins, one, two = reference.binning.columns[name], reference.columns[name], current.columns[name]
-    sides = sides_of(bins, one, two)
+    bins, before, after = reference.binning.columns[name], reference.columns[name], current.columns[name]
+    sides = sides_of(bins, before, after)
     n, m = reference.rows, current.rows
     kind: Literal["ranks", "permutation"] = "permutation"
-    if isinstance(bins, QuantileBins) and one.counts == bins.counts:  # learned from these rows
+    if isinstance(bins, QuantileBins) and before.counts == bins.counts:  # learned from these rows
         kind = "ranks"
-        drawn = rank_null(bins.counts, bins.weights, (one.missing, two.missing), m, draws, seed)
+        drawn = rank_null(bins.counts, bins.weights, (before.missing, after.missing), m, draws, seed)
         null = sides.distances(drawn.reference, drawn.current, drawn.distances)
     else:
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))
@@ -192,7 +212,9 @@ def _judged(
     no_interval: str,
 ) -> Distance:
     value, expected = float(observed), float(null.mean())
-    verdict = judge(Drawn(np.append(value, null), ROUNDING * max(value, expected)), level=level)
+    verdict = permutation_result(
+        PermutedStatistics(np.append(value, null), ROUNDING * max(value, expected)), level=level
+    )
     if no_interval:
         return Distance(name, value, expected, verdict.threshold, verdict.p_value, None, no_interval)
     low, high = _normal_interval(name, value, again, level=level)

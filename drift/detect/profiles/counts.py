@@ -19,9 +19,15 @@ MOST_NAMED = 1_000  # values of a column that are counted one by one
 
 @dataclass(frozen=True)
 class CellCounts:
-    """Numbers in the cells of a fixed reference."""
+    """Numbers in the cells of a fixed reference.
 
-    counts: tuple[int, ...]  # below the range, in its cells, above it
+    Attributes:
+        counts: below the range, in its cells, above it.
+        missing: rows without a value.
+        moments: of the finite values.
+    """
+
+    counts: tuple[int, ...]
     missing: int
     moments: Moments
 
@@ -51,12 +57,18 @@ class NamedCounts:
 
     Beyond 1,000 values, those with the smallest digests are counted one by one and the rest together. That choice
     depends on nothing but the values' names, so parts make the same one as the whole.
+
+    Attributes:
+        counts: of each value, 1 or more.
+        other: rows of the values that are not counted one by one.
+        missing: rows without a value.
+        moments: of numbers.
     """
 
-    counts: Mapping[str, int]  # of each value, 1 or more
-    other: int  # rows of the values that are not counted one by one
+    counts: Mapping[str, int]
+    other: int
     missing: int
-    moments: Moments = field(default_factory=Moments)  # of numbers
+    moments: Moments = field(default_factory=Moments)
 
     @property
     def present(self) -> int:

@@ -81,8 +81,8 @@ def cell_distances(p: Shares, q: Shares, rows: int) -> NDArray[np.float64]:
     reference, current = smoothed(p, rows), smoothed(q, rows)
     ratio = np.log(reference / current)
     forward, backward = (reference * ratio).sum(axis=0), -(current * ratio).sum(axis=0)
-    found = [jensen_shannon(p, q), hellinger(p, q), forward + backward, forward, backward]
-    return np.asarray(np.maximum(np.stack(found), 0.0))
+    distances = [jensen_shannon(p, q), hellinger(p, q), forward + backward, forward, backward]
+    return np.asarray(np.maximum(np.stack(distances), 0.0))
 
 
 def _entropy(shares: Shares) -> NDArray[np.float64]:

@@ -24,11 +24,17 @@ ROWS_AT_ONCE = 65_536  # a column of them fits a core's cache
 
 @dataclass(frozen=True)
 class Profile:
-    """What is kept of a table: counts in the cells of every column, and moments of numbers."""
+    """What is kept of a table: counts in the cells of every column, and moments of numbers.
+
+    Attributes:
+        binning: that the rows were counted by.
+        rows: number of rows.
+        columns: by name, as in the binning.
+    """
 
     binning: Binning
     rows: int
-    columns: Mapping[str, Counts]  # by name, as in the binning
+    columns: Mapping[str, Counts]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the binning."""
@@ -71,12 +77,12 @@ def profile(binning: Binning, table: Table) -> Profile:
         )
     columns = read_table(table, tuple(binning.columns))
     rows = len(columns[0]) if columns else 0
-    found: dict[str, Counts] = {}
+    merged: dict[str, Counts] = {}
     for start in range(0, max(rows, 1), ROWS_AT_ONCE):
         for column, bins in zip(columns, binning.columns.values(), strict=True):
             counts = bins.count(column.rows(start, start + ROWS_AT_ONCE))
-            found[column.name] = _merged(found[column.name], counts) if start else counts
-    return Profile(binning, rows, found)
+            merged[column.name] = _merged(merged[column.name], counts) if start else counts
+    return Profile(binning, rows, merged)
 
 
 def merge(first: Profile, *others: Profile) -> Profile:
@@ -85,27 +91,27 @@ def merge(first: Profile, *others: Profile) -> Profile:
     Raises:
         BlockError: profiles on different bins.
     """
-    strangers = [type(part).__name__ for part in (first, *others) if not isinstance(part, Profile)]
-    if strangers:
-        raise BlockError(f"expected profiles one by one, got {', '.join(strangers)}: merge(*profiles)")
+    kinds = [type(part).__name__ for part in (first, *others) if not isinstance(part, Profile)]
+    if kinds:
+        raise BlockError(f"expected profiles one by one, got {', '.join(kinds)}: merge(*profiles)")
     return reduce(_merge_two, others, first)
 
 
-def _merge_two(one: Profile, other: Profile) -> Profile:
-    same_binning(one, other)
-    columns = {name: _merged(counts, other.columns[name]) for name, counts in one.columns.items()}
-    return Profile(one.binning, one.rows + other.rows, columns)
+def _merge_two(first: Profile, other: Profile) -> Profile:
+    same_binning(first, other)
+    columns = {name: _merged(counts, other.columns[name]) for name, counts in first.columns.items()}
+    return Profile(first.binning, first.rows + other.rows, columns)
 
 
-def same_binning(one: Profile, other: Profile) -> None:
+def same_binning(first: Profile, other: Profile) -> None:
     """Refuse profiles whose cells are not the same.
 
     Raises:
         BlockError: naming the columns that differ.
     """
-    if one.binning is other.binning or one.binning == other.binning:
+    if first.binning is other.binning or first.binning == other.binning:
         return
-    ours, theirs = one.binning.columns, other.binning.columns
+    ours, theirs = first.binning.columns, other.binning.columns
     different = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     raise BlockError(
         f"expected profiles on the same bins, got different ones in {', '.join(different)}:"
@@ -113,9 +119,9 @@ def same_binning(one: Profile, other: Profile) -> None:
     )
 
 
-def _merged(one: Counts, other: Counts) -> Counts:
-    if isinstance(one, CellCounts) and isinstance(other, CellCounts):
-        return one.merge(other)
-    if isinstance(one, NamedCounts) and isinstance(other, NamedCounts):
-        return one.merge(other)
-    raise BlockError(f"expected counts of one kind, got {type(one).__name__} and {type(other).__name__}")
+def _merged(first: Counts, other: Counts) -> Counts:
+    if isinstance(first, CellCounts) and isinstance(other, CellCounts):
+        return first.merge(other)
+    if isinstance(first, NamedCounts) and isinstance(other, NamedCounts):
+        return first.merge(other)
+    raise BlockError(f"expected counts of one kind, got {type(first).__name__} and {type(other).__name__}")

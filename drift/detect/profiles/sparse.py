@@ -75,20 +75,21 @@ def uncertain_cells(name: str, reference: Integers, current: Integers, spread: f
         error += float(abs((_contributions(name, smoothed(p, rows), smoothed(q, rows)) - observed)[few].sum()))
     if error <= LARGEST_ERROR[name] * spread + 1e-12:
         return ""
-    found = int((np.minimum(first, second) < FEW_ROWS[name]).sum())
-    return f"{found:,} of {len(p):,} cells hold fewer than {FEW_ROWS[name]} rows of a sample, too few for this distance"
+    least = FEW_ROWS[name]
+    sparse = int((np.minimum(first, second) < least).sum())
+    return f"{sparse:,} of {len(p):,} cells hold fewer than {least} rows of a sample, too few for this distance"
 
 
 def _bending(name: str, counts: Integers, others: Integers) -> float:
     """Error of the cells with few rows in one sample, by `counts`; the other sample's share is taken as known."""
     few = counts < FEW_ROWS[name]
-    rows, found = counts.sum(), counts[few]
-    p, q = found / rows, others[few] / others.sum()
+    rows, rare = counts.sum(), counts[few]
+    p, q = rare / rows, others[few] / others.sum()
     observed, slope = _contributions(name, p, q), _slopes(name, p, q)
-    half = np.sqrt(found + 0.25)
+    half = np.sqrt(rare + 0.25)
     errors = [
         np.abs(_contributions(name, end, q) - observed - slope * (end - p))
-        for end in (np.maximum(found + 0.5 - half, 0.0) / rows, (found + 0.5 + half) / rows)
+        for end in (np.maximum(rare + 0.5 - half, 0.0) / rows, (rare + 0.5 + half) / rows)
     ]
     return float(np.maximum(*errors).sum())
 

@@ -4,7 +4,7 @@ A *risk* is a mean loss, and losses lie in [0, 1] (1 for a wrong answer). Under 
 losses is at most `risk`, whatever happened before. A bet on an alternative `a > risk` pays `a / risk` for a wrong row
 and `(1 - a) / (1 - risk)` for a right one; its mean is at most 1 under the null (Waudby-Smith and Ramdas 2024).
 
-What may be multiplied within a block depends on how the errors of a block hang together, told as `effective_rows`:
+What may be multiplied within a block depends on the dependence of a block's errors, given as `effective_rows`:
 
 - all rows: each row's loss has a conditional mean of at most `risk` given the rows before it;
 - 1: only the block's mean loss has one given the blocks before it, and rows may depend on each other in any way;

@@ -21,12 +21,20 @@ CONFIDENCE = 0.8  # of the bound on the inflation, once there is some
 
 @dataclass(frozen=True)
 class Dependence:
-    """What the reference says about blocks of some number of rows."""
+    """What the reference says about blocks of some number of rows.
 
-    inflation: float  # of the variance of a block's mean loss, 1 or more; infinite if the reference cannot say
-    p_value: float  # of independent rows, in (0, 1]
-    rows: int  # of the reference
-    longest: int  # rows of the longest groups that were looked at
+    Attributes:
+        inflation: of the variance of a block's mean loss, 1 or more; infinite if the reference cannot say.
+        p_value: of independent rows, in (0, 1].
+        rows: of the reference.
+        longest: rows of the longest groups that were looked at.
+        block_rows: rows of a block.
+    """
+
+    inflation: float
+    p_value: float
+    rows: int
+    longest: int
     block_rows: int
 
     @property

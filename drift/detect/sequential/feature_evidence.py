@@ -1,4 +1,4 @@
-"""Evidence that unlabelled rows are no longer like a fixed reference, with a promise about false alarms."""
+"""E-detector of features distributed unlike a fixed reference, with a guaranteed average run length; no labels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ MOST_SHOWN = 1e300  # evidence beyond this is shown as this
 
 
 @dataclass(frozen=True)
-class Witness:
-    """One number in [0, 1] for each row, whose mean says where a feature lies, or how widely it is spread."""
+class FeatureStatistic:
+    """One number in [0, 1] for each row, whose mean says where a feature lies, or how widely it is spread.
+
+    Attributes:
+        feature: its name.
+        change: what a larger mean says.
+        highest: mean under the null, with the sampling error of the reference on top.
+    """
 
     feature: str
-    change: str  # what a larger mean says
-    highest: float  # mean under the null, with the sampling error of the reference on top
+    change: str
+    highest: float
 
 
 @dataclass(eq=False)
@@ -41,13 +47,19 @@ class FeatureEvidence:
     probability `confidence` over references, the mean number of blocks to a false alarm is at least
     `expected_run_length`. How far rows of a block count is measured on the reference, in the order of time, for
     blocks of its size.
+
+    Attributes:
+        reference: the rows that blocks are compared with.
+        expected_run_length: blocks between false alarms, at least; more than 1.
+        confidence: over references, in (0, 1).
+        ignore: features to leave out, such as the calendar.
     """
 
     name: ClassVar[str] = "feature_evidence"
     reference: Reference = field(repr=False)
-    expected_run_length: float = 200.0  # blocks between false alarms, at least; more than 1
-    confidence: float = 0.95  # over references, in (0, 1)
-    ignore: tuple[str, ...] = ()  # features to leave out, such as the calendar
+    expected_run_length: float = 200.0
+    confidence: float = 0.95
+    ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.expected_run_length > 1 or not 0 < self.confidence < 1:
@@ -69,16 +81,16 @@ class FeatureEvidence:
         self._watched = [at for at, name in enumerate(reference.names) if name not in self.ignore]
         require_finite(reference.features[:, self._watched], [reference.names[at] for at in self._watched])
         self._sorted = np.sort(reference.features[::2, self._watched].astype(np.float64), axis=0)
-        self._witnesses = self._learn(reference)
+        self._statistics = self._learn(reference)
         self._dependence = dict[int, list[Dependence]]()
         self._evidence = self._none()
 
     def score(self, scored: ScoredBlock) -> Score:
         """The evidence as if the block were taken into account now."""
         evidence = self._step(scored.block.features)
-        logs = np.array([float(one.log_value) for one in evidence])
+        logs = np.array([float(wealth.log_value) for wealth in evidence])
         whole = float(np.logaddexp.reduce(logs) - np.log(len(logs)))
-        most = self._witnesses[int(np.argmax(logs))]
+        most = self._statistics[int(np.argmax(logs))]
         value = float(np.exp(min(whole, np.log(MOST_SHOWN))))
         return Score(self.name, value, detail=f"{most.feature} {most.change}", threshold=self.expected_run_length)
 
@@ -87,7 +99,7 @@ class FeatureEvidence:
         self._evidence = self._step(scored.block.features)
 
     def _values(self, features: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Witnesses of rows (n, d), (n, 4 d'): larger, smaller, farther from the middle, nearer to it, by feature."""
+        """Statistics of rows (n, d), (n, 4 d'): larger, smaller, farther from the middle, nearer to it, by feature."""
         if features.ndim != 2 or features.shape[1] != len(self.reference.names):
             raise BlockError(
                 f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
@@ -103,24 +115,24 @@ class FeatureEvidence:
             columns += [rank, 1 - rank, far, 1 - far]
         return np.column_stack(columns)
 
-    def _learn(self, reference: Reference) -> list[Witness]:
+    def _learn(self, reference: Reference) -> list[FeatureStatistic]:
         values = self._values(reference.features[1::2])
         share = (1 - self.confidence) / values.shape[1]
         changes = ("larger", "smaller", "farther out", "nearer to the middle")
-        found = []
+        statistics = []
         for at, column in enumerate(values.T):
             dependence = measure_dependence(column, len(column) // 10)
             rows = len(column) / min(dependence.inflation, len(column))
             highest = mean_interval(float(column.mean()) * rows, rows, level=2 * share)[1]
             feature = reference.names[self._watched[at // 4]]
-            found.append(Witness(feature, changes[at % 4], highest))
-        return found
+            statistics.append(FeatureStatistic(feature, changes[at % 4], highest))
+        return statistics
 
     def _none(self) -> list[Evidence]:
-        return [nothing(len(alternatives(min(HIGHEST, one.highest)))) for one in self._witnesses]
+        return [nothing(len(alternatives(min(HIGHEST, statistic.highest)))) for statistic in self._statistics]
 
     def _measured(self, rows: int) -> list[Dependence]:
-        """Dependence of each witness in blocks of so many rows, measured on the reference once."""
+        """Dependence of each statistic in blocks of so many rows, measured on the reference once."""
         if rows not in self._dependence:
             values = self._values(self.reference.features)
             self._dependence[rows] = [measure_dependence(column, rows) for column in values.T]
@@ -128,11 +140,13 @@ class FeatureEvidence:
 
     def _step(self, features: NDArray[np.generic]) -> list[Evidence]:
         means, dependence = self._values(features).mean(axis=0), self._measured(len(features))
-        found = []
-        for evidence, witness, mean, measured in zip(self._evidence, self._witnesses, means, dependence, strict=True):
-            if witness.highest >= HIGHEST:  # it cannot become larger: nothing to bet on
-                found.append(evidence)
+        states = []
+        for evidence, statistic, mean, dependent in zip(
+            self._evidence, self._statistics, means, dependence, strict=True
+        ):
+            if statistic.highest >= HIGHEST:  # it cannot become larger: nothing to bet on
+                states.append(evidence)
                 continue
-            bets = log_bets(mean, witness.highest, alternatives(witness.highest), measured.effective_rows)
-            found.append(after(evidence, bets))
-        return found
+            bets = log_bets(mean, statistic.highest, alternatives(statistic.highest), dependent.effective_rows)
+            states.append(after(evidence, bets))
+        return states

@@ -22,12 +22,19 @@ STEPS = 40  # of bisection: far below what a plot or a decision can see
 
 @dataclass(frozen=True)
 class RiskInterval:
-    """A mean risk over the newest blocks."""
+    """A mean risk over the newest blocks.
 
-    low: float  # in [0, 1]
-    high: float  # in [0, 1]
-    mean: float  # of the losses, in [0, 1]
-    blocks: int  # in the window
+    Attributes:
+        low: in [0, 1].
+        high: in [0, 1].
+        mean: of the losses, in [0, 1].
+        blocks: in the window.
+    """
+
+    low: float
+    high: float
+    mean: float
+    blocks: int
 
 
 def risk_intervals(
@@ -57,13 +64,13 @@ def risk_intervals(
     if window < 1 or not 0 < level < 1:
         raise BlockError(f"expected a window of 1 block or more and a level in (0, 1), got {window} and {level:g}")
     all_losses = all_rows * means
-    found = []
+    intervals = []
     for at in range(len(all_rows)):
         rows, losses = (part[max(0, at + 1 - window) : at + 1] for part in (all_rows, all_losses))
         share = level / ((at + 1) * (at + 2))
         low, high = mean_interval(float(losses.sum()), float(rows.sum()), level=share)
-        found.append(RiskInterval(low, high, float(losses.sum() / rows.sum()), len(rows)))
-    return found
+        intervals.append(RiskInterval(low, high, float(losses.sum() / rows.sum()), len(rows)))
+    return intervals
 
 
 def mean_interval(total_loss: float, rows: float, *, level: float) -> tuple[float, float]:

@@ -32,11 +32,17 @@ class TestState(StrEnum):
 
 @dataclass(frozen=True)
 class GainSums:
-    """Row by row gains of the challenger, added up."""
+    """Row by row gains of the challenger, added up.
 
-    gained: float = 0.0  # sum of positive gains; for 0/1 losses the rows that only the challenger has right
-    lost: float = 0.0  # sum of negative gains, as a positive number
-    rows: int = 0  # on which both answered
+    Attributes:
+        gained: sum of positive gains; for 0/1 losses the rows that only the challenger has right.
+        lost: sum of negative gains, as a positive number.
+        rows: on which both answered.
+    """
+
+    gained: float = 0.0
+    lost: float = 0.0
+    rows: int = 0
 
     @property
     def mean_gain(self) -> float:
@@ -46,11 +52,18 @@ class GainSums:
 
 @dataclass(frozen=True)
 class SequentialPairedTest:
-    """What the rows so far have shown."""
+    """What the rows so far have shown.
+
+    Attributes:
+        tally: gains and losses of all rows so far.
+        log_wealth: of the bet that the challenger is better.
+        log_wealth_against: of the bet that it gains less than the least gain.
+        level: of the test, in (0, 1).
+    """
 
     tally: GainSums
-    log_wealth: float  # of the bet that the challenger is better
-    log_wealth_against: float  # of the bet that it gains less than the least gain
+    log_wealth: float
+    log_wealth_against: float
     level: float
 
     @property
@@ -93,12 +106,12 @@ def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Gain
 
 
 def duel(
-    found: GainSums | Mapping[float, GainSums], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
+    gains: GainSums | Mapping[float, GainSums], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
 ) -> SequentialPairedTest:
     """Judge a tally.
 
     Args:
-        found: all rows on which both answered since the challenger was made; or those of blocks of different sizes, by
+        gains: all rows on which both answered since the challenger was made; or those of blocks of different sizes, by
             the inflation of their size.
         level: of a wrong promotion, and of a wrong end, over all looks; in (0, 1).
         least_gain: in accuracy, in [0, 1): a challenger that gains less is given up. With 0, one that is neither
@@ -108,48 +121,48 @@ def duel(
     """
     if not 0 < level < 1 or not 0 <= least_gain < 1:
         raise BlockError(f"expected a level in (0, 1) and a least gain in [0, 1), got {level:g} and {least_gain:g}")
-    parts = _parts(found, inflation)
+    parts = _parts(gains, inflation)
     up = _wealth(parts, 0.0)
     down = _wealth(_turned(parts), -least_gain)
-    return SequentialPairedTest(total(found), up, down, level)
+    return SequentialPairedTest(total(gains), up, down, level)
 
 
-def gain_bound(found: GainSums | Mapping[float, GainSums], *, level: float = 0.05, inflation: float = 1.0) -> float:
+def gain_bound(gains: GainSums | Mapping[float, GainSums], *, level: float = 0.05, inflation: float = 1.0) -> float:
     """Lower bound of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`.
 
     It inverts the bet of `duel`, so that it is above 0 where, and only where, the verdict is better.
     """
-    return _low(_parts(found, inflation), level)
+    return _low(_parts(gains, inflation), level)
 
 
-def total(found: GainSums | Mapping[float, GainSums]) -> GainSums:
+def total(gains: GainSums | Mapping[float, GainSums]) -> GainSums:
     """All rows together."""
-    if isinstance(found, GainSums):
-        return found
+    if isinstance(gains, GainSums):
+        return gains
     return GainSums(
-        sum(one.gained for one in found.values()),
-        sum(one.lost for one in found.values()),
-        sum(one.rows for one in found.values()),
+        sum(part.gained for part in gains.values()),
+        sum(part.lost for part in gains.values()),
+        sum(part.rows for part in gains.values()),
     )
 
 
-def _parts(found: GainSums | Mapping[float, GainSums], inflation: float) -> list[BlockGains]:
-    by_inflation = {inflation: found} if isinstance(found, GainSums) else found
+def _parts(gains: GainSums | Mapping[float, GainSums], inflation: float) -> list[BlockGains]:
+    by_inflation = {inflation: gains} if isinstance(gains, GainSums) else gains
     return [
-        BlockGains(one.gained, one.lost, one.rows - one.gained - one.lost, inflated)
-        for inflated, one in by_inflation.items()
+        BlockGains(part.gained, part.lost, part.rows - part.gained - part.lost, inflated)
+        for inflated, part in by_inflation.items()
     ]
 
 
 def _turned(parts: list[BlockGains]) -> list[BlockGains]:
     """The same rows, seen from the other side."""
-    return [BlockGains(one.minus, one.plus, one.rest, one.inflation) for one in parts]
+    return [BlockGains(part.minus, part.plus, part.rest, part.inflation) for part in parts]
 
 
 def _low(parts: list[BlockGains], level: float) -> float:
     """The smallest mean against which the bet that it is more has not earned 1 / level."""
-    gained = sum(one.plus - one.minus for one in parts)
-    rows = sum(one.plus + one.minus + one.rest for one in parts)
+    gained = sum(part.plus - part.minus for part in parts)
+    rows = sum(part.plus + part.minus + part.rest for part in parts)
     excluded, holds = -1.0, gained / max(1.0, rows)
     for _ in range(STEPS):
         middle = (excluded + holds) / 2
@@ -162,14 +175,14 @@ def _wealth(parts: list[BlockGains], at_most: float) -> float:
     """Logarithm of a mixture of bets that the mean of values in [-1, 1] is above `at_most`."""
     share = np.geomspace(0.01, 0.95, BETS) / (1 + at_most)  # of the wealth that is put at risk
     logs: NDArray[np.float64] = np.zeros(BETS)
-    for one in parts:
+    for part in parts:
         logs = (
             logs
             + (
-                one.plus * np.log1p(share * (1 - at_most))
-                + one.minus * np.log1p(share * (-1 - at_most))
-                + one.rest * np.log1p(-share * at_most)
+                part.plus * np.log1p(share * (1 - at_most))
+                + part.minus * np.log1p(share * (-1 - at_most))
+                + part.rest * np.log1p(-share * at_most)
             )
-            / one.inflation
+            / part.inflation
         )
     return float(np.logaddexp.reduce(logs) - np.log(BETS))

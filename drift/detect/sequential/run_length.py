@@ -1,8 +1,8 @@
 """E-detectors: evidence of a change at an unknown time, whose alarms keep an expected run length. Pure functions.
 
-Without a change, the mean number of blocks to the first alarm is at least the promised one, for every law of the data
+Without a change, the mean number of blocks to the first alarm is at least the guaranteed one, for every law of the data
 within the null and at whatever times one looks: the Shiryaev-Roberts sum of bets that began at each block grows by at
-most 1 in the mean per block, and the alarm waits until it has reached the promised number (Shin, Ramdas and Rinaldo
+most 1 in the mean per block, and the alarm waits until it has reached that number (Shin, Ramdas and Rinaldo
 2024, theorem 2.4; Pollak 1985 for the classic).
 """
 
@@ -19,9 +19,14 @@ Form: TypeAlias = Literal["shiryaev-roberts", "cusum"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some blocks have shown, one row for each bet."""
+    """What some blocks have shown, one row for each bet.
 
-    logs: NDArray[np.float64]  # (..., k) logarithms of the sums (or largest products) for each alternative
+    Attributes:
+        logs: (..., k) logarithms of the sums (or largest products) for each alternative.
+        form: of the e-detector.
+    """
+
+    logs: NDArray[np.float64]
     form: Form = "shiryaev-roberts"
 
     @property
@@ -44,7 +49,7 @@ def after(evidence: Evidence, log_bets: NDArray[np.float64]) -> Evidence:
     """Evidence with one more block.
 
     Shiryaev-Roberts adds up bets begun at every block: `R = (1 + R) e`. CUSUM keeps the best of them:
-    `C = max(1, C) e`. It never exceeds the former, so that it keeps the same promise, alarming later.
+    `C = max(1, C) e`. It never exceeds the former, so that it keeps the same guarantee, alarming later.
 
     Args:
         evidence: before the block.

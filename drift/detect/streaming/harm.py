@@ -1,4 +1,4 @@
-"""Evidence that a model has become worse than what was accepted, with a promise about false alarms."""
+"""E-detector of a risk above the accepted one, with a guaranteed average run length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drift.detect.detectors.protocol import Score
 from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence
 from drift.detect.sequential.run_length import Evidence, Form, after, nothing
-from drift.detect.streaming.protocol import FollowsErrors, Losses
+from drift.detect.streaming.protocol import ErrorDetector, Losses
 from drift.errors import BlockError
 
 MOST_SHOWN = 1e300  # evidence beyond this is shown as this
@@ -20,7 +20,7 @@ HIGHEST = 0.999  # risk; a model that is accepted with more cannot become worse,
 
 
 @dataclass(eq=False)
-class Harm(FollowsErrors):
+class Harm(ErrorDetector):
     """Alarms when bets against "the risk is at most the accepted one plus a tolerance" have grown enough.
 
     The risk is the conditional mean loss. As long as it stays within the tolerance, whatever it does there, the mean
@@ -34,13 +34,19 @@ class Harm(FollowsErrors):
     errors or more if it is only an estimate.
 
     The statistic is the evidence, in blocks: how long one would expect to wait for as much of it by chance.
+
+    Attributes:
+        tolerated_loss: of accuracy, in [0, 1).
+        expected_run_length: blocks between false alarms, at least; more than 1.
+        form: or "cusum", which alarms later.
+        block_means: bet on block means alone: safe whatever happens within a block, and much slower.
     """
 
     name: ClassVar[str] = "harm"
-    tolerated_loss: float = 0.02  # of accuracy, in [0, 1)
-    expected_run_length: float = 200.0  # blocks between false alarms, at least; more than 1
-    form: Form = "shiryaev-roberts"  # or "cusum", which alarms later
-    block_means: bool = False  # bet on block means alone: safe whatever happens within a block, and much slower
+    tolerated_loss: float = 0.02
+    expected_run_length: float = 200.0
+    form: Form = "shiryaev-roberts"
+    block_means: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerated_loss < 1 or not self.expected_run_length > 1:

@@ -32,7 +32,7 @@ def in_range(losses: Iterable[float]) -> Iterable[float]:
 
 
 @dataclass(eq=False)
-class FollowsErrors(ABC):
+class ErrorDetector(ABC):
     """A detector that keeps evidence over blocks, from the losses of their rows in row order.
 
     A subclass says how it begins and what a block's losses do to its state. The state may be of any type; a step leaves

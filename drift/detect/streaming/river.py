@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from random import Random
 from typing import Any, ClassVar
 
@@ -19,25 +20,37 @@ import numpy as np
 
 from drift.detect.columns.column_tests import ks
 from drift.detect.columns.two_sample_columns import TwoSampleColumn
-from drift.detect.streaming.rows import JudgesRows
+from drift.detect.streaming.rowwise import RowwiseDetector
 
 LEAST_STATISTIC = 0.1  # of KSWIN's test, below which River does not alarm
 
 
 @dataclass(eq=False)
-class Adwin(JudgesRows):
+class _SameOptions(RowwiseDetector):
+    """A detector that River has under the same names of options; `river` is its class in `river.drift`."""
+
+    river: ClassVar[str]
+
+    def _made(self) -> Any:
+        from river import drift
+
+        options = (field.name for field in fields(self) if field.name not in ("reference", "only_worse"))
+        return attrgetter(self.river)(drift)(**{name: getattr(self, name) for name in options})
+
+
+@dataclass(eq=False)
+class Adwin(_SameOptions):
     """ADWIN: cuts its window of rows where two parts differ (Bifet and Gavaldà 2007). Looks every 32 rows.
 
     The error rose if its mean over the rows kept is above that over the rows dropped.
+
+    Attributes:
+        delta: of a false cut at one look, in (0, 1).
     """
 
     name: ClassVar[str] = "adwin"
-    delta: float = 0.002  # of a false cut at one look, in (0, 1)
-
-    def _made(self) -> Any:
-        from river.drift import ADWIN
-
-        return ADWIN(delta=self.delta)
+    river: ClassVar[str] = "ADWIN"
+    delta: float = 0.002
 
     def _before(self, detector: Any) -> tuple[float, float]:
         return detector.total, detector.width
@@ -48,30 +61,34 @@ class Adwin(JudgesRows):
 
 
 @dataclass(eq=False)
-class Ddm(JudgesRows):
-    """DDM: the error rate since the restart rose above its lowest (Gama et al. 2004)."""
+class Ddm(_SameOptions):
+    """DDM: the error rate since the restart rose above its lowest (Gama et al. 2004).
+
+    Attributes:
+        drift_threshold: standard deviations.
+    """
 
     name: ClassVar[str] = "ddm"
-    drift_threshold: float = 3.0  # standard deviations
-
-    def _made(self) -> Any:
-        from river.drift.binary import DDM
-
-        return DDM(drift_threshold=self.drift_threshold)
+    river: ClassVar[str] = "binary.DDM"
+    drift_threshold: float = 3.0
 
 
 @dataclass(eq=False)
-class Eddm(JudgesRows):
+class Eddm(RowwiseDetector):
     """EDDM: errors follow one another sooner than they did (Baena-García et al. 2006).
 
     Its level, mean distance plus two standard deviations, is compared with the highest since the restart, which may be
-    the luck of the first few errors: false alarms come in runs, and how many one stream has says little about the next.
+    due to chance in the first few errors: false alarms come in runs, and how many one stream has says little about the
+    next.
     River divides by n - 1 in the variance, MOA by n, which lowers the first levels: in 50,000 rows of error .1 River's
     form has 49 false alarms and MOA's 1, in 50,000 others 9 and 28, in a million 701 and 456 (a test holds this).
+
+    Attributes:
+        beta: of the highest level, in (0, 0.95].
     """
 
     name: ClassVar[str] = "eddm"
-    beta: float = 0.9  # of the highest level, in (0, 0.95]
+    beta: float = 0.9
 
     def _made(self) -> Any:
         from river.drift.binary import EDDM
@@ -80,68 +97,69 @@ class Eddm(JudgesRows):
 
 
 @dataclass(eq=False)
-class HddmA(JudgesRows):
-    """HDDM-A: the mean error rose by more than Hoeffding's bound (Frías-Blanco et al. 2015), one-sided."""
+class HddmA(_SameOptions):
+    """HDDM-A: the mean error rose by more than Hoeffding's bound (Frías-Blanco et al. 2015), one-sided.
+
+    Attributes:
+        drift_confidence: of a false alarm at one row, in (0, 1).
+    """
 
     name: ClassVar[str] = "hddm_a"
-    drift_confidence: float = 0.001  # of a false alarm at one row, in (0, 1)
-
-    def _made(self) -> Any:
-        from river.drift.binary import HDDMA
-
-        return HDDMA(drift_confidence=self.drift_confidence)
+    river: ClassVar[str] = "binary.HDDMA"
+    drift_confidence: float = 0.001
 
 
 @dataclass(eq=False)
-class HddmW(JudgesRows):
-    """HDDM-W: a weighted mean error rose by more than McDiarmid's bound (Frías-Blanco et al. 2015), one-sided."""
+class HddmW(_SameOptions):
+    """HDDM-W: a weighted mean error rose by more than McDiarmid's bound (Frías-Blanco et al. 2015), one-sided.
+
+    Attributes:
+        drift_confidence: of a false alarm at one row, in (0, 1).
+        lambda_val: the newest row's weight, in (0, 1).
+    """
 
     name: ClassVar[str] = "hddm_w"
-    drift_confidence: float = 0.001  # of a false alarm at one row, in (0, 1)
-    lambda_val: float = 0.05  # the newest row's weight, in (0, 1)
-
-    def _made(self) -> Any:
-        from river.drift.binary import HDDMW
-
-        return HDDMW(drift_confidence=self.drift_confidence, lambda_val=self.lambda_val)
+    river: ClassVar[str] = "binary.HDDMW"
+    drift_confidence: float = 0.001
+    lambda_val: float = 0.05
 
 
 @dataclass(eq=False)
-class Fhddm(JudgesRows):
+class Fhddm(_SameOptions):
     """FHDDM: accuracy of the newest rows fell from its highest by Hoeffding's bound (Pesaranghader and Viktor 2016).
 
     River's documentation asks for errors, but its code alarms when the mean of what it is given falls: given errors, it
     alarms when the model gets better. So it is given right answers, as in the article.
+
+    Attributes:
+        sliding_window_size: rows.
+        confidence_level: of a false alarm at one row, in (0, 1).
     """
 
     name: ClassVar[str] = "fhddm"
-    sliding_window_size: int = 100  # rows
-    confidence_level: float = 1e-6  # of a false alarm at one row, in (0, 1)
-
-    def _made(self) -> Any:
-        from river.drift.binary import FHDDM
-
-        return FHDDM(sliding_window_size=self.sliding_window_size, confidence_level=self.confidence_level)
+    river: ClassVar[str] = "binary.FHDDM"
+    sliding_window_size: int = 100
+    confidence_level: float = 1e-6
 
     def _given(self, losses: Iterable[float]) -> Iterable[float]:
         return (1 - loss for loss in losses)
 
 
 @dataclass(eq=False)
-class PageHinkley(JudgesRows):
+class PageHinkley(_SameOptions):
     """Page-Hinkley: sums of deviations from the running mean, one for each direction (Page 1954).
 
     The error rose if the sum for rises is past the threshold.
+
+    Attributes:
+        threshold: summed losses.
+        delta: change of the mean that is let pass.
     """
 
     name: ClassVar[str] = "page_hinkley"
-    threshold: float = 50.0  # summed losses
-    delta: float = 0.005  # change of the mean that is let pass
-
-    def _made(self) -> Any:
-        from river.drift import PageHinkley as Sums
-
-        return Sums(threshold=self.threshold, delta=self.delta)
+    river: ClassVar[str] = "PageHinkley"
+    threshold: float = 50.0
+    delta: float = 0.005
 
     def _rose(self, detector: Any, before: Any, loss: float) -> bool:
         # River does not tell which of its two sums it was; nothing public gives it exactly
@@ -149,7 +167,7 @@ class PageHinkley(JudgesRows):
 
 
 @dataclass(eq=False)
-class Kswin(JudgesRows):
+class Kswin(RowwiseDetector):
     """KSWIN: a Kolmogorov-Smirnov test of the newest rows against as many older ones, drawn (Raab et al. 2020).
 
     The error rose if its mean over the newest rows is above that over the older ones of the window. Draws repeat
@@ -169,9 +187,9 @@ class Kswin(JudgesRows):
     """
 
     name: ClassVar[str] = "kswin"
-    alpha: float = 0.005  # level of one test, in (0, 1)
-    window_size: int = 100  # rows
-    stat_size: int = 30  # newest rows among them
+    alpha: float = 0.005
+    window_size: int = 100
+    stat_size: int = 30
     seed: int = 0
     exact_given_ties: bool = False
 

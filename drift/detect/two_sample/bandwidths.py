@@ -26,8 +26,8 @@ def distance_sample(rows: torch.Tensor, metric: KernelDistance, rng: np.random.G
 
     chosen = rng.permutation(len(rows))[:MOST_ROWS] if len(rows) > MOST_ROWS else np.arange(len(rows))
     values = rows[chosen].double().cpu().numpy()
-    found = pdist(values, "cityblock" if metric is KernelDistance.CITY_BLOCK else "euclidean")
-    return np.asarray(found[found > 0]) if (found > 0).any() else np.ones(1)
+    distances = pdist(values, "cityblock" if metric is KernelDistance.CITY_BLOCK else "euclidean")
+    return np.asarray(distances[distances > 0]) if (distances > 0).any() else np.ones(1)
 
 
 def median_bandwidth(distances: NDArray[np.float64]) -> float:

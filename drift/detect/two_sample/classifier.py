@@ -31,14 +31,23 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class ClassifierTest:
-    """A classifier two-sample test."""
+    """A classifier two-sample test.
 
-    statistic: float  # area under the ROC curve (AUC) on held-out rows, in [0, 1]; about 0.5 if nothing changed
-    p_value: float  # in (0, 1], one-sided: large for an AUC below 0.5
-    threshold: float  # the null is rejected at `level` just if the statistic is above; at most 1
+    Attributes:
+        statistic: area under the ROC curve (AUC) on held-out rows, in [0, 1]; about 0.5 if nothing changed.
+        p_value: in (0, 1], one-sided: large for an AUC below 0.5.
+        threshold: the null is rejected at `level` just if the statistic is above; at most 1.
+        level: of the test, in (0, 1).
+        classifier: its name.
+        rows: held out, of the reference and of the current sample.
+    """
+
+    statistic: float
+    p_value: float
+    threshold: float
     level: float
     classifier: str
-    rows: tuple[int, int]  # held out, of the reference and of the current sample
+    rows: tuple[int, int]
 
     @property
     def rejected(self) -> bool:
@@ -100,10 +109,10 @@ def classifier_test(
     labels = np.repeat([0, 1], [half_x, half_y])
     name, scores = _scores(classifier, rows, labels, np.concatenate([x[half_x:], y[half_y:]]), seed)
     n, m = len(x) - half_x, len(y) - half_y
-    found = mannwhitneyu(scores[n:], scores[:n], alternative="greater", method="asymptotic")
+    ranks = mannwhitneyu(scores[n:], scores[:n], alternative="greater", method="asymptotic")
     return ClassifierTest(
-        statistic=float(found.statistic) / (n * m),
-        p_value=max(float(found.pvalue), float(np.finfo(np.float64).tiny)),
+        statistic=float(ranks.statistic) / (n * m),
+        p_value=max(float(ranks.pvalue), float(np.finfo(np.float64).tiny)),
         threshold=_highest_kept(scores, n, m, level) / (n * m),
         level=level,
         classifier=name,

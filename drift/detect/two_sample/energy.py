@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.permutation.permuter import Permuter
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge
-from drift.detect.two_sample.gram import Term
+from drift.detect.permutation.sampler import PermutationSampler
+from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result
+from drift.detect.two_sample.kernel_matrix import ScaledKernel
 from drift.detect.two_sample.kernels import KernelDistance
 from drift.detect.two_sample.samples import two_samples
 from drift.system.threads import one_thread
@@ -67,13 +67,13 @@ def energy_test(
     Raises:
         BlockError: samples that cannot be compared, or too few rows or permutations for the level.
     """
-    terms = [Term(_MinusDistance(), 1.0)]
+    terms = [ScaledKernel(_MinusDistance(), 1.0)]
     samples, rng = two_samples(reference, current), np.random.default_rng(seed)
-    permuter = Permuter(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
-    sums = permuter.draw(permutations)
+    sampler = PermutationSampler(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
+    sums = sampler.draw(permutations)
     statistics = sums.within_n / sums.n**2 + sums.within_m / sums.m**2 - 2 * sums.between / (sums.n * sums.m)
-    rounding = float(sums.rounding(permuter.gram.precision)[0])
-    found = judge(Drawn(statistics[0], rounding), level=level)
+    rounding = float(sums.rounding(sampler.gram.precision)[0])
+    result = permutation_result(PermutedStatistics(statistics[0], rounding), level=level)
     return PermutationTest(
-        found.statistic, found.p_value, found.threshold, level, permuter.scheme, permutations, permuter.rows
+        result.statistic, result.p_value, result.threshold, level, sampler.scheme, permutations, sampler.rows
     )

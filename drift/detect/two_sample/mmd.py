@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.permutation.permuter import Permuter
-from drift.detect.permutation.schemes import Sums
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge, until_sure
+from drift.detect.permutation.kernel_sums import KernelSums
+from drift.detect.permutation.sampler import PermutationSampler
+from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, draw_until_decided, permutation_result
 from drift.detect.two_sample.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
-from drift.detect.two_sample.gram import Term
+from drift.detect.two_sample.kernel_matrix import ScaledKernel
 from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, Laplacian
 from drift.detect.two_sample.samples import TwoSamples, two_samples
 from drift.errors import BlockError
 from drift.system.threads import one_thread
 
 if TYPE_CHECKING:
-    from drift.detect.two_sample.gram import KernelFunction
+    from drift.detect.two_sample.kernel_matrix import KernelFunction
     from drift.detect.two_sample.samples import Sample
 
 FUSED = (Gaussian(), Laplacian())
@@ -33,10 +33,15 @@ LEAST_SKEWNESS = 1e-3  # below it a statistic is as good as normal
 
 @dataclass(frozen=True)
 class MMDTest(PermutationTest):
-    """An MMD test; the statistic is MMD², or, fused, in standard deviations of a normal distribution."""
+    """An MMD test; the statistic is MMD², or, fused, in standard deviations of a normal distribution.
+
+    Attributes:
+        kernel: its name.
+        bandwidths: in units of the kernel's distance.
+    """
 
     kernel: str
-    bandwidths: tuple[float, ...]  # in units of the kernel's distance
+    bandwidths: tuple[float, ...]
 
 
 @one_thread()
@@ -92,29 +97,33 @@ def mmd_test(
     if stop_after is not None and (stop_after < 1 or kernel == "fused"):
         raise BlockError(f"expected stop_after of 1 or more and a single kernel, got {stop_after} and {kernel!r}")
     name, terms = _terms(kernel, bandwidth, samples, rng)
-    permuter = Permuter(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
+    sampler = PermutationSampler(samples, terms, scheme=scheme, permutations=permutations, level=level, rng=rng)
 
-    def draw(count: int) -> Drawn:
-        sums = permuter.draw(count)
+    def draw(count: int) -> PermutedStatistics:
+        sums = sampler.draw(count)
         by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
-        rounding = sums.rounding(permuter.gram.precision)
-        return fuse(by_kernel, sums, rounding) if name == "fused" else Drawn(by_kernel.mean(axis=0), rounding.mean())
+        rounding = sums.rounding(sampler.gram.precision)
+        return (
+            fuse(by_kernel, sums, rounding)
+            if name == "fused"
+            else PermutedStatistics(by_kernel.mean(axis=0), rounding.mean())
+        )
 
-    found = judge(until_sure(draw, permutations, stop_after), level=level, stop_after=stop_after)
+    result = permutation_result(draw_until_decided(draw, permutations, stop_after), level=level, stop_after=stop_after)
     return MMDTest(
-        statistic=found.statistic,
-        p_value=found.p_value,
-        threshold=found.threshold,
+        statistic=result.statistic,
+        p_value=result.p_value,
+        threshold=result.threshold,
         level=level,
         kernel=name,
         bandwidths=() if callable(terms) else tuple(term.bandwidth for term in terms),
-        scheme=permuter.scheme,
-        permutations=found.permutations,
-        rows=permuter.rows,
+        scheme=sampler.scheme,
+        permutations=result.permutations,
+        rows=sampler.rows,
     )
 
 
-def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float64]) -> Drawn:
+def fuse(statistics: NDArray[np.float64], sums: KernelSums, rounding: NDArray[np.float64]) -> PermutedStatistics:
     """The most surprising of several statistics, each in standard deviations of a normal distribution.
 
     A kernel's MMD² is right-skewed under permutations, the more so the larger its bandwidth; taken for a shifted
@@ -127,7 +136,7 @@ def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float
     quantities are the same for every assignment, so the maximum over kernels is exchangeable and the test exact.
 
     Args:
-        statistics: (matrices, 1 + permutations) MMD², larger is stranger.
+        statistics: (matrices, 1 + permutations) MMD², larger means further apart.
         sums: that they come from.
         rounding: (matrices,) of the statistics; a kernel whose statistic varies by little more says nothing.
 
@@ -136,7 +145,7 @@ def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float
     """
     speaking = statistics.std(axis=1) > LEAST_SPREAD * rounding
     if not speaking.any():
-        return Drawn(np.zeros(statistics.shape[1]), 0.0)
+        return PermutedStatistics(np.zeros(statistics.shape[1]), 0.0)
     statistics, totals, rounding = statistics[speaking], sums.totals()[speaking], rounding[speaking]
     centred = statistics - statistics.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
@@ -148,7 +157,8 @@ def fuse(statistics: NDArray[np.float64], sums: Sums, rounding: NDArray[np.float
     varying = spread / (np.sqrt(2) * (1 / sums.n + 1 / sums.m))  # root mean square of the centred kernel's values
     constant = totals[:, None] / ((sums.n + sums.m) * (sums.n + sums.m - 1))
     handicap = np.minimum(MOST_WEIGHT, WEIGHT / freedom) * np.log(varying / np.hypot(varying, constant))
-    return Drawn((normal + handicap).max(axis=0), min(MOST_ROUNDING, 2 * float((rounding / spread[:, 0]).max())))
+    tolerance = min(MOST_ROUNDING, 2 * float((rounding / spread[:, 0]).max()))
+    return PermutedStatistics((normal + handicap).max(axis=0), tolerance)
 
 
 def _terms(
@@ -156,14 +166,17 @@ def _terms(
     bandwidth: float | Sequence[float] | None,
     samples: TwoSamples,
     rng: np.random.Generator,
-) -> tuple[str, Sequence[Term] | KernelFunction]:
+) -> tuple[str, Sequence[ScaledKernel] | KernelFunction]:
     """The kernel's name, and its terms with bandwidths from the data where none are given."""
     if kernel == "fused":
         if bandwidth is not None:
             raise BlockError("expected no bandwidth with the fused kernel, which searches its own: name one kernel")
         pooled = samples.pooled()
-        grids = ((one, bandwidth_grid(one, distance_sample(pooled, one.metric, rng))) for one in FUSED)
-        return "fused", [Term(one, step) for one, grid in grids for step in grid]
+        grids = (
+            (candidate, bandwidth_grid(candidate, distance_sample(pooled, candidate.metric, rng)))
+            for candidate in FUSED
+        )
+        return "fused", [ScaledKernel(candidate, step) for candidate, grid in grids for step in grid]
     if isinstance(kernel, str):
         if kernel not in KERNELS:
             raise BlockError(f"expected kernel fused, {', '.join(sorted(KERNELS))} or a function, got {kernel!r}")
@@ -173,6 +186,6 @@ def _terms(
     if bandwidth is None:
         bandwidth = median_bandwidth(distance_sample(samples.pooled(), kernel.metric, rng))
     several = sorted(np.atleast_1d(np.asarray(bandwidth, np.float64)).tolist(), reverse=True)
-    if not several or not all(0 < one < float("inf") for one in several):
+    if not several or not all(0 < candidate < float("inf") for candidate in several):
         raise BlockError(f"expected bandwidths above 0, got {bandwidth}")
-    return kernel.name, [Term(kernel, one) for one in several]
+    return kernel.name, [ScaledKernel(kernel, candidate) for candidate in several]

@@ -1,9 +1,9 @@
 """MMD for millions of rows: random Fourier features, summed in equal bins while the rows pass by.
 
 A sketch of a sample is made chunk by chunk, in memory that does not grow with the rows, and sketches of parts can be
-merged. Two sketches are compared by permuting their bins, so the level is exact as in `schemes`, whatever the number
-of features; more of them only bring the statistic nearer to the kernel's MMD² (Rahimi and Recht 2007; Zhao and Meng
-2015).
+merged. Two sketches are compared by permuting their bins, so the level is exact as in
+`permutation.kernel_sums`, whatever the number of features; more of them only bring the statistic nearer to the kernel's
+MMD² (Rahimi and Recht 2007; Zhao and Meng 2015).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.frames import in_order, is_frame, number_rows, number_table
-from drift.detect.permutation.schemes import Bins, sums_of_pairs
-from drift.detect.permutation.tests import Drawn, PermutationTest, judge, require_reachable
+from drift.data.frames import is_frame, number_rows
+from drift.detect.permutation.kernel_sums import PermutationBins, sums_of_pairs
+from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result, require_reachable
 from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Kernel
 from drift.detect.two_sample.mmd import MMDTest
@@ -150,8 +150,8 @@ class FourierSketch:
 
 
 @one_thread()
-def _require_one_basis(one: FourierSketch, other: FourierSketch) -> None:
-    if not (np.array_equal(one.frequencies, other.frequencies) and np.array_equal(one.origin, other.origin)):
+def _require_one_basis(first: FourierSketch, other: FourierSketch) -> None:
+    if not (np.array_equal(first.frequencies, other.frequencies) and np.array_equal(first.origin, other.origin)):
         raise BlockError(
             "expected sketches with the same frequencies and origin: make both with one seed and bandwidth"
         )
@@ -173,11 +173,11 @@ def compare_sketches(
     pairs = sums @ sums.T
     selves = np.full(len(sums), float(width))  # a row's features have length 1
     pairs[np.diag_indices(len(sums))] -= selves
-    bins = Bins(width, len(first), len(second))
-    found = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
-    verdict = judge(Drawn(found.unbiased()[0], 1e-12), level=level)
+    bins = PermutationBins(width, len(first), len(second))
+    permuted = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
+    verdict = permutation_result(PermutedStatistics(permuted.unbiased()[0], 1e-12), level=level)
     return PermutationTest(
-        verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (found.n, found.m)
+        verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (permuted.n, permuted.m)
     )
 
 
@@ -225,8 +225,8 @@ def mmd_features_test(
     for sketch, chunks in zip(sketches, (first_all, second_all), strict=True):
         for chunk in chunks:
             sketch.update(chunk)
-    found = compare_sketches(*sketches, permutations=permutations, level=level, seed=seed)
-    return FeaturesTest(**vars(found), kernel=chosen.name, bandwidths=(scale,), features=2 * (features // 2))
+    result = compare_sketches(*sketches, permutations=permutations, level=level, seed=seed)
+    return FeaturesTest(**vars(result), kernel=chosen.name, bandwidths=(scale,), features=2 * (features // 2))
 
 
 def _sums(rows: torch.Tensor, frequencies: torch.Tensor) -> list[tuple[int, NDArray[np.float64]]]:
@@ -247,15 +247,15 @@ def _chunk(chunk: Sample, where: str, names: list[str]) -> Sample:
     """A data frame as an array with its columns in the order of the first one's, whose names are kept in `names`."""
     if not is_frame(chunk):
         return chunk
-    rows, given = number_table(chunk, where)
-    names.extend(given if not names else ())
+    rows, columns = number_rows(chunk, where, names)
+    names[:] = columns
     finite = np.isfinite(rows).all(axis=0)
     if not finite.all():
         raise BlockError(
-            f"expected finite values, got some that are NaN or infinite in column {given[int(finite.argmin())]!r} of"
+            f"expected finite values, got some that are NaN or infinite in column {columns[int(finite.argmin())]!r} of"
             f" the {where}: fill them or drop the rows"
         )
-    return in_order(rows, given, tuple(names))
+    return rows
 
 
 def _peek(chunks: Iterable[Sample], where: str, names: list[str]) -> tuple[Sample, Iterator[Sample]]:

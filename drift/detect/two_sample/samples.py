@@ -1,4 +1,4 @@
-"""Two samples, checked once at the door of every two-sample test: arrays or tensors in, tensors out."""
+"""Checked samples for every two-sample test: arrays, tensors or data frames in, tensors out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.frames import in_order, is_frame, number_table
+from drift.data.frames import is_frame, number_rows
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TwoSamples:
-    """Rows of a reference and rows to compare with it, of one width, type and device; every value is finite."""
+    """Rows of a reference and rows to compare with it, of one width, type and device; every value is finite.
 
-    reference: torch.Tensor  # (n, d) float32 or float64
-    current: torch.Tensor  # (m, d)
+    Attributes:
+        reference: (n, d) float32 or float64.
+        current: (m, d).
+    """
+
+    reference: torch.Tensor
+    current: torch.Tensor
 
     @property
     def n(self) -> int:
@@ -88,12 +93,9 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
 
     names: tuple[str, ...] = ()
     if is_frame(reference):
-        reference, names = number_table(reference, "reference")
+        reference, names = number_rows(reference, "reference")
     if is_frame(current):
-        current, given = number_table(current, "current sample")
-        if names:
-            current = in_order(current, given, names)
-        names = names or given
+        current, names = number_rows(current, "current sample", names)
     x, y = _tensor(reference, "reference", names), _tensor(current, "current", names)
     if x.shape[1] != y.shape[1]:
         raise BlockError(

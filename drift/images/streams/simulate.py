@@ -11,7 +11,7 @@ from drift.data.blocks import Answer, Block, Floats, Integers, Reference, Scored
 from drift.data.losses import predicted_classes
 from drift.datasets.images.pixels import Pixels
 from drift.detect import Harm, Score
-from drift.detect.accuracy import drop_p_value
+from drift.detect.accuracy.block_tests import drop_p_value
 from drift.images.detection.image_detectors import ImageDetector
 from drift.images.detection.spaces import Network, Spaces
 from drift.images.streams.evolution import Evolution, ImageBatch

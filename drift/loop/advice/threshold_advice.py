@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drift.detect.accuracy import flag_probability, threshold_flagging
+from drift.detect.accuracy.block_tests import flag_probability, threshold_flagging
 
 MOST_FLAGGED = 0.5  # share of blocks without drift: a threshold that flags more is warned of
 PROPOSED_SHARE = 0.01  # of blocks without drift, that the proposed threshold flags

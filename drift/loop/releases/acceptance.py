@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drift.data.blocks import Reference
-from drift.detect.accuracy import drop_p_value
+from drift.detect.accuracy.block_tests import drop_p_value
 
 LEVEL = 0.01  # of the test
 

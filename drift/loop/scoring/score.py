@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Block, Integers, Predictor, Reference, ScoredBlock
-from drift.detect import Detector, FollowsErrors, ThresholdForecast, small_reference
+from drift.detect import Detector, ErrorDetector, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.events import BlockScored, DriftFlagged, Ending, Notice, RetrainDeclined, Tell
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
@@ -263,7 +263,7 @@ def _catch_up(detectors: Sequence[Detector], progress: Progress, serving: int) -
     for block in progress.blocks:
         if block.version == serving and block.index > answered and block.index in progress.losses:
             for detector in detectors:
-                if isinstance(detector, FollowsErrors):
+                if isinstance(detector, ErrorDetector):
                     detector.update(ScoredBlock.of_losses(progress.losses[block.index], block.index))
 
 

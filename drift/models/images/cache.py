@@ -20,7 +20,7 @@ FORMAT = "1"
 def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str) -> Floats:
     """`model.features(pixels)`, (n, d), read from a folder where they were computed before.
 
-    What they depend on is in the file's name: the network and what it was told, its weights without the head's (a head
+    What they depend on is in the file's name: the network and its options, its weights without the head's (a head
     that is fitted again changes no features), and the pixels. A file that cannot be read is written anew.
 
     Raises:
@@ -28,9 +28,9 @@ def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str)
         StateError: the folder cannot be written.
     """
     images = model.net.check(pixels)
-    told = {name: value for name, value in model.net.options.items() if name != "classes"}
+    options = {name: value for name, value in model.net.options.items() if name != "classes"}
     fixed = dict(model.net.named_buffers())  # of a pretrained network's pixels, too, which no state dict holds
-    of = digest(FORMAT, model.net.name, str(told), model.net.body_state, fixed, images)
+    of = digest(FORMAT, model.net.name, str(options), model.net.body_state, fixed, images)
     path = Path(cache_folder) / f"features-{of}.npy"
     kept = _read(path)
     if kept is not None and len(kept) == len(images):
@@ -48,7 +48,7 @@ def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str)
 
 def _read(path: Path) -> Floats | None:
     try:
-        found: Floats = np.load(path, allow_pickle=False)
+        features: Floats = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return found
+    return features

@@ -35,7 +35,7 @@ class EfficientNetLite0(ImageNetwork):
 
     @property
     def options(self) -> dict[str, int]:
-        """What the constructor was told."""
+        """The arguments of the constructor."""
         return {"classes": self.classes, "size": self.height}
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:

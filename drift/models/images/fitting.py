@@ -13,7 +13,7 @@ import torch
 from drift.data.blocks import Integers
 from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError, UsageError
-from drift.models.fit import Epoch, FitOptions, Samples, descend
+from drift.models.fit import Epoch, FitOptions, LabelledTensors, descend
 from drift.models.images.cache import cached_features
 from drift.models.images.model import ImageModel
 from drift.system.devices import resolve_device
@@ -79,7 +79,7 @@ def fit_images(
         train: images to learn from.
         validation: images to judge each epoch on.
         options: learning rate, batches, epochs and the seed of all draws; see `recipe`.
-        keep_going: told each epoch, after a resumption also those before it; False ends the fit early.
+        keep_going: called with each epoch, after a resumption also those before it; False ends the fit early.
         augment: changes each batch of images before it is learned from.
         seconds: time to fit in, see `descend`; None for all epochs, however long they take.
         checkpoint: a file that is written after each epoch, and that the same fit goes on from.
@@ -131,7 +131,7 @@ def fit_head(
         validation: images to judge each epoch on.
         cache_folder: where features are kept, see `cached_features`.
         options: as of `fit_images`.
-        keep_going: told each epoch; False ends the fit early.
+        keep_going: called with each epoch; False ends the fit early.
         seconds: time to fit in, see `descend`; that of the features does not count.
         device: where to compute, as of `fit_images`.
 
@@ -152,12 +152,12 @@ def fit_head(
         return descend(model.net.head, learned, judged, options, keep_going=keep_going, seconds=seconds, device=device)
 
 
-def _features(model: ImageModel, images: Labelled, cache_folder: Path | str) -> Samples:
+def _features(model: ImageModel, images: Labelled, cache_folder: Path | str) -> LabelledTensors:
     labels = _samples(model, images).labels
-    return Samples(torch.from_numpy(cached_features(model, images.pixels, cache_folder)), labels)
+    return LabelledTensors(torch.from_numpy(cached_features(model, images.pixels, cache_folder)), labels)
 
 
-def _samples(model: ImageModel, images: Labelled) -> Samples:
+def _samples(model: ImageModel, images: Labelled) -> LabelledTensors:
     """Tensors of images whose labels fit a model."""
     pixels, labels = model.net.check(images.pixels), np.asarray(images.labels)
     if not len(pixels) or labels.shape != (len(pixels),) or labels.dtype.kind not in "iu":
@@ -171,7 +171,7 @@ def _samples(model: ImageModel, images: Labelled) -> Samples:
             f" {labels.min()} to {labels.max()}"
         )
     writable = np.require(pixels, requirements=["C", "W"])  # a copy only of what is read-only
-    return Samples(torch.from_numpy(writable), torch.from_numpy(labels.astype(np.int64)))
+    return LabelledTensors(torch.from_numpy(writable), torch.from_numpy(labels.astype(np.int64)))
 
 
 def _on_tensors(augment: Augment) -> Callable[[torch.Tensor, int, int], torch.Tensor]:

@@ -29,12 +29,19 @@ CARD, TENSORS = "model.json", "weights.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class ImageModel:
-    """Answers images with probabilities: a `Predictor` of pixels."""
+    """Answers images with probabilities: a `Predictor` of pixels.
+
+    Attributes:
+        net: the network.
+        classes: what the codes mean.
+        name: of the network.
+        version: in a registry; 0 for a model that is not registered.
+    """
 
     net: ImageNetwork
-    classes: tuple[str, ...]  # what the codes mean
+    classes: tuple[str, ...]
     name: str
-    version: int = 0  # in a registry; 0 for a model that is not registered
+    version: int = 0
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.net.classes:
@@ -121,15 +128,15 @@ class ImageModel:
     def _answers(self, pixels: Pixels, of: Callable[[torch.Tensor], torch.Tensor]) -> Floats:
         """What a function gives for images, as many at a time as suit the network; of none, an empty answer."""
         net, images = self.net.eval(), np.ascontiguousarray(self.net.check(pixels))
-        one = np.zeros((1, *images.shape[1:]), np.uint8)  # to learn the answer's width when there are no images
-        parts = [images[at : at + net.at_once] for at in range(0, len(images), net.at_once)] or [one]
+        blank = np.zeros((1, *images.shape[1:]), np.uint8)  # to learn the answer's width when there are no images
+        parts = [images[at : at + net.at_once] for at in range(0, len(images), net.at_once)] or [blank]
         with torch.no_grad():
             answers = torch.cat([of(torch.tensor(part, device=net.device)) for part in parts])
         return np.asarray(answers[: len(images)].cpu().numpy(), np.float32)
 
 
 def made(network: str, options: Mapping[str, int]) -> ImageNetwork:
-    """One of `NETWORKS`, told what its constructor wants; TypeError when it wants something else."""
+    """One of `NETWORKS`, made with these options; TypeError when it wants something else."""
     kind: Callable[..., ImageNetwork] = NETWORKS[network]
     return kind(**options)
 

@@ -36,7 +36,7 @@ class ImageNetwork(torch.nn.Module):
     @property
     @abstractmethod
     def options(self) -> dict[str, int]:
-        """What the constructor was told."""
+        """The arguments of the constructor."""
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Logits."""

@@ -70,7 +70,7 @@ class ResNet18(ImageNetwork):
 
     @property
     def options(self) -> dict[str, int]:
-        """What the constructor was told."""
+        """The arguments of the constructor."""
         return {"classes": self.classes, "size": self.height}
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -63,7 +63,7 @@ class SmallConvNet(ImageNetwork):
 
     @property
     def options(self) -> dict[str, int]:
-        """What the constructor was told."""
+        """The arguments of the constructor."""
         return {"height": self.height, "width": self.width, "channels": self.channels[0], "classes": self.classes}
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -149,8 +149,7 @@ class LogRows:
         from drift.loop.releases.trusted import trusted_registry
         from drift.tracking.connection.store import connect
 
-        told = self.deployment.options["source"]
-        source = DataSource(**told | {"ignore": tuple(told["ignore"])})
+        source = DataSource.from_json(self.deployment.options["source"])
         registry = trusted_registry(connect(), self.deployment.model, Journal(self.path))
         card = card_of(registry, registry.get(self.deployment.first_champion))
         return source.load().recoded(card.classes)

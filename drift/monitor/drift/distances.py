@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect.columns.column_tests import CERTAIN, chi_squared_of_counts
-from drift.detect.columns.tied_ks import tied_p_value
+from drift.detect.columns.ks_with_ties import tied_p_value
 from drift.detect.columns.univariate import adjusted, enough_draws
 from drift.detect.profiles.comparison import FeatureDistances, compare_profiles
 from drift.detect.profiles.profiles import Profile

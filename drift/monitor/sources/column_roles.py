@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from drift.data.frames import require_different_names
 from drift.data.inference import DURATIONS, EMPTY, infer_column, schema_of
-from drift.data.problems import ambiguous_date, refuse_mixed
-from drift.data.schema import Column, TimeFormat
-from drift.data.values import as_times, beyond_float, period_hint
+from drift.data.problems import ambiguous_date, period_hint, refuse_mixed
+from drift.data.schema import DATE_FORMATS, Column, TimeFormat
+from drift.data.values import as_times, beyond_float
 from drift.errors import DataError, UsageError
 from drift.monitor.sources import values
 from drift.monitor.sources.rows import PredictionRows, Task, Texts, known
@@ -56,7 +56,7 @@ class Columns:
     features: tuple[tuple[str, Kind], ...] = ()  # empty until rows have shown them
     undecided: tuple[str, ...] = ()  # features without a value in the first rows: dates may come, which are left out
     left_out: tuple[tuple[str, str], ...] = ()  # columns that are no features, and why
-    time_format: TimeFormat = ""  # of `time`, as the first rows have it
+    time_format: TimeFormat = ""  # of `time`, as it was said or as the first rows have it
     rules: int = 0  # version of the reading rules; 0: a float32 is read to its last bit, as before rules had versions
 
     @property
@@ -119,9 +119,9 @@ class Columns:
             if column.name not in left_out:
                 number = column.numeric or column.note == EMPTY
                 features.append((column.name, "number" if number and column in followed else "category"))
-        times = as_times(frame[self.time]) if self.time else None
+        times = as_times(frame[self.time], self.time_format) if self.time else None
         if times is not None and times.ambiguous:
-            raise DataError(f"column {self.time!r}: {ambiguous_date(times.ambiguous)}")
+            raise DataError(f"column {self.time!r}: {ambiguous_date(times.ambiguous, self.time)}")
         return replace(
             self,
             task=task,
@@ -145,6 +145,11 @@ class Columns:
                     f"expected {f'--{part.name} {had}' if had else f'no --{part.name}'}, as when the monitor began; got"
                     f" {given!r}: leave it out, or begin another monitor with --monitor NAME"
                 )
+        if asked.time_format and self.time_format in DATE_FORMATS and asked.time_format != self.time_format:
+            raise UsageError(
+                f"expected --time {self.time}:{self.time_format}, as when the monitor began; got {asked.time_format}:"
+                " leave it out, or begin another monitor with --monitor NAME"
+            )
         return self
 
     def read(self, frame: pd.DataFrame, *, first: int = 0) -> PredictionRows:

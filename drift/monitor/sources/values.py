@@ -104,7 +104,7 @@ def times(column: pd.Series, name: str, keys: Texts, *, format: TimeFormat = "")
         at = int(unread.argmax())
         raise DataError(f"column {name!r}: {NO_DATE}, got {short(column.iloc[at])!r} for key {keys[at]!r}")
     if parsed.ambiguous:
-        raise DataError(f"column {name!r}: {ambiguous_date(parsed.ambiguous)}")
+        raise DataError(f"column {name!r}: {ambiguous_date(parsed.ambiguous, name)}")
     return parsed.values.astype("datetime64[ms]")
 
 

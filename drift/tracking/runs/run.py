@@ -146,7 +146,7 @@ class Run:
             self.store.client.update_run(self.id, name=name)
 
     def figure(self, name: str, figure: Figure) -> None:
-        """Log a picture under `charts/figures/`."""
+        """Log a picture under `figures/`."""
         with self._uploading(f"figure {name}"):
             self.store.client.log_figure(self.id, figure, f"figures/{name}.png")
 

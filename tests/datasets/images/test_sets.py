@@ -20,7 +20,18 @@ import pytest
 from PIL import Image
 
 from drift.datasets.fetch import Url
-from drift.datasets.images import IMAGE_SETS, Images, Split, archives, cifar, idx, kept, load_images, pickled, sets
+from drift.datasets.images import (
+    IMAGE_SETS,
+    Images,
+    Split,
+    archives,
+    array_cache,
+    cifar,
+    idx,
+    load_images,
+    pickled,
+    sets,
+)
 from drift.datasets.images.pixels import Pixels
 from drift.datasets.images.record import Labels
 from drift.errors import DataError
@@ -82,7 +93,7 @@ def test_each_way_to_a_set_leads_to_the_same_images(name: str, tmp_path: Path) -
     for number, source in enumerate(IMAGE_SETS[name].sources):
         entry = replace(IMAGE_SETS[name], sources=(source,))
         try:
-            images = kept.load_set(entry, "test", cache=tmp_path / str(number), tell=lambda *_: None)
+            images = array_cache.load_set(entry, "test", cache=tmp_path / str(number), tell=lambda *_: None)
         except DataError as error:
             assert "cannot be downloaded" in str(error)
             continue
@@ -310,10 +321,10 @@ def to_nobody(words: str, done: int, total: int | None) -> None:
 
 def test_a_set_is_fetched_once_and_mapped_from_then_on(server: Web, tmp_path: Path) -> None:
     entry, expected = toy(server)
-    images = kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+    images = array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
     assert images.digest() == expected.digest()
     assert len(server.asked) == 4
-    assert len(kept.load_set(entry, "test", cache=tmp_path, tell=to_nobody)) == 7
+    assert len(array_cache.load_set(entry, "test", cache=tmp_path, tell=to_nobody)) == 7
     assert len(server.asked) == 4
     folder = tmp_path / "images" / "toy"
     assert {path.name for path in folder.iterdir()} == {
@@ -326,7 +337,7 @@ def test_a_set_is_fetched_once_and_mapped_from_then_on(server: Web, tmp_path: Pa
 @pytest.mark.parametrize("damage", ["cut", "gone", "other", "pickled"])
 def test_a_damaged_cache_is_fetched_again(server: Web, tmp_path: Path, damage: str) -> None:
     entry, expected = toy(server)
-    kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+    array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
     path = tmp_path / "images" / "toy" / "train-pixels.npy"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-1])
@@ -336,17 +347,17 @@ def test_a_damaged_cache_is_fetched_again(server: Web, tmp_path: Path, damage: s
         np.save(path, np.zeros(3))
     else:
         np.save(path, np.asarray([print], dtype=object))
-    assert kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
+    assert array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
 
 
 def test_a_broken_off_set_goes_on_with_what_is_there(server: Web, tmp_path: Path) -> None:
     entry, expected = toy(server)
     missing = server.files.pop("/t10k-labels-idx1-ubyte.gz")
     with pytest.raises(DataError, match="HTTP 404"):
-        kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+        array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
     server.files["/t10k-labels-idx1-ubyte.gz"] = missing
     server.asked.clear()
-    assert kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
+    assert array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
     assert [path for path, _ in server.asked] == ["/t10k-labels-idx1-ubyte.gz"]
 
 
@@ -354,7 +365,7 @@ def test_without_a_network_one_line_says_what_was_tried_and_what_to_do(server: W
     entry, expected = toy(server)
     files, server.files = server.files, {}
     with pytest.raises(DataError) as told:
-        kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+        array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
     (line,) = str(told.value).splitlines()
     downloads = tmp_path / "images" / "toy" / "downloads"
     assert f"toy cannot be downloaded; tried {server.address}/train-images-idx3-ubyte.gz: HTTP 404" in line
@@ -362,20 +373,20 @@ def test_without_a_network_one_line_says_what_was_tried_and_what_to_do(server: W
     assert "or use a folder of images of your own" in line
     for name, content in files.items():  # so be it
         (downloads / name[1:]).write_bytes(content)
-    assert kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
+    assert array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
 
 
 def test_the_next_source_is_taken_when_one_cannot_be_reached(server: Web, tmp_path: Path) -> None:
     entry, expected = toy(server)
     away = sets.Source((Url((f"{server.address}/away.tgz",), "0" * 64),), cifar.read_strips)
     entry = replace(entry, sources=(away, *entry.sources))
-    assert kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
+    assert array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
 
 
 def test_other_contents_than_promised_are_refused(server: Web, tmp_path: Path) -> None:
     entry, _ = toy(server, digest="0" * 64)
     with pytest.raises(DataError, match=f"train data of toy are not what they should be: expected digest {'0' * 64}"):
-        kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+        array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
     assert [path.name for path in (tmp_path / "images" / "toy").iterdir()] == [".lock"]
 
 
@@ -387,7 +398,7 @@ def test_a_download_that_cannot_be_read_is_removed(server: Web, tmp_path: Path) 
 
     entry = replace(entry, sources=(sets.Source(entry.sources[0].addresses, unreadable),))
     with pytest.raises(DataError, match="it is damaged; the download was removed, try again"):
-        kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+        array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
     assert [path.name for path in (tmp_path / "images" / "toy").iterdir()] == [".lock"]
 
 
@@ -398,14 +409,14 @@ def test_two_at_once_do_not_write_over_each_other(server: Web, tmp_path: Path) -
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(DataError, match="another process is downloading toy"):
-            kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+            array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
 
 
 def test_a_cache_that_cannot_be_written(server: Web, tmp_path: Path) -> None:
     entry, _ = toy(server)
     (tmp_path / "images").write_text("a file where a folder should be")
     with pytest.raises(DataError, match="cannot be used: Not a directory; set DRIFT_CACHE"):
-        kept.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
+        array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody)
 
 
 # the record

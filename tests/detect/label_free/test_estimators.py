@@ -17,7 +17,7 @@ import drift.detect.label_free as room
 from benchmarks.shifts import Case, elec_blocks, elec_resampled, linear, remapped, simulated, three, uneven
 from drift.data.blocks import Answer, Block, Floats, Reference, ScoredBlock
 from drift.detect import ATC, CBPE, ESTIMATORS, PAPE, AccuracyEstimate, density_ratio
-from drift.detect.label_free.atc import Sureness, Threshold
+from drift.detect.label_free.atc import ConfidenceScore, Threshold
 from drift.detect.label_free.calibration import FEWEST_OF_A_CLASS, Calibration
 from drift.errors import BlockError, LittleOverlapWarning
 
@@ -188,7 +188,7 @@ def test_weights_of_the_threshold_are_rows_more_often() -> None:
 def test_both_kinds_of_sureness_agree_for_two_classes_and_not_for_three() -> None:
     for scene, same in (("shift", True), ("three classes", False)):
         case = cases(scene, 1)[0]
-        one, other = (ATC(sureness=kind, resamples=100).accuracy(*case) for kind in Sureness)
+        one, other = (ATC(sureness=kind, resamples=100).accuracy(*case) for kind in ConfidenceScore)
         assert (one.accuracy == pytest.approx(other.accuracy, abs=1e-3)) is same
 
 

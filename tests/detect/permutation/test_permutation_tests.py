@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from drift.detect import mmd_test
-from drift.detect.permutation import permuter
-from drift.detect.permutation.tests import Drawn, judge, until_sure
+from drift.detect.permutation import sampler
+from drift.detect.permutation.tests import PermutedStatistics, draw_until_decided, permutation_result
 from drift.errors import BlockError
 
 
@@ -29,7 +29,7 @@ def test_stopping_equals_the_naive_twin(stop_after: int) -> None:
     for shift in rng.uniform(-1, 3, 300):
         statistics = rng.normal(size=200)
         statistics[0] += shift
-        found = judge(Drawn(statistics, 0.0), level=0.05, stop_after=stop_after)
+        found = permutation_result(PermutedStatistics(statistics, 0.0), level=0.05, stop_after=stop_after)
         assert found.p_value == besag_clifford(statistics[0], statistics[1:], stop_after)
         assert (found.p_value <= 0.05) == (found.statistic > found.threshold)
         assert found.permutations <= 199
@@ -39,14 +39,14 @@ def test_batches_draw_no_more_than_they_must() -> None:
     rng = np.random.default_rng(0)
     asked: list[int] = []
 
-    def draw(count: int, observed: float = 0.0) -> Drawn:
+    def draw(count: int, observed: float = 0.0) -> PermutedStatistics:
         asked.append(count)
-        return Drawn(np.concatenate([[observed], rng.normal(size=count)]), 0.0)
+        return PermutedStatistics(np.concatenate([[observed], rng.normal(size=count)]), 0.0)
 
-    assert len(until_sure(draw, 5_000, 10).statistics) < 200
+    assert len(draw_until_decided(draw, 5_000, 10).statistics) < 200
     assert sum(asked) < 200
     asked.clear()
-    assert len(until_sure(lambda count: draw(count, 9.0), 777, 10).statistics) == 778
+    assert len(draw_until_decided(lambda count: draw(count, 9.0), 777, 10).statistics) == 778
     assert sum(asked) == 777
 
 
@@ -68,7 +68,7 @@ def test_early_stopping_is_for_single_kernels() -> None:
 
 
 def test_rows_beyond_memory_are_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(permuter, "free_bytes", lambda device: 100_000)
+    monkeypatch.setattr(sampler, "free_bytes", lambda device: 100_000)
     words = r"reference\.shape=\(900, 9\).*need 0\.0 GB.*use mmd_features_test, which takes chunks, or scheme='bins'"
     x, y = np.random.default_rng(0).normal(size=(2, 900, 9))
     with pytest.raises(BlockError, match=words):

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 import drift.detect.streaming
 from drift.data.blocks import Answer, Block, Reference, ScoredBlock
-from drift.detect import STREAMING, FollowsErrors, Score
+from drift.detect import STREAMING, ErrorDetector, Score
 from drift.detect.streaming.protocol import Losses
-from drift.detect.streaming.rows import JudgesRows
+from drift.detect.streaming.rowwise import RowwiseDetector
 from drift.errors import BlockError
 
 REFERENCE = Reference.of_losses([0] * 9 + [1])
-BY_ROW = {name: made for name, made in STREAMING.items() if issubclass(made, JudgesRows)}
+BY_ROW = {name: made for name, made in STREAMING.items() if issubclass(made, RowwiseDetector)}
 SLOW = {"kswin"}  # whose rows cost a millisecond
 RIVER = {
     "adwin": river.drift.ADWIN,
@@ -55,14 +55,14 @@ def varied(name: str) -> list[int]:
     return [int(wrong) for wrong in rng.random(len(rates)) < rates]
 
 
-def of(name: str, **options: Any) -> FollowsErrors:
+def of(name: str, **options: Any) -> ErrorDetector:
     return STREAMING[name](REFERENCE, **options)
 
 
 def test_every_file_is_of_the_sweep() -> None:
     """No detector of the folder is missing from the sweep."""
     folder = Path(drift.detect.streaming.__file__).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "protocol", "rows"}
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "protocol", "rowwise"}
     assert files
     assert {detector.__module__.rsplit(".", 1)[1] for detector in STREAMING.values()} == files
     assert set(RIVER) <= set(STREAMING)
@@ -367,7 +367,7 @@ class Evidence:
 
 
 @dataclass(eq=False)
-class Summed(FollowsErrors):
+class Summed(ErrorDetector):
     """A detector of whole blocks with a frozen state: their mean losses above the accepted one, summed from below 0."""
 
     name: ClassVar[str] = "summed"

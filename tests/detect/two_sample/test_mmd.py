@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from drift.detect.permutation.schemes import assignments
+from drift.detect.permutation.kernel_sums import assignments
 from drift.detect.two_sample.kernels import Gaussian, RationalQuadratic
 from drift.detect.two_sample.mmd import mmd_test
 from drift.errors import BlockError
@@ -77,14 +77,14 @@ def test_a_function_of_ones_own(scheme: str) -> None:
 
 def test_permuted_sums_are_those_of_permuted_rows() -> None:
     """Every permuted statistic of both schemes equals the naive one of the same assignment."""
-    from drift.detect.permutation.schemes import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
-    from drift.detect.two_sample.gram import Gram, Term
+    from drift.detect.permutation.kernel_sums import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
+    from drift.detect.two_sample.kernel_matrix import KernelMatrix, ScaledKernel
 
     x, y = two(n=48, m=40)
     z = np.vstack([x, y])
-    terms = [Term(Gaussian(), 1.3)]
+    terms = [ScaledKernel(Gaussian(), 1.3)]
     gram = naive.KERNELS["gaussian"](z, z, 1.3)
-    by_rows = sums_by_rows(Gram(torch.as_tensor(z), terms), 48, 40, 5, np.random.default_rng(1)).unbiased()[0]
+    by_rows = sums_by_rows(KernelMatrix(torch.as_tensor(z), terms), 48, 40, 5, np.random.default_rng(1)).unbiased()[0]
     members = assignments(48, 88, 5, np.random.default_rng(1))
     for statistic, member in zip(by_rows, members.T, strict=True):
         order = np.argsort(1 - member.astype(int), kind="stable")
@@ -94,7 +94,7 @@ def test_permuted_sums_are_those_of_permuted_rows() -> None:
     rng = np.random.default_rng(2)
     order = shuffled(48, 40, bins, rng)
     state = rng.bit_generator.state
-    by_bins = sums_of_pairs(*bin_sums(Gram(torch.as_tensor(z[order]), terms), bins), bins, 5, rng).unbiased()[0]
+    by_bins = sums_of_pairs(*bin_sums(KernelMatrix(torch.as_tensor(z[order]), terms), bins), bins, 5, rng).unbiased()[0]
     rng.bit_generator.state = state
     members = np.repeat(assignments(bins.reference, bins.total, 5, rng), bins.width, axis=0)
     shuffled_gram = gram[np.ix_(order, order)]

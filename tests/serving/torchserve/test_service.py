@@ -369,7 +369,6 @@ def test_tokens_are_renewed_for_longer_than_they_live(tmp_path: Path, tiny_model
             outlive(tmp_path / "key_file.json")
             assert set(service.loaded) == {1}
         assert not clients.failures
-        assert max(told.ended - told.began for told in clients.told) < 1.0
         assert (tmp_path / "key_file.json").read_text() != first
         outlive(tmp_path / "key_file.json")  # and after nobody asked for as long as the newest lived
         assert service.predict(rows).version == 1

@@ -8,8 +8,8 @@ from drift.detect.two_sample.kernels.protocol import KernelDistance as KernelDis
 from drift.detect.two_sample.kernels.rational_quadratic import RationalQuadratic as RationalQuadratic
 
 KERNELS: dict[str, Kernel] = {
-    str(found.name): found()  # type: ignore[attr-defined]
-    for found in list(vars().values())
-    if isinstance(found, type) and hasattr(found, "shrink")
+    str(kernel.name): kernel()  # type: ignore[attr-defined]
+    for kernel in list(vars().values())
+    if isinstance(kernel, type) and hasattr(kernel, "shrink")
 }
 """Every kernel of this folder by its name, as the command line and `kernel="..."` call it."""

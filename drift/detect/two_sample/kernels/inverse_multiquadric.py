@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InverseMultiquadric:
-    """(1 + |x - y|² / h²)^-b: falls slowly, so that far rows count, too."""
+    """(1 + |x - y|² / h²)^-b: falls slowly, so that far rows count, too.
+
+    Attributes:
+        beta: above 0.
+    """
 
     name: ClassVar[str] = "inverse_multiquadric"
     metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = None
-    beta: float = 0.5  # above 0
+    beta: float = 0.5
 
     def factor(self, bandwidth: float) -> float:
         """See `Kernel.factor`."""

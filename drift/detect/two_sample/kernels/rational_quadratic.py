@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RationalQuadratic:
-    """(1 + |x - y|² / (2 a h²))^-a: a mixture of Gaussian kernels of many bandwidths around h."""
+    """(1 + |x - y|² / (2 a h²))^-a: a mixture of Gaussian kernels of many bandwidths around h.
+
+    Attributes:
+        alpha: above 0; the smaller, the longer the tail.
+    """
 
     name: ClassVar[str] = "rational_quadratic"
     metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = None
-    alpha: float = 1.0  # above 0; the smaller, the longer the tail
+    alpha: float = 1.0
 
     def factor(self, bandwidth: float) -> float:
         """See `Kernel.factor`."""

@@ -11,7 +11,7 @@ from scipy.stats import binom, ks_2samp
 
 from drift.data.blocks import Reference, ScoredBlock
 from drift.detect import FeatureShift, bbsds_test, explain, feature_tests
-from drift.detect.columns.tied_ks import chosen_edges, tied_p_value
+from drift.detect.columns.ks_with_ties import chosen_edges, tied_p_value
 from drift.monitor.drift.distances import binned_ks
 
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from drift.data.frames import require_different_names
 from drift.data.inference import infer_column, typed_column
-from drift.data.problems import ROWS_SHOWN, Problems
-from drift.data.readers.frames import require_columns
+from drift.data.problems import ROWS_SHOWN, Problems, require_columns
 from drift.data.readers.memory_limits import require_few_columns
 from drift.data.schema import Column, Schema
 from drift.data.values import EXACT, MISSING, decimal_comma
@@ -26,6 +25,7 @@ from drift.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+SUFFIX = ".csv"
 DELIMITERS = ",;\t"
 ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 PACKED = {b"\x1f\x8b": "gzip", b"PK": "zip", b"BZ": "bzip2"}
@@ -56,7 +56,7 @@ def chunks(
         yield frame
 
 
-def whole(file: Path, *, texts: Collection[str], ignore: Collection[str], wanted: Collection[str]) -> pd.DataFrame:
+def whole(file: Path, *, wanted: Collection[str], ignore: Collection[str], texts: Collection[str]) -> pd.DataFrame:
     """All rows, of which a blank line is one without values; columns that are ignored, or not wanted, are empty."""
     import pyarrow as pa
 

@@ -31,20 +31,25 @@ TILE_COLUMNS = 1024  # with TILE_ROWS: 1 MB in float32, as much as a core's seco
 
 
 @dataclass(frozen=True)
-class Term:
-    """A kernel with its bandwidth."""
+class ScaledKernel:
+    """A kernel with its bandwidth.
+
+    Attributes:
+        kernel: a function of distances.
+        bandwidth: above 0, in units of the kernel's distance.
+    """
 
     kernel: Kernel
-    bandwidth: float  # above 0, in units of the kernel's distance
+    bandwidth: float
 
-    def squares_to(self, other: Term) -> bool:
+    def squares_to(self, other: ScaledKernel) -> bool:
         """Whether the other term's values are the squares of this one's."""
         shrink = self.kernel.shrink
         same = other.kernel == self.kernel
         return shrink is not None and same and isclose(other.bandwidth, self.bandwidth * shrink, rel_tol=1e-9)
 
 
-def _is_precise(rows: torch.Tensor, terms: Sequence[Term]) -> bool:
+def _is_precise(rows: torch.Tensor, terms: Sequence[ScaledKernel]) -> bool:
     """Whether distances from products and sums of rows are precise enough for the narrowest kernel.
 
     Far rows lose the digits that tell near ones apart: distances are then off by the type's precision times the square
@@ -61,10 +66,10 @@ def _is_precise(rows: torch.Tensor, terms: Sequence[Term]) -> bool:
     return float(torch.finfo(rows.dtype).eps) * worst < PRECISION
 
 
-class Gram:
+class KernelMatrix:
     """The kernel matrices of some rows, one for each term, tile by tile."""
 
-    def __init__(self, rows: torch.Tensor, terms: Sequence[Term] | KernelFunction) -> None:
+    def __init__(self, rows: torch.Tensor, terms: Sequence[ScaledKernel] | KernelFunction) -> None:
         """Prepare the pass.
 
         Args:
@@ -94,13 +99,13 @@ class Gram:
         """The relative precision of each matrix' values, (matrices,); a square has half of it."""
         import torch
 
-        found = [float(torch.finfo(self.rows.dtype).eps)] * self.matrices
+        precisions = [float(torch.finfo(self.rows.dtype).eps)] * self.matrices
         for at, (term, following) in enumerate(pairwise(self.terms or ())):
             if term.squares_to(following):
-                found[at + 1] = 2 * found[at]
-        return np.asarray(found)
+                precisions[at + 1] = 2 * precisions[at]
+        return np.asarray(precisions)
 
-    def for_each_strip(self, visit: Callable[[slice, Strip], None], *, height: int = TILE_ROWS) -> None:
+    def for_each_strip(self, visit: Callable[[slice, RowStrip], None], *, height: int = TILE_ROWS) -> None:
         """Call `visit` with every run of `height` rows and its strip of the matrices; on all cores.
 
         `visit` is called from several threads, with other rows each.
@@ -108,7 +113,7 @@ class Gram:
         strips = [slice(start, min(start + height, len(self.rows))) for start in range(0, len(self.rows), height)]
         workers = 1 if self.rows.is_cuda else threads()
         with one_thread(), ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(lambda rows: visit(rows, Strip(self, rows)), strips):
+            for _ in pool.map(lambda rows: visit(rows, RowStrip(self, rows)), strips):
                 pass
 
     def distances(
@@ -137,10 +142,10 @@ class Gram:
             out.diagonal().zero_()
 
 
-class Strip:
+class RowStrip:
     """Some rows of the kernel matrices, from the diagonal to the right."""
 
-    def __init__(self, gram: Gram, rows: slice) -> None:
+    def __init__(self, gram: KernelMatrix, rows: slice) -> None:
         self._gram = gram
         self._rows = rows
 

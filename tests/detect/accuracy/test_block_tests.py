@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, fisher_exact
 
 from drift.detect import chance_of_at_most
-from drift.detect.accuracy import chance_band, drop_p_value
+from drift.detect.accuracy.block_tests import chance_band, drop_p_value
 
 
 def test_a_drop_is_judged_as_fisher_would() -> None:

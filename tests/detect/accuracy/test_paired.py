@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from drift.detect import mcnemar_test
-from drift.detect.paired import difference_interval
+from drift.detect.accuracy.paired import difference_interval
 from drift.errors import BlockError
 
 

@@ -13,7 +13,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.gram import TILE_COLUMNS, TILE_ROWS, Gram, Strip
+from drift.detect.two_sample.kernel_matrix import TILE_COLUMNS, TILE_ROWS, KernelMatrix, RowStrip
 
 FEWEST_BINS, MOST_BINS = 32, 128
 BINS_AT_WORST = 1_024  # where one sample is much smaller than the other
@@ -21,10 +21,16 @@ FEWEST_BINS_EACH = 8  # of the smaller sample: fewer ways to choose them would b
 
 
 @dataclass(frozen=True)
-class Bins:
-    """Equal bins of shuffled rows: `reference` bins of the first sample, then `current` bins of the second."""
+class PermutationBins:
+    """Equal bins of shuffled rows: `reference` bins of the first sample, then `current` bins of the second.
 
-    width: int  # rows in a bin
+    Attributes:
+        width: rows in a bin.
+        reference: number of bins of the reference.
+        current: number of bins of the current sample.
+    """
+
+    width: int
     reference: int
     current: int
 
@@ -35,19 +41,28 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class Sums:
+class KernelSums:
     """Kernel values summed inside and between the two samples, for the observed assignment and each permuted one.
 
     Arrays are (matrices, 1 + permutations) float64; column 0 is what was observed. Values of a row with itself are in
     none of them.
+
+    Attributes:
+        n: rows of the first sample that were used.
+        m: rows of the second sample that were used.
+        within_n: over ordered pairs.
+        within_m: over ordered pairs of the second sample.
+        between: over pairs (i, j), i of the first sample, j of the second.
+        self_n: of rows with themselves.
+        self_m: of rows of the second sample with themselves.
     """
 
-    n: int  # rows of the first sample that were used
+    n: int
     m: int
-    within_n: NDArray[np.float64]  # over ordered pairs
+    within_n: NDArray[np.float64]
     within_m: NDArray[np.float64]
-    between: NDArray[np.float64]  # over pairs (i, j), i of the first sample, j of the second
-    self_n: NDArray[np.float64]  # of rows with themselves
+    between: NDArray[np.float64]
+    self_n: NDArray[np.float64]
     self_m: NDArray[np.float64]
 
     def totals(self) -> NDArray[np.float64]:
@@ -77,15 +92,15 @@ class Sums:
         return within - 2 * self.between / (self.n * self.m)
 
 
-def plan_bins(n: int, m: int) -> Bins | None:
+def plan_bins(n: int, m: int) -> PermutationBins | None:
     """The width of bins that leaves out the fewest rows; None if the samples are too small for bins.
 
     Rows that fill no bin are left out, chosen by the shuffle: with 32 bins or more, a few in a hundred at most.
     """
     for most in (MOST_BINS, BINS_AT_WORST):
-        best: tuple[int, Bins] | None = None
+        best: tuple[int, PermutationBins] | None = None
         for width in range(max(1, -(-(n + m) // most)), (n + m) // FEWEST_BINS + 1):
-            bins = Bins(width, n // width, m // width)
+            bins = PermutationBins(width, n // width, m // width)
             if min(bins.reference, bins.current) < FEWEST_BINS_EACH:
                 break
             left = n % width + m % width
@@ -96,7 +111,7 @@ def plan_bins(n: int, m: int) -> Bins | None:
     return None
 
 
-def shuffled(n: int, m: int, bins: Bins, rng: np.random.Generator) -> NDArray[np.int64]:
+def shuffled(n: int, m: int, bins: PermutationBins, rng: np.random.Generator) -> NDArray[np.int64]:
     """Row numbers of the pooled sample in the order of their bins, each sample shuffled in itself."""
     first = rng.permutation(n)[: bins.reference * bins.width]
     second = n + rng.permutation(m)[: bins.current * bins.width]
@@ -114,10 +129,10 @@ def assignments(first: int, total: int, permutations: int, rng: np.random.Genera
 def sums_of_pairs(
     pairs: NDArray[np.float64],
     selves: NDArray[np.float64],
-    bins: Bins,
+    bins: PermutationBins,
     permutations: int,
     rng: np.random.Generator,
-) -> Sums:
+) -> KernelSums:
     """Sums under assignments of bins, from the sums over pairs of bins.
 
     Args:
@@ -143,7 +158,7 @@ def sums_of_pairs(
     )
 
 
-def sums_by_rows(gram: Gram, n: int, m: int, permutations: int, rng: np.random.Generator) -> Sums:
+def sums_by_rows(gram: KernelMatrix, n: int, m: int, permutations: int, rng: np.random.Generator) -> KernelSums:
     """Sums under `permutations` assignments of single rows; `gram` has the first sample's rows first.
 
     Each tile is multiplied by the memberships of its columns, so the cost is a matrix product for every tile and the
@@ -158,10 +173,10 @@ def sums_by_rows(gram: Gram, n: int, m: int, permutations: int, rng: np.random.G
     total, total_own = np.zeros((2, gram.matrices))
     turn = Lock()
 
-    def visit(rows: slice, strip: Strip) -> None:
+    def visit(rows: slice, strip: RowStrip) -> None:
         left = members[rows].to(gram.rows.dtype)
         height = len(left)
-        found = torch.zeros((3, gram.matrices, 1 + permutations), dtype=torch.float64, device=left.device)
+        partial = torch.zeros((3, gram.matrices, 1 + permutations), dtype=torch.float64, device=left.device)
         alone = torch.zeros((2, gram.matrices), dtype=torch.float64, device=left.device)
         for columns, tiles in strip.tiles():
             right = members[columns].to(gram.rows.dtype)
@@ -170,21 +185,21 @@ def sums_by_rows(gram: Gram, n: int, m: int, permutations: int, rng: np.random.G
                     square, across, others = tile[:, :height], tile[:, height:], right[height:]
                     diagonal = square.diagonal()
                     own = (diagonal @ left).double()
-                    found[0, matrix] += ((square @ left) * left).sum(dim=0, dtype=torch.float64) - own
-                    found[1, matrix] += square.sum(dim=1).double() @ left.double() - own
-                    found[2, matrix] += own
+                    partial[0, matrix] += ((square @ left) * left).sum(dim=0, dtype=torch.float64) - own
+                    partial[1, matrix] += square.sum(dim=1).double() @ left.double() - own
+                    partial[2, matrix] += own
                     alone[0, matrix] += square.sum(dtype=torch.float64) - diagonal.sum(dtype=torch.float64)
                     alone[1, matrix] += diagonal.sum(dtype=torch.float64)
                 else:
                     across, others = tile, right
-                found[0, matrix] += 2 * ((across @ others) * left).sum(dim=0, dtype=torch.float64)
-                found[1, matrix] += across.sum(dim=1).double() @ left.double()
-                found[1, matrix] += across.sum(dim=0).double() @ others.double()
+                partial[0, matrix] += 2 * ((across @ others) * left).sum(dim=0, dtype=torch.float64)
+                partial[1, matrix] += across.sum(dim=1).double() @ left.double()
+                partial[1, matrix] += across.sum(dim=0).double() @ others.double()
                 alone[0, matrix] += 2 * across.sum(dtype=torch.float64)
         with turn:
-            within[:] += found[0].cpu().numpy()
-            towards[:] += found[1].cpu().numpy()
-            selves[:] += found[2].cpu().numpy()
+            within[:] += partial[0].cpu().numpy()
+            towards[:] += partial[1].cpu().numpy()
+            selves[:] += partial[2].cpu().numpy()
             total[:] += alone[0].cpu().numpy()
             total_own[:] += alone[1].cpu().numpy()
 
@@ -199,10 +214,10 @@ def _sums(
     towards: NDArray[np.float64],
     own: NDArray[np.float64],
     total_own: NDArray[np.float64],
-) -> Sums:
+) -> KernelSums:
     """All sums, from those inside the first sample and those from it towards all rows."""
     between = towards - within
-    return Sums(
+    return KernelSums(
         n=rows[0],
         m=rows[1],
         within_n=within,
@@ -213,7 +228,7 @@ def _sums(
     )
 
 
-def bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def bin_sums(gram: KernelMatrix, bins: PermutationBins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Kernel values summed over pairs of bins, in one pass; `gram` has its rows in the order of `shuffled`.
 
     Returns:
@@ -226,7 +241,7 @@ def bin_sums(gram: Gram, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.fl
     sums = torch.zeros((gram.matrices, bins.total, bins.total), dtype=torch.float64)
     selves = torch.zeros((gram.matrices, bins.total), dtype=torch.float64)
 
-    def visit(rows: slice, strip: Strip) -> None:
+    def visit(rows: slice, strip: RowStrip) -> None:
         first, last = rows.start // width, rows.stop // width
         kept = gram.rows.new_empty((gram.matrices, last - first, bins.total * width - rows.start))
         for columns, tiles in strip.tiles(width=width * max(1, TILE_COLUMNS // width)):

@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.data.readers.frames import arrow_frame, require_columns
+from drift.data.frames import arrow_frame
+from drift.data.problems import require_columns
 from drift.data.readers.memory_limits import require_bounded
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+SUFFIX = ".parquet"
 INDEX = "__index_level_"  # begins the names that pandas gives to an index without one
 
 
-def chunks(file: Path, *, wanted: list[str] | None, ignore: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+def chunks(
+    file: Path, *, wanted: list[str] | None, ignore: Sequence[str], texts: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
     """Some rows at a time.
 
     Args:
         file: to be read.
         wanted: columns; all by default.
         ignore: columns that are not read.
+        texts: has no effect, since a Parquet file has types.
         rows: at most, of a chunk.
     """
     from pyarrow import parquet
@@ -36,14 +41,14 @@ def chunks(file: Path, *, wanted: list[str] | None, ignore: Sequence[str], rows:
         require_bounded(file, read, rows=rows)
         first = 0
         for batch in opened.iter_batches(rows, columns=[name for name in read if name in there], use_threads=False):
-            frame = arrow_frame(batch, rows=len(batch))
+            frame = arrow_frame(batch)
             for name in [name for name in read if name in index]:
                 frame[name] = index[name].start + index[name].step * np.arange(first, first + len(frame))
             first += len(frame)
             yield frame
 
 
-def whole(file: Path, *, ignore: Collection[str], wanted: Collection[str]) -> pd.DataFrame:
+def whole(file: Path, *, wanted: Collection[str], ignore: Collection[str], texts: Collection[str]) -> pd.DataFrame:
     """All rows; columns that are ignored, or not wanted, are there and empty."""
     from pyarrow import parquet
 
@@ -51,7 +56,7 @@ def whole(file: Path, *, ignore: Collection[str], wanted: Collection[str]) -> pd
         there, index = _names(opened.schema_arrow)
         read = [name for name in there if name not in ignore and (not wanted or name in wanted)]
         require_bounded(file, read)
-        frame = arrow_frame(opened.read(columns=read), rows=opened.metadata.num_rows)
+        frame = arrow_frame(opened.read(columns=read))
     for name, values in index.items():
         frame[name] = np.asarray(values, np.int64)
     return frame if len(read) == len(there) else frame.reindex(columns=[*there, *index])

@@ -1,4 +1,4 @@
-"""What detectors share that judge every row and change in place, as those of other libraries do."""
+"""Base class of detectors that test after every row and change in place, as those of other libraries do."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ from typing import Any
 
 from drift.data.blocks import Reference
 from drift.detect.detectors.protocol import Score
-from drift.detect.streaming.protocol import FollowsErrors, Losses
+from drift.detect.streaming.protocol import ErrorDetector, Losses
 
 
 @dataclass(frozen=True)
 class RowAlarm:
-    """An alarm of a detector that judges every row."""
+    """An alarm of a detector that judges every row.
 
-    row: int  # from 0, of the rows it was given: those of one block where an alarm is told
-    rose: bool  # whether the mean error rose; else it fell
+    Attributes:
+        row: from 0, of the rows it was given: those of one block where an alarm is told.
+        rose: whether the mean error rose; else it fell.
+    """
+
+    row: int
+    rose: bool
 
     def __str__(self) -> str:
         return f"error {'rose' if self.rose else 'fell'} at row {self.row} of the block"
 
 
 @dataclass(eq=False)
-class JudgesRows(FollowsErrors):
+class RowwiseDetector(ErrorDetector):
     """A detector that judges every row; the statistic of a block is the number of alarms in it, the threshold 1.
 
     The object behind it changes in place: `update(loss)` takes a row, `drift_detected` says whether it alarmed there,
-    and it restarts itself after an alarm. Alarms at which the error fell are told in the detail and restart it all the
+    and it restarts itself after an alarm. Alarms at which the error fell are named in the detail and restart it all the
     same, but count only if `only_worse` is false.
+
+    Attributes:
+        only_worse: count only alarms at which the mean error rose.
     """
 
-    only_worse: bool = True  # count only alarms at which the mean error rose
+    only_worse: bool = True
 
     @abstractmethod
     def _made(self) -> Any:
@@ -55,9 +63,9 @@ class JudgesRows(FollowsErrors):
 
     def _step(self, state: Any, losses: Losses) -> tuple[Any, Score]:
         after = deepcopy(state)  # it changes in place
-        found = list(self._follow(after, losses.tolist()))
-        told = [str(alarm) + ("" if self._counts(alarm) else " (not counted)") for alarm in found]
-        return after, Score(self.name, float(sum(map(self._counts, found))), threshold=1.0, detail=", ".join(told))
+        alarms = list(self._follow(after, losses.tolist()))
+        details = [str(alarm) + ("" if self._counts(alarm) else " (not counted)") for alarm in alarms]
+        return after, Score(self.name, float(sum(map(self._counts, alarms))), threshold=1.0, detail=", ".join(details))
 
     def _counts(self, alarm: RowAlarm) -> bool:
         return alarm.rose or not self.only_worse

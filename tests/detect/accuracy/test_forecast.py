@@ -10,8 +10,8 @@ from scipy.stats import binom
 from benchmarks.accuracy_paths import PROCESSES
 from benchmarks.forecast import Case, drawn, judged, ours
 from drift.detect import ThresholdForecast, forecast_threshold
-from drift.detect.forecast import HORIZON, LEVEL, NEWEST, SHORT_LENGTH, largest_below
-from drift.detect.structural import HAZARD, JUMP, arcsine, filtered, grid, simulated
+from drift.detect.accuracy.forecast import HORIZON, LEVEL, NEWEST, SHORT_LENGTH, largest_below
+from drift.detect.accuracy.structural import HAZARD, JUMP, arcsine, filtered, grid, simulated
 from drift.errors import BlockError
 
 Path = NDArray[np.float64]

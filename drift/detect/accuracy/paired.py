@@ -63,8 +63,8 @@ def mcnemar_test(champion_correct: ArrayLike, challenger_correct: ArrayLike, *, 
         BlockError: not the same rows, none, or one of which it is not known whether it is right.
     """
     champion, challenger = (
-        checked_losses(given, binary=True, what="right answers").astype(bool)
-        for given in (champion_correct, challenger_correct)
+        checked_losses(right, binary=True, what="right answers").astype(bool)
+        for right in (champion_correct, challenger_correct)
     )
     if champion.shape != challenger.shape or not len(champion):
         raise BlockError(

@@ -94,11 +94,11 @@ def _obtained(source: Source, downloads: Path, *, tell: Tell) -> list[Path]:
 
 def _checked(entry: ImageSet, split: Split, pixels: Pixels, labels: Labels) -> Images:
     images = Images(entry.name, pixels, labels, entry.classes)
-    found = images.digest()
-    if found != entry.digests[split]:
+    digest = images.digest()
+    if digest != entry.digests[split]:
         raise DataError(
             f"the {split} data of {entry.name} are not what they should be: expected digest {entry.digests[split]},"
-            f" got {found}, {pixels.shape=}"
+            f" got {digest}, {pixels.shape=}"
         )
     return images
 

@@ -40,7 +40,7 @@ JUMP, HAZARD = 0.3, 0.005  # standard deviation of a jump, and its probability a
 FIRST_LEVEL, FIRST_SPREAD = 0.9, 0.35  # of the level before any observation: accuracies of .04 to 1 within 2 deviations
 
 
-class Grid(NamedTuple):
+class VarianceGrid(NamedTuple):
     """Combinations of variances, each field (g,); standard deviations are on the arcsine scale, for each block.
 
     Attributes:
@@ -63,13 +63,13 @@ class Grid(NamedTuple):
 
 
 @cache
-def grid() -> Grid:
+def grid() -> VarianceGrid:
     """Every step with every slope and every kind of effects."""
     effects = [(0.0, 0.0), *product(CORRELATIONS, SPREADS)]
     columns = np.asarray([(step, *slope, *effect) for step, slope, effect in product(STEPS, SLOPES, effects)]).T
     step, slope, bend, damping, correlation, spread = columns
     log_prior = -step / STEP_SCALE - spread / SPREAD_SCALE
-    return Grid(step, slope, bend, damping, correlation, spread, log_prior)
+    return VarianceGrid(step, slope, bend, damping, correlation, spread, log_prior)
 
 
 def arcsine(correct: float, rows: float) -> float:
@@ -78,7 +78,7 @@ def arcsine(correct: float, rows: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Filtered:
+class FilteredState:
     """What the blocks so far say of level, slope and effect, under each of the (g,) combinations of variances.
 
     Attributes:
@@ -92,7 +92,7 @@ class Filtered:
     covariance: Numbers
 
 
-def filtered(correct: Sequence[float], rows: Sequence[float]) -> Filtered:
+def filtered(correct: Sequence[float], rows: Sequence[float]) -> FilteredState:
     """Filter counts of right answers, one or more, in order.
 
     Args:
@@ -100,13 +100,13 @@ def filtered(correct: Sequence[float], rows: Sequence[float]) -> Filtered:
         rows: of each block, each 1 or more.
     """
     step, slope, bend, d, r, spread, log_weights = grid()
-    zero, one = np.zeros_like(step), np.ones_like(step)
-    keep = np.stack([one, d, r])
+    zero, ones = np.zeros_like(step), np.ones_like(step)
+    keep = np.stack([ones, d, r])
     noise = np.stack([step**2, bend**2, (1 - r**2) * spread**2])
-    mean = np.stack([FIRST_LEVEL * one, zero, zero])
+    mean = np.stack([FIRST_LEVEL * ones, zero, zero])
     covariance = np.zeros((DIMENSIONS, *mean.shape))
     diagonal = np.arange(DIMENSIONS), np.arange(DIMENSIONS)
-    covariance[diagonal] = FIRST_SPREAD**2 * one, slope**2, spread**2
+    covariance[diagonal] = FIRST_SPREAD**2 * ones, slope**2, spread**2
     stays, jumps = math.log1p(-HAZARD), math.log(HAZARD)
     for x, n in zip(correct, rows, strict=True):
         mean[0] += mean[1]
@@ -136,10 +136,10 @@ def filtered(correct: Sequence[float], rows: Sequence[float]) -> Filtered:
             - moving * gain_moved[:, None] * moved
         )
     weights = np.exp(log_weights - log_weights.max())
-    return Filtered(weights / weights.sum(), mean, covariance)
+    return FilteredState(weights / weights.sum(), mean, covariance)
 
 
-def simulated(state: Filtered, blocks: int, *, draws: int, rng: np.random.Generator) -> Numbers:
+def simulated(state: FilteredState, blocks: int, *, draws: int, rng: np.random.Generator) -> Numbers:
     """Future paths on the arcsine scale, (blocks, draws), without sampling error.
 
     Combinations of variances are drawn in proportion to their weights, evenly (systematic resampling).

@@ -95,10 +95,11 @@ def _crossing(n: int, total: int, times: NDArray[np.int64], low: NDArray[np.int6
         begin = start + first
         # Outside by now, and still possible: the rows left are as many as can come.
         possible = max(begin, n - (total - now)), min(begin + len(reached) - 1, n)
-        for one, last in ((possible[0], min(possible[1], lowest - 1)), (max(possible[0], highest + 1), possible[1])):
-            if one <= last:
-                ends = binomial(total - now, n - last, n - one)[::-1]
-                crossed += float(reached[one - begin : last - begin + 1] @ np.exp(ends - whole))
+        below, above = (possible[0], min(possible[1], lowest - 1)), (max(possible[0], highest + 1), possible[1])
+        for least, largest in (below, above):
+            if least <= largest:
+                ends = binomial(total - now, n - largest, n - least)[::-1]
+                crossed += float(reached[least - begin : largest - begin + 1] @ np.exp(ends - whole))
         bottom = max(lowest, begin)
         alive = reached[bottom - begin : max(0, highest - begin + 1)]
         start, time = bottom, now

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.permutation.schemes import (
+from drift.detect.permutation.kernel_sums import (
     FEWEST_BINS_EACH,
-    Sums,
+    KernelSums,
     bin_sums,
     plan_bins,
     shuffled,
@@ -18,26 +18,26 @@ from drift.detect.permutation.schemes import (
     sums_of_pairs,
 )
 from drift.detect.permutation.tests import require_reachable
-from drift.detect.two_sample.gram import Gram, Term
+from drift.detect.two_sample.kernel_matrix import KernelMatrix, ScaledKernel
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
     import torch
 
-    from drift.detect.two_sample.gram import KernelFunction
+    from drift.detect.two_sample.kernel_matrix import KernelFunction
     from drift.detect.two_sample.samples import TwoSamples
 
 ROWS_UP_TO = 1_000  # of both samples together: permuting single rows costs less than a second
 COPIES = 5  # of the rows, that one pass holds
 
 
-class Permuter:
+class PermutationSampler:
     """Draws kernel sums of two samples under permutations of their rows, or of bins of them."""
 
     def __init__(
         self,
         samples: TwoSamples,
-        terms: Sequence[Term] | KernelFunction,
+        terms: Sequence[ScaledKernel] | KernelFunction,
         *,
         scheme: str,
         permutations: int,
@@ -73,14 +73,14 @@ class Permuter:
         if self._bins is None:
             self.scheme, self.rows = "rows", (n, m)
             require_reachable(level, permutations, n, m, of="rows")
-            self.gram = Gram(rows, terms)
+            self.gram = KernelMatrix(rows, terms)
         else:
             bins = self._bins
             self.scheme, self.rows = "bins", (bins.reference * bins.width, bins.current * bins.width)
             require_reachable(level, permutations, bins.reference, bins.current, of="bins")
-            self.gram = Gram(rows[shuffled(n, m, bins, rng)], terms)
+            self.gram = KernelMatrix(rows[shuffled(n, m, bins, rng)], terms)
 
-    def draw(self, count: int) -> Sums:
+    def draw(self, count: int) -> KernelSums:
         """Sums of the samples as observed, and under `count` new permutations."""
         if self._bins is None:
             return sums_by_rows(self.gram, *self.rows, count, self._rng)

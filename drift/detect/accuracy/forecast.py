@@ -141,7 +141,7 @@ def forecast_threshold(
     """
     from scipy.special import bdtr
 
-    from drift.detect.structural import filtered, simulated
+    from drift.detect.accuracy.structural import filtered, simulated
 
     counts = _checked(correct, rows, reference)
     if not (0 <= threshold <= 1 and 0 < level < 1 and horizon >= 1):

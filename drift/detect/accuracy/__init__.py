@@ -1,0 +1,1 @@
+"""Accuracies of blocks: tests against an accepted one, change points, forecasts, and two models on the same rows."""
