@@ -16,6 +16,7 @@ from drift.replays.evaluation.label_proxies import Estimates, estimate_stream
 from drift.replays.experiment import Results
 
 RISK_BLOCKS = 5  # that an interval of the risk is about
+SMOOTHED = 0.06  # share of the blocks that a point of an accuracy curve is the mean of
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ class RiskSeries:
 
 
 @dataclass(frozen=True)
+class AccuracyCurves:
+    """Accuracy over time of every policy, for the first seed.
+
+    Attributes:
+        window: blocks, up to the one named, that a value is over; fewer at the beginning.
+        by_policy: by policy, accuracy of the rows of these blocks, one value for each block, in [0, 1].
+    """
+
+    window: int
+    by_policy: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
 class KnownDisplacement:
     """How far the true concept has moved from what a policy's versions learned, where it is known.
 
@@ -91,6 +105,7 @@ class ReplaySummary:
     Attributes:
         policies: the most accurate first.
         hindsight: mean accuracy of the best schedule of at most 0, 1, 2, ... retrains; empty without an oracle.
+        curves: accuracy over time.
         risk: of the most accurate policy.
         displacement: of the concept; None where it is not known.
         estimates: of accuracy without labels, for the base model of the first seed; None for too few blocks.
@@ -98,9 +113,15 @@ class ReplaySummary:
 
     policies: tuple[PolicySummary, ...]
     hindsight: tuple[float, ...]
+    curves: AccuracyCurves
     risk: RiskSeries
     displacement: KnownDisplacement | None
     estimates: Estimates | None
+
+    @property
+    def best(self) -> PolicySummary:
+        """The most accurate policy that decides without hindsight; of all where none does."""
+        return max([line for line in self.policies if not line.hindsight] or self.policies, key=lambda p: p.accuracy)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -114,6 +135,7 @@ def summarise(results: Results) -> ReplaySummary:
     return ReplaySummary(
         policies=policies,
         hindsight=_hindsight(results, policies),
+        curves=_curves(results),
         risk=_risk(results),
         displacement=_displacement(results),
         estimates=estimate_stream(results.stream, results.base),
@@ -155,6 +177,18 @@ def _hindsight(results: Results, policies: Sequence[PolicySummary]) -> tuple[flo
     rows = len(results.outcomes[0].played.predictions)
     most = max(10, round(1.1 * max(line.retrains for line in policies)))
     return tuple(mean(one[min(at, len(one) - 1)].correct / rows for one in schedules) for at in range(most + 1))
+
+
+def _curves(results: Results) -> AccuracyCurves:
+    window = max(1, round(SMOOTHED * len(results.stream.blocks)))
+    by_policy = {}
+    for name in results.names:
+        blocks = results.of(name)[0].played.blocks
+        sums = np.cumsum([(0, 0), *((block.correct, block.rows) for block in blocks)], axis=0)
+        ends = np.arange(1, len(sums))
+        correct, rows = (sums[ends] - sums[np.maximum(0, ends - window)]).T
+        by_policy[name] = (correct / rows).tolist()
+    return AccuracyCurves(window, by_policy)
 
 
 def _risk(results: Results) -> RiskSeries:

@@ -78,14 +78,14 @@ class Run:
 
     def metrics(self, points: Sequence[LoggedMetric]) -> None:
         """Log many points in one request. A point logged twice is kept once if its time is given."""
-        from mlflow.entities import LoggedMetric as Point
+        from mlflow.entities import Metric
 
         now = int(time() * 1000)
         with mlflow_errors("logging metrics"):
             for start in range(0, len(points), LARGEST_BATCH):
                 part = points[start : start + LARGEST_BATCH]
                 self.store.client.log_batch(
-                    self.id, metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in part]
+                    self.id, metrics=[Metric(p.key, p.value, p.milliseconds or now, p.step) for p in part]
                 )
 
     def batch(self, params: Mapping[str, object], points: Sequence[LoggedMetric], description: str) -> None:
@@ -96,14 +96,13 @@ class Run:
             points: those that do not fit into the request follow in others.
             description: in Markdown.
         """
-        from mlflow.entities import LoggedMetric as Point
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import Metric, Param, RunTag
 
         now, most = int(time() * 1000), LARGEST_BATCH - LARGEST_PARAMS - 1
         with mlflow_errors("logging a run"):
             self.store.client.log_batch(
                 self.id,
-                metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in points[:most]],
+                metrics=[Metric(p.key, p.value, p.milliseconds or now, p.step) for p in points[:most]],
                 params=[Param(key, str(value)) for key, value in params.items()],
                 tags=[RunTag(NOTE, description)],
             )

@@ -98,13 +98,13 @@ def test_refusals_are_counted(turning: Estimates) -> None:
     (track,) = found.tracks
     assert (track.asked, len(track.told), track.refusal) == (17, 8, "not block 3")
     figure = estimates_chart(found)
-    assert [trace.name for trace in figure.data] == [
+    assert [trace["name"] for trace in figure["data"]] == [
         "95 % interval of cbpe",
         "truth",
         "the reference's accuracy",
         "cbpe",
     ]
-    assert estimates_chart(turning).data[0].x[0] == 3
+    assert estimates_chart(turning)["data"][0]["x"][0] == 3
 
 
 def test_where_nobody_answers_the_page_is_still_made() -> None:
@@ -116,7 +116,7 @@ def test_where_nobody_answers_the_page_is_still_made() -> None:
     for track in found.tracks:
         assert (track.told, track.bias, track.mean_absolute_error, track.coverage) == ((), None, None, None)
         assert "expected a reference with right and wrong answers" in track.refusal
-    assert estimates_chart(found).data[0].name == "truth"
+    assert estimates_chart(found)["data"][0]["name"] == "truth"
 
 
 def test_a_stream_of_one_block_has_no_estimates() -> None:
