@@ -2,8 +2,8 @@
 
 perturbations, failing_loudly, ramps     what is done to images, and how much of it when
 evolution                                batches that drift; laboratory deals images out to their roles
-spaces, watchers                         where images are compared, and the detectors
-simulate, side_by_side, augment          the experiments; experiments has what all of them begin with
+spaces, image_detectors                         where images are compared, and the detectors
+simulate, compare_detectors, augment          the experiments; experiments has what all of them begin with
 embeddings, pictures, telling            planes, figures, sentences and tables; board and logged keep them
 """
 

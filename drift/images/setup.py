@@ -15,13 +15,21 @@ from drift.images.streams.evolution import NEVER_SEEN, ImagePool
 
 @dataclass(frozen=True)
 class ImageRoles:
-    """Images in their roles."""
+    """Images in their roles.
 
-    train: Images  # to learn from
-    validation: Images  # to judge each epoch on
-    reference: ImagePool  # on which the network is accepted
-    pool: ImagePool  # of which batches are made
-    strangers: ImagePool | None  # of new classes or of another data set
+    Attributes:
+        train: to learn from.
+        validation: to judge each epoch on.
+        reference: on which the network is accepted.
+        pool: of which batches are made.
+        strangers: of new classes or of another data set.
+    """
+
+    train: Images
+    validation: Images
+    reference: ImagePool
+    pool: ImagePool
+    strangers: ImagePool | None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -29,7 +37,7 @@ class ImageRoles:
         return self.train.classes
 
 
-def parts_of(
+def assign_roles(
     train: Images,
     test: Images,
     *,
@@ -90,8 +98,8 @@ def _without(images: Images, names: Sequence[str]) -> Images:
     """The images of the other classes, which keep their order."""
     kept = tuple(name for name in images.classes if name not in names)
     codes = np.array([kept.index(name) if name in kept else NEVER_SEEN for name in images.classes], np.int64)
-    found = images.part(np.flatnonzero(codes[images.labels] != NEVER_SEEN))
-    return replace(found, labels=codes[found.labels], classes=kept)
+    kept_images = images.part(np.flatnonzero(codes[images.labels] != NEVER_SEEN))
+    return replace(kept_images, labels=codes[kept_images.labels], classes=kept)
 
 
 def _pool_of(strangers: Sequence[np.ndarray], rng: np.random.Generator) -> ImagePool | None:
@@ -108,10 +116,10 @@ def relabelled(text: str, classes: Sequence[str]) -> Mapping[int, int]:
     Raises:
         UsageError: not such a list, or a class that there is not.
     """
-    found: dict[int, int] = {}
+    codes: dict[int, int] = {}
     for pair in (part.strip() for part in text.split(",") if part.strip()):
         old, colon, new = pair.partition(":")
         if not colon or old not in classes or new not in classes:
             raise UsageError(f"expected pairs OLD:NEW of the classes {', '.join(classes)}; got {pair!r}")
-        found[classes.index(old)] = classes.index(new)
-    return found
+        codes[classes.index(old)] = classes.index(new)
+    return codes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from drift.replays.experiment import Results
+from drift.replays.experiment import ReplayResults
 
 
-def table_lines(results: Results, *, width: int | None = None) -> Iterator[str]:
+def table_lines(results: ReplayResults, *, width: int | None = None) -> Iterator[str]:
     """A table, the most accurate policy first, and what needs no model.
 
     Args:
@@ -18,17 +18,17 @@ def table_lines(results: Results, *, width: int | None = None) -> Iterator[str]:
     """
     header = ["policy", "retrains", "accuracy", "± seeds", "of hindsight", "kappa-t", "alarms", "seconds"]
     rows = [header]
-    for name in sorted(results.names, key=lambda one: -results.accuracy(one)[0]):
+    for name in sorted(results.names, key=lambda outcome: -results.accuracy(outcome)[0]):
         outcomes, (accuracy, spread) = results.of(name), results.accuracy(name)
         recovered = results.recovered(name)
         retrains, alarms, seconds = (
             mean(values)
             for values in zip(
-                *((len(one.played.retrains), len(one.played.alarms), one.played.seconds) for one in outcomes),
+                *((len(outcome.run.retrains), len(outcome.run.alarms), outcome.run.seconds) for outcome in outcomes),
                 strict=True,
             )
         )
-        kappa = mean(one.measures.kappa_temporal for one in outcomes)
+        kappa = mean(outcome.measures.kappa_temporal for outcome in outcomes)
         share = "" if recovered is None else f"{recovered:.0%}"
         shown = f"{spread:.4f}" if len(outcomes) > 1 else ""
         rows.append(
@@ -45,8 +45,8 @@ def table_lines(results: Results, *, width: int | None = None) -> Iterator[str]:
         )
     yield from _fitted(rows, width)
     yield (
-        f"without a model: majority {results.beside.majority:.4f},"
-        f" repeating the last label {results.beside.no_change:.4f} (which needs every label at once)"
+        f"without a model: majority {results.baselines.majority:.4f},"
+        f" repeating the last label {results.baselines.no_change:.4f} (which needs every label at once)"
     )
 
 

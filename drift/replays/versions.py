@@ -29,12 +29,19 @@ Fit: TypeAlias = Callable[[Rows, int, int], Predictor]
 
 @dataclass(frozen=True, eq=False)
 class ReplayVersion:
-    """A model, known by its answers."""
+    """A model, known by its answers.
 
-    rows: range  # that it was trained on
-    probabilities: Floats  # (n, classes) of the rows from `first` to the end of the stream
-    right: NDArray[np.bool_]  # (n,) whether they are; not to be looked at where labels are not known yet
-    seed: int = 0  # of its training
+    Attributes:
+        rows: that it was trained on.
+        probabilities: (n, classes) of the rows from `first` to the end of the stream.
+        right: (n,) whether they are; not to be looked at where labels are not known yet.
+        seed: of its training.
+    """
+
+    rows: range
+    probabilities: Floats
+    right: NDArray[np.bool_]
+    seed: int = 0
 
     @property
     def first(self) -> int:
@@ -77,14 +84,14 @@ class ReplayVersions:
         key = rows.start, rows.stop, seed
         if key not in self._known:
             path = None if self._folder is None else self._folder / f"{rows.start}-{rows.stop}-{seed}.npy"
-            found = _read(path)
+            probabilities = _read(path)
             first = _first(rows)
             expected = len(self.table) - first, len(self.table.classes)
-            if found is None or found.shape != expected:
-                found = self._train(rows, first, seed)
-                _write(path, found)
-            right = predicted_classes(found) == self.table.labels[first:]
-            self._known[key] = ReplayVersion(rows, found, right, seed)
+            if probabilities is None or probabilities.shape != expected:
+                probabilities = self._train(rows, first, seed)
+                _write(path, probabilities)
+            right = predicted_classes(probabilities) == self.table.labels[first:]
+            self._known[key] = ReplayVersion(rows, probabilities, right, seed)
         return self._known[key]
 
     def model(self, version: ReplayVersion) -> Predictor:
@@ -117,17 +124,17 @@ def _read(path: Path | None) -> Floats | None:
     if path is None or not path.is_file():
         return None
     try:
-        found: Floats = np.load(path, allow_pickle=False)
+        probabilities: Floats = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return found
+    return probabilities
 
 
-def _write(path: Path | None, found: Floats) -> None:
+def _write(path: Path | None, probabilities: Floats) -> None:
     if path is None:
         return
     whole = io.BytesIO()
-    np.save(whole, found, allow_pickle=False)
+    np.save(whole, probabilities, allow_pickle=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_at_once(path, whole.getvalue())

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tile:
-    """A number that is seen first."""
+    """A number that is seen first.
+
+    Attributes:
+        label: what it counts.
+        value: as it is shown.
+        note: below it.
+    """
 
     label: str
     value: str
@@ -27,16 +33,29 @@ class Tile:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture under a heading."""
+    """A picture under a heading.
+
+    Attributes:
+        heading: above it.
+        figure: of matplotlib.
+        says: what is to be seen on it.
+    """
 
     heading: str
     figure: Figure
-    says: str  # what is to be seen on it
+    says: str
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A table under a heading."""
+    """A table under a heading.
+
+    Attributes:
+        heading: above it.
+        columns: headers.
+        rows: cells, one for each column.
+        says: below it.
+    """
 
     heading: str
     columns: tuple[str, ...]
@@ -61,7 +80,7 @@ def write_images(
             title=title,
             verdict=verdict,
             tiles=tiles,
-            pictures=[(one.heading, png(one.figure), one.says) for one in pictures],
+            pictures=[(picture.heading, png(picture.figure), picture.says) for picture in pictures],
             tables=tables,
             version=__version__,
         )

@@ -11,7 +11,7 @@ from drift.charts.palette import BLUE, GREY, SKY, Style, series_style
 from drift.charts.plots import LEGEND_AT_BOTTOM, Chart, Trace, axis, band, chart, error_bars, series, with_rows
 from drift.policies.history import BlockRecord
 from drift.replays.evaluation.concept import has_concept
-from drift.replays.experiment import Results
+from drift.replays.experiment import ReplayResults
 from drift.replays.summary import AccuracyCurves, KnownDisplacement, ReplaySummary, RiskSeries
 from drift.report.estimates import estimates_chart
 from drift.report.page import environment, plotly_library, write_whole
@@ -20,7 +20,7 @@ LINE_HEIGHT, ROW_HEIGHT = 22, 24  # pixels of a legend's line, and of a policy's
 PER_LINE = 6  # names on a legend's line of a page of 1,080 pixels
 
 
-def write_replay(results: Results, summary: ReplaySummary, path: Path) -> Path:
+def write_replay(results: ReplayResults, summary: ReplaySummary, path: Path) -> Path:
     """Write the page to `path`, whole or not at all.
 
     Args:
@@ -53,11 +53,11 @@ def write_replay(results: Results, summary: ReplaySummary, path: Path) -> Path:
     return write_whole(page, path)
 
 
-def accuracy_chart(results: Results, curves: AccuracyCurves) -> Chart:
+def accuracy_chart(results: ReplayResults, curves: AccuracyCurves) -> Chart:
     """Accuracy over time of every policy, for the first seed, smoothed over a few blocks; a mark at each retrain."""
     data = []
     for name, style in _styles(results).items():
-        played = results.of(name)[0].played
+        played = results.of(name)[0].run
         retrained = {retrain.block for retrain in played.retrains}
         data.append(
             series(
@@ -74,7 +74,7 @@ def accuracy_chart(results: Results, curves: AccuracyCurves) -> Chart:
     return _chart(data, len(results.names), 360, y=axis("accuracy", tickformat=".2~f"))
 
 
-def frontier_chart(results: Results, summary: ReplaySummary) -> Chart:
+def frontier_chart(results: ReplayResults, summary: ReplaySummary) -> Chart:
     """Accuracy against the number of retrains, with what hindsight would have reached."""
     data = []
     if summary.hindsight:
@@ -99,9 +99,9 @@ def frontier_chart(results: Results, summary: ReplaySummary) -> Chart:
     return _chart(data, 1 + len(summary.policies), 340, x=x, y=axis("accuracy", tickformat=".3~f"))
 
 
-def displacement_chart(results: Results, known: KnownDisplacement) -> Chart:
+def displacement_chart(results: ReplayResults, known: KnownDisplacement) -> Chart:
     """The true displacement of the concept by block, and under it every policy's alarms and retrains."""
-    times, styles = _times(results.of(known.policy)[0].played.blocks), _styles(results)
+    times, styles = _times(results.of(known.policy)[0].run.blocks), _styles(results)
     data = [
         series(
             times, known.by_block, f"labels turned since the window of {known.policy!r}'s model",
@@ -109,7 +109,7 @@ def displacement_chart(results: Results, known: KnownDisplacement) -> Chart:
         )
     ]  # fmt: skip
     for name, style in styles.items():
-        played = results.of(name)[0].played
+        played = results.of(name)[0].run
         marked = {"alarm": played.alarms, "retrain": [retrain.block for retrain in played.retrains]}
         for kind, symbol in (("alarm", "circle-open"), ("retrain", "triangle-up")):
             data.append(
@@ -125,9 +125,9 @@ def displacement_chart(results: Results, known: KnownDisplacement) -> Chart:
     return with_rows(drawn, list(styles), below / (above + below))
 
 
-def risk_chart(results: Results, risk: RiskSeries) -> Chart:
+def risk_chart(results: ReplayResults, risk: RiskSeries) -> Chart:
     """The current risk of the most accurate policy by block, with an interval that holds at all blocks at once."""
-    times, intervals = _times(results.of(risk.policy)[0].played.blocks), risk.intervals
+    times, intervals = _times(results.of(risk.policy)[0].run.blocks), risk.intervals
     data = [
         band(
             times, [interval.low for interval in intervals], [interval.high for interval in intervals],
@@ -142,7 +142,7 @@ def risk_chart(results: Results, risk: RiskSeries) -> Chart:
     return _chart(data, 2, 280, y=axis("risk"), hovermode="x")
 
 
-def _styles(results: Results) -> dict[str, Style]:
+def _styles(results: ReplayResults) -> dict[str, Style]:
     """The style of each policy, the same in every chart of the page."""
     return {name: series_style(index) for index, name in enumerate(results.names)}
 

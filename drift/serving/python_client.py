@@ -118,8 +118,8 @@ class Client:
     def _classes_of(self, version: int, row: Floats) -> tuple[str, ...]:
         """The class names of a version; a model's versions share them unless its table changed."""
         if version not in self._classes:
-            asked = self._asked({"rows": row.tolist()})
-            self._classes.setdefault(version, asked.classes)
+            prediction = self._asked({"rows": row.tolist()})
+            self._classes.setdefault(version, prediction.classes)
         return self._classes[version]
 
 

@@ -114,15 +114,15 @@ _current: list[ProgressLines] = []  # of the command that runs; one element at m
 @contextmanager
 def progress_lines(words: str, stream: IO[str] | None = None) -> Iterator[ProgressLines]:
     """The progress lines of a command, from its start to its end; by default on standard error."""
-    made = ProgressLines(words)
-    made.line_written(stream)
-    _current.append(made)
-    made.start()
+    lines = ProgressLines(words)
+    lines.line_written(stream)
+    _current.append(lines)
+    lines.start()
     try:
-        yield made
+        yield lines
     finally:
-        made.stop()
-        _current.remove(made)
+        lines.stop()
+        _current.remove(lines)
 
 
 def current() -> ProgressLines:

@@ -12,7 +12,7 @@ from drift.errors import UsageError
 
 if TYPE_CHECKING:
     from drift.datasets.images import Images
-    from drift.images.experiments import Remembered, Tell
+    from drift.images.experiments import CachedNetwork, Tell
     from drift.images.setup import ImageRoles
     from drift.images.streams.evolution import Perturb
 
@@ -49,10 +49,10 @@ class Lesson:
         new_classes: Sequence[str] = (),
         other: Images | None = None,
     ) -> ImageRoles:
-        """Training and test images in their roles; see `drift.images.setup.parts_of`."""
-        from drift.images.setup import parts_of
+        """Training and test images in their roles; see `drift.images.setup.assign_roles`."""
+        from drift.images.setup import assign_roles
 
-        return parts_of(
+        return assign_roles(
             *images,
             train_rows=self.train_rows or (QUICK_ROWS if self.quick else None),
             reference_rows=reference_rows or min(REFERENCE_ROWS, len(images[1]) // 3),
@@ -73,7 +73,7 @@ class Lesson:
         whole: bool = False,
         board: Path | None = None,
         words: str = "training",
-    ) -> Remembered:
+    ) -> CachedNetwork:
         """The network, trained or remembered; `epochs` where neither an option nor `quick` says how many."""
         from drift.images.experiments import train_network
 

@@ -18,7 +18,7 @@ SHOWN = 25  # images of an epoch
 PROJECTED = 1_000  # images in the projector
 
 
-class Board:
+class TensorBoardLog:
     """A folder that TensorBoard opens."""
 
     def __init__(self, folder: Path) -> None:

@@ -20,10 +20,15 @@ NEVER_SEEN = -1  # the label of an image of a class that the network does not kn
 
 @dataclass(frozen=True, eq=False)
 class ImagePool:
-    """Images that batches are drawn from."""
+    """Images that batches are drawn from.
 
-    pixels: Pixels  # (n, height, width, channels)
-    labels: Integers  # (n,), codes of the network's classes, or `NEVER_SEEN`
+    Attributes:
+        pixels: (n, height, width, channels).
+        labels: (n,), codes of the network's classes, or `NEVER_SEEN`.
+    """
+
+    pixels: Pixels
+    labels: Integers
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -31,13 +36,21 @@ class ImagePool:
 
 @dataclass(frozen=True, eq=False)
 class ImageBatch:
-    """Images that came together."""
+    """Images that came together.
+
+    Attributes:
+        index: from 0.
+        severity: in [0, 1], of the ramp.
+        pixels: (n, height, width, channels).
+        labels: (n,).
+        strange: images of new classes or of another data set.
+    """
 
     index: int
-    severity: float  # in [0, 1], of the ramp
-    pixels: Pixels  # (n, height, width, channels)
-    labels: Integers  # (n,)
-    strange: int  # images of new classes or of another data set
+    severity: float
+    pixels: Pixels
+    labels: Integers
+    strange: int
 
 
 @dataclass(frozen=True)

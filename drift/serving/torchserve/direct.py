@@ -42,7 +42,7 @@ def direct_session(users: Collection[int]) -> requests.Session:
     """
     session = requests.Session()
     session.trust_env = False
-    session.mount("http://", _OwnersOnly(users))
+    session.mount("http://", _OwnerCheckingAdapter(users))
     return session
 
 
@@ -54,7 +54,7 @@ def direct_request(
         return session.request(method, url, timeout=timeout, **details)
 
 
-class _OwnersOnly(HTTPAdapter):
+class _OwnerCheckingAdapter(HTTPAdapter):
     """Connects to processes of some users only."""
 
     def __init__(self, users: Collection[int]) -> None:

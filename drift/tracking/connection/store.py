@@ -40,11 +40,17 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_B
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow tracking server or database that answers."""
+    """An MLflow tracking server or database that answers.
+
+    Attributes:
+        uri: of MLflow, as it was asked for.
+        client: of MLflow.
+        project_run: the run that `mlflow run` made for this process.
+    """
 
     uri: str
     client: MlflowClient
-    project_run: str | None  # the run that `mlflow run` made for this process
+    project_run: str | None
 
     @property
     def address(self) -> str:
@@ -53,9 +59,9 @@ class Store:
 
     def experiment_id(self, name: str, *, create: bool = False) -> str:
         """The id of the experiment called `name`."""
-        found = self.find_experiment(name)
-        if found is not None:
-            return found
+        known_id = self.find_experiment(name)
+        if known_id is not None:
+            return known_id
         if create:
             with mlflow_errors(f"making experiment {name!r}"):
                 return self._make_experiment(name)
@@ -71,10 +77,10 @@ class Store:
         try:
             return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
         except MlflowException:
-            made = self.client.get_experiment_by_name(name)
-            if made is None:
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-            return str(made.experiment_id)
+            return str(experiment.experiment_id)
 
     def find_experiment(self, name: str) -> str | None:
         """The id of the experiment called `name`, or None if there is none.
@@ -104,7 +110,7 @@ def connect(*, create: bool = False, read: bool = False) -> Store:
     `read`, it is opened in a way that cannot write it, and artifacts that were moved are not looked for.
 
     The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in
-    another experiment; a run that `mlflow run` made for this process is `project_run` (see `project.take_up`).
+    another experiment; a run that `mlflow run` made for this process is `project_run`.
     """
     set_timeouts()
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):

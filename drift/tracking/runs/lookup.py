@@ -29,8 +29,17 @@ EXTRA_FILES = "extra_files"  # MLflow's name for the folder in a logged model th
 
 
 @dataclass(frozen=True)
-class FoundRun:
-    """A run as a search returns it."""
+class RunRecord:
+    """A run as a search returns it.
+
+    Attributes:
+        id: of the run.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        metrics: last values by name.
+        params: by name.
+        tags: by name.
+        experiment_id: of its experiment.
+    """
 
     id: str
     status: str
@@ -40,12 +49,12 @@ class FoundRun:
     experiment_id: str = ""
 
 
-def find_runs(store: Store, experiment: str, *, kind: str, **tags: str) -> list[FoundRun]:
+def find_runs(store: Store, experiment: str, *, kind: str, **tags: str) -> list[RunRecord]:
     """Runs of one kind in an experiment, newest first."""
     return _search(store, [store.experiment_id(experiment)], f"experiment {experiment!r}", kind, tags)
 
 
-def find_runs_everywhere(store: Store, *, kind: str, **tags: str) -> list[FoundRun]:
+def find_runs_everywhere(store: Store, *, kind: str, **tags: str) -> list[RunRecord]:
     """Runs of one kind in all experiments that were not deleted, newest first."""
     with mlflow_errors("listing experiments"):
         ids: list[str] = []
@@ -58,9 +67,9 @@ def find_runs_everywhere(store: Store, *, kind: str, **tags: str) -> list[FoundR
     return _search(store, ids, "all experiments", kind, tags)
 
 
-def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[str, str]) -> list[FoundRun]:
+def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[str, str]) -> list[RunRecord]:
     clauses = [f"tags.`{KIND}` = '{kind}'"] + [f"tags.`drift.{key}` = '{value}'" for key, value in tags.items()]
-    runs: list[FoundRun] = []
+    runs: list[RunRecord] = []
     token = None
     with mlflow_errors(f"searching runs of {where}"):
         while True:
@@ -72,16 +81,16 @@ def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[s
                 return runs
 
 
-def get_run(store: Store, run_id: str) -> FoundRun:
+def get_run(store: Store, run_id: str) -> RunRecord:
     """One run by its id."""
     with mlflow_errors(f"reading run {run_id}"):
         return _found(store.client.get_run(require_run_id(run_id)))
 
 
-def _found(run: Any) -> FoundRun:
+def _found(run: Any) -> RunRecord:
     info, data = run.info, run.data
     params, tags = ({key: one_line(text) for key, text in texts.items()} for texts in (data.params, data.tags))
-    return FoundRun(info.run_id, info.status, data.metrics, params, tags, str(info.experiment_id))
+    return RunRecord(info.run_id, info.status, data.metrics, params, tags, str(info.experiment_id))
 
 
 def experiment_of(store: Store, run_id: str) -> str:

@@ -15,7 +15,7 @@ from drift.tracking.runs.autolog import autologged
 from drift.tracking.runs.lookup import KIND
 from drift.tracking.runs.run import NOTE, LoggedModel, LoggedMetric, Run
 from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.system_metrics import Sampler
+from drift.tracking.runs.system_metrics import SystemSampler
 
 __all__ = ["LoggedModel", "LoggedMetric", "Run", "base_run", "link_project_run", "open_run", "to_json"]
 
@@ -69,7 +69,7 @@ def _open_run(
     all_tags = {NAME: name, KIND: kind} | {f"drift.{k}": str(v) for k, v in tags.items()}
     if parent:
         all_tags[PARENT] = parent
-    sampler = Sampler() if kind not in LOGGED_AFTERWARDS and not kind.startswith("images-") else None
+    sampler = SystemSampler() if kind not in LOGGED_AFTERWARDS and not kind.startswith("images-") else None
     try:
         with mlflow_errors(f"starting run {name}"):
             if run_id is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
-from drift.tracking.runs.lookup import FoundRun, find_runs
+from drift.tracking.runs.lookup import RunRecord, find_runs
 from drift.tracking.connection.locations import artifacts_of_run
 from drift.tracking.runs.run import LARGEST_BATCH, NOTE, Run
 from drift.tracking.runs.open_runs import open_run
@@ -102,7 +102,7 @@ def _copy(
     run: BaseRun | None,
     parameters: Mapping[str, object],
     *,
-    unfinished: FoundRun | None,
+    unfinished: RunRecord | None,
 ) -> str:
     name = "BaseModel (deleted)" if run is None else f"{run.name} of {run.experiment}"
     tags = {"base_run": base, "copy_of": "base"} | ({"base_experiment": run.experiment} if run else {})

@@ -20,7 +20,7 @@ from drift.tracking.runs.lookup import MODEL_FILE, REFERENCE_FILE, model_file, s
 from drift.tracking.connection.locations import require_permitted_uploads
 from drift.tracking.runs.release import RELEASE, download_release, release_digest
 from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.system_metrics import Sample
+from drift.tracking.runs.system_metrics import SystemSample
 
 if TYPE_CHECKING:
     import torch
@@ -33,12 +33,19 @@ LARGEST_PARAMS = 100  # parameters in one request of MLflow
 
 @dataclass(frozen=True)
 class LoggedMetric:
-    """One point of a metric."""
+    """One point of a metric.
+
+    Attributes:
+        key: its name.
+        value: of the metric.
+        step: such as the index of a block.
+        milliseconds: since the epoch; now if None.
+    """
 
     key: str
     value: float
     step: int = 0
-    milliseconds: int | None = None  # since the epoch; now if None
+    milliseconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ class Run:
         self.params(environment(Path.cwd()))
         self.text("environment/packages.txt", installed_packages())
 
-    def system_metrics(self, samples: Sequence[Sample]) -> None:
+    def system_metrics(self, samples: Sequence[SystemSample]) -> None:
         """Log samples of the machine; the step is the second, counted from the run's first sample."""
         points = [
             LoggedMetric(key, value, round(sample.at - samples[0].at), int(sample.at * 1000))

@@ -8,7 +8,7 @@ import pytest
 from drift.images.detection.image_detectors import chosen
 from drift.images.results.pictures import ramp_picture
 from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
-from drift.images.streams.simulate import Simulated, simulate
+from drift.images.streams.simulate import RampResult, simulate
 from tests.images.conftest import CLASSES, Digits, noisy
 
 BATCHES = 12
@@ -17,7 +17,7 @@ ALL = "mmd_fused,bbsds,ks_pca,untrained_autoencoder"
 
 def simulated(
     digits: Digits, severities: tuple[float, ...], names: str = "bbsds,ks_pca", **ingredients: object
-) -> Simulated:
+) -> RampResult:
     pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = replace(Evolution(pool, severities, 50), **ingredients)  # type: ignore[arg-type]
     return simulate(

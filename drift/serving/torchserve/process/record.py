@@ -32,14 +32,19 @@ GRACE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """A process, told apart from a later one with the same number."""
+class ProcessIdentity:
+    """A process, told apart from a later one with the same number.
+
+    Attributes:
+        pid: process number.
+        created: seconds since the epoch, as psutil reports it.
+    """
 
     pid: int
-    created: float  # seconds since the epoch, as psutil reports it
+    created: float
 
     @classmethod
-    def of(cls, pid: int) -> Stamp:
+    def of(cls, pid: int) -> ProcessIdentity:
         """The stamp of the living process `pid`."""
         return cls(pid, psutil.Process(pid).create_time())
 
@@ -58,13 +63,21 @@ class Stamp:
 
 @dataclass(frozen=True)
 class ServerRecord:
-    """One server, as its folder remembers it."""
+    """One server, as its folder remembers it.
 
-    owner: Stamp  # the deployment that started it
-    guard: Stamp  # the process that ends it
+    Attributes:
+        owner: the deployment that started it.
+        guard: the process that ends it.
+        inference_url: where predictions are asked for.
+        management_url: where models are loaded.
+        temp: its temporary folder, which also marks its processes.
+    """
+
+    owner: ProcessIdentity
+    guard: ProcessIdentity
     inference_url: str
     management_url: str
-    temp: str  # its temporary folder, which also marks its processes
+    temp: str
 
     @property
     def processes(self) -> list[psutil.Process]:
@@ -92,7 +105,7 @@ def read_record(folder: Path) -> ServerRecord | None:
     path = folder / RECORD
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        owner, guard = Stamp(**stored.pop("owner")), Stamp(**stored.pop("guard"))
+        owner, guard = ProcessIdentity(**stored.pop("owner")), ProcessIdentity(**stored.pop("guard"))
         return ServerRecord(owner=owner, guard=guard, **stored)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -31,7 +31,7 @@ from drift.serving.torchserve.direct import direct_request
 from drift.serving.torchserve.keys import Keyring
 from drift.serving.torchserve.process import supervisor
 from drift.serving.torchserve.process.java import find_java
-from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ServerRecord, Stamp, end_orphan
+from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ProcessIdentity, ServerRecord, end_orphan
 from drift.serving.torchserve.process.settings import (
     JAVA_LOGGING,
     LOGGING,
@@ -204,8 +204,8 @@ class TorchServe:
                 )
             self._ports = ports
             record = ServerRecord(
-                owner=Stamp.of(psutil.Process().pid),
-                guard=Stamp.of(self._guard.pid),
+                owner=ProcessIdentity.of(psutil.Process().pid),
+                guard=ProcessIdentity.of(self._guard.pid),
                 inference_url=ports.inference_url,
                 management_url=ports.management_url,
                 temp=str(temp),
