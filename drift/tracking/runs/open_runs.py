@@ -11,13 +11,13 @@ from typing import Any
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signals import unbroken
+from drift.tracking.connection.store import Store, mlflow_errors
 from drift.tracking.runs.autolog import autologged
 from drift.tracking.runs.lookup import KIND
-from drift.tracking.runs.run import NOTE, LoggedModel, LoggedMetric, Run
-from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.runs.run import NOTE, LoggedMetric, LoggedModel, Run
 from drift.tracking.runs.system_metrics import SystemSampler
 
-__all__ = ["LoggedModel", "LoggedMetric", "Run", "base_run", "link_project_run", "open_run", "to_json"]
+__all__ = ["LoggedMetric", "LoggedModel", "Run", "base_run", "link_project_run", "open_run", "to_json"]
 
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"

@@ -17,12 +17,12 @@ from pathlib import Path
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
-from drift.tracking.runs.lookup import RunRecord, find_runs
 from drift.tracking.connection.locations import artifacts_of_run
-from drift.tracking.runs.run import LARGEST_BATCH, NOTE, Run
-from drift.tracking.runs.open_runs import open_run
 from drift.tracking.connection.server_version import without_password
 from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.runs.lookup import RunRecord, find_runs
+from drift.tracking.runs.open_runs import open_run
+from drift.tracking.runs.run import LARGEST_BATCH, NOTE, Run
 
 KIND_OF_COPY = "retrain_parent"
 FIGURE = re.compile(r"figures/[\w -]{1,100}\.png")  # whose copy somebody else may read

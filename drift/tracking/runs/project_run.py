@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import MissingPackageError, TrackingError
-from drift.tracking.connection.adopted_run import set_project_run
 from drift.invocation import ProjectCall, set_project_call
+from drift.tracking.connection.adopted_run import set_project_run
 
 if TYPE_CHECKING:
     import psutil
@@ -84,7 +84,8 @@ def adopt_project_run(command: str, words: Sequence[str]) -> str | None:
     reason, run_and_experiment = _look_up(run_id, uri, this_process)
     if reason is not None or uri is None:
         return f"MLFLOW_RUN_ID {run_id} is ignored: {reason}"
-    _adopt(*run_and_experiment, uri, caller, folder)
+    run, experiment_name = run_and_experiment
+    _adopt(run, experiment_name, uri, caller, folder)
     return None
 
 

@@ -15,11 +15,11 @@ from drift.data.blocks import Floats, Reference, Rows
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signing import sign
+from drift.tracking.connection.locations import require_permitted_uploads
+from drift.tracking.connection.store import Store, mlflow_errors
 from drift.tracking.runs.environment import environment, installed_packages
 from drift.tracking.runs.lookup import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
-from drift.tracking.connection.locations import require_permitted_uploads
 from drift.tracking.runs.release import RELEASE, download_release, release_digest
-from drift.tracking.connection.store import Store, mlflow_errors
 from drift.tracking.runs.system_metrics import SystemSample
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Run:
             self.store.client.update_run(self.id, name=name)
 
     def figure(self, name: str, figure: Figure) -> None:
-        """Log a picture under `charts/figures/`."""
+        """Log a picture under `figures/`."""
         with self._uploading(f"figure {name}"):
             self.store.client.log_figure(self.id, figure, f"figures/{name}.png")
 
