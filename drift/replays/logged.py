@@ -8,6 +8,7 @@ from statistics import mean
 
 from drift.loop.training.run_description import data_parameters, words
 from drift.replays.experiment import ReplayResults
+from drift.replays.summary import PolicySummary, policy_summaries
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
@@ -44,10 +45,11 @@ def log_results(
                 LoggedMetric("no_change", results.baselines.no_change),
             ]
         )
+        policies = {policy.name: policy for policy in policy_summaries(results)}
         for name in results.names:
             tags = {"policy": name}
             with open_run(store, experiment, name=name, kind="policy", parent=parent.id, tags=tags) as run:
-                totals = _totals(results, name)
+                totals = _totals(policies[name])
                 points = [LoggedMetric(key, value) for key, value in totals.items()] + _by_block(results, name)
                 seeds = len(results.of(name))
                 run.batch({"policy": name, "seeds": seeds}, points, _description(results, name, totals))
@@ -55,18 +57,11 @@ def log_results(
         return parent.id
 
 
-def _totals(results: ReplayResults, name: str) -> dict[str, float]:
+def _totals(policy: PolicySummary) -> dict[str, float]:
     """Of a policy on the whole stream, in the mean over seeds."""
-    outcomes = results.of(name)
-    totals = {
-        "accuracy": mean(outcome.measures.accuracy for outcome in outcomes),
-        "kappa_temporal": mean(outcome.measures.kappa_temporal for outcome in outcomes),
-        "retrains": mean(len(outcome.run.retrains) for outcome in outcomes),
-        "alarms": mean(len(outcome.run.alarms) for outcome in outcomes),
-        "seconds": mean(outcome.run.seconds for outcome in outcomes),
-    }
-    recovered = results.recovered(name)
-    return totals if recovered is None else totals | {"of_hindsight": recovered}
+    names = ("accuracy", "kappa_temporal", "retrains", "alarms", "seconds")
+    totals: dict[str, float] = {name: getattr(policy, name) for name in names}
+    return totals if policy.recovered is None else totals | {"of_hindsight": policy.recovered}
 
 
 def _by_block(results: ReplayResults, name: str) -> list[LoggedMetric]:

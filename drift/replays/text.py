@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import mean
 
 from drift.replays.experiment import ReplayResults
+from drift.replays.summary import policy_summaries
 
 
 def table_lines(results: ReplayResults, *, width: int | None = None) -> Iterator[str]:
@@ -18,31 +18,12 @@ def table_lines(results: ReplayResults, *, width: int | None = None) -> Iterator
     """
     header = ["policy", "retrains", "accuracy", "± seeds", "of hindsight", "kappa-t", "alarms", "seconds"]
     rows = [header]
-    for name in sorted(results.names, key=lambda outcome: -results.accuracy(outcome)[0]):
-        outcomes, (accuracy, spread) = results.of(name), results.accuracy(name)
-        recovered = results.recovered(name)
-        retrains, alarms, seconds = (
-            mean(values)
-            for values in zip(
-                *((len(outcome.run.retrains), len(outcome.run.alarms), outcome.run.seconds) for outcome in outcomes),
-                strict=True,
-            )
-        )
-        kappa = mean(outcome.measures.kappa_temporal for outcome in outcomes)
-        share = "" if recovered is None else f"{recovered:.0%}"
-        shown = f"{spread:.4f}" if len(outcomes) > 1 else ""
-        rows.append(
-            [
-                name,
-                f"{retrains:.3g}",
-                f"{accuracy:.4f}",
-                shown,
-                share,
-                f"{kappa:.3f}",
-                f"{alarms:.3g}",
-                f"{seconds:.1f}",
-            ]
-        )
+    several = len(results.outcomes) > len(results.names)  # seeds
+    for line in policy_summaries(results):
+        spread = f"{line.spread:.4f}" if several else ""
+        share = "" if line.recovered is None else f"{line.recovered:.0%}"
+        numbers = f"{line.kappa_temporal:.3f}", f"{line.alarms:.3g}", f"{line.seconds:.1f}"
+        rows.append([line.name, f"{line.retrains:.3g}", f"{line.accuracy:.4f}", spread, share, *numbers])
     yield from _fitted(rows, width)
     yield (
         f"without a model: majority {results.baselines.majority:.4f},"

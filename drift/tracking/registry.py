@@ -13,7 +13,7 @@ from drift.system.quiet import quiet
 from drift.system.signing import SIGNATURE, SIGNED_BY
 from drift.system.streams import broken, one_line
 from drift.tracking.connection.ids import MODEL_ID
-from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 from drift.tracking.runs.lookup import (
     experiment_of,
     find_runs_everywhere,
@@ -67,16 +67,11 @@ class Registry:
 
     def register(self, model: LoggedModel, run_id: str, **tags: object) -> Version:
         """Make a new version of a logged model; it has no alias yet."""
-        from mlflow.exceptions import MlflowException
-
         signed = {name: tag for name, tag in logged_tags(self.store, model.model_id).items() if name in COPIED_TAGS}
         texts = {f"drift.{key}": str(value) for key, value in tags.items()} | signed | {"drift.sha256": model.sha256}
         with mlflow_errors(f"registering a version of {self.name}"), quiet():
-            try:
+            with ignored_errors("RESOURCE_ALREADY_EXISTS"):
                 self.store.client.create_registered_model(self.name)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
             version = self.store.client.create_model_version(
                 self.name, f"models:/{model.model_id}", run_id=run_id, model_id=model.model_id, tags=texts
             )
@@ -91,14 +86,10 @@ class Registry:
 
     def others(self) -> list[str]:
         """Names of other registered models with a champion or a previous version; none that breaks lines."""
-        names: list[str] = []
-        token = None
         with mlflow_errors("listing registered models"):
-            while True:
-                page = self.store.client.search_registered_models(max_results=100, page_token=token)
-                names += [model.name for model in page if {CHAMPION, PREVIOUS} & model.aliases.keys()]
-                if not (token := page.token):
-                    return [name for name in names if name != self.name and not broken([name])]
+            models = list(all_pages(self.store.client.search_registered_models, max_results=100))
+        names = [model.name for model in models if {CHAMPION, PREVIOUS} & model.aliases.keys()]
+        return [name for name in names if name != self.name and not broken([name])]
 
     def get(self, number: int) -> Version:
         """One version by its number."""
@@ -107,15 +98,11 @@ class Registry:
 
     def holder(self, alias: str) -> Version | None:
         """The version that an alias points at."""
-        from mlflow.exceptions import MlflowException
-
-        with mlflow_errors(f"reading alias {alias} of {self.name}"):
-            try:
-                return self._version(self.store.client.get_model_version_by_alias(self.name, alias))
-            except MlflowException as error:
-                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    return None
-                raise
+        version = None
+        absent = ignored_errors("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        with mlflow_errors(f"reading alias {alias} of {self.name}"), absent:
+            version = self._version(self.store.client.get_model_version_by_alias(self.name, alias))
+        return version  # noqa: RET504  # None after an error that is ignored
 
     def champion(self) -> Version:
         """The version that serves."""

@@ -17,7 +17,6 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 from drift.data.blocks import Answer, Floats, Predictor
@@ -111,9 +110,7 @@ class ModelService:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drift import next_steps
 from drift.errors import TrackingError
@@ -160,6 +160,34 @@ def _without_encoded_folder(uri: str) -> Iterator[None]:
         if not existed:
             with suppress(OSError):
                 spelled.rmdir()
+
+
+def all_pages(search: Callable[..., Any], *filters: Any, **options: Any) -> Iterator[Any]:
+    """Everything that a search of MLflow's client finds, page by page.
+
+    Args:
+        search: such as `client.search_runs`.
+        filters: its positional arguments.
+        options: its other arguments.
+    """
+    token = None
+    while True:
+        page = search(*filters, **options, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+@contextmanager
+def ignored_errors(*codes: str) -> Iterator[None]:
+    """Go on after the block if MLflow fails in it with one of these error codes."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in codes:
+            raise
 
 
 @contextmanager
