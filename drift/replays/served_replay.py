@@ -196,7 +196,7 @@ def own_server(folder: Path) -> Iterator[ReplayService]:
 
     failed = False
     try:
-        with ModelService.own(folder, MODEL) as service:
+        with ModelService.start(folder, MODEL) as service:
             yield service
     except ServingError:
         failed = True

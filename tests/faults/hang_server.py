@@ -21,7 +21,7 @@ servers: list[TorchServe] = []
 
 
 def hang() -> None:
-    guard = servers[-1]._guard
+    guard = servers[-1]._supervisor
     assert guard is not None
     for process in psutil.Process(guard.pid).children(recursive=True):
         if "org.pytorch.serve" in " ".join(process.cmdline()):

@@ -217,7 +217,7 @@ def test_a_servers_folder_stays_only_for_its_logs(tmp_path: Path, monkeypatch: p
         folder.mkdir(exist_ok=True)
         yield
 
-    monkeypatch.setattr("drift.serving.torchserve.service.ModelService.own", own)
+    monkeypatch.setattr("drift.serving.torchserve.service.ModelService.start", own)
     folder = tmp_path / "replay-server"
     with own_server(folder):
         assert folder.is_dir()

@@ -1,6 +1,6 @@
-"""One model's name, served: the only part of this room that the loop needs.
+"""One model's name, served: the only part of this subpackage that the loop needs.
 
-    with ModelService.own(folder / "server", "elec") as service:
+    with ModelService.start(folder / "server", "elec") as service:
         archive = build_archive(..., store=service.store)
         service.load(archive, 1)                   # beside what serves already; disturbs nothing
         service.make_default(1)
@@ -8,7 +8,7 @@
 
 A new version takes over in the order `load`, `make_default`, `retire`, in which no request is lost.
 Every step can be repeated after a crash. If the server dies, the next prediction restarts it with the
-versions that were loaded, and so does one that gets no answer for 30 s; if we die, its guard ends it.
+versions that were loaded, and so does one that gets no answer for 30 s; if this process ends, the supervisor ends the server.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ModelService:
         format: Format,
         server: TorchServe | None,
     ) -> None:
-        """Use `own` or `given` instead; `server` is the process that this service ends, if any."""
+        """Use `start` or `connect` instead; `server` is the process that this service ends, if any."""
         self.store = store
         self.inference_url = inference_url
         self._model = model_name
@@ -72,7 +72,7 @@ class ModelService:
         self._probe = TorchServeClient(inference_url, keyring, model_name, before_each_try=self._restarter.ensure)
 
     @classmethod
-    def own(cls, folder: Path, model_name: str, *, port: int | None = None, format: Format = "npy") -> Self:
+    def start(cls, folder: Path, model_name: str, *, port: int | None = None, format: Format = "npy") -> Self:
         """Start a TorchServe in `folder` that ends with `close`, or with this process.
 
         Raises:
@@ -85,7 +85,7 @@ class ModelService:
         return cls(keys, url, server.management_url, server.store, model_name, format=format, server=server)
 
     @classmethod
-    def given(cls, url: str, server_folder: Path, model_name: str, *, format: Format = "npy") -> Self:
+    def connect(cls, url: str, server_folder: Path, model_name: str, *, format: Format = "npy") -> Self:
         """Use a TorchServe that runs already, and never stop it.
 
         Args:

@@ -16,10 +16,10 @@ logger = logging.getLogger(__name__)
 class Restarter:
     """Keeps one server alive, and ends it."""
 
-    def __init__(self, server: TorchServe | None, refill: Callable[[], None]) -> None:
-        """`refill` loads into a server that started again what is to be served; it may ask `ensure`, too."""
+    def __init__(self, server: TorchServe | None, reload: Callable[[], None]) -> None:
+        """`reload` loads into a server that started again what is to be served; it may ask `ensure`, too."""
         self._server = server  # None when it is somebody else's
-        self._reload = refill
+        self._reload = reload
         self._turn = threading.Lock()
         self._restarting_thread: int | None = None  # the thread that starts the server again
         self._closed = False
@@ -29,7 +29,7 @@ class Restarter:
         """Start the server again if it ended; other threads wait meanwhile.
 
         Raises:
-            ServingError: it was closed, did not come up, or could not be refilled; then it is down, and the next try
+            ServingError: it was closed, did not come up, or could not load its versions; then it is down, and the next try
                 starts from nothing.
         """
         if self._closed:
