@@ -8,7 +8,8 @@
 
 A new version takes over in the order `load`, `make_default`, `retire`, in which no request is lost.
 Every step can be repeated after a crash. If the server dies, the next prediction restarts it with the
-versions that were loaded, and so does one that gets no answer for 30 s; if this process ends, the supervisor ends the server.
+versions that were loaded, and so does one that gets no answer for 30 s; if this process ends, the
+supervisor ends the server.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Restarter:
         """Start the server again if it ended; other threads wait meanwhile.
 
         Raises:
-            ServingError: it was closed, did not come up, or could not load its versions; then it is down, and the next try
-                starts from nothing.
+            ServingError: it was closed, did not come up, or could not load its versions; then it is down, and the next
+                try starts from nothing.
         """
         if self._closed:
             raise ServingError("the service was closed: open another one")
