@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drift import __version__
 from drift.charts.palette import PALE, VERMILLION
 from drift.charts.plots import LEGEND_ABOVE, Chart, axis, bars, chart, plain, share_bars
 from drift.comparison import Comparison
 from drift.comparison.describe import reasons, verdict
 from drift.detect.permutation.p_values import format_p_value, p_text
-from drift.report.page import environment, plotly_library, write_whole
+from drift.report.page import page_of, write_whole
 
 MOST_SHARES = 25  # columns in the bar chart
 LONGEST = 28  # characters of a label
@@ -19,22 +18,17 @@ MOST_CELLS = 9  # columns whose values are shown
 
 def write_comparison(comparison: Comparison, path: Path, *, reference: str, current: str) -> Path:
     """Write the page to `path`, whole or not at all; `reference` and `current` are what the tables are called."""
-    page: str = (
-        environment()
-        .get_template("comparison.html.j2")
-        .render(
-            comparison=comparison,
-            verdict=verdict(comparison),
-            reasons=reasons(comparison),
-            reference=reference,
-            current=current,
-            shares=share_chart(comparison),
-            values=[(column, value_chart(comparison, column.column)) for column in comparison.columns[:MOST_CELLS]],
-            p_text=p_text,
-            format_p_value=format_p_value,
-            plotly=plotly_library(),
-            version=__version__,
-        )
+    page = page_of(
+        "comparison.html.j2",
+        comparison=comparison,
+        verdict=verdict(comparison),
+        reasons=reasons(comparison),
+        reference=reference,
+        current=current,
+        shares=share_chart(comparison),
+        values=[(column, value_chart(comparison, column.column)) for column in comparison.columns[:MOST_CELLS]],
+        p_text=p_text,
+        format_p_value=format_p_value,
     )
     return write_whole(page, path)
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift import __version__
-from drift.report.page import environment, write_whole
+from drift.report.page import page_of, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,18 +72,8 @@ def write_images(
     tables: Sequence[Numbers] = (),
 ) -> Path:
     """Write a page to `path`, whole or not at all; it asks the network for nothing."""
-    page: str = (
-        environment()
-        .get_template("images.html.j2")
-        .render(
-            title=title,
-            verdict=verdict,
-            tiles=tiles,
-            pictures=[(picture.heading, png(picture.figure), picture.says) for picture in pictures],
-            tables=tables,
-            version=__version__,
-        )
-    )
+    shown = [(picture.heading, png(picture.figure), picture.says) for picture in pictures]
+    page = page_of("images.html.j2", title=title, verdict=verdict, tiles=tiles, pictures=shown, tables=tables)
     return write_whole(page, path)
 
 

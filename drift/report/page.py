@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drift import __version__
 from drift.charts.plots import as_html
@@ -19,8 +19,6 @@ from drift.system.disk import write_at_once
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-TEMPLATE = "page.html.j2"
 
 
 @dataclass(frozen=True)
@@ -79,22 +77,27 @@ def render(data: ReportData) -> str:
         figures["forecasts"] = forecast_chart(data.forecasts, {block.index: block.version for block in blocks})
     if any(decision.comparison for decision in data.decisions):
         figures["differences"] = charts.difference_chart(data.decisions, blocks[-1].index)
-    page: str = (
-        environment()
-        .get_template(TEMPLATE)
-        .render(
-            data=data,
-            details=data.details,
-            outcome=outcome,
-            summary=outcome.summary,
-            figures=figures,
-            forecast=data.forecasts.get(blocks[-1].index),
-            has_triangles=charts.has_triangles(blocks),
-            plotly=plotly_library(),
-            made_at=now(),
-            version=__version__,
-        )
+    return page_of(
+        "page.html.j2",
+        data=data,
+        details=data.details,
+        outcome=outcome,
+        summary=outcome.summary,
+        figures=figures,
+        forecast=data.forecasts.get(blocks[-1].index),
+        has_triangles=charts.has_triangles(blocks),
+        made_at=now(),
     )
+
+
+def page_of(template: str, **values: Any) -> str:
+    """A page as text.
+
+    Args:
+        template: its file in this folder.
+        values: that it shows.
+    """
+    page: str = environment().get_template(template).render(values)
     return page
 
 
@@ -117,5 +120,6 @@ def environment(folder: str = "report") -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.globals |= {"plotly_library": plotly_library, "version": __version__}
     templates.filters |= {"p_value": format_p_value, "draw": as_html}
     return templates

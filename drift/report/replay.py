@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from drift import __version__
 from drift.charts.palette import BLUE, GREY, SKY, Style, series_style
 from drift.charts.plots import LEGEND_AT_BOTTOM, Chart, Trace, axis, band, chart, error_bars, series, with_rows
 from drift.policies.history import BlockRecord
@@ -14,7 +13,7 @@ from drift.replays.evaluation.concept import has_concept
 from drift.replays.experiment import ReplayResults
 from drift.replays.summary import AccuracyCurves, KnownDisplacement, ReplaySummary, RiskSeries
 from drift.report.estimates import estimates_chart
-from drift.report.page import environment, plotly_library, write_whole
+from drift.report.page import page_of, write_whole
 
 LINE_HEIGHT, ROW_HEIGHT = 22, 24  # pixels of a legend's line, and of a policy's row of alarms
 PER_LINE = 6  # names on a legend's line of a page of 1,080 pixels
@@ -35,20 +34,15 @@ def write_replay(results: ReplayResults, summary: ReplaySummary, path: Path) -> 
     figures["risk"] = risk_chart(results, summary.risk)
     if summary.estimates is not None:
         figures["estimates"] = estimates_chart(summary.estimates)
-    page: str = (
-        environment()
-        .get_template("replay.html.j2")
-        .render(
-            results=results,
-            table=table,
-            estimates=summary.estimates,
-            moves=has_concept(results.stream.table),
-            best=summary.best,
-            seeds=len(results.outcomes) // len(table),
-            figures=figures,
-            plotly=plotly_library(),
-            version=__version__,
-        )
+    page = page_of(
+        "replay.html.j2",
+        results=results,
+        table=table,
+        estimates=summary.estimates,
+        moves=has_concept(results.stream.table),
+        best=summary.best,
+        seeds=len(results.outcomes) // len(table),
+        figures=figures,
     )
     return write_whole(page, path)
 

@@ -17,7 +17,7 @@ from drift.system.quiet import quiet
 from drift.system.streams import one_line
 from drift.tracking.connection.ids import MODEL_ID, RUN_ID, require_run_id
 from drift.tracking.connection.locations import artifacts_of_model, artifacts_of_run
-from drift.tracking.connection.missing_files import missing_file, present, require_plain_yaml, whole
+from drift.tracking.connection.missing_files import damage_errors, missing_errors, missing_file, require_plain_yaml
 from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
@@ -117,13 +117,13 @@ def read_reference(path: Path, model: str) -> Reference:
     Raises:
         TrackingError: it is damaged.
     """
-    with whole(REFERENCE_FILE, model, REFERENCE_PLACE):
+    with damage_errors(REFERENCE_FILE, model, REFERENCE_PLACE):
         return Reference.load(path)
 
 
 def require_whole_reference(path: Path, model_id: str) -> None:
     """Raise `TrackingError` if a downloaded reference is damaged; its parts are read, and none is kept in memory."""
-    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE):
+    with damage_errors(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE):
         require_small(path)
         with zipfile.ZipFile(path) as archive:
             if (wrong := archive.testzip()) is not None:
@@ -149,7 +149,7 @@ def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | N
     path = _reference_of_model(store, model_id, folder) if model_id else None
     model = f"model {model_id}" if model_id else f"the model of run {run_id}"
     if path is None:
-        with mlflow_errors("reading the reference"), quiet(), present(REFERENCE_FILE, model, REFERENCE_PLACE):
+        with mlflow_errors("reading the reference"), quiet(), missing_errors(REFERENCE_FILE, model, REFERENCE_PLACE):
             path = artifacts_of_run(store, run_id).download(REFERENCE_FILE, folder)
     return path
 
@@ -168,7 +168,7 @@ def model_file(store: Store, model_id: str, folder: Path) -> Path:
     with mlflow_errors(f"downloading model {model_id}"), quiet():
         artifacts = artifacts_of_model(store, model_id)
         place = artifacts.location
-        with present(MODEL_FILE, f"model {model_id}", place):
+        with missing_errors(MODEL_FILE, f"model {model_id}", place):
             files = [file for file in artifacts.sizes("") if PurePosixPath(file).name == MODEL_FILE]
             if not files:
                 raise missing_file(MODEL_FILE, f"model {model_id}", place)
@@ -187,9 +187,9 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     with mlflow_errors(f"reading model {model_id}"), quiet(), tempfile.TemporaryDirectory() as folder:
         artifacts, model = artifacts_of_model(store, model_id), f"model {model_id}"
         place = artifacts.location
-        with present(CARD_FILE, model, place):
+        with missing_errors(CARD_FILE, model, place):
             path = artifacts.download(CARD_FILE, Path(folder))
-        with whole(CARD_FILE, model, place):
+        with damage_errors(CARD_FILE, model, place):
             require_plain_yaml(path)
             metadata = mlflow.models.Model.load(str(path)).metadata
             json.dumps(metadata)  # of plain values, which a digest is taken of: no dates, no sets
