@@ -1,4 +1,4 @@
-"""Does augmentation train drift away? Networks trained without and with it, asked by a test of what they see."""
+"""Two-sample tests of a network's features, for networks trained without and with augmentation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLEAN, PERTURBED = "clean test images", "perturbed test images"
 
 @dataclass(frozen=True)
 class SampleComparison:
-    """What a network sees of a sample, beside what it sees of its training images.
+    """A network's features of a sample compared with those of its training images.
 
     Attributes:
         model: name of the network.
@@ -71,7 +71,7 @@ def compare_networks(
         n: images of each side that are compared, at most; more show smaller differences.
         level: of the test.
         seed: of the choice and the permutations.
-        tell: hears what is being done.
+        tell: is called with what is being done.
     """
     results = []
     rng = np.random.default_rng(seed)

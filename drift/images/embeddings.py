@@ -1,4 +1,4 @@
-"""Where images lie as a detector sees them, on a plane."""
+"""Embeddings of images on a plane, from the distances that a detector uses."""
 
 from __future__ import annotations
 

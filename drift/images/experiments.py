@@ -1,4 +1,4 @@
-"""What the laboratory's commands are built from: images and perturbations by name, networks that are trained once."""
+"""Images and perturbations by name, and networks that are trained once and kept. Used by `drift images`."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def train_network(
         augmented_by: its name, a part of the cache's key.
         whole: fit all weights, where EfficientNet-Lite0 would keep its body as it is and learn the last layer alone.
         board: a folder for TensorBoard.
-        tell: hears of every epoch.
-        words: what to tell.
+        tell: is called after every epoch.
+        words: what it is called with.
 
     Raises:
         UsageError: no such network or device.

@@ -1,4 +1,4 @@
-"""Batches of images as rows of a table, for the monitor: what was answered, what was true, what an image is like."""
+"""Batches of images as rows of a table, for the monitor: prediction, label, and features of the pixels."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Combiner(Protocol):
 
 @runtime_checkable
 class SingleVersionCombiner(Combiner, Protocol):
-    """An answering in which one version answers a block alone: it can be served."""
+    """A combiner by which one version answers a block alone: it can be served."""
 
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The version that answers a block; arguments as those of `answer`."""

@@ -133,7 +133,7 @@ def compare_policies(
         window_rows: that retrains learn from.
         hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
         serving: answers the blocks over HTTP; by default what the versions answered in this process is looked up.
-        tell: hears of every block, and of what is loaded into a server.
+        tell: is called after every block, and when something is loaded into a server.
 
     Raises:
         UsageError: no such policy, or one that cannot be served.

@@ -1,4 +1,4 @@
-"""A replay is row-wise: features that copy or average earlier rows, or tell the label alone, are found and refused.
+"""Leakage: features that copy or average earlier rows, or predict the label alone, are refused in a replay.
 
 With history in the features, a stream's labels can leak: one line on ELEC's past prices is right in every row, and no
 model that sees them has anything to say about drift.
@@ -105,7 +105,7 @@ def _one_split(values: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
 
 
 def require_row_wise(table: Table) -> None:
-    """Raise `DataError` if a feature looks back, or tells the label alone."""
+    """Raise `DataError` if a feature holds earlier rows, or the label."""
     leaks = [*history_leaks(table), *label_leaks(table)]
     if leaks:
         raise DataError(

@@ -1,4 +1,4 @@
-"""One policy on one stream with one seed: score a block, learn its labels, judge, decide, and go on with the next."""
+"""One policy on one stream with one seed: for each block score it, get its labels, and decide whether to retrain."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def play(
             learns from all before the start.
         answering: how the versions trained so far answer; the newest one alone by default.
         detector: made anew from each reference; its scores are there for the policy.
-        tell: hears of every block that is done.
+        tell: is called after every block.
     """
     began = perf_counter()
     answering = answering or Newest()
@@ -193,8 +193,8 @@ def _reference(scored: ScoredBlock, table: Table) -> Reference:
 
 
 def _score(detector: Detector, scored: ScoredBlock) -> Score:
-    """Ask, then tell."""
-    with warnings.catch_warnings():  # the reference is a block: what that does to alarms is told with the results
+    """Score a block, then update the detector with it."""
+    with warnings.catch_warnings():  # the reference is a block: what that does to alarms is in the report
         warnings.simplefilter("ignore", SmallReferenceWarning)
         score = detector.score(scored)
     detector.update(scored)

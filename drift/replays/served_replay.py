@@ -106,7 +106,7 @@ class ServedReplay:
         return answering
 
     def answering(self, policy: str, answering: Combiner, tell: Callable[[str, int], None]) -> Combiner:
-        """A policy's answering, through the server; `tell` hears what is loaded, at which block."""
+        """A policy's combiner, through the server; `tell` is called with what is loaded, at which block."""
         return _Served(self.require_one_at_a_time(policy, answering), self, tell)
 
     def answer(self, block: Block, version: ReplayVersion, tell: Callable[[str, int], None]) -> Floats:

@@ -28,7 +28,7 @@ Fit: TypeAlias = Callable[[Rows, int, int], Predictor]
 
 @dataclass(frozen=True, eq=False)
 class ReplayVersion:
-    """A model, known by its answers.
+    """A model, represented by its answers.
 
     Attributes:
         rows: that it was trained on.

@@ -146,8 +146,8 @@ def difference_chart(decisions: Sequence[DecisionRecord], last: int) -> Chart:
             )
         )  # fmt: skip
     ends = [0.0, *(test[end] for _, test in compared for end in ("low", "high"))]
-    room = 0.06 * (max(ends) - min(ends))
-    x = axis("challenger − champion", tickformat="+.3~f", range=[min(ends) - room, max(ends) + room])
+    margin = 0.06 * (max(ends) - min(ends))
+    x = axis("challenger − champion", tickformat="+.3~f", range=[min(ends) - margin, max(ends) + margin])
     y = axis(autorange="reversed", ticksuffix="  ")
     return chart(data, height=110 + 40 * len(compared), x=x, y=y, shapes=[vertical_line(0)])
 

@@ -1,4 +1,4 @@
-"""The pages of the image laboratory: pictures, what they say in a sentence, and the numbers behind them."""
+"""Pages of experiments with images: figures with a sentence each, and tables of the numbers behind them."""
 
 from __future__ import annotations
 

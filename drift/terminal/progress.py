@@ -132,7 +132,7 @@ def current() -> ProgressLines:
 
 @contextmanager
 def counting() -> Iterator[Callable[[str, float, float], None]]:
-    """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
+    """A bar with the time left, on a terminal's standard error; gets what is done, how far, and of how much."""
     console = PlainConsole(stderr=True, highlight=False, markup=False)
     lines = current()
     if not console.is_terminal:

@@ -253,7 +253,7 @@ class Screen:
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
-        """The live footer makes room for a question."""
+        """Hide the live footer while a question is asked."""
         was_on = self._live.is_started
         self._live.stop()
         yield

@@ -40,9 +40,9 @@ def test_a_new_class_is_in_no_role_but_the_strangers() -> None:
     new = known(train.pixels[train.labels == 1], test.pixels[test.labels == 1])
     for pool in (parts.train.pixels, parts.validation.pixels, parts.reference.pixels, parts.pool.pixels):
         assert not known(pool)[0] & (new[0] | new[1])
-    assert parts.strangers is not None
-    assert known(parts.strangers.pixels)[0] == new[1]
-    assert set(parts.strangers.labels) == {NEVER_SEEN}
+    assert parts.out_of_distribution is not None
+    assert known(parts.out_of_distribution.pixels)[0] == new[1]
+    assert set(parts.out_of_distribution.labels) == {NEVER_SEEN}
     with pytest.raises(UsageError, match="expected new classes among a, b, c, d"):
         assign_roles(train, test, reference_rows=100, new_classes=["x"])
 
@@ -51,12 +51,12 @@ def test_a_new_class_is_in_no_role_but_the_strangers() -> None:
 def test_another_data_set_comes_in_the_shape_of_the_first(size: int, channels: int) -> None:
     other = some(50, size=size, channels=channels, name="other")
     parts = assign_roles(some(400), some(300), reference_rows=100, other=other, seed=1)
-    assert parts.strangers is not None
-    assert parts.strangers.pixels.shape == (50, 8, 8, 1)
-    assert parts.strangers.pixels.dtype == np.uint8
+    assert parts.out_of_distribution is not None
+    assert parts.out_of_distribution.pixels.shape == (50, 8, 8, 1)
+    assert parts.out_of_distribution.pixels.dtype == np.uint8
     if (size, channels) == (8, 1):  # the same images, and not in a folder's order, which is by class
-        assert known(parts.strangers.pixels) == known(other.pixels)
-        assert (parts.strangers.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.8
+        assert known(parts.out_of_distribution.pixels) == known(other.pixels)
+        assert (parts.out_of_distribution.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.8
 
 
 def test_fitting_equals_naive_twins() -> None:

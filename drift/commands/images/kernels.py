@@ -134,12 +134,12 @@ def kernels(
         other = images_of(other_data, tell)[1]
         parts = lesson.parts(images_of_data, reference_rows=reference_rows, other=other)
         trained = lesson.learn(parts, tell)
-        assert isinstance(parts.strangers, ImagePool)  # noqa: S101  # another data set was asked for
+        assert isinstance(parts.out_of_distribution, ImagePool)  # noqa: S101  # another data set was asked for
         half = len(parts.pool) // 2
         clean, later = parts.pool.pixels[:half], parts.pool.pixels[half:]
         perturbed = Path(perturbation).stem
         foreign = other.name if other.name not in (CLEAN, perturbed) else f"foreign {other.name}"
-        shifts = {CLEAN: clean, perturbed: changes(later, severity, seed), foreign: parts.strangers.pixels}
+        shifts = {CLEAN: clean, perturbed: changes(later, severity, seed), foreign: parts.out_of_distribution.pixels}
         found = compare_detectors(
             trained,
             parts.reference.pixels,

@@ -1,4 +1,4 @@
-"""Detectors side by side: what each says of clean, perturbed and foreign images, and how many it needs to say it."""
+"""Detectors compared: scores on clean, perturbed and foreign images, and the number of images that each one needs."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def compare_detectors(
         repeats: samples of each size.
         embedding: of the planes; None makes none.
         seed: of samples, permutations and embeddings.
-        tell: hears of every cell that is done.
+        tell: is called after every cell.
 
     Raises:
         BlockError: a pool is too small.

@@ -1,8 +1,8 @@
 """The shifts of Rabanser, Günnemann and Lipton 2019, "Failing Loudly", on a fraction of the images.
 
 They are perturbations (`drift/images/perturbations/protocol.py`) whose severity is that fraction; their strength is
-in their name. One promise of the protocol differs: which images are shifted depends on how many there are, since the
-recipe shifts exactly ceil(fraction * n) of them.
+in their name. They differ from the protocol in one thing: which images are shifted depends on how many there are,
+since the recipe shifts exactly ceil(fraction * n) of them.
 """
 
 from __future__ import annotations

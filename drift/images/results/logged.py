@@ -1,4 +1,4 @@
-"""The laboratory's experiments in MLflow: a run each, with batches as steps, and the page."""
+"""Experiments with images in MLflow: one run for each, with batches as steps, and the page as an artifact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of the laboratory, drawn with matplotlib: what drifts, what it costs, and who sees it."""
+"""Figures of the experiments with images, drawn with matplotlib: ramps, and planes of what detectors compare."""
 
 from __future__ import annotations
 
@@ -151,8 +151,8 @@ def _p_values(axes: Axes, simulated: RampResult) -> None:
 def _classes(figure: Figure, axes: Axes, simulated: RampResult) -> None:
     shares = np.array([[np.nan if v is None else v for v in batch.by_class] for batch in simulated.batches]).T
     names = [_literal(name) for name in simulated.classes]
-    if any(batch.strange for batch in simulated.batches):  # never right
-        shares = np.vstack([shares, [0.0 if batch.strange else np.nan for batch in simulated.batches]])
+    if any(batch.out_of_distribution for batch in simulated.batches):  # never right
+        shares = np.vstack([shares, [0.0 if batch.out_of_distribution else np.nan for batch in simulated.batches]])
         names.append("not known")
     extent = (-0.5, len(simulated.batches) - 0.5, len(names) - 0.5, -0.5)
     drawn = axes.imshow(shares, extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")

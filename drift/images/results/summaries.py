@@ -1,4 +1,4 @@
-"""What came of an experiment in sentences and tables, for the terminal, the pages and Markdown alike."""
+"""Results of experiments as sentences and tables, for the terminal, pages and Markdown alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drift.images.streams.simulate import RampResult
 
 
 def ramp_words(ramp: RampResult) -> list[str]:
-    """What a ramp cost, and who noticed when."""
+    """Accuracy lost on a ramp, and the first alarm of each detector, in sentences."""
     first, last = ramp.batches[0], ramp.batches[-1]
     lines = [
         f"accuracy {ramp.accepted:.3f} on the reference, {first.accuracy:.3f} in the first batch and"
@@ -70,7 +70,7 @@ def batch_records(ramp: RampResult) -> list[dict[str, object]]:
         {
             "batch": batch.index,
             "severity": batch.severity,
-            "strange": batch.strange,
+            "strange": batch.out_of_distribution,
             "accuracy": batch.accuracy,
             "chance": batch.chance,
             "accuracy_by_class": dict(zip(ramp.classes, batch.by_class, strict=True)),

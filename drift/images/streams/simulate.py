@@ -1,4 +1,4 @@
-"""A network meets batches that drift: what it loses, and who notices when."""
+"""A ramp of drift: accuracy of a network and alarms of detectors, batch by batch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BatchResult:
     Attributes:
         index: of the batch, from 0.
         severity: in [0, 1].
-        strange: images that are of no known class, or of another data set.
+        out_of_distribution: images that are of no known class, or of another data set.
         accuracy: in [0, 1].
         chance: of so few right answers or fewer, were the batch as easy as the reference (Fisher's exact test).
         by_class: accuracy on the images of each class; None where the batch has none.
@@ -39,7 +39,7 @@ class BatchResult:
 
     index: int
     severity: float
-    strange: int
+    out_of_distribution: int
     accuracy: float
     chance: float
     by_class: tuple[float | None, ...]
@@ -119,11 +119,11 @@ def simulate(
         detectors: that see images; `Harm`, which sees labels, stands beside them.
         classes: names of the network's classes.
         level: of any false alarm of a detector of images on the whole ramp: each batch is tested at level / batches,
-            which holds however the batches depend on each other through the reference (Bonferroni). `Harm` promises a
-            run length instead.
+            which holds however the batches depend on each other through the reference (Bonferroni). `Harm`
+            guarantees an average run length instead.
         tolerated_loss: of accuracy, to `Harm`.
         seed: of permutations and of the untrained encoder.
-        tell: hears of every batch that is done.
+        tell: is called after every batch.
     """
     spaces = FeatureSpaces(network, reference_pixels, known, seed=seed)
     answer = network.predict(reference_pixels)
@@ -159,7 +159,7 @@ def result_of(
     return BatchResult(
         batch.index,
         batch.severity,
-        batch.strange,
+        batch.out_of_distribution,
         float(right.mean()),
         drop_p_value(int(right.sum()), len(right), round(accepted.accuracy * len(accepted)), len(accepted)),
         tuple(float(part.mean()) if len(part) else None for part in of_class),

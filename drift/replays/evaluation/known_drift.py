@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 
 from drift.replays.evaluation.concept import displacement, has_concept
 from drift.replays.play import PolicyRun, Stream
@@ -26,11 +25,6 @@ class KnownDrift:
     false_alarms: int
     delays: tuple[int, ...]
     missed: int
-
-    @property
-    def median_delay(self) -> float | None:
-        """Blocks; None if no alarm was due."""
-        return median(self.delays) if self.delays else None
 
 
 def truth(stream: Stream, played: PolicyRun) -> KnownDrift | None:

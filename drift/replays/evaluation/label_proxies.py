@@ -104,7 +104,7 @@ class MethodEstimates:
 
 @dataclass(frozen=True)
 class LabelFreeEstimates:
-    """What every method told of one model on one stream.
+    """Estimates of every method for one model on one stream.
 
     Attributes:
         reference_blocks: number of blocks of the reference.

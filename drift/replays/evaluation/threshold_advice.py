@@ -1,4 +1,4 @@
-"""Policies whose threshold flags most blocks without drift: told with the results of a replay, once for each policy."""
+"""Warnings about policies whose threshold flags most blocks without drift, one for each policy of a replay."""
 
 from __future__ import annotations
 

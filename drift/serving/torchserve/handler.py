@@ -9,8 +9,8 @@ A request is `.npy` bytes (`application/x-npy`) with features (n, d) in order, o
 Times are ISO 8601, taken as UTC where they name no offset; they are for models of a table with a time column. An
 answer is of the same kind: float32 probabilities (n, classes) as `.npy`, or `{"predictions": ["UP", ...],
 "probabilities": [[...], ...], "classes": [...], "version": 3}`; the version is in the header `x-model-version`, too.
-Requests that TorchServe hands over together are run together but judged alone: a bad one is answered HTTP 400 with
-what was expected and what came, and spoils no other.
+Requests that TorchServe hands over together are run together but checked one by one: a bad one is answered HTTP 400
+with what was expected and what came, and spoils no other.
 """
 
 from __future__ import annotations

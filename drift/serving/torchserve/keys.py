@@ -28,7 +28,7 @@ from drift.serving.torchserve.direct import direct_request, server_users
 Kind = Literal["inference", "management"]
 KINDS: tuple[Kind, ...] = ("inference", "management")
 
-# A token is judged when its request arrives, so a little time is enough, and it must be little:
+# A token is checked when its request arrives, so a little time is enough, and it must be little:
 # the shortest lifetime that TorchServe knows is a minute.
 MARGIN_SECONDS = 15.0
 REQUEST_SECONDS = 5.0

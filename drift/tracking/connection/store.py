@@ -106,7 +106,7 @@ def set_timeouts() -> None:
 def connect(*, create: bool = False, read: bool = False) -> Store:
     """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
 
-    A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder. With
+    A file of SQLite is made only to `create` a first model in; elsewhere its absence means a wrong folder. With
     `read`, it is opened in a way that cannot write it, and artifacts that were moved are not looked for.
 
     The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in

@@ -120,7 +120,7 @@ def _active(run: Run) -> Iterator[None]:
 def base_run(store: Store, experiment: str, **details: Any) -> AbstractContextManager[Run]:
     """Open the parent run of a base training: the one `mlflow run` made if it fits, else a new one.
 
-    `mlflow run` makes its run in the experiment it was told on its own command line. If that is not the experiment
+    `mlflow run` makes its run in the experiment that its own command line names. If that is not the experiment
     the parameters name, the run made by it is left as a stub that says where the real one is.
     """
     stub = store.project_run

@@ -1,4 +1,4 @@
-"""A release: the files that decide what a version answers and what it is judged by, under one digest.
+"""A release: network, card and reference of a version, under one digest.
 
 model.pt2       the exported network
 MLmodel         its metadata: the card, with the names of features and classes

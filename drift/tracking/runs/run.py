@@ -184,7 +184,7 @@ class Run:
             self.store.client.log_inputs(self.id, [DatasetInput(data._to_mlflow_entity(), [tag])])
 
     def reference(self, reference: Reference) -> None:
-        """Log the rows that later blocks are judged against."""
+        """Log the rows that later blocks are compared with."""
         with tempfile.TemporaryDirectory() as folder:
             self.file(_saved(reference, Path(folder)))
 

@@ -55,10 +55,10 @@ def test_concept_drift_is_seen_with_labels_alone(digits: Digits) -> None:
 
 def test_a_class_never_seen_is_always_wrong(digits: Digits) -> None:
     strangers = ImagePool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
-    found = simulated(digits, (1.0,) * BATCHES, strangers=strangers, most_strange=1.0)
+    found = simulated(digits, (1.0,) * BATCHES, out_of_distribution=strangers, most_strange=1.0)
     assert {one.accuracy for one in found.batches} == {0.0}
     assert found.batches[0].by_class == (None,) * 10
-    assert found.batches[0].strange == 50
+    assert found.batches[0].out_of_distribution == 50
 
 
 def test_measures_of_a_batch_equal_naive_twins(digits: Digits) -> None:

@@ -34,7 +34,7 @@ GRACE_SECONDS = 8.0
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process, told apart from a later one with the same number.
+    """A process, distinct from a later one with the same number.
 
     Attributes:
         pid: process number.
