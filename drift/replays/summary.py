@@ -11,7 +11,7 @@ import numpy as np
 
 from drift.detect.sequential.intervals import RiskInterval, risk_intervals
 from drift.policies.parser import parse_policy
-from drift.replays.evaluation.known_drift import truth
+from drift.replays.evaluation.known_drift import known_drift
 from drift.replays.evaluation.label_proxies import LabelFreeEstimates, estimate_stream
 from drift.replays.experiment import ReplayResults
 
@@ -147,7 +147,7 @@ def policy_summaries(results: ReplayResults) -> tuple[PolicySummary, ...]:
     summaries = []
     for name in results.names:
         outcomes = results.of(name)
-        known = [worth for outcome in outcomes if (worth := truth(results.stream, outcome.run)) is not None]
+        known = [worth for outcome in outcomes if (worth := known_drift(results.stream, outcome.run)) is not None]
         delays = [delay for worth in known for delay in worth.delays]
         accuracy, spread = results.accuracy(name)
         summaries.append(
@@ -205,5 +205,5 @@ def _risk(results: ReplayResults) -> RiskSeries:
 
 def _displacement(results: ReplayResults) -> KnownDisplacement | None:
     never = next((name for name in results.names if name == "never"), results.names[0])
-    known = truth(results.stream, results.of(never)[0].run)
+    known = known_drift(results.stream, results.of(never)[0].run)
     return None if known is None else KnownDisplacement(never, known.displacements)

@@ -90,10 +90,8 @@ class Evolution:
                 f"expected {needed:,} images for {len(self.severities)} batches of {self.batch_size}, got"
                 f" {len(self.pool):,}: ask for fewer batches, or smaller ones"
             )
-        if (
-            self.out_of_distribution is not None
-            and self.out_of_distribution.pixels.shape[1:] != self.pool.pixels.shape[1:]
-        ):
+        other = self.out_of_distribution
+        if other is not None and other.pixels.shape[1:] != self.pool.pixels.shape[1:]:
             raise BlockError(
                 f"expected images of shape {self.pool.pixels.shape[1:]} to mix in, got {other.pixels.shape[1:]}"
             )
@@ -114,10 +112,7 @@ class Evolution:
             drawn = rng.choice(len(other), strange, replace=strange > len(other))
             places = rng.choice(self.batch_size, strange, replace=False)
             pixels, labels = pixels.copy(), labels.copy()
-            pixels[places], labels[places] = (
-                self.out_of_distribution.pixels[drawn],
-                self.out_of_distribution.labels[drawn],
-            )
+            pixels[places], labels[places] = other.pixels[drawn], other.labels[drawn]
         if self.relabelled:
             turned = rng.random(len(labels)) < severity
             names = np.array([self.relabelled.get(int(label), int(label)) for label in labels], np.int64)

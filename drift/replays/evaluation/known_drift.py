@@ -27,7 +27,7 @@ class KnownDrift:
     missed: int
 
 
-def truth(stream: Stream, played: PolicyRun) -> KnownDrift | None:
+def known_drift(stream: Stream, played: PolicyRun) -> KnownDrift | None:
     """What a policy's alarms were worth; None where the concept is not known.
 
     A version leaves the tolerance when the displacement exceeds that of its first block by more than `TOLERATED`.
