@@ -157,8 +157,8 @@ def share_bars(
     return [
         bars(
             ticks, [rounded(count / max(1, total), 4) for count in counts], name, colour=colour,
-            hover="%{customdata[0]}: %{y:.1%} (%{customdata[1]:,} rows)<extra>%{fullData.name}</extra>",
-            customdata=list(zip(labels, counts, strict=True)),
+            hover="%{hovertext}: %{y:.1%} (%{customdata:,} rows)<extra>%{fullData.name}</extra>",
+            hovertext=list(labels), customdata=list(counts),
             marker={"pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": WHITE, "size": 5}},
         )
         for (name, counts, total), (colour, pattern) in zip(sides, ((SKY, ""), (VERMILLION, "/")), strict=True)
