@@ -21,7 +21,7 @@ from drift.datasets.images.pixels import Pixels
 from drift.detect import bbsds_test, feature_tests, mmd_test
 from drift.detect.two_sample.samples import two_samples
 from drift.images.detection.failing_loudly import FAILING_LOUDLY
-from drift.images.detection.spaces import Network, flat
+from drift.images.detection.spaces import FeatureNetwork, flat
 from drift.models.images import fit_images, new_model, recipe
 
 SIZES = (10, 20, 50, 100, 200, 500, 1_000)
@@ -34,26 +34,26 @@ PUBLISHED = {  # share of detections by size
     "BBSDs + KS, the whole suite, MNIST and CIFAR-10": (0.19, 0.28, 0.47, 0.47, 0.51, 0.65, 0.70),
     "no reduction + KS, the whole suite, MNIST and CIFAR-10": (0.03, 0.15, 0.26, 0.36, 0.41, 0.47, 0.54),
 }
-Test = Callable[[Network, Pixels, Pixels, int], float]
+Test = Callable[[FeatureNetwork, Pixels, Pixels, int], float]
 """Of a network, reference and test images, and a seed: a p-value."""
 
 
-def _fused(network: Network, reference: Pixels, current: Pixels, seed: int) -> float:
+def _fused(network: FeatureNetwork, reference: Pixels, current: Pixels, seed: int) -> float:
     return mmd_test(flat(reference), flat(current), seed=seed).p_value
 
 
-def _standardised(network: Network, reference: Pixels, current: Pixels, seed: int) -> float:
+def _standardised(network: FeatureNetwork, reference: Pixels, current: Pixels, seed: int) -> float:
     """As the loop's detectors: every pixel in units of its spread over both samples, which keeps the test exact."""
     scaled = two_samples(flat(reference), flat(current)).standardised()
     return mmd_test(scaled.reference, scaled.current, seed=seed).p_value
 
 
-def _bbsds(network: Network, reference: Pixels, current: Pixels, seed: int) -> float:
+def _bbsds(network: FeatureNetwork, reference: Pixels, current: Pixels, seed: int) -> float:
     answers = network.predict(reference).probabilities, network.predict(current).probabilities
     return bbsds_test(*answers).p_value
 
 
-def _pixels(network: Network, reference: Pixels, current: Pixels, seed: int) -> float:
+def _pixels(network: FeatureNetwork, reference: Pixels, current: Pixels, seed: int) -> float:
     """As `feature_tests` with Bonferroni's correction: of equally large samples, the column that is furthest apart."""
     gaps = np.abs(_cumulative(reference) - _cumulative(current)).max(axis=0)
     furthest = [int(gaps.argmax())]
@@ -90,7 +90,7 @@ def split(train: Images, test: Images, seed: int) -> tuple[Images, Images, Image
 
 
 def detections(
-    network: Network, validation: Images, test: Images, sizes: list[int], draws: int, seed: int
+    network: FeatureNetwork, validation: Images, test: Images, sizes: list[int], draws: int, seed: int
 ) -> dict[tuple[str, str, float, int], list[bool]]:
     """Whether each test rejects, by test, shift, fraction and size."""
     found: dict[tuple[str, str, float, int], list[bool]] = {}

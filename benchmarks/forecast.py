@@ -13,7 +13,7 @@ on the reference.
 
 Streams of fixed networks (`accuracy_paths`): on those of River's generators the model's grid and prior were chosen; on
 ELEC, the rainfall of NOAA and moving squares (both in the wheel of scikit-multiflow 0.4.1) nothing was. Forecasts of a
-path overlap, so the bounds of its coverage are of a bootstrap over paths. Simulated streams are forecast once each, at
+path overlap, so the bounds of its coverage are of a bootstrap over paths. RampResult streams are forecast once each, at
 a block between 1 and 40: their bounds are binomial (Clopper and Pearson 1934, 95 %).
 """
 

@@ -28,7 +28,7 @@ from drift.datasets.elec import load_elec
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replays.ensembles import FAMILY, fit_member_of_family
-from drift.replays.play import Played, Stream, play
+from drift.replays.play import PolicyRun, Stream, play
 from drift.replays.versions import ReplayVersions
 
 START_ROWS, WINDOW_ROWS = 1_007, 4_032
@@ -45,7 +45,7 @@ def rainfall(wheel: Path) -> Table:
     return Table("NOAA", names, values[:, :-1].astype(np.float32), labels, ("0", "1"), None)
 
 
-def played(stream: Stream, versions: ReplayVersions, name: str, seed: int) -> Played:
+def played(stream: Stream, versions: ReplayVersions, name: str, seed: int) -> PolicyRun:
     """One policy on one stream."""
     policy = parse_policy(name).policy(PolicySettings(len(stream.blocks)))
     return play(stream, versions, policy, seed=seed, window_rows=WINDOW_ROWS)

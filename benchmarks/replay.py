@@ -39,7 +39,7 @@ from drift.data.blocks import Integers
 from drift.datasets.elec import load_elec
 from drift.metrics.stream import baselines, stream_measures
 from drift.replays.ensembles import FAMILY, fit_member_of_family
-from drift.replays.experiment import Results, compare_policies
+from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.play import Stream
 from drift.replays.versions import Fit, ReplayVersions
 
@@ -116,7 +116,7 @@ def delayed(learner: Learner, stream: Stream) -> Integers:
 
 def compared(
     stream: Stream, names: Sequence[str], *, seed: int, window_rows: int, fit: Fit = fit_member_of_family
-) -> tuple[Results, dict[str, float]]:
+) -> tuple[ReplayResults, dict[str, float]]:
     """A comparison as `drift replay` makes it, from an empty cache, and its seconds."""
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()

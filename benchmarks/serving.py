@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path, help="write options, machine and results to this file")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder, ModelService.own(Path(folder), "bench") as service:
+    with tempfile.TemporaryDirectory() as folder, ModelService.start(Path(folder), "bench") as service:
         service.load(_archive(Path(folder), service.store), 1)
         record = read_record(Path(folder))
         assert record is not None

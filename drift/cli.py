@@ -63,9 +63,9 @@ def run(command: str | None = None) -> None:
     words = sys.argv[1:] if command is None else [command, *sys.argv[1:]]
     hide_passwords_in(words)
     if "MLFLOW_RUN_ID" in os.environ and words and "--help" not in words and words[0] in ENTRY_POINTS:
-        from drift.tracking.runs.project_run import take_up
+        from drift.tracking.runs.project_run import adopt_project_run
 
-        ignored = take_up(words[0], words[1:])
+        ignored = adopt_project_run(words[0], words[1:])
         if ignored is not None:
             print(f"note: {ignored}", file=sys.stderr)
     if command is None:

@@ -198,6 +198,15 @@ def test_every_subpackage_says_what_it_holds() -> None:
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
+def test_every_folder_with_modules_is_a_package() -> None:
+    """Others are not in a wheel, and what Git ignores is in no checkout."""
+    folders = {path.parent for path in [*PACKAGE.rglob("*.py"), *ROOT.glob("tests/**/*.py")]}
+    assert {folder for folder in folders if not (folder / "__init__.py").exists()} == set()
+    files = [str(folder / "__init__.py") for folder in folders]
+    ignored = subprocess.run(["git", "check-ignore", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ignored.stdout.split() == []
+
+
 def test_modules_that_text_names_exist() -> None:
     """Dotted names and paths of modules in strings, docstrings and pages: nothing else notices when one moves."""
     dotted = re.compile(r"(?:(?<=[`\"'])|(?<=from )|(?<=-m ))drift(?:\.[a-z_]\w*)+")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 BLUE, GREEN, PURPLE, SKY = "#0072B2", "#009E73", "#CC79A7", "#56B4E9"
 ORANGE, VERMILLION, BLACK, GREY = "#E69F00", "#D55E00", "#222222", "#7F7F7F"
+WHITE, GRID, PALE = "#FFFFFF", "#E5E5E5", "#BFC5CD"  # background, grid lines, and what is of no consequence
+BAND = "rgba(0, 114, 178, 0.15)"  # of intervals around a series: BLUE, translucent
 
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, BLACK)
 VERSIONS = (BLUE, GREEN, PURPLE, SKY, ORANGE, BLACK)  # without the colour of flags and thresholds

@@ -161,7 +161,6 @@ def deploy(
     from drift.loop.project_dir import ProjectDir
     from drift.loop.proposals.after_deployment import last_lines
     from drift.loop.releases.promote import person
-    from drift.loop.results.summary import summary
     from drift.loop.retraining import approval
     from drift.loop.retraining.retrain import RetrainOptions, retrain_cost
     from drift.loop.running import DeploymentContext
@@ -209,9 +208,7 @@ def deploy(
             if resume
             else begin(world, options, source if data else None)
         )
-        told = summary(
-            result.blocks, result.decisions, first_champion=result.deployment.first_champion, seen=result.seen
-        )
+        told = result.details.outcome.summary
         for line in told.lines():
             screen.last_line(line)
         for line in last_lines(result, options, {"server": server, "server_folder": server_folder}):
@@ -240,8 +237,9 @@ def deploy(
         lowest_accuracy=result.ending and result.ending.lowest.accuracy,
         distance_from_threshold=result.ending and result.ending.distance,
         threshold_advice=result.threshold_advice,
-        model_versions=list(result.versions),
-        moved_features=list(result.moved),
+        model_versions=list(result.details.versions),
+        moved_features=list(result.details.moved),
+        **result.details.outcome.record,
         report=str(result.report),
         exit_code=int(result.exit_code),
     )

@@ -62,12 +62,12 @@ def server_starter(
         from drift.serving import ModelService
 
         if url is not None and folder is not None:
-            with ModelService.given(url, folder, name, format=format) as service:
+            with ModelService.connect(url, folder, name, format=format) as service:
                 yield service
         else:
             with home.lock(f"serving-{name}", doing=f"serving {name} (to use its server: --server)"):
                 clear_way(home, name)
-                with ModelService.own(own_folder, name, port=port, format=format) as service:
+                with ModelService.start(own_folder, name, port=port, format=format) as service:
                     yield service
 
     return start
@@ -84,7 +84,7 @@ def service_finder(
         from drift.serving import ModelService
 
         if url is not None and folder is not None:
-            return ModelService.given(url, folder, name)
+            return ModelService.connect(url, folder, name)
         return followed_service(home, name)
 
     return find

@@ -98,7 +98,7 @@ def replay(
     from drift.replays.leakage import require_row_wise
     from drift.replays.logged import log_results
     from drift.replays.play import Stream
-    from drift.replays.served_replay import Serving, own_server
+    from drift.replays.served_replay import ServedReplay, own_server
     from drift.replays.summary import summarise
     from drift.replays.text import table_lines
     from drift.replays.versions import ReplayVersions
@@ -116,7 +116,7 @@ def replay(
         serving = None
         if serve:
             stack.enter_context(home.lock("replay-server", doing="replaying with --serve"))
-            serving = stack.enter_context(Serving(versions, lambda: own_server(home.path / "replay-server")))
+            serving = stack.enter_context(ServedReplay(versions, lambda: own_server(home.path / "replay-server")))
         tell = stack.enter_context(counting())
         results = compare_policies(
             stream,

@@ -44,14 +44,14 @@ def accept(
     from drift.tracking.connection.store import connect
     from drift.tracking.registry import Registry
     from drift.tracking.runs.lookup import experiment_of
-    from drift.tracking.runs.release import Origin
+    from drift.tracking.runs.release import ReleaseOrigin
 
     store = connect()
     if run_id is None:
         number = version or Registry(store, register_model_name).champion().number
-        origin, then = Origin("", register_model_name, number), next_steps.serve(register_model_name)
+        origin, then = ReleaseOrigin("", register_model_name, number), next_steps.serve(register_model_name)
     else:
-        origin = Origin(run_id)
+        origin = ReleaseOrigin(run_id)
         then = next_steps.deploy(experiment_of(store, run_id), register_model_name)
     for line in accept_release(store, Journal(ProjectDir().log), origin).lines:
         print(fold(line, indent=2))

@@ -1,10 +1,10 @@
-"""The image laboratory: make drift, measure it, see it, train it away.
+"""Experiments with images: make drift, measure it, show it, train it away.
 
-perturbations, failing_loudly, ramps     what is done to images, and how much of it when
-evolution                                batches that drift; laboratory deals images out to their roles
-spaces, watchers                         where images are compared, and the detectors
-simulate, side_by_side, augment          the experiments; experiments has what all of them begin with
-embeddings, pictures, telling            planes, figures, sentences and tables; board and logged keep them
+perturbations    what is done to images            streams       batches that drift, and a network that meets them
+detection        spaces and detectors              results       pictures, tables, MLflow, TensorBoard
+setup            images in their roles             experiments   networks that are trained once and kept
+augment          training with augmentation        embeddings    images on a plane
+rows             batches as rows for the monitor
 """
 
 from __future__ import annotations

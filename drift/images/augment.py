@@ -1,4 +1,4 @@
-"""Does augmentation train drift away? Networks trained without and with it, asked by a test of what they see."""
+"""Two-sample tests of a network's features, for networks trained without and with augmentation."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ from drift.datasets.images.pixels import Pixels
 from drift.detect import mmd_test
 from drift.detect.permutation.p_values import p_text
 from drift.images.detection.image_detectors import permutations_at
-from drift.images.detection.spaces import Network
+from drift.images.detection.spaces import FeatureNetwork
 from drift.images.streams.evolution import ImagePool
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a network sees of a sample, beside what it sees of its training images."""
+class SampleComparison:
+    """A network's features of a sample compared with those of its training images.
+
+    Attributes:
+        model: name of the network.
+        sample: name of the sample.
+        accuracy: in [0, 1], on all images of the sample.
+        n: images of each side that the test compares.
+        distance: MMD² of the features, Gaussian kernel with the median bandwidth.
+        threshold: of the distance at the level, by permutations.
+        p_value: in (0, 1].
+        drift: p_value <= level.
+    """
 
     model: str
     sample: str
-    accuracy: float  # in [0, 1], on all images of the sample
-    n: int  # images of each side that the test compares
-    distance: float  # MMD² of the features, Gaussian kernel with the median bandwidth
-    threshold: float  # of the distance at the level, by permutations
-    p_value: float  # in (0, 1]
-    drift: bool  # p_value <= level
+    accuracy: float
+    n: int
+    distance: float
+    threshold: float
+    p_value: float
+    drift: bool
 
     @property
     def verdict(self) -> str:
@@ -38,7 +49,7 @@ class Seen:
 
 
 def compare_networks(
-    networks: Mapping[str, Network],
+    networks: Mapping[str, FeatureNetwork],
     train: Pixels,
     samples: Mapping[str, ImagePool],
     *,
@@ -46,7 +57,7 @@ def compare_networks(
     level: float = 0.05,
     seed: int = 0,
     tell: Callable[[str], None] = lambda words: None,
-) -> list[Seen]:
+) -> list[SampleComparison]:
     """Test, for each network, whether its features of samples differ from those of its training images.
 
     A network that is no longer disturbed by a perturbation maps perturbed images to where it maps others: that, and
@@ -60,9 +71,9 @@ def compare_networks(
         n: images of each side that are compared, at most; more show smaller differences.
         level: of the test.
         seed: of the choice and the permutations.
-        tell: hears what is being done.
+        tell: is called with what is being done.
     """
-    found = []
+    results = []
     rng = np.random.default_rng(seed)
     before = train[np.sort(rng.permutation(len(train))[:n])]
     for model, network in networks.items():
@@ -74,8 +85,8 @@ def compare_networks(
             test = mmd_test(
                 reference, current, kernel="gaussian", permutations=permutations_at(level), level=level, seed=seed
             )
-            found.append(
-                Seen(
+            results.append(
+                SampleComparison(
                     model,
                     sample,
                     accuracy(network, pool.pixels, pool.labels),
@@ -86,23 +97,23 @@ def compare_networks(
                     test.rejected,
                 )
             )
-    return found
+    return results
 
 
-def accuracy(network: Network, pixels: Pixels, labels: Integers) -> float:
+def accuracy(network: FeatureNetwork, pixels: Pixels, labels: Integers) -> float:
     """Share of right answers, in [0, 1]."""
     return float((network.predict(pixels).predictions == labels).mean())
 
 
-def words(seen: list[Seen]) -> list[str]:
+def words(results: list[SampleComparison]) -> list[str]:
     """What came of it, in sentences: the first network is the one without augmentation."""
-    plain, augmented = list(dict.fromkeys(one.model for one in seen))[:2]
-    by = {(one.model, one.sample): one for one in seen}
+    plain, augmented = list(dict.fromkeys(result.model for result in results))[:2]
+    by = {(result.model, result.sample): result for result in results}
     before, after = by[plain, PERTURBED], by[augmented, PERTURBED]
     sentences = [
-        f"{one.model}: {one.verdict} on perturbed images, distance {one.distance:.4f} (threshold {one.threshold:.4f},"
-        f" p {p_text(one.p_value)})"
-        for one in (before, after)
+        f"{result.model}: {result.verdict} on perturbed images, distance {result.distance:.4f}"
+        f" (threshold {result.threshold:.4f}, p {p_text(result.p_value)})"
+        for result in (before, after)
     ]
     if not before.drift:
         sentences.append("the network without augmentation sees no drift either: there is nothing to train away")

@@ -1,4 +1,4 @@
-"""Where images lie as a detector sees them, on a plane."""
+"""Embeddings of images on a plane, from the distances that a detector uses."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def kernel_distances(rows: Floats, kernel: str, *, seed: int = 0) -> Distances:
     """
     tensor = torch.from_numpy(np.ascontiguousarray(rows, np.float64))
     rng = np.random.default_rng(seed)
-    several: list[Kernel] = [Gaussian(), Laplacian()] if kernel == "fused" else [KERNELS[kernel]]
+    kernels: list[Kernel] = [Gaussian(), Laplacian()] if kernel == "fused" else [KERNELS[kernel]]
     values: list[NDArray[np.float64]] = []
-    for one in several:
-        sample = distance_sample(tensor, one.metric, rng)
-        bandwidths = bandwidth_grid(one, sample) if kernel == "fused" else [median_bandwidth(sample)]
-        values += [_kernel_values(rows, one, bandwidth) for bandwidth in bandwidths]
-    found: Distances = np.sqrt(np.maximum(0, 2 - 2 * np.mean(values, axis=0)))
-    np.fill_diagonal(found, 0)
-    return found
+    for each in kernels:
+        sample = distance_sample(tensor, each.metric, rng)
+        bandwidths = bandwidth_grid(each, sample) if kernel == "fused" else [median_bandwidth(sample)]
+        values += [_kernel_values(rows, each, bandwidth) for bandwidth in bandwidths]
+    distances: Distances = np.sqrt(np.maximum(0, 2 - 2 * np.mean(values, axis=0)))
+    np.fill_diagonal(distances, 0)
+    return distances
 
 
 def _kernel_values(rows: Floats, kernel: Kernel, bandwidth: float) -> NDArray[np.float64]:
@@ -101,8 +101,8 @@ def _tsne(distances: Distances, seed: int) -> NDArray[np.float64]:
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(distances) - 1) / 3)
-    made = TSNE(metric="precomputed", init="random", perplexity=perplexity, random_state=seed)
-    return np.asarray(made.fit_transform(distances))
+    embedding = TSNE(metric="precomputed", init="random", perplexity=perplexity, random_state=seed)
+    return np.asarray(embedding.fit_transform(distances))
 
 
 def _umap(distances: Distances, seed: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What the laboratory's commands are built from: images and perturbations by name, networks that are trained once."""
+"""Images and perturbations by name, and networks that are trained once and kept. Used by `drift images`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WORTH_KEEPING = 500  # images
 FIT = "fit.json"  # beside a network: what its fit was like
 
 
-class Remembered:
+class CachedNetwork:
     """A model whose features of the same images are computed once, and kept."""
 
     def __init__(self, model: ImageModel, folder: Path, *, epochs: int) -> None:
@@ -60,8 +60,8 @@ def images_of(name: str, *, tell: Tell) -> tuple[Images, Images]:
     Raises:
         DataError: no such images, or none that can be had.
     """
-    told = in_megabytes(tell)
-    return load_images(name, "train", tell=told), load_images(name, "test", tell=told)
+    progress = in_megabytes(tell)
+    return load_images(name, "train", tell=progress), load_images(name, "test", tell=progress)
 
 
 def in_megabytes(tell: Tell) -> Callable[[str, int, int | None], None]:
@@ -79,8 +79,8 @@ def perturb_by(name: str) -> Perturb | None:
         return None
     from drift.images import named_perturbation
 
-    found = named_perturbation(name)
-    return lambda pixels, severity, seed: found(pixels, severity, seed=seed)
+    perturbation = named_perturbation(name)
+    return lambda pixels, severity, seed: perturbation(pixels, severity, seed=seed)
 
 
 def check_weights(network: str, weights: Path | None) -> None:
@@ -114,7 +114,7 @@ def train_network(
     board: Path | None = None,
     tell: Tell,
     words: str = "training",
-) -> Remembered:
+) -> CachedNetwork:
     """A network trained on images; what was trained once with the same options is taken from the cache.
 
     Args:
@@ -130,24 +130,24 @@ def train_network(
         augmented_by: its name, a part of the cache's key.
         whole: fit all weights, where EfficientNet-Lite0 would keep its body as it is and learn the last layer alone.
         board: a folder for TensorBoard.
-        tell: hears of every epoch.
-        words: what to tell.
+        tell: is called after every epoch.
+        words: what it is called with.
 
     Raises:
         UsageError: no such network or device.
         DataError: weights that cannot be had.
         TrainingError: too few images, or a loss that is no number.
     """
-    from drift.images.results.tensorboard import SHOWN, Board
+    from drift.images.results.tensorboard import SHOWN, TensorBoardLog
 
     check_weights(network, weights)
     device = resolve_device(device)
     options = replace(recipe(network, seed=seed, max_epochs=max_epochs), label_smoothing=0.0)  # confidence is looked at
     files = [_contents(name) for name in (augmented_by, str(weights or ""))]
     head_alone = network == "efficientnet-lite0" and not whole and augment is None
-    told = f"{network} {options} {seconds} {augmented_by} {files} {head_alone}"
-    told += "" if device == "cpu" else f" on {device}"  # what a GPU computes differs in its last digits
-    key = digest(told, train.digest(), validation.digest())[:24]
+    description = f"{network} {options} {seconds} {augmented_by} {files} {head_alone}"
+    description += "" if device == "cpu" else f" on {device}"  # what a GPU computes differs in its last digits
+    key = digest(description, train.digest(), validation.digest())[:24]
     cache = cache_folder()
     folder, features, kept_board = cache / "networks" / key, cache / "features", cache / "boards" / key
     if device != "cpu":
@@ -162,7 +162,7 @@ def train_network(
     )
     if board is not None:
         _emptied(board)  # half a one, of an earlier try
-    shown = None if board is None else Board(board)
+    shown = None if board is None else TensorBoardLog(board)
     hook = None if augment is None else _hook(augment, seed)
 
     def each(epoch: Epoch) -> bool:
@@ -205,7 +205,7 @@ def train_network(
             device=device,
         )
         checkpoint.unlink(missing_ok=True)
-    trained = Remembered(model, features, epochs=len(epochs))
+    trained = CachedNetwork(model, features, epochs=len(epochs))
     if shown is not None:
         part = validation.part(slice(0, 1_000))
         shown.projector("features", trained.features(part.pixels), part.labels, part.classes, part.pixels)
@@ -222,12 +222,12 @@ def _is_shown(path: Path) -> bool:
     return path.name == PROJECTOR or path.name.startswith(EVENTS) or (path.is_dir() and path.name.isdigit())
 
 
-def _known(folder: Path, features: Path, device: str) -> Remembered | None:
+def _known(folder: Path, features: Path, device: str) -> CachedNetwork | None:
     """The network in a folder, if it is there whole: a crash may have left half of one."""
     try:
         model = ImageModel.load(folder)
         model.net.to(device)
-        return Remembered(model, features, epochs=int(json.loads((folder / FIT).read_text())["epochs"]))
+        return CachedNetwork(model, features, epochs=int(json.loads((folder / FIT).read_text())["epochs"]))
     except (DataError, OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,4 +1,4 @@
-"""Batches of images as rows of a table, for the monitor: what was answered, what was true, what an image is like."""
+"""Batches of images as rows of a table, for the monitor: prediction, label, and features of the pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drift.data.blocks import Integers
 from drift.data.losses import predicted_classes
 from drift.datasets.images.pixels import Pixels
 from drift.errors import StateError
-from drift.images.detection.spaces import Network
+from drift.images.detection.spaces import FeatureNetwork
 from drift.images.streams.evolution import Evolution
 from drift.system.disk import write_at_once
 
@@ -24,7 +24,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one of the
 
 
 def table_of(
-    network: Network,
+    network: FeatureNetwork,
     evolution: Evolution,
     reference_pixels: Pixels,
     reference_labels: Integers,
@@ -49,9 +49,9 @@ def table_of(
     for index in range(len(evolution)):
         batch = evolution.batch(index)
         parts.append(_rows(network, batch.pixels, batch.labels, f"batch {index:03d}", classes))
-    found = pd.concat(parts, ignore_index=True)
-    found.insert(1, "row", np.arange(len(found)))
-    return found
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(1, "row", np.arange(len(table)))
+    return table
 
 
 def write_rows(table: pd.DataFrame, path: Path) -> None:
@@ -83,7 +83,9 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].mask(begins[name], "'" + table[name].astype(str)) for name in texts})
 
 
-def _rows(network: Network, pixels: Pixels, labels: Integers, batch: str, classes: tuple[str, ...]) -> pd.DataFrame:
+def _rows(
+    network: FeatureNetwork, pixels: Pixels, labels: Integers, batch: str, classes: tuple[str, ...]
+) -> pd.DataFrame:
     import pandas as pd
 
     probabilities = network.predict(pixels).probabilities

@@ -1,4 +1,4 @@
-"""What every experiment begins with: images, a network that has learned from some, and others it has not seen."""
+"""Images of a data set divided into roles: training, validation, reference, and pools for batches."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ from drift.images.streams.evolution import NEVER_SEEN, ImagePool
 
 @dataclass(frozen=True)
 class ImageRoles:
-    """Images in their roles."""
+    """Images in their roles.
 
-    train: Images  # to learn from
-    validation: Images  # to judge each epoch on
-    reference: ImagePool  # on which the network is accepted
-    pool: ImagePool  # of which batches are made
-    strangers: ImagePool | None  # of new classes or of another data set
+    Attributes:
+        train: to learn from.
+        validation: to judge each epoch on.
+        reference: on which the network is accepted.
+        pool: of which batches are made.
+        out_of_distribution: of new classes or of another data set.
+    """
+
+    train: Images
+    validation: Images
+    reference: ImagePool
+    pool: ImagePool
+    out_of_distribution: ImagePool | None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -29,7 +37,7 @@ class ImageRoles:
         return self.train.classes
 
 
-def parts_of(
+def assign_roles(
     train: Images,
     test: Images,
     *,
@@ -39,15 +47,15 @@ def parts_of(
     other: Images | None = None,
     seed: int = 0,
 ) -> ImageRoles:
-    """Deal images out to their roles.
+    """Divide images into their roles.
 
     Args:
         train: of a data set.
         test: of the same one; the reference and the batches come from it.
         train_rows: to learn from, drawn at random; all by default. A tenth of them, 2,000 at most, judge epochs.
         reference_rows: of the test images.
-        new_classes: names of classes that the network is not shown; their test images are strangers.
-        other: another data set's test images, which are strangers, too; they are brought to the shape of these.
+        new_classes: names of classes that the network is not shown; their test images are out of distribution.
+        other: another data set's test images, out of distribution, too; they are brought to the shape of these.
         seed: of all draws.
 
     Raises:
@@ -60,14 +68,14 @@ def parts_of(
             f" got {', '.join(new_classes)}"
         )
     rng = np.random.default_rng(seed)
-    strangers = []
+    foreign_images = []
     if new_classes:
         foreign = np.isin(np.asarray(test.classes)[test.labels], new_classes)
-        strangers.append(test.pixels[foreign])
+        foreign_images.append(test.pixels[foreign])
         train, test = _without(train, new_classes), _without(test, new_classes)
     if other is not None:
         height, width, channels = test.pixels.shape[1:]
-        strangers.append(fitted(other.pixels, (height, width, channels)))
+        foreign_images.append(fitted(other.pixels, (height, width, channels)))
     chosen = rng.permutation(len(train))[: train_rows or len(train)]
     held = min(2_000, len(chosen) // 10)
     order = rng.permutation(len(test))
@@ -82,7 +90,7 @@ def parts_of(
         train.part(chosen[:held]),
         ImagePool(tested.pixels[:reference_rows], tested.labels[:reference_rows]),
         ImagePool(tested.pixels[reference_rows:], tested.labels[reference_rows:]),
-        _pool_of(strangers, rng),
+        _pool_of(foreign_images, rng),
     )
 
 
@@ -90,15 +98,15 @@ def _without(images: Images, names: Sequence[str]) -> Images:
     """The images of the other classes, which keep their order."""
     kept = tuple(name for name in images.classes if name not in names)
     codes = np.array([kept.index(name) if name in kept else NEVER_SEEN for name in images.classes], np.int64)
-    found = images.part(np.flatnonzero(codes[images.labels] != NEVER_SEEN))
-    return replace(found, labels=codes[found.labels], classes=kept)
+    kept_images = images.part(np.flatnonzero(codes[images.labels] != NEVER_SEEN))
+    return replace(kept_images, labels=codes[kept_images.labels], classes=kept)
 
 
-def _pool_of(strangers: Sequence[np.ndarray], rng: np.random.Generator) -> ImagePool | None:
+def _pool_of(foreign_images: Sequence[np.ndarray], rng: np.random.Generator) -> ImagePool | None:
     """In an order drawn at random: the first ones of a folder would be of its first class."""
-    if not strangers:
+    if not foreign_images:
         return None
-    pixels = rng.permutation(np.concatenate(list(strangers)))
+    pixels = rng.permutation(np.concatenate(list(foreign_images)))
     return ImagePool(pixels, np.full(len(pixels), NEVER_SEEN, np.int64))
 
 
@@ -108,10 +116,10 @@ def relabelled(text: str, classes: Sequence[str]) -> Mapping[int, int]:
     Raises:
         UsageError: not such a list, or a class that there is not.
     """
-    found: dict[int, int] = {}
+    codes: dict[int, int] = {}
     for pair in (part.strip() for part in text.split(",") if part.strip()):
         old, colon, new = pair.partition(":")
         if not colon or old not in classes or new not in classes:
             raise UsageError(f"expected pairs OLD:NEW of the classes {', '.join(classes)}; got {pair!r}")
-        found[classes.index(old)] = classes.index(new)
-    return found
+        codes[classes.index(old)] = classes.index(new)
+    return codes

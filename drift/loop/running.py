@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.releases.promote import Championship, LoadingService, card_of, comparison_evidence
 from drift.loop.releases.references import References
 from drift.loop.releases.trusted import trusted_registry
-from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
+from drift.loop.results.details import DeploymentDetails, deployment_details
 from drift.loop.retraining.approval import Approval, Flag
 from drift.loop.retraining.challenge import ChallengeConfig, challenge, train_challenger
 from drift.loop.retraining.manual_retrain import last_row_seen
@@ -73,7 +73,6 @@ class ReportWriter(Protocol):
         path: Path,
         *,
         threshold: float | None,
-        flags_below: bool,
         forecasts: Callable[[Sequence[BlockRecord]], Mapping[int, ThresholdForecast]],
     ) -> Path:
         """Write the page to `path` and return it."""
@@ -120,13 +119,11 @@ class DeployResult:
     exit_code: ExitCode
     report: Path
     forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
+    details: DeploymentDetails  # versions, features that moved, and what came of it
     ending: Ending | None = None  # what was or would have been asked at the end
     by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
     rows_left: int = 0  # of the table, after those that any deployment scored
     threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
-    seen: Mapping[int, int] = field(default_factory=dict)  # one past the last row that had a part in a version
-    versions: Sequence[VersionLine] = ()  # that answered or were challengers
-    moved: Sequence[MovedFeature] = ()  # features that differed from the reference
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ class RunningDeployment:
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
                 advice = next((one for one in advised if one is not None), None)
-                by_hand, seen = self._by_hand(falls), _seen_by(served, references)
+                by_hand = self._by_hand(falls)
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -184,9 +181,8 @@ class RunningDeployment:
         journal.set_state(deployment.id, "done")
         made = forecasts.of(progress.blocks)
         return DeployResult(
-            deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
+            deployment, progress.blocks, progress.decisions, code, report, made, details, ending, by_hand,
             rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
-            seen=seen, versions=details.versions, moved=details.moved,
         )  # fmt: skip
 
     def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
@@ -354,8 +350,9 @@ class RunningDeployment:
     def _report(self, references: References, forecasts: Forecasts) -> tuple[Path, DeploymentDetails]:
         journal, identity = self.world.journal, self.deployment.id
         details = deployment_details(
-            self.deployment, journal.blocks(identity), journal.decisions(identity),
+            self.deployment, journal.blocks(identity), journal.decisions(identity), journal.answers(identity),
             table=self.table, registry=self.registry, references=references,
+            threshold=self.options.threshold, flags_below=self.options.flags_below,
         )  # fmt: skip
         path = self.world.write_report(
             journal,
@@ -364,7 +361,6 @@ class RunningDeployment:
             details,
             self.world.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold,
-            flags_below=self.options.flags_below,
             forecasts=forecasts.of,
         )
         return path, details
@@ -380,15 +376,6 @@ class RunningDeployment:
                 f"{error}; every block is in the scoring log and the report is {report}, only MLflow lacks the last"
                 f" ones: once it answers, run {next_steps.resume_deployment(self.deployment.model)}"
             ) from error
-
-
-def _seen_by(versions: Iterable[int], references: References) -> dict[int, int]:
-    """One past the last row that had a part in each version; without those that MLflow does not tell now."""
-    seen = {}
-    for version in versions:
-        with suppress(TrackingError):
-            seen[version] = references.seen(version)
-    return seen
 
 
 def exit_code(progress: Progress) -> ExitCode:

@@ -55,7 +55,7 @@ def serve(
     with ExitStack() as stack:
         stack.enter_context(home.lock(f"serving-{name}", doing=f"serving {name}"))
         clear_way(home, name)
-        service = stack.enter_context(ModelService.own(folder, name, port=port))
+        service = stack.enter_context(ModelService.start(folder, name, port=port))
         championship = Championship(registry, lambda: service, journal, home, tell)
         champion = championship.reconcile()
         card = card_of(registry, champion)

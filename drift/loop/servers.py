@@ -49,7 +49,7 @@ class RunningServer:
     @property
     def abandoned(self) -> bool:
         """Whether its supervisor is gone, too: nobody ends it."""
-        return self.record.orphaned and not self.record.guard.lives
+        return self.record.orphaned and not self.record.supervisor.lives
 
     @property
     def ending(self) -> str:
@@ -120,7 +120,7 @@ def clear_way(home: ProjectDir, model: str) -> None:
 def _open(server: RunningServer, model: str) -> ModelService:
     from drift.serving import ModelService
 
-    return ModelService.given(server.record.inference_url, server.folder, model)
+    return ModelService.connect(server.record.inference_url, server.folder, model)
 
 
 def _with_a_version(service: ModelService) -> ModelService | None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from drift import __version__
+from drift.charts.batch_axis import Point
+from drift.charts.plots import Chart
 from drift.monitor.drift.signals import told
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Monitor, now
-from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS

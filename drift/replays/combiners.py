@@ -33,10 +33,10 @@ class Combiner(Protocol):
 
 
 @runtime_checkable
-class Picking(Combiner, Protocol):
-    """An answering in which one version answers a block alone: it can be served."""
+class SingleVersionCombiner(Combiner, Protocol):
+    """A combiner by which one version answers a block alone: it can be served."""
 
-    def pick(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
+    def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The version that answers a block; arguments as those of `answer`."""
         ...
 
@@ -48,9 +48,9 @@ class Newest:
 
     def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Look its answers up."""
-        return self.pick(block, versions).answers(block.rows)
+        return self.select(block, versions).answers(block.rows)
 
-    def pick(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
+    def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The last one trained."""
         return versions[-1]
 
@@ -65,9 +65,9 @@ class Recall:
 
     def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Look the best one's answers up."""
-        return self.pick(block, versions).answers(block.rows)
+        return self.select(block, versions).answers(block.rows)
 
-    def pick(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
+    def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The best one; the newest of equals."""
         scores = recent_accuracies(versions, block.rows.start)
         return versions[len(scores) - 1 - int(np.argmax(scores[::-1]))]
@@ -113,24 +113,30 @@ class Mix:
         classes = logs.shape[1]
         offsets, truth = np.zeros(classes), np.eye(classes)[labels]
         for _ in range(self.steps):
-            found = _softmax(logs + offsets)
-            slope = weights @ (found - truth) + self.ridge * offsets
-            curve = np.diag(weights @ found) - (found * weights[:, None]).T @ found + self.ridge * np.eye(classes)
+            probabilities = _softmax(logs + offsets)
+            slope = weights @ (probabilities - truth) + self.ridge * offsets
+            curve = (
+                np.diag(weights @ probabilities)
+                - (probabilities * weights[:, None]).T @ probabilities
+                + self.ridge * np.eye(classes)
+            )
             offsets = offsets - np.linalg.solve(curve, slope)
         return offsets
 
 
-ANSWERINGS: dict[str, Combiner] = {found.name: found for found in (Newest(), Recall(), Mix())}
+COMBINERS: dict[str, Combiner] = {combiner.name: combiner for combiner in (Newest(), Recall(), Mix())}
 
 
 def recent_accuracies(versions: Sequence[ReplayVersion], start: int) -> NDArray[np.float64]:
     """How often each version was right on the rows before `start`, newer ones counting more, (versions,) in [0, 1]."""
-    found = []
+    accuracies = []
     for version in versions:
         rows = range(max(version.first, start - RECENT_ROWS), start)
         weights = 0.5 ** (np.arange(len(rows), 0, -1) / HALF_LIFE)
-        found.append(float(weights @ version.right[rows.start - version.first : start - version.first] / weights.sum()))
-    return np.array(found)
+        accuracies.append(
+            float(weights @ version.right[rows.start - version.first : start - version.first] / weights.sum())
+        )
+    return np.array(accuracies)
 
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,28 +13,40 @@ from drift.errors import TrainingError
 from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replays.combiners import ANSWERINGS
-from drift.replays.play import Played, Stream, play
+from drift.replays.combiners import COMBINERS
+from drift.replays.play import PolicyRun, Stream, play
 from drift.replays.schedules import CandidateModel, Schedule, best_schedules
-from drift.replays.served_replay import Serving
+from drift.replays.served_replay import ServedReplay
 from drift.replays.versions import ReplayVersion, ReplayVersions
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far a comparison has come."""
+    """How far a comparison has come.
 
-    words: str  # what is being done
-    done: int  # blocks
+    Attributes:
+        words: what is being done.
+        done: number of blocks so far.
+        total: number of blocks in all.
+    """
+
+    words: str
+    done: int
     total: int
 
 
 @dataclass(frozen=True)
 class PolicyOutcome:
-    """A policy with one seed."""
+    """A policy with one seed.
+
+    Attributes:
+        name: of the policy.
+        run: its replay.
+        measures: accuracy, kappas and the like.
+    """
 
     name: str
-    played: Played
+    run: PolicyRun
     measures: StreamMeasures
 
     @property
@@ -42,23 +54,31 @@ class PolicyOutcome:
         """Plain values, for a file."""
         return {
             "policy": self.name,
-            "seed": self.played.seed,
-            "retrains": len(self.played.retrains),
+            "seed": self.run.seed,
+            "retrains": len(self.run.retrains),
             **vars(self.measures),
-            "alarms": len(self.played.alarms),
-            "seconds": self.played.seconds,
+            "alarms": len(self.run.alarms),
+            "seconds": self.run.seconds,
         }
 
 
 @dataclass(frozen=True)
-class Results:
-    """What a comparison found."""
+class ReplayResults:
+    """What a comparison found.
+
+    Attributes:
+        stream: that was replayed.
+        baselines: accuracies that need no model.
+        outcomes: by seed, and for each seed by policy.
+        base: the base model of the first seed, which every policy begins with.
+        oracles: best schedules by seed; for each seed by number of retrains, from 0.
+    """
 
     stream: Stream
-    beside: Baselines
+    baselines: Baselines
     outcomes: tuple[PolicyOutcome, ...]
-    base: ReplayVersion  # the base model of the first seed, which every policy begins with
-    oracles: dict[int, list[Schedule]] = field(default_factory=dict)  # by seed; by number of retrains, from 0
+    base: ReplayVersion
+    oracles: dict[int, list[Schedule]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -71,8 +91,8 @@ class Results:
 
     def accuracy(self, name: str) -> tuple[float, float]:
         """Mean and standard deviation over seeds (0 for one seed), each in [0, 1]."""
-        found = [outcome.measures.accuracy for outcome in self.of(name)]
-        return mean(found), stdev(found) if len(found) > 1 else 0.0
+        accuracies = [outcome.measures.accuracy for outcome in self.of(name)]
+        return mean(accuracies), stdev(accuracies) if len(accuracies) > 1 else 0.0
 
     def recovered(self, name: str) -> float | None:
         """Share of hindsight's gain over never retraining that a policy has, with as many retrains as it made.
@@ -81,12 +101,12 @@ class Results:
         """
         shares = []
         for outcome in self.of(name):
-            schedules = self.oracles.get(outcome.played.seed)
+            schedules = self.oracles.get(outcome.run.seed)
             if not schedules:
                 return None
-            rows = len(outcome.played.predictions)
+            rows = len(outcome.run.predictions)
             never = schedules[0].correct / rows
-            best = schedules[min(len(outcome.played.retrains), len(schedules) - 1)].correct / rows
+            best = schedules[min(len(outcome.run.retrains), len(schedules) - 1)].correct / rows
             if best > never:
                 shares.append((outcome.measures.accuracy - never) / (best - never))
         return mean(shares) if shares else None
@@ -100,9 +120,9 @@ def compare_policies(
     seeds: Sequence[int],
     window_rows: int,
     hindsight: bool = False,
-    serving: Serving | None = None,
+    serving: ServedReplay | None = None,
     tell: Callable[[Step], None] = lambda step: None,
-) -> Results:
+) -> ReplayResults:
     """Replay every policy with every seed.
 
     Args:
@@ -113,7 +133,7 @@ def compare_policies(
         window_rows: that retrains learn from.
         hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
         serving: answers the blocks over HTTP; by default what the versions answered in this process is looked up.
-        tell: hears of every block, and of what is loaded into a server.
+        tell: is called after every block, and when something is loaded into a server.
 
     Raises:
         UsageError: no such policy, or one that cannot be served.
@@ -125,7 +145,7 @@ def compare_policies(
     for name, policy in parsed.items():  # refused now, not when its turn comes
         policy.policy(PolicySettings(len(blocks), hindsight=lambda retrains: ()))
         if serving is not None:
-            serving.require_one_at_a_time(name, ANSWERINGS[policy.answering])
+            serving.require_one_at_a_time(name, COMBINERS[policy.answering])
     hindsight = hindsight or any(policy.needs_hindsight for policy in parsed.values())
     outcomes: list[PolicyOutcome] = []
     oracles: dict[int, list[Schedule]] = {}
@@ -135,7 +155,7 @@ def compare_policies(
         settings = PolicySettings(len(blocks), hindsight=partial(_best_moments, oracles.get(seed, ())))
         for name, policy in parsed.items():
             words = f"{name}, seed {seed}"
-            answering = ANSWERINGS[policy.answering]
+            answering = COMBINERS[policy.answering]
             if serving is not None:
                 answering = serving.answering(name, answering, _news_of(words, tell, len(blocks)))
             played = play(
@@ -150,7 +170,7 @@ def compare_policies(
             )
             scored = labels[stream.start :]
             outcomes.append(PolicyOutcome(name, played, stream_measures(scored, played.predictions, beside)))
-    return Results(stream, beside, tuple(outcomes), versions.get(range(stream.start), seeds[0]), oracles)
+    return ReplayResults(stream, beside, tuple(outcomes), versions.get(range(stream.start), seeds[0]), oracles)
 
 
 def _best_moments(schedules: Sequence[Schedule], retrains: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A replay is row-wise: features that copy or average earlier rows, or tell the label alone, are found and refused.
+"""Leakage: features that copy or average earlier rows, or predict the label alone, are refused in a replay.
 
 With history in the features, a stream's labels can leak: one line on ELEC's past prices is right in every row, and no
 model that sees them has anything to say about drift.
@@ -16,27 +16,34 @@ from drift.data.blocks import Table
 from drift.errors import DataError
 
 LAGS = (*range(1, 49), 96, 144, 336)  # rows; also the lengths of the means that are tried
-AGREE = 0.999  # correlation, beyond what present columns explain, from which on a feature is made of the past
-TELLING = 0.99  # accuracy of one split on one feature from which on it is suspected of knowing the label
+LEAK_CORRELATION = 0.999  # with the past, beyond what present columns explain, of a feature that is made of it
+LEAK_ACCURACY = 0.99  # accuracy of one split on one feature from which on it is suspected of knowing the label
 ROWS = 4_000  # looked at
 LEAST_ROWS = 500  # of fewer, nothing can be said
 PERIOD = 12  # rows; a feature that repeats itself sooner is smooth, not periodic
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """A feature that is made of earlier rows."""
+class LeakedFeature:
+    """A feature that is made of earlier rows.
+
+    Attributes:
+        feature: its name.
+        of: the column whose past is in it.
+        how: such as "a value 48 rows earlier".
+        agreement: correlation, in (0.999, 1].
+    """
 
     feature: str
-    of: str  # the column whose past is in it
+    of: str
     how: str
-    agreement: float  # correlation, in (0.999, 1]
+    agreement: float
 
     def __str__(self) -> str:
         return f"{self.feature} holds {self.how} of {self.of}"
 
 
-def looking_back(table: Table) -> list[Suspect]:
+def history_leaks(table: Table) -> list[LeakedFeature]:
     """Features with the past of the label or of another feature in them: late copies, means of earlier rows.
 
     What the other features of the same row explain is taken off both first, so that a difference from the past is found
@@ -50,33 +57,37 @@ def looking_back(table: Table) -> list[Suspect]:
     columns = {"the label": table.labels[:rows].astype(np.float64)}
     columns |= dict(zip(table.feature_names, features.T, strict=True))
     pasts = [(of, how, past[first:]) for of, values in columns.items() for how, past in _pasts(values, lags)]
-    found = []
+    leaks = []
     for at, name in enumerate(table.feature_names):
         values, present = features[first:, at], np.delete(features[first:], at, axis=1)
-        if np.ptp(values) == 0 or any(_agreement(values[lag:], values[:-lag]) > AGREE for lag in lags if lag >= PERIOD):
+        if np.ptp(values) == 0 or any(
+            _agreement(values[lag:], values[:-lag]) > LEAK_CORRELATION for lag in lags if lag >= PERIOD
+        ):
             continue
         basis = np.linalg.qr(np.column_stack([np.ones(len(values)), present[:, np.ptp(present, axis=0) > 0]]))[0]
-        left = _beside(values, basis)
+        left = _residual(values, basis)
         if left.std() < 1e-6 * values.std():  # other features say all of it
             continue
         suspects = [
-            Suspect(name, of, how, _agreement(left, _beside(past, basis))) for of, how, past in pasts if of != name
+            LeakedFeature(name, of, how, _agreement(left, _residual(past, basis)))
+            for of, how, past in pasts
+            if of != name
         ]
         likely = max(suspects, key=lambda suspect: suspect.agreement, default=None)
-        if likely is not None and likely.agreement > AGREE:
-            found.append(likely)
-    return found
+        if likely is not None and likely.agreement > LEAK_CORRELATION:
+            leaks.append(likely)
+    return leaks
 
 
-def telling(table: Table) -> list[str]:
+def label_leaks(table: Table) -> list[str]:
     """Features by which one split is right in nearly every row of a long stretch: what leaks looks like this."""
-    found = []
+    leaks = []
     starts = range(0, max(1, len(table) - ROWS + 1), max(1, (len(table) - ROWS) // 4 or 1))
     for at, name in enumerate(table.feature_names):
         parts = [slice(start, start + ROWS) for start in starts]
-        if any(_one_split(table.features[part, at], table.labels[part]) >= TELLING for part in parts):
-            found.append(f"{name} alone tells the label of nearly every row")
-    return found
+        if any(_one_split(table.features[part, at], table.labels[part]) >= LEAK_ACCURACY for part in parts):
+            leaks.append(f"{name} alone tells the label of nearly every row")
+    return leaks
 
 
 def _one_split(values: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -90,15 +101,15 @@ def _one_split(values: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     right = (ends - below) + (upper.sum() - below)
     best = max(int(right.max()), len(labels) - int(right.min()))
     share = upper.mean()
-    return float(best / len(labels)) if max(share, 1 - share) < TELLING - 0.05 else 0.0
+    return float(best / len(labels)) if max(share, 1 - share) < LEAK_ACCURACY - 0.05 else 0.0
 
 
 def require_row_wise(table: Table) -> None:
-    """Raise `DataError` if a feature looks back, or tells the label alone."""
-    found = [*looking_back(table), *telling(table)]
-    if found:
+    """Raise `DataError` if a feature holds earlier rows, or the label."""
+    leaks = [*history_leaks(table), *label_leaks(table)]
+    if leaks:
         raise DataError(
-            f"expected features of each row alone, got some with history: {'; '.join(map(str, found[:5]))}."
+            f"expected features of each row alone, got some with history: {'; '.join(map(str, leaks[:5]))}."
             " Leave them out with --ignore: labels leak through history, and a score says nothing about drift then"
         )
 
@@ -113,7 +124,7 @@ def _pasts(values: NDArray[np.float64], lags: Sequence[int]) -> Iterator[tuple[s
             yield f"the mean of {lag} earlier rows", np.concatenate([none, (sums[lag:-1] - sums[: -lag - 1]) / lag])
 
 
-def _beside(values: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
+def _residual(values: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
     """What the columns of an orthonormal basis do not explain."""
     return np.asarray(values - basis @ (basis.T @ values))
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from statistics import mean
 
 from drift.loop.training.run_description import data_parameters, words
-from drift.replays.experiment import Results
+from drift.replays.experiment import ReplayResults
+from drift.replays.summary import PolicySummary, policy_summaries
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
 
-def log_results(results: Results, store: Store, experiment: str, *, options: Mapping[str, object], page: Path) -> str:
+def log_results(
+    results: ReplayResults, store: Store, experiment: str, *, options: Mapping[str, object], page: Path
+) -> str:
     """Log every policy's numbers and its accuracy by block (means over seeds).
 
     Args:
@@ -37,12 +40,16 @@ def log_results(results: Results, store: Store, experiment: str, *, options: Map
             f" {len(results.names)} policies, each a child; the page is an artifact."
         )
         parent.metrics(
-            [LoggedMetric("majority", results.beside.majority), LoggedMetric("no_change", results.beside.no_change)]
+            [
+                LoggedMetric("majority", results.baselines.majority),
+                LoggedMetric("no_change", results.baselines.no_change),
+            ]
         )
+        policies = {policy.name: policy for policy in policy_summaries(results)}
         for name in results.names:
             tags = {"policy": name}
             with open_run(store, experiment, name=name, kind="policy", parent=parent.id, tags=tags) as run:
-                totals = _totals(results, name)
+                totals = _totals(policies[name])
                 points = [LoggedMetric(key, value) for key, value in totals.items()] + _by_block(results, name)
                 seeds = len(results.of(name))
                 run.batch({"policy": name, "seeds": seeds}, points, _description(results, name, totals))
@@ -50,30 +57,23 @@ def log_results(results: Results, store: Store, experiment: str, *, options: Map
         return parent.id
 
 
-def _totals(results: Results, name: str) -> dict[str, float]:
+def _totals(policy: PolicySummary) -> dict[str, float]:
     """Of a policy on the whole stream, in the mean over seeds."""
-    outcomes = results.of(name)
-    totals = {
-        "accuracy": mean(one.measures.accuracy for one in outcomes),
-        "kappa_temporal": mean(one.measures.kappa_temporal for one in outcomes),
-        "retrains": mean(len(one.played.retrains) for one in outcomes),
-        "alarms": mean(len(one.played.alarms) for one in outcomes),
-        "seconds": mean(one.played.seconds for one in outcomes),
-    }
-    recovered = results.recovered(name)
-    return totals if recovered is None else totals | {"of_hindsight": recovered}
+    names = ("accuracy", "kappa_temporal", "retrains", "alarms", "seconds")
+    totals: dict[str, float] = {name: getattr(policy, name) for name in names}
+    return totals if policy.recovered is None else totals | {"of_hindsight": policy.recovered}
 
 
-def _by_block(results: Results, name: str) -> list[LoggedMetric]:
+def _by_block(results: ReplayResults, name: str) -> list[LoggedMetric]:
     """Accuracy of each block (the step) under both of its names, as in a deployment."""
-    blocks = zip(*(one.played.blocks for one in results.of(name)), strict=True)
+    blocks = zip(*(outcome.run.blocks for outcome in results.of(name)), strict=True)
     points = [(same[0].index, mean(block.accuracy for block in same)) for same in blocks]
     return [
         LoggedMetric(key, accuracy, index) for key in ("test_accuracy", "block/accuracy") for index, accuracy in points
     ]
 
 
-def _description(results: Results, name: str, totals: Mapping[str, float]) -> str:
+def _description(results: ReplayResults, name: str, totals: Mapping[str, float]) -> str:
     seeds = len(results.of(name))
     over = f", in the mean over {seeds} seeds" if seeds > 1 else ""
     return (

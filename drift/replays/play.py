@@ -1,4 +1,4 @@
-"""One policy on one stream with one seed: score a block, learn its labels, judge, decide, and go on with the next."""
+"""One policy on one stream with one seed: for each block score it, get its labels, and decide whether to retrain."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ MIN_START = 100  # rows to train the base model on
 
 @dataclass(frozen=True)
 class Stream:
-    """A table to be replayed: its first rows train the base model, the others come block by block."""
+    """A table to be replayed: its first rows train the base model, the others come block by block.
+
+    Attributes:
+        table: with labels.
+        start: first row that is scored.
+        block_size: rows.
+    """
 
     table: Table
-    start: int  # first row that is scored
-    block_size: int  # rows
+    start: int
+    block_size: int
 
     def __post_init__(self) -> None:
         most = len(self.table) - self.block_size
@@ -66,24 +72,40 @@ class Stream:
 
 @dataclass(frozen=True)
 class Retrain:
-    """A version trained in the course of a replay."""
+    """A version trained in the course of a replay.
 
-    block: int  # after which
-    rows: range  # that it was trained on
+    Attributes:
+        block: index of the block after which it was trained.
+        rows: that it was trained on.
+        reason: of the policy.
+    """
+
+    block: int
+    rows: range
     reason: str
 
 
 @dataclass(frozen=True)
-class Played:
-    """What came of a policy."""
+class PolicyRun:
+    """What came of a policy.
+
+    Attributes:
+        policy: its name.
+        seed: of the training.
+        blocks: that were scored.
+        retrains: in order.
+        failed: retrains that made no version, with the reason.
+        predictions: (n,) of the scored rows.
+        seconds: the replay took, with the training that the cache did not save.
+    """
 
     policy: str
     seed: int
     blocks: tuple[BlockRecord, ...]
     retrains: tuple[Retrain, ...]
-    failed: tuple[str, ...]  # retrains of which no version came, and why
-    predictions: Integers  # (n,) of the scored rows
-    seconds: float  # the replay took, with the training that the cache did not save
+    failed: tuple[str, ...]
+    predictions: Integers
+    seconds: float
 
     @property
     def alarms(self) -> list[int]:
@@ -106,7 +128,7 @@ def play(
     answering: Combiner | None = None,
     detector: MakeDetector | None = None,
     tell: Callable[[int], None] = lambda block: None,
-) -> Played:
+) -> PolicyRun:
     """Replay a stream.
 
     A version is accepted on the first block that it answers: detectors take that block as reference and score the ones
@@ -121,7 +143,7 @@ def play(
             learns from all before the start.
         answering: how the versions trained so far answer; the newest one alone by default.
         detector: made anew from each reference; its scores are there for the policy.
-        tell: hears of every block that is done.
+        tell: is called after every block.
     """
     began = perf_counter()
     answering = answering or Newest()
@@ -153,7 +175,7 @@ def play(
             except TrainingError as error:
                 failed.append(f"after block {block.index}: {error}")
         tell(block.index)
-    return Played(
+    return PolicyRun(
         policy.name,
         seed,
         tuple(records),
@@ -171,8 +193,8 @@ def _reference(scored: ScoredBlock, table: Table) -> Reference:
 
 
 def _score(detector: Detector, scored: ScoredBlock) -> Score:
-    """Ask, then tell."""
-    with warnings.catch_warnings():  # the reference is a block: what that does to alarms is told with the results
+    """Score a block, then update the detector with it."""
+    with warnings.catch_warnings():  # the reference is a block: what that does to alarms is in the report
         warnings.simplefilter("ignore", SmallReferenceWarning)
         score = detector.score(scored)
     detector.update(scored)

@@ -13,19 +13,30 @@ from drift.errors import BlockError
 
 @dataclass(frozen=True)
 class CandidateModel:
-    """A model that could have been trained."""
+    """A model that could have been trained.
 
-    block: int  # the first one that it may answer: it was trained after the one before; 0 for the base model
-    correct: Integers  # (blocks,) right answers on each block; those before `block` are not looked at
-    window_rows: int = 0  # that it was trained on
+    Attributes:
+        block: the first one that it may answer: it was trained after the one before; 0 for the base model.
+        correct: (blocks,) right answers on each block; those before `block` are not looked at.
+        window_rows: that it was trained on.
+    """
+
+    block: int
+    correct: Integers
+    window_rows: int = 0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Candidates, one after another."""
+    """Candidates, one after another.
 
-    chosen: tuple[CandidateModel, ...]  # the base model first
-    correct: int  # right answers on all blocks
+    Attributes:
+        chosen: the base model first.
+        correct: right answers on all blocks.
+    """
+
+    chosen: tuple[CandidateModel, ...]
+    correct: int
 
     @property
     def retrains(self) -> int:
@@ -59,7 +70,7 @@ def best_schedules(candidates: Sequence[CandidateModel], blocks: int, most_retra
             better = reached > best[used, begin + 1 :]
             best[used, begin + 1 :][better] = reached[better]
             last[used, begin + 1 :][better] = which
-    found: list[Schedule] = []
+    schedules: list[Schedule] = []
     for most in range(most_retrains + 1):
         used = int(best[: most + 1, blocks].argmax())
         chosen, at, left = [], blocks, used
@@ -67,5 +78,5 @@ def best_schedules(candidates: Sequence[CandidateModel], blocks: int, most_retra
             candidate = candidates[last[left, at]]
             chosen.append(candidate)
             at, left = candidate.block, left - 1
-        found.append(Schedule(tuple(reversed(chosen)), int(best[used, blocks])))
-    return found
+        schedules.append(Schedule(tuple(reversed(chosen)), int(best[used, blocks])))
+    return schedules

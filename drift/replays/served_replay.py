@@ -20,7 +20,7 @@ import numpy as np
 
 from drift.data.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
-from drift.replays.combiners import Combiner, Picking
+from drift.replays.combiners import Combiner, SingleVersionCombiner
 from drift.replays.versions import ReplayVersion, ReplayVersions
 
 MODEL = "replay"  # its name on the server
@@ -50,13 +50,21 @@ class ReplayService(Predictor, Protocol):
 
 @dataclass(frozen=True)
 class ServedCounts:
-    """What a server did in a replay, and how its answers compare with those of this process."""
+    """What a server did in a replay, and how its answers compare with those of this process.
 
-    versions: int = 0  # that were packed
-    rollovers: int = 0  # from one version to another
-    rows: int = 0  # answered
-    largest_difference: float = 0.0  # of a probability
-    turned: int = 0  # rows predicted otherwise: their two highest probabilities are equal up to rounding
+    Attributes:
+        versions: that were packed.
+        rollovers: from one version to another.
+        rows: answered.
+        largest_difference: of a probability.
+        turned: rows predicted otherwise: their two highest probabilities are equal up to rounding.
+    """
+
+    versions: int = 0
+    rollovers: int = 0
+    rows: int = 0
+    largest_difference: float = 0.0
+    turned: int = 0
 
     def __str__(self) -> str:
         return (
@@ -66,7 +74,7 @@ class ServedCounts:
         )
 
 
-class Serving:
+class ServedReplay:
     """Answers blocks from a server, which starts when the first one is asked for and ends with this."""
 
     def __init__(self, versions: ReplayVersions, start: Callable[[], AbstractContextManager[ReplayService]]) -> None:
@@ -88,9 +96,9 @@ class Serving:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def require_one_at_a_time(self, policy: str, answering: Combiner) -> Picking:
+    def require_one_at_a_time(self, policy: str, answering: Combiner) -> SingleVersionCombiner:
         """The answering of a policy; raises `UsageError` if several versions answer a block together."""
-        if not isinstance(answering, Picking):
+        if not isinstance(answering, SingleVersionCombiner):
             raise UsageError(
                 f"expected policies that ask one version at a time with --serve, got {policy}, for which all"
                 " versions would have to stay loaded: leave it out of --policies, or replay without --serve"
@@ -98,7 +106,7 @@ class Serving:
         return answering
 
     def answering(self, policy: str, answering: Combiner, tell: Callable[[str, int], None]) -> Combiner:
-        """A policy's answering, through the server; `tell` hears what is loaded, at which block."""
+        """A policy's combiner, through the server; `tell` is called with what is loaded, at which block."""
         return _Served(self.require_one_at_a_time(policy, answering), self, tell)
 
     def answer(self, block: Block, version: ReplayVersion, tell: Callable[[str, int], None]) -> Floats:
@@ -170,7 +178,7 @@ class Serving:
 class _Served:
     """An answering whose picked version is asked over HTTP."""
 
-    def __init__(self, picking: Picking, serving: Serving, tell: Callable[[str, int], None]) -> None:
+    def __init__(self, picking: SingleVersionCombiner, serving: ServedReplay, tell: Callable[[str, int], None]) -> None:
         self.name = picking.name
         self._picking = picking
         self._serving = serving
@@ -178,7 +186,7 @@ class _Served:
 
     def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Pick here, answer there."""
-        return self._serving.answer(block, self._picking.pick(block, versions), self._tell)
+        return self._serving.answer(block, self._picking.select(block, versions), self._tell)
 
 
 @contextmanager
@@ -188,7 +196,7 @@ def own_server(folder: Path) -> Iterator[ReplayService]:
 
     failed = False
     try:
-        with ModelService.own(folder, MODEL) as service:
+        with ModelService.start(folder, MODEL) as service:
             yield service
     except ServingError:
         failed = True

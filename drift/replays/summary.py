@@ -11,11 +11,12 @@ import numpy as np
 
 from drift.detect.sequential.intervals import RiskInterval, risk_intervals
 from drift.policies.parser import parse_policy
-from drift.replays.evaluation.known_drift import truth
-from drift.replays.evaluation.label_proxies import Estimates, estimate_stream
-from drift.replays.experiment import Results
+from drift.replays.evaluation.known_drift import known_drift
+from drift.replays.evaluation.label_proxies import LabelFreeEstimates, estimate_stream
+from drift.replays.experiment import ReplayResults
 
 RISK_BLOCKS = 5  # that an interval of the risk is about
+SMOOTHED = 0.06  # share of the blocks that a point of an accuracy curve is the mean of
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ class RiskSeries:
 
 
 @dataclass(frozen=True)
+class AccuracyCurves:
+    """Accuracy over time of every policy, for the first seed.
+
+    Attributes:
+        window: blocks, up to the one named, that a value is over; fewer at the beginning.
+        by_policy: by policy, accuracy of the rows of these blocks, one value for each block, in [0, 1].
+    """
+
+    window: int
+    by_policy: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
 class KnownDisplacement:
     """How far the true concept has moved from what a policy's versions learned, where it is known.
 
@@ -91,6 +105,7 @@ class ReplaySummary:
     Attributes:
         policies: the most accurate first.
         hindsight: mean accuracy of the best schedule of at most 0, 1, 2, ... retrains; empty without an oracle.
+        curves: accuracy over time.
         risk: of the most accurate policy.
         displacement: of the concept; None where it is not known.
         estimates: of accuracy without labels, for the base model of the first seed; None for too few blocks.
@@ -98,9 +113,15 @@ class ReplaySummary:
 
     policies: tuple[PolicySummary, ...]
     hindsight: tuple[float, ...]
+    curves: AccuracyCurves
     risk: RiskSeries
     displacement: KnownDisplacement | None
-    estimates: Estimates | None
+    estimates: LabelFreeEstimates | None
+
+    @property
+    def best(self) -> PolicySummary:
+        """The most accurate policy that decides without hindsight; of all where none does."""
+        return max([line for line in self.policies if not line.hindsight] or self.policies, key=lambda p: p.accuracy)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -108,68 +129,81 @@ class ReplaySummary:
         return vars(self) | {"estimates": self.estimates and self.estimates.record}
 
 
-def summarise(results: Results) -> ReplaySummary:
+def summarise(results: ReplayResults) -> ReplaySummary:
     """Everything that is said of a comparison, computed once."""
     policies = policy_summaries(results)
     return ReplaySummary(
         policies=policies,
         hindsight=_hindsight(results, policies),
+        curves=_curves(results),
         risk=_risk(results),
         displacement=_displacement(results),
         estimates=estimate_stream(results.stream, results.base),
     )
 
 
-def policy_summaries(results: Results) -> tuple[PolicySummary, ...]:
+def policy_summaries(results: ReplayResults) -> tuple[PolicySummary, ...]:
     """One for each policy, the most accurate first."""
-    made = []
+    summaries = []
     for name in results.names:
         outcomes = results.of(name)
-        known = [worth for one in outcomes if (worth := truth(results.stream, one.played)) is not None]
+        known = [worth for outcome in outcomes if (worth := known_drift(results.stream, outcome.run)) is not None]
         delays = [delay for worth in known for delay in worth.delays]
         accuracy, spread = results.accuracy(name)
-        made.append(
+        summaries.append(
             PolicySummary(
                 name=name,
-                retrains=mean(len(one.played.retrains) for one in outcomes),
+                retrains=mean(len(outcome.run.retrains) for outcome in outcomes),
                 accuracy=accuracy,
                 spread=spread,
                 recovered=results.recovered(name),
-                kappa=mean(one.measures.kappa for one in outcomes),
-                kappa_m=mean(one.measures.kappa_m for one in outcomes),
-                kappa_temporal=mean(one.measures.kappa_temporal for one in outcomes),
-                alarms=mean(len(one.played.alarms) for one in outcomes),
+                kappa=mean(outcome.measures.kappa for outcome in outcomes),
+                kappa_m=mean(outcome.measures.kappa_m for outcome in outcomes),
+                kappa_temporal=mean(outcome.measures.kappa_temporal for outcome in outcomes),
+                alarms=mean(len(outcome.run.alarms) for outcome in outcomes),
                 false_alarms=mean(worth.false_alarms for worth in known) if known else None,
                 delay=float(np.median(delays)) if delays else None,
-                seconds=mean(one.played.seconds for one in outcomes),
+                seconds=mean(outcome.run.seconds for outcome in outcomes),
             )
         )
-    return tuple(sorted(made, key=lambda line: -line.accuracy))
+    return tuple(sorted(summaries, key=lambda line: -line.accuracy))
 
 
-def _hindsight(results: Results, policies: Sequence[PolicySummary]) -> tuple[float, ...]:
+def _hindsight(results: ReplayResults, policies: Sequence[PolicySummary]) -> tuple[float, ...]:
     """Up to a few more retrains than any policy made."""
     schedules = list(results.oracles.values())
     if not schedules:
         return ()
-    rows = len(results.outcomes[0].played.predictions)
+    rows = len(results.outcomes[0].run.predictions)
     most = max(10, round(1.1 * max(line.retrains for line in policies)))
-    return tuple(mean(one[min(at, len(one) - 1)].correct / rows for one in schedules) for at in range(most + 1))
+    return tuple(mean(best[min(at, len(best) - 1)].correct / rows for best in schedules) for at in range(most + 1))
 
 
-def _risk(results: Results) -> RiskSeries:
+def _curves(results: ReplayResults) -> AccuracyCurves:
+    window = max(1, round(SMOOTHED * len(results.stream.blocks)))
+    by_policy = {}
+    for name in results.names:
+        blocks = results.of(name)[0].run.blocks
+        sums = np.cumsum([(0, 0), *((block.correct, block.rows) for block in blocks)], axis=0)
+        ends = np.arange(1, len(sums))
+        correct, rows = (sums[ends] - sums[np.maximum(0, ends - window)]).T
+        by_policy[name] = (correct / rows).tolist()
+    return AccuracyCurves(window, by_policy)
+
+
+def _risk(results: ReplayResults) -> RiskSeries:
     from drift.detect.sequential.dependence import effective_rows
 
     deciding = [name for name in results.names if not parse_policy(name).needs_hindsight] or results.names
     best = max(deciding, key=lambda name: results.accuracy(name)[0])
-    played = results.of(best)[0].played
+    played = results.of(best)[0].run
     wrong = played.predictions != results.stream.table.labels[results.stream.start :]
     rows = effective_rows(wrong[: len(wrong) // 4], [block.rows for block in played.blocks])
     intervals = risk_intervals([1 - block.accuracy for block in played.blocks], rows, window=RISK_BLOCKS)
     return RiskSeries(best, RISK_BLOCKS, tuple(intervals))
 
 
-def _displacement(results: Results) -> KnownDisplacement | None:
+def _displacement(results: ReplayResults) -> KnownDisplacement | None:
     never = next((name for name in results.names if name == "never"), results.names[0])
-    known = truth(results.stream, results.of(never)[0].played)
+    known = known_drift(results.stream, results.of(never)[0].run)
     return None if known is None else KnownDisplacement(never, known.displacements)

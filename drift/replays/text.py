@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import mean
 
-from drift.replays.experiment import Results
+from drift.replays.experiment import ReplayResults
+from drift.replays.summary import policy_summaries
 
 
-def table_lines(results: Results, *, width: int | None = None) -> Iterator[str]:
+def table_lines(results: ReplayResults, *, width: int | None = None) -> Iterator[str]:
     """A table, the most accurate policy first, and what needs no model.
 
     Args:
@@ -18,35 +18,16 @@ def table_lines(results: Results, *, width: int | None = None) -> Iterator[str]:
     """
     header = ["policy", "retrains", "accuracy", "± seeds", "of hindsight", "kappa-t", "alarms", "seconds"]
     rows = [header]
-    for name in sorted(results.names, key=lambda one: -results.accuracy(one)[0]):
-        outcomes, (accuracy, spread) = results.of(name), results.accuracy(name)
-        recovered = results.recovered(name)
-        retrains, alarms, seconds = (
-            mean(values)
-            for values in zip(
-                *((len(one.played.retrains), len(one.played.alarms), one.played.seconds) for one in outcomes),
-                strict=True,
-            )
-        )
-        kappa = mean(one.measures.kappa_temporal for one in outcomes)
-        share = "" if recovered is None else f"{recovered:.0%}"
-        shown = f"{spread:.4f}" if len(outcomes) > 1 else ""
-        rows.append(
-            [
-                name,
-                f"{retrains:.3g}",
-                f"{accuracy:.4f}",
-                shown,
-                share,
-                f"{kappa:.3f}",
-                f"{alarms:.3g}",
-                f"{seconds:.1f}",
-            ]
-        )
+    several = len(results.outcomes) > len(results.names)  # seeds
+    for line in policy_summaries(results):
+        spread = f"{line.spread:.4f}" if several else ""
+        share = "" if line.recovered is None else f"{line.recovered:.0%}"
+        numbers = f"{line.kappa_temporal:.3f}", f"{line.alarms:.3g}", f"{line.seconds:.1f}"
+        rows.append([line.name, f"{line.retrains:.3g}", f"{line.accuracy:.4f}", spread, share, *numbers])
     yield from _fitted(rows, width)
     yield (
-        f"without a model: majority {results.beside.majority:.4f},"
-        f" repeating the last label {results.beside.no_change:.4f} (which needs every label at once)"
+        f"without a model: majority {results.baselines.majority:.4f},"
+        f" repeating the last label {results.baselines.no_change:.4f} (which needs every label at once)"
     )
 
 

@@ -7,7 +7,6 @@ are those to the newest rows of its window, which say how well it fits what was 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 
 from drift.data.blocks import Floats, Predictor, Rows, Table
 from drift.data.losses import predicted_classes
-from drift.errors import DataError, StateError, TrainingError
-from drift.system.disk import write_at_once
+from drift.errors import DataError, TrainingError
+from drift.system.array_files import read_array, write_array
 
 OWN_ROWS = 1_008  # newest rows of its window that a version's answers are kept for
 
@@ -29,12 +28,19 @@ Fit: TypeAlias = Callable[[Rows, int, int], Predictor]
 
 @dataclass(frozen=True, eq=False)
 class ReplayVersion:
-    """A model, known by its answers."""
+    """A model, represented by its answers.
 
-    rows: range  # that it was trained on
-    probabilities: Floats  # (n, classes) of the rows from `first` to the end of the stream
-    right: NDArray[np.bool_]  # (n,) whether they are; not to be looked at where labels are not known yet
-    seed: int = 0  # of its training
+    Attributes:
+        rows: that it was trained on.
+        probabilities: (n, classes) of the rows from `first` to the end of the stream.
+        right: (n,) whether they are; not to be looked at where labels are not known yet.
+        seed: of its training.
+    """
+
+    rows: range
+    probabilities: Floats
+    right: NDArray[np.bool_]
+    seed: int = 0
 
     @property
     def first(self) -> int:
@@ -77,14 +83,15 @@ class ReplayVersions:
         key = rows.start, rows.stop, seed
         if key not in self._known:
             path = None if self._folder is None else self._folder / f"{rows.start}-{rows.stop}-{seed}.npy"
-            found = _read(path)
+            probabilities = None if path is None else read_array(path)
             first = _first(rows)
             expected = len(self.table) - first, len(self.table.classes)
-            if found is None or found.shape != expected:
-                found = self._train(rows, first, seed)
-                _write(path, found)
-            right = predicted_classes(found) == self.table.labels[first:]
-            self._known[key] = ReplayVersion(rows, found, right, seed)
+            if probabilities is None or probabilities.shape != expected:
+                probabilities = self._train(rows, first, seed)
+                if path is not None:
+                    write_array(path, probabilities, failure=f"the cache {path.parent} cannot be written")
+            right = predicted_classes(probabilities) == self.table.labels[first:]
+            self._known[key] = ReplayVersion(rows, probabilities, right, seed)
         return self._known[key]
 
     def model(self, version: ReplayVersion) -> Predictor:
@@ -110,26 +117,3 @@ class ReplayVersions:
 def _first(rows: range) -> int:
     """Of the rows that a version trained on `rows` answers."""
     return max(rows.start, rows.stop - OWN_ROWS)
-
-
-def _read(path: Path | None) -> Floats | None:
-    """What is cached; None if nothing is, or half of it."""
-    if path is None or not path.is_file():
-        return None
-    try:
-        found: Floats = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return found
-
-
-def _write(path: Path | None, found: Floats) -> None:
-    if path is None:
-        return
-    whole = io.BytesIO()
-    np.save(whole, found, allow_pickle=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_at_once(path, whole.getvalue())
-    except OSError as error:
-        raise StateError(f"the cache {path.parent} cannot be written: {error.strerror or error}") from error

@@ -22,7 +22,6 @@ def write_deployment(
     path: Path,
     *,
     threshold: float | None,
-    flags_below: bool,
     forecasts: Callable[[Sequence[BlockRecord]], Mapping[int, ThresholdForecast]],
 ) -> Path:
     """Write the report of what a deployment has scored so far, one block or more.
@@ -31,29 +30,23 @@ def write_deployment(
         journal: the scoring log.
         deployment: whose blocks.
         table: that its rows belong to.
-        details: of its versions and features.
+        details: of its versions and features, and what came of it.
         path: of the page.
         threshold: of the accuracy; None for a policy that has none.
-        flags_below: whether the policy flags the blocks below the threshold, and no others.
         forecasts: of the blocks until the threshold, made after each block, by its index.
     """
-    blocks, decisions = journal.blocks(deployment.id), journal.decisions(deployment.id)
-    trail = journal.trail(deployment.model)
+    blocks = journal.blocks(deployment.id)
+    until = blocks[-1].scored_at
     data = ReportData(
         deployment=deployment,
         threshold=threshold,
-        flags_below=flags_below,
         classes=table.classes,
-        accepted=details.accepted,
         blocks=blocks,
-        decisions=decisions,
-        answers=journal.answers(deployment.id),
-        trail=[line for line in trail if _of_deployment(line, deployment, until=blocks[-1].scored_at)],
+        decisions=journal.decisions(deployment.id),
+        trail=[line for line in journal.trail(deployment.model) if _of_deployment(line, deployment, until=until)],
         data_name=table.name,
-        seen=details.seen,
-        versions=details.versions,
+        details=details,
         forecasts=forecasts(blocks),
-        moved=details.moved,
     )
     return write_report(data, path)
 

@@ -1,4 +1,4 @@
-"""The pages of the image laboratory: pictures, what they say in a sentence, and the numbers behind them."""
+"""Pages of experiments with images: figures with a sentence each, and tables of the numbers behind them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift import __version__
-from drift.report.page import environment, write_whole
+from drift.report.page import page_of, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tile:
-    """A number that is seen first."""
+    """A number that is seen first.
+
+    Attributes:
+        label: what it counts.
+        value: as it is shown.
+        note: below it.
+    """
 
     label: str
     value: str
@@ -27,16 +32,29 @@ class Tile:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture under a heading."""
+    """A picture under a heading.
+
+    Attributes:
+        heading: above it.
+        figure: of matplotlib.
+        says: what is to be seen on it.
+    """
 
     heading: str
     figure: Figure
-    says: str  # what is to be seen on it
+    says: str
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A table under a heading."""
+    """A table under a heading.
+
+    Attributes:
+        heading: above it.
+        columns: headers.
+        rows: cells, one for each column.
+        says: below it.
+    """
 
     heading: str
     columns: tuple[str, ...]
@@ -54,18 +72,8 @@ def write_images(
     tables: Sequence[Numbers] = (),
 ) -> Path:
     """Write a page to `path`, whole or not at all; it asks the network for nothing."""
-    page: str = (
-        environment()
-        .get_template("images.html.j2")
-        .render(
-            title=title,
-            verdict=verdict,
-            tiles=tiles,
-            pictures=[(one.heading, png(one.figure), one.says) for one in pictures],
-            tables=tables,
-            version=__version__,
-        )
-    )
+    shown = [(picture.heading, png(picture.figure), picture.says) for picture in pictures]
+    page = page_of("images.html.j2", title=title, verdict=verdict, tiles=tiles, pictures=shown, tables=tables)
     return write_whole(page, path)
 
 

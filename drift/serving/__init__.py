@@ -12,26 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drift.serving.python_client import Client, Prediction
-    from drift.serving.torchserve.archive import build_archive
-    from drift.serving.torchserve.client import TorchServeClient
-    from drift.serving.torchserve.control import default_version_of
-    from drift.serving.torchserve.process.record import ServerRecord, end_orphan, running
-    from drift.serving.torchserve.process.server import TorchServe
-    from drift.serving.torchserve.service import ModelService
-
-__all__ = [
-    "Client",
-    "ModelService",
-    "Prediction",
-    "ServerRecord",
-    "TorchServe",
-    "TorchServeClient",
-    "build_archive",
-    "default_version_of",
-    "end_orphan",
-    "running",
-]
+    from drift.serving.python_client import Client as Client
+    from drift.serving.python_client import Prediction as Prediction
+    from drift.serving.torchserve.archive import build_archive as build_archive
+    from drift.serving.torchserve.client import TorchServeClient as TorchServeClient
+    from drift.serving.torchserve.control import default_version_of as default_version_of
+    from drift.serving.torchserve.process.record import ServerRecord as ServerRecord
+    from drift.serving.torchserve.process.record import end_orphan as end_orphan
+    from drift.serving.torchserve.process.record import running as running
+    from drift.serving.torchserve.process.server import TorchServe as TorchServe
+    from drift.serving.torchserve.service import ModelService as ModelService
 
 MODULES = {
     "Client": "python_client",

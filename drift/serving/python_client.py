@@ -1,4 +1,4 @@
-"""A client for people: rows by name or in order in, class names with probabilities out.
+"""A client for programs of the user: rows by name or in order in, class names with probabilities out.
 
 The loop uses `client.TorchServeClient`, which does without class names.
 """
@@ -94,16 +94,16 @@ class Client:
         if hasattr(rows, "to_dict"):
             rows = rows.to_dict("records")
         if isinstance(rows, Sequence) and len(rows) and isinstance(rows[0], Mapping):
-            return self._asked({"records": [dict(row) for row in rows]})
+            return self._request({"records": [dict(row) for row in rows]})
         if times is not None:
-            return self._asked({"rows": np.asarray(rows, np.float64).tolist(), "times": list(times)})
+            return self._request({"rows": np.asarray(rows, np.float64).tolist(), "times": list(times)})
         features = np.asarray(rows, np.float32)
         answer = self._npy.predict(features)
         classes = self._classes_of(answer.version, features[:1])
         labels = tuple(classes[code] for code in answer.predictions)
         return Prediction(labels, answer.probabilities, classes, answer.version)
 
-    def _asked(self, body: Mapping[str, Any]) -> Prediction:
+    def _request(self, body: Mapping[str, Any]) -> Prediction:
         try:
             packed = json.dumps(body, allow_nan=False, default=_plain).encode()
         except (TypeError, ValueError) as error:
@@ -118,8 +118,8 @@ class Client:
     def _classes_of(self, version: int, row: Floats) -> tuple[str, ...]:
         """The class names of a version; a model's versions share them unless its table changed."""
         if version not in self._classes:
-            asked = self._asked({"rows": row.tolist()})
-            self._classes.setdefault(version, asked.classes)
+            prediction = self._request({"rows": row.tolist()})
+            self._classes.setdefault(version, prediction.classes)
         return self._classes[version]
 
 

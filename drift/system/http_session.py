@@ -15,7 +15,7 @@ def session_for(url: str) -> requests.Session:
     A password in `.netrc` is for a host, not for us: requests would send it along with any message to that host.
 
     Args:
-        url: of the requests; tells which proxy of the environment is used.
+        url: of the requests; decides which proxy of the environment is used.
     """
     import requests
 

@@ -1,4 +1,4 @@
-"""Libraries that talk too much are told to be silent for a while; the terminal is ours. Standard library only."""
+"""Keep log lines and warnings of libraries off the terminal for a while. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _restore = ExitStack()  # what the last of them undoes
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No log lines up to WARNING and no warnings inside; Ax tells of every trial, MLflow of every table it makes.
+    """No log lines up to WARNING and no warnings inside; Ax logs every trial, MLflow every table it makes.
 
     Both switches are one per process, and threads use them at once: the first that comes sets them, and the last that
     goes restores them.

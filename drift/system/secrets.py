@@ -71,19 +71,19 @@ def read_option(text: str, *, option: str) -> str:
     Raises:
         UsageError: there is no such variable or file, or it is empty.
     """
-    found = text
+    secret = text
     if text.startswith(FROM_VARIABLE):
-        found = os.environ.get(text.removeprefix(FROM_VARIABLE), "").strip()
+        secret = os.environ.get(text.removeprefix(FROM_VARIABLE), "").strip()
     elif text.startswith(FROM_FILE):
         try:
-            found = Path(text.removeprefix(FROM_FILE)).read_text(encoding="utf-8").strip().partition("\n")[0].strip()
+            secret = Path(text.removeprefix(FROM_FILE)).read_text(encoding="utf-8").strip().partition("\n")[0].strip()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{option}: {text.removeprefix(FROM_FILE)} cannot be read: {error}") from error
-    if text and not found:
+    if text and not secret:
         raise UsageError(f"{option}: expected a value in {text.removeprefix(FROM_FILE)}, got nothing: set it first")
-    if found != text or "://" in found:
-        _remember(found)
-    return found
+    if secret != text or "://" in secret:
+        _remember(secret)
+    return secret
 
 
 def hide_passwords_in(words: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ def unbroken() -> Iterator[None]:
 
     Libraries are not made to be broken off anywhere: MLflow's SQLite store keeps its file locked after half a
     statement, and a pool of connections keeps the lock that it was just taking, for whoever asks it next to wait for
-    ever. Only the main thread hears signals; in others, this does nothing.
+    ever. Only the main thread gets signals; in others, this does nothing.
     """
     waiting: list[int] = []
     main = threading.current_thread() is threading.main_thread()

@@ -188,12 +188,12 @@ def distrust(fingerprint: str) -> PublicKey:
         StateError: the list cannot be read or written.
     """
     known = trusted_keys()
-    found = next((key for key in known if key.fingerprint == fingerprint), None)
-    if found is None:
+    key = next((key for key in known if key.fingerprint == fingerprint), None)
+    if key is None:
         there = ", ".join(key.words for key in known) or "none"
         raise UsageError(f"expected the fingerprint of a trusted key, got {fingerprint!r}; there are: {there}")
-    _write_trusted([key for key in known if key is not found])
-    return found
+    _write_trusted([other for other in known if other is not key])
+    return key
 
 
 def _write_trusted(keys: list[PublicKey]) -> None:

@@ -1,4 +1,4 @@
-"""Which user of this machine a connection of TCP comes from, or goes to, as Linux tells it; elsewhere nobody knows.
+"""Which user of this machine a connection of TCP comes from, or goes to, as Linux shows it; elsewhere it is not known.
 
 A port on loopback belongs to whoever binds it first, and whoever is on the machine may connect to it: neither address
 nor port says whose process it is. Used by `drift.serving.torchserve.direct` and by the monitor's page.

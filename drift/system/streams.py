@@ -50,7 +50,7 @@ def escaped(text: str) -> str:
     >>> escaped("batch \x1b[2J")
     'batch \\x1b[2J'
     """
-    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def one_line(text: str) -> str:

@@ -14,7 +14,7 @@ from drift.system.streams import escaped
 
 
 class PlainConsole(Console):
-    """A console whose texts move no cursor, and whose reader may go away, of which the command hears as of any pipe."""
+    """A console whose texts move no cursor, and whose reader may go away: then it fails as any pipe does."""
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         return super()._render_buffer(plain_segments(buffer))

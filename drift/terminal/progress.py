@@ -114,15 +114,15 @@ _current: list[ProgressLines] = []  # of the command that runs; one element at m
 @contextmanager
 def progress_lines(words: str, stream: IO[str] | None = None) -> Iterator[ProgressLines]:
     """The progress lines of a command, from its start to its end; by default on standard error."""
-    made = ProgressLines(words)
-    made.line_written(stream)
-    _current.append(made)
-    made.start()
+    lines = ProgressLines(words)
+    lines.line_written(stream)
+    _current.append(lines)
+    lines.start()
     try:
-        yield made
+        yield lines
     finally:
-        made.stop()
-        _current.remove(made)
+        lines.stop()
+        _current.remove(lines)
 
 
 def current() -> ProgressLines:
@@ -132,7 +132,7 @@ def current() -> ProgressLines:
 
 @contextmanager
 def counting() -> Iterator[Callable[[str, float, float], None]]:
-    """A bar with the time left, on a terminal's standard error; is told what is done, how far, and of how much."""
+    """A bar with the time left, on a terminal's standard error; gets what is done, how far, and of how much."""
     console = PlainConsole(stderr=True, highlight=False, markup=False)
     lines = current()
     if not console.is_terminal:

@@ -6,9 +6,8 @@ Listens to the loop's events. Without a terminal it prints the same as plain lin
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Group
@@ -75,9 +74,7 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
         self._shown.close()
 
@@ -254,24 +251,13 @@ class Screen:
         if not self.console.is_terminal:
             current().line_written(self.console.file)
 
-    def _paused(self) -> _Paused:
-        return _Paused(self._live)
-
-
-class _Paused:
-    """The live footer makes room for a question."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._was_on = live.is_started
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Hide the live footer while a question is asked."""
+        was_on = self._live.is_started
         self._live.stop()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._was_on and kind is None:
+        yield
+        if was_on:
             self._live.start()
 
 

@@ -1,1 +1,1 @@
-"""The one door to MLflow: runs and their figures, the registry and its aliases. No other room imports mlflow."""
+"""The only subpackage that imports MLflow: runs and their figures, the registry and its aliases."""

@@ -71,9 +71,9 @@ def _has_password(scope: Scope, password: str) -> bool:
         if name != b"authorization" or kind.lower() != b"basic":
             continue
         try:
-            _, _, given = base64.b64decode(credentials.strip(), validate=True).partition(b":")
+            _, _, password_sent = base64.b64decode(credentials.strip(), validate=True).partition(b":")
         except (binascii.Error, ValueError):
             continue
-        if hmac.compare_digest(given, password.encode()):
+        if hmac.compare_digest(password_sent, password.encode()):
             return True
     return False

@@ -13,7 +13,7 @@ from drift.system.quiet import quiet
 from drift.system.signing import SIGNATURE, SIGNED_BY
 from drift.system.streams import broken, one_line
 from drift.tracking.connection.ids import MODEL_ID
-from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 from drift.tracking.runs.lookup import (
     experiment_of,
     find_runs_everywhere,
@@ -24,7 +24,7 @@ from drift.tracking.runs.lookup import (
     sha256_of,
 )
 from drift.tracking.runs.open_runs import LoggedModel
-from drift.tracking.runs.release import RELEASE, Origin, Release, Trust, download_release
+from drift.tracking.runs.release import RELEASE, Release, ReleaseOrigin, Trust, download_release
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 COPIED_TAGS = (RELEASE, SIGNATURE, SIGNED_BY)  # of the logged model, to the version
@@ -32,12 +32,20 @@ COPIED_TAGS = (RELEASE, SIGNATURE, SIGNED_BY)  # of the logged model, to the ver
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version of the model."""
+    """A registered version of the model.
 
-    number: int  # from 1
-    run_id: str  # the run that trained it
+    Attributes:
+        number: from 1.
+        run_id: the run that trained it.
+        model_id: of the logged model.
+        sha256: of the file that is served, as it was when it was logged; empty if it was not logged by this project.
+        tags: of the version.
+    """
+
+    number: int
+    run_id: str
     model_id: str
-    sha256: str  # of the file that is served, as it was when it was logged; empty if it was not logged by this project
+    sha256: str
     tags: Mapping[str, str]
 
 
@@ -59,38 +67,29 @@ class Registry:
 
     def register(self, model: LoggedModel, run_id: str, **tags: object) -> Version:
         """Make a new version of a logged model; it has no alias yet."""
-        from mlflow.exceptions import MlflowException
-
         signed = {name: tag for name, tag in logged_tags(self.store, model.model_id).items() if name in COPIED_TAGS}
         texts = {f"drift.{key}": str(value) for key, value in tags.items()} | signed | {"drift.sha256": model.sha256}
         with mlflow_errors(f"registering a version of {self.name}"), quiet():
-            try:
+            with ignored_errors("RESOURCE_ALREADY_EXISTS"):
                 self.store.client.create_registered_model(self.name)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            made = self.store.client.create_model_version(
+            version = self.store.client.create_model_version(
                 self.name, f"models:/{model.model_id}", run_id=run_id, model_id=model.model_id, tags=texts
             )
-        return Version(int(made.version), run_id, model.model_id, model.sha256, texts)
+        return Version(int(version.version), run_id, model.model_id, model.sha256, texts)
 
     def versions(self) -> list[Version]:
         """All versions, oldest first; none if the model is not registered."""
         with mlflow_errors(f"listing versions of {self.name}"):
-            found = self.store.client.search_model_versions(f"name = '{self.name}'", max_results=1000)
-            full = [self.store.client.get_model_version(self.name, v.version) for v in found]
+            listed = self.store.client.search_model_versions(f"name = '{self.name}'", max_results=1000)
+            full = [self.store.client.get_model_version(self.name, v.version) for v in listed]
         return sorted((self._version(v) for v in full), key=lambda version: version.number)
 
     def others(self) -> list[str]:
         """Names of other registered models with a champion or a previous version; none that breaks lines."""
-        found: list[str] = []
-        token = None
         with mlflow_errors("listing registered models"):
-            while True:
-                page = self.store.client.search_registered_models(max_results=100, page_token=token)
-                found += [model.name for model in page if {CHAMPION, PREVIOUS} & model.aliases.keys()]
-                if not (token := page.token):
-                    return [name for name in found if name != self.name and not broken([name])]
+            models = list(all_pages(self.store.client.search_registered_models, max_results=100))
+        names = [model.name for model in models if {CHAMPION, PREVIOUS} & model.aliases.keys()]
+        return [name for name in names if name != self.name and not broken([name])]
 
     def get(self, number: int) -> Version:
         """One version by its number."""
@@ -99,27 +98,23 @@ class Registry:
 
     def holder(self, alias: str) -> Version | None:
         """The version that an alias points at."""
-        from mlflow.exceptions import MlflowException
-
-        with mlflow_errors(f"reading alias {alias} of {self.name}"):
-            try:
-                return self._version(self.store.client.get_model_version_by_alias(self.name, alias))
-            except MlflowException as error:
-                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    return None
-                raise
+        version = None
+        absent = ignored_errors("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        with mlflow_errors(f"reading alias {alias} of {self.name}"), absent:
+            version = self._version(self.store.client.get_model_version_by_alias(self.name, alias))
+        return version  # noqa: RET504  # None after an error that is ignored
 
     def champion(self) -> Version:
         """The version that serves."""
-        found = self.holder(CHAMPION)
-        if found is None and (previous := self.holder(PREVIOUS)) is not None:
+        champion = self.holder(CHAMPION)
+        if champion is None and (previous := self.holder(PREVIOUS)) is not None:
             raise TrackingError(
                 f"{self.name!r} has no champion in {self.store.address} any more: its version or its alias was deleted;"
                 f" {next_steps.rollback(self.name)} puts version {previous.number} back"
             )
-        if found is None:
+        if champion is None:
             raise TrackingError(f"there is no champion of {self.name!r} in {self.store.address}; {self.first_step()}")
-        return found
+        return champion
 
     def first_step(self) -> str:
         """What to do where this model has no champion, as a command.
@@ -169,20 +164,22 @@ class Registry:
             UntrustedError: nobody here knows where the release comes from.
             TrackingError: a file is missing or damaged, or MLflow does not answer.
         """
-        found = self._releases.get(version.number)
-        if found is None:
+        release = self._releases.get(version.number)
+        if release is None:
             self._require_digest(version)
-            found = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
-            self._require_logged(version, found.model_sha256)
+            release = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
+            self._require_logged(version, release.model_sha256)
             if self.trust is not None:
                 tags = {**logged_tags(self.store, version.model_id), **version.tags}
                 try:
-                    self.trust.require(Origin(version.run_id, self.name, version.number), found, tags)
+                    self.trust.require(ReleaseOrigin(version.run_id, self.name, version.number), release, tags)
                 except UntrustedError:
-                    require_whole_reference(found.reference_file, version.model_id)  # a damaged file is another matter
+                    require_whole_reference(
+                        release.reference_file, version.model_id
+                    )  # a damaged file is another matter
                     raise
-            self._releases[version.number] = found
-        return found
+            self._releases[version.number] = release
+        return release
 
     def _place(self, number: int) -> Path:
         """An empty folder for the files of a version, gone when this object is."""
@@ -198,18 +195,18 @@ class Registry:
                 " register a model that drift base or drift retrain logged, or move the alias to another version"
             )
 
-    def _require_logged(self, version: Version, found: str) -> None:
-        if found != version.sha256:
+    def _require_logged(self, version: Version, digest: str) -> None:
+        if digest != version.sha256:
             raise ArchiveError(
                 f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
-                f" {version.sha256[:12]}…, got {found[:12]}…; it was changed in the artifact store, so it is not"
+                f" {version.sha256[:12]}…, got {digest[:12]}…; it was changed in the artifact store, so it is not"
                 " served: put a copy of the original back, or deploy another model"
             )
 
-    def _version(self, found: object) -> Version:
-        tags = {key: one_line(text) for key, text in dict(found.tags).items()}  # type: ignore[attr-defined]
-        number, run_id = int(found.version), str(found.run_id)  # type: ignore[attr-defined]
-        model_id = self._model_id(number, str(found.model_id or found.source))  # type: ignore[attr-defined]
+    def _version(self, described: object) -> Version:
+        tags = {key: one_line(text) for key, text in dict(described.tags).items()}  # type: ignore[attr-defined]
+        number, run_id = int(described.version), str(described.run_id)  # type: ignore[attr-defined]
+        model_id = self._model_id(number, str(described.model_id or described.source))  # type: ignore[attr-defined]
         digest = tags.get("drift.sha256") or logged_digest(self.store, model_id)
         return Version(number, run_id, model_id, digest, tags)
 

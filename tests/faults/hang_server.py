@@ -13,7 +13,7 @@ import psutil
 from drift.__main__ import main
 from drift.serving.torchserve.client import TorchServeClient
 from drift.serving.torchserve.control import Control
-from drift.serving.torchserve.process.restarter import Revival
+from drift.serving.torchserve.process.restarter import Restarter
 from drift.serving.torchserve.process.server import TorchServe
 
 SECONDS = 4.0
@@ -21,7 +21,7 @@ servers: list[TorchServe] = []
 
 
 def hang() -> None:
-    guard = servers[-1]._guard
+    guard = servers[-1]._supervisor
     assert guard is not None
     for process in psutil.Process(guard.pid).children(recursive=True):
         if "org.pytorch.serve" in " ".join(process.cmdline()):
@@ -32,7 +32,7 @@ def run(call: int, again: bool) -> None:
     for function, name in ((TorchServeClient.__init__, "deadline_seconds"), (Control.__init__, "request_seconds")):
         assert function.__kwdefaults__ is not None
         function.__kwdefaults__[name] = SECONDS
-    launch, post, start = TorchServe._launch, TorchServeClient._post, Revival._start
+    launch, post, start = TorchServe._launch, TorchServeClient._post, Restarter._start
     calls: list[int] = []
 
     def launched(self: TorchServe, *args: object) -> None:
@@ -45,14 +45,14 @@ def run(call: int, again: bool) -> None:
             hang()
         return post(self, *args)  # type: ignore[arg-type]
 
-    def started(self: Revival, server: TorchServe) -> None:
+    def started(self: Restarter, server: TorchServe) -> None:
         start(self, server)
         if again:
             hang()
 
     TorchServe._launch = launched  # type: ignore[method-assign, assignment]
     TorchServeClient._post = posted  # type: ignore[method-assign, assignment]
-    Revival._start = started  # type: ignore[method-assign]
+    Restarter._start = started  # type: ignore[method-assign]
     main()
 
 

@@ -10,7 +10,7 @@ from drift.datasets.images import Images
 from drift.errors import UsageError
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
 from drift.images.experiments import train_network
-from drift.images.results.tensorboard import SHOWN, Board
+from drift.images.results.tensorboard import SHOWN, TensorBoardLog
 from drift.images.streams.evolution import ImagePool
 from tests.images.conftest import CLASSES, Centroids, Digits, noisy
 
@@ -72,7 +72,7 @@ def test_a_board_is_of_the_network_that_is_given(
 def test_the_board_holds_what_was_written(digits: Digits, tmp_path: Path) -> None:
     """Read back as TensorBoard itself reads it."""
     pixels, labels = digits.pool.pixels[:40], digits.pool.labels[:40]
-    with Board(tmp_path / "board") as board:
+    with TensorBoardLog(tmp_path / "board") as board:
         for number in (1, 2):
             board.epoch(number, train_loss=1 / number, val_accuracy=0.5 * number)
             board.images("augmented", pixels, number)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from drift.datasets.images import Images
-from drift.images.detection.detector_comparison import CLEAN, side_by_side
-from drift.images.detection.image_detectors import watchers
+from drift.images.detection.detector_comparison import CLEAN, compare_detectors
+from drift.images.detection.image_detectors import image_detectors
 from drift.images.experiments import train_network
 from drift.models.images.resnet import ResNet18
 from tests.images.conftest import CLASSES, Digits
@@ -30,17 +30,17 @@ def test_resnets_features_feed_every_detector(tmp_path: Path, monkeypatch: pytes
     )
     right = network.predict(pixels[700:]).probabilities.argmax(axis=1) == labels[700:]
     assert right.mean() > 0.5
-    found = side_by_side(
+    found = compare_detectors(
         network,
         pixels[700:1_000],
         digits.known,
         {CLEAN: pixels[1_000:1_100], "inverted": 255 - pixels[1_100:1_200]},
-        list(watchers().values()),
+        list(image_detectors().values()),
         n=80,
         repeats=5,
         embedding="pca",
     )
-    assert found.detectors == list(watchers())
+    assert found.detectors == list(image_detectors())
     for cell in found.cells:
         assert cell.plane is not None
         assert np.isfinite(cell.plane).all()

@@ -68,7 +68,7 @@ def test_a_ramp_alarms_in_the_monitor_and_a_clean_one_does_not(digits: Digits, t
 
 def test_images_of_no_known_class_are_wrong_rows_with_a_truth(digits: Digits) -> None:
     strangers = ImagePool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
-    table = rows_of(digits, (1.0,), strangers=strangers, most_strange=1.0)
+    table = rows_of(digits, (1.0,), out_of_distribution=strangers, most_strange=1.0)
     assert set(table[table["batch"] == "batch 000"]["truth"]) == {OF_NO_CLASS}
 
 

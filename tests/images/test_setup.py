@@ -9,7 +9,7 @@ from drift.datasets.images import Images
 from drift.datasets.images.pixels import Pixels
 from drift.errors import UsageError
 from drift.images.perturbations.opencv import fitted
-from drift.images.setup import parts_of
+from drift.images.setup import assign_roles
 from drift.images.streams.evolution import NEVER_SEEN
 
 RNG = np.random.default_rng(5)
@@ -26,7 +26,7 @@ def known(*pools: Pixels) -> list[set[bytes]]:
 
 def test_no_image_has_two_roles() -> None:
     train, test = some(400), some(300)
-    parts = parts_of(train, test, reference_rows=100, seed=1)
+    parts = assign_roles(train, test, reference_rows=100, seed=1)
     roles = known(parts.train.pixels, parts.validation.pixels, parts.reference.pixels, parts.pool.pixels)
     assert [len(role) for role in roles] == [360, 40, 100, 200]
     assert len(set.union(*roles)) == 700
@@ -35,28 +35,28 @@ def test_no_image_has_two_roles() -> None:
 
 def test_a_new_class_is_in_no_role_but_the_strangers() -> None:
     train, test = some(400), some(300)
-    parts = parts_of(train, test, reference_rows=100, new_classes=["b"], seed=1)
+    parts = assign_roles(train, test, reference_rows=100, new_classes=["b"], seed=1)
     assert parts.classes == ("a", "c", "d")
     new = known(train.pixels[train.labels == 1], test.pixels[test.labels == 1])
     for pool in (parts.train.pixels, parts.validation.pixels, parts.reference.pixels, parts.pool.pixels):
         assert not known(pool)[0] & (new[0] | new[1])
-    assert parts.strangers is not None
-    assert known(parts.strangers.pixels)[0] == new[1]
-    assert set(parts.strangers.labels) == {NEVER_SEEN}
+    assert parts.out_of_distribution is not None
+    assert known(parts.out_of_distribution.pixels)[0] == new[1]
+    assert set(parts.out_of_distribution.labels) == {NEVER_SEEN}
     with pytest.raises(UsageError, match="expected new classes among a, b, c, d"):
-        parts_of(train, test, reference_rows=100, new_classes=["x"])
+        assign_roles(train, test, reference_rows=100, new_classes=["x"])
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (12, 3), (4, 1), (8, 3)])
 def test_another_data_set_comes_in_the_shape_of_the_first(size: int, channels: int) -> None:
     other = some(50, size=size, channels=channels, name="other")
-    parts = parts_of(some(400), some(300), reference_rows=100, other=other, seed=1)
-    assert parts.strangers is not None
-    assert parts.strangers.pixels.shape == (50, 8, 8, 1)
-    assert parts.strangers.pixels.dtype == np.uint8
+    parts = assign_roles(some(400), some(300), reference_rows=100, other=other, seed=1)
+    assert parts.out_of_distribution is not None
+    assert parts.out_of_distribution.pixels.shape == (50, 8, 8, 1)
+    assert parts.out_of_distribution.pixels.dtype == np.uint8
     if (size, channels) == (8, 1):  # the same images, and not in a folder's order, which is by class
-        assert known(parts.strangers.pixels) == known(other.pixels)
-        assert (parts.strangers.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.8
+        assert known(parts.out_of_distribution.pixels) == known(other.pixels)
+        assert (parts.out_of_distribution.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.8
 
 
 def test_fitting_equals_naive_twins() -> None:

@@ -17,11 +17,11 @@ from drift.loop.releases.candidate import Candidate
 from drift.loop.retraining.approval import PromoteMode
 from drift.loop.succession import Succession, decide, kept_line
 from drift.tracking.registry import Version
-from drift.tracking.runs.lookup import FoundRun
+from drift.tracking.runs.lookup import RunRecord
 from drift.tracking.runs.release import Release
 
 CHAMPION = Version(4, "r4", "m4", "s", {})
-RUN = FoundRun("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})
+RUN = RunRecord("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})
 CANDIDATE = Candidate(RUN, "drift", None, CHAMPION, 1, False)
 
 

@@ -20,11 +20,11 @@ from drift.loop.releases.candidate import Candidate
 from drift.loop.retraining.approval import PromoteMode
 from drift.loop.succession import Succession, undecided
 from drift.tracking.registry import Version
-from drift.tracking.runs.lookup import FoundRun
+from drift.tracking.runs.lookup import RunRecord
 from tests.fakes import Listener
 
 CHAMPION = Version(1, "r1", "m1", "s", {})
-RUN = FoundRun("r2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m2", "drift.sha256": "s"})
+RUN = RunRecord("r2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m2", "drift.sha256": "s"})
 
 
 def left(tags: Mapping[str, str] | None = None) -> Candidate:
@@ -109,7 +109,7 @@ class Stage:
     def reconcile(self) -> Version:
         return CHAMPION
 
-    def take_up(self, candidate: Candidate, succession: Succession | None) -> Version:
+    def adopt_project_run(self, candidate: Candidate, succession: Succession | None) -> Version:
         return module._take_up(candidate, succession, cast(Any, self), person="ada", deployment="d")
 
 
@@ -117,10 +117,10 @@ class Stage:
 def test_the_same_version_is_decided_about_after_a_failure(promoted: bool) -> None:
     stage, new = Stage(), Candidate(RUN, "drift", None, CHAMPION, 1, False)
     with pytest.raises(ServingError):
-        stage.take_up(new, made(True))
+        stage.adopt_project_run(new, made(True))
     assert (stage.registered, stage.tags) == ([2], {})
     stage.broken = False
-    served = stage.take_up(left(), made(promoted))
+    served = stage.adopt_project_run(left(), made(promoted))
     assert stage.registered == [2]  # not registered twice
     assert (served.number, stage.refused) == ((2, []) if promoted else (1, [2]))
     assert stage.tags == ({2: {"verdict": "promoted"}} if promoted else {})
@@ -129,5 +129,5 @@ def test_the_same_version_is_decided_about_after_a_failure(promoted: bool) -> No
 def test_a_first_champion_is_marked_as_promoted() -> None:
     stage = Stage()
     stage.broken = False
-    assert stage.take_up(Candidate(RUN, "drift", None, None, 1, False), None).number == 2
+    assert stage.adopt_project_run(Candidate(RUN, "drift", None, None, 1, False), None).number == 2
     assert stage.tags == {2: {"verdict": "promoted"}}

@@ -76,7 +76,7 @@ def test_a_policy_is_replayed_and_decides_the_same_again(name: str) -> None:
             window_rows=100,
         )
         .outcomes[0]
-        .played
+        .run
         for _ in range(2)
     )
     assert first.retrains == second.retrains
@@ -156,7 +156,7 @@ def test_a_new_policy_needs_its_declaration_alone(tmp_path: Path, monkeypatch: p
     stream = Stream(replayed.moving_table(), replayed.START, replayed.SIZE)
     versions = ReplayVersions(stream.table, replayed.fit, family="threshold", cache=None)
     results = compare_policies(stream, versions, ["first:2"], seeds=(0,), window_rows=100)
-    assert [retrain.block for retrain in results.outcomes[0].played.retrains] == [0, 1]
+    assert [retrain.block for retrain in results.outcomes[0].run.retrains] == [0, 1]
     for deploy in (False, True):
         assert "first:N: after the first N blocks (default N 1)" in policy_lines(deployed=deploy)
     assert any("`first:N`" in line for line in policy_table())

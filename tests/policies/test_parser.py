@@ -17,7 +17,7 @@ from drift.policies.protocol import Policy, PolicySettings, threshold_of
 from drift.policies.spaced import Spaced
 from drift.policies.threshold import BelowThreshold
 from drift.policies.window import SinceChange, Window
-from drift.replays.combiners import ANSWERINGS
+from drift.replays.combiners import COMBINERS
 from tests.fakes import SignPredictor, stream
 
 OF_20 = PolicySettings(20)
@@ -58,7 +58,7 @@ def test_windows_and_answers_follow_the_name() -> None:
     assert isinstance(made, Window)
     assert (made.rows, made.name, windowed.answering) == (2016, "every:4@2016", "mix")
     assert isinstance(policy("harm@change"), SinceChange)
-    assert set(ANSWERINGS) == {"newest", *COMBINATIONS}
+    assert set(COMBINERS) == {"newest", *COMBINATIONS}
 
 
 def test_evidence_and_harm_are_one_policy() -> None:

@@ -45,7 +45,7 @@ def test_every_test_row_gets_the_same_probabilities(
     card = card_of(registry, version)
     rows = card.fit_to(load_elec()).features[card.seen :]
     assert len(rows) == 45_312 - 31_718
-    with ModelService.own(tmp_path / "server", registry.name, format=format) as service:
+    with ModelService.start(tmp_path / "server", registry.name, format=format) as service:
         with fetched(registry, version) as whole:
             load_fetched(registry.name, whole, service)
         served = [service.predict(part).probabilities for part in np.array_split(rows, 20)]

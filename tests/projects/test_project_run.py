@@ -59,7 +59,7 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, *, experiment: str = "dr
 
 def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(store, monkeypatch)
-    assert project_run.take_up("base", LINE) is None
+    assert project_run.adopt_project_run("base", LINE) is None
     assert adopted_run.project_run() == run
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "drift1"
     call = invocation.project_call()
@@ -71,7 +71,7 @@ def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytes
 def test_the_default_experiment_names_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made(store, monkeypatch, experiment="Default")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "")  # `connect` has taken it out
-    assert project_run.take_up("base", LINE) is None
+    assert project_run.adopt_project_run("base", LINE) is None
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == ""
 
 
@@ -88,7 +88,7 @@ def test_a_foreign_running_run_is_ignored(
     store: Store, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], reason: str
 ) -> None:
     run = made(store, monkeypatch, **changes)
-    ignored = project_run.take_up("base", LINE)
+    ignored = project_run.adopt_project_run("base", LINE)
     assert ignored is not None
     assert ignored.startswith(f"MLFLOW_RUN_ID {run} is ignored: ")
     assert reason in ignored
@@ -99,15 +99,15 @@ def test_a_foreign_running_run_is_ignored(
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_a_run_that_has_ended_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     store.client.set_terminated(made(store, monkeypatch), status=status)
-    assert f"that run is {status}" in (project_run.take_up("base", LINE) or "")
+    assert f"that run is {status}" in (project_run.adopt_project_run("base", LINE) or "")
     assert adopted_run.project_run() is None
 
 
 def test_another_command_line_is_another_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made(store, monkeypatch)
-    assert "another --seed" in (project_run.take_up("base", ("--max_epochs", "3", "--seed", "1")) or "")
+    assert "another --seed" in (project_run.adopt_project_run("base", ("--max_epochs", "3", "--seed", "1")) or "")
     made(store, monkeypatch)
-    assert "another --max_epochs, --seed" in (project_run.take_up("base", ()) or "")
+    assert "another --max_epochs, --seed" in (project_run.adopt_project_run("base", ()) or "")
 
 
 @pytest.mark.parametrize("experiment", [None, "", "0", "another"])
@@ -119,7 +119,9 @@ def test_a_run_of_another_experiment_is_ignored(
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
     if experiment is not None:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
-    assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (project_run.take_up("base", LINE) or "")
+    assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (
+        project_run.adopt_project_run("base", LINE) or ""
+    )
     assert adopted_run.project_run() is None
 
 
@@ -136,8 +138,8 @@ def test_an_id_that_a_shell_exports_is_ignored(
     script.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         "from drift.tracking.connection.adopted_run import project_run\n"
-        "from drift.tracking.runs.project_run import take_up\n"
-        "print(take_up('base', sys.argv[1:]), project_run())\n"
+        "from drift.tracking.runs.project_run import adopt_project_run\n"
+        "print(adopt_project_run('base', sys.argv[1:]), project_run())\n"
     )
     line = shlex.join([sys.executable, str(script), *LINE])
     if through:
@@ -155,13 +157,13 @@ def test_an_id_that_a_shell_exports_is_ignored(
 def test_a_project_elsewhere_has_another_run(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made(store, monkeypatch)
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "base_model.py")])
-    assert "of another project" in (project_run.take_up("base", LINE) or "")
+    assert "of another project" in (project_run.adopt_project_run("base", LINE) or "")
 
 
 @pytest.mark.parametrize("run", ["0" * 32, "no id at all", "../../etc"])
 def test_an_unknown_id_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, run: str) -> None:
     monkeypatch.setenv("MLFLOW_RUN_ID", run)
-    ignored = project_run.take_up("deploy", ())
+    ignored = project_run.adopt_project_run("deploy", ())
     assert ignored is not None
     assert "cannot be read" in ignored
     assert "\n" not in ignored
@@ -178,7 +180,7 @@ def test_a_leftover_id_makes_no_database(
         database.write_bytes(content)
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    ignored = project_run.take_up(command, ())
+    ignored = project_run.adopt_project_run(command, ())
     assert ignored is not None
     assert "is ignored: it cannot be read" in ignored
     assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["none.db"])
@@ -189,7 +191,7 @@ def test_without_mlflow_an_id_is_ignored(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/none.db")
     monkeypatch.setattr(project_run, "find_spec", lambda name: None)
-    assert project_run.take_up("base", ()) == f"MLFLOW_RUN_ID {'0' * 32} is ignored: mlflow is not installed"
+    assert project_run.adopt_project_run("base", ()) == f"MLFLOW_RUN_ID {'0' * 32} is ignored: mlflow is not installed"
     assert "MLFLOW_RUN_ID" not in os.environ
 
 
@@ -197,7 +199,7 @@ def test_without_mlflow_an_id_is_ignored(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_only_entry_points_look_for_a_project_run(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     looked = list[str]()
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
-    monkeypatch.setattr(project_run, "take_up", lambda command, rest: looked.append(command))
+    monkeypatch.setattr(project_run, "adopt_project_run", lambda command, rest: looked.append(command))
     monkeypatch.setattr(cli, "app", lambda prog_name: None)
     monkeypatch.setattr(sys, "argv", ["drift", *words.split()])
     cli.run()
@@ -210,14 +212,14 @@ def test_only_entry_points_look_for_a_project_run(monkeypatch: pytest.MonkeyPatc
 def test_an_id_without_its_server_is_ignored(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     made(store, monkeypatch)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert "MLFLOW_TRACKING_URI, too" in (project_run.take_up("base", LINE) or "")
+    assert "MLFLOW_TRACKING_URI, too" in (project_run.adopt_project_run("base", LINE) or "")
 
 
 def test_a_link_to_a_deleted_run_stops_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from drift.tracking.runs.open_runs import link_project_run
 
     run = made(store, monkeypatch)
-    assert project_run.take_up("base", LINE) is None
+    assert project_run.adopt_project_run("base", LINE) is None
     own = connect()
     own.client.delete_run(run)
     link_project_run(own, "another", "drift")

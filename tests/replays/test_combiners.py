@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from drift.data.blocks import Table
-from drift.replays.combiners import ANSWERINGS, Mix, Newest, Recall, recent_accuracies
+from drift.replays.combiners import COMBINERS, Mix, Newest, Recall, recent_accuracies
 from drift.replays.versions import ReplayVersion
 
 ROWS, START = 3_000, 2_000
@@ -94,14 +94,14 @@ def test_better_versions_weigh_more(table: Table, versions: list[ReplayVersion])
     assert accuracy > (Newest().answer(block, versions, table).argmax(axis=1) == block.labels).mean() + 0.1
 
 
-@pytest.mark.parametrize("name", ANSWERINGS)
+@pytest.mark.parametrize("name", COMBINERS)
 def test_labels_of_the_block_and_later_ones_are_not_looked_at(
     name: str, table: Table, versions: list[ReplayVersion]
 ) -> None:
     block = table.block(0, range(START, START + 200))
-    before = ANSWERINGS[name].answer(block, versions, table)
+    before = COMBINERS[name].answer(block, versions, table)
     table.labels[START:] = 1 - table.labels[START:]
     turned = [ReplayVersion(one.rows, one.probabilities, one.right.copy()) for one in versions]
     for one in turned:
         one.right[START - one.first :] = ~one.right[START - one.first :]
-    assert (ANSWERINGS[name].answer(table.block(0, range(START, START + 200)), turned, table) == before).all()
+    assert (COMBINERS[name].answer(table.block(0, range(START, START + 200)), turned, table) == before).all()

@@ -16,7 +16,7 @@ from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replays import experiment
 from drift.replays.evaluation.threshold_advice import policy_advice
-from drift.replays.experiment import Results, compare_policies
+from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.logged import log_results
 from drift.replays.play import Stream
 from drift.replays.summary import summarise
@@ -40,7 +40,7 @@ def test_a_part_is_replayed_without_naming_policies(
 ) -> None:
     """And a list that a person typed is refused, not changed."""
 
-    def compare(stream: Stream, versions: ReplayVersions, names: list[str], **options: object) -> Results:
+    def compare(stream: Stream, versions: ReplayVersions, names: list[str], **options: object) -> ReplayResults:
         for name in names:
             parse_policy(name).policy(PolicySettings(len(stream.blocks), hindsight=lambda retrains: ()))
         raise UsageError(f"taken: {','.join(names)}")
@@ -52,26 +52,26 @@ def test_a_part_is_replayed_without_naming_policies(
 
 
 @pytest.fixture(scope="module")
-def results() -> Results:
+def results() -> ReplayResults:
     stream = Stream(moving_table(), START, SIZE)
     versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
     return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100, hindsight=True)
 
 
-def test_nobody_beats_hindsight(results: Results) -> None:
+def test_nobody_beats_hindsight(results: ReplayResults) -> None:
     for seed in (0, 1):
         schedules = results.oracles[seed]
         for name in results.names:
-            (outcome,) = [one for one in results.of(name) if one.played.seed == seed]
-            retrains = len(outcome.played.retrains)
-            right = sum(block.correct for block in outcome.played.blocks)
+            (outcome,) = [one for one in results.of(name) if one.run.seed == seed]
+            retrains = len(outcome.run.retrains)
+            right = sum(block.correct for block in outcome.run.blocks)
             assert right <= schedules[min(retrains, len(schedules) - 1)].correct
     assert results.recovered("oracle:3") == pytest.approx(1)
     assert results.recovered("never") is None  # nothing was to be gained without a retrain
     assert results.accuracy("oracle:1")[0] > results.accuracy("never")[0] + 0.1
 
 
-def test_a_record_holds_what_is_promised(results: Results) -> None:
+def test_a_record_holds_what_is_promised(results: ReplayResults) -> None:
     record = results.of("harm")[0].record
     assert {"policy", "seed", "retrains", "accuracy", "kappa_temporal", "alarms", "seconds"} <= set(record)
     assert json.loads(json.dumps(record)) == record
@@ -87,7 +87,7 @@ def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
     advice = policy_advice(found)
     assert [one.policy for one in advice] == ["threshold:1", "threshold:1@change", "forecast:3:1+recall"]
     for one in advice:
-        played = [outcome.played for outcome in found.of(one.policy)]
+        played = [outcome.run for outcome in found.of(one.policy)]
         trained = [{block.version: block for block in reversed(made.blocks)} for made in played]
         assert one.of == sum(map(len, trained))
         assert one.versions == sum(
@@ -99,7 +99,7 @@ def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
         assert "--threshold_accuracy" not in one.words
 
 
-def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -> None:
+def test_the_table_and_the_page_say_the_same(results: ReplayResults, tmp_path: Path) -> None:
     text = list(table_lines(results))
     assert len(text) == len(NAMES) + 2
     summary = summarise(results)
@@ -113,7 +113,7 @@ def test_the_table_and_the_page_say_the_same(results: Results, tmp_path: Path) -
     assert f"<b>{best.name}</b> was right most often" in page
 
 
-def test_the_file_of_numbers_has_what_the_page_shows(results: Results, tmp_path: Path) -> None:
+def test_the_file_of_numbers_has_what_the_page_shows(results: ReplayResults, tmp_path: Path) -> None:
     summary = summarise(results)
     write_json(tmp_path / "numbers.json", {}, [], **summary.record)
     written = json.loads((tmp_path / "numbers.json").read_text())
@@ -128,7 +128,9 @@ def test_the_file_of_numbers_has_what_the_page_shows(results: Results, tmp_path:
     assert all({"bias", "mean_absolute_error", "coverage", "told"} <= set(track) for track in methods.values())
 
 
-def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_has_a_child_for_each_policy(
+    results: ReplayResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = fresh_store(tmp_path, monkeypatch)
     page = write_replay(results, summarise(results), tmp_path / "page.html")
     parent = log_results(results, store, "replays", options={"block_size": SIZE}, page=page)
@@ -139,7 +141,7 @@ def test_mlflow_has_a_child_for_each_policy(results: Results, tmp_path: Path, mo
     assert harm.metrics["accuracy"] == pytest.approx(results.accuracy("harm")[0])
     steps = [store.client.get_metric_history(harm.id, key) for key in ("test_accuracy", "block/accuracy")]
     by_block = [[(point.step, point.value) for point in sorted(one, key=lambda p: p.step)] for one in steps]
-    played = [outcome.played.blocks for outcome in results.of("harm")]
+    played = [outcome.run.blocks for outcome in results.of("harm")]
     assert by_block[0] == by_block[1]
     same = zip(*played, strict=True)
     assert by_block[0] == [(one[0].index, pytest.approx(mean(block.accuracy for block in one))) for one in same]

@@ -10,7 +10,7 @@ from drift.data.blocks import Table
 from drift.datasets.elec import load_elec
 from drift.errors import DataError
 from drift.replays.evaluation.concept import displacement, has_concept, thresholds
-from drift.replays.leakage import looking_back, require_row_wise
+from drift.replays.leakage import history_leaks, require_row_wise
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_with_price_history_one_line_is_always_right(elec: Table) -> None:
 
 
 def test_elec_is_row_wise(elec: Table) -> None:
-    assert looking_back(elec) == []
+    assert history_leaks(elec) == []
     require_row_wise(elec)
     assert has_concept(elec)
 
@@ -44,7 +44,7 @@ def test_features_that_look_back_are_refused(elec: Table) -> None:
         (np.roll(price, 48), "nswprice", "a value 48 rows earlier"),
         (3 * elec.features[:, 1] - 2 * np.roll(price, 7), "nswprice", "a value 7 rows earlier"),
     ):
-        found = looking_back(beside(elec, values))[-1]
+        found = history_leaks(beside(elec, values))[-1]
         assert (found.feature, found.of, found.how) == ("extra", of, how)
         with pytest.raises(DataError, match=f"extra holds {how} of {of}"):
             require_row_wise(beside(elec, values))
@@ -55,8 +55,8 @@ def test_what_does_not_look_back_is_let_pass(elec: Table) -> None:
     price = elec.features[:, 0].astype(np.float64)
     walk = np.cumsum(rng.normal(size=len(elec)))
     for values in (rng.normal(size=len(elec)), walk, np.zeros(len(elec)), price**2):
-        assert looking_back(beside(elec, values)) == []
-    assert looking_back(replace(elec, features=elec.features[:40], labels=elec.labels[:40])) == []
+        assert history_leaks(beside(elec, values)) == []
+    assert history_leaks(replace(elec, features=elec.features[:40], labels=elec.labels[:40])) == []
 
 
 def test_features_that_know_the_label_are_refused(elec: Table) -> None:

@@ -20,9 +20,9 @@ import pytest
 from drift.data.blocks import Answer, Block, Floats, Rows, Table
 from drift.errors import ServingError, UsageError
 from drift.replays.combiners import Newest
-from drift.replays.experiment import Results, Step, compare_policies
+from drift.replays.experiment import ReplayResults, Step, compare_policies
 from drift.replays.play import Stream
-from drift.replays.served_replay import Serving, own_server
+from drift.replays.served_replay import ServedReplay, own_server
 from drift.replays.versions import ReplayVersions
 from tests.fakes import FakeService
 from tests.replays.test_play import SIZE, START, fit, moving_table
@@ -98,13 +98,13 @@ def versions(stream: Stream, cache: Path | None = None) -> ReplayVersions:
     return ReplayVersions(stream.table, fit_small, family="small", cache=cache)
 
 
-def same(served: Results, here: Results) -> None:
+def same(served: ReplayResults, here: ReplayResults) -> None:
     """Decisions, retrains and predictions are equal."""
     assert served.names == here.names
     for one, other in zip(served.outcomes, here.outcomes, strict=True):
-        assert one.played.retrains == other.played.retrains
-        assert one.played.alarms == other.played.alarms
-        assert (one.played.predictions == other.played.predictions).all()
+        assert one.run.retrains == other.run.retrains
+        assert one.run.alarms == other.run.alarms
+        assert (one.run.predictions == other.run.predictions).all()
         assert one.measures == other.measures
 
 
@@ -113,12 +113,12 @@ def test_a_served_replay_decides_as_one_in_this_process(stream: Stream, starter:
     options: dict[str, Any] = {"seeds": (0,), "window_rows": 100}
     here = compare_policies(stream, versions(stream, tmp_path / "cache"), NAMES, **options)
     told: list[Step] = []
-    with Serving(versions(stream, tmp_path / "cache"), starter) as serving:
+    with ServedReplay(versions(stream, tmp_path / "cache"), starter) as serving:
         served = compare_policies(
             stream, versions(stream, tmp_path / "cache"), NAMES, **options, serving=serving, tell=told.append
         )
     same(served, here)
-    assert any(one.played.retrains for one in served.outcomes)
+    assert any(one.run.retrains for one in served.outcomes)
     assert starter.service.most == 2
     assert len(starter.service.loaded) == 1
     assert (starter.started, starter.ended) == (1, 1)
@@ -135,14 +135,17 @@ def test_a_served_replay_decides_as_one_in_this_process(stream: Stream, starter:
 
 def test_what_all_versions_answer_is_refused_at_once(stream: Stream, starter: Starter) -> None:
     fitted = versions(stream)
-    with Serving(fitted, starter) as serving, pytest.raises(UsageError, match=r"--serve, got spaced:3\+mix, for which"):
+    with (
+        ServedReplay(fitted, starter) as serving,
+        pytest.raises(UsageError, match=r"--serve, got spaced:3\+mix, for which"),
+    ):
         compare_policies(
             stream, fitted, ["oracle", "spaced:3+mix"], seeds=(0,), window_rows=100, serving=serving
         )  # fmt: skip
     assert starter.started == fitted.trained == 0
 
 
-def ask(serving: Serving, fitted: ReplayVersions, stream: Stream) -> None:
+def ask(serving: ServedReplay, fitted: ReplayVersions, stream: Stream) -> None:
     """The first block, of the base model."""
     answering = serving.answering("never", Newest(), lambda news, block: None)
     answering.answer(stream.blocks[0], [fitted.get(range(START), 0)], stream.table)
@@ -154,7 +157,7 @@ def test_another_models_answers_are_an_error(stream: Stream, starter: Starter, o
     fitted = versions(stream)
     with (
         pytest.raises(ServingError, match="within 1e-05 of those in this process for block 0"),
-        Serving(fitted, starter) as serving,
+        ServedReplay(fitted, starter) as serving,
     ):
         ask(serving, fitted, stream)
     assert starter.ended == 1
@@ -165,21 +168,24 @@ def test_a_rollover_that_did_not_happen_is_an_error(
 ) -> None:
     fitted = versions(stream)
     monkeypatch.setattr(starter.service, "predict", lambda features: Answer(np.zeros((SIZE, 2), np.float32), 7))
-    with Serving(fitted, starter) as serving, pytest.raises(ServingError, match="of version 1 to block 0, got 7's"):
+    with (
+        ServedReplay(fitted, starter) as serving,
+        pytest.raises(ServingError, match="of version 1 to block 0, got 7's"),
+    ):
         ask(serving, fitted, stream)
 
 
 def test_a_version_that_does_not_come_up_is_an_error(stream: Stream, starter: Starter) -> None:
     starter.service.broken.add(1)
     fitted = versions(stream)
-    with pytest.raises(ServingError, match="version 1 does not come up"), Serving(fitted, starter) as serving:
+    with pytest.raises(ServingError, match="version 1 does not come up"), ServedReplay(fitted, starter) as serving:
         ask(serving, fitted, stream)
     assert starter.ended == 1
 
 
 def test_a_model_that_cannot_be_exported_is_an_error(stream: Stream, starter: Starter) -> None:
     fitted = ReplayVersions(stream.table, fit, family="threshold", cache=None)
-    with Serving(fitted, starter) as serving, pytest.raises(ServingError, match="exported, got a Threshold"):
+    with ServedReplay(fitted, starter) as serving, pytest.raises(ServingError, match="exported, got a Threshold"):
         ask(serving, fitted, stream)
 
 
@@ -189,7 +195,7 @@ class Looked:
 
     name: str = "first"
 
-    def pick(self, block: Block, found: Any) -> Any:
+    def select(self, block: Block, found: Any) -> Any:
         return found[0]
 
     def answer(self, block: Block, found: Any, table: Table) -> Floats:
@@ -199,7 +205,7 @@ class Looked:
 def test_any_answering_that_picks_one_version_is_served(stream: Stream, starter: Starter) -> None:
     fitted = versions(stream)
     trained = [fitted.get(range(START), 0), fitted.get(range(100, 300), 0)]
-    with Serving(fitted, starter) as serving:
+    with ServedReplay(fitted, starter) as serving:
         answering = serving.answering("first", Looked(), lambda news, block: None)
         found = answering.answer(stream.blocks[3], trained, stream.table)
     assert found == pytest.approx(trained[0].answers(stream.blocks[3].rows), abs=1e-6)
@@ -211,7 +217,7 @@ def test_a_servers_folder_stays_only_for_its_logs(tmp_path: Path, monkeypatch: p
         folder.mkdir(exist_ok=True)
         yield
 
-    monkeypatch.setattr("drift.serving.torchserve.service.ModelService.own", own)
+    monkeypatch.setattr("drift.serving.torchserve.service.ModelService.start", own)
     folder = tmp_path / "replay-server"
     with own_server(folder):
         assert folder.is_dir()

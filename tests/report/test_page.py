@@ -2,25 +2,28 @@
 
 import math
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from drift.charts.plots import Chart
 from drift.data.blocks import Reference, Table
 from drift.detect import Score, ThresholdForecast
 from drift.errors import StateError
 from drift.loop.card import Card, DataSource
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
-from drift.loop.results.details import moved_features, version_lines
+from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, moved_features, version_lines
+from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome
 from drift.loop.results.summary import summary
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart
 from drift.report.deployment import _of_deployment
 from drift.report.forecasts import forecast_chart
-from drift.report.page import ReportData, render, verdict, write_report
+from drift.report.page import ReportData, render, write_report
 from drift.tracking.registry import Version
 
 TEST = {
@@ -29,7 +32,55 @@ TEST = {
 }  # fmt: skip
 
 
-def data(*, promoted: bool = True, names: tuple[str, str] = ("no", "yes"), blocks: int = 6) -> ReportData:
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment left, of which a report is made."""
+
+    deployment: Deployment
+    threshold: float | None
+    flags_below: bool
+    classes: tuple[str, ...]
+    accepted: dict[int, float]
+    blocks: list[BlockRecord]
+    decisions: list[DecisionRecord]
+    answers: Answers
+    trail: list[AuditLine]
+    data_name: str
+    forecasts: dict[int, ThresholdForecast] = field(default_factory=dict)
+    seen: dict[int, int] = field(default_factory=dict)
+    versions: Sequence[VersionLine] = ()
+    moved: Sequence[MovedFeature] = ()
+
+    @property
+    def outcome(self) -> DeploymentOutcome:
+        return deployment_outcome(
+            self.blocks, self.decisions, self.answers, classes=len(self.classes), accepted=self.accepted,
+            first_champion=self.deployment.first_champion, seen=self.seen, threshold=self.threshold,
+            flags_below=self.flags_below,
+        )  # fmt: skip
+
+    @property
+    def report_data(self) -> ReportData:
+        details = DeploymentDetails(self.accepted, self.seen, self.versions, self.moved, self.outcome)
+        return ReportData(
+            self.deployment, self.threshold, self.classes, self.blocks, self.decisions, self.trail, self.data_name,
+            details, self.forecasts,
+        )  # fmt: skip
+
+
+def verdict(told: Deployed) -> str:
+    return told.outcome.verdict
+
+
+def page_of(told: Deployed) -> str:
+    return render(told.report_data)
+
+
+def chart_of(told: Deployed) -> Chart:
+    return accuracy_chart(told.blocks, told.outcome, threshold=told.threshold)
+
+
+def data(*, promoted: bool = True, names: tuple[str, str] = ("no", "yes"), blocks: int = 6) -> Deployed:
     records = [
         BlockRecord(
             index=index, start=100 + 20 * index, stop=120 + 20 * index, first_time="2024-01-01T00:00:00",
@@ -45,7 +96,7 @@ def data(*, promoted: bool = True, names: tuple[str, str] = ("no", "yes"), block
         2, True, "ada@host", "answered yes", {"chance": 0.01}, "promoted", 2, TEST, "2024-01-03T00:00"
     )
     rows = 20 * blocks
-    return ReportData(
+    return Deployed(
         deployment=Deployment("toy-1", "toy", "run", {}, 1, 100, 100 + rows, "done", blocks, "2024-01-03"),
         threshold=0.6,
         flags_below=True,
@@ -94,7 +145,7 @@ def test_verdict_of_a_promotion_after_the_last_block() -> None:
     )
 
 
-def at_end(outcome: str) -> ReportData:
+def at_end(outcome: str) -> Deployed:
     """Five blocks without a flag, and a challenger at the end."""
     calm = [replace(block, flagged=False) for block in data(promoted=False, blocks=5).blocks]
     decision = replace(data().decisions[0], block=5, outcome=outcome)
@@ -110,13 +161,15 @@ def test_verdict_names_what_came_at_the_end_without_a_flag() -> None:
 
 def test_a_promotion_at_the_end_is_drawn_within_the_axis() -> None:
     told = at_end("promoted")
-    figure = accuracy_chart(told.blocks, told.decisions, threshold=told.threshold, accepted=told.accepted)
-    (line,) = figure.layout.shapes
-    assert line.x0 == 4.5 < figure.layout.xaxis.range[1]
-    (note,) = figure.layout.annotations
-    assert (note.x, note.hovertext) == (4.5, "version 2 promoted at the end")
-    assert not any("had it stayed" in trace.name for trace in figure.data if trace.name)  # no block to draw it for
-    page = render(told)
+    figure = chart_of(told)
+    (line,) = figure["layout"]["shapes"]
+    assert line["x0"] == 4.5 < figure["layout"]["xaxis"]["range"][1]
+    (note,) = figure["layout"]["annotations"]
+    assert (note["x"], note["hovertext"]) == (4.5, "version 2 promoted at the end")
+    assert not any(
+        "had it stayed" in trace["name"] for trace in figure["data"] if trace["name"]
+    )  # no block to draw it for
+    page = page_of(told)
     assert page.count("<td>end</td>") == 2  # of the comparison, and of the decisions
     assert "after block 5" not in page
 
@@ -126,12 +179,12 @@ def test_a_forecast_has_the_threshold_drawn_but_not_in_the_verdict() -> None:
     assert DeployOptions(policy="threshold", threshold_accuracy=0.6).threshold == 0.6
     assert DeployOptions(policy="evidence", threshold_accuracy=0.6).threshold is None
     told = replace(data(promoted=False), flags_below=False)
-    assert "threshold 0.6" in render(told)
+    assert "threshold 0.6" in page_of(told)
     assert verdict(told) == "1 of 6 blocks was flagged, and version 1 still serves."
 
 
 def test_page_tells_who_decided_what_and_why() -> None:
-    page = render(data())
+    page = page_of(data())
     for expected in (
         "ada@host",
         "answered yes",
@@ -144,13 +197,13 @@ def test_page_tells_who_decided_what_and_why() -> None:
 
 
 def test_page_without_drift_says_so() -> None:
-    page = render(data(promoted=False))
+    page = page_of(data(promoted=False))
     assert "nothing had to be decided" in page
     assert "Champion against challenger" not in page
 
 
 def test_page_loads_nothing_from_elsewhere() -> None:
-    page = render(data())
+    page = page_of(data())
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", page)
     assert "default-src 'none'" in page
 
@@ -160,23 +213,23 @@ def test_names_cannot_break_out_of_the_page() -> None:
     told = data(names=(evil, "yes"))
     score = Score("features", 0.2, 1e-9, 0.01, f"most in {evil}")
     told = replace(told, blocks=[replace(block, scores=(score,)) for block in told.blocks], data_name=evil)
-    page = render(told)
+    page = page_of(told)
     assert evil not in page
     assert "\\u003cimg" not in page  # as JSON, which the page's script would hand to the hover text
     assert "&lt;img src=x" in page
 
 
 def test_one_block_is_enough() -> None:
-    assert "toy: 1 block," in render(data(promoted=False, blocks=1))
+    assert "toy: 1 block," in page_of(data(promoted=False, blocks=1))
 
 
 def test_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = write_report(data(), tmp_path / "reports" / "r.html")
+    path = write_report(data().report_data, tmp_path / "reports" / "r.html")
     assert path.read_text().rstrip().endswith("</html>")
     assert list(path.parent.iterdir()) == [path]
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be written"):
-        write_report(data(), tmp_path / "file" / "r.html")
+        write_report(data().report_data, tmp_path / "file" / "r.html")
 
 
 def test_the_forecast_is_drawn_and_said() -> None:
@@ -184,18 +237,18 @@ def test_the_forecast_is_drawn_and_said() -> None:
     forecasts = {
         block.index: ThresholdForecast(0.6, 7 - block.index, 2, math.inf, 0.8, 50, 0.125) for block in told.blocks
     }
-    page = render(replace(told, forecasts=forecasts))
+    page = page_of(replace(told, forecasts=forecasts))
     assert "Forecast: blocks until accuracy is below 0.6" in page
     assert "accuracy is expected below 0.6 in 2 blocks (80 % interval: 2 to more than 50)" in page
     assert "the next block is below it is 0.12" in page
     figure = forecast_chart(forecasts, {block.index: block.version for block in told.blocks})
-    medians = [trace for trace in figure.data if trace.name and trace.name.startswith("median")]
-    assert [trace.name for trace in medians] == ["median, version 1", "median, version 2"]
-    assert [list(trace.x) for trace in medians] == [[0, 1, 2], [3, 4, 5]]
-    assert [list(trace.y) for trace in medians] == [[7, 6, 5], [4, 3, 2]]
-    ends = [trace for trace in figure.data if trace.showlegend is False and trace.mode == "lines" and not trace.fill]
-    assert {value for trace in ends for value in trace.y} == {51}  # beyond the horizon of 50
-    assert "Forecast" not in render(told)
+    medians = [trace for trace in figure["data"] if trace["name"] and trace["name"].startswith("median")]
+    assert [trace["name"] for trace in medians] == ["median, version 1", "median, version 2"]
+    assert [trace["x"] for trace in medians] == [[0, 1, 2], [3, 4, 5]]
+    assert [trace["y"] for trace in medians] == [[7, 6, 5], [4, 3, 2]]
+    bands = [trace for trace in figure["data"] if trace["name"] == "80% interval"]
+    assert {value for trace in bands for value in trace["y"][: len(trace["y"]) // 2]} == {51}  # beyond the horizon
+    assert "Forecast" not in page_of(told)
 
 
 def table(rows: int = 220) -> Table:
@@ -216,11 +269,11 @@ def test_the_report_names_the_features_that_moved() -> None:
     assert moved[0].before == pytest.approx(0, abs=0.3)
     assert moved[0].after == pytest.approx(5, abs=0.6)
     assert moved[0].distance > 0.9
-    page = render(replace(data(), moved=moved))
+    page = page_of(replace(data(), moved=moved))
     assert "Which features moved" in page
     assert '<td>moves</td><td class="n">3 of 6</td>' in page
     assert "<td>stays</td>" not in page
-    assert "No feature of any block differs" in render(data())
+    assert "No feature of any block differs" in page_of(data())
 
 
 def test_features_that_are_ignored_do_not_move() -> None:
@@ -245,12 +298,12 @@ def test_the_report_tells_how_each_version_was_made() -> None:
     assert first.accuracy == pytest.approx((16 + 16 + 8) / 60)
     assert (second.kind, second.outcome, second.fit_rows, second.accepted) == ("retrain", "promoted", (40, 139), 0.85)
     assert second.fit_times == ("2024-01-02T16:00", "2024-01-06T19:00")
-    page = render(replace(told, versions=lines))
+    page = page_of(replace(told, versions=lines))
     for words in ("<h2>Versions</h2>", "40 to 139", "learning_rate&nbsp;0.01", "depth&nbsp;2", "run0run0", "0.850"):
         assert words in page
 
 
-def by_hand(*, flagged: bool = True) -> ReportData:
+def by_hand(*, flagged: bool = True) -> Deployed:
     """Version 2 answers from block 3 on, and version 1 again in the last one; the deployment decided nothing."""
     told = data()
     records = [replace(block, flagged=flagged and block.flagged) for block in told.blocks]
@@ -267,7 +320,7 @@ def test_headline_tiles_and_marks_agree_about_a_change_from_outside() -> None:
     assert verdict(by_hand(flagged=False)).startswith(
         "No block fell below the threshold of 0.6. After 2 changes of champion from outside this deployment, version 1"
     )
-    page = render(told)
+    page = page_of(told)
     for expected in (
         "1 flagged, 0 promotions, 2 changes of champion from outside</h1>",
         "serving at the end<b>version 1</b>",
@@ -284,27 +337,27 @@ def test_headline_tiles_and_marks_agree_about_a_change_from_outside() -> None:
 def test_a_promotion_and_a_change_from_outside_are_both_counted() -> None:
     told = replace(by_hand(), decisions=data().decisions)
     assert "After 1 promotion and 1 change of champion from outside this deployment, version 1 serves" in verdict(told)
-    figure = accuracy_chart(told.blocks, told.decisions, threshold=None, accepted=told.accepted)
-    notes = [(note.x, note.text) for note in figure.layout.annotations]
+    figure = chart_of(replace(told, threshold=None))
+    notes = [(note["x"], note["text"]) for note in figure["layout"]["annotations"]]
     assert notes == [(2.5, "▸v2"), (4.5, "▸v1")]
-    assert figure.layout.annotations[0].hovertext == "version 2 promoted after block 2"
-    assert "from outside this deployment" in figure.layout.annotations[1].hovertext
+    assert figure["layout"]["annotations"][0]["hovertext"] == "version 2 promoted after block 2"
+    assert "from outside this deployment" in figure["layout"]["annotations"][1]["hovertext"]
 
 
 def test_a_line_is_not_drawn_over_the_blocks_of_another_version() -> None:
     told = by_hand()
-    figure = accuracy_chart(told.blocks, told.decisions, threshold=None, accepted=told.accepted)
-    (first,) = (trace for trace in figure.data if trace.name == "version 1")
-    assert [value is not None for value in first.y] == [True, True, True, False, False, True]
-    (stayed,) = (trace for trace in figure.data if trace.name == "version 1, had it stayed")
-    assert list(stayed.x) == [2, 3, 4, 5]
+    figure = chart_of(replace(told, threshold=None))
+    (first,) = (trace for trace in figure["data"] if trace["name"] == "version 1")
+    assert [value is not None for value in first["y"]] == [True, True, True, False, False, True]
+    (stayed,) = (trace for trace in figure["data"] if trace["name"] == "version 1, had it stayed")
+    assert stayed["x"] == [2, 3, 4, 5]
 
 
 def test_another_version_than_the_deployment_began_with_may_answer_its_first_block() -> None:
     told = data()
     told = replace(told, decisions=[], blocks=[replace(block, version=2) for block in told.blocks])
     assert "After 1 change of champion from outside this deployment, version 2 serves. On the 120 rows" in verdict(told)
-    assert "had version 1 stayed" in render(told)
+    assert "had version 1 stayed" in page_of(told)
 
 
 def test_a_version_that_came_from_outside_is_told_so() -> None:
@@ -343,13 +396,13 @@ def test_blocks_that_their_version_had_seen_are_marked_and_count_for_no_accuracy
     assert found.accuracy == pytest.approx((16 + 16 + 8 + 16) / 80)
     assert (found.rows, found.counted_rows, found.seen_rows) == (120, 80, 40)
     assert found.lines()[1] == f"{left_out} when it was made"
-    page = render(told)
+    page = page_of(told)
     assert 'accuracy, new rows<b>0.700</b><span class="soft">80 rows' in page
     assert page.count("seen by its version") == 2
-    figure = accuracy_chart(told.blocks, [], threshold=None, accepted=told.accepted, seen=told.seen)
-    (marked,) = (trace for trace in figure.data if trace.name == "rows that its version had seen")
-    assert list(marked.x) == [3, 4]
-    assert "seen by its version" not in render(data())
+    figure = chart_of(replace(told, threshold=None))
+    (marked,) = (trace for trace in figure["data"] if trace["name"] == "rows that its version had seen")
+    assert marked["x"] == [3, 4]
+    assert "seen by its version" not in page_of(data())
 
 
 def test_where_every_block_after_a_change_was_seen_nothing_is_claimed_of_it() -> None:
@@ -358,10 +411,10 @@ def test_where_every_block_after_a_change_was_seen_nothing_is_claimed_of_it() ->
         "1 of 6 blocks fell below the threshold of 0.6. After 1 change of champion from outside this deployment,"
         " version 2 serves. 3 blocks are left out of the accuracies (60 rows)"
     )
-    assert "had version 1 stayed<b>" not in render(told)
+    assert "had version 1 stayed<b>" not in page_of(told)
     card = Card(("a",), ("no", "yes"), {}, (0, 200), (200, 220), "", DataSource("toy.csv", "b"))
     (line,) = version_lines([(Version(2, "run", "", "", {}), card)], told.blocks, [], accepted={}, table=table())
     assert (line.blocks, line.accuracy) == (3, None)
     every = replace(told, seen={1: 220, 2: 220})
     assert "Every block has rows that the version that answered had seen when it was made" in verdict(every)
-    assert "accuracy, all rows<b>" in render(every)
+    assert "accuracy, all rows<b>" in page_of(every)

@@ -70,7 +70,7 @@ def service_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def session_service(service_folder: Path, temp_folder: Path, tiny_model: TinyModel) -> Iterator[ModelService]:
-    with ModelService.own(service_folder, "tiny") as service:
+    with ModelService.start(service_folder, "tiny") as service:
         service.load(tiny_model.archive(service.store, 1), 1)
         yield service
 

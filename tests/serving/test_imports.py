@@ -26,8 +26,7 @@ def test_importing_the_service_imports_no_torch() -> None:
 
 
 def test_every_entry_point_is_there() -> None:
-    assert sorted(drift.serving.MODULES) == sorted(drift.serving.__all__)
-    for name in drift.serving.__all__:
+    for name in drift.serving.MODULES:
         assert getattr(drift.serving, name).__module__ == f"drift.serving.{drift.serving.MODULES[name]}"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = drift.serving.nothing

@@ -72,7 +72,7 @@ def test_an_error_keeps_its_exit_code_in_a_pipe(tmp_path: Path) -> None:
 def test_typed_characters_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
     """They are an answer that is none of the letters asked for, not an error."""
     code = (
-        "from drift import streams; from drift.terminal import Screen;"
+        "from drift.system import streams; from drift.terminal import Screen;"
         "streams.replace_unknown_characters(); print(Screen().confirm('Go on? [y]es, [n]o: '))"
     )
     asked = subprocess.run(

@@ -73,7 +73,7 @@ def augment(
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
     from drift.images.experiments import perturb_by
     from drift.images.results.logged import log_augment
-    from drift.images.results.summaries import seen_rows, text_table
+    from drift.images.results.summaries import sample_rows, text_table
     from drift.images.streams.evolution import ImagePool
     from drift.report.images import Numbers, markdown, write_images
     from drift.system.disk import write_at_once
@@ -107,7 +107,7 @@ def augment(
             )
         samples = {CLEAN: parts.pool, PERTURBED: ImagePool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}
         seen = compare_networks(trained, parts.train.pixels, samples, n=images, level=level, seed=seed)
-    columns, rows = seen_rows(seen)
+    columns, rows = sample_rows(seen)
     epochs = " and ".join(f"{made.epochs} {name}" for name, made in trained.items())
     sentences = [*words(seen), f"epochs in {had:g} min at most for each network: {epochs}"]
     for line in (*text_table(columns, rows, line_width()), "", *sentences):

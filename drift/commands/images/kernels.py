@@ -103,13 +103,13 @@ def kernels(
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
     """
     require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
-    from drift.images.detection.detector_comparison import CLEAN, side_by_side
-    from drift.images.detection.image_detectors import chosen, watchers
+    from drift.images.detection.detector_comparison import CLEAN, compare_detectors
+    from drift.images.detection.image_detectors import chosen, image_detectors
     from drift.images.embeddings import EMBEDDINGS
     from drift.images.experiments import perturb_by
     from drift.images.results.logged import log_table
     from drift.images.results.pictures import planes_picture
-    from drift.images.results.summaries import side_by_side_rows, text_table
+    from drift.images.results.summaries import comparison_rows, text_table
     from drift.images.streams.evolution import ImagePool
     from drift.report.images import Numbers, Picture, write_images
     from drift.terminal import counting, line_width
@@ -119,7 +119,7 @@ def kernels(
         raise UsageError(f"expected --space features or pixels, got {space!r}")
     device = resolve_device(device)
     options = options_as_called(kernels, locals())
-    watching = chosen(detectors or ",".join(watchers()), space)
+    watching = chosen(detectors or ",".join(image_detectors()), space)
     changes = perturb_by(perturbation)
     if changes is None:
         raise UsageError("expected a --perturbation to put beside clean and foreign images, got none")
@@ -134,13 +134,13 @@ def kernels(
         other = images_of(other_data, tell)[1]
         parts = lesson.parts(images_of_data, reference_rows=reference_rows, other=other)
         trained = lesson.learn(parts, tell)
-        assert isinstance(parts.strangers, ImagePool)  # noqa: S101  # another data set was asked for
+        assert isinstance(parts.out_of_distribution, ImagePool)  # noqa: S101  # another data set was asked for
         half = len(parts.pool) // 2
         clean, later = parts.pool.pixels[:half], parts.pool.pixels[half:]
         perturbed = Path(perturbation).stem
         foreign = other.name if other.name not in (CLEAN, perturbed) else f"foreign {other.name}"
-        shifts = {CLEAN: clean, perturbed: changes(later, severity, seed), foreign: parts.strangers.pixels}
-        found = side_by_side(
+        shifts = {CLEAN: clean, perturbed: changes(later, severity, seed), foreign: parts.out_of_distribution.pixels}
+        found = compare_detectors(
             trained,
             parts.reference.pixels,
             parts.validation.pixels,
@@ -153,7 +153,7 @@ def kernels(
             seed=seed,
             tell=tell,
         )
-    columns, rows = side_by_side_rows(found)
+    columns, rows = comparison_rows(found)
     for line in (*text_table(columns, rows, line_width()), "", found.words()):
         print(line)
     figure = planes_picture(found, embedding)

@@ -6,15 +6,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drift.errors import UsageError
 
 if TYPE_CHECKING:
     from drift.datasets.images import Images
-    from drift.images.experiments import Remembered, Tell
+    from drift.images.experiments import CachedNetwork, Tell
     from drift.images.setup import ImageRoles
-    from drift.images.streams.evolution import Perturb
 
 QUICK_ROWS = 10_000
 QUICK_EPOCHS = 4
@@ -49,10 +48,10 @@ class Lesson:
         new_classes: Sequence[str] = (),
         other: Images | None = None,
     ) -> ImageRoles:
-        """Training and test images in their roles; see `drift.images.setup.parts_of`."""
-        from drift.images.setup import parts_of
+        """Training and test images in their roles; see `drift.images.setup.assign_roles`."""
+        from drift.images.setup import assign_roles
 
-        return parts_of(
+        return assign_roles(
             *images,
             train_rows=self.train_rows or (QUICK_ROWS if self.quick else None),
             reference_rows=reference_rows or min(REFERENCE_ROWS, len(images[1]) // 3),
@@ -61,38 +60,20 @@ class Lesson:
             seed=self.seed,
         )
 
-    def learn(
-        self,
-        parts: ImageRoles,
-        tell: Tell,
-        *,
-        epochs: int = 10,
-        seconds: float | None = None,
-        augment: Perturb | None = None,
-        augmented_by: str = "",
-        whole: bool = False,
-        board: Path | None = None,
-        words: str = "training",
-    ) -> Remembered:
-        """The network, trained or remembered; `epochs` where neither an option nor `quick` says how many."""
+    def learn(self, parts: ImageRoles, tell: Tell, *, epochs: int = 10, **options: Any) -> CachedNetwork:
+        """The network, trained or taken from the cache.
+
+        Args:
+            parts: images in their roles.
+            tell: is called after every epoch.
+            epochs: where neither an option nor `quick` says how many.
+            options: further ones of `drift.images.experiments.train_network`.
+        """
         from drift.images.experiments import train_network
 
-        return train_network(
-            self.network,
-            parts.train,
-            parts.validation,
-            max_epochs=self.max_epochs or (QUICK_EPOCHS if self.quick else epochs),
-            seed=self.seed,
-            device=self.device,
-            weights=self.weights,
-            seconds=seconds,
-            augment=augment,
-            augmented_by=augmented_by,
-            whole=whole,
-            board=board,
-            tell=tell,
-            words=words,
-        )
+        most = self.max_epochs or (QUICK_EPOCHS if self.quick else epochs)
+        own: dict[str, Any] = {"max_epochs": most, "seed": self.seed, "device": self.device, "weights": self.weights}
+        return train_network(self.network, parts.train, parts.validation, tell=tell, **own, **options)
 
 
 def images_of(name: str, tell: Tell) -> tuple[Images, Images]:

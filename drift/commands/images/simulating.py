@@ -176,7 +176,7 @@ def simulate(
             severities,
             batch_size,
             perturb=changes,
-            strangers=parts.strangers,
+            out_of_distribution=parts.out_of_distribution,
             most_strange=most_strange,
             relabelled=relabelled(relabel, parts.classes),
             seed=seed,

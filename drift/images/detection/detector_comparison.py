@@ -1,4 +1,4 @@
-"""Detectors side by side: what each says of clean, perturbed and foreign images, and how many it needs to say it."""
+"""Detectors compared: scores on clean, perturbed and foreign images, and the number of images that each one needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError
 from drift.images.detection.image_detectors import ImageDetector
-from drift.images.detection.spaces import Network, Spaces
+from drift.images.detection.spaces import FeatureNetwork, FeatureSpaces
 from drift.images.embeddings import embed, euclidean, kernel_distances
 
 CLEAN = "clean"
@@ -23,16 +23,27 @@ ENOUGH = 0.8  # share of samples in which a shift is seen, to say that so many i
 
 @dataclass(frozen=True)
 class DetectorCell:
-    """A detector on a shift."""
+    """A detector on a shift.
+
+    Attributes:
+        detector: its name.
+        shift: name of the sample.
+        n: images of the sample.
+        statistic: in the detector's own units.
+        p_value: in (0, 1].
+        needed: images that show the shift in 8 of 10 samples; None if not even `tried` do.
+        tried: the most images that were tried; 0 where nothing shifted.
+        plane: (reference + n, 2) points, those of the reference first.
+    """
 
     detector: str
     shift: str
-    n: int  # images of the sample
-    statistic: float  # in the detector's own units
-    p_value: float  # in (0, 1]
-    needed: int | None  # images that show the shift in 8 of 10 samples; None if not even `tried` do
-    tried: int  # the most images that were tried; 0 where nothing shifted
-    plane: NDArray[np.float64] | None = None  # (reference + n, 2) points, those of the reference first
+    n: int
+    statistic: float
+    p_value: float
+    needed: int | None
+    tried: int
+    plane: NDArray[np.float64] | None = None
 
     @property
     def record(self) -> dict[str, object]:
@@ -43,10 +54,17 @@ class DetectorCell:
 
 @dataclass(frozen=True)
 class DetectorComparison:
-    """The table."""
+    """The table.
+
+    Attributes:
+        cells: by shift, and for each shift by detector.
+        shown: images of the reference in each plane.
+        reference_rows: number of images of the reference.
+        level: of the tests.
+    """
 
     cells: tuple[DetectorCell, ...]
-    shown: int  # images of the reference in each plane
+    shown: int
     reference_rows: int
     level: float
 
@@ -94,8 +112,8 @@ def _images(count: float, tried: int) -> str:
     return f"{count:.0f} images" if count < inf else f"more than {tried} images"
 
 
-def side_by_side(
-    network: Network,
+def compare_detectors(
+    network: FeatureNetwork,
     reference: Pixels,
     known: Pixels,
     shifts: Mapping[str, Pixels],
@@ -113,7 +131,7 @@ def side_by_side(
     Args:
         network: trained on images like the reference.
         reference: (rows, height, width, channels).
-        known: other images of that kind, for spaces that are learned; see `Spaces`.
+        known: other images of that kind, for spaces that are learned; see `FeatureSpaces`.
         shifts: pools of images by name, among them `CLEAN`; the first `n` of each make the table's p-values, and
             samples drawn from the whole pool tell how many images are needed.
         detectors: that compare.
@@ -122,7 +140,7 @@ def side_by_side(
         repeats: samples of each size.
         embedding: of the planes; None makes none.
         seed: of samples, permutations and embeddings.
-        tell: hears of every cell that is done.
+        tell: is called after every cell.
 
     Raises:
         BlockError: a pool is too small.
@@ -130,42 +148,53 @@ def side_by_side(
     for name, pool in shifts.items():
         if len(pool) < n:
             raise BlockError(f"expected {n} images of {name} or more, got {len(pool)}")
-    spaces = Spaces(network, reference, known, seed=seed)
+    spaces = FeatureSpaces(network, reference, known, seed=seed)
     cells = []
     for shift, pool in shifts.items():
-        for one in detectors:
-            rows = spaces.of(one.space, pool)
-            found = one.apart(spaces.reference(one.space), rows[:n], level=level, seed=seed)
+        for detector in detectors:
+            rows = spaces.of(detector.space, pool)
+            test = detector.compare_features(spaces.reference(detector.space), rows[:n], level=level, seed=seed)
             sizes = [size for size in SIZES if size <= len(rows) and shift != CLEAN]
-            needed = _needed(one, spaces, rows, sizes, level=level, repeats=repeats, seed=seed)
+            needed = _needed(detector, spaces, rows, sizes, level=level, repeats=repeats, seed=seed)
             plane = None
             if embedding is not None:
-                plane = _plane(one, spaces.reference(one.space)[:n], rows[:n], embedding, seed)
+                plane = _plane(detector, spaces.reference(detector.space)[:n], rows[:n], embedding, seed)
             cells.append(
-                DetectorCell(one.name, shift, n, found.statistic, found.p_value, needed, max(sizes, default=0), plane)
+                DetectorCell(
+                    detector.name, shift, n, test.statistic, test.p_value, needed, max(sizes, default=0), plane
+                )
             )
-            tell(f"{one.name} on {shift}", len(cells), len(shifts) * len(detectors))
+            tell(f"{detector.name} on {shift}", len(cells), len(shifts) * len(detectors))
     return DetectorComparison(tuple(cells), min(n, len(reference)), len(reference), level)
 
 
 def _needed(
-    one: ImageDetector, spaces: Spaces, rows: np.ndarray, sizes: Sequence[int], *, level: float, repeats: int, seed: int
+    detector: ImageDetector,
+    spaces: FeatureSpaces,
+    rows: np.ndarray,
+    sizes: Sequence[int],
+    *,
+    level: float,
+    repeats: int,
+    seed: int,
 ) -> int | None:
     """The smallest size of which enough samples show the shift."""
-    rng, reference = np.random.default_rng(seed), spaces.reference(one.space)
+    rng, reference = np.random.default_rng(seed), spaces.reference(detector.space)
     for size in sizes:
-        seen = 0
+        rejections = 0
         for repeat in range(repeats):
             sample = rows[rng.choice(len(rows), size, replace=False)]
-            seen += one.apart(reference, sample, level=level, seed=seed + repeat).p_value <= level
-        if seen >= ENOUGH * repeats:
+            rejections += detector.compare_features(reference, sample, level=level, seed=seed + repeat).p_value <= level
+        if rejections >= ENOUGH * repeats:
             return size
     return None
 
 
-def _plane(one: ImageDetector, reference: np.ndarray, rows: np.ndarray, method: str, seed: int) -> NDArray[np.float64]:
+def _plane(
+    detector: ImageDetector, reference: np.ndarray, rows: np.ndarray, method: str, seed: int
+) -> NDArray[np.float64]:
     both = np.concatenate([reference, rows])
-    if one.standardises:
+    if detector.standardises:
         both = both / np.where(both.std(axis=0) > 0, both.std(axis=0), 1)
-    distances = euclidean(both) if one.kernel is None else kernel_distances(both, one.kernel, seed=seed)
+    distances = euclidean(both) if detector.kernel is None else kernel_distances(both, detector.kernel, seed=seed)
     return embed(distances, method, seed=seed)

@@ -1,8 +1,8 @@
 """The shifts of Rabanser, Günnemann and Lipton 2019, "Failing Loudly", on a fraction of the images.
 
 They are perturbations (`drift/images/perturbations/protocol.py`) whose severity is that fraction; their strength is
-in their name. One promise of the protocol differs: which images are shifted depends on how many there are, since the
-recipe shifts exactly ceil(fraction * n) of them.
+in their name. They differ from the protocol in one thing: which images are shifted depends on how many there are,
+since the recipe shifts exactly ceil(fraction * n) of them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,24 @@ class ImageShift:
     with probability 1/2; output places are taken to input places by rotation @ shift @ shear @ zoom about the centre,
     in (row, column); pixels are interpolated linearly and continued with the nearest at the edge; flips come last.
     Two differences: the centre is the image's, where Keras was off by one pixel, and results are rounded to bytes.
+
+    Attributes:
+        name: by which it is asked for.
+        rotation: degrees.
+        width: share of the width.
+        height: share of the height.
+        shear: degrees, as Keras has it: 0.1 to 0.3 move nothing that one could see.
+        zoom: in [0, 1).
+        flips: left to right, top to bottom.
     """
 
     name: str
-    rotation: float  # degrees
-    width: float  # share of the width
-    height: float  # share of the height
-    shear: float  # degrees, as Keras has it: 0.1 to 0.3 move nothing that one could see
-    zoom: float  # in [0, 1)
-    flips: tuple[bool, bool] = (False, False)  # left to right, top to bottom
+    rotation: float
+    width: float
+    height: float
+    shear: float
+    zoom: float
+    flips: tuple[bool, bool] = (False, False)
 
     def __call__(self, pixels: Pixels, severity: float, *, seed: int) -> Pixels:
         """Images (n, height, width, channels) of which the fraction `severity` is shifted; see `Perturbation`."""
@@ -55,10 +64,10 @@ class ImageShift:
         ranges = [self.rotation, self.height * size[0], self.width * size[1], self.shear, self.zoom, self.zoom]
         angle, down, across, shear, zoom_down, zoom_across = ((2 * uniforms - 1) * ranges).T
         cosine, sine, shear = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle)), np.deg2rad(shear)
-        zero, one = np.zeros_like(angle), np.ones_like(angle)
+        zeros, ones = np.zeros_like(angle), np.ones_like(angle)
         turned = _matrices(cosine, -sine, sine, cosine)
-        sheared = _matrices(one, -np.sin(shear), zero, np.cos(shear))
-        zoomed = _matrices(1 + zoom_down, zero, zero, 1 + zoom_across)
+        sheared = _matrices(ones, -np.sin(shear), zeros, np.cos(shear))
+        zoomed = _matrices(1 + zoom_down, zeros, zeros, 1 + zoom_across)
         moved = (turned @ np.stack([down, across], axis=1)[:, :, None])[:, :, 0]
         return about_centre(turned @ sheared @ zoomed, moved, size)
 
@@ -68,10 +77,14 @@ class NoiseShift:
     """Plus normal noise of standard deviation `sigma`, held to 0 to 255.
 
     The recipe's images are floats, ours are bytes: rounding adds a variance of 1/12, which only sigma 1 can feel.
+
+    Attributes:
+        name: by which it is asked for.
+        sigma: of 255.
     """
 
     name: str
-    sigma: float  # of 255
+    sigma: float
 
     def __call__(self, pixels: Pixels, severity: float, *, seed: int) -> Pixels:
         """Images (n, height, width, channels) of which the fraction `severity` is shifted; see `Perturbation`."""

@@ -17,7 +17,7 @@ COMPONENTS = 32  # of PCA and of the untrained autoencoder, as in Rabanser et al
 AT_ONCE = 1_000  # images in the untrained encoder
 
 
-class Network(Protocol):
+class FeatureNetwork(Protocol):
     """A trained network as detectors see it."""
 
     def predict(self, features: Pixels) -> Answer:
@@ -29,16 +29,16 @@ class Network(Protocol):
         ...
 
 
-Space: TypeAlias = Callable[[Pixels], Floats]
+FeatureSpace: TypeAlias = Callable[[Pixels], Floats]
 """Of images, what stands for them: (n, d)."""
 
 
-class Spaces:
+class FeatureSpaces:
     """The spaces of one experiment, by name; each is made when it is first asked for."""
 
     names = ("features", "softmax", "pixels", "pca", "untrained_autoencoder")
 
-    def __init__(self, network: Network, reference: Pixels, known: Pixels, *, seed: int) -> None:
+    def __init__(self, network: FeatureNetwork, reference: Pixels, known: Pixels, *, seed: int) -> None:
         """The network's spaces, and those that are learned from images.
 
         Args:
@@ -52,7 +52,7 @@ class Spaces:
         self._reference = reference
         self._known = known
         self._seed = seed
-        self._made: dict[str, Space] = {}
+        self._made: dict[str, FeatureSpace] = {}
         self._references: dict[str, Floats] = {}
 
     def of(self, name: str, pixels: Pixels) -> Floats:
@@ -71,7 +71,7 @@ class Spaces:
             self._references[name] = self.of(name, self._reference)
         return self._references[name]
 
-    def _make(self, name: str) -> Space:
+    def _make(self, name: str) -> FeatureSpace:
         match name:
             case "features":
                 return self._network.features
@@ -91,7 +91,7 @@ def flat(pixels: Pixels) -> Floats:
     return (pixels.reshape(len(pixels), -1) / np.float32(255)).astype(np.float32)
 
 
-def principal_components(known: Pixels, components: int = COMPONENTS) -> Space:
+def principal_components(known: Pixels, components: int = COMPONENTS) -> FeatureSpace:
     """The coordinates along which known images vary most."""
     rows = flat(known)
     mean = rows.mean(axis=0)
@@ -101,7 +101,7 @@ def principal_components(known: Pixels, components: int = COMPONENTS) -> Space:
     return lambda pixels: np.asarray((flat(pixels) - mean) @ kept, np.float32)
 
 
-def untrained_encoder(shape: tuple[int, ...], *, dimensions: int = COMPONENTS, seed: int) -> Space:
+def untrained_encoder(shape: tuple[int, ...], *, dimensions: int = COMPONENTS, seed: int) -> FeatureSpace:
     """The encoder of an autoencoder that nobody has trained: a random convolutional network.
 
     After Rabanser et al. 2019, who found that it serves nearly as well as a trained one.
@@ -119,7 +119,7 @@ def untrained_encoder(shape: tuple[int, ...], *, dimensions: int = COMPONENTS, s
     def codes(pixels: Pixels) -> Floats:
         with one_thread(), torch.no_grad():
             parts = torch.from_numpy(np.ascontiguousarray(pixels)).split(AT_ONCE)
-            found = [encoder(part.permute(0, 3, 1, 2).float() / 255) for part in parts]
-            return np.asarray(torch.cat(found).numpy(), np.float32)
+            outputs = [encoder(part.permute(0, 3, 1, 2).float() / 255) for part in parts]
+            return np.asarray(torch.cat(outputs).numpy(), np.float32)
 
     return codes

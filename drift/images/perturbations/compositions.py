@@ -1,6 +1,6 @@
 """Compositions of Albumentations as perturbations: any, from a file too, and the one of the CIFAR-10 assignment.
 
-The one door to albumentations, which is imported when the first composition is made: that takes seconds.
+The only module that imports albumentations, which happens when the first composition is made: that takes seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SEEDS = 1 << 32
 
 
 def library() -> Any:
-    """Albumentations, which would look for a newer version over the network as it is imported unless told not to."""
+    """Albumentations; without the variable, its import would look for a newer version over the network."""
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     import albumentations
 

@@ -1,4 +1,4 @@
-"""OpenCV, image by image: warps and blur. The one door to cv2; arrays in, arrays out.
+"""OpenCV, image by image: warps and blur. The only module that imports cv2; arrays in, arrays out.
 
 A pass over an image of 32 x 32 pixels takes 10 to 60 microseconds.
 """

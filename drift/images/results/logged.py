@@ -1,4 +1,4 @@
-"""The laboratory's experiments in MLflow: a run each, with batches as steps, and the page."""
+"""Experiments with images in MLflow: one run for each, with batches as steps, and the page as an artifact."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift.images.augment import Seen
+from drift.images.augment import SampleComparison
 from drift.images.detection.detector_comparison import DetectorComparison
-from drift.images.streams.simulate import BatchResult, Simulated
+from drift.images.streams.simulate import BatchResult, RampResult
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 def log_ramp(
-    found: Simulated, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
+    ramp: RampResult, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
 ) -> str:
     """Log every batch's numbers; returns the run's id."""
-    points = [LoggedMetric("accepted_accuracy", found.accepted)]
-    for one in found.batches:
+    points = [LoggedMetric("accepted_accuracy", ramp.accepted)]
+    for batch in ramp.batches:
         values = {
-            "batch/severity": one.severity,
-            "batch/accuracy": one.accuracy,
-            "batch/confidence": one.confidence,
-            "batch/calibration_error": one.calibration_error,
+            "batch/severity": batch.severity,
+            "batch/accuracy": batch.accuracy,
+            "batch/confidence": batch.confidence,
+            "batch/calibration_error": batch.calibration_error,
         }
-        values |= {f"class/{plain(name)}": share for name, share in _shares(found, one)}
-        values |= {f"detector/{s.detector}_p_value": s.p_value for s in one.scores if s.p_value is not None}
-        values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in one.scores}
-        points += [LoggedMetric(name, value, one.index) for name, value in values.items()]
+        values |= {f"class/{plain(name)}": share for name, share in _shares(ramp, batch)}
+        values |= {f"detector/{s.detector}_p_value": s.p_value for s in batch.scores if s.p_value is not None}
+        values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in batch.scores}
+        points += [LoggedMetric(name, value, batch.index) for name, value in values.items()]
     return log_experiment("simulate", points, store, experiment, options=options, page=page, figures={"ramp": figure})
 
 
 def log_table(
-    found: DetectorComparison,
+    comparison: DetectorComparison,
     store: Store,
     experiment: str,
     *,
@@ -47,7 +47,7 @@ def log_table(
 ) -> str:
     """Log score and p-value of every detector on every shift; returns the run's id."""
     points = []
-    for cell in found.cells:
+    for cell in comparison.cells:
         shift = plain(cell.shift)
         points += [LoggedMetric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
         points += [LoggedMetric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
@@ -55,19 +55,25 @@ def log_table(
 
 
 def log_augment(
-    seen: list[Seen], store: Store, experiment: str, *, options: Mapping[str, object], page: Path, text: Path
+    results: list[SampleComparison],
+    store: Store,
+    experiment: str,
+    *,
+    options: Mapping[str, object],
+    page: Path,
+    text: Path,
 ) -> str:
     """Log what each network sees of each sample, and the page with the Markdown; returns the run's id."""
     points = []
-    for one in seen:
-        name = f"{plain(one.model)}/{plain(one.sample)}"
-        values = {key: getattr(one, key) for key in ("accuracy", "distance", "threshold", "p_value")}
+    for result in results:
+        name = f"{plain(result.model)}/{plain(result.sample)}"
+        values = {key: getattr(result, key) for key in ("accuracy", "distance", "threshold", "p_value")}
         points += [LoggedMetric(f"{name}_{key}", value) for key, value in values.items()]
     return log_experiment("augment", points, store, experiment, options=options, page=page, figures={}, text=text)
 
 
-def _shares(found: Simulated, one: BatchResult) -> list[tuple[str, float]]:
-    known = zip(found.classes, one.by_class, strict=True)
+def _shares(ramp: RampResult, batch: BatchResult) -> list[tuple[str, float]]:
+    known = zip(ramp.classes, batch.by_class, strict=True)
     return [(name, share) for name, share in known if share is not None]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the laboratory, drawn with matplotlib: what drifts, what it costs, and who sees it."""
+"""Figures of the experiments with images, drawn with matplotlib: ramps, and planes of what detectors compare."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, 
 from drift.datasets.images.pixels import Pixels
 from drift.detect.permutation.p_values import p_text
 from drift.images.detection.detector_comparison import DetectorComparison
-from drift.images.streams.simulate import LOST, Simulated
+from drift.images.streams.simulate import LOST, RampResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ LOWEST_P = 1e-6  # p-values below are drawn here
 MOST_CLASSES = 20  # in the map of accuracies
 
 
-def ramp_picture(simulated: Simulated, strips: Sequence[Pixels]) -> Figure:
+def ramp_picture(simulated: RampResult, strips: Sequence[Pixels]) -> Figure:
     """The images as they degrade, above accuracy, alarms, p-values and each class's accuracy, batch by batch.
 
     Args:
@@ -65,7 +65,7 @@ def ramp_picture(simulated: Simulated, strips: Sequence[Pixels]) -> Figure:
     return figure
 
 
-def _filmstrip(axes: Axes, simulated: Simulated, strips: Sequence[Pixels]) -> None:
+def _filmstrip(axes: Axes, simulated: RampResult, strips: Sequence[Pixels]) -> None:
     count = len(simulated.batches)
     step = -(-count // MOST_STRIPS)
     shown = range(0, count, step)
@@ -90,16 +90,18 @@ def _stacked(images: Pixels) -> NDArray[np.uint8]:
     return np.concatenate(rows[:-1])
 
 
-def _accuracy(axes: Axes, simulated: Simulated) -> None:
-    at = [one.index for one in simulated.batches]
+def _accuracy(axes: Axes, simulated: RampResult) -> None:
+    at = [batch.index for batch in simulated.batches]
     axes.axhline(simulated.accepted, color=GREY, linewidth=1, label=f"accuracy accepted, {simulated.accepted:.3f}")
     axes.axhline(simulated.accepted - LOST, color=GREY, linewidth=1, linestyle=":", label="5 points below")
-    axes.plot(at, [one.accuracy for one in simulated.batches], color=BLUE, marker="o", markersize=4, label="accuracy")
     axes.plot(
-        at, [one.confidence for one in simulated.batches], color=ORANGE, linestyle="--", label="confidence",
+        at, [batch.accuracy for batch in simulated.batches], color=BLUE, marker="o", markersize=4, label="accuracy"
+    )
+    axes.plot(
+        at, [batch.confidence for batch in simulated.batches], color=ORANGE, linestyle="--", label="confidence",
     )  # fmt: skip
     axes.plot(
-        at, [one.calibration_error for one in simulated.batches], color=VERMILLION, linestyle="-.",
+        at, [batch.calibration_error for batch in simulated.batches], color=VERMILLION, linestyle="-.",
         label="calibration error",
     )  # fmt: skip
     if simulated.lost_at is not None:
@@ -108,11 +110,11 @@ def _accuracy(axes: Axes, simulated: Simulated) -> None:
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _alarms(axes: Axes, simulated: Simulated) -> None:
+def _alarms(axes: Axes, simulated: RampResult) -> None:
     names = simulated.detectors[::-1]
     for row, name in enumerate(names):
         axes.axhline(row, color="#E4E7EB", linewidth=0.8, zorder=0)
-        at = [one.index for one in simulated.batches if any(s.detector == name and s.alarm for s in one.scores)]
+        at = [batch.index for batch in simulated.batches if any(s.detector == name and s.alarm for s in batch.scores)]
         axes.scatter(at, [row] * len(at), color=BLUE, marker="|", s=70, linewidths=3)
         first = simulated.first_alarm(name)
         if first is not None:
@@ -124,11 +126,13 @@ def _alarms(axes: Axes, simulated: Simulated) -> None:
     axes.set_ylabel("alarms\n(◆ the first)", fontsize=9)
 
 
-def _p_values(axes: Axes, simulated: Simulated) -> None:
+def _p_values(axes: Axes, simulated: RampResult) -> None:
     for place, name in enumerate(simulated.detectors):
         (colour, marker), line = LOOKS[place % len(LOOKS)], LINES[place // len(LOOKS) % len(LINES)]
-        found = [(one.index, score) for one in simulated.batches for score in one.scores if score.detector == name]
-        values = [(at, max(score.p_value, LOWEST_P)) for at, score in found if score.p_value is not None]
+        scores = [
+            (batch.index, score) for batch in simulated.batches for score in batch.scores if score.detector == name
+        ]
+        values = [(at, max(score.p_value, LOWEST_P)) for at, score in scores if score.p_value is not None]
         if values:
             style: dict[str, Any] = {
                 "color": colour,
@@ -144,11 +148,11 @@ def _p_values(axes: Axes, simulated: Simulated) -> None:
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _classes(figure: Figure, axes: Axes, simulated: Simulated) -> None:
-    shares = np.array([[np.nan if v is None else v for v in one.by_class] for one in simulated.batches]).T
+def _classes(figure: Figure, axes: Axes, simulated: RampResult) -> None:
+    shares = np.array([[np.nan if v is None else v for v in batch.by_class] for batch in simulated.batches]).T
     names = [_literal(name) for name in simulated.classes]
-    if any(one.strange for one in simulated.batches):  # never right
-        shares = np.vstack([shares, [0.0 if one.strange else np.nan for one in simulated.batches]])
+    if any(batch.out_of_distribution for batch in simulated.batches):  # never right
+        shares = np.vstack([shares, [0.0 if batch.out_of_distribution else np.nan for batch in simulated.batches]])
         names.append("not known")
     extent = (-0.5, len(simulated.batches) - 0.5, len(names) - 0.5, -0.5)
     drawn = axes.imshow(shares, extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
@@ -162,31 +166,33 @@ def _literal(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def planes_picture(found: DetectorComparison, method: str) -> Figure:
+def planes_picture(comparison: DetectorComparison, method: str) -> Figure:
     """For every detector and shift, where reference and sample lie as that detector sees them, with its p-value."""
     from matplotlib.figure import Figure
 
-    shifts, detectors = found.shifts, found.detectors
+    shifts, detectors = comparison.shifts, comparison.detectors
     figure = Figure(figsize=(1.9 * len(detectors) + 0.6, 2.1 * len(shifts) + 0.9), dpi=110, layout="constrained")
     panels = figure.subplots(len(shifts), len(detectors), squeeze=False)
     for row, shift in enumerate(shifts):
         for column, name in enumerate(detectors):
-            axes, cell = panels[row, column], found.cell(name, shift)
+            axes, cell = panels[row, column], comparison.cell(name, shift)
             assert cell.plane is not None  # noqa: S101  # asked for with planes
             looks = {"s": 9, "linewidths": 0, "alpha": 0.75}
-            axes.scatter(*cell.plane[: found.shown].T, color=BLUE, marker="o", label="reference", **looks)
-            axes.scatter(*cell.plane[found.shown :].T, color=ORANGE, marker="^", label="sample", **looks)
+            axes.scatter(*cell.plane[: comparison.shown].T, color=BLUE, marker="o", label="reference", **looks)
+            axes.scatter(*cell.plane[comparison.shown :].T, color=ORANGE, marker="^", label="sample", **looks)
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_color("#C9CED6")
-            seen = cell.p_value <= found.level
+            rejected = cell.p_value <= comparison.level
             text = f"p {p_text(cell.p_value)}"
-            axes.set_xlabel(text, fontsize=9, color=VERMILLION if seen else GREY, weight="bold" if seen else "normal")
+            axes.set_xlabel(
+                text, fontsize=9, color=VERMILLION if rejected else GREY, weight="bold" if rejected else "normal"
+            )
             if row == 0:
                 axes.set_title(name.replace("mmd_", "MMD ").replace("_", " "), fontsize=9)
             if column == 0:
                 axes.set_ylabel(_literal(shift), fontsize=10)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9, markerscale=1.8)
-    figure.suptitle(f"{method} of each detector's own distances, {found.cells[0].n} images of each", fontsize=10)
+    figure.suptitle(f"{method} of each detector's own distances, {comparison.cells[0].n} images of each", fontsize=10)
     return figure

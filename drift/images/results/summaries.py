@@ -1,4 +1,4 @@
-"""What came of an experiment in sentences and tables, for the terminal, the pages and Markdown alike."""
+"""Results of experiments as sentences and tables, for the terminal, pages and Markdown alike."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 from drift.detect import Score
 from drift.detect.permutation.p_values import format_p_value
-from drift.images.augment import Seen
+from drift.images.augment import SampleComparison
 from drift.images.detection.detector_comparison import DetectorComparison
-from drift.images.streams.simulate import Simulated
+from drift.images.streams.simulate import RampResult
 
 
-def ramp_words(found: Simulated) -> list[str]:
-    """What a ramp cost, and who noticed when."""
-    first, last = found.batches[0], found.batches[-1]
+def ramp_words(ramp: RampResult) -> list[str]:
+    """Accuracy lost on a ramp, and the first alarm of each detector, in sentences."""
+    first, last = ramp.batches[0], ramp.batches[-1]
     lines = [
-        f"accuracy {found.accepted:.3f} on the reference, {first.accuracy:.3f} in the first batch and"
-        f" {last.accuracy:.3f} in the last; severity up to {max(one.severity for one in found.batches):.2f}"
+        f"accuracy {ramp.accepted:.3f} on the reference, {first.accuracy:.3f} in the first batch and"
+        f" {last.accuracy:.3f} in the last; severity up to {max(batch.severity for batch in ramp.batches):.2f}"
     ]
-    lost = found.lost_at
+    lost = ramp.lost_at
     if lost is None:
         lines.append("nowhere 5 points of accuracy were lost beyond what chance explains")
     else:
-        lines.append(f"5 points are first lost at batch {lost} (severity {found.batches[lost].severity:.2f})")
-    for name in found.detectors:
-        lines.append(f"{name}: {_when(found.first_alarm(name), lost, found.drifts_at)}")
+        lines.append(f"5 points are first lost at batch {lost} (severity {ramp.batches[lost].severity:.2f})")
+    for name in ramp.detectors:
+        lines.append(f"{name}: {_when(ramp.first_alarm(name), lost, ramp.drifts_at)}")
     return lines
 
 
@@ -45,14 +45,14 @@ MOST_EVIDENCE = 1_000_000
 BATCH_COLUMNS = ("batch", "severity", "accuracy", "confidence", "calibration error")
 
 
-def batch_rows(found: Simulated) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def batch_rows(ramp: RampResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns and rows of the table of batches; the detectors' are p-values, or evidence of its threshold."""
-    columns = (*BATCH_COLUMNS, *found.detectors)
+    columns = (*BATCH_COLUMNS, *ramp.detectors)
     rows = []
-    for one in found.batches:
-        cells = [str(one.index), f"{one.severity:.2f}", f"{one.accuracy:.3f}", f"{one.confidence:.3f}"]
-        cells.append(f"{one.calibration_error:.3f}")
-        cells += [("⚑ " if score.alarm else "") + _said(score) for score in one.scores]
+    for batch in ramp.batches:
+        cells = [str(batch.index), f"{batch.severity:.2f}", f"{batch.accuracy:.3f}", f"{batch.confidence:.3f}"]
+        cells.append(f"{batch.calibration_error:.3f}")
+        cells += [("⚑ " if score.alarm else "") + _said(score) for score in batch.scores]
         rows.append(tuple(cells))
     return columns, rows
 
@@ -64,58 +64,58 @@ def _said(score: Score) -> str:
     return score.words if score.p_value is None else format_p_value(score.p_value)
 
 
-def batch_records(found: Simulated) -> list[dict[str, object]]:
+def batch_records(ramp: RampResult) -> list[dict[str, object]]:
     """Plain values of every batch, for a file."""
     return [
         {
-            "batch": one.index,
-            "severity": one.severity,
-            "strange": one.strange,
-            "accuracy": one.accuracy,
-            "chance": one.chance,
-            "accuracy_by_class": dict(zip(found.classes, one.by_class, strict=True)),
-            "calibration_error": one.calibration_error,
-            "confidence": one.confidence,
+            "batch": batch.index,
+            "severity": batch.severity,
+            "strange": batch.out_of_distribution,
+            "accuracy": batch.accuracy,
+            "chance": batch.chance,
+            "accuracy_by_class": dict(zip(ramp.classes, batch.by_class, strict=True)),
+            "calibration_error": batch.calibration_error,
+            "confidence": batch.confidence,
             "detectors": {
                 score.detector: {"statistic": score.statistic, "p_value": score.p_value, "alarm": score.alarm}
-                for score in one.scores
+                for score in batch.scores
             },
         }
-        for one in found.batches
+        for batch in ramp.batches
     ]
 
 
-def side_by_side_rows(found: DetectorComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def comparison_rows(comparison: DetectorComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns and rows of the table of detectors: score and p-value for each shift, and the images needed."""
     columns = ["detector"]
-    for shift in found.shifts:
-        columns += [f"{shift}: score", "p"] + (["images needed"] if shift != found.shifts[0] else [])
+    for shift in comparison.shifts:
+        columns += [f"{shift}: score", "p"] + (["images needed"] if shift != comparison.shifts[0] else [])
     rows = []
-    for name in found.detectors:
+    for name in comparison.detectors:
         cells = [name]
-        for shift in found.shifts:
-            cell = found.cell(name, shift)
+        for shift in comparison.shifts:
+            cell = comparison.cell(name, shift)
             cells += [f"{cell.statistic:.4g}", format_p_value(cell.p_value)]
-            if shift != found.shifts[0]:
+            if shift != comparison.shifts[0]:
                 cells.append(f"over {cell.tried}" if cell.needed is None else str(cell.needed))
         rows.append(tuple(cells))
     return tuple(columns), rows
 
 
-def seen_rows(seen: list[Seen]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def sample_rows(results: list[SampleComparison]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns and rows of the table of networks and samples."""
     columns = ("network", "images", "accuracy", "distance", "threshold", "p", "verdict")
     rows: list[tuple[str, ...]] = [
         (
-            one.model,
-            one.sample,
-            f"{one.accuracy:.3f}",
-            f"{one.distance:.4f}",
-            f"{one.threshold:.4f}",
-            format_p_value(one.p_value),
-            one.verdict,
+            result.model,
+            result.sample,
+            f"{result.accuracy:.3f}",
+            f"{result.distance:.4f}",
+            f"{result.threshold:.4f}",
+            format_p_value(result.p_value),
+            result.verdict,
         )
-        for one in seen
+        for result in results
     ]
     return columns, rows
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -18,7 +17,7 @@ SHOWN = 25  # images of an epoch
 PROJECTED = 1_000  # images in the projector
 
 
-class Board:
+class TensorBoardLog:
     """A folder that TensorBoard opens."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,9 +31,7 @@ class Board:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

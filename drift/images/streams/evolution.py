@@ -20,10 +20,15 @@ NEVER_SEEN = -1  # the label of an image of a class that the network does not kn
 
 @dataclass(frozen=True, eq=False)
 class ImagePool:
-    """Images that batches are drawn from."""
+    """Images that batches are drawn from.
 
-    pixels: Pixels  # (n, height, width, channels)
-    labels: Integers  # (n,), codes of the network's classes, or `NEVER_SEEN`
+    Attributes:
+        pixels: (n, height, width, channels).
+        labels: (n,), codes of the network's classes, or `NEVER_SEEN`.
+    """
+
+    pixels: Pixels
+    labels: Integers
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -31,13 +36,21 @@ class ImagePool:
 
 @dataclass(frozen=True, eq=False)
 class ImageBatch:
-    """Images that came together."""
+    """Images that came together.
+
+    Attributes:
+        index: from 0.
+        severity: in [0, 1], of the ramp.
+        pixels: (n, height, width, channels).
+        labels: (n,).
+        out_of_distribution: images of new classes or of another data set.
+    """
 
     index: int
-    severity: float  # in [0, 1], of the ramp
-    pixels: Pixels  # (n, height, width, channels)
-    labels: Integers  # (n,)
-    strange: int  # images of new classes or of another data set
+    severity: float
+    pixels: Pixels
+    labels: Integers
+    out_of_distribution: int
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,8 @@ class Evolution:
         severities: of the batches, each in [0, 1].
         batch_size: images.
         perturb: changes the images: covariate shift.
-        strangers: images of new classes or of another data set, of which a batch has severity times `most_strange`:
-            data evolution.
+        out_of_distribution: images of new classes or of another data set; their share of a batch is severity times
+            `most_strange`: data evolution.
         most_strange: share of a batch at severity 1, in (0, 1].
         relabelled: what a class is called from now on, in a share of a batch's images of it that is the severity:
             concept drift.
@@ -61,7 +74,7 @@ class Evolution:
     severities: tuple[float, ...]
     batch_size: int
     perturb: Perturb | None = None
-    strangers: ImagePool | None = None
+    out_of_distribution: ImagePool | None = None
     most_strange: float = 0.5
     relabelled: Mapping[int, int] = field(default_factory=dict)
     seed: int = 0
@@ -77,10 +90,10 @@ class Evolution:
                 f"expected {needed:,} images for {len(self.severities)} batches of {self.batch_size}, got"
                 f" {len(self.pool):,}: ask for fewer batches, or smaller ones"
             )
-        if self.strangers is not None and self.strangers.pixels.shape[1:] != self.pool.pixels.shape[1:]:
+        other = self.out_of_distribution
+        if other is not None and other.pixels.shape[1:] != self.pool.pixels.shape[1:]:
             raise BlockError(
-                f"expected images of shape {self.pool.pixels.shape[1:]} to mix in, got"
-                f" {self.strangers.pixels.shape[1:]}"
+                f"expected images of shape {self.pool.pixels.shape[1:]} to mix in, got {other.pixels.shape[1:]}"
             )
 
     def __len__(self) -> int:
@@ -94,12 +107,12 @@ class Evolution:
         pixels, labels = self.pool.pixels[rows], self.pool.labels[rows]
         rng = np.random.default_rng((self.seed, index))
         strange = 0
-        if self.strangers is not None:
+        if (other := self.out_of_distribution) is not None:
             strange = round(severity * self.most_strange * self.batch_size)
-            drawn = rng.choice(len(self.strangers), strange, replace=strange > len(self.strangers))
+            drawn = rng.choice(len(other), strange, replace=strange > len(other))
             places = rng.choice(self.batch_size, strange, replace=False)
             pixels, labels = pixels.copy(), labels.copy()
-            pixels[places], labels[places] = self.strangers.pixels[drawn], self.strangers.labels[drawn]
+            pixels[places], labels[places] = other.pixels[drawn], other.labels[drawn]
         if self.relabelled:
             turned = rng.random(len(labels)) < severity
             names = np.array([self.relabelled.get(int(label), int(label)) for label in labels], np.int64)

@@ -1,4 +1,4 @@
-"""A network meets batches that drift: what it loses, and who notices when."""
+"""A ramp of drift: accuracy of a network and alarms of detectors, batch by batch."""
 
 from __future__ import annotations
 
@@ -13,38 +13,58 @@ from drift.datasets.images.pixels import Pixels
 from drift.detect import Harm, Score
 from drift.detect.accuracy.block_tests import drop_p_value
 from drift.images.detection.image_detectors import ImageDetector
-from drift.images.detection.spaces import Network, Spaces
+from drift.images.detection.spaces import FeatureNetwork, FeatureSpaces
 from drift.images.streams.evolution import Evolution, ImageBatch
 from drift.metrics.classification.reliability import calibration_error, counted
 
 LOST = 0.05  # of accuracy, that an alarm should come before
-LUCK = 0.001  # the chance below which a loss is one
+LOSS_LEVEL = 0.001  # the chance below which a loss is one
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one batch showed."""
+    """What one batch showed.
+
+    Attributes:
+        index: of the batch, from 0.
+        severity: in [0, 1].
+        out_of_distribution: images that are of no known class, or of another data set.
+        accuracy: in [0, 1].
+        chance: of so few right answers or fewer, were the batch as easy as the reference (Fisher's exact test).
+        by_class: accuracy on the images of each class; None where the batch has none.
+        calibration_error: mean distance of confidence from accuracy, in [0, 1].
+        confidence: mean probability of the answers, in (0, 1].
+        scores: of the detectors that see images alone, then of the one that sees labels.
+    """
 
     index: int
-    severity: float  # in [0, 1]
-    strange: int  # images that are of no known class, or of another data set
-    accuracy: float  # in [0, 1]
-    chance: float  # of so few right answers or fewer, were the batch as easy as the reference (Fisher's exact test)
-    by_class: tuple[float | None, ...]  # accuracy on the images of each class; None where the batch has none
-    calibration_error: float  # mean distance of confidence from accuracy, in [0, 1]
-    confidence: float  # mean probability of the answers, in (0, 1]
-    scores: tuple[Score, ...]  # of the detectors that see images alone, then of the one that sees labels
+    severity: float
+    out_of_distribution: int
+    accuracy: float
+    chance: float
+    by_class: tuple[float | None, ...]
+    calibration_error: float
+    confidence: float
+    scores: tuple[Score, ...]
 
 
 @dataclass(frozen=True)
-class Simulated:
-    """What came of a ramp."""
+class RampResult:
+    """What came of a ramp.
 
-    accepted: float  # accuracy on the reference, in [0, 1]
+    Attributes:
+        accepted: accuracy on the reference, in [0, 1].
+        reference_rows: number of images of the reference.
+        classes: names of the network's classes.
+        batches: in order.
+        level: of any false alarm of one detector on the whole ramp.
+    """
+
+    accepted: float
     reference_rows: int
     classes: tuple[str, ...]
     batches: tuple[BatchResult, ...]
-    level: float  # of any false alarm of one detector on the whole ramp
+    level: float
 
     @property
     def detectors(self) -> tuple[str, ...]:
@@ -54,22 +74,28 @@ class Simulated:
     @property
     def drifts_at(self) -> int | None:
         """The first batch with a severity above 0."""
-        return next((one.index for one in self.batches if one.severity > 0), None)
+        return next((batch.index for batch in self.batches if batch.severity > 0), None)
 
     @property
     def lost_at(self) -> int | None:
         """The first batch whose accuracy is 5 points or more below the accepted one, beyond what chance explains."""
-        lost = (one.index for one in self.batches if one.accuracy <= self.accepted - LOST and one.chance <= LUCK)
+        lost = (
+            batch.index
+            for batch in self.batches
+            if batch.accuracy <= self.accepted - LOST and batch.chance <= LOSS_LEVEL
+        )
         return next(lost, None)
 
     def first_alarm(self, detector: str) -> int | None:
         """The first batch that a detector raised an alarm at."""
-        found = (one.index for one in self.batches if any(s.detector == detector and s.alarm for s in one.scores))
-        return next(found, None)
+        alarms = (
+            batch.index for batch in self.batches if any(s.detector == detector and s.alarm for s in batch.scores)
+        )
+        return next(alarms, None)
 
 
 def simulate(
-    network: Network,
+    network: FeatureNetwork,
     evolution: Evolution,
     reference_pixels: Pixels,
     reference_labels: Integers,
@@ -81,7 +107,7 @@ def simulate(
     tolerated_loss: float = 0.02,
     seed: int = 0,
     tell: Callable[[int], None] = lambda batch: None,
-) -> Simulated:
+) -> RampResult:
     """Show every batch to the network and to the detectors.
 
     Args:
@@ -89,17 +115,17 @@ def simulate(
         evolution: the batches.
         reference_pixels: (n, height, width, channels) on which the network was accepted; ten batches or more.
         reference_labels: (n,).
-        known: other images of that kind, for spaces that are learned; see `Spaces`.
+        known: other images of that kind, for spaces that are learned; see `FeatureSpaces`.
         detectors: that see images; `Harm`, which sees labels, stands beside them.
         classes: names of the network's classes.
         level: of any false alarm of a detector of images on the whole ramp: each batch is tested at level / batches,
-            which holds however the batches depend on each other through the reference (Bonferroni). `Harm` promises a
-            run length instead.
+            which holds however the batches depend on each other through the reference (Bonferroni). `Harm`
+            guarantees an average run length instead.
         tolerated_loss: of accuracy, to `Harm`.
         seed: of permutations and of the untrained encoder.
-        tell: hears of every batch that is done.
+        tell: is called after every batch.
     """
-    spaces = Spaces(network, reference_pixels, known, seed=seed)
+    spaces = FeatureSpaces(network, reference_pixels, known, seed=seed)
     answer = network.predict(reference_pixels)
     accepted = Reference(spaces.reference("features"), reference_labels, answer.probabilities, (), classes)
     harm = Harm(accepted, tolerated_loss=tolerated_loss)
@@ -107,14 +133,15 @@ def simulate(
     for batch in batches_of(evolution):
         answered = network.predict(batch.pixels)
         scores = [
-            one.score(spaces, batch.pixels, level=level / len(evolution), seed=seed + batch.index) for one in detectors
+            detector.score(spaces, batch.pixels, level=level / len(evolution), seed=seed + batch.index)
+            for detector in detectors
         ]
         scored = _scored(batch, answered)
         scores.append(harm.score(scored))
         harm.update(scored)
         results.append(result_of(batch, answered.probabilities, len(classes), tuple(scores), accepted=accepted))
         tell(batch.index)
-    return Simulated(accepted.accuracy, len(accepted), classes, tuple(results), level)
+    return RampResult(accepted.accuracy, len(accepted), classes, tuple(results), level)
 
 
 def batches_of(evolution: Evolution) -> Iterator[ImageBatch]:
@@ -132,7 +159,7 @@ def result_of(
     return BatchResult(
         batch.index,
         batch.severity,
-        batch.strange,
+        batch.out_of_distribution,
         float(right.mean()),
         drop_p_value(int(right.sum()), len(right), round(accepted.accuracy * len(accepted)), len(accepted)),
         tuple(float(part.mean()) if len(part) else None for part in of_class),

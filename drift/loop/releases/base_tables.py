@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drift.errors import DriftError
 from drift.loop.card import Card, DataSource
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.lookup import FoundRun, model_card
+from drift.tracking.runs.lookup import RunRecord, model_card
 
 ELEC = DataSource().name
 
@@ -47,7 +47,7 @@ def table_tags(source: DataSource) -> dict[str, str]:
     return {"source": source.name, **columns}
 
 
-def noted_table(run: FoundRun) -> BaseTable:
+def noted_table(run: RunRecord) -> BaseTable:
     """The table of a base run, as far as its tags name it."""
     name = run.tags.get("drift.source", "")
     if name == ELEC:
@@ -57,7 +57,7 @@ def noted_table(run: FoundRun) -> BaseTable:
     return BaseTable(source, whole="drift.ignore" in run.tags)
 
 
-def table_of(run: FoundRun, store: Store) -> BaseTable:
+def table_of(run: RunRecord, store: Store) -> BaseTable:
     """The table of a base run, by its tags or by its model's card."""
     noted = noted_table(run)
     if noted.whole:
@@ -68,7 +68,7 @@ def table_of(run: FoundRun, store: Store) -> BaseTable:
         return noted
 
 
-def tables_of(runs: Sequence[FoundRun], store: Store) -> list[tuple[BaseTable, FoundRun]]:
+def tables_of(runs: Sequence[RunRecord], store: Store) -> list[tuple[BaseTable, RunRecord]]:
     """The different tables of base runs, each with its newest run.
 
     A table that is not known as a whole is left out beside another of the same file, since it may be the same.
@@ -78,7 +78,7 @@ def tables_of(runs: Sequence[FoundRun], store: Store) -> list[tuple[BaseTable, F
         store: MLflow.
     """
     known: dict[tuple[DataSource, str], BaseTable] = {}  # a card is read once for the same rows
-    newest: dict[tuple[object, ...], tuple[BaseTable, FoundRun]] = {}
+    newest: dict[tuple[object, ...], tuple[BaseTable, RunRecord]] = {}
     for run in reversed(runs):
         rows = noted_table(run).source, run.tags["drift.digest"]
         table = known[rows] if rows in known else known.setdefault(rows, table_of(run, store))
@@ -96,12 +96,12 @@ def _may_be(partly: BaseTable, other: BaseTable) -> bool:
     return partly.source.file == other.source.file and label in (None, other.source.label)
 
 
-def of_file(runs: Sequence[FoundRun], source: DataSource) -> list[FoundRun]:
+def of_file(runs: Sequence[RunRecord], source: DataSource) -> list[RunRecord]:
     """Base runs of the file and label column of `source`, with whatever time and ignored columns."""
     return [run for run in runs if _may_be(noted_table(run), BaseTable(source))]
 
 
-def of_table(runs: Sequence[FoundRun], source: DataSource, store: Store) -> list[FoundRun]:
+def of_table(runs: Sequence[RunRecord], source: DataSource, store: Store) -> list[RunRecord]:
     """Base runs of the table that was named: of its file, label, time and ignored columns, or of its features.
 
     Args:
@@ -135,6 +135,6 @@ def is_of_table(card: Card, source: DataSource) -> bool:
     return BaseTable(own).columns == BaseTable(source).columns or source.load().feature_names == card.feature_names
 
 
-def card_of_run(run: FoundRun, store: Store) -> Card:
+def card_of_run(run: RunRecord, store: Store) -> Card:
     """The card of a base run's model."""
     return Card.from_metadata(model_card(store, run.tags["drift.model_id"]))

@@ -14,7 +14,7 @@ from drift.loop.releases.model_names import usable_name
 from drift.loop.releases.promote import card_of
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import CHAMPION, Registry, Version
-from drift.tracking.runs.lookup import FoundRun, experiment_of, find_runs, find_runs_everywhere
+from drift.tracking.runs.lookup import RunRecord, experiment_of, find_runs, find_runs_everywhere
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Candidate:
         newer: the newest base run, where that is not the best one; else None.
     """
 
-    run: FoundRun
+    run: RunRecord
     experiment: str
     registered: Version | None
     champion: Version | None
     compared: int
     elsewhere: bool
-    newer: FoundRun | None = None
+    newer: RunRecord | None = None
 
     @property
     def words(self) -> str:
@@ -115,11 +115,11 @@ def _champion_without_base(
         return None
     if source is not None and not is_of_table(card_of(registry, champion), source):
         return None
-    run = FoundRun(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
+    run = RunRecord(champion.run_id, "FINISHED", {}, {}, {"drift.model_id": champion.model_id})
     return Candidate(run, experiment, registered=champion, champion=champion, compared=0, elsewhere=False)
 
 
-def _of_same_table(serving: Card, runs: Sequence[FoundRun], registry: Registry) -> list[FoundRun]:
+def _of_same_table(serving: Card, runs: Sequence[RunRecord], registry: Registry) -> list[RunRecord]:
     """Base runs whose models could replace the one that serves; one model of each set of rows is looked at."""
     same: dict[str, bool] = {}
     runs = of_file(runs, serving.source)
@@ -129,7 +129,7 @@ def _of_same_table(serving: Card, runs: Sequence[FoundRun], registry: Registry) 
     return [run for run in runs if same[run.tags["drift.digest"]]]
 
 
-def _finished(runs: Sequence[FoundRun], source: DataSource | None, store: Store) -> list[FoundRun]:
+def _finished(runs: Sequence[RunRecord], source: DataSource | None, store: Store) -> list[RunRecord]:
     """Base runs with a model, of the named table."""
     done = [run for run in runs if run.status == "FINISHED" and {"drift.model_id", "drift.digest"} <= run.tags.keys()]
     return done if source is None else of_table(done, source, store)
@@ -151,7 +151,7 @@ def _none_finished(store: Store, experiment: str, source: DataSource | None, mod
     return TrackingError(f"{text}; there are base models of {_listed(alike, store, model)}")
 
 
-def _listed(tables: Sequence[tuple[BaseTable, FoundRun]], store: Store, model: str) -> str:
+def _listed(tables: Sequence[tuple[BaseTable, RunRecord]], store: Store, model: str) -> str:
     """Tables with an experiment of each, and the command that deploys a base model of the first."""
     found = [(table, experiment_of(store, run.id)) for table, run in tables]
     first, experiment = found[0]
@@ -161,7 +161,7 @@ def _listed(tables: Sequence[tuple[BaseTable, FoundRun]], store: Store, model: s
     )
 
 
-def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment: str) -> None:
+def _require_one_table(registry: Registry, runs: Sequence[RunRecord], experiment: str) -> None:
     tables = tables_of(runs, registry.store)
     if len(tables) < 2:
         return
@@ -171,7 +171,7 @@ def _require_one_table(registry: Registry, runs: Sequence[FoundRun], experiment:
     )
 
 
-def _require_same_table(registry: Registry, champion: Version, best: FoundRun, given: Options) -> None:
+def _require_same_table(registry: Registry, champion: Version, best: RunRecord, given: Options) -> None:
     """A name in the registry is one model's: a rollback to a model of another table could not serve."""
     serving = card_of(registry, champion)
     wanted = card_of_run(best, registry.store)

@@ -24,7 +24,7 @@ from drift.system.person import person
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import get_run, logged_tags
-from drift.tracking.runs.release import Origin, Release, release_of_run
+from drift.tracking.runs.release import Release, ReleaseOrigin, release_of_run
 from drift.tracking.runs.run import LoggedModel
 
 
@@ -39,7 +39,7 @@ class Accepted:
         before: what was known of it before; None if it was new.
     """
 
-    origin: Origin
+    origin: ReleaseOrigin
     digest: str
     card: Card
     before: KnownRelease | None
@@ -67,7 +67,7 @@ class TrustedReleases:
     journal: Journal
     person: str
 
-    def require(self, origin: Origin, release: Release, tags: Mapping[str, str]) -> None:
+    def require(self, origin: ReleaseOrigin, release: Release, tags: Mapping[str, str]) -> None:
         """Return if the release may be served; a signature that is good now is remembered.
 
         Args:
@@ -93,7 +93,7 @@ class TrustedReleases:
             f" {next_steps.accept(origin.model, origin.version, origin.run_id)}"
         )
 
-    def know(self, origin: Origin, digest: str, *, how: str) -> None:
+    def know(self, origin: ReleaseOrigin, digest: str, *, how: str) -> None:
         """Remember that a release may be served.
 
         Args:
@@ -104,7 +104,7 @@ class TrustedReleases:
         self.journal.know(KnownRelease(digest, origin.model, origin.version, how, self.person))
 
 
-def accept(store: Store, journal: Journal, origin: Origin) -> Accepted:
+def accept(store: Store, journal: Journal, origin: ReleaseOrigin) -> Accepted:
     """Look at a release once, and remember that a person accepts it.
 
     Args:
@@ -125,7 +125,7 @@ def accept(store: Store, journal: Journal, origin: Origin) -> Accepted:
         else:
             registry = Registry(store, origin.model)
             version = registry.get(origin.version)
-            origin = Origin(version.run_id, origin.model, origin.version)
+            origin = ReleaseOrigin(version.run_id, origin.model, origin.version)
             release = registry.release(version)
         try:
             require_program(release.model_file)
@@ -156,7 +156,7 @@ def require_base(store: Store, journal: Journal, run_id: str, model_id: str, fol
         UntrustedError: it is not known here, and no trusted key signed it.
         TrackingError: a file is missing or damaged.
     """
-    trust, origin = TrustedReleases(journal, person()), Origin(run_id)
+    trust, origin = TrustedReleases(journal, person()), ReleaseOrigin(run_id)
     release, tags = release_of_run(store, run_id, model_id, folder, trust=None), logged_tags(store, model_id)
     logged = tags.get("drift.sha256", release.model_sha256)
     if logged != release.model_sha256:
@@ -198,6 +198,6 @@ def remember_trained(home: ProjectDir, model: LoggedModel, run_id: str) -> None:
     """
     journal = Journal(home.log)
     try:
-        TrustedReleases(journal, person()).know(Origin(run_id), model.release, how="trained here")
+        TrustedReleases(journal, person()).know(ReleaseOrigin(run_id), model.release, how="trained here")
     finally:
         journal.close()

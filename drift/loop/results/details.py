@@ -16,8 +16,9 @@ from drift.data.calendar import CALENDAR_NAMES
 from drift.detect.columns.univariate import ks_tests
 from drift.errors import TrackingError
 from drift.loop.card import Card
-from drift.loop.journal.records import DecisionRecord, Deployment
+from drift.loop.journal.records import Answers, DecisionRecord, Deployment
 from drift.loop.releases.external_changes import outside_changes
+from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome
 from drift.loop.scoring.seen_rows import has_seen
 from drift.policies.history import BlockRecord
 from drift.tracking.registry import Registry, Version
@@ -93,22 +94,27 @@ class DeploymentDetails:
         seen: one past the last row that had a part in each version.
         versions: that answered or were challengers.
         moved: features that differed from the reference, those of the most blocks first.
+        outcome: verdict, confusion matrices and chance bands.
     """
 
     accepted: Mapping[int, float]
     seen: Mapping[int, int]
     versions: Sequence[VersionLine]
     moved: Sequence[MovedFeature]
+    outcome: DeploymentOutcome
 
 
 def deployment_details(
     deployment: Deployment,
     blocks: Sequence[BlockRecord],
     decisions: Sequence[DecisionRecord],
+    answers: Answers,
     *,
     table: Table,
     registry: Registry,
     references: Callable[[int], Reference],
+    threshold: float | None,
+    flags_below: bool,
 ) -> DeploymentDetails:
     """Of what a deployment has scored so far, one block or more.
 
@@ -116,21 +122,36 @@ def deployment_details(
         deployment: whose blocks.
         blocks: that it scored.
         decisions: that were made.
+        answers: to all rows of the blocks.
         table: that its rows belong to.
         registry: of its model's versions.
         references: of a version, by its number.
+        threshold: of the accuracy; None for a policy that has none.
+        flags_below: whether the policy flags the blocks below the threshold, and no others.
     """
     answered = {deployment.first_champion, *(block.version for block in blocks)}
     challengers = {decision.challenger for decision in decisions if decision.challenger is not None}
     accepted = {version: references(version).accuracy for version in answered}
     made = versions_with_cards(registry, answered | challengers)
+    seen = {version.number: card.seen for version, card in made}
     return DeploymentDetails(
         accepted=accepted,
-        seen={version.number: card.seen for version, card in made},
+        seen=seen,
         versions=version_lines(
             made, blocks, decisions, accepted=accepted, table=table, first_champion=deployment.first_champion
         ),
         moved=moved_features(blocks, table, references, ignore=CALENDAR_NAMES),
+        outcome=deployment_outcome(
+            blocks,
+            decisions,
+            answers,
+            classes=len(table.classes),
+            first_champion=deployment.first_champion,
+            accepted=accepted,
+            seen=seen,
+            threshold=threshold,
+            flags_below=flags_below,
+        ),
     )
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
-
-import numpy as np
 
 from drift.data.blocks import Floats
 from drift.datasets.images.pixels import Pixels
-from drift.errors import StateError
 from drift.models.digests import digest
 from drift.models.images.model import ImageModel
-from drift.system.disk import write_at_once
+from drift.system.array_files import read_array, write_array
 
 FORMAT = "1"
 
@@ -32,23 +28,9 @@ def cached_features(model: ImageModel, pixels: Pixels, cache_folder: Path | str)
     fixed = dict(model.net.named_buffers())  # of a pretrained network's pixels, too, which no state dict holds
     of = digest(FORMAT, model.net.name, str(options), model.net.body_state, fixed, images)
     path = Path(cache_folder) / f"features-{of}.npy"
-    kept = _read(path)
+    kept = read_array(path)
     if kept is not None and len(kept) == len(images):
         return kept
     features = model.features(images)
-    content = BytesIO()
-    np.save(content, features, allow_pickle=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_at_once(path, content.getvalue())
-    except OSError as error:
-        raise StateError(f"features cannot be kept in {cache_folder}: {error.strerror or error}") from error
-    return features
-
-
-def _read(path: Path) -> Floats | None:
-    try:
-        features: Floats = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
+    write_array(path, features, failure=f"features cannot be kept in {cache_folder}")
     return features

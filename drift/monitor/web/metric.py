@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION
-from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
+from drift.charts.batch_axis import BatchAxis, Point
+from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, WHITE
+from drift.charts.plots import (
+    LEGEND_AT_BOTTOM,
+    Chart,
+    Trace,
+    axis,
+    band,
+    chart,
+    horizontal_line,
+    note_above,
+    plain,
+    series,
+    vertical_line,
+    with_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -70,99 +83,82 @@ def metric_chart(
         marks: what is marked.
     """
     there = [at for at, point in enumerate(points) if point.value is not None]
-    axis = Axis.of(points)
-    x = [axis.x[at] for at in there]
-    hover = [f"{cut(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in there]
-    data: list[Chart] = []
+    places = BatchAxis.of(points)
+    x, y = [places.x[at] for at in there], [points[at].value for at in there]
+    data: list[Trace] = []
     if there and all(points[at].low is not None for at in there):
-        data.append(_band(x, [points[at].low for at in there], [points[at].high for at in there]))
+        data.append(band(x, [points[at].low for at in there], [points[at].high for at in there], "95 % interval"))
     data.append(
-        {"type": "scatter", "mode": "lines+markers", "x": x, "y": [short(points[at].value) for at in there],
-         "name": name, "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5}, "text": hover,
-         "hovertemplate": "%{text}<extra></extra>", "customdata": [points[at].number for at in there]}
+        series(
+            x, y, name, hover="%{text}", line={"color": BLUE, "width": 1.6}, marker={"size": 5},
+            text=[f"{plain(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in there],
+            customdata=[points[at].number for at in there],
+        )
     )  # fmt: skip
     worse = [at for at in marks.worse if points[at].value is not None]
     if worse:
         data.append(
-            {"type": "scatter", "mode": "markers", "x": [axis.x[at] for at in worse],
-             "y": [short(points[at].value) for at in worse], "name": "bad batch: worse than tolerated",
-             "marker": {"symbol": "x", "size": 9, "color": VERMILLION}, "hoverinfo": "skip",
-             "customdata": [points[at].number for at in worse]}
+            series(
+                [places.x[at] for at in worse], [points[at].value for at in worse],
+                "bad batch: worse than tolerated", mode="markers", customdata=[points[at].number for at in worse],
+                marker={"symbol": "x", "size": 9, "color": VERMILLION},
+            )
         )  # fmt: skip
-    rows, strip = _strip(points, axis, marks)
+    rows, strip = _strip(points, places, marks)
     shapes: list[Chart] = []
     notes: list[Chart] = []
     for value, words, dash in ((accepted, "accepted", "dot"), (limit, "tolerated", "dash")):
         if value is not None:
             colour = GREY if words == "accepted" else VERMILLION
-            shapes.append(_across(value, colour, dash))
+            shapes.append(horizontal_line(value, colour, dash))
             notes.append(_note(1, value, words, colour, above=words == "accepted"))
     for at, version in versions:
-        before = axis.edge(at)
-        shapes.append({"type": "line", "x0": before, "x1": before, "yref": "paper", "y0": 0, "y1": 1,
-                       "line": {"color": BLACK, "width": 1}})  # fmt: skip
-        notes.append({"x": before, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
-                      "text": f"▸{cut(version, 12)}", "font": {"size": 11, "color": BLACK}})  # fmt: skip
-    drawn = layout(axis, name, height=350 + ROW * len(rows), shapes=shapes, annotations=notes)
+        before = places.edge(at)
+        shapes.append(vertical_line(before))
+        notes.append(note_above(before, f"▸{plain(version, 12)}", font={"size": 11, "color": BLACK}))
     # The legend is below: at the top it would lie on the names of versions.
-    drawn["legend"] |= {"yref": "container", "y": 0, "yanchor": "bottom"}
-    if rows:
-        share = ROW * len(rows) / (250 + ROW * len(rows))
-        drawn["yaxis"]["domain"] = [share + 0.03, 1]
-        drawn["yaxis2"] = {
-            "domain": [0, share], "type": "category", "categoryorder": "array", "categoryarray": rows[::-1],
-            "range": [-0.6, len(rows) - 0.4], "tickvals": rows, "automargin": True, "ticksuffix": " ",
-            "gridcolor": "#E5E5E5", "zeroline": False,
-        }  # fmt: skip
-        drawn["xaxis"]["anchor"] = "y2"
-    return {"data": data + strip, "layout": drawn}
+    drawn = chart(
+        data + strip, height=350 + ROW * len(rows), x=places.options, y=axis(name), legend=LEGEND_AT_BOTTOM, right=70,
+        shapes=shapes, annotations=notes,
+    )  # fmt: skip
+    return with_rows(drawn, rows, ROW * len(rows) / (250 + ROW * len(rows))) if rows else drawn
 
 
-def _strip(points: Sequence[Point], axis: Axis, marks: Marks) -> tuple[list[str], list[Chart]]:
+def _strip(points: Sequence[Point], places: BatchAxis, marks: Marks) -> tuple[list[str], list[Trace]]:
     """Rows below a measure, from the top: batches with signals beyond their limits, and the alerts of each signal."""
     rows: list[str] = []
-    data: list[Chart] = []
+    data: list[Trace] = []
     if marks.beyond:
         rows.append(BEYOND)
         at_bad = sorted(marks.beyond)
-        words = [f"{cut(points[at].name)}: {marks.beyond[at]} signals beyond their limits" for at in at_bad]
+        words = [f"{plain(points[at].name)}: {marks.beyond[at]} signals beyond their limits" for at in at_bad]
         data.append(
-            {"type": "scatter", "mode": "markers", "x": [axis.x[at] for at in at_bad], "y": [BEYOND] * len(at_bad),
-             "yaxis": "y2", "name": "bad batch: a signal beyond its limit", "text": words,
-             "marker": {"symbol": "square", "size": 8, "color": BLACK}, "hovertemplate": "%{text}<extra></extra>",
-             "customdata": [points[at].number for at in at_bad]}
+            series(
+                [places.x[at] for at in at_bad], [BEYOND] * len(at_bad), "bad batch: a signal beyond its limit",
+                hover="%{text}", mode="markers", yaxis="y2", text=words,
+                marker={"symbol": "square", "size": 8, "color": BLACK},
+                customdata=[points[at].number for at in at_bad],
+            )
         )  # fmt: skip
     newest = sorted(marks.spans, key=lambda span: -span.first)
     signals = list(dict.fromkeys(span.signal for span in newest))[:MOST_ROWS]
-    labels = {signal: f"alert: {cut(signal, 22)}" for signal in signals}
+    labels = {signal: f"alert: {plain(signal, 22)}" for signal in signals}
     rows += labels.values()
     for state, (colour, symbol) in STATES.items():
         own = [span for span in marks.spans if span.state == state and span.signal in labels]
         for at, span in enumerate(own):
             number = points[span.first].number
-            text = cut(f"{span.signal}, {state}, since {points[span.first].name}: {span.words}", 200)
+            text = plain(f"{span.signal}, {state}, since {points[span.first].name}: {span.words}", 200)
             data.append(
-                {"type": "scatter", "mode": "lines+markers", "yaxis": "y2", "y": [labels[span.signal]] * 2,
-                 "x": [axis.x[span.first], axis.edge(span.last + 1)], "line": {"color": colour, "width": 7},
-                 "marker": {"symbol": symbol, "size": [11, 0], "color": colour, "opacity": 1,
-                            "line": {"width": 1, "color": "#ffffff"}},
-                 "name": f"alert {state}", "legendgroup": state, "showlegend": at == 0, "text": [text, text],
-                 "hovertemplate": "%{text}<extra></extra>", "customdata": [number, number]}
+                series(
+                    [places.x[span.first], places.edge(span.last + 1)], [labels[span.signal]] * 2, f"alert {state}",
+                    hover="%{text}", yaxis="y2", line={"color": colour, "width": 7}, text=[text, text],
+                    marker={"symbol": symbol, "size": [11, 0], "color": colour, "opacity": 1,
+                            "line": {"width": 1, "color": WHITE}},
+                    legendgroup=state, showlegend=at == 0, customdata=[number, number],
+                )
             )  # fmt: skip
     return rows, data
-
-
-def _band(x: Sequence[Any], low: Sequence[float | None], high: Sequence[float | None]) -> Chart:
-    return {
-        "type": "scatter", "mode": "lines", "x": [*x, *reversed(x)],
-        "y": [short(value) for value in (*high, *reversed(low))], "fill": "toself",
-        "fillcolor": "rgba(0, 114, 178, 0.15)", "line": {"width": 0}, "name": "95 % interval", "hoverinfo": "skip",
-    }  # fmt: skip
-
-
-def _across(value: float, colour: str, dash: str) -> Chart:
-    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value,
-            "line": {"color": colour, "dash": dash, "width": 1.4}}  # fmt: skip
 
 
 def _note(x: float, value: float, words: str, colour: str, *, above: bool) -> Chart:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drift.charts.batch_axis import Point
+from drift.charts.plots import Chart
 from drift.detect.profiles.aligned_counts import sides_of
 from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
 from drift.monitor.drift.signals import LABEL, told
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Alert, Batch, Drift, Monitor, MonitorReference, SliceMeasure
-from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
 from drift.monitor.web.errors import ErrorViews
 from drift.monitor.web.marks import accepted_value, is_worse, marks_of, measures_of, tolerated, versions_of

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from markupsafe import Markup
-
+from drift.charts.plots import as_json
 from drift.invocation import shell_words
 from drift.monitor.drift.signals import told
-
-
-def chart_json(chart: Mapping[str, Any]) -> Markup:
-    """A chart for a block of data in a page: no text in it can end the block."""
-    text = json.dumps(chart, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - no markup left
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -44,7 +36,7 @@ def moment(text: str | None) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "told": told,
-    "chart": chart_json,
+    "chart": as_json,
     "number": number,
     "count": count,
     "moment": moment,

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 
 from drift.replays.evaluation.concept import displacement, has_concept
-from drift.replays.play import Played, Stream
+from drift.replays.play import PolicyRun, Stream
 
 TOLERATED = 0.05  # share of labels that may turn before one speaks of drift
 
 
 @dataclass(frozen=True)
 class KnownDrift:
-    """Of one replay."""
+    """Of one replay.
 
-    displacements: tuple[float, ...]  # by block: share of labels turned since the serving version's window
-    false_alarms: int  # at blocks whose displacement was within what is tolerated
-    delays: tuple[int, ...]  # blocks from the first one beyond it to the alarm, of each version that was alarmed on
-    missed: int  # versions that left the tolerance and were never alarmed on
+    Attributes:
+        displacements: by block: share of labels turned since the serving version's window.
+        false_alarms: at blocks whose displacement was within what is tolerated.
+        delays: blocks from the first one beyond it to the alarm, of each version that was alarmed on.
+        missed: versions that left the tolerance and were never alarmed on.
+    """
 
-    @property
-    def median_delay(self) -> float | None:
-        """Blocks; None if no alarm was due."""
-        return median(self.delays) if self.delays else None
+    displacements: tuple[float, ...]
+    false_alarms: int
+    delays: tuple[int, ...]
+    missed: int
 
 
-def truth(stream: Stream, played: Played) -> KnownDrift | None:
+def known_drift(stream: Stream, played: PolicyRun) -> KnownDrift | None:
     """What a policy's alarms were worth; None where the concept is not known.
 
     A version leaves the tolerance when the displacement exceeds that of its first block by more than `TOLERATED`.

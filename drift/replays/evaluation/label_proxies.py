@@ -1,8 +1,8 @@
-"""What could have been told of accuracy before the labels came, beside what they said: a model that stays as it is.
+"""Label-free accuracy estimates against the labels, for a fixed model.
 
 The model is the base model, which every policy begins with, left alone (`never`). Its reference is the first blocks
-that it answers: the one block that detectors take would make most of the page's lines the luck of 336 rows, and density
-ratios, which need rows like the block's, would be refused at nearly all blocks. Used by `drift.report`.
+that it answers: the one block that detectors take has too few rows, and density ratios, which need rows like the
+block's, would be refused at nearly all blocks. Used by `drift.replays.summary` and `drift.report`.
 """
 
 from __future__ import annotations
@@ -30,69 +30,105 @@ MOST_OF = {"pape": 20}  # the same, of one that fits five classifiers for each
 
 
 @dataclass(frozen=True)
-class ProxyEstimates:
-    """An estimate of a block's accuracy, and what its labels said when they came."""
+class BlockEstimate:
+    """An estimate of a block's accuracy, and what its labels said when they came.
+
+    Attributes:
+        block: index of the block.
+        accuracy: estimated, in [0, 1].
+        low: lower end of the interval.
+        high: upper end of the interval.
+        truth: share of right answers among the rows that were estimated.
+    """
 
     block: int
-    accuracy: float  # estimated, in [0, 1]
-    low: float  # of the interval
+    accuracy: float
+    low: float
     high: float
-    truth: float  # share of right answers among the rows that were estimated
+    truth: float
 
     @property
-    def off(self) -> float:
-        """Estimate minus truth, in [-1, 1]."""
+    def error(self) -> float:
+        """Estimate minus true accuracy, in [-1, 1]."""
         return self.accuracy - self.truth
 
 
 @dataclass(frozen=True)
-class Track:
-    """All that one method told of a stream."""
+class MethodEstimates:
+    """All estimates that one method made of a stream.
+
+    Attributes:
+        method: its name.
+        fails_when: one sentence.
+        estimates: of the blocks for which it had one.
+        requested: number of blocks that it was asked about.
+        refusal: why it had no estimate for the first block without one; empty if there is no such block.
+    """
 
     method: str
-    fails_when: str  # one sentence
-    told: tuple[ProxyEstimates, ...]  # of the blocks that it answered
-    asked: int  # blocks
-    refusal: str = ""  # why it did not answer the first block that it refused
+    fails_when: str
+    estimates: tuple[BlockEstimate, ...]
+    requested: int
+    refusal: str = ""
 
     @property
     def bias(self) -> float | None:
-        """Mean of estimate minus truth over the blocks that it answered; None if there is none."""
-        return float(np.mean([one.off for one in self.told])) if self.told else None
+        """Mean of estimate minus true accuracy; None without estimates."""
+        return float(np.mean([estimate.error for estimate in self.estimates])) if self.estimates else None
 
     @property
     def mean_absolute_error(self) -> float | None:
-        """Mean distance from the truth over the blocks that it answered; None if there is none."""
-        return float(np.mean([abs(one.off) for one in self.told])) if self.told else None
+        """Mean distance of estimate and true accuracy; None without estimates."""
+        return float(np.mean([abs(estimate.error) for estimate in self.estimates])) if self.estimates else None
 
     @property
     def coverage(self) -> float | None:
-        """Share of the intervals that hold the truth, in [0, 1]; None if there is none."""
-        return float(np.mean([one.low <= one.truth <= one.high for one in self.told])) if self.told else None
+        """Share of the intervals that hold the true accuracy, in [0, 1]; None without estimates."""
+        held = [estimate.low <= estimate.truth <= estimate.high for estimate in self.estimates]
+        return float(np.mean(held)) if held else None
+
+    @property
+    def record(self) -> dict[str, object]:
+        """Plain values, for a file."""
+        return {
+            "method": self.method,
+            "fails_when": self.fails_when,
+            "told": self.estimates,
+            "asked": self.requested,
+            "refusal": self.refusal,
+            "bias": self.bias,
+            "mean_absolute_error": self.mean_absolute_error,
+            "coverage": self.coverage,
+        }
 
 
 @dataclass(frozen=True)
-class Estimates:
-    """What every method told of one model on one stream."""
+class LabelFreeEstimates:
+    """Estimates of every method for one model on one stream.
+
+    Attributes:
+        reference_blocks: number of blocks of the reference.
+        reference_rows: number of rows in those blocks.
+        reference_accuracy: accuracy on the reference, in [0, 1].
+        blocks: indices of the blocks after the reference.
+        times: of the last row of each; None for a table without times.
+        truths: accuracy of each, in [0, 1].
+        tracks: one for each method.
+    """
 
     reference_blocks: int
-    reference_rows: int  # in those blocks
-    reference_accuracy: float  # in [0, 1]
-    blocks: tuple[int, ...]  # after the reference
-    times: tuple[str | None, ...]  # of the last row of each
-    truths: tuple[float, ...]  # accuracy of each, in [0, 1]
-    tracks: tuple[Track, ...]
+    reference_rows: int
+    reference_accuracy: float
+    blocks: tuple[int, ...]
+    times: tuple[str | None, ...]
+    truths: tuple[float, ...]
+    tracks: tuple[MethodEstimates, ...]
 
     @property
     def record(self) -> dict[str, object]:
         """Plain values, for a file: the fields, and what is read off them."""
-        tracks = [
-            vars(track)
-            | {"bias": track.bias, "mean_absolute_error": track.mean_absolute_error, "coverage": track.coverage}
-            for track in self.tracks
-        ]
         unchanged = {"unchanged_bias": self.unchanged_bias, "unchanged_error": self.unchanged_error}
-        return vars(self) | unchanged | {"tracks": tracks}
+        return vars(self) | unchanged | {"tracks": [method.record for method in self.tracks]}
 
     @property
     def unchanged_bias(self) -> float:
@@ -107,8 +143,8 @@ class Estimates:
 
 def estimate_stream(
     stream: Stream, version: ReplayVersion, *, estimators: Sequence[FromReference] | None = None
-) -> Estimates | None:
-    """Let every estimator speak of the blocks after the reference, at which no label of theirs is looked.
+) -> LabelFreeEstimates | None:
+    """Estimate the accuracy of the blocks after the reference, whose labels no estimator sees.
 
     Args:
         stream: what comes.
@@ -116,10 +152,10 @@ def estimate_stream(
         estimators: all of `ESTIMATORS` by default, with fewer resamples.
 
     Returns:
-        what they told beside the truth; None when the stream has no block left after the reference.
+        The estimates beside the accuracies; None when the stream has no block left after the reference.
     """
     if estimators is None:
-        estimators = [made(resamples=RESAMPLES) for made in ESTIMATORS.values()]
+        estimators = [estimator(resamples=RESAMPLES) for estimator in ESTIMATORS.values()]
     blocks = stream.blocks
     enough = max(REFERENCE_BLOCKS, ceil(REFERENCE_ROWS / stream.block_size))
     kept = max(1, min(enough, int(REFERENCE_SHARE * len(blocks))))
@@ -129,31 +165,37 @@ def estimate_stream(
     answered = _answered(version, stream.table, rows)
     reference = Reference(answered.block.features, stream.table.labels[_places(rows)], answered.answer.probabilities)
     scored = [_answered(version, stream.table, block.rows, block.index) for block in later]
-    return Estimates(
+    return LabelFreeEstimates(
         reference_blocks=kept,
         reference_rows=len(rows),
         reference_accuracy=reference.accuracy,
         blocks=tuple(block.index for block in later),
         times=tuple(None if block.timestamps is None else str(block.timestamps[-1]) for block in later),
-        truths=tuple(one.accuracy for one in scored),
-        tracks=tuple(_track(estimator, reference, scored) for estimator in estimators),
+        truths=tuple(block.accuracy for block in scored),
+        tracks=tuple(_estimates(estimator, reference, scored) for estimator in estimators),
     )
 
 
-def _track(estimator: FromReference, reference: Reference, scored: Sequence[ScoredBlock]) -> Track:
+def _estimates(estimator: FromReference, reference: Reference, scored: Sequence[ScoredBlock]) -> MethodEstimates:
     """Ask about each block, or about blocks at even distances."""
-    asked = scored[:: ceil(len(scored) / MOST_OF.get(estimator.name, MOST_BLOCKS))]
-    told, refusals = [], []
+    requested = scored[:: ceil(len(scored) / MOST_OF.get(estimator.name, MOST_BLOCKS))]
+    estimates, refusals = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LittleOverlapWarning)
-        for one in asked:
+        for answered in requested:
             try:
-                found = estimator.accuracy(reference, _unlabelled(one))
+                estimate = estimator.accuracy(reference, _unlabelled(answered))
             except BlockError as error:
                 refusals.append(str(error))
             else:
-                told.append(ProxyEstimates(one.block.index, found.accuracy, found.low, found.high, one.accuracy))
-    return Track(estimator.name, estimator.fails_when, tuple(told), len(asked), next(iter(refusals), ""))
+                estimates.append(
+                    BlockEstimate(
+                        answered.block.index, estimate.accuracy, estimate.low, estimate.high, answered.accuracy
+                    )
+                )
+    return MethodEstimates(
+        estimator.name, estimator.fails_when, tuple(estimates), len(requested), next(iter(refusals), "")
+    )
 
 
 def _answered(version: ReplayVersion, table: Table, rows: range, index: int = 0) -> ScoredBlock:

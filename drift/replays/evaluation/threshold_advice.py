@@ -1,4 +1,4 @@
-"""Policies whose threshold flags most blocks without drift: told with the results of a replay, once for each policy."""
+"""Warnings about policies whose threshold flags most blocks without drift, one for each policy of a replay."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.policies.history import BlockRecord
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings, threshold_of
-from drift.replays.experiment import Results
-from drift.replays.play import Played
+from drift.replays.experiment import ReplayResults
+from drift.replays.play import PolicyRun
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class PolicyAdvice:
     @property
     def words(self) -> str:
         """The same for people."""
-        found = self.first.finding("a threshold of")
-        return f"warning: policy {self.policy}, {self.versions} of {self.of} versions: {found}"
+        finding = self.first.finding("a threshold of")
+        return f"warning: policy {self.policy}, {self.versions} of {self.of} versions: {finding}"
 
 
-def policy_advice(results: Results) -> list[PolicyAdvice]:
+def policy_advice(results: ReplayResults) -> list[PolicyAdvice]:
     """One for each policy whose threshold is above, or close to, the accuracy that a version was accepted with."""
     advised = []
     for name in results.names:
@@ -44,15 +44,15 @@ def policy_advice(results: Results) -> list[PolicyAdvice]:
         threshold = threshold_of(parse_policy(name).policy(settings))
         if threshold is None:
             continue
-        firsts = [block for outcome in results.of(name) for block in _accepted_on(outcome.played)]
+        firsts = [block for outcome in results.of(name) for block in _accepted_on(outcome.run)]
         advice = [threshold_advice(threshold, block.accuracy, results.stream.block_size) for block in firsts]
-        too_high = [one for one in advice if one is not None]
+        too_high = [each for each in advice if each is not None]
         if too_high:
             advised.append(PolicyAdvice(name, len(too_high), len(firsts), too_high[0]))
     return advised
 
 
-def _accepted_on(played: Played) -> Iterator[BlockRecord]:
+def _accepted_on(played: PolicyRun) -> Iterator[BlockRecord]:
     """The first block of each version."""
     version = None
     for block in played.blocks:

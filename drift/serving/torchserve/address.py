@@ -1,7 +1,7 @@
-"""What is to be known of a TorchServe that somebody else started: its addresses, tokens and model store.
+"""Addresses, tokens and model store of a TorchServe that somebody else started.
 
-Used by `service` and `labelled`. The run folder tells: our own `server.json`, or the `config.properties` that it was
-started with, if it lies there; else TorchServe's conventions hold.
+Used by `service` and `python_client`. They are read from the run folder: our own `server.json`, or the
+`config.properties` that it was started with, if it lies there; else TorchServe's conventions hold.
 """
 
 from __future__ import annotations

@@ -99,10 +99,10 @@ def _says(archive: Path, version: int, digest: str) -> bool:
 
 def _require_digest(model_file: Path, digest: str) -> None:
     with model_file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != digest:
+        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    if actual != digest:
         raise ArchiveError(
-            f"expected {model_file} with SHA-256 {digest}, as it was accepted, got {found}: "
+            f"expected {model_file} with SHA-256 {digest}, as it was accepted, got {actual}: "
             "it was changed since; train or register it again"
         )
 

@@ -33,7 +33,7 @@ LONGEST_PAUSE_SECONDS = 1.0
 PART_BYTES = 6_000_000  # of one request: TorchServe's own limit is 6,553,500, that of ours 8 MB
 BYTES_PER_NUMBER = {"npy": 4, "json": 24}  # at most
 VERSION_CHANGES = 3  # that one block is asked again for, whose parts were answered by two versions
-MAY_PASS = (500, 502, 503, 504, 507)  # a worker died, or none is up yet
+TEMPORARY_STATUSES = (500, 502, 503, 504, 507)  # a worker died, or none is up yet
 
 
 class TorchServeClient:
@@ -122,7 +122,7 @@ class TorchServeClient:
                 self._before_each_try()
                 deadline += time.monotonic() - began
                 return self._ask(body, deadline)
-            except _MayPass as trouble:
+            except _TemporaryFailure as trouble:
                 if time.monotonic() + pause > deadline:
                     raise NoAnswerError(
                         f"{self._url} gave no answer within {self._deadline_seconds:.0f} s: {trouble}"
@@ -153,14 +153,14 @@ class TorchServeClient:
                 timeout=max(0.1, deadline - time.monotonic()),
             )
         except requests.Timeout as error:
-            raise _MayPass("it hangs, or is too busy") from error
+            raise _TemporaryFailure("it hangs, or is too busy") from error
         except requests.ConnectionError as error:
-            raise _MayPass("it takes no connection, or broke it off") from error
+            raise _TemporaryFailure("it takes no connection, or broke it off") from error
         except (requests.RequestException, ServerError) as error:
-            raise _MayPass(" ".join(str(error).split())) from error
+            raise _TemporaryFailure(" ".join(str(error).split())) from error
 
 
-class _MayPass(Exception):  # noqa: N818  (never leaves this module)
+class _TemporaryFailure(Exception):  # noqa: N818  (never leaves this module)
     """A failure that another try may not meet."""
 
 
@@ -183,29 +183,34 @@ def _packed(features: Floats, format: Format) -> bytes:
 
 def _error(response: requests.Response, size: int) -> Exception:
     kind, message = read_refusal(response)
-    told = f"HTTP {response.status_code}: {message}"
-    if response.status_code in MAY_PASS:
-        return _MayPass(told)
+    reason = f"HTTP {response.status_code}: {message}"
+    if response.status_code in TEMPORARY_STATUSES:
+        return _TemporaryFailure(reason)
     if response.status_code == 413:
         return PredictionError(f"a block of {size / 2**20:.1f} MB is too large for the server: use a smaller block")
-    return PredictionError(message if kind == "RefusedInput" else f"{response.url} answered {told}")
+    return PredictionError(message if kind == "RefusedInput" else f"{response.url} answered {reason}")
 
 
 def _answer(response: requests.Response, rows: int) -> Answer:
     """The probabilities in `response`, checked, with the version that gave them."""
     try:
         if response.headers.get("Content-Type") == CONTENT_TYPE["npy"]:
-            told = np.load(io.BytesIO(response.content), allow_pickle=False)
+            probabilities = np.load(io.BytesIO(response.content), allow_pickle=False)
         else:
-            told = np.asarray(response.json()["probabilities"], np.float32)
+            probabilities = np.asarray(response.json()["probabilities"], np.float32)
         version = int(response.headers[VERSION_HEADER])
     except (ValueError, KeyError, TypeError, EOFError) as error:
         raise PredictionError(
             f"{response.url} answered with no probabilities and version: was the model packed by this package?"
         ) from error
-    if told.dtype != np.float32 or told.ndim != 2 or len(told) != rows or not np.isfinite(told).all():
+    if (
+        probabilities.dtype != np.float32
+        or probabilities.ndim != 2
+        or len(probabilities) != rows
+        or not np.isfinite(probabilities).all()
+    ):
         raise PredictionError(
             f"expected finite float32 probabilities of {rows} rows from {response.url}, "
-            f"got {told.dtype} of shape {told.shape}"
+            f"got {probabilities.dtype} of shape {probabilities.shape}"
         )
-    return Answer(told, version)
+    return Answer(probabilities, version)

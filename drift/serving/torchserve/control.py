@@ -26,14 +26,22 @@ FAILED_STARTS = 2  # a worker that died this often while loading will not come u
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What TorchServe says about one version."""
+class LoadedVersion:
+    """What TorchServe says about one version.
+
+    Attributes:
+        version: its number.
+        archive: its file name in the model store.
+        ready: workers that can answer.
+        workers: process numbers of its workers; a restarted one has another.
+        pending: requests that wait for a worker; those being answered do not count.
+    """
 
     version: int
-    archive: str  # its file name in the model store
-    ready: int  # workers that can answer
-    workers: frozenset[int]  # process numbers of its workers; a restarted one has another
-    pending: int  # requests that wait for a worker; those being answered do not count
+    archive: str
+    ready: int
+    workers: frozenset[int]
+    pending: int
 
 
 class Control:
@@ -75,27 +83,27 @@ class Control:
         deadline = time.monotonic() + seconds
         starts = set[int]()
         while time.monotonic() < deadline:
-            found = self.describe(version)
-            if found.ready:
+            loaded = self.describe(version)
+            if loaded.ready:
                 return
-            starts |= found.workers
+            starts |= loaded.workers
             if len(starts) > FAILED_STARTS:
                 raise ServerError(f"version {version} of {self._model} cannot be loaded: its workers die")
             time.sleep(POLL_SECONDS)
         raise ServerError(f"version {version} of {self._model} was not ready within {seconds:.0f} s")
 
-    def versions(self) -> dict[int, Loaded]:
+    def versions(self) -> dict[int, LoadedVersion]:
         """The versions that are registered, with or without a worker."""
         answer = self._ask("GET", f"/{self._model}/all", what="list the versions", missing_is_fine=True)
-        found = [] if answer is None else answer.json()
-        return {loaded.version: loaded for loaded in map(_loaded, found)}
+        described = [] if answer is None else answer.json()
+        return {loaded.version: loaded for loaded in map(_loaded, described)}
 
-    def describe(self, version: int) -> Loaded:
+    def describe(self, version: int) -> LoadedVersion:
         """One version."""
-        found = self.versions().get(version)
-        if found is None:
+        loaded = self.versions().get(version)
+        if loaded is None:
             raise ServingError(f"version {version} of {self._model} is not loaded: load its archive first")
-        return found
+        return loaded
 
     def default_version(self) -> int | None:
         """The version that answers when none is named; None when no version is registered."""
@@ -173,15 +181,15 @@ HINTS = {  # what to switch on in a TorchServe that somebody else started
 def read_refusal(answer: requests.Response) -> tuple[str, str]:
     """Type and one-line message of an error answer: `{"code": 404, "type": "...", "message": "..."}`."""
     try:
-        told = answer.json()
-        return str(told["type"]), " ".join(str(told["message"]).split())
+        refusal = answer.json()
+        return str(refusal["type"]), " ".join(str(refusal["message"]).split())
     except (ValueError, TypeError, KeyError):
         return "", " ".join(answer.text[:200].split()) or answer.reason
 
 
-def _loaded(described: dict[str, Any]) -> Loaded:
+def _loaded(described: dict[str, Any]) -> LoadedVersion:
     workers = described["workers"]
-    return Loaded(
+    return LoadedVersion(
         version=int(described["modelVersion"]),
         archive=described["modelUrl"],
         ready=sum(worker["status"] == "READY" for worker in workers),

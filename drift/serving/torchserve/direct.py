@@ -3,7 +3,7 @@
 A port on loopback belongs to whoever binds it first: while a server starts, and after it ended, another user of this
 machine can listen there, be sent our token and rows, and answer. So each connection is looked at, once, before anything
 is sent through it: the process at its other end has to belong to this user, to root, or to the owner of the server's
-folder. Linux tells that; on other systems, and of servers on other machines, nothing is known, and nothing refused.
+folder. Linux shows that; on other systems, and of servers on other machines, nothing is known, and nothing refused.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def direct_session(users: Collection[int]) -> requests.Session:
     """
     session = requests.Session()
     session.trust_env = False
-    session.mount("http://", _OwnersOnly(users))
+    session.mount("http://", _OwnerCheckingAdapter(users))
     return session
 
 
@@ -54,7 +54,7 @@ def direct_request(
         return session.request(method, url, timeout=timeout, **details)
 
 
-class _OwnersOnly(HTTPAdapter):
+class _OwnerCheckingAdapter(HTTPAdapter):
     """Connects to processes of some users only."""
 
     def __init__(self, users: Collection[int]) -> None:

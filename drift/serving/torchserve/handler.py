@@ -9,8 +9,8 @@ A request is `.npy` bytes (`application/x-npy`) with features (n, d) in order, o
 Times are ISO 8601, taken as UTC where they name no offset; they are for models of a table with a time column. An
 answer is of the same kind: float32 probabilities (n, classes) as `.npy`, or `{"predictions": ["UP", ...],
 "probabilities": [[...], ...], "classes": [...], "version": 3}`; the version is in the header `x-model-version`, too.
-Requests that TorchServe hands over together are run together but judged alone: a bad one is answered HTTP 400 with
-what was expected and what came, and spoils no other.
+Requests that TorchServe hands over together are run together but checked one by one: a bad one is answered HTTP 400
+with what was expected and what came, and spoils no other.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Handler:
         self.time: str | None = card.get("time")  # what records call the time; None if there are no calendar features
         # TorchServe unpacks without a look at the archive's directory: half of one may pass until here.
         with (folder / "model.pt2").open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != card["sha256"]:
-            raise RuntimeError(f"expected a model with SHA-256 {card['sha256']}, got {found}: pack it again")
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != card["sha256"]:
+            raise RuntimeError(f"expected a model with SHA-256 {card['sha256']}, got {digest}: pack it again")
         torch.set_num_threads(1)  # workers share the cores; small matrices gain nothing from threads
         self.model = load_program(folder / "model.pt2")
         trial = self._run(np.zeros((2, len(self.features)), np.float32))
@@ -92,8 +92,10 @@ class Handler:
 
     def _read_json(self, body: object) -> np.ndarray:
         """Features (n, d) of a JSON request in any of its forms, or ValueError."""
-        told = _parsed(body)
-        rows, times = self._by_name(told["records"]) if "records" in told else (told.get("rows"), told.get("times"))
+        request = _parsed(body)
+        rows, times = (
+            self._by_name(request["records"]) if "records" in request else (request.get("rows"), request.get("times"))
+        )
         return _numbers(rows) if times is None else self._with_calendar(_numbers(rows), times)
 
     def _with_calendar(self, rows: np.ndarray, times: object) -> np.ndarray:
@@ -157,13 +159,13 @@ class Handler:
         context.set_response_header(index, "x-model-version", str(self.version))
         if kind == NPY:
             return _npy(probabilities)
-        told = {
+        content = {
             "predictions": [self.classes[code] for code in probabilities.argmax(axis=1)],
             "probabilities": probabilities.tolist(),
             "classes": self.classes,
             "version": self.version,
         }
-        return json.dumps(told, allow_nan=False).encode()
+        return json.dumps(content, allow_nan=False).encode()
 
 
 def _unpack(request: dict[str, Any], context: Context, index: int) -> tuple[str, Any]:

@@ -28,7 +28,7 @@ from drift.serving.torchserve.direct import direct_request, server_users
 Kind = Literal["inference", "management"]
 KINDS: tuple[Kind, ...] = ("inference", "management")
 
-# A token is judged when its request arrives, so a little time is enough, and it must be little:
+# A token is checked when its request arrives, so a little time is enough, and it must be little:
 # the shortest lifetime that TorchServe knows is a minute.
 MARGIN_SECONDS = 15.0
 REQUEST_SECONDS = 5.0
@@ -37,10 +37,15 @@ READING_SECONDS = 2.0  # the file is written in place: a reader may find half of
 
 @dataclass(frozen=True)
 class Token:
-    """A key and when it ends."""
+    """A key and when it ends.
 
-    headers: dict[str, str]  # as a request carries it
-    expires: float  # seconds since the epoch
+    Attributes:
+        headers: as a request carries it.
+        expires: seconds since the epoch.
+    """
+
+    headers: dict[str, str]
+    expires: float
 
 
 class Keyring:
@@ -108,7 +113,7 @@ class Keyring:
             try:
                 readers = self._key_file.stat().st_mode & 0o077
                 stored = json.loads(self._key_file.read_text(encoding="utf-8"))
-                found = {kind: _token(stored[kind]) for kind in KINDS}, str(stored["API"]["key"])
+                keys = {kind: _token(stored[kind]) for kind in KINDS}, str(stored["API"]["key"])
             except (OSError, ValueError, TypeError, KeyError) as error:
                 if time.monotonic() > deadline:
                     raise ServerError(
@@ -122,7 +127,7 @@ class Keyring:
                 raise ServingError(
                     f"others can read {self._key_file}: run `{shell_words('chmod', 600, self._key_file)}`"
                 )
-            return found
+            return keys
 
 
 class NoTokens(Keyring):

@@ -10,7 +10,7 @@ from drift.errors import NoAnswerError, ServerError, ServingError
 from drift.serving.torchserve.control import Control
 
 
-def bring_up(control: Control, archive_name: str, version: int, seconds: float, *, log: Callable[[], str]) -> None:
+def load_version(control: Control, archive_name: str, version: int, seconds: float, *, log: Callable[[], str]) -> None:
     """Load a version beside those that serve; does nothing if it can answer already.
 
     Args:
@@ -49,5 +49,5 @@ def _last_exception(log: str) -> str:
 
     TorchServe raises one of its own after the handler's, `RuntimeError: 500 - Unknown exception`.
     """
-    found = re.findall(r"MODEL_LOG - ((?:\w+\.)*\w*(?:Error|Exception): (?!\d{3} - ).*)", log)
-    return found[-1] if found else ""
+    exceptions = re.findall(r"MODEL_LOG - ((?:\w+\.)*\w*(?:Error|Exception): (?!\d{3} - ).*)", log)
+    return exceptions[-1] if exceptions else ""

@@ -1,6 +1,6 @@
-"""One model's name, served: the only part of this room that the loop needs.
+"""One model's name, served: the only part of this subpackage that the loop needs.
 
-    with ModelService.own(folder / "server", "elec") as service:
+    with ModelService.start(folder / "server", "elec") as service:
         archive = build_archive(..., store=service.store)
         service.load(archive, 1)                   # beside what serves already; disturbs nothing
         service.make_default(1)
@@ -8,7 +8,8 @@
 
 A new version takes over in the order `load`, `make_default`, `retire`, in which no request is lost.
 Every step can be repeated after a crash. If the server dies, the next prediction restarts it with the
-versions that were loaded, and so does one that gets no answer for 30 s; if we die, its guard ends it.
+versions that were loaded, and so does one that gets no answer for 30 s; if this process ends, the
+supervisor ends the server.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 from drift.data.blocks import Answer, Floats, Predictor
@@ -27,8 +27,8 @@ from drift.serving.torchserve.archive import drop_archives
 from drift.serving.torchserve.client import Format, TorchServeClient
 from drift.serving.torchserve.control import Control
 from drift.serving.torchserve.keys import Keyring
-from drift.serving.torchserve.loading import bring_up
-from drift.serving.torchserve.process.restarter import Revival
+from drift.serving.torchserve.loading import load_version
+from drift.serving.torchserve.process.restarter import Restarter
 from drift.serving.torchserve.process.server import TorchServe
 
 LOAD_SECONDS = 120.0  # one worker needs 3 to 7; a machine at work needs more
@@ -57,7 +57,7 @@ class ModelService:
         format: Format,
         server: TorchServe | None,
     ) -> None:
-        """Use `own` or `given` instead; `server` is the process that this service ends, if any."""
+        """Use `start` or `connect` instead; `server` is the process that this service ends, if any."""
         self.store = store
         self.inference_url = inference_url
         self._model = model_name
@@ -67,13 +67,13 @@ class ModelService:
         self._control = Control(management_url, keyring, model_name)
         self._archives: dict[int, str] = {}  # what a restarted server loads again
         self._default: int | None = None
-        self._revival = Revival(server, self._refill)
+        self._restarter = Restarter(server, self._reload)
         self._restore: Callable[[], object] | None = None
         self._clients: dict[int | None, TorchServeClient] = {}
-        self._probe = TorchServeClient(inference_url, keyring, model_name, before_each_try=self._revival.ensure)
+        self._probe = TorchServeClient(inference_url, keyring, model_name, before_each_try=self._restarter.ensure)
 
     @classmethod
-    def own(cls, folder: Path, model_name: str, *, port: int | None = None, format: Format = "npy") -> Self:
+    def start(cls, folder: Path, model_name: str, *, port: int | None = None, format: Format = "npy") -> Self:
         """Start a TorchServe in `folder` that ends with `close`, or with this process.
 
         Raises:
@@ -86,7 +86,7 @@ class ModelService:
         return cls(keys, url, server.management_url, server.store, model_name, format=format, server=server)
 
     @classmethod
-    def given(cls, url: str, server_folder: Path, model_name: str, *, format: Format = "npy") -> Self:
+    def connect(cls, url: str, server_folder: Path, model_name: str, *, format: Format = "npy") -> Self:
         """Use a TorchServe that runs already, and never stop it.
 
         Args:
@@ -111,14 +111,12 @@ class ModelService:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """End the server if it is ours; nothing can be asked any more. May be called twice."""
-        self._revival.close()
+        self._restarter.close()
 
     def predict(self, features: Floats) -> Answer:
         """Class probabilities of `features` (n, d) by the default version.
@@ -137,8 +135,8 @@ class ModelService:
     def loaded(self) -> dict[int, str]:
         """Versions with a worker that can answer, and the names of the archives they were loaded from."""
         versions = self._answered(self._control.versions)
-        self._archives = {version: found.archive for version, found in versions.items()}  # others change them, too
-        return {version: found.archive for version, found in versions.items() if found.ready}
+        self._archives = {version: loaded.archive for version, loaded in versions.items()}  # others change them, too
+        return {version: loaded.archive for version, loaded in versions.items() if loaded.ready}
 
     @property
     def default_version(self) -> int | None:
@@ -157,10 +155,10 @@ class ModelService:
         """
         if archive.parent.resolve() != self.store.resolve() or not archive.is_file():
             raise ArchiveError(f"expected an archive in {self.store}, got {archive}: build it there")
-        found = self._answered(self._control.versions).get(version)
-        if found and found.archive != archive.name:
+        loaded = self._answered(self._control.versions).get(version)
+        if loaded and loaded.archive != archive.name:
             raise ArchiveError(
-                f"version {version} is loaded from {found.archive}, not from {archive.name}: retire it first"
+                f"version {version} is loaded from {loaded.archive}, not from {archive.name}: retire it first"
             )
         self._answered(lambda: self._load(archive.name, version, seconds))
         self._archives[version] = archive.name
@@ -184,10 +182,10 @@ class ModelService:
         Raises:
             ServingError: it is the default.
         """
-        found = self._answered(self._control.versions)
-        if version not in found:
+        versions = self._answered(self._control.versions)
+        if version not in versions:
             return
-        if version == self.default_version and len(found) > 1:
+        if version == self.default_version and len(versions) > 1:
             raise ServingError(f"version {version} is the default: make another one the default first")
         ours = [client.longest_seconds for client in self._clients.copy().values()]
         longest = max([SHORTEST_DRAIN_SECONDS, *ours])
@@ -199,7 +197,7 @@ class ModelService:
 
     def drop_archives(self, keep: Collection[str]) -> None:
         """Delete archives of this model that are ours, not loaded and not among those to `keep`, by file name."""
-        loaded = [found.archive for found in self._answered(self._control.versions).values()]
+        loaded = [version.archive for version in self._answered(self._control.versions).values()]
         drop_archives(self.store, self._model, keep={*keep, *loaded})
 
     def _client(self, version: int | None) -> TorchServeClient:
@@ -211,13 +209,13 @@ class ModelService:
                 self._model,
                 format=self._format,
                 version=version,
-                before_each_try=self._revival.ensure,
-                restart=self._revival.restart,
+                before_each_try=self._restarter.ensure,
+                restart=self._restarter.restart,
             )
         return self._clients[version]
 
     def _load(self, archive_name: str, version: int, seconds: float) -> None:
-        bring_up(self._control, archive_name, version, seconds, log=self._log_tail)
+        load_version(self._control, archive_name, version, seconds, log=self._log_tail)
 
     def _log_tail(self) -> str:
         return "" if self._server is None else self._server.log_tail(LOG_LINES)
@@ -232,7 +230,7 @@ class ModelService:
 
     def keep_alive(self) -> None:
         """Start our server again if it ended; predictions do so by themselves."""
-        self._revival.ensure()
+        self._restarter.ensure()
 
     def check_answers(self, row: Floats) -> None:
         """Start our server again if it gives no answer for 30 s although its workers do nothing.
@@ -253,20 +251,20 @@ class ModelService:
             return
         except NoAnswerError:
             if self._server is not None and self._server.worker_seconds - worked < IDLE_SECONDS:
-                self._revival.restart(began)
+                self._restarter.restart(began)
 
     def _answered(self, ask: Callable[[], T]) -> T:
         """What `ask` gives; a server of ours that gives no answer is started again, once."""
-        self._revival.ensure()
+        self._restarter.ensure()
         began = time.monotonic()
         try:
             return ask()
         except NoAnswerError:
-            if not self._revival.restart(began):
+            if not self._restarter.restart(began):
                 raise
         return ask()
 
-    def _refill(self) -> None:
+    def _reload(self) -> None:
         """Load into a server that started again what is to be served, or else what was."""
         self._keys.reread()
         archives, default = dict(self._archives), self._default

@@ -1,6 +1,7 @@
 """MLflow's database where it is not SQLite: whether it answers, and what to do where it does not.
 
-MLflow itself tries ten times, with pauses that double, before it gives up. Used by `store` and `project`.
+MLflow itself tries ten times, with pauses that double, before it gives up. Used by `store` and
+`drift.tracking.runs.project_run`.
 """
 
 from __future__ import annotations

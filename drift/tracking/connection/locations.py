@@ -50,10 +50,16 @@ AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")  # read as another host by the libr
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Artifacts of a run or model that lie where they may be downloaded from."""
+    """Artifacts of a run or model that lie where they may be downloaded from.
 
-    location: str  # as MLflow's database names it
-    owner: str  # whose they are, in words
+    Attributes:
+        location: as MLflow's database names it.
+        owner: whose they are, in words.
+        repository: MLflow's access to them.
+    """
+
+    location: str
+    owner: str
     repository: ArtifactRepository
 
     def names(self, folder: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 A file that would fill the memory is damaged, too: it is read before anybody has decided to trust it.
 
-Used by `found`.
+Used by `drift.tracking.runs.lookup`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def damaged_file(name: str, model: str, place: str, reason: object) -> TrackingE
 
 
 @contextmanager
-def present(name: str, model: str, place: str) -> Iterator[None]:
+def missing_errors(name: str, model: str, place: str) -> Iterator[None]:
     """Raise `missing_file` for an answer of MLflow, or of its file system, that says so; others as they come."""
     from mlflow.exceptions import MlflowException
 
@@ -52,7 +52,7 @@ def present(name: str, model: str, place: str) -> Iterator[None]:
 
 
 @contextmanager
-def whole(name: str, model: str, place: str) -> Iterator[None]:
+def damage_errors(name: str, model: str, place: str) -> Iterator[None]:
     """Raise `damaged_file` for what a reader of a file raises that is not as it was written."""
     from mlflow.exceptions import MlflowException
     from yaml import YAMLError

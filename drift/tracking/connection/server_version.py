@@ -11,7 +11,7 @@ OLDEST = 3  # major version; older ones know no logged models, and refuse them a
 
 
 def check_version(uri: str) -> None:
-    """Refuse a server that is too old; one that tells no version is left to its other answers.
+    """Refuse a server that is too old; one that states no version is left to its other answers.
 
     Args:
         uri: of the tracking server, `http://` or `https://`.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drift import next_steps
 from drift.errors import TrackingError
@@ -40,11 +40,17 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_B
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow tracking server or database that answers."""
+    """An MLflow tracking server or database that answers.
+
+    Attributes:
+        uri: of MLflow, as it was asked for.
+        client: of MLflow.
+        project_run: the run that `mlflow run` made for this process.
+    """
 
     uri: str
     client: MlflowClient
-    project_run: str | None  # the run that `mlflow run` made for this process
+    project_run: str | None
 
     @property
     def address(self) -> str:
@@ -53,9 +59,9 @@ class Store:
 
     def experiment_id(self, name: str, *, create: bool = False) -> str:
         """The id of the experiment called `name`."""
-        found = self.find_experiment(name)
-        if found is not None:
-            return found
+        known_id = self.find_experiment(name)
+        if known_id is not None:
+            return known_id
         if create:
             with mlflow_errors(f"making experiment {name!r}"):
                 return self._make_experiment(name)
@@ -71,10 +77,10 @@ class Store:
         try:
             return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
         except MlflowException:
-            made = self.client.get_experiment_by_name(name)
-            if made is None:
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-            return str(made.experiment_id)
+            return str(experiment.experiment_id)
 
     def find_experiment(self, name: str) -> str | None:
         """The id of the experiment called `name`, or None if there is none.
@@ -100,11 +106,11 @@ def set_timeouts() -> None:
 def connect(*, create: bool = False, read: bool = False) -> Store:
     """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
 
-    A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder. With
+    A file of SQLite is made only to `create` a first model in; elsewhere its absence means a wrong folder. With
     `read`, it is opened in a way that cannot write it, and artifacts that were moved are not looked for.
 
     The variables that name a run or an experiment are taken out of the environment, so that a run of ours may live in
-    another experiment; a run that `mlflow run` made for this process is `project_run` (see `project.take_up`).
+    another experiment; a run that `mlflow run` made for this process is `project_run`.
     """
     set_timeouts()
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
@@ -154,6 +160,34 @@ def _without_encoded_folder(uri: str) -> Iterator[None]:
         if not existed:
             with suppress(OSError):
                 spelled.rmdir()
+
+
+def all_pages(search: Callable[..., Any], *filters: Any, **options: Any) -> Iterator[Any]:
+    """Everything that a search of MLflow's client finds, page by page.
+
+    Args:
+        search: such as `client.search_runs`.
+        filters: its positional arguments.
+        options: its other arguments.
+    """
+    token = None
+    while True:
+        page = search(*filters, **options, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+@contextmanager
+def ignored_errors(*codes: str) -> Iterator[None]:
+    """Go on after the block if MLflow fails in it with one of these error codes."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in codes:
+            raise
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from drift.system.quiet import quiet
 from drift.system.streams import one_line
 from drift.tracking.connection.ids import MODEL_ID, RUN_ID, require_run_id
 from drift.tracking.connection.locations import artifacts_of_model, artifacts_of_run
-from drift.tracking.connection.missing_files import missing_file, present, require_plain_yaml, whole
-from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.connection.missing_files import damage_errors, missing_errors, missing_file, require_plain_yaml
+from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
 REFERENCE_FILE = "reference.npz"
@@ -29,8 +29,17 @@ EXTRA_FILES = "extra_files"  # MLflow's name for the folder in a logged model th
 
 
 @dataclass(frozen=True)
-class FoundRun:
-    """A run as a search returns it."""
+class RunRecord:
+    """A run as a search returns it.
+
+    Attributes:
+        id: of the run.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        metrics: last values by name.
+        params: by name.
+        tags: by name.
+        experiment_id: of its experiment.
+    """
 
     id: str
     status: str
@@ -40,48 +49,36 @@ class FoundRun:
     experiment_id: str = ""
 
 
-def find_runs(store: Store, experiment: str, *, kind: str, **tags: str) -> list[FoundRun]:
+def find_runs(store: Store, experiment: str, *, kind: str, **tags: str) -> list[RunRecord]:
     """Runs of one kind in an experiment, newest first."""
     return _search(store, [store.experiment_id(experiment)], f"experiment {experiment!r}", kind, tags)
 
 
-def find_runs_everywhere(store: Store, *, kind: str, **tags: str) -> list[FoundRun]:
+def find_runs_everywhere(store: Store, *, kind: str, **tags: str) -> list[RunRecord]:
     """Runs of one kind in all experiments that were not deleted, newest first."""
     with mlflow_errors("listing experiments"):
-        ids: list[str] = []
-        token = None
-        while True:
-            page = store.client.search_experiments(page_token=token)
-            ids += [str(experiment.experiment_id) for experiment in page]
-            if not (token := page.token):
-                break
+        ids = [str(experiment.experiment_id) for experiment in all_pages(store.client.search_experiments)]
     return _search(store, ids, "all experiments", kind, tags)
 
 
-def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[str, str]) -> list[FoundRun]:
+def _search(store: Store, ids: list[str], where: str, kind: str, tags: Mapping[str, str]) -> list[RunRecord]:
     clauses = [f"tags.`{KIND}` = '{kind}'"] + [f"tags.`drift.{key}` = '{value}'" for key, value in tags.items()]
-    runs: list[FoundRun] = []
-    token = None
+    newest_first = {"order_by": ["attributes.start_time DESC"]}
     with mlflow_errors(f"searching runs of {where}"):
-        while True:
-            page = store.client.search_runs(
-                ids, " and ".join(clauses), order_by=["attributes.start_time DESC"], page_token=token
-            )
-            runs += [_found(run) for run in page if RUN_ID.fullmatch(run.info.run_id)]  # others MLflow did not make
-            if not (token := page.token):
-                return runs
+        runs = all_pages(store.client.search_runs, ids, " and ".join(clauses), **newest_first)
+        return [_record_of(run) for run in runs if RUN_ID.fullmatch(run.info.run_id)]  # others MLflow did not make
 
 
-def get_run(store: Store, run_id: str) -> FoundRun:
+def get_run(store: Store, run_id: str) -> RunRecord:
     """One run by its id."""
     with mlflow_errors(f"reading run {run_id}"):
-        return _found(store.client.get_run(require_run_id(run_id)))
+        return _record_of(store.client.get_run(require_run_id(run_id)))
 
 
-def _found(run: Any) -> FoundRun:
+def _record_of(run: Any) -> RunRecord:
     info, data = run.info, run.data
     params, tags = ({key: one_line(text) for key, text in texts.items()} for texts in (data.params, data.tags))
-    return FoundRun(info.run_id, info.status, data.metrics, params, tags, str(info.experiment_id))
+    return RunRecord(info.run_id, info.status, data.metrics, params, tags, str(info.experiment_id))
 
 
 def experiment_of(store: Store, run_id: str) -> str:
@@ -120,13 +117,13 @@ def read_reference(path: Path, model: str) -> Reference:
     Raises:
         TrackingError: it is damaged.
     """
-    with whole(REFERENCE_FILE, model, REFERENCE_PLACE):
+    with damage_errors(REFERENCE_FILE, model, REFERENCE_PLACE):
         return Reference.load(path)
 
 
 def require_whole_reference(path: Path, model_id: str) -> None:
     """Raise `TrackingError` if a downloaded reference is damaged; its parts are read, and none is kept in memory."""
-    with whole(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE):
+    with damage_errors(REFERENCE_FILE, f"model {model_id}", REFERENCE_PLACE):
         require_small(path)
         with zipfile.ZipFile(path) as archive:
             if (wrong := archive.testzip()) is not None:
@@ -152,23 +149,18 @@ def reference_file(store: Store, run_id: str, folder: Path, *, model_id: str | N
     path = _reference_of_model(store, model_id, folder) if model_id else None
     model = f"model {model_id}" if model_id else f"the model of run {run_id}"
     if path is None:
-        with mlflow_errors("reading the reference"), quiet(), present(REFERENCE_FILE, model, REFERENCE_PLACE):
+        with mlflow_errors("reading the reference"), quiet(), missing_errors(REFERENCE_FILE, model, REFERENCE_PLACE):
             path = artifacts_of_run(store, run_id).download(REFERENCE_FILE, folder)
     return path
 
 
 def _reference_of_model(store: Store, model_id: str, folder: Path) -> Path | None:
-    from mlflow.exceptions import MlflowException
-
-    with mlflow_errors(f"reading the reference of model {model_id}"), quiet():
-        try:
-            artifacts = artifacts_of_model(store, model_id)
-            held = artifacts.names(EXTRA_FILES)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
-        return artifacts.download(f"{EXTRA_FILES}/{REFERENCE_FILE}", folder) if REFERENCE_FILE in held else None
+    reading = mlflow_errors(f"reading the reference of model {model_id}")
+    with reading, quiet(), ignored_errors("RESOURCE_DOES_NOT_EXIST"):
+        artifacts = artifacts_of_model(store, model_id)
+        if REFERENCE_FILE in artifacts.names(EXTRA_FILES):
+            return artifacts.download(f"{EXTRA_FILES}/{REFERENCE_FILE}", folder)
+    return None
 
 
 def model_file(store: Store, model_id: str, folder: Path) -> Path:
@@ -176,7 +168,7 @@ def model_file(store: Store, model_id: str, folder: Path) -> Path:
     with mlflow_errors(f"downloading model {model_id}"), quiet():
         artifacts = artifacts_of_model(store, model_id)
         place = artifacts.location
-        with present(MODEL_FILE, f"model {model_id}", place):
+        with missing_errors(MODEL_FILE, f"model {model_id}", place):
             files = [file for file in artifacts.sizes("") if PurePosixPath(file).name == MODEL_FILE]
             if not files:
                 raise missing_file(MODEL_FILE, f"model {model_id}", place)
@@ -195,9 +187,9 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     with mlflow_errors(f"reading model {model_id}"), quiet(), tempfile.TemporaryDirectory() as folder:
         artifacts, model = artifacts_of_model(store, model_id), f"model {model_id}"
         place = artifacts.location
-        with present(CARD_FILE, model, place):
+        with missing_errors(CARD_FILE, model, place):
             path = artifacts.download(CARD_FILE, Path(folder))
-        with whole(CARD_FILE, model, place):
+        with damage_errors(CARD_FILE, model, place):
             require_plain_yaml(path)
             metadata = mlflow.models.Model.load(str(path)).metadata
             json.dumps(metadata)  # of plain values, which a digest is taken of: no dates, no sets
@@ -213,17 +205,10 @@ def logged_digest(store: Store, model_id: str) -> str:
 
 def logged_tags(store: Store, model_id: str) -> dict[str, str]:
     """Tags of a logged model; none for what is no logged model."""
-    from mlflow.exceptions import MlflowException
-
-    if not MODEL_ID.fullmatch(model_id):
-        return {}
-    with mlflow_errors(f"reading model {model_id}"):
-        try:
+    if MODEL_ID.fullmatch(model_id):
+        with mlflow_errors(f"reading model {model_id}"), ignored_errors("RESOURCE_DOES_NOT_EXIST"):
             return dict(store.client.get_logged_model(model_id).tags)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
+    return {}
 
 
 def sha256_of(path: Path) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signals import unbroken
+from drift.tracking.connection.store import Store, mlflow_errors
 from drift.tracking.runs.autolog import autologged
 from drift.tracking.runs.lookup import KIND
-from drift.tracking.runs.run import NOTE, LoggedModel, LoggedMetric, Run
-from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.system_metrics import Sampler
+from drift.tracking.runs.run import NOTE, LoggedMetric, LoggedModel, Run
+from drift.tracking.runs.system_metrics import SystemSampler
 
-__all__ = ["LoggedModel", "LoggedMetric", "Run", "base_run", "link_project_run", "open_run", "to_json"]
+__all__ = ["LoggedMetric", "LoggedModel", "Run", "base_run", "link_project_run", "open_run", "to_json"]
 
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
@@ -69,7 +69,7 @@ def _open_run(
     all_tags = {NAME: name, KIND: kind} | {f"drift.{k}": str(v) for k, v in tags.items()}
     if parent:
         all_tags[PARENT] = parent
-    sampler = Sampler() if kind not in LOGGED_AFTERWARDS and not kind.startswith("images-") else None
+    sampler = SystemSampler() if kind not in LOGGED_AFTERWARDS and not kind.startswith("images-") else None
     try:
         with mlflow_errors(f"starting run {name}"):
             if run_id is None:
@@ -120,7 +120,7 @@ def _active(run: Run) -> Iterator[None]:
 def base_run(store: Store, experiment: str, **details: Any) -> AbstractContextManager[Run]:
     """Open the parent run of a base training: the one `mlflow run` made if it fits, else a new one.
 
-    `mlflow run` makes its run in the experiment it was told on its own command line. If that is not the experiment
+    `mlflow run` makes its run in the experiment that its own command line names. If that is not the experiment
     the parameters name, the run made by it is left as a stub that says where the real one is.
     """
     stub = store.project_run

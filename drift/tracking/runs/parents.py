@@ -17,12 +17,12 @@ from pathlib import Path
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
-from drift.tracking.runs.lookup import FoundRun, find_runs
 from drift.tracking.connection.locations import artifacts_of_run
-from drift.tracking.runs.run import LARGEST_BATCH, NOTE, Run
-from drift.tracking.runs.open_runs import open_run
 from drift.tracking.connection.server_version import without_password
-from drift.tracking.connection.store import Store, mlflow_errors
+from drift.tracking.connection.store import Store, ignored_errors, mlflow_errors
+from drift.tracking.runs.lookup import RunRecord, find_runs
+from drift.tracking.runs.open_runs import open_run
+from drift.tracking.runs.run import LARGEST_BATCH, NOTE, Run
 
 KIND_OF_COPY = "retrain_parent"
 FIGURE = re.compile(r"figures/[\w -]{1,100}\.png")  # whose copy somebody else may read
@@ -80,15 +80,12 @@ def name_trials(store: Store, experiment: str, challenger_run: str, version: int
 
 
 def _base_run(store: Store, run_id: str) -> BaseRun | None:
-    from mlflow.exceptions import MlflowException
-
+    info = None
     with mlflow_errors(f"reading run {run_id}"):
-        try:
+        with ignored_errors("RESOURCE_DOES_NOT_EXIST"):
             info = store.client.get_run(run_id).info
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
+        if info is None:
+            return None
         experiment = store.client.get_experiment(info.experiment_id)
     active = info.lifecycle_stage == "active" and experiment.lifecycle_stage == "active"
     names = one_line(str(info.run_name)), one_line(str(experiment.name))
@@ -102,7 +99,7 @@ def _copy(
     run: BaseRun | None,
     parameters: Mapping[str, object],
     *,
-    unfinished: FoundRun | None,
+    unfinished: RunRecord | None,
 ) -> str:
     name = "BaseModel (deleted)" if run is None else f"{run.name} of {run.experiment}"
     tags = {"base_run": base, "copy_of": "base"} | ({"base_experiment": run.experiment} if run else {})

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import MissingPackageError, TrackingError
-from drift.tracking.connection.adopted_run import set_project_run
 from drift.invocation import ProjectCall, set_project_call
+from drift.tracking.connection.adopted_run import set_project_run
 
 if TYPE_CHECKING:
     import psutil
@@ -36,7 +36,7 @@ REPEATED = {"-v", "--version", "--env-manager", "-b", "--backend", "--storage-di
 
 
 @dataclass(frozen=True)
-class Claim:
+class ThisProcess:
     """What decides whether the run in MLFLOW_RUN_ID was made for this process.
 
     Attributes:
@@ -54,7 +54,7 @@ class Claim:
     experiment: str | None = None
 
 
-def take_up(command: str, words: Sequence[str]) -> str | None:
+def adopt_project_run(command: str, words: Sequence[str]) -> str | None:
     """Take MLFLOW_RUN_ID out of the environment, and adopt the run if `mlflow run` made it for this process.
 
     An adopted run moves this process into the folder in which `mlflow run` was called, so that databases, reports and
@@ -80,41 +80,42 @@ def take_up(command: str, words: Sequence[str]) -> str | None:
     uri = _absolute(os.environ.get(URI), folder)
     script = Path(sys.argv[0])
     program = None if script.name == "__main__.py" else script.absolute()
-    claim = Claim(command, tuple(words), Path.cwd(), program, experiment)
-    reason, run = _look_up(run_id, uri, claim)
+    this_process = ThisProcess(command, tuple(words), Path.cwd(), program, experiment)
+    reason, run_and_experiment = _look_up(run_id, uri, this_process)
     if reason is not None or uri is None:
         return f"MLFLOW_RUN_ID {run_id} is ignored: {reason}"
-    _adopt(run, uri, caller, folder)
+    run, experiment_name = run_and_experiment
+    _adopt(run, experiment_name, uri, caller, folder)
     return None
 
 
-def refusal(run: Any, claim: Claim) -> str | None:
+def refusal(run: Any, this_process: ThisProcess) -> str | None:
     """Why a run of MLflow is not one that `mlflow run` made for this process; None if it is.
 
     Args:
         run: an `mlflow.entities.Run`.
-        claim: of this process.
+        this_process: of this process.
     """
     tags, status = run.data.tags, run.info.status
     point = tags.get("mlflow.project.entryPoint")
-    outside = claim.program is not None and claim.program.parent != claim.folder
-    given = dict(zip(claim.words, claim.words[1:], strict=False))
+    outside = this_process.program is not None and this_process.program.parent != this_process.folder
+    values = dict(zip(this_process.words, this_process.words[1:], strict=False))
     others = [
-        name for name, value in run.data.params.items() if given.get(f"--{name}") not in (value, _unquoted(value))
+        name for name, value in run.data.params.items() if values.get(f"--{name}") not in (value, _unquoted(value))
     ]
     conditions = (
         (status != "RUNNING", f"that run is {status}, not RUNNING"),
         (tags.get("mlflow.source.type") != "PROJECT", "that run was not made by `mlflow run`"),
         (
-            str(run.info.experiment_id) != claim.experiment,
+            str(run.info.experiment_id) != this_process.experiment,
             f"`mlflow run` sets {EXPERIMENT}, too, and it is not that run's",
         ),
         (any(name.startswith("drift.") for name in tags), "another process of this project has taken it"),
         (
-            ("base" if point == "main" else point) != claim.command,
-            f"that run is of the entry point {point!r}, not of {claim.command!r}",
+            ("base" if point == "main" else point) != this_process.command,
+            f"that run is of the entry point {point!r}, not of {this_process.command!r}",
         ),
-        (outside or not (claim.folder / "MLproject").is_file(), "that run is of another project"),
+        (outside or not (this_process.folder / "MLproject").is_file(), "that run is of another project"),
         (bool(others), f"that run was made for another command line (another --{', --'.join(others)})"),
     )
     return next((reason for refused, reason in conditions if refused), None)
@@ -128,7 +129,7 @@ def _unquoted(value: str) -> str:
         return value
 
 
-def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, Any]:
+def _look_up(run_id: str, uri: str | None, this_process: ThisProcess) -> tuple[str | None, Any]:
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
     from drift.system.quiet import quiet
@@ -150,11 +151,10 @@ def _look_up(run_id: str, uri: str | None, claim: Claim) -> tuple[str | None, An
             name = client.get_experiment(run.info.experiment_id).name
     except (TrackingError, MissingPackageError) as error:
         return f"it cannot be read ({error})", None
-    return refusal(run, claim), (run, name)
+    return refusal(run, this_process), (run, name)
 
 
-def _adopt(found: Any, uri: str, caller: psutil.Process | None, folder: Path | None) -> None:
-    run, experiment = found
+def _adopt(run: Any, experiment: str, uri: str, caller: psutil.Process | None, folder: Path | None) -> None:
     set_project_run(run.info.run_id)
     os.environ[URI] = uri
     if str(run.info.experiment_id) != DEFAULT_EXPERIMENT_ID:

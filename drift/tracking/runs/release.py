@@ -1,4 +1,4 @@
-"""A release: the files that decide what a version answers and what it is judged by, under one digest.
+"""A release: network, card and reference of a version, under one digest.
 
 model.pt2       the exported network
 MLmodel         its metadata: the card, with the names of features and classes
@@ -43,7 +43,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Origin:
+class ReleaseOrigin:
     """Where a release was found.
 
     Attributes:
@@ -65,7 +65,7 @@ class Origin:
 class Trust(Protocol):
     """Decides whether a release may be used."""
 
-    def require(self, origin: Origin, release: Release, tags: Mapping[str, str]) -> None:
+    def require(self, origin: ReleaseOrigin, release: Release, tags: Mapping[str, str]) -> None:
         """Return if it may; raise `UntrustedError` if not.
 
         Args:
@@ -112,10 +112,10 @@ def release_of_run(store: Store, run_id: str, model_id: str, folder: Path, *, tr
         UntrustedError: nobody here knows where it comes from.
         TrackingError: a file is missing or damaged, or MLflow does not answer.
     """
-    found = download_release(store, model_id, run_id, folder)
+    release = download_release(store, model_id, run_id, folder)
     if trust is not None:
-        trust.require(Origin(run_id), found, logged_tags(store, model_id))
-    return found
+        trust.require(ReleaseOrigin(run_id), release, logged_tags(store, model_id))
+    return release
 
 
 def release_digest(model_sha256: str, card: Mapping[str, Any], reference_sha256: str) -> str:

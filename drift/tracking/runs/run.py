@@ -15,12 +15,12 @@ from drift.data.blocks import Floats, Reference, Rows
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signing import sign
+from drift.tracking.connection.locations import require_permitted_uploads
+from drift.tracking.connection.store import Store, mlflow_errors
 from drift.tracking.runs.environment import environment, installed_packages
 from drift.tracking.runs.lookup import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
-from drift.tracking.connection.locations import require_permitted_uploads
 from drift.tracking.runs.release import RELEASE, download_release, release_digest
-from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.system_metrics import Sample
+from drift.tracking.runs.system_metrics import SystemSample
 
 if TYPE_CHECKING:
     import torch
@@ -33,12 +33,19 @@ LARGEST_PARAMS = 100  # parameters in one request of MLflow
 
 @dataclass(frozen=True)
 class LoggedMetric:
-    """One point of a metric."""
+    """One point of a metric.
+
+    Attributes:
+        key: its name.
+        value: of the metric.
+        step: such as the index of a block.
+        milliseconds: since the epoch; now if None.
+    """
 
     key: str
     value: float
     step: int = 0
-    milliseconds: int | None = None  # since the epoch; now if None
+    milliseconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +85,14 @@ class Run:
 
     def metrics(self, points: Sequence[LoggedMetric]) -> None:
         """Log many points in one request. A point logged twice is kept once if its time is given."""
-        from mlflow.entities import Metric as Point
+        from mlflow.entities import Metric
 
         now = int(time() * 1000)
         with mlflow_errors("logging metrics"):
             for start in range(0, len(points), LARGEST_BATCH):
                 part = points[start : start + LARGEST_BATCH]
                 self.store.client.log_batch(
-                    self.id, metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in part]
+                    self.id, metrics=[Metric(p.key, p.value, p.milliseconds or now, p.step) for p in part]
                 )
 
     def batch(self, params: Mapping[str, object], points: Sequence[LoggedMetric], description: str) -> None:
@@ -96,14 +103,13 @@ class Run:
             points: those that do not fit into the request follow in others.
             description: in Markdown.
         """
-        from mlflow.entities import Metric as Point
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import Metric, Param, RunTag
 
         now, most = int(time() * 1000), LARGEST_BATCH - LARGEST_PARAMS - 1
         with mlflow_errors("logging a run"):
             self.store.client.log_batch(
                 self.id,
-                metrics=[Point(p.key, p.value, p.milliseconds or now, p.step) for p in points[:most]],
+                metrics=[Metric(p.key, p.value, p.milliseconds or now, p.step) for p in points[:most]],
                 params=[Param(key, str(value)) for key, value in params.items()],
                 tags=[RunTag(NOTE, description)],
             )
@@ -121,7 +127,7 @@ class Run:
         self.params(environment(Path.cwd()))
         self.text("environment/packages.txt", installed_packages())
 
-    def system_metrics(self, samples: Sequence[Sample]) -> None:
+    def system_metrics(self, samples: Sequence[SystemSample]) -> None:
         """Log samples of the machine; the step is the second, counted from the run's first sample."""
         points = [
             LoggedMetric(key, value, round(sample.at - samples[0].at), int(sample.at * 1000))
@@ -178,7 +184,7 @@ class Run:
             self.store.client.log_inputs(self.id, [DatasetInput(data._to_mlflow_entity(), [tag])])
 
     def reference(self, reference: Reference) -> None:
-        """Log the rows that later blocks are judged against."""
+        """Log the rows that later blocks are compared with."""
         with tempfile.TemporaryDirectory() as folder:
             self.file(_saved(reference, Path(folder)))
 

@@ -20,7 +20,7 @@ JOIN_SECONDS = 5.0  # for one sample to end; the thread is a daemon and ends wit
 
 
 @dataclass(frozen=True)
-class Sample:
+class SystemSample:
     """What the machine did at one moment.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sample:
 
 
 @dataclass
-class Sampler:
+class SystemSampler:
     """Samples the machine until it is stopped.
 
     Attributes:
@@ -42,7 +42,7 @@ class Sampler:
     """
 
     seconds: float = SECONDS
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[SystemSample] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -51,7 +51,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, daemon=True, name="drift-system-metrics")
         self._thread.start()
 
-    def stop(self) -> Sequence[Sample]:
+    def stop(self) -> Sequence[SystemSample]:
         """End the thread, after one last sample, and return all samples."""
         self._ended.set()
         if self._thread is not None:
@@ -67,7 +67,7 @@ class Sampler:
 
     def _keep(self, values: dict[str, float]) -> None:
         if values:
-            self.samples.append(Sample(time(), values))
+            self.samples.append(SystemSample(time(), values))
         if len(self.samples) >= MOST_SAMPLES:
             self.samples[:] = self.samples[::2]
             self.seconds *= 2

@@ -8,11 +8,11 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from drift.errors import BlockError, MissingPackageError, UsageError
-from drift.images.detection.detector_comparison import CLEAN, DetectorComparison, side_by_side
+from drift.images.detection.detector_comparison import CLEAN, DetectorComparison, compare_detectors
 from drift.images.detection.image_detectors import chosen
 from drift.images.embeddings import EMBEDDINGS, embed, euclidean, kernel_distances
 from drift.images.results.pictures import planes_picture
-from drift.images.results.summaries import side_by_side_rows
+from drift.images.results.summaries import comparison_rows
 from tests.images.conftest import Digits, noisy
 
 
@@ -21,7 +21,7 @@ def table(digits: Digits) -> DetectorComparison:
     pixels = digits.pool.pixels
     shifts = {CLEAN: pixels[300:600], "noise": noisy(pixels[600:900], 0.3, 0), "inverted": 255 - pixels[600:900]}
     detectors = chosen("mmd_fused,mmd_laplacian,bbsds,ks_pca")
-    return side_by_side(digits.network, pixels[:300], digits.known, shifts, detectors, n=40, repeats=8)
+    return compare_detectors(digits.network, pixels[:300], digits.known, shifts, detectors, n=40, repeats=8)
 
 
 def test_shifts_are_seen_and_the_clean_half_is_not(table: DetectorComparison) -> None:
@@ -44,7 +44,7 @@ def test_what_no_sample_shows_is_said_with_the_size_that_was_tried(digits: Digit
     """Of a pool of 60 images no more than 50 are tried, and a level below 1 in 1,001 can be reached."""
     pixels = digits.pool.pixels
     shifts = {CLEAN: pixels[300:360], "nothing": pixels[360:420], "inverted": 255 - pixels[420:480]}
-    found = side_by_side(
+    found = compare_detectors(
         digits.network, pixels[:300], digits.known, shifts, chosen("mmd_gaussian"), n=40, level=0.0005, repeats=5,
         embedding=None,
     )  # fmt: skip
@@ -56,7 +56,7 @@ def test_what_no_sample_shows_is_said_with_the_size_that_was_tried(digits: Digit
         f"more than 50 images to see nothing in 8 of 10 samples, and {needed} images to see inverted" in found.words()
     )
     assert f"more than {50 / needed:.2g} times as many for nothing" in found.words()
-    assert side_by_side_rows(found)[1][0][5] == "over 50"
+    assert comparison_rows(found)[1][0][5] == "over 50"
 
 
 def test_the_picture_has_a_plane_for_every_cell(table: DetectorComparison) -> None:
@@ -115,7 +115,7 @@ def test_what_cannot_be_embedded_is_refused(digits: Digits) -> None:
     with pytest.raises(BlockError, match="expected 20 points or more to embed, got 3"):
         embed(np.zeros((3, 3)))
     with pytest.raises(BlockError, match="expected 50 images of few or more, got 10"):
-        side_by_side(
+        compare_detectors(
             digits.network,
             digits.pool.pixels[:100],
             digits.known,

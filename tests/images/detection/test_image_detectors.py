@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from drift.errors import UsageError
-from drift.images.detection.image_detectors import chosen, watchers
-from drift.images.detection.spaces import Spaces, flat, principal_components, untrained_encoder
+from drift.images.detection.image_detectors import chosen, image_detectors
+from drift.images.detection.spaces import FeatureSpaces, flat, principal_components, untrained_encoder
 from tests.images.conftest import Digits, noisy
 
 REPEATS = 30
 
 
-@pytest.mark.parametrize("name", list(watchers()))
+@pytest.mark.parametrize("name", list(image_detectors()))
 def test_they_see_noise_and_seldom_nothing(name: str, digits: Digits) -> None:
     """Of 30 clean samples of 50 images at level .05, 7 or more are rejected in 1 of 1,500 sweeps only."""
     (one,) = chosen(name)
@@ -19,7 +19,7 @@ def test_they_see_noise_and_seldom_nothing(name: str, digits: Digits) -> None:
     false = 0
     for seed in range(REPEATS):
         order = rng.permutation(len(digits.pool))
-        spaces = Spaces(digits.network, digits.pool.pixels[order[:300]], digits.known, seed=seed)
+        spaces = FeatureSpaces(digits.network, digits.pool.pixels[order[:300]], digits.known, seed=seed)
         false += one.compare(spaces, digits.pool.pixels[order[300:350]], level=0.05, seed=seed).p_value <= 0.05
     assert false < 7
     found = one.score(spaces, noisy(digits.pool.pixels[order[300:350]], 0.6, 0), level=0.05, seed=0)
@@ -33,24 +33,24 @@ def test_what_is_learned_knows_nothing_of_the_reference(digits: Digits) -> None:
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (600 + 20 * 100, 28, 28, 1), dtype=np.uint8)
     (one,) = chosen("ks_pca")
-    spaces = Spaces(digits.network, noise[:300], noise[300:600], seed=0)
+    spaces = FeatureSpaces(digits.network, noise[:300], noise[300:600], seed=0)
     samples = noise[600:].reshape(20, 100, 28, 28, 1)
     false = sum(one.compare(spaces, sample, level=0.05, seed=0).p_value <= 0.05 for sample in samples)
     assert false < 6
-    itself = Spaces(digits.network, noise[:300], noise[:300], seed=0)
+    itself = FeatureSpaces(digits.network, noise[:300], noise[:300], seed=0)
     assert sum(one.compare(itself, sample, level=0.05, seed=0).p_value <= 0.05 for sample in samples) > 10
 
 
 def test_a_small_level_can_be_reached(digits: Digits) -> None:
-    spaces = Spaces(digits.network, digits.pool.pixels[:300], digits.known, seed=0)
+    spaces = FeatureSpaces(digits.network, digits.pool.pixels[:300], digits.known, seed=0)
     for one in chosen("mmd_fused,mmd_gaussian"):
         assert one.score(spaces, 255 - digits.pool.pixels[300:400], level=0.0005, seed=0).alarm
 
 
 def test_spaces(digits: Digits) -> None:
     pixels = digits.pool.pixels[:40]
-    spaces = Spaces(digits.network, pixels, digits.known, seed=0)
-    widths = {name: spaces.reference(name).shape for name in Spaces.names}
+    spaces = FeatureSpaces(digits.network, pixels, digits.known, seed=0)
+    widths = {name: spaces.reference(name).shape for name in FeatureSpaces.names}
     assert widths == {
         "features": (40, 10),
         "softmax": (40, 10),

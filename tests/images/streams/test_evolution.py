@@ -35,12 +35,12 @@ def test_covariate_shift_changes_images_and_no_label(digits: Digits) -> None:
 
 def test_data_evolution_mixes_strangers_in(digits: Digits) -> None:
     strangers = ImagePool(255 - digits.pool.pixels[:30], np.full(30, NEVER_SEEN))
-    evolution = Evolution(digits.pool, RAMP, 100, strangers=strangers, most_strange=0.6)
+    evolution = Evolution(digits.pool, RAMP, 100, out_of_distribution=strangers, most_strange=0.6)
     for index, severity in enumerate(RAMP):
         batch = evolution.batch(index)
-        assert batch.strange == (batch.labels == NEVER_SEEN).sum() == round(60 * severity)
+        assert batch.out_of_distribution == (batch.labels == NEVER_SEEN).sum() == round(60 * severity)
     with pytest.raises(BlockError, match=r"expected images of shape \(8, 8, 1\) to mix in, got \(4, 4, 1\)"):
-        replace(evolution, strangers=ImagePool(strangers.pixels[:, :4, :4], strangers.labels))
+        replace(evolution, out_of_distribution=ImagePool(strangers.pixels[:, :4, :4], strangers.labels))
 
 
 def test_concept_drift_changes_labels_and_no_image(digits: Digits) -> None:

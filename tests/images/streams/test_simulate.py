@@ -8,7 +8,7 @@ import pytest
 from drift.images.detection.image_detectors import chosen
 from drift.images.results.pictures import ramp_picture
 from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
-from drift.images.streams.simulate import Simulated, simulate
+from drift.images.streams.simulate import RampResult, simulate
 from tests.images.conftest import CLASSES, Digits, noisy
 
 BATCHES = 12
@@ -17,7 +17,7 @@ ALL = "mmd_fused,bbsds,ks_pca,untrained_autoencoder"
 
 def simulated(
     digits: Digits, severities: tuple[float, ...], names: str = "bbsds,ks_pca", **ingredients: object
-) -> Simulated:
+) -> RampResult:
     pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = replace(Evolution(pool, severities, 50), **ingredients)  # type: ignore[arg-type]
     return simulate(
@@ -55,10 +55,10 @@ def test_concept_drift_is_seen_with_labels_alone(digits: Digits) -> None:
 
 def test_a_class_never_seen_is_always_wrong(digits: Digits) -> None:
     strangers = ImagePool(digits.pool.pixels[:100], np.full(100, NEVER_SEEN))
-    found = simulated(digits, (1.0,) * BATCHES, strangers=strangers, most_strange=1.0)
+    found = simulated(digits, (1.0,) * BATCHES, out_of_distribution=strangers, most_strange=1.0)
     assert {one.accuracy for one in found.batches} == {0.0}
     assert found.batches[0].by_class == (None,) * 10
-    assert found.batches[0].strange == 50
+    assert found.batches[0].out_of_distribution == 50
 
 
 def test_measures_of_a_batch_equal_naive_twins(digits: Digits) -> None:

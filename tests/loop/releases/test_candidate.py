@@ -21,7 +21,7 @@ from drift.loop.releases.candidate import Candidate, find_candidate
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry, Version
-from drift.tracking.runs.lookup import FoundRun
+from drift.tracking.runs.lookup import RunRecord
 from tests.stores import fresh_store
 
 
@@ -287,7 +287,7 @@ def test_another_file_of_the_moved_project_is_another_table(store: Store, tmp_pa
 
 def test_words_of_a_candidate_name_no_accuracy_that_is_unknown() -> None:
     version = Version(3, "run3", "m3", "0" * 64, {})
-    run = FoundRun("run3", "FINISHED", {}, {}, {"drift.model_id": "m3"})
+    run = RunRecord("run3", "FINISHED", {}, {}, {"drift.model_id": "m3"})
     kept = Candidate(run, "drift", registered=version, champion=version, compared=0, elsewhere=False)
     assert kept.words == "version 3, of whose table there is no base run"
     unmeasured = Candidate(run, "drift", registered=None, champion=None, compared=1, elsewhere=False)
@@ -317,7 +317,7 @@ def test_a_newest_run_that_is_passed_over_is_named(
 
 def test_deploy_says_that_the_newest_run_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything else is done, and nothing where the newest run is the one that is taken."""
-    runs = [FoundRun(name, "FINISHED", {"reference/accuracy": 0.7}, {}, {}) for name in ("best", "newest")]
+    runs = [RunRecord(name, "FINISHED", {"reference/accuracy": 0.7}, {}, {}) for name in ("best", "newest")]
     for newer in (runs[1], None):
         told: list[object] = []
         candidate = Candidate(runs[0], "drift", None, None, compared=2, elsewhere=False, newer=newer)

@@ -17,7 +17,7 @@ from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import TrustedReleases, accept, remember_trained, trusted_registry
 from drift.system import signing
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.release import Origin, download_release
+from drift.tracking.runs.release import ReleaseOrigin, download_release
 from drift.tracking.runs.run import LoggedModel
 from tests.models.test_exported_program import evaluated_size, records_of, write
 from tests.stores import fresh_store
@@ -112,25 +112,25 @@ def test_a_change_of_any_file_after_that_is_refused(
 def test_a_person_accepts_a_version_once(store: Store, program: Path, journal: Journal) -> None:
     run_id, model_id, _ = log_release(store, program)
     number = register(store, run_id, model_id)
-    accepted = accept(store, journal, Origin("", "m", number))
+    accepted = accept(store, journal, ReleaseOrigin("", "m", number))
     assert accepted.before is None
     assert accepted.lines[0] == "accepted version 1 of m"
     assert f"run {run_id}" in accepted.lines[2]
     registry = trusted_registry(store, "m", journal)
     registry.release(registry.get(number))
-    again = accept(store, journal, Origin("", "m", number))
+    again = accept(store, journal, ReleaseOrigin("", "m", number))
     assert again.before is not None
     assert again.lines[0].startswith("version 1 of m is known already: accepted by ")
 
 
 def test_the_model_of_a_run_is_accepted(store: Store, program: Path, journal: Journal) -> None:
     run_id, model_id, _ = log_release(store, program)
-    accept(store, journal, Origin(run_id))
+    accept(store, journal, ReleaseOrigin(run_id))
     registry = trusted_registry(store, "m", journal)
     registry.release(registry.get(register(store, run_id, model_id)))
     made = store.client.create_run(store.experiment_id("drift"))
     with pytest.raises(TrackingError, match="logged no model"):
-        accept(store, journal, Origin(made.info.run_id))
+        accept(store, journal, ReleaseOrigin(made.info.run_id))
 
 
 def test_nobody_can_accept_what_would_run_code(store: Store, program: Path, journal: Journal, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_nobody_can_accept_what_would_run_code(store: Store, program: Path, jour
     hostile = write(records, tmp_path / "model.pt2")
     run_id, model_id, _ = log_release(store, hostile)
     with pytest.raises(ArchiveError, match="nothing of it was run"):
-        accept(store, journal, Origin("", "m", register(store, run_id, model_id)))
+        accept(store, journal, ReleaseOrigin("", "m", register(store, run_id, model_id)))
     assert not marker.exists()
 
 
@@ -179,19 +179,19 @@ def test_a_log_of_the_version_before_knows_no_releases_and_learns_them(home: Pro
         connection.execute("DROP TABLE releases")
     assert Journal(home.log, read=True).known("a" * 64) is None
     journal = Journal(home.log)
-    TrustedReleases(journal, "ada@host").know(Origin("r", "m", 3), "a" * 64, how="accepted")
+    TrustedReleases(journal, "ada@host").know(ReleaseOrigin("r", "m", 3), "a" * 64, how="accepted")
     for log in (journal, Journal(home.log, read=True)):
         known = log.known("a" * 64)
         assert known is not None
         assert (known.model, known.version, known.by) == ("m", 3, "ada@host")
-    TrustedReleases(journal, "eve@host").know(Origin("r", "m", 4), "a" * 64, how="trained here")
+    TrustedReleases(journal, "eve@host").know(ReleaseOrigin("r", "m", 4), "a" * 64, how="trained here")
     assert journal.known("a" * 64) == known
 
 
 def test_the_card_of_a_release_is_the_one_under_its_digest(store: Store, program: Path, journal: Journal) -> None:
     run_id, model_id, folder = log_release(store, program)
     number = register(store, run_id, model_id)
-    accept(store, journal, Origin("", "m", number))
+    accept(store, journal, ReleaseOrigin("", "m", number))
     registry = trusted_registry(store, "m", journal)
     assert isinstance(card_of(registry, registry.get(number)), Card)
     edit_card(folder, classes=list(reversed(CLASSES)))
@@ -216,7 +216,7 @@ def test_a_card_whose_names_would_forge_lines_is_not_accepted(
     edit_card(folder, **change)
     for _ in range(2):  # the first try does not make it known
         with pytest.raises(DataError, match="without control characters and line breaks, got ") as error:
-            accept(store, journal, Origin("", "m", number))
+            accept(store, journal, ReleaseOrigin("", "m", number))
         assert len(str(error.value).splitlines()) == 1 and "\x1b" not in str(error.value)
     with pytest.raises(UntrustedError):
         trusted_registry(store, "m", journal).release(trusted_registry(store, "m", journal).get(number))
@@ -226,4 +226,4 @@ def test_the_path_in_a_card_forges_no_line(store: Store, program: Path, journal:
     run_id, model_id, folder = log_release(store, program)
     number = register(store, run_id, model_id)
     edit_card(folder, source={"path": "t\nversion 2", "label": "y", "time": None, "ignore": []})
-    assert all("\n" not in line for line in accept(store, journal, Origin("", "m", number)).lines)
+    assert all("\n" not in line for line in accept(store, journal, ReleaseOrigin("", "m", number)).lines)

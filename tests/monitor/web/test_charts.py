@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from drift.charts.batch_axis import BatchAxis, Point
 from drift.monitor.alerts.check import Watch, check, close
 from drift.monitor.store import MonitorStore, alerts, batches
-from drift.monitor.web.axis import Axis, Point
 from drift.monitor.web.charts import heat_chart
 from drift.monitor.web.metric import BEYOND, AlertSpan, Marks, metric_chart
 from drift.monitor.web.views import Views
@@ -87,7 +87,7 @@ def test_a_closed_alert_ends_at_the_last_batch_that_was_looked_at(tmp_path: Path
 
 
 def test_batches_stand_at_their_times() -> None:
-    axis = Axis.of(points(0, 1, 2, 10))
+    axis = BatchAxis.of(points(0, 1, 2, 10))
     assert axis.x == ["1970-01-01T00:00:00", "1970-01-02T00:00:00", "1970-01-03T00:00:00", "1970-01-11T00:00:00"]
     assert axis.edge(1) == "1970-01-01T12:00:00"
     edges, columns = axis.columns
@@ -98,7 +98,7 @@ def test_batches_stand_at_their_times() -> None:
 
 @pytest.mark.parametrize("days", [(0, 1, None), (0, 1, 1), (3,), ()])
 def test_batches_without_times_of_their_own_stand_in_order(days: tuple[float | None, ...]) -> None:
-    axis = Axis.of(points(*days))
+    axis = BatchAxis.of(points(*days))
     assert not axis.timed
     assert axis.x == list(range(len(days)))
     assert axis.columns[1] == list(range(len(days)))

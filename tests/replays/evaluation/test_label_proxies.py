@@ -9,7 +9,7 @@ from drift.data.blocks import Reference, ScoredBlock, Table
 from drift.detect.label_free import ATC, CBPE, PAPE, AccuracyEstimate
 from drift.errors import BlockError
 from drift.replays.evaluation import label_proxies
-from drift.replays.evaluation.label_proxies import Estimates, Track, estimate_stream
+from drift.replays.evaluation.label_proxies import LabelFreeEstimates, MethodEstimates, estimate_stream
 from drift.replays.play import Stream
 from drift.replays.versions import ReplayVersion
 from drift.report.estimates import estimates_chart
@@ -34,29 +34,29 @@ def version(table: Table) -> ReplayVersion:
 
 
 @pytest.fixture(scope="module")
-def turning() -> Estimates:
+def turning() -> LabelFreeEstimates:
     made = table(5_000)
     found = estimate_stream(Stream(made, START, SIZE), version(made))
     assert found is not None
     return found
 
 
-def test_estimates_are_right_while_the_rule_stays_and_wrong_when_it_turns(turning: Estimates) -> None:
+def test_estimates_are_right_while_the_rule_stays_and_wrong_when_it_turns(turning: LabelFreeEstimates) -> None:
     assert [track.method for track in turning.tracks] == ["atc", "cbpe", "pape"]
     for track in turning.tracks:
-        before = [one for one in track.told if one.block < 10]
-        after = [one for one in track.told if one.block >= 10]
-        assert abs(np.mean([one.off for one in before])) < 0.03, track.method
+        before = [one for one in track.estimates if one.block < 10]
+        after = [one for one in track.estimates if one.block >= 10]
+        assert abs(np.mean([one.error for one in before])) < 0.03, track.method
         assert np.mean([one.low <= one.truth <= one.high for one in before]) > 0.7, track.method
-        assert np.mean([one.off for one in after]) > 0.3, track.method  # concept drift: the page's failing case
+        assert np.mean([one.error for one in after]) > 0.3, track.method  # concept drift: the page's failing case
         assert not any(one.low <= one.truth <= one.high for one in after), track.method
-        assert track.bias == pytest.approx(np.mean([one.off for one in track.told]))
+        assert track.bias == pytest.approx(np.mean([one.error for one in track.estimates]))
         assert track.mean_absolute_error is not None
         assert track.mean_absolute_error >= abs(track.bias or 0)
         assert "concept drift" in track.fails_when
 
 
-def test_the_reference_is_the_first_blocks_and_is_not_estimated(turning: Estimates) -> None:
+def test_the_reference_is_the_first_blocks_and_is_not_estimated(turning: LabelFreeEstimates) -> None:
     assert (turning.reference_blocks, turning.reference_rows) == (3, 3 * SIZE)
     assert turning.blocks == tuple(range(3, 20))
     made = table(5_000)
@@ -69,15 +69,15 @@ def test_the_reference_is_the_first_blocks_and_is_not_estimated(turning: Estimat
     assert (short.reference_blocks, short.reference_rows) == (10, 1_000)
 
 
-def test_labels_of_later_blocks_change_no_estimate(turning: Estimates) -> None:
+def test_labels_of_later_blocks_change_no_estimate(turning: LabelFreeEstimates) -> None:
     made = table(START + 3 * SIZE)  # the rule turns right after the reference
     quick = [ATC(resamples=SMALL), CBPE(resamples=SMALL)]
     same = estimate_stream(Stream(made, START, SIZE), version(made), estimators=quick)
     assert same is not None
     assert same.truths != turning.truths
     for one, other in zip(turning.tracks[:2], same.tracks, strict=True):
-        assert [(told.block, told.accuracy, told.high) for told in one.told] == [
-            (told.block, told.accuracy, told.high) for told in other.told
+        assert [(told.block, told.accuracy, told.high) for told in one.estimates] == [
+            (told.block, told.accuracy, told.high) for told in other.estimates
         ]
 
 
@@ -91,20 +91,20 @@ class Stubborn(CBPE):
         return super().accuracy(reference, scored)
 
 
-def test_refusals_are_counted(turning: Estimates) -> None:
+def test_refusals_are_counted(turning: LabelFreeEstimates) -> None:
     made = table(5_000)
     found = estimate_stream(Stream(made, START, SIZE), version(made), estimators=[Stubborn(resamples=SMALL)])
     assert found is not None
     (track,) = found.tracks
-    assert (track.asked, len(track.told), track.refusal) == (17, 8, "not block 3")
+    assert (track.requested, len(track.estimates), track.refusal) == (17, 8, "not block 3")
     figure = estimates_chart(found)
-    assert [trace.name for trace in figure.data] == [
+    assert [trace["name"] for trace in figure["data"]] == [
         "95 % interval of cbpe",
         "truth",
         "the reference's accuracy",
         "cbpe",
     ]
-    assert estimates_chart(turning).data[0].x[0] == 3
+    assert estimates_chart(turning)["data"][0]["x"][0] == 3
 
 
 def test_where_nobody_answers_the_page_is_still_made() -> None:
@@ -114,9 +114,9 @@ def test_where_nobody_answers_the_page_is_still_made() -> None:
     found = estimate_stream(Stream(sure, START, SIZE), version(sure))
     assert found is not None
     for track in found.tracks:
-        assert (track.told, track.bias, track.mean_absolute_error, track.coverage) == ((), None, None, None)
+        assert (track.estimates, track.bias, track.mean_absolute_error, track.coverage) == ((), None, None, None)
         assert "expected a reference with right and wrong answers" in track.refusal
-    assert estimates_chart(found).data[0].name == "truth"
+    assert estimates_chart(found)["data"][0]["name"] == "truth"
 
 
 def test_a_stream_of_one_block_has_no_estimates() -> None:
@@ -136,8 +136,8 @@ def test_long_streams_and_blocks_are_thinned(monkeypatch: pytest.MonkeyPatch) ->
         Stream(made, START, SIZE), version(made), estimators=[ATC(resamples=SMALL), PAPE(resamples=SMALL)]
     )
     assert found is not None
-    asked: dict[str, Track] = {track.method: track for track in found.tracks}
-    assert [one.block for one in asked["atc"].told] == [3, 6, 9, 12, 15, 18]
-    assert asked["pape"].asked == 2
+    asked: dict[str, MethodEstimates] = {track.method: track for track in found.tracks}
+    assert [one.block for one in asked["atc"].estimates] == [3, 6, 9, 12, 15, 18]
+    assert asked["pape"].requested == 2
     right = version(made).right[START + 3 * SIZE : START + 4 * SIZE : 4]
-    assert asked["atc"].told[0].truth == pytest.approx(right.mean())
+    assert asked["atc"].estimates[0].truth == pytest.approx(right.mean())

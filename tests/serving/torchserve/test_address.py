@@ -9,7 +9,7 @@ import pytest
 
 from drift.errors import NoAnswerError, ServingError
 from drift.serving.torchserve.address import inference_url_of, keyring_of, management_url_of, model_store_of
-from drift.serving.torchserve.process.record import ServerRecord, Stamp
+from drift.serving.torchserve.process.record import ProcessIdentity, ServerRecord
 from tests.serving.conftest import Stub
 from tests.serving.torchserve.test_keys import write_keys
 
@@ -53,7 +53,7 @@ def test_its_configuration_names_another_management_port(text: str, tmp_path: Pa
 
 
 def test_a_server_of_ours_is_known_by_any_name_of_this_machine(tmp_path: Path) -> None:
-    here = Stamp.of(1)
+    here = ProcessIdentity.of(1)
     ServerRecord(here, here, "http://127.0.0.1:20001", "http://127.0.0.1:30000", "/tmp/x").write(tmp_path)
     for url in ("http://localhost:20001", "http://127.0.0.1:20001", "http://[::1]:20001"):
         assert management_url_of(url, tmp_path) == "http://127.0.0.1:30000"

@@ -302,16 +302,16 @@ def test_a_killed_server_is_restarted_with_what_it_had(
 def test_a_server_without_its_guard_is_replaced_by_one_with(
     tmp_path: Path, tiny_model: TinyModel, rows: Floats
 ) -> None:
-    with ModelService.own(tmp_path, "tiny") as service:
+    with ModelService.start(tmp_path, "tiny") as service:
         service.load(tiny_model.archive(service.store, 1), 1)
         record = running(tmp_path)
         assert record is not None
-        os.kill(record.guard.pid, signal.SIGKILL)
+        os.kill(record.supervisor.pid, signal.SIGKILL)
         time.sleep(0.2)
         assert service.predict(rows).version == 1
         fresh = running(tmp_path)
         assert fresh is not None
-        assert fresh.guard.lives
+        assert fresh.supervisor.lives
         assert not record.processes
     with pytest.raises(ServingError, match="was closed"):
         service.predict(rows)
@@ -320,14 +320,14 @@ def test_a_server_without_its_guard_is_replaced_by_one_with(
 def test_a_given_server_is_used_and_never_stopped(
     service: ModelService, service_folder: Path, tiny_model: TinyModel, rows: Floats
 ) -> None:
-    with ModelService.given(service.inference_url, service_folder, "another") as given:
+    with ModelService.connect(service.inference_url, service_folder, "another") as given:
         assert set(given.loaded) == set()
         assert given.default_version is None
         given.load(tiny_model.archive(given.store, 1, name="another"), 1)
         assert given.predict(rows).version == 1
         given.retire(1)
         assert given.default_version is None
-    with ModelService.given(service.inference_url + "/", service_folder, "tiny") as given:
+    with ModelService.connect(service.inference_url + "/", service_folder, "tiny") as given:
         assert set(given.loaded) == {1}
         np.testing.assert_array_equal(given.predict(rows).probabilities, service.predict(rows).probabilities)
     assert service.predict(rows).version == 1
@@ -336,9 +336,9 @@ def test_a_given_server_is_used_and_never_stopped(
 def test_a_given_server_that_is_not_there(tmp_path: Path) -> None:
     """Keys are read only once the server says that it wants them, so that it not being there is what is told."""
     with pytest.raises(NoAnswerError, match=r"no management API of TorchServe answers at http://127.0.0.1:10: "):
-        ModelService.given("http://127.0.0.1:9", tmp_path, "tiny")
+        ModelService.connect("http://127.0.0.1:9", tmp_path, "tiny")
     with pytest.raises(ServingError, match="a URL with a port"):
-        ModelService.given("http://localhost", tmp_path, "tiny")
+        ModelService.connect("http://localhost", tmp_path, "tiny")
 
 
 def test_tokens_another_process_renewed_are_read_again(service: ModelService, keyring: Keyring, rows: Floats) -> None:
@@ -362,7 +362,7 @@ def outlive(key_file: Path) -> None:
 @pytest.mark.slow
 def test_tokens_are_renewed_for_longer_than_they_live(tmp_path: Path, tiny_model: TinyModel, rows: Floats) -> None:
     with TorchServe(tmp_path, token_minutes=1) as server:
-        service = ModelService.given(server.inference_url, tmp_path, "tiny")
+        service = ModelService.connect(server.inference_url, tmp_path, "tiny")
         service.load(tiny_model.archive(service.store, 1), 1)
         first = (tmp_path / "key_file.json").read_text()
         with Clients(service, rows, count=4) as clients:

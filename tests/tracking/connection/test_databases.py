@@ -119,7 +119,7 @@ def test_a_leftover_run_in_a_database_that_is_away_is_ignored(monkeypatch: pytes
     monkeypatch.setattr(project_run, "_caller", lambda run: None)  # whoever started the tests
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://u@127.0.0.1:{free_port()}/db")
-    assert "is ignored: it cannot be read (MLflow's database at " in (project_run.take_up("base", ()) or "")
+    assert "is ignored: it cannot be read (MLflow's database at " in (project_run.adopt_project_run("base", ()) or "")
 
 
 @pytest.fixture(scope="module")

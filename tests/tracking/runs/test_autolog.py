@@ -95,7 +95,7 @@ def test_system_metrics_are_logged_under_the_keys_of_mlflow(store: Store) -> Non
 
 def test_samples_of_a_long_run_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system_metrics, "MOST_SAMPLES", 8)
-    sampler = system_metrics.Sampler(seconds=1)
+    sampler = system_metrics.SystemSampler(seconds=1)
     for _ in range(100):
         sampler._keep({"system/cpu_utilization_percentage": 1.0})
     assert len(sampler.samples) < 8

@@ -19,7 +19,7 @@ from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import sha256_of
 from drift.tracking.runs.open_runs import open_run
-from drift.tracking.runs.release import Origin, Release, download_release, release_digest, release_of_run
+from drift.tracking.runs.release import Release, ReleaseOrigin, download_release, release_digest, release_of_run
 from drift.tracking.runs.run import LoggedModel
 
 CLASSES = ("DOWN", "UP")
@@ -118,10 +118,10 @@ class Asked:
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.refuses = refuses
-        self.origins: list[Origin] = []
+        self.origins: list[ReleaseOrigin] = []
         self.tags: list[dict[str, str]] = []
 
-    def require(self, origin: Origin, release: Release, tags: Any) -> None:
+    def require(self, origin: ReleaseOrigin, release: Release, tags: Any) -> None:
         self.origins.append(origin)
         self.tags.append(dict(tags))
         if self.refuses:
@@ -138,7 +138,7 @@ def test_a_release_is_asked_about_once_and_kept(store: Store, program: Path) -> 
     edit_card(folder, classes=["UP", "DOWN"])  # too late for this process
     assert registry.release(registry.get(number)) is first
     assert first.card["classes"] == list(CLASSES)
-    assert trust.origins == [Origin(run_id, "m", number)]
+    assert trust.origins == [ReleaseOrigin(run_id, "m", number)]
     assert trust.tags[0]["drift.signature"] == "s"
 
 
@@ -155,7 +155,7 @@ def test_the_model_of_a_run_is_asked_about_too(store: Store, program: Path, tmp_
     run_id, model_id, _ = log_release(store, program)
     trust = Asked()
     assert release_of_run(store, run_id, model_id, tmp_path, trust=trust).model_sha256 == sha256_of(program)
-    assert trust.origins == [Origin(run_id)]
+    assert trust.origins == [ReleaseOrigin(run_id)]
 
 
 def test_a_missing_reference_is_one_line(store: Store, program: Path, tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def find_java() -> Path:
             return home
         passed_over.append(f"{home} ({'does not run' if major is None else f'is Java {major}'})")
         logger.info("passed over Java at %s", passed_over[-1])
-    found = f"; passed over {', '.join(passed_over)}" if passed_over else ""
+    rejected = f"; passed over {', '.join(passed_over)}" if passed_over else ""
     raise ServerError(
-        f"TorchServe needs Java {OLDEST} or newer, and none was found{found}: "
+        f"TorchServe needs Java {OLDEST} or newer, and none was found{rejected}: "
         "pip install 'drift-loop[loop]' brings one along, or install a JDK and set JAVA_HOME"
     )
 

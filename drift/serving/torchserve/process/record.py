@@ -1,8 +1,8 @@
-"""What a folder says about its server, and the end of one that lost its deployment and its guard.
+"""What a folder says about its server, and the end of one that lost its deployment and its supervisor.
 
 `server` writes `server.json` when it starts one; `drift status` reads it, and the next start cleans
 up by it. A process belongs to a server when its environment names that server's temporary folder:
-true of the guard, the launcher, the JVM and the workers, whoever is left, and never of a process
+true of the supervisor, the launcher, the JVM and the workers, whoever is left, and never of a process
 that was given the number of a dead one.
 """
 
@@ -26,20 +26,26 @@ from drift.system.disk import require_owner, write_at_once
 
 RECORD = "server.json"
 KEY_FILE = "key_file.json"
+SUPERVISOR = "guard"  # its key in the record
 TEMP_PREFIX = "drift-"
 TEMP_NAME = re.compile(rf"{TEMP_PREFIX}[a-z0-9_]{{8}}")  # as tempfile.mkdtemp makes them
 GRACE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """A process, told apart from a later one with the same number."""
+class ProcessIdentity:
+    """A process, distinct from a later one with the same number.
+
+    Attributes:
+        pid: process number.
+        created: seconds since the epoch, as psutil reports it.
+    """
 
     pid: int
-    created: float  # seconds since the epoch, as psutil reports it
+    created: float
 
     @classmethod
-    def of(cls, pid: int) -> Stamp:
+    def of(cls, pid: int) -> ProcessIdentity:
         """The stamp of the living process `pid`."""
         return cls(pid, psutil.Process(pid).create_time())
 
@@ -58,17 +64,25 @@ class Stamp:
 
 @dataclass(frozen=True)
 class ServerRecord:
-    """One server, as its folder remembers it."""
+    """One server, as its folder remembers it.
 
-    owner: Stamp  # the deployment that started it
-    guard: Stamp  # the process that ends it
+    Attributes:
+        owner: the deployment that started it.
+        supervisor: the process that ends it.
+        inference_url: where predictions are asked for.
+        management_url: where models are loaded.
+        temp: its temporary folder, which also marks its processes.
+    """
+
+    owner: ProcessIdentity
+    supervisor: ProcessIdentity
     inference_url: str
     management_url: str
-    temp: str  # its temporary folder, which also marks its processes
+    temp: str
 
     @property
     def processes(self) -> list[psutil.Process]:
-        """Every living process of this server: guard, launcher, JVM, workers."""
+        """Every living process of this server: supervisor, launcher, JVM, workers."""
         if TEMP_NAME.fullmatch(Path(self.temp).name) is None:  # no server of ours has such a folder
             return []
         return [process for process in psutil.process_iter() if _temp_of(process) == self.temp]
@@ -80,7 +94,8 @@ class ServerRecord:
 
     def write(self, folder: Path) -> None:
         """Put this record into `folder`, whole or not at all."""
-        write_at_once(folder / RECORD, (json.dumps(asdict(self), indent=2) + "\n").encode(), private=True)
+        stored = {SUPERVISOR if key == "supervisor" else key: value for key, value in asdict(self).items()}
+        write_at_once(folder / RECORD, (json.dumps(stored, indent=2) + "\n").encode(), private=True)
 
 
 def read_record(folder: Path) -> ServerRecord | None:
@@ -92,8 +107,8 @@ def read_record(folder: Path) -> ServerRecord | None:
     path = folder / RECORD
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        owner, guard = Stamp(**stored.pop("owner")), Stamp(**stored.pop("guard"))
-        return ServerRecord(owner=owner, guard=guard, **stored)
+        owner, supervisor = (ProcessIdentity(**stored.pop(role)) for role in ("owner", SUPERVISOR))
+        return ServerRecord(owner=owner, supervisor=supervisor, **stored)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -107,7 +122,7 @@ def read_record(folder: Path) -> ServerRecord | None:
 def running(folder: Path) -> ServerRecord | None:
     """The server of `folder` when any process of it still lives, else None."""
     record = read_record(folder)
-    return record if record and (record.guard.lives or record.processes) else None
+    return record if record and (record.supervisor.lives or record.processes) else None
 
 
 def end_orphan(folder: Path) -> bool:
@@ -121,8 +136,8 @@ def end_orphan(folder: Path) -> bool:
         return False
     for place in (folder, folder / RECORD):  # it names processes that are ended, and a folder that is deleted
         require_owner(place)
-    ours_and_unguarded = record.owner.pid == os.getpid() and not record.guard.lives
-    if not record.orphaned and not ours_and_unguarded and record.processes:
+    ours_without_supervisor = record.owner.pid == os.getpid() and not record.supervisor.lives
+    if not record.orphaned and not ours_without_supervisor and record.processes:
         raise StateError(
             f"{folder} is in use by process {record.owner.pid}: wait for it, end it, or give another folder"
         )
@@ -151,7 +166,7 @@ def _is_temporary(folder: Path) -> bool:
     """Whether a folder may be one that a server of this user had for its temporary files, and may be deleted."""
     try:
         status = folder.lstat()
-    except OSError:  # its guard has removed it
+    except OSError:  # its supervisor has removed it
         return False
     below = {Path(place).resolve() for place in (tempfile.gettempdir(), "/tmp")}  # noqa: S108
     return (

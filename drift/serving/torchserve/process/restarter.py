@@ -13,15 +13,15 @@ from drift.serving.torchserve.process.server import TorchServe
 logger = logging.getLogger(__name__)
 
 
-class Revival:
+class Restarter:
     """Keeps one server alive, and ends it."""
 
-    def __init__(self, server: TorchServe | None, refill: Callable[[], None]) -> None:
-        """`refill` loads into a server that started again what is to be served; it may ask `ensure`, too."""
+    def __init__(self, server: TorchServe | None, reload: Callable[[], None]) -> None:
+        """`reload` loads into a server that started again what is to be served; it may ask `ensure`, too."""
         self._server = server  # None when it is somebody else's
-        self._refill = refill
+        self._reload = reload
         self._turn = threading.Lock()
-        self._reviver: int | None = None  # the thread that starts the server again
+        self._restarting_thread: int | None = None  # the thread that starts the server again
         self._closed = False
         self._started = time.monotonic()
 
@@ -29,14 +29,14 @@ class Revival:
         """Start the server again if it ended; other threads wait meanwhile.
 
         Raises:
-            ServingError: it was closed, did not come up, or could not be refilled; then it is down, and the next try
-                starts from nothing.
+            ServingError: it was closed, did not come up, or could not load its versions; then it is down, and the next
+                try starts from nothing.
         """
         if self._closed:
             raise ServingError("the service was closed: open another one")
-        if self._server is None or self._reviver == threading.get_ident():
+        if self._server is None or self._restarting_thread == threading.get_ident():
             return
-        if self._server.alive and self._reviver is None:
+        if self._server.alive and self._restarting_thread is None:
             return
         with self._turn:
             if self._server.alive or self._closed:
@@ -54,7 +54,7 @@ class Revival:
         Raises:
             ServingError: as `ensure`.
         """
-        if self._server is None or self._reviver == threading.get_ident():
+        if self._server is None or self._restarting_thread == threading.get_ident():
             return False
         with self._turn:
             if self._closed:
@@ -66,16 +66,16 @@ class Revival:
             return True
 
     def _start(self, server: TorchServe) -> None:
-        self._reviver = threading.get_ident()
+        self._restarting_thread = threading.get_ident()
         try:
             server.start()
-            self._refill()
+            self._reload()
             self._started = time.monotonic()
         except ServingError:
             server.stop()
             raise
         finally:
-            self._reviver = None
+            self._restarting_thread = None
 
     def close(self) -> None:
         """End the server for good, if it is ours. May be called twice."""

@@ -20,7 +20,6 @@ import time
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -31,7 +30,7 @@ from drift.serving.torchserve.direct import direct_request
 from drift.serving.torchserve.keys import Keyring
 from drift.serving.torchserve.process import supervisor
 from drift.serving.torchserve.process.java import find_java
-from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ServerRecord, Stamp, end_orphan
+from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ProcessIdentity, ServerRecord, end_orphan
 from drift.serving.torchserve.process.settings import (
     JAVA_LOGGING,
     LOGGING,
@@ -74,7 +73,7 @@ class TorchServe:
         self.wanted_port = port or None
         self._token_minutes = token_minutes
         self._ports: Ports | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
     def store(self) -> Path:
@@ -106,14 +105,14 @@ class TorchServe:
     @property
     def alive(self) -> bool:
         """Whether the server has not ended; cheap enough to ask before every request."""
-        return self._guard is not None and self._guard.poll() is None
+        return self._supervisor is not None and self._supervisor.poll() is None
 
     @property
     def worker_seconds(self) -> float:
         """CPU time that its workers have used, in seconds: grows while they work, stands still while they hang."""
         used = 0.0
         with suppress(psutil.Error):
-            for process in psutil.Process(self._guard.pid).children(recursive=True) if self._guard else []:
+            for process in psutil.Process(self._supervisor.pid).children(recursive=True) if self._supervisor else []:
                 if "model_service_worker" in " ".join(process.cmdline()):
                     times = process.cpu_times()
                     used += times.user + times.system
@@ -123,9 +122,7 @@ class TorchServe:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -138,7 +135,7 @@ class TorchServe:
         if self.alive:
             return
         java_home = find_java()
-        self.stop()  # what is left when our guard was killed
+        self.stop()  # what is left when our supervisor was killed
         end_orphan(self.folder)  # what an earlier deployment left; it may hold our port
         again = self._ports  # of an earlier start
         if again is not None:  # who takes a port meanwhile does not end us at once
@@ -161,17 +158,17 @@ class TorchServe:
 
     def stop(self) -> None:
         """End it with all its processes; nothing is left running or listening. May be called twice."""
-        if self._guard is None:
+        if self._supervisor is None:
             return
-        assert self._guard.stdin is not None  # noqa: S101  (it was opened as a pipe)
-        self._guard.stdin.close()  # its signal to end the session
+        assert self._supervisor.stdin is not None  # noqa: S101  (it was opened as a pipe)
+        self._supervisor.stdin.close()  # its signal to end the session
         try:
-            self._guard.wait(2 * supervisor.GRACE_SECONDS + 2)
+            self._supervisor.wait(2 * supervisor.GRACE_SECONDS + 2)
         except subprocess.TimeoutExpired:
-            self._guard.kill()
-            self._guard.wait()
-        self._guard = None
-        end_orphan(self.folder)  # nothing, unless the guard itself was killed
+            self._supervisor.kill()
+            self._supervisor.wait()
+        self._supervisor = None
+        end_orphan(self.folder)  # nothing, unless the supervisor itself was killed
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of what it said: the console's, then its log's."""
@@ -179,7 +176,7 @@ class TorchServe:
         return "\n".join(line for log in tails for line in _tail(log, lines))
 
     def _launch(self, java_home: Path, ports: Ports) -> None:
-        """Spawn the guard, which spawns the launcher, which spawns the JVM."""
+        """Spawn the supervisor, which spawns the launcher, which spawns the JVM."""
         temp: Path | None = None
         try:
             for part in (self.folder, self.store, self.folder / "logs"):
@@ -192,7 +189,7 @@ class TorchServe:
             (self.folder / "logs" / "torchserve.log").unlink(missing_ok=True)
             temp = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=_short_temp()))
             with (self.folder / "console.log").open("wb") as console:
-                self._guard = subprocess.Popen(
+                self._supervisor = subprocess.Popen(
                     [sys.executable, supervisor.__file__, temp, self.key_file, "--", *_command()],
                     cwd=self.folder,
                     env=environment(java_home, temp),
@@ -204,8 +201,8 @@ class TorchServe:
                 )
             self._ports = ports
             record = ServerRecord(
-                owner=Stamp.of(psutil.Process().pid),
-                guard=Stamp.of(self._guard.pid),
+                owner=ProcessIdentity.of(psutil.Process().pid),
+                supervisor=ProcessIdentity.of(self._supervisor.pid),
                 inference_url=ports.inference_url,
                 management_url=ports.management_url,
                 temp=str(temp),
@@ -213,7 +210,7 @@ class TorchServe:
             record.write(self.folder)
         except OSError as error:
             self.stop()
-            if temp is not None:  # its guard removes it, but may not have come to life
+            if temp is not None:  # its supervisor removes it, but may not have come to life
                 shutil.rmtree(temp, ignore_errors=True)
             raise StateError(
                 f"cannot prepare {self.folder} for the server ({error.strerror}): "

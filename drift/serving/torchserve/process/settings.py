@@ -64,7 +64,15 @@ JAVA_LOGGING = "handlers=\n.level=OFF\n"
 
 @dataclass(frozen=True)
 class Ports:
-    """The five ports of one server, all on the loopback address."""
+    """The five ports of one server, all on the loopback address.
+
+    Attributes:
+        inference: of predictions.
+        management: of the management API.
+        metrics: of TorchServe's own metrics.
+        grpc_inference: of predictions by gRPC.
+        grpc_management: of management by gRPC.
+    """
 
     inference: int
     management: int

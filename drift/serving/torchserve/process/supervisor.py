@@ -1,13 +1,13 @@
 """The process that owns TorchServe and outlives us. A script on its own: standard library only.
 
-    python guard.py TEMP KEY_FILE -- COMMAND...
+    python supervisor.py TEMP KEY_FILE -- COMMAND...
 
 TorchServe's launcher forks a JVM, which forks the workers; killing our child alone would leave them
-holding the ports. So the guard starts COMMAND as the leader of a new session and ends that whole session when
+holding the ports. So the supervisor starts COMMAND as the leader of a new session and ends that whole session when
 
     - its own standard input ends: the pipe from the deployment, which closes however that one ended;
     - the deployment is gone although a forked child of it still holds the pipe open;
-    - it is told to (SIGTERM, SIGINT, SIGHUP);
+    - it gets a signal to end (SIGTERM, SIGINT, SIGHUP);
     - COMMAND ends, as when the JVM was killed: its workers must not survive it.
 
 At the end it removes the temporary folder TEMP and the server's keys.
@@ -34,10 +34,10 @@ PR_SET_CHILD_SUBREAPER = 36
 
 def main(temp: Path, key_file: Path, command: list[str]) -> None:
     """Run `command` until it, or the deployment, ends; leave nothing behind."""
-    told_to_end: list[int] = []
+    signals: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
-        told_to_end.append(number)
+        signals.append(number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end)
@@ -46,7 +46,7 @@ def main(temp: Path, key_file: Path, command: list[str]) -> None:
     try:
         leader = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
-            while leader.poll() is None and os.getppid() == deployment and not told_to_end:
+            while leader.poll() is None and os.getppid() == deployment and not signals:
                 if select.select([sys.stdin], [], [], POLL_SECONDS)[0]:
                     break  # nothing is ever written into the pipe: readable means closed
         finally:

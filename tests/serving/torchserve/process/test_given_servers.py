@@ -68,7 +68,7 @@ def test_a_server_without_tokens_and_with_management_elsewhere(
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.2)
         for host in ("localhost", *(["[::1]"] if has_ipv6() else [])):
-            service = ModelService.given(f"http://{host}:{ports.inference}/", tmp_path, "tiny")
+            service = ModelService.connect(f"http://{host}:{ports.inference}/", tmp_path, "tiny")
             archive = tiny_model.archive(service.store, 1)
             if models_may_be_loaded:
                 service.load(archive, 1)

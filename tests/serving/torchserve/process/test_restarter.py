@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from drift.errors import ServerError, ServingError
-from drift.serving.torchserve.process.restarter import Revival
+from drift.serving.torchserve.process.restarter import Restarter
 from drift.serving.torchserve.process.server import TorchServe
 
 
@@ -30,8 +30,8 @@ class FakeServer:
         self.alive = False
 
 
-def revival(server: FakeServer, refill: Callable[[], None]) -> Revival:
-    return Revival(cast(TorchServe, server), refill)
+def revival(server: FakeServer, refill: Callable[[], None]) -> Restarter:
+    return Restarter(cast(TorchServe, server), refill)
 
 
 @pytest.mark.timeout(120)
@@ -131,4 +131,4 @@ def test_what_refills_a_server_does_not_restart_it() -> None:
 
 
 def test_a_server_of_somebody_else_is_not_restarted() -> None:
-    assert not Revival(None, lambda: None).restart(time.monotonic())
+    assert not Restarter(None, lambda: None).restart(time.monotonic())

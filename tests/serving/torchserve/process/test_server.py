@@ -67,11 +67,11 @@ def wait_until_gone(record: ServerRecord, seconds: float) -> None:
 def test_a_server_starts_answers_and_leaves_nothing(tmp_path: Path) -> None:
     with TorchServe(tmp_path / "new" / "folder") as server:
         record = record_of(server.folder)
-        assert record.guard.lives
+        assert record.supervisor.lives
         assert server.inference_url == record.inference_url
         assert server.key_file.stat().st_mode & 0o777 == 0o600
         assert requests.get(f"{server.inference_url}/ping", timeout=60).status_code == 400  # without a token
-        environment = psutil.Process(record.guard.pid).children()[0].environ()
+        environment = psutil.Process(record.supervisor.pid).children()[0].environ()
         assert environment.keys() <= {
             "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "JAVA_HOME", "TEMP", "TMPDIR",
             "OMP_NUM_THREADS", "PYTHONUNBUFFERED",
@@ -105,7 +105,7 @@ def test_a_deployment_that_is_killed_leaves_nothing(owner: subprocess.Popen[str]
 
 def test_what_a_killed_guard_left_is_ended_later(owner: subprocess.Popen[str], tmp_path: Path) -> None:
     record = record_of(tmp_path)
-    os.kill(record.guard.pid, signal.SIGKILL)
+    os.kill(record.supervisor.pid, signal.SIGKILL)
     with pytest.raises(StateError, match=f"in use by process {owner.pid}: "):
         end_orphan(tmp_path)
     owner.kill()
@@ -121,7 +121,7 @@ def test_what_a_killed_guard_left_is_ended_later(owner: subprocess.Popen[str], t
 def test_a_server_whose_guard_was_killed_is_still_stopped(tmp_path: Path) -> None:
     with TorchServe(tmp_path) as server:
         record = record_of(tmp_path)
-        os.kill(record.guard.pid, signal.SIGKILL)
+        os.kill(record.supervisor.pid, signal.SIGKILL)
     assert not server.alive
     wait_until_gone(record, 0.5)
 

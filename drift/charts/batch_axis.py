@@ -1,4 +1,4 @@
-"""The horizontal axis of a monitor's charts: time where every batch has one, else the batch's position."""
+"""Horizontal axis of charts over batches: time where every batch has one, else the batch's position."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import isfinite
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-FONT = {"family": "system-ui, sans-serif", "size": 13}
-DIGITS = 5
-
-Chart = dict[str, Any]
+from drift.charts.plots import axis, plain
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Axis:
+class BatchAxis:
     """Where batches stand on a horizontal axis.
 
     Attributes:
@@ -54,7 +50,7 @@ class Axis:
     names: Sequence[str]
 
     @classmethod
-    def of(cls, points: Sequence[Point]) -> Axis:
+    def of(cls, points: Sequence[Point]) -> BatchAxis:
         """Times, if all batches have one and no two have the same; else positions."""
         names = [point.name for point in points]
         times = [point.at for point in points if point.at is not None]
@@ -108,34 +104,11 @@ class Axis:
         return [str(text) for text in np.datetime_as_string(times)]
 
     @property
-    def layout(self) -> Chart:
-        """The axis in a chart's layout."""
-        plain = {"automargin": True, "showgrid": False, "zeroline": False}
+    def options(self) -> dict[str, Any]:
+        """The axis as a chart's layout has it."""
         if self.timed:
-            return plain | {"type": "date", "range": [self.edge(0), self.edge(len(self.places))]}
+            return axis(showgrid=False, type="date", range=[self.edge(0), self.edge(len(self.places))])
         ticks = list(range(0, len(self.places), max(1, len(self.places) // 10)))
-        return plain | {"tickvals": ticks, "ticktext": [cut(self.names[at], 16) for at in ticks],
-                        "range": [-0.6, max(0, len(self.places) - 1) + 0.6]}  # fmt: skip
-
-
-def layout(axis: Axis, title: str, *, height: int, **more: Any) -> Chart:
-    """What the charts have in common: `height` in pixels, `title` of the vertical axis."""
-    return {
-        "font": FONT, "height": height, "margin": {"l": 60, "r": 70, "t": 30, "b": 60}, "hovermode": "closest",
-        "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff",
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "xaxis": axis.layout,
-        "yaxis": {"title": {"text": title}, "gridcolor": "#E5E5E5", "zeroline": False, "automargin": True},
-        **more,
-    }  # fmt: skip
-
-
-def short(value: float | None, digits: int = DIGITS) -> float | None:
-    """A number with so many digits; None where there is none."""
-    return None if value is None or not isfinite(value) else float(f"{value:.{digits}g}")
-
-
-def cut(text: str, most: int = 120) -> str:
-    """A text as Plotly shows it, which takes some HTML for markup: short, and without any."""
-    plain = text if len(text) <= most else text[: most - 1] + "…"
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        names = [plain(self.names[at], 16) for at in ticks]
+        ends = [-0.6, max(0, len(self.places) - 1) + 0.6]
+        return axis(showgrid=False, tickvals=ticks, ticktext=names, range=ends)

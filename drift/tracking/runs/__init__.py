@@ -1,0 +1,1 @@
+"""Runs and models in MLflow: opened, logged, looked up, and the environment that they were made in."""
