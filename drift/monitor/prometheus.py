@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.monitor.drift.signals import told
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Batch, Monitor
+from drift.monitor.store.records import Batch, MonitorRecord
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import GaugeMetricFamily
@@ -55,7 +55,7 @@ class _Collector:
         return families.values()
 
 
-def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _state(connection: Any, monitor: MonitorRecord) -> Iterator[tuple[str, tuple[str, ...], float]]:
     everything = batches.all_batches(connection, monitor)
     yield "batches", (), len(everything)
     yield "rows", (), sum(batch.rows for batch in everything)
@@ -70,7 +70,9 @@ def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, 
     yield "deliveries_pending", (), len(alerts.deliveries_of(connection, monitor, "pending"))
 
 
-def _newest(connection: Any, monitor: Monitor, everything: list[Batch]) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _newest(
+    connection: Any, monitor: MonitorRecord, everything: list[Batch]
+) -> Iterator[tuple[str, tuple[str, ...], float]]:
     reference = references.current_reference(connection, monitor)
     share = reference.promise.truth_share if reference is not None else 0.0
     known = next((batch for batch in reversed(everything) if batch.known >= max(1, share * batch.rows)), None)

@@ -8,7 +8,7 @@ from typing import Any
 from drift import __version__
 from drift.monitor.drift.signals import told
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Monitor, now
+from drift.monitor.store.records import MonitorRecord, now
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import Views
@@ -18,7 +18,7 @@ from drift.report.page import environment, plotly_library, write_whole
 MOST_SIGNALS = 50  # that have a chart of their own
 
 
-def write_monitor_report(store: MonitorStore, monitor: Monitor, path: Path) -> Path:
+def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path) -> Path:
     """Write the page to `path`, whole or not at all."""
     views = Views(store)
     shown = views.overview(monitor)
@@ -44,7 +44,7 @@ def write_monitor_report(store: MonitorStore, monitor: Monitor, path: Path) -> P
     return write_whole(html, path)
 
 
-def batch_records(store: MonitorStore, monitor: Monitor) -> list[dict[str, Any]]:
+def batch_records(store: MonitorStore, monitor: MonitorRecord) -> list[dict[str, Any]]:
     """What the page says of each batch, as plain values, oldest first.
 
     Returns:
@@ -68,7 +68,7 @@ def batch_records(store: MonitorStore, monitor: Monitor) -> list[dict[str, Any]]
     ]
 
 
-def _signal_charts(store: MonitorStore, monitor: Monitor) -> dict[str, Chart]:
+def _signal_charts(store: MonitorStore, monitor: MonitorRecord) -> dict[str, Chart]:
     """KL of each signal over batches, with what chance explains."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)

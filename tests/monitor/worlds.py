@@ -16,7 +16,7 @@ from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
-from drift.monitor.store.records import Monitor
+from drift.monitor.store.records import MonitorRecord
 
 COLUMNS = Columns("prediction", truth="truth", key="id", time="at", batch="day", probability="p", version="model")
 
@@ -78,7 +78,7 @@ def take_in(
     )  # fmt: skip
 
 
-def monitor_of(store: MonitorStore) -> Monitor:
+def monitor_of(store: MonitorStore) -> MonitorRecord:
     """The monitor "m"."""
     with store.read() as connection:
         found = batches.find_monitor(connection, "m")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from drift.monitor.reference.limits import RunRule
     from drift.monitor.sources.rows import PredictionRows
     from drift.monitor.store import MonitorStore
-    from drift.monitor.store.records import Monitor, MonitorReference
+    from drift.monitor.store.records import MonitorRecord, MonitorReference
 
 DEPLOYED = "deployed"
 ENOUGH_BATCHES = 10  # of a reference
@@ -141,7 +141,7 @@ def reference(
     return ExitCode.DONE
 
 
-def _notes(store: MonitorStore, monitor: Monitor, made: MonitorReference) -> list[str]:
+def _notes(store: MonitorStore, monitor: MonitorRecord, made: MonitorReference) -> list[str]:
     """Where a reference is too small for what it is to promise."""
     import numpy as np
 
@@ -180,7 +180,7 @@ def _rule(text: str) -> RunRule:
     return RunRule(int(found[1]), int(found[2]))
 
 
-def _tell_all(opened: MonitorStore, monitor: Monitor, store: str) -> ExitCode:
+def _tell_all(opened: MonitorStore, monitor: MonitorRecord, store: str) -> ExitCode:
     from drift.monitor.store import references
 
     with opened.read() as connection:
@@ -195,7 +195,14 @@ def _tell_all(opened: MonitorStore, monitor: Monitor, store: str) -> ExitCode:
 
 
 def _chosen(
-    store: MonitorStore, monitor: Monitor, first: int, since: str, until: str, data: str, query: str, training_run: str
+    store: MonitorStore,
+    monitor: MonitorRecord,
+    first: int,
+    since: str,
+    until: str,
+    data: str,
+    query: str,
+    training_run: str,
 ) -> tuple[list[PredictionRows], str]:
     """Rows by batch, or all together if they are of none, and how they were chosen."""
     from drift.monitor.sources.rows import joined
@@ -224,7 +231,7 @@ def _chosen(
     return parts, " ".join(part for part in (f"from {since}" if since else "", f"to {until}" if until else "") if part)
 
 
-def _deployed(store: MonitorStore, monitor: Monitor) -> str:
+def _deployed(store: MonitorStore, monitor: MonitorRecord) -> str:
     """The training run of the first model of the deployment whose rows the monitor follows; else of the newest one."""
     from drift.loop.project_dir import ProjectDir
     from drift.monitor.collection.scoring_log import LogRows
@@ -233,7 +240,7 @@ def _deployed(store: MonitorStore, monitor: Monitor) -> str:
     return (LogRows.followed(log, store, monitor.name) or LogRows.newest(log)).training_run
 
 
-def _stored(store: MonitorStore, monitor: Monitor, first: int, since: str, until: str) -> list[PredictionRows]:
+def _stored(store: MonitorStore, monitor: MonitorRecord, first: int, since: str, until: str) -> list[PredictionRows]:
     """Rows of each stored batch, oldest first."""
     import numpy as np
 
@@ -276,7 +283,7 @@ def _moment(text: str) -> np.datetime64 | None:
         raise UsageError(f"expected a time in UTC such as 1997-08-24T00:00, got {text!r}") from error
 
 
-def _of_run(monitor: Monitor, run: str) -> PredictionRows:
+def _of_run(monitor: MonitorRecord, run: str) -> PredictionRows:
     """The rows that a model of the loop was accepted on, as rows of a monitor."""
     import tempfile
     from pathlib import Path

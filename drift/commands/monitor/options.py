@@ -15,7 +15,7 @@ from drift.system.secrets import read_option
 if TYPE_CHECKING:
     from drift.monitor.sources.column_roles import Columns
     from drift.monitor.store import MonitorStore
-    from drift.monitor.store.records import Monitor
+    from drift.monitor.store.records import MonitorRecord
 
 REASON = "REASON"  # stands in printed commands for what the user is to say; refused as it is
 COLUMNS, ALERTS = "Columns, at a monitor's first ingest", "Alerts"
@@ -138,7 +138,7 @@ def require_reason(why: str, expected: str) -> str:
     return why.strip()
 
 
-def find_monitor(store: MonitorStore, name: str) -> Monitor:
+def find_monitor(store: MonitorStore, name: str) -> MonitorRecord:
     """The monitor of that name.
 
     Raises:

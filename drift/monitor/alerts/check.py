@@ -26,7 +26,7 @@ from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
-from drift.monitor.store.records import Alert, Monitor, MonitorReference, now
+from drift.monitor.store.records import Alert, MonitorRecord, MonitorReference, now
 
 FRESHNESS = "freshness"
 
@@ -93,7 +93,7 @@ class Checked:
 
 def check(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     watch: Watch,
     *,
     moment: datetime | None = None,
@@ -147,7 +147,7 @@ def check(
 
 
 def acknowledge(
-    store: MonitorStore, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
+    store: MonitorStore, monitor: MonitorRecord, alert: Alert, *, by: str, why: str, watch: Watch | None = None
 ) -> Alert:
     """Somebody looks after an alert; it stays until it is closed.
 
@@ -163,7 +163,7 @@ def acknowledge(
 
 
 def close(
-    store: MonitorStore, monitor: Monitor, alert: Alert, *, by: str, why: str, watch: Watch | None = None
+    store: MonitorStore, monitor: MonitorRecord, alert: Alert, *, by: str, why: str, watch: Watch | None = None
 ) -> Alert:
     """A person is done with an alert; the signal is followed anew from the next batch on.
 
@@ -181,7 +181,7 @@ def close(
     return changed
 
 
-def still_bad(store: MonitorStore, monitor: Monitor, alert: Alert) -> str:
+def still_bad(store: MonitorStore, monitor: MonitorRecord, alert: Alert) -> str:
     """What the newest batch that can be judged says of an alert's signal if it is beyond its limit; empty if not."""
     calibration = in_force(store, monitor)
     if calibration is None:
@@ -205,7 +205,7 @@ def still_bad(store: MonitorStore, monitor: Monitor, alert: Alert) -> str:
     return f"batch {followed[-1].batch.name}, {followed[-1].words}" if followed and followed[-1].bad else ""
 
 
-def _still_there(connection: Any, monitor: Monitor, alert: Alert) -> Alert:
+def _still_there(connection: Any, monitor: MonitorRecord, alert: Alert) -> Alert:
     """The alert as it is now."""
     there = alerts.find_alert(connection, monitor, alert.id)
     if there is None or there.state == "closed":
@@ -215,7 +215,7 @@ def _still_there(connection: Any, monitor: Monitor, alert: Alert) -> Alert:
 
 def queue(
     connection: Any,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     alert: Alert,
     event: Literal["opened", "acknowledged", "closed"],
     watch: Watch | None,
@@ -249,7 +249,7 @@ def queue(
 
 def _changes(
     connection: Any,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     watch: Watch,
     calibration: ReferenceLimits | None,
     last: dict[str, Alert],
@@ -279,7 +279,7 @@ def _changes(
     return changes
 
 
-def _without_truth(connection: Any, monitor: Monitor, calibration: ReferenceLimits | None) -> tuple[bool, int]:
+def _without_truth(connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits | None) -> tuple[bool, int]:
     """Whether there is truth that no truth of the reference is beside; and how many batches wait for theirs."""
     if calibration is None:
         return False, 0
@@ -306,7 +306,7 @@ def _superseded(connection: Any, last: dict[str, Alert], reference: MonitorRefer
     return closed
 
 
-def _opened(connection: Any, monitor: Monitor, change: Change) -> Alert:
+def _opened(connection: Any, monitor: MonitorRecord, change: Change) -> Alert:
     alert = Alert(
         id=0, signal=change.signal, state="open", batch=change.batch.name, batch_at=change.batch.at,
         seen=change.seen, reason=change.reason, opened_at=now(),

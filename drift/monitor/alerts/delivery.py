@@ -12,7 +12,7 @@ from drift.errors import DeliveryError
 from drift.monitor.alerts.channels import EVENTS, Channel, Message
 from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.alerts import Delivery
-from drift.monitor.store.records import Monitor, now
+from drift.monitor.store.records import MonitorRecord, now
 
 CLAIM_SECONDS = 120.0  # that a process has for one message; then another may try
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3_600.0  # before a message is tried again, doubled each time
@@ -30,7 +30,7 @@ class Delivered:
 
 def deliver(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     channels: Sequence[Channel],
     *,
     quiet: Callable[[datetime], datetime] = lambda moment: moment,
@@ -65,7 +65,7 @@ def deliver(
     return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
 
 
-def _left_alone(store: MonitorStore, monitor: Monitor, given: Container[tuple[str, str]]) -> list[str]:
+def _left_alone(store: MonitorStore, monitor: MonitorRecord, given: Container[tuple[str, str]]) -> list[str]:
     """What waits for channels that are not given."""
     with store.read() as connection:
         waiting = alerts.deliveries_of(connection, monitor, "pending")
@@ -73,7 +73,7 @@ def _left_alone(store: MonitorStore, monitor: Monitor, given: Container[tuple[st
     return [f"{count:,} for the {kind} {target}, which is not given here" for (kind, target), count in counted.items()]
 
 
-def _due(store: MonitorStore, monitor: Monitor) -> Iterable[Delivery]:
+def _due(store: MonitorStore, monitor: MonitorRecord) -> Iterable[Delivery]:
     with store.read() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
     return sorted((one for one in pending if one.not_before <= time()), key=lambda one: (one.alert, _place(one)))
@@ -92,7 +92,7 @@ def _place(delivery: Delivery) -> int:
     return EVENTS.index(delivery.message["event"])
 
 
-def _claimed(store: MonitorStore, monitor: Monitor, delivery: Delivery) -> Delivery | None:
+def _claimed(store: MonitorStore, monitor: MonitorRecord, delivery: Delivery) -> Delivery | None:
     """The delivery, if it is still to be done and nobody else is at it."""
     with store.write() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")

@@ -12,7 +12,7 @@ from drift.monitor.drift.signals import ACCURACY, LABEL, told
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.reference.limits import AlarmSpec, loss_limit
 from drift.monitor.store import batches, references
-from drift.monitor.store.records import Batch, Monitor, MonitorReference, SliceMeasure
+from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference, SliceMeasure
 
 
 def is_judged(batch: Batch, signal: str, promise: AlarmSpec) -> bool:
@@ -58,7 +58,7 @@ def distance_histories(
 
 
 def loss_history(
-    connection: Any, monitor: Monitor, reference: MonitorReference, since: Sequence[Batch]
+    connection: Any, monitor: MonitorRecord, reference: MonitorReference, since: Sequence[Batch]
 ) -> list[LossPoint]:
     """The loss of all rows, over batches."""
     name = loss_name(reference)
@@ -71,7 +71,7 @@ def loss_history(
 
 
 def slice_histories(
-    connection: Any, monitor: Monitor, calibration: ReferenceLimits, since: Sequence[Batch]
+    connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
     """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
     reference, promise = calibration.reference, calibration.reference.promise

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drift.errors import UsageError
-from drift.monitor.store.records import Batch, Finding, Monitor, Verdict, now
+from drift.monitor.store.records import Batch, Finding, MonitorRecord, Verdict, now
 
 LONGEST_REASON, LONGEST_NOTE, LONGEST_TAG, MOST_TAGS = 500, 4_000, 40, 10
 
@@ -44,7 +44,7 @@ def finding_of(batch: Batch, row: Mapping[str, Any], form: Mapping[str, str], *,
     )
 
 
-def as_markdown(monitor: Monitor, findings: Sequence[Finding]) -> str:
+def as_markdown(monitor: MonitorRecord, findings: Sequence[Finding]) -> str:
     """Findings, newest first, as a document; texts cannot become markup."""
     lines = [f"# Findings of {_plain(monitor.name)}", ""]
     if not findings:

@@ -21,7 +21,7 @@ from drift.monitor.sources.column_roles import Columns, unlikely
 from drift.monitor.sources.rows import PredictionRows, Texts
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
-from drift.monitor.store.records import Batch, Monitor, MonitorReference
+from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ class _Ingest:
     replace: bool
     of_one_class: bool
     tell: Tell
-    monitor: Monitor | None = None
+    monitor: MonitorRecord | None = None
     calibration: ReferenceLimits | None = None
     seen: SeenKeys = field(default_factory=SeenKeys)
     waiting: Mapping[str, Any] = field(default_factory=dict)
@@ -347,7 +347,7 @@ def _now() -> np.datetime64:
     return np.datetime64(datetime.now(UTC).replace(tzinfo=None), "ms")
 
 
-def put_batch(connection: Any, monitor: Monitor, found: Gathered, reference: MonitorReference | None) -> None:
+def put_batch(connection: Any, monitor: MonitorRecord, found: Gathered, reference: MonitorReference | None) -> None:
     """Store a batch with its rows, its measures and its drift."""
     number = batches.add_batch(connection, monitor, found.batch, found.gathering.parts())
     batches.set_measures(connection, number, found.measured.measures)

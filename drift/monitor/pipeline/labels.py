@@ -15,7 +15,7 @@ from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.sources.rows import PredictionRows, Texts, known, to_bytes
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
-from drift.monitor.store.records import Monitor
+from drift.monitor.store.records import MonitorRecord
 
 NO_LIMIT = 1_000_000_000_000
 
@@ -33,7 +33,7 @@ class JoinedLabels:
 
 def join_truths(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     keys: Texts,
     truth: NDArray[Any],
     *,
@@ -85,7 +85,7 @@ class _Joined:
     changed: int = 0
     same: int = 0
 
-    def take(self, connection: Any, monitor: Monitor, batch: int, given: dict[str, Any]) -> bool:
+    def take(self, connection: Any, monitor: MonitorRecord, batch: int, given: dict[str, Any]) -> bool:
         """Give a batch's rows their truths; whether any is new to it."""
         touched, met = False, set[str]()
         for number, rows in batches.rows_of(connection, batch):
@@ -101,13 +101,13 @@ class _Joined:
         return touched
 
 
-def _batches_of(connection: Any, monitor: Monitor, hashes: NDArray[np.uint64]) -> set[int]:
+def _batches_of(connection: Any, monitor: MonitorRecord, hashes: NDArray[np.uint64]) -> set[int]:
     """Batches that have keys of these hashes."""
     stored = batches.key_hashes(connection, monitor, most=NO_LIMIT)
     return {batch for batch, some in stored if among(some, hashes).any()}
 
 
-def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: ReferenceLimits | None) -> None:
+def measure_again(connection: Any, monitor: MonitorRecord, batch: int, calibration: ReferenceLimits | None) -> None:
     """Put a stored batch's measures and drift in the place of earlier ones."""
     reference = calibration.reference if calibration else None
     measuring = Measuring(reference=reference, slices=[parse_slice(text) for text in monitor.slices])
@@ -131,7 +131,7 @@ def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: Re
 
 def measure_all(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     calibration: ReferenceLimits,
     *,
     tell: Callable[[str, int, int], None] = lambda words, done, total: None,
@@ -149,7 +149,7 @@ def measure_all(
     return len(left)
 
 
-def in_force(store: MonitorStore, monitor: Monitor) -> ReferenceLimits | None:
+def in_force(store: MonitorStore, monitor: MonitorRecord) -> ReferenceLimits | None:
     """The reference that batches are measured against, with the limits that are remembered of it."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from drift.monitor.store.records import Alert, Finding, Monitor
+from drift.monitor.store.records import Alert, Finding, MonitorRecord
 from drift.monitor.store.tables import alerts, deliveries, findings
 
 
@@ -28,7 +28,7 @@ class Delivery:
     done_at: str | None = None
 
 
-def all_alerts(connection: sql.Connection, monitor: Monitor, *states: str) -> list[Alert]:
+def all_alerts(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Alert]:
     """A monitor's alerts (in one of these states), newest first."""
     query = alerts.select().where(alerts.c.monitor == monitor.id).order_by(alerts.c.id.desc())
     if states:
@@ -36,14 +36,14 @@ def all_alerts(connection: sql.Connection, monitor: Monitor, *states: str) -> li
     return [_alert(row) for row in connection.execute(query).mappings()]
 
 
-def find_alert(connection: sql.Connection, monitor: Monitor, number: int) -> Alert | None:
+def find_alert(connection: sql.Connection, monitor: MonitorRecord, number: int) -> Alert | None:
     """An alert by its number."""
     query = alerts.select().where(alerts.c.monitor == monitor.id, alerts.c.id == number)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else _alert(row)
 
 
-def add_alert(connection: sql.Connection, monitor: Monitor, alert: Alert) -> int:
+def add_alert(connection: sql.Connection, monitor: MonitorRecord, alert: Alert) -> int:
     """Store a new alert; its number."""
     values = asdict(alert) | {"monitor": monitor.id}
     del values["id"]
@@ -58,7 +58,7 @@ def set_alert(connection: sql.Connection, alert: Alert) -> None:
     connection.execute(alerts.update().where(alerts.c.id == alert.id).values(**values))
 
 
-def count_alerts(connection: sql.Connection, monitor: Monitor) -> dict[str, int]:
+def count_alerts(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, int]:
     """Alerts in each state."""
     query = sql.select(alerts.c.state, sql.func.count()).where(alerts.c.monitor == monitor.id).group_by(alerts.c.state)
     return dict(connection.execute(query).tuples().all())
@@ -76,7 +76,7 @@ def set_delivery(connection: sql.Connection, delivery: Delivery) -> None:
     connection.execute(deliveries.update().where(deliveries.c.id == delivery.id).values(**values))
 
 
-def deliveries_of(connection: sql.Connection, monitor: Monitor, *states: str) -> list[Delivery]:
+def deliveries_of(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Delivery]:
     """A monitor's deliveries (in one of these states), in the order of their alerts."""
     query = (
         deliveries.select()
@@ -89,13 +89,13 @@ def deliveries_of(connection: sql.Connection, monitor: Monitor, *states: str) ->
     return [Delivery(**row) for row in connection.execute(query).mappings()]
 
 
-def all_findings(connection: sql.Connection, monitor: Monitor) -> list[Finding]:
+def all_findings(connection: sql.Connection, monitor: MonitorRecord) -> list[Finding]:
     """What people found out, newest first."""
     query = findings.select().where(findings.c.monitor == monitor.id).order_by(findings.c.id.desc())
     return [_finding(row) for row in connection.execute(query).mappings()]
 
 
-def set_finding(connection: sql.Connection, monitor: Monitor, finding: Finding) -> int:
+def set_finding(connection: sql.Connection, monitor: MonitorRecord, finding: Finding) -> int:
     """Remember a finding, in the place of an earlier one about the same row; its number."""
     same = (findings.c.monitor == monitor.id) & (findings.c.batch == finding.batch) & (findings.c.key == finding.key)
     connection.execute(findings.delete().where(same))

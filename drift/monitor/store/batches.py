@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drift.metrics.protocol import Measure
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import PredictionRows, from_bytes
-from drift.monitor.store.records import Batch, Monitor, Quality, SliceMeasure, now
+from drift.monitor.store.records import Batch, MonitorRecord, Quality, SliceMeasure, now
 from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths
 
 Hashes = NDArray[np.uint64]
@@ -27,18 +27,18 @@ class BatchPart:
     body: bytes
 
 
-def find_monitor(connection: sql.Connection, name: str) -> Monitor | None:
+def find_monitor(connection: sql.Connection, name: str) -> MonitorRecord | None:
     """A monitor by its name."""
     row = connection.execute(monitors.select().where(monitors.c.name == name)).mappings().one_or_none()
     return None if row is None else _monitor(row)
 
 
-def all_monitors(connection: sql.Connection) -> list[Monitor]:
+def all_monitors(connection: sql.Connection) -> list[MonitorRecord]:
     """All of them, by name."""
     return [_monitor(row) for row in connection.execute(monitors.select().order_by(monitors.c.name)).mappings()]
 
 
-def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> Monitor:
+def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> MonitorRecord:
     """Remember a new monitor, or begin one anew that is still empty; else the one of that name is found."""
     found, slices = find_monitor(connection, name), tuple(slices)
     values = {"name": name, "columns": columns.to_json(), "slices": list(slices), "began_at": now()}
@@ -53,39 +53,41 @@ def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slice
     return begun
 
 
-def is_empty(connection: sql.Connection, monitor: Monitor) -> bool:
+def is_empty(connection: sql.Connection, monitor: MonitorRecord) -> bool:
     """Whether it has neither batches nor a reference, so that nothing depends on its columns."""
     own = (sql.select(table.c.id).where(table.c.monitor == monitor.id).limit(1) for table in (batches, references))
     return all(connection.execute(query).first() is None for query in own)
 
 
-def all_batches(connection: sql.Connection, monitor: Monitor) -> list[Batch]:
+def all_batches(connection: sql.Connection, monitor: MonitorRecord) -> list[Batch]:
     """A monitor's batches, oldest first."""
     query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at, batches.c.id)
     return [_batch(row) for row in connection.execute(query).mappings()]
 
 
-def count_batches(connection: sql.Connection, monitor: Monitor) -> int:
+def count_batches(connection: sql.Connection, monitor: MonitorRecord) -> int:
     """How many a monitor has."""
     query = sql.select(sql.func.count()).select_from(batches).where(batches.c.monitor == monitor.id)
     return int(connection.execute(query).scalar_one())
 
 
-def newest_batch(connection: sql.Connection, monitor: Monitor) -> Batch | None:
+def newest_batch(connection: sql.Connection, monitor: MonitorRecord) -> Batch | None:
     """The last of a monitor's batches by time; None if there is none."""
     query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at.desc(), batches.c.id.desc())
     row = connection.execute(query.limit(1)).mappings().one_or_none()
     return None if row is None else _batch(row)
 
 
-def find_batch(connection: sql.Connection, monitor: Monitor, *, name: str | None = None, id: int = 0) -> Batch | None:
+def find_batch(
+    connection: sql.Connection, monitor: MonitorRecord, *, name: str | None = None, id: int = 0
+) -> Batch | None:
     """A batch by its name or its number."""
     which = batches.c.id == id if name is None else batches.c.name == name
     row = connection.execute(batches.select().where(batches.c.monitor == monitor.id, which)).mappings().one_or_none()
     return None if row is None else _batch(row)
 
 
-def add_batch(connection: sql.Connection, monitor: Monitor, batch: Batch, stored: Iterable[BatchPart]) -> int:
+def add_batch(connection: sql.Connection, monitor: MonitorRecord, batch: Batch, stored: Iterable[BatchPart]) -> int:
     """Store a new batch with its rows, under the number that it has, if any.
 
     Returns:
@@ -130,7 +132,7 @@ def set_part(connection: sql.Connection, batch: int, part: int, body: bytes) -> 
     connection.execute(parts.update().where(parts.c.batch == batch, parts.c.part == part).values(body=body))
 
 
-def key_hashes(connection: sql.Connection, monitor: Monitor, *, most: int) -> Iterator[tuple[int, Hashes]]:
+def key_hashes(connection: sql.Connection, monitor: MonitorRecord, *, most: int) -> Iterator[tuple[int, Hashes]]:
     """Hashes of the keys of batches, the newest first, until `most` rows were given."""
     query = (
         sql.select(parts.c.batch, parts.c.part, parts.c.rows)
@@ -172,7 +174,7 @@ def measures_of_batch(connection: sql.Connection, batch: int) -> list[SliceMeasu
 
 
 def history(
-    connection: sql.Connection, monitor: Monitor, names: Iterable[str] | None = None, *, whole: bool = True
+    connection: sql.Connection, monitor: MonitorRecord, names: Iterable[str] | None = None, *, whole: bool = True
 ) -> dict[int, list[SliceMeasure]]:
     """Measures by batch number: of all rows and classes together if `whole`, else also of classes and slices."""
     query = measures.select().join(batches, batches.c.id == measures.c.batch).where(batches.c.monitor == monitor.id)
@@ -186,7 +188,7 @@ def history(
     return found
 
 
-def add_truths(connection: sql.Connection, monitor: Monitor, waiting: Mapping[str, str]) -> None:
+def add_truths(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:
     """Keep truths whose rows have not come yet; a newer one takes the place of an older."""
     for keys in _some(list(waiting)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(keys)))
@@ -195,13 +197,13 @@ def add_truths(connection: sql.Connection, monitor: Monitor, waiting: Mapping[st
         connection.execute(truths.insert(), rows)
 
 
-def take_truths(connection: sql.Connection, monitor: Monitor, keys: Iterable[str]) -> None:
+def take_truths(connection: sql.Connection, monitor: MonitorRecord, keys: Iterable[str]) -> None:
     """Forget truths whose rows have come."""
     for some in _some(list(keys)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(some)))
 
 
-def waiting_truths(connection: sql.Connection, monitor: Monitor) -> dict[str, str]:
+def waiting_truths(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, str]:
     """Truths whose rows have not come yet, by key."""
     query = sql.select(truths.c.key, truths.c.truth).where(truths.c.monitor == monitor.id)
     return dict(connection.execute(query).tuples().all())
@@ -212,8 +214,10 @@ def _some(keys: list[str], most: int = 500) -> Iterator[list[str]]:
         yield keys[start : start + most]
 
 
-def _monitor(row: sql.RowMapping) -> Monitor:
-    return Monitor(row["id"], row["name"], Columns.from_json(row["columns"]), tuple(row["slices"]), row["began_at"])
+def _monitor(row: sql.RowMapping) -> MonitorRecord:
+    return MonitorRecord(
+        row["id"], row["name"], Columns.from_json(row["columns"]), tuple(row["slices"]), row["began_at"]
+    )
 
 
 def _batch(row: sql.RowMapping) -> Batch:

@@ -26,7 +26,7 @@ def now() -> str:
 
 
 @dataclass(frozen=True)
-class Monitor:
+class MonitorRecord:
     """A deployed model's batches, followed over time."""
 
     id: int

@@ -15,13 +15,13 @@ from drift.metrics.protocol import Measure
 from drift.monitor.drift.distances import JointDrift, SignalDrift
 from drift.monitor.reference.limits import AlarmSpec, RunRule
 from drift.monitor.sources.rows import from_bytes, to_bytes
-from drift.monitor.store.records import Drift, Monitor, MonitorReference, SliceMeasure
+from drift.monitor.store.records import Drift, MonitorRecord, MonitorReference, SliceMeasure
 from drift.monitor.store.tables import batches, distances, drifts, limits, references
 
 SIGNAL_FIELDS = tuple(field.name for field in fields(SignalDrift))
 
 
-def add_reference(connection: sql.Connection, monitor: Monitor, reference: MonitorReference) -> int:
+def add_reference(connection: sql.Connection, monitor: MonitorRecord, reference: MonitorReference) -> int:
     """Store a reference as the next version, which is in force from now on; its number."""
     newest = sql.select(sql.func.max(references.c.version)).where(references.c.monitor == monitor.id)
     version = (connection.execute(newest).scalar_one() or 0) + 1
@@ -51,20 +51,20 @@ def add_reference(connection: sql.Connection, monitor: Monitor, reference: Monit
     return number
 
 
-def all_references(connection: sql.Connection, monitor: Monitor) -> list[MonitorReference]:
+def all_references(connection: sql.Connection, monitor: MonitorRecord) -> list[MonitorReference]:
     """All versions, oldest first; the last one is in force."""
     query = references.select().where(references.c.monitor == monitor.id).order_by(references.c.version)
     return [_reference(row) for row in connection.execute(query).mappings()]
 
 
-def current_reference(connection: sql.Connection, monitor: Monitor) -> MonitorReference | None:
+def current_reference(connection: sql.Connection, monitor: MonitorRecord) -> MonitorReference | None:
     """The reference that is in force."""
     query = references.select().where(references.c.monitor == monitor.id).order_by(references.c.version.desc())
     row = connection.execute(query.limit(1)).mappings().one_or_none()
     return None if row is None else _reference(row)
 
 
-def current_version(connection: sql.Connection, monitor: Monitor) -> int | None:
+def current_version(connection: sql.Connection, monitor: MonitorRecord) -> int | None:
     """The number of the reference that is in force."""
     newest = sql.select(sql.func.max(references.c.id)).where(references.c.monitor == monitor.id)
     found: int | None = connection.execute(newest).scalar_one()

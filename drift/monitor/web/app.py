@@ -25,7 +25,7 @@ from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.drift.signals import told
 from drift.monitor.prometheus import exposition
 from drift.monitor.store import MonitorStore, alerts, batches
-from drift.monitor.store.records import Batch, Monitor
+from drift.monitor.store.records import Batch, MonitorRecord
 from drift.monitor.web.security import (
     COOKIE,
     HEADERS,
@@ -295,13 +295,13 @@ class MonitorPages:
             raise HTTPException(403, "this form is not of your session: open the page again")
         return session, form
 
-    def _monitor(self, number: int) -> Monitor:
+    def _monitor(self, number: int) -> MonitorRecord:
         found = next((one for one in self._views.monitors() if one.id == number), None)
         if found is None:
             raise HTTPException(404, "there is no such monitor")
         return found
 
-    def _batch(self, monitor: int, number: int) -> tuple[Monitor, Batch]:
+    def _batch(self, monitor: int, number: int) -> tuple[MonitorRecord, Batch]:
         found = self._monitor(monitor)
         batch = None
         if 0 < number <= MOST_NUMBER:

@@ -15,7 +15,7 @@ from drift.monitor.analysis.row_losses import largest, row_losses
 from drift.monitor.drift.signals import LABEL, losses_of
 from drift.monitor.sources.rows import PredictionRows, joined
 from drift.monitor.store import alerts, batches, references
-from drift.monitor.store.records import Batch, Finding, Monitor, MonitorReference
+from drift.monitor.store.records import Batch, Finding, MonitorRecord, MonitorReference
 from drift.monitor.web.reading import Reading, beside, stamp
 
 ROWS_SHOWN = 20  # of the worst
@@ -29,7 +29,7 @@ class ErrorViews:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def worst(self, monitor: Monitor, batch: Batch) -> dict[str, Any]:
+    def worst(self, monitor: MonitorRecord, batch: Batch) -> dict[str, Any]:
         """The worst rows of a batch, how strange they are, what is near them, and what was found of such before."""
         with self._reading.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
@@ -44,13 +44,13 @@ class ErrorViews:
             **beside(everything, batch),
         }
 
-    def findings(self, monitor: Monitor, *, verdict: str = "", tag: str = "") -> list[Finding]:
+    def findings(self, monitor: MonitorRecord, *, verdict: str = "", tag: str = "") -> list[Finding]:
         """What people found out, newest first."""
         with self._reading.store.read() as connection:
             found = alerts.all_findings(connection, monitor)
         return [one for one in found if (not verdict or one.verdict == verdict) and (not tag or tag in one.tags)]
 
-    def worst_row(self, monitor: Monitor, batch: Batch, key: str) -> Mapping[str, Any] | None:
+    def worst_row(self, monitor: MonitorRecord, batch: Batch, key: str) -> Mapping[str, Any] | None:
         """One of the rows on the page of errors, by its key."""
         rows = self.worst(monitor, batch)["rows"]
         return next((row for row in rows if row["key"] == key), None)
@@ -65,7 +65,9 @@ class ErrorViews:
         """Where the errors of a batch concentrate."""
         return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference), large=True)
 
-    def moved(self, monitor: Monitor, reference: MonitorReference | None, key: tuple[Any, ...]) -> tuple[Moved, ...]:
+    def moved(
+        self, monitor: MonitorRecord, reference: MonitorReference | None, key: tuple[Any, ...]
+    ) -> tuple[Moved, ...]:
         """Signals that move with the errors over the last batches."""
         return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference), large=True)
 
@@ -89,7 +91,7 @@ class ErrorViews:
             return ()
         return find_error_slices(there.features, losses_of(there, large))
 
-    def _moved(self, monitor: Monitor, reference: MonitorReference | None) -> tuple[Moved, ...]:
+    def _moved(self, monitor: MonitorRecord, reference: MonitorReference | None) -> tuple[Moved, ...]:
         if reference is None:
             return ()
         with self._reading.store.read() as connection:

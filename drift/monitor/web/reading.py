@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from drift.monitor.store import MonitorStore, references
-from drift.monitor.store.records import Batch, Monitor, MonitorReference
+from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference
 
 MOST = 64  # things that are remembered
 MOST_AT_ONCE = 2  # large ones that are made at the same time
@@ -26,7 +26,7 @@ class Reading:
         self._making: dict[tuple[Any, ...], threading.Lock] = {}  # by key, while somebody makes it
         self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
-    def reference(self, connection: Any, monitor: Monitor) -> MonitorReference | None:
+    def reference(self, connection: Any, monitor: MonitorRecord) -> MonitorReference | None:
         """The reference in force."""
         newest = references.current_version(connection, monitor)
         if newest is None:
@@ -69,7 +69,7 @@ class Reading:
 
 
 def stamp(
-    connection: Any, monitor: Monitor, reference: MonitorReference | None, everything: Sequence[Batch]
+    connection: Any, monitor: MonitorRecord, reference: MonitorReference | None, everything: Sequence[Batch]
 ) -> tuple[Any, ...]:
     """What changes when there is something new to be shown."""
     measured = references.count_measured(connection, reference) if reference else 0

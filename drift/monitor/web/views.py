@@ -11,7 +11,7 @@ from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
 from drift.monitor.drift.signals import LABEL, told
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Alert, Batch, Drift, Monitor, MonitorReference, SliceMeasure
+from drift.monitor.store.records import Alert, Batch, Drift, MonitorRecord, MonitorReference, SliceMeasure
 from drift.monitor.web.axis import Chart, Point
 from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
 from drift.monitor.web.errors import ErrorViews
@@ -27,7 +27,7 @@ PER_PAGE = 50  # batches in its table
 class MonitorLine:
     """A monitor in a table."""
 
-    monitor: Monitor
+    monitor: MonitorRecord
     batches: int
     newest: Batch | None
     alerts: Mapping[str, int]  # by state
@@ -51,7 +51,7 @@ class BatchLine:
 class Overview:
     """A monitor at a glance."""
 
-    monitor: Monitor
+    monitor: MonitorRecord
     reference: MonitorReference | None
     metric: str
     metrics: tuple[str, ...]  # that there are
@@ -77,7 +77,7 @@ class Views:
         self._reading = Reading(store)
         self.errors = ErrorViews(self._reading)
 
-    def monitors(self) -> list[Monitor]:
+    def monitors(self) -> list[MonitorRecord]:
         """All of them."""
         with self.store.read() as connection:
             return batches.all_monitors(connection)
@@ -93,7 +93,7 @@ class Views:
                 for one in batches.all_monitors(connection)
             ]  # fmt: skip
 
-    def overview(self, monitor: Monitor, *, metric: str = "", page: int = 1) -> Overview:
+    def overview(self, monitor: MonitorRecord, *, metric: str = "", page: int = 1) -> Overview:
         """The batches of a monitor over time.
 
         Args:
@@ -155,13 +155,13 @@ class Views:
             left_out=len(ratios) - len(shown),
         )
 
-    def metric_charts(self, monitor: Monitor) -> dict[str, Chart]:
+    def metric_charts(self, monitor: MonitorRecord) -> dict[str, Chart]:
         """A chart of every measure."""
         first = self.overview(monitor)
         found = {name: self.overview(monitor, metric=name).metric_chart for name in first.metrics}
         return {name: chart for name, chart in found.items() if chart is not None}
 
-    def batch(self, monitor: Monitor, batch: Batch) -> dict[str, Any]:
+    def batch(self, monitor: MonitorRecord, batch: Batch) -> dict[str, Any]:
         """One batch: measures, signals, quality, and where errors concentrate."""
         with self.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
@@ -185,7 +185,7 @@ class Views:
             **beside(everything, batch),
         }
 
-    def signal(self, monitor: Monitor, signal: str, batch: Batch | None) -> dict[str, Any] | None:
+    def signal(self, monitor: MonitorRecord, signal: str, batch: Batch | None) -> dict[str, Any] | None:
         """One feature (or prediction, or label) over batches, and in one batch against the reference."""
         with self.store.read() as connection:
             reference = self._reading.reference(connection, monitor)

@@ -27,7 +27,7 @@ from drift.monitor.report import write_monitor_report
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import MonitorStore, alerts, batches
-from drift.monitor.store.records import Monitor
+from drift.monitor.store.records import MonitorRecord
 from drift.monitor.web.connections import Unrepeated
 from drift.monitor.web.security import Gate
 from drift.report.page import plotly_library
@@ -44,7 +44,7 @@ class Page:
 
     site: Site
     store: MonitorStore
-    monitor: Monitor
+    monitor: MonitorRecord
 
     @property
     def newest(self) -> int:
