@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, timezone
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from drift.monitor.alerts.series import (
 from drift.monitor.drift.signals import told
 from drift.monitor.pipeline.labels import in_force, measure_all
 from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.alerts import Delivery
@@ -97,7 +98,7 @@ def check(
     watch: Watch,
     *,
     moment: datetime | None = None,
-    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> Checked:
     """Look at what is new, and open and close alerts; messages about them are queued in the same transaction.
 
@@ -106,11 +107,11 @@ def check(
         monitor: whose batches.
         watch: what for.
         moment: now, with a time zone.
-        tell: of progress.
+        progress: called with words, how much is done, and of how much.
     """
     moment = moment or datetime.now().astimezone()
     calibration = in_force(store, monitor)
-    measured = measure_all(store, monitor, calibration, tell=tell) if calibration else 0
+    measured = measure_all(store, monitor, calibration, progress=progress) if calibration else 0
     with store.write() as connection:
         last = _last_alerts(alerts.all_alerts(connection, monitor))
         opened: list[Alert] = []

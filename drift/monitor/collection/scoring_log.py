@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from drift.data.blocks import Table
     from drift.monitor.store import MonitorStore
+    from drift.monitor.store.records import Batch
 
+FEW_ROWS = 20  # of a batch, in the mean
 COLUMNS = Columns(
     prediction="prediction",
     truth="truth",
@@ -48,6 +51,23 @@ def without_calendar(columns: Columns, slices: Iterable[str]) -> Columns:
         return columns
     named = {condition.column for text in slices for condition in parse_slice(text).conditions}
     return replace(columns, ignore=tuple(name for name in CALENDAR_NAMES if name not in named))
+
+
+def deployment_notes(stored: Sequence[Batch]) -> list[str]:
+    """Messages about a deployment's batches that are very small, or answered by several versions of the model."""
+    rows, notes = sum(batch.rows for batch in stored), []
+    if stored and rows < FEW_ROWS * len(stored):
+        notes.append(
+            f"a batch has {rows / len(stored):.1f} rows in the mean, fewer than {FEW_ROWS}, which say little of"
+            " accuracy and distances: a larger --block_size of drift deploy makes larger batches"
+        )
+    versions: Counter[str] = Counter()
+    for batch in stored:
+        versions.update(batch.versions)
+    if len(versions) > 1:
+        counts = ", ".join(f"{version} ({count:,} rows)" for version, count in versions.items())
+        notes.append(f"{len(versions)} versions of the model answered: {counts}")
+    return notes
 
 
 @dataclass(frozen=True)

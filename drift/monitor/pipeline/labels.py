@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from drift.monitor.pipeline.batch_builder import among, hash_keys, truth_digest
 from drift.monitor.pipeline.measure import Measuring
 from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.sources.rows import PredictionRows, Texts, known, to_bytes
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
@@ -39,7 +40,7 @@ def join_truths(
     *,
     calibration: ReferenceLimits | None = None,
     within: int | None = None,
-    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> JoinedLabels:
     """Give rows their truth; batch by batch, each in one transaction, so that it may be done again after a crash.
 
@@ -50,7 +51,7 @@ def join_truths(
         truth: (n,), all known.
         calibration: of the reference in force, for the drift of labels.
         within: the only batch whose rows are meant; by default all that have these keys.
-        tell: of progress.
+        progress: called with words, how much is done, and of how much.
     """
     given = dict(zip(keys.tolist(), truth.tolist(), strict=True))
     hashes = np.sort(hash_keys(np.asarray(list(given), object))) if given else np.zeros(0, np.uint64)
@@ -71,7 +72,7 @@ def join_truths(
                 if found.take(connection, monitor, batch, given):
                     measure_again(connection, monitor, batch, calibration)
             keep_limits(store, calibration)
-            tell("truths", len(done) + at + 1, len(there))
+            progress("truths", len(done) + at + 1, len(there))
         done |= there
     return JoinedLabels(found.joined, found.changed, found.same, len(found.left), len(done))
 
@@ -134,7 +135,7 @@ def measure_all(
     monitor: MonitorRecord,
     calibration: ReferenceLimits,
     *,
-    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> int:
     """Measure the batches whose drift from a reference is not known yet; how many there were."""
     with store.read() as connection:
@@ -145,7 +146,7 @@ def measure_all(
         with store.write() as connection:
             measure_again(connection, monitor, batch.id, calibration)
         keep_limits(store, calibration)
-        tell("batches measured", done + 1, len(left))
+        progress("batches measured", done + 1, len(left))
     return len(left)
 
 

@@ -9,6 +9,7 @@ latter. Batches that differ by more than the luck of their rows are drawn so, as
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from drift.detect.profiles.binning import Bins, QuantileBins
 from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.detect.profiles.distances import jensen_shannon
+from drift.errors import UsageError
 from drift.monitor.reference.batch_variation import BetweenBatchVariance
 
 REFERENCES, BATCHES = 200, 400  # draws, at most
@@ -31,6 +33,18 @@ class RunRule:
 
     bad: int = 3
     window: int = 4
+
+    @classmethod
+    def parse(cls, text: str) -> RunRule:
+        """A rule from text such as `3/4`.
+
+        Raises:
+            UsageError: anything else, fewer than two bad batches, or a window of more than 100.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if match is None or not 2 <= int(match[1]) <= int(match[2]) <= 100:
+            raise UsageError(f"expected bad batches such as 3/4, two or more of at most 100, got {text!r}")
+        return cls(int(match[1]), int(match[2]))
 
     def chance(self, of_bad: NDArray[np.float64]) -> NDArray[np.float64]:
         """The chance of an alarm at a batch, if each is bad with a chance of its own, independently."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind: TypeAlias = Literal["number", "category"]
-ROUNDING = 1e-6  # of a probability
 RULES = 1  # of reading values, of monitors that begin now
 SHOWN = ("features", "undecided", "left_out", "time_format", "rules")  # by the first rows, not asked for
 FEWEST_OF_COUNTER = 100  # rows
@@ -277,17 +276,6 @@ class Columns:
                 " name one of those, or give a column for each class by --probabilities"
             )
         return np.where(prediction == self.positive, confidence, 1 - confidence)
-
-
-def unlikely(rows: PredictionRows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Rows whose confidence no most probable class has, (n,), and the classes that rows predict or truly have.
-
-    Of two classes the more probable one has half or more, of k classes 1/k.
-    """
-    classes = tuple(sorted({*rows.prediction.tolist(), *rows.truth.tolist()} - {None}))
-    if rows.confidence is None or len(classes) < 2:
-        return np.zeros(len(rows), bool), classes
-    return np.asarray(rows.confidence < 1 / len(classes) - ROUNDING), classes
 
 
 def _no_feature(values: pd.Series, column: Column, *, keep: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import threading
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import urlsplit
+
+from drift.errors import UsageError
 
 SESSION_SECONDS = 12 * 3600.0
 COOKIE = "drift_session"
@@ -161,6 +164,18 @@ class Gate:
 
     def _form_secret(self, number: str) -> str:
         return hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()
+
+
+def token_of(variable: str) -> tuple[str, bool]:
+    """A token of the environment, or a new one; and whether it is new.
+
+    Raises:
+        UsageError: the one of the environment is too short.
+    """
+    token = os.environ.get(variable, "")
+    if token and len(token) < LEAST_TOKEN:
+        raise UsageError(f"expected a {variable} of {LEAST_TOKEN} characters or more, got {len(token)}")
+    return (token, False) if token else (secrets.token_urlsafe(18), True)
 
 
 def _same(given: str, token: str) -> bool:

@@ -1,4 +1,4 @@
-"""`drift monitor check` and `drift monitor alerts`: what is consistently bad, and who looks after it."""
+"""`drift monitor check` and `drift monitor alerts`: judge new batches, list and change alerts."""
 
 from __future__ import annotations
 
@@ -83,8 +83,6 @@ def check(
     Example: drift monitor check --file alerts.jsonl
     """
     from drift.monitor.alerts.check import QuietHours, Watch
-    from drift.monitor.alerts.check import check as look
-    from drift.monitor.alerts.delivery import deliver
     from drift.monitor.drift.signals import told
     from drift.monitor.sources.batches import period_of
     from drift.terminal import counting, fold
@@ -100,31 +98,28 @@ def check(
         quiet_hours=QuietHours.parse(quiet_hours) if quiet_hours else None,
         link=link,
     )
-    opened = m.open_store(store, monitor=monitor)
-    found = m.find_monitor(opened, monitor)
-    with counting() as tell:
-        checked = look(opened, found, watch, tell=tell)
-    over = {alert.id: alert for alert in checked.closed}
+    opened = m.open_monitor(store, monitor)
+    with counting() as progress:
+        checked = opened.check(watch, progress=progress)
+    closed = {alert.id for alert in checked.closed}
     for alert in checked.opened:
-        words = "opened, and closed again" if alert.id in over else "opened"
+        words = "opened, and closed again" if alert.id in closed else "opened"
         line = f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
         print(fold(line, indent=2))
     for alert in checked.closed:
-        if alert.id not in {one.id for one in checked.opened}:
+        if alert.id not in {new.id for new in checked.opened}:
             line = f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}"
             print(fold(line, indent=2))
-    quiet = watch.quiet_hours.over if watch.quiet_hours else None
-    delivered = deliver(opened, found, channels, **{"quiet": quiet} if quiet else {})
+    delivered = opened.deliver(watch)
     for error in delivered.errors:
         print(f"not delivered yet: {error}")
     if checked.reference is None:
-        example = m.following("monitor reference", monitor, store, first_batches=20, why=m.REASON)
+        example = opened.next_command("monitor reference", first_batches=20, why=m.REASON)
         print(f"no reference yet, so nothing is judged: {example}")
     elif checked.blind:
-        again = m.following("monitor reference", monitor, store)
         print(
             "errors are not followed: no truth of the reference was known when it was agreed. Agree on it again:"
-            f" {again}"
+            f" {opened.next_command('monitor reference')}"
         )
     elif checked.unjudged:
         share = checked.reference.promise.truth_share
@@ -133,10 +128,10 @@ def check(
     waiting = f", {many} to be delivered" if delivered.waiting else ""
     print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
     if checked.open:
-        print(f"next: {m.following('monitor alerts', monitor, store)}")
+        print(f"next: {opened.next_command('monitor alerts')}")
     records = [vars(alert) for alert in (*checked.open, *checked.acknowledged)]
     called = options_as_called(check, locals()) | {
-        "store": opened.name,
+        "store": opened.store.name,
         "webhook": channels[0].target if webhook else "",
         "run_command": next((channel.target for channel in channels if channel.kind == "command"), ""),
     }
@@ -168,29 +163,24 @@ def alerts(
 
     Example: drift monitor alerts
     """
-    from drift.loop.releases.promote import person
-    from drift.monitor.alerts import check
     from drift.monitor.drift.signals import told
-    from drift.monitor.store import alerts as stored
     from drift.terminal import fold
 
-    opened = m.open_store(store, monitor=monitor)
-    found = m.find_monitor(opened, monitor)
+    opened = m.open_monitor(store, monitor)
     if acknowledge or close:
         expected = "expected --acknowledge NUMBER or --close NUMBER, with --why TEXT"
         if bool(acknowledge) == bool(close):
             raise UsageError(expected)
         why = m.require_reason(why, expected)
-        with opened.read() as connection:
-            alert = stored.find_alert(connection, found, acknowledge or close)
-        if alert is None or alert.state == "closed":
-            raise UsageError(f"expected an alert that is not closed, got {acknowledge or close}")
-        change = check.acknowledge if acknowledge else check.close
-        change(opened, found, alert, by=person(), why=why.strip()[:1000])
-        if close and (still := check.still_bad(opened, found, alert)):
-            print(f"note: alert {alert.id} may open again, for the newest batch is still beyond the limit: {still}")
-    with opened.read() as connection:
-        rows = stored.all_alerts(connection, found)
+        if acknowledge:
+            opened.acknowledge(acknowledge, why=why)
+        else:
+            _, still_bad = opened.close_alert(close, why=why)
+            if still_bad:
+                print(
+                    f"note: alert {close} may open again, for the newest batch is still beyond the limit: {still_bad}"
+                )
+    rows = opened.alerts
     for alert in rows:
         line = f"{alert.id:>4}  {alert.state:<12}  {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
         print(fold(line, indent=20))
@@ -200,19 +190,21 @@ def alerts(
         (alert for alert in rows if alert.state != "closed"), key=lambda alert: alert.state != "open", default=None
     )
     if left is not None:
-        closing = m.following("monitor alerts", monitor, store, close=left.id, why="looked into")
-        seen = m.following("monitor alerts", monitor, store, acknowledge=left.id, why="on it")
+        closing = opened.next_command("monitor alerts", close=left.id, why="looked into")
+        seen = opened.next_command("monitor alerts", acknowledge=left.id, why="on it")
         print(
             f"next: {seen}; when it is done: {closing}" if left.state == "open" else f"next, when it is done: {closing}"
         )
-    write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
+    write_json(
+        json, options_as_called(alerts, locals()) | {"store": opened.store.name}, [vars(alert) for alert in rows]
+    )
     return ExitCode.DONE
 
 
 def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], file: Path | None) -> list[Channel]:
     from drift.monitor.alerts.channels.local import Command, File
 
-    found: list[Channel] = []
+    channels: list[Channel] = []
     if webhook:
         from drift.monitor.alerts.channels.webhook import Webhook
 
@@ -220,9 +212,9 @@ def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], fi
             raise UsageError(
                 f"expected the environment variable {secret}, which is to hold the webhook's secret; it is not set"
             )
-        found.append(Webhook(webhook, os.environ[secret] if secret else ""))
+        channels.append(Webhook(webhook, os.environ[secret] if secret else ""))
     if command:
-        found.append(Command(command, keep=keep))
+        channels.append(Command(command, keep=keep))
     if file is not None:
-        found.append(File(file.absolute()))
-    return found
+        channels.append(File(file.absolute()))
+    return channels

@@ -13,7 +13,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
-from drift.errors import ExitCode, StateError, UsageError
+from drift.errors import ExitCode, StateError
 
 
 @command
@@ -66,15 +66,15 @@ def serve(
 
     Example: drift monitor serve
     """
-    from drift.monitor.web.security import Gate
+    from drift.monitor.web.security import Gate, token_of
     from drift.monitor.web.serving import LOOPBACK
     from drift.monitor.web.serving import serve as run
     from drift.terminal import current
 
-    asked = bool(read_token or os.environ.get("DRIFT_MONITOR_READ_TOKEN") or host not in LOOPBACK)
-    token, made_up = _token("DRIFT_MONITOR_TOKEN") if write else ("", False)
-    reading, reading_made_up = _token("DRIFT_MONITOR_READ_TOKEN") if asked else ("", False)
-    opened = m.open_store(store)
+    needs_token = bool(read_token or os.environ.get("DRIFT_MONITOR_READ_TOKEN") or host not in LOOPBACK)
+    token, made_up = token_of("DRIFT_MONITOR_TOKEN") if write else ("", False)
+    reading, reading_made_up = token_of("DRIFT_MONITOR_READ_TOKEN") if needs_token else ("", False)
+    opened = m.open_monitor(store).store
 
     def ready(address: str) -> None:
         if host not in LOOPBACK and not https:
@@ -85,25 +85,13 @@ def serve(
             print(f"token, for writing: {token}")
         if reading_made_up:
             print(f"token, for reading: {reading}")
-        needs = [f"{what} needs the token" for what, there in (("reading", asked), ("writing", write)) if there]
+        needs = [f"{what} needs the token" for what, needed in (("reading", needs_token), ("writing", write)) if needed]
         how = ", ".join(needs if write else ["read only", *needs])
         print(f"{opened.name} at {address} ({how}); Ctrl-C ends it", flush=True)
 
     with current().muted():
         run(opened, Gate(token, reading), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
     return ExitCode.DONE
-
-
-def _token(variable: str) -> tuple[str, bool]:
-    """A token of the environment, or one made up; and whether it was made up."""
-    import secrets
-
-    from drift.monitor.web.security import LEAST_TOKEN
-
-    token = os.environ.get(variable, "")
-    if token and len(token) < LEAST_TOKEN:
-        raise UsageError(f"expected a {variable} of {LEAST_TOKEN} characters or more, got {len(token)}")
-    return (token, False) if token else (secrets.token_urlsafe(18), True)
 
 
 @command
@@ -123,16 +111,13 @@ def report(
 
     Example: drift monitor report
     """
-    from drift.loop.project_dir import ProjectDir
-    from drift.monitor.report import batch_records, write_monitor_report
+    from drift.monitor.report import batch_records
 
-    opened = m.open_store(store, monitor=monitor)
-    found = m.find_monitor(opened, monitor)
-    safe = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in found.name)
-    path = write_monitor_report(opened, found, html or ProjectDir(read=True).reports / f"monitor-{safe}.html")
+    opened = m.open_monitor(store, monitor)
+    path = opened.report(html)
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    options = options_as_called(report, locals()) | {"store": opened.name}
-    write_json(json, options, batch_records(opened, found), page=str(path))
+    options = options_as_called(report, locals()) | {"store": opened.store.name}
+    write_json(json, options, batch_records(opened.store, opened.record), page=str(path))
     return ExitCode.DONE
 
 
@@ -151,14 +136,11 @@ def findings(
     Example: drift monitor findings --out findings.md
     """
     from drift.monitor.analysis.annotations import as_markdown
-    from drift.monitor.store import alerts
     from drift.system.disk import write_at_once
 
-    opened = m.open_store(store, monitor=monitor)
-    found = m.find_monitor(opened, monitor)
-    with opened.read() as connection:
-        there = alerts.all_findings(connection, found)
-    text = as_markdown(found, there)
+    opened = m.open_monitor(store, monitor)
+    written = opened.findings
+    text = as_markdown(opened.record, written)
     if out is None:
         print(text, end="")
         return ExitCode.DONE
@@ -166,5 +148,5 @@ def findings(
         write_at_once(out, text.encode())
     except OSError as error:
         raise StateError(f"{out} cannot be written: {error.strerror}") from error
-    print(f"{len(there)} findings: {out}")
+    print(f"{len(written)} findings: {out}")
     return ExitCode.DONE
