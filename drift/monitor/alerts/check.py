@@ -26,8 +26,7 @@ from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.alerts import Delivery
-from drift.monitor.store.records import Alert, MonitorRecord, MonitorReference, now
+from drift.monitor.store.records import Alert, Delivery, MonitorRecord, MonitorReference, now
 
 FRESHNESS = "freshness"
 
@@ -312,7 +311,7 @@ def _opened(connection: Any, monitor: MonitorRecord, change: Change) -> Alert:
         id=0, signal=change.signal, state="open", batch=change.batch.name, batch_at=change.batch.at,
         seen=change.seen, reason=change.reason, opened_at=now(),
     )  # fmt: skip
-    return replace(alert, id=alerts.add_alert(connection, monitor, alert))
+    return alerts.add_alert(connection, monitor, alert)
 
 
 def _closed(connection: Any, alert: Alert, why: str, seen: tuple[int, ...], *, by: str = "drift") -> Alert:

@@ -11,8 +11,7 @@ from time import time
 from drift.errors import DeliveryError
 from drift.monitor.alerts.channels import EVENTS, Channel, Message
 from drift.monitor.store import MonitorStore, alerts
-from drift.monitor.store.alerts import Delivery
-from drift.monitor.store.records import MonitorRecord, now
+from drift.monitor.store.records import Delivery, MonitorRecord, now
 
 CLAIM_SECONDS = 120.0  # that a process has for one message; then another may try
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3_600.0  # before a message is tried again, doubled each time

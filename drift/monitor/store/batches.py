@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import sqlalchemy as sql
@@ -13,7 +13,18 @@ from drift.metrics.protocol import Measure
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import PredictionRows, from_bytes
 from drift.monitor.store.records import Batch, MonitorRecord, Quality, SliceMeasure, now
-from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths
+from drift.monitor.store.tables import (
+    batches,
+    insert,
+    measures,
+    monitors,
+    parts,
+    read,
+    read_first,
+    references,
+    truths,
+    update,
+)
 
 Hashes = NDArray[np.uint64]
 
@@ -29,28 +40,24 @@ class BatchPart:
 
 def find_monitor(connection: sql.Connection, name: str) -> MonitorRecord | None:
     """A monitor by its name."""
-    row = connection.execute(monitors.select().where(monitors.c.name == name)).mappings().one_or_none()
-    return None if row is None else _monitor(row)
+    return read_first(connection, MonitorRecord, monitors.c.name == name)
 
 
 def all_monitors(connection: sql.Connection) -> list[MonitorRecord]:
     """All of them, by name."""
-    return [_monitor(row) for row in connection.execute(monitors.select().order_by(monitors.c.name)).mappings()]
+    return read(connection, MonitorRecord, order=[monitors.c.name])
 
 
 def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> MonitorRecord:
-    """Remember a new monitor, or begin one anew that is still empty; else the one of that name is found."""
-    found, slices = find_monitor(connection, name), tuple(slices)
-    values = {"name": name, "columns": columns.to_json(), "slices": list(slices), "began_at": now()}
-    if found is None:
-        connection.execute(monitors.insert().values(**values))
-    elif (found.columns, found.slices) == (columns, slices) or not is_empty(connection, found):
-        return found
-    else:
-        connection.execute(monitors.update().where(monitors.c.id == found.id).values(**values))
-    begun = find_monitor(connection, name)
-    assert begun is not None  # noqa: S101 - inserted above
-    return begun
+    """Remember a new monitor, or begin one anew that is still empty; else return the one of that name."""
+    stored = find_monitor(connection, name)
+    new = MonitorRecord(stored.id if stored else 0, name, columns, tuple(slices), now())
+    if stored is None:
+        return replace(new, id=insert(connection, new))
+    if (stored.columns, stored.slices) == (new.columns, new.slices) or not is_empty(connection, stored):
+        return stored
+    update(connection, new)
+    return new
 
 
 def is_empty(connection: sql.Connection, monitor: MonitorRecord) -> bool:
@@ -61,8 +68,7 @@ def is_empty(connection: sql.Connection, monitor: MonitorRecord) -> bool:
 
 def all_batches(connection: sql.Connection, monitor: MonitorRecord) -> list[Batch]:
     """A monitor's batches, oldest first."""
-    query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at, batches.c.id)
-    return [_batch(row) for row in connection.execute(query).mappings()]
+    return read(connection, Batch, batches.c.monitor == monitor.id, order=[batches.c.at, batches.c.id])
 
 
 def count_batches(connection: sql.Connection, monitor: MonitorRecord) -> int:
@@ -73,9 +79,8 @@ def count_batches(connection: sql.Connection, monitor: MonitorRecord) -> int:
 
 def newest_batch(connection: sql.Connection, monitor: MonitorRecord) -> Batch | None:
     """The last of a monitor's batches by time; None if there is none."""
-    query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at.desc(), batches.c.id.desc())
-    row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return None if row is None else _batch(row)
+    order = [batches.c.at.desc(), batches.c.id.desc()]
+    return read_first(connection, Batch, batches.c.monitor == monitor.id, order=order)
 
 
 def find_batch(
@@ -83,8 +88,7 @@ def find_batch(
 ) -> Batch | None:
     """A batch by its name or its number."""
     which = batches.c.id == id if name is None else batches.c.name == name
-    row = connection.execute(batches.select().where(batches.c.monitor == monitor.id, which)).mappings().one_or_none()
-    return None if row is None else _batch(row)
+    return read_first(connection, Batch, batches.c.monitor == monitor.id, which)
 
 
 def add_batch(connection: sql.Connection, monitor: MonitorRecord, batch: Batch, stored: Iterable[BatchPart]) -> int:
@@ -93,11 +97,7 @@ def add_batch(connection: sql.Connection, monitor: MonitorRecord, batch: Batch, 
     Returns:
         Its number.
     """
-    values = asdict(batch) | {"monitor": monitor.id}
-    if not batch.id:
-        del values["id"]
-    inserted = connection.execute(batches.insert().values(**values).returning(batches.c.id))
-    number: int = inserted.scalar_one()
+    number = insert(connection, batch, monitor=monitor.id)
     for at, part in enumerate(stored):
         connection.execute(parts.insert().values(batch=number, part=at, **asdict(part)))
     return number
@@ -116,7 +116,7 @@ def set_known(connection: sql.Connection, batch: int, known: int, truth_digest: 
 
 def set_quality(connection: sql.Connection, batch: int, quality: Quality) -> None:
     """Put what is wrong with a batch's rows in the place of what was."""
-    connection.execute(batches.update().where(batches.c.id == batch).values(quality=asdict(quality)))
+    connection.execute(batches.update().where(batches.c.id == batch).values(quality=quality))
 
 
 def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, PredictionRows]]:
@@ -170,7 +170,7 @@ def set_measures(connection: sql.Connection, batch: int, found: Iterable[SliceMe
 def measures_of_batch(connection: sql.Connection, batch: int) -> list[SliceMeasure]:
     """All measures of a batch."""
     query = measures.select().where(measures.c.batch == batch)
-    return [slice_measure(row) for row in connection.execute(query).mappings()]
+    return [_slice_measure(row) for row in connection.execute(query).mappings()]
 
 
 def history(
@@ -184,7 +184,7 @@ def history(
         query = query.where(measures.c.of_class == "", measures.c.of_slice == "")
     found: dict[int, list[SliceMeasure]] = {}
     for row in connection.execute(query).mappings():
-        found.setdefault(row["batch"], []).append(slice_measure(row))
+        found.setdefault(row["batch"], []).append(_slice_measure(row))
     return found
 
 
@@ -214,18 +214,7 @@ def _some(keys: list[str], most: int = 500) -> Iterator[list[str]]:
         yield keys[start : start + most]
 
 
-def _monitor(row: sql.RowMapping) -> MonitorRecord:
-    return MonitorRecord(
-        row["id"], row["name"], Columns.from_json(row["columns"]), tuple(row["slices"]), row["began_at"]
-    )
-
-
-def _batch(row: sql.RowMapping) -> Batch:
-    values = {name: value for name, value in row.items() if name != "monitor"}
-    return Batch(**values | {"quality": Quality(**row["quality"])})
-
-
-def slice_measure(row: sql.RowMapping) -> SliceMeasure:
+def _slice_measure(row: sql.RowMapping) -> SliceMeasure:
     """A measure as it is stored."""
     measure = Measure(row["name"], row["value"], row["low"], row["high"], row["rows"], row["of_class"] or None)
     return SliceMeasure(measure, row["of_slice"])

@@ -145,6 +145,35 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """A message that is to go out, or has gone.
+
+    Attributes:
+        id: of the message, the same however often it is tried.
+        alert: number of the alert that it is about.
+        kind: of the channel.
+        target: of the channel, without secrets.
+        message: its parts, as they are sent.
+        state: pending, done or given up.
+        attempts: how often it was tried.
+        not_before: when it may be tried, seconds since 1970.
+        error: of the last attempt; empty if there was none.
+        done_at: when it was delivered, UTC.
+    """
+
+    id: str
+    alert: int
+    kind: str
+    target: str
+    message: Mapping[str, Any]
+    state: str
+    attempts: int
+    not_before: float
+    error: str
+    done_at: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a person made of a row."""
 
