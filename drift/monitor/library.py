@@ -188,12 +188,12 @@ class Monitor:
         from drift.monitor.pipeline.ingest import ingest
         from drift.monitor.sources.column_roles import Columns
 
-        asked = Columns(
+        requested = Columns(
             prediction, label, key, time, batch, every, batch_size, version, probability, positive, probabilities,
             tuple(ignore), tuple(categories), task,
         )  # fmt: skip
         rows = open_ingest(
-            self.store, self.name, source, asked=asked, query=query, deployment=deployment, slices=slices
+            self.store, self.name, source, requested=requested, query=query, deployment=deployment, slices=slices
         )
         result = ingest(
             self.store, self.name, rows.chunks, source=rows.chunks.name, columns=rows.columns, batching=rows.batching,
@@ -300,7 +300,7 @@ class Monitor:
         """Judge new batches, open and close alerts, and queue messages about them.
 
         Args:
-            watch: what is watched for, and who is told.
+            watch: what is watched for, and who gets messages.
             progress: called with words, how much is done, and of how much.
         """
         from drift.monitor.alerts import check

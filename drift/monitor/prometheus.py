@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Batch, MonitorRecord
 
@@ -76,10 +76,10 @@ def _newest(
     reference = references.current_reference(connection, monitor)
     share = reference.promise.truth_share if reference is not None else 0.0
     known = next((batch for batch in reversed(everything) if batch.known >= max(1, share * batch.rows)), None)
-    for one in batches.measures_of_batch(connection, known.id) if known else ():
-        if not one.of_slice and not one.measure.of_class:
-            yield "metric", (one.measure.name,), one.measure.value
+    for measured in batches.measures_of_batch(connection, known.id) if known else ():
+        if not measured.of_slice and not measured.measure.of_class:
+            yield "metric", (measured.measure.name,), measured.measure.value
     drift = references.drift_of_batch(connection, everything[-1].id, reference) if reference else None
     for signal in drift.signals if drift else ():
-        yield "distance", (told(signal.signal),), signal.jensen_shannon
-        yield "distance_limit", (told(signal.signal),), signal.limit
+        yield "distance", (display_name(signal.signal),), signal.jensen_shannon
+        yield "distance_limit", (display_name(signal.signal),), signal.limit

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from drift import __version__
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import MonitorRecord, now
 from drift.monitor.web.axis import Chart, Point
@@ -23,7 +23,7 @@ def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path
     views = Views(store)
     shown = views.overview(monitor)
     with store.read() as connection:
-        found = alerts.all_alerts(connection, monitor)
+        stored_alerts = alerts.all_alerts(connection, monitor)
         findings = alerts.all_findings(connection, monitor)
         reference = references.current_reference(connection, monitor)
     templates = environment("monitor/web/templates")
@@ -33,8 +33,8 @@ def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path
         shown=shown,
         metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
         signal_charts=_signal_charts(store, monitor) if reference else {},
-        alerts=found,
-        verdicts={name: sum(one.verdict == name for one in findings) for name in ("anomaly", "real")},
+        alerts=stored_alerts,
+        verdicts={name: sum(finding.verdict == name for finding in findings) for name in ("anomaly", "real")},
         style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
         script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
         plotly=plotly_library(),
@@ -62,7 +62,9 @@ def batch_records(store: MonitorStore, monitor: MonitorRecord) -> list[dict[str,
             "rows": batch.rows,
             "known": batch.known,
             "version": batch.version,
-            "measures": [vars(one.measure) | {"of_slice": one.of_slice or None} for one in measured.get(batch.id, [])],
+            "measures": [
+                vars(each.measure) | {"of_slice": each.of_slice or None} for each in measured.get(batch.id, [])
+            ],
         }
         for batch in everything
     ]
@@ -77,18 +79,18 @@ def _signal_charts(store: MonitorStore, monitor: MonitorRecord) -> dict[str, Cha
         everything = batches.all_batches(connection, monitor)
         rows = references.signal_history(connection, reference, "kl", "kl_threshold")
     by_signal: dict[str, dict[int, tuple[float, float]]] = {}
-    for batch, signal, kl, threshold in rows:
-        by_signal.setdefault(signal, {})[batch] = (kl, threshold)
-    found = {}
+    for number, signal, kl, threshold in rows:
+        by_signal.setdefault(signal, {})[number] = (kl, threshold)
+    charts = {}
     for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
         points = [
             Point(
-                one.id, one.name, values[one.id][0] if one.id in values else None,
-                at=one.at if one.last_time is not None else None,
+                batch.id, batch.name, values[batch.id][0] if batch.id in values else None,
+                at=batch.at if batch.last_time is not None else None,
             )
-            for one in everything
+            for batch in everything
         ]  # fmt: skip
-        limits = [values[one.id][1] if one.id in values else None for one in everything]
+        limits = [values[batch.id][1] if batch.id in values else None for batch in everything]
         chart = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
-        found[told(signal)] = unlinked(chart)
-    return found
+        charts[display_name(signal)] = unlinked(chart)
+    return charts

@@ -83,7 +83,7 @@ def check(
     Example: drift monitor check --file alerts.jsonl
     """
     from drift.monitor.alerts.check import QuietHours, Watch
-    from drift.monitor.drift.signals import told
+    from drift.monitor.drift.signals import display_name
     from drift.monitor.sources.batches import period_of
     from drift.terminal import counting, fold
 
@@ -104,11 +104,11 @@ def check(
     closed = {alert.id for alert in checked.closed}
     for alert in checked.opened:
         words = "opened, and closed again" if alert.id in closed else "opened"
-        line = f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
+        line = f"{words}: alert {alert.id}, {display_name(alert.signal)}, batch {alert.batch}: {alert.reason}"
         print(fold(line, indent=2))
     for alert in checked.closed:
         if alert.id not in {new.id for new in checked.opened}:
-            line = f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}"
+            line = f"closed: alert {alert.id}, {display_name(alert.signal)}, batch {alert.batch}: {alert.closed_why}"
             print(fold(line, indent=2))
     delivered = opened.deliver(watch)
     for error in delivered.errors:
@@ -163,7 +163,7 @@ def alerts(
 
     Example: drift monitor alerts
     """
-    from drift.monitor.drift.signals import told
+    from drift.monitor.drift.signals import display_name
     from drift.terminal import fold
 
     opened = m.open_monitor(store, monitor)
@@ -182,7 +182,7 @@ def alerts(
                 )
     rows = opened.alerts
     for alert in rows:
-        line = f"{alert.id:>4}  {alert.state:<12}  {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
+        line = f"{alert.id:>4}  {alert.state:<12}  {display_name(alert.signal)}, batch {alert.batch}: {alert.reason}"
         print(fold(line, indent=20))
     if not rows:
         print("no alerts")

@@ -1,4 +1,4 @@
-"""What `drift monitor check` does: measure what is new, open and close alerts, and queue what is to be told of them."""
+"""The check of new batches: measure them, open and close alerts, and queue messages about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from drift.monitor.alerts.series import (
     loss_words,
     slice_histories,
 )
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.pipeline.labels import in_force, measure_all
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
@@ -67,7 +67,7 @@ class QuietHours:
 
 @dataclass(frozen=True)
 class Watch:
-    """What is watched for, and who is told."""
+    """What a check watches for, and where messages go."""
 
     expect_every: float = 0.0  # seconds between batches; 0: not watched
     cooldown: int = 4  # batches after an alert's closing in which the same signal opens none
@@ -128,16 +128,16 @@ def check(
             queue(connection, monitor, alert, "opened", watch, moment)
         for alert in closed:
             queue(connection, monitor, alert, "closed", watch, moment)
-        found = alerts.all_alerts(connection, monitor, "open", "acknowledged")
-        for alert in found:  # for channels that are new since it was opened; the others have it
+        unclosed = alerts.all_alerts(connection, monitor, "open", "acknowledged")
+        for alert in unclosed:  # for channels that are new since it was opened; the others have it
             queue(connection, monitor, alert, "opened", watch, moment)
         waiting = alerts.deliveries_of(connection, monitor, "pending")
         blind, unjudged = _without_truth(connection, monitor, calibration)
     return Checked(
         tuple(opened),
         tuple(closed),
-        tuple(alert for alert in found if alert.state == "open"),
-        tuple(alert for alert in found if alert.state == "acknowledged"),
+        tuple(alert for alert in unclosed if alert.state == "open"),
+        tuple(alert for alert in unclosed if alert.state == "acknowledged"),
         measured,
         blind,
         unjudged,
@@ -226,19 +226,20 @@ def queue(
     Without a watch, to wherever the alert was announced.
     """
     targets = {(channel.kind, channel.target) for channel in watch.channels} if watch else set()
-    there = {one.id: one for one in alerts.deliveries_of(connection, monitor) if one.alert == alert.id}
+    queued = [delivery for delivery in alerts.deliveries_of(connection, monitor) if delivery.alert == alert.id]
+    numbers = {delivery.id for delivery in queued}
     if watch is None:
-        targets = {(one.kind, one.target) for one in there.values()}
+        targets = {(delivery.kind, delivery.target) for delivery in queued}
     since = watch.quiet_hours.over(moment) if watch and watch.quiet_hours else moment
     why = {"opened": alert.reason, "acknowledged": alert.acknowledged_why, "closed": alert.closed_why}[event]
     at = {"opened": alert.opened_at, "acknowledged": alert.acknowledged_at, "closed": alert.closed_at}[event]
     for kind, target in sorted(targets):
         number = str(uuid5(NAMESPACE_URL, f"{monitor.name}/{monitor.began_at}/{alert.id}/{event}/{at}/{kind}/{target}"))
-        if number in there:
+        if number in numbers:
             continue
         link = f"{watch.link.rstrip('/')}/monitors/{monitor.id}/alerts#{alert.id}" if watch and watch.link else ""
         message = Message(
-            id=number, event=event, monitor=monitor.name, alert=alert.id, signal=told(alert.signal),
+            id=number, event=event, monitor=monitor.name, alert=alert.id, signal=display_name(alert.signal),
             batch=alert.batch, reason=why or "", at=at or "", link=link,
         )  # fmt: skip
         alerts.add_delivery(
@@ -274,7 +275,7 @@ def _changes(
     if watch.expect_every:
         newest = max(all_batches, key=lambda batch: batch.fresh_at, default=None)
         changes += follow_freshness(
-            FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), told=duration
+            FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), format_seconds=duration
         )
     return changes
 
@@ -290,9 +291,9 @@ def _without_truth(connection: Any, monitor: MonitorRecord, calibration: Referen
     return False, sum(not is_judged(batch, loss_name(reference), reference.promise) for batch in since)
 
 
-def _last_alerts(found: Sequence[Alert]) -> dict[str, Alert]:
+def _last_alerts(stored: Sequence[Alert]) -> dict[str, Alert]:
     """The newest alert of each signal."""
-    return {alert.signal: alert for alert in sorted(found, key=lambda alert: alert.id)}
+    return {alert.signal: alert for alert in sorted(stored, key=lambda alert: alert.id)}
 
 
 def _superseded(connection: Any, last: dict[str, Alert], reference: MonitorReference) -> list[Alert]:

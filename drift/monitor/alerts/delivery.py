@@ -36,7 +36,7 @@ def deliver(
 ) -> Delivered:
     """Deliver what is due to the given channels; what fails waits in the store and is tried again by later calls.
 
-    In hours that `quiet` moves on, nothing is. What happened to an alert is told in its order. A message is sent at
+    In hours that `quiet` moves on, nothing is. Messages about an alert are sent in its order. A message is sent at
     least once, and with the same id if a crash comes between sending and marking.
     """
     moment = datetime.now().astimezone()
@@ -64,27 +64,32 @@ def deliver(
     return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
 
 
-def _left_alone(store: MonitorStore, monitor: MonitorRecord, given: Container[tuple[str, str]]) -> list[str]:
+def _left_alone(store: MonitorStore, monitor: MonitorRecord, targets: Container[tuple[str, str]]) -> list[str]:
     """What waits for channels that are not given."""
     with store.read() as connection:
         waiting = alerts.deliveries_of(connection, monitor, "pending")
-    counted = Counter((one.kind, one.target) for one in waiting if (one.kind, one.target) not in given)
+    counted = Counter(
+        (delivery.kind, delivery.target) for delivery in waiting if (delivery.kind, delivery.target) not in targets
+    )
     return [f"{count:,} for the {kind} {target}, which is not given here" for (kind, target), count in counted.items()]
 
 
 def _due(store: MonitorStore, monitor: MonitorRecord) -> Iterable[Delivery]:
     with store.read() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
-    return sorted((one for one in pending if one.not_before <= time()), key=lambda one: (one.alert, _place(one)))
+    return sorted(
+        (delivery for delivery in pending if delivery.not_before <= time()),
+        key=lambda delivery: (delivery.alert, _place(delivery)),
+    )
 
 
 def _is_next(delivery: Delivery, pending: Sequence[Delivery]) -> bool:
     """Whether nothing waits that the same channel is to hear before: of an alert, its opening comes first."""
 
-    def of_whom(one: Delivery) -> tuple[int, str, str]:
-        return one.alert, one.kind, one.target
+    def of_whom(message: Delivery) -> tuple[int, str, str]:
+        return message.alert, message.kind, message.target
 
-    return all(_place(one) >= _place(delivery) for one in pending if of_whom(one) == of_whom(delivery))
+    return all(_place(other) >= _place(delivery) for other in pending if of_whom(other) == of_whom(delivery))
 
 
 def _place(delivery: Delivery) -> int:
@@ -95,7 +100,7 @@ def _claimed(store: MonitorStore, monitor: MonitorRecord, delivery: Delivery) ->
     """The delivery, if it is still to be done and nobody else is at it."""
     with store.write() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
-        there = next((one for one in pending if one.id == delivery.id), None)
+        there = next((other for other in pending if other.id == delivery.id), None)
         if there is None or there.not_before > time() or not _is_next(there, pending):
             return None
         claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)

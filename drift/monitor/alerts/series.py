@@ -8,7 +8,7 @@ from typing import Any
 from drift.detect.sequential.dependence import measure_dependence
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.rules import DistancePoint, LossPoint
-from drift.monitor.drift.signals import ACCURACY, LABEL, told
+from drift.monitor.drift.signals import ACCURACY, LABEL, display_name
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.reference.limits import AlarmSpec, loss_limit
 from drift.monitor.store import batches, references
@@ -32,8 +32,8 @@ def loss_words(reference: MonitorReference) -> str:
     return "error rate" if large is None else f"share of errors above {large:.3g}"
 
 
-def _loss(found: SliceMeasure) -> float:
-    return 1 - found.measure.value if found.measure.name == ACCURACY else found.measure.value
+def _loss(measured: SliceMeasure) -> float:
+    return 1 - measured.measure.value if measured.measure.name == ACCURACY else measured.measure.value
 
 
 def counts_for(reference: MonitorReference, batch: Batch) -> bool:
@@ -46,15 +46,15 @@ def distance_histories(
 ) -> list[tuple[str, list[DistancePoint]]]:
     """The distance of each signal from the reference, over batches."""
     by_id = {batch.id: batch for batch in since}
-    found: dict[str, list[DistancePoint]] = {}
+    histories: dict[str, list[DistancePoint]] = {}
     for number, signal, value, limit, bad in references.signal_history(
         connection, reference, "jensen_shannon", "limit", "bad"
     ):
         batch = by_id.get(number)
         if batch is not None and is_judged(batch, signal, reference.promise):
-            words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
-            found.setdefault(signal, []).append(DistancePoint(batch, bad, words))
-    return list(found.items())
+            words = f"{display_name(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
+            histories.setdefault(signal, []).append(DistancePoint(batch, bad, words))
+    return list(histories.items())
 
 
 def loss_history(
@@ -76,17 +76,21 @@ def slice_histories(
     """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
     reference, promise = calibration.reference, calibration.reference.promise
     name = loss_name(reference)
-    accepted = {one.of_slice: one for one in reference.measures if one.of_slice and one.measure.name == name}
+    accepted = {
+        measured.of_slice: measured
+        for measured in reference.measures
+        if measured.of_slice and measured.measure.name == name
+    }
     if not accepted:
         return []
     history = batches.history(connection, monitor, [name], whole=False)
-    found: dict[str, list[DistancePoint]] = {}
+    histories: dict[str, list[DistancePoint]] = {}
     rate = promise.rate(calibration.signals)
     for batch in since:
-        for one in history.get(batch.id, ()):
-            if one.of_slice not in accepted or one.measure.of_class or not is_judged(batch, name, promise):
+        for measured in history.get(batch.id, ()):
+            if measured.of_slice not in accepted or measured.measure.of_class or not is_judged(batch, name, promise):
                 continue
-            was, rows = accepted[one.of_slice], one.measure.rows
+            was, rows = accepted[measured.of_slice], measured.measure.rows
             limit = loss_limit(
                 _loss(was) * was.measure.rows,
                 was.measure.rows,
@@ -95,8 +99,8 @@ def slice_histories(
                 rule=promise.rule,
                 inflation=rows / measure_dependence(reference.losses, rows).effective_rows,
             )
-            words = f"{loss_words(reference)} {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference"
-            words += f", limit {limit:.3f}"
-            followed = DistancePoint(batch, _loss(one) > limit, words)
-            found.setdefault(f"{name} of {one.of_slice}", []).append(followed)
-    return list(found.items())
+            words = f"{loss_words(reference)} {_loss(measured):.3f} where {measured.of_slice}"
+            words += f", {_loss(was):.3f} in the reference, limit {limit:.3f}"
+            followed = DistancePoint(batch, _loss(measured) > limit, words)
+            histories.setdefault(f"{name} of {measured.of_slice}", []).append(followed)
+    return list(histories.items())

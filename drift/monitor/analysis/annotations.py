@@ -49,19 +49,19 @@ def as_markdown(monitor: MonitorRecord, findings: Sequence[Finding]) -> str:
     lines = [f"# Findings of {_plain(monitor.name)}", ""]
     if not findings:
         lines.append("None yet.")
-    for one in findings:
+    for finding in findings:
         lines += [
-            f"## {one.at[:10]}: row {_plain(one.key)} of {_plain(one.batch)}, {one.verdict}",
+            f"## {finding.at[:10]}: row {_plain(finding.key)} of {_plain(finding.batch)}, {finding.verdict}",
             "",
-            *([f"- reason: {_plain(one.reason)}"] if one.reason else []),
-            f"- by {_plain(one.by)}, {one.at[:16].replace('T', ' ')} UTC",
-            f"- predicted {_plain(one.row.get('prediction'))}, true {_plain(one.row.get('truth'))}",
-            *([f"- tags: {', '.join(map(_plain, one.tags))}"] if one.tags else []),
-            "- row: " + ", ".join(f"{_plain(name)} {_plain(value)}" for name, value in one.row["features"].items()),
+            *([f"- reason: {_plain(finding.reason)}"] if finding.reason else []),
+            f"- by {_plain(finding.by)}, {finding.at[:16].replace('T', ' ')} UTC",
+            f"- predicted {_plain(finding.row.get('prediction'))}, true {_plain(finding.row.get('truth'))}",
+            *([f"- tags: {', '.join(map(_plain, finding.tags))}"] if finding.tags else []),
+            "- row: " + ", ".join(f"{_plain(name)} {_plain(value)}" for name, value in finding.row["features"].items()),
             "",
         ]
-        if one.note:
-            lines += [*(f"> {_plain(line)}" for line in one.note.splitlines()), ""]
+        if finding.note:
+            lines += [*(f"> {_plain(line)}" for line in finding.note.splitlines()), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -91,7 +91,7 @@ class Neighbourhood:
         return np.asarray(apart <= self.radius)
 
     def _as_points(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        columns = [one.points(features[name]) for one, name in zip(self._scaling, features, strict=True)]
+        columns = [scaling.points(features[name]) for scaling, name in zip(self._scaling, features, strict=True)]
         return np.concatenate(columns, axis=1) if columns else np.zeros((len(features), 1))
 
 
@@ -117,7 +117,7 @@ class _Scaling:
     def points(self, column: pd.Series) -> NDArray[np.float64]:
         """(n, coordinates); what is missing is in the middle, a category never seen is none of the others."""
         if self.categories is not None:
-            found = [np.asarray(column == name, np.float64) / np.sqrt(2) for name in self.categories]
-            return np.column_stack(found) if found else np.zeros((len(column), 1))
+            points = [np.asarray(column == name, np.float64) / np.sqrt(2) for name in self.categories]
+            return np.column_stack(points) if points else np.zeros((len(column), 1))
         values = (column.to_numpy() - self.middle) / self.spread
         return np.asarray(np.clip(np.nan_to_num(values, nan=0.0), -1e6, 1e6)[:, None])

@@ -16,11 +16,11 @@ def row_losses(rows: PredictionRows) -> NDArray[np.float64]:
     leaves over, which is exact for two classes and the most that it can be for more.
     """
     known = rows.known
-    found = np.full(len(rows), np.nan)
+    losses = np.full(len(rows), np.nan)
     truth, prediction = rows.truth[known], rows.prediction[known]
     if rows.prediction.dtype == np.float64:
-        found[known] = np.abs(prediction - truth)
-        return found
+        losses[known] = np.abs(prediction - truth)
+        return losses
     right = np.asarray(truth == prediction, bool)
     if rows.probabilities is not None:
         places = {name: at for at, name in enumerate(rows.classes)}
@@ -30,10 +30,10 @@ def row_losses(rows: PredictionRows) -> NDArray[np.float64]:
     elif rows.confidence is not None:
         of_truth = np.where(right, rows.confidence[known], 1 - rows.confidence[known])
     else:
-        found[known] = 1.0 - right
-        return found
-    found[known] = -np.log(np.clip(of_truth, LEAST, 1.0))
-    return found
+        losses[known] = 1.0 - right
+        return losses
+    losses[known] = -np.log(np.clip(of_truth, LEAST, 1.0))
+    return losses
 
 
 def largest(losses: NDArray[np.float64], *, most: int) -> NDArray[np.intp]:

@@ -74,7 +74,7 @@ def open_ingest(
     monitor: str,
     source: Any,
     *,
-    asked: Columns,
+    requested: Columns,
     query: str = "",
     deployment: str = "",
     slices: Collection[str] = (),
@@ -85,7 +85,7 @@ def open_ingest(
         store: of the monitor.
         monitor: its name; it need not be there yet.
         source: `log`, or what `open_rows` takes.
-        asked: which column is what, as far as it was named.
+        requested: which column is what, as far as it was named.
         query: of a database.
         deployment: of the scoring log; by default the one that the monitor follows, or else the newest.
         slices: texts of the slices that were named.
@@ -95,17 +95,17 @@ def open_ingest(
         StateError: there is no scoring log.
     """
     is_log = not is_frame(source) and str(source) == LOG
-    known = settled_columns(store, monitor, unless_empty=bool(asked.prediction) or is_log)
+    known = settled_columns(store, monitor, unless_empty=bool(requested.prediction) or is_log)
     if is_log:
         log = open_log(store, monitor, deployment)
         columns = log.columns if known is not None else without_calendar(log.columns, slices)
         return RowSource(log, columns, Batching(column=columns.batch), True, log.deployment.model, known is None)
-    if known is None and not asked.prediction:
+    if known is None and not requested.prediction:
         raise UsageError(
             "expected --prediction COLUMN at a monitor's first ingest: which column holds the model's answer?"
         )
-    Batching(asked.batch, asked.every, asked.batch_size)  # what was asked for is wrong by itself
-    columns = asked if known is None else known.fit_to(asked)
+    Batching(requested.batch, requested.every, requested.batch_size)  # what was asked for is wrong by itself
+    columns = requested if known is None else known.fit_to(requested)
     batching = Batching(columns.batch, columns.every, columns.batch_size)
     order = batching.order(columns)
     chunks = open_rows(
@@ -119,7 +119,7 @@ def open_ingest(
             " their own, and every so many of them would be others each time"
         )
     ordered = not chunks.files or bool(batching.size) or not (batching.column or batching.every)
-    return RowSource(chunks, asked, batching, ordered, "", known is None)
+    return RowSource(chunks, requested, batching, ordered, "", known is None)
 
 
 def open_log(store: MonitorStore, monitor: str, deployment: str = "") -> LogRows:

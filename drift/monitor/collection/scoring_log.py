@@ -87,10 +87,10 @@ class LogRows:
         """
         if not path.is_file():
             raise StateError(f"there is no scoring log {path}: run from the folder of a deployment, or set DRIFT_HOME")
-        found = [one for one in Journal(path).deployments() if not deployment or one.id == deployment]
-        if not found:
+        deployments = [each for each in Journal(path).deployments() if deployment in ("", each.id)]
+        if not deployments:
             raise StateError(f"the scoring log {path} has no deployment{f' {deployment!r}' if deployment else ''}")
-        return cls(path, found[-1])
+        return cls(path, deployments[-1])
 
     @classmethod
     def followed(cls, path: Path, store: MonitorStore, monitor: str) -> LogRows | None:
@@ -107,8 +107,8 @@ class LogRows:
         from drift.monitor.store import batches
 
         with store.read() as connection:
-            found = batches.find_monitor(connection, monitor)
-            stored = batches.all_batches(connection, found) if found is not None else []
+            record = batches.find_monitor(connection, monitor)
+            stored = batches.all_batches(connection, record) if record is not None else []
         try:
             return cls.newest(path, stored[-1].source) if stored and stored[-1].source else None
         except StateError:
@@ -152,7 +152,7 @@ class LogRows:
                 name: table.features[part, at] for at, name in enumerate(table.feature_names)
             }
             labels = block["label"]
-            told = {
+            columns = {
                 "row": block["row"],
                 "block": [f"block {number}" for number in block["block"]],
                 "version": block["version"],
@@ -161,16 +161,16 @@ class LogRows:
                 "confidence": block["confidence"],
             }
             if table.timestamps is not None:
-                told["time"] = table.timestamps[part]
-            yield pd.DataFrame(told | dict(features))
+                columns["time"] = table.timestamps[part]
+            yield pd.DataFrame(columns | dict(features))
 
     def _table(self) -> Table:
         from drift.loop.releases.promote import card_of
         from drift.loop.releases.trusted import trusted_registry
         from drift.tracking.connection.store import connect
 
-        told = self.deployment.options["source"]
-        source = DataSource(**told | {"ignore": tuple(told["ignore"])})
+        options = self.deployment.options["source"]
+        source = DataSource(**options | {"ignore": tuple(options["ignore"])})
         registry = trusted_registry(connect(), self.deployment.model, Journal(self.path))
         card = card_of(registry, registry.get(self.deployment.first_champion))
         return source.load().recoded(card.classes)

@@ -58,15 +58,15 @@ def measure_drift(
         seed: of what chance makes of distances, and of permutations.
     """
     try:
-        found = compare_profiles(reference, current, seed=seed, level=LEVEL)
+        features = compare_profiles(reference, current, seed=seed, level=LEVEL)
     except BlockError:
         return ()
-    draws = enough_draws(len(found), level=LEVEL)
-    tests = [_test(feature, draws=draws, seed=seed) for feature in found]
+    draws = enough_draws(len(features), level=LEVEL)
+    tests = [_test(feature, draws=draws, seed=seed) for feature in features]
     corrected = adjusted(np.asarray([test[2] for test in tests]), "holm")
     return tuple(
         _signal(feature, test, float(p_value), limits.get(feature.feature, np.inf))
-        for feature, test, p_value in zip(found, tests, corrected, strict=True)
+        for feature, test, p_value in zip(features, tests, corrected, strict=True)
     )
 
 
@@ -160,13 +160,13 @@ def _sample(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _as_numbers(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     columns: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for name in reference:
-        one, two = reference[name], current[name]
-        if one.dtype.kind == "f":
-            ordered = np.sort(one.to_numpy()[~np.isnan(one.to_numpy())])
-            columns.append((_ranks(one.to_numpy(), ordered), _ranks(two.to_numpy(), ordered)))
+        before, now = reference[name], current[name]
+        if before.dtype.kind == "f":
+            ordered = np.sort(before.to_numpy()[~np.isnan(before.to_numpy())])
+            columns.append((_ranks(before.to_numpy(), ordered), _ranks(now.to_numpy(), ordered)))
         else:
-            for value in one.value_counts().index[:10]:
-                columns.append((np.asarray(one == value, np.float64), np.asarray(two == value, np.float64)))
+            for value in before.value_counts().index[:10]:
+                columns.append((np.asarray(before == value, np.float64), np.asarray(now == value, np.float64)))
     if not columns:
         return np.zeros((len(reference), 1)), np.zeros((len(current), 1))
     return np.column_stack([pair[0] for pair in columns]), np.column_stack([pair[1] for pair in columns])

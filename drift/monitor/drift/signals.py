@@ -21,7 +21,7 @@ def feature_signal(name: str) -> str:
     return FEATURE + name
 
 
-def told(signal: str) -> str:
+def display_name(signal: str) -> str:
     """A signal as people read it: a feature by its name alone, unless that says something else already."""
     name = signal.removeprefix(FEATURE)
     return f"feature {name}" if name != signal and name in (PREDICTION, CONFIDENCE, LABEL, ACCURACY) else name
@@ -29,11 +29,11 @@ def told(signal: str) -> str:
 
 def inputs_of(rows: PredictionRows) -> dict[str, Any]:
     """The columns that need no truth."""
-    found: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
-    found[PREDICTION] = rows.prediction
+    columns: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
+    columns[PREDICTION] = rows.prediction
     if rows.confidence is not None:
-        found[CONFIDENCE] = rows.confidence
-    return found
+        columns[CONFIDENCE] = rows.confidence
+    return columns
 
 
 def labels_of(rows: PredictionRows) -> dict[str, Any]:

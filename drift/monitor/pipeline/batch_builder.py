@@ -225,10 +225,10 @@ class SeenKeys:
 
     def count(self, hashes: Hashes) -> int:
         """How many of these there are."""
-        found = np.zeros(len(hashes), bool)
+        seen = np.zeros(len(hashes), bool)
         for ordered in self._sorted:
-            found |= among(hashes, ordered)
-        return int(found.sum())
+            seen |= among(hashes, ordered)
+        return int(seen.sum())
 
 
 def truth_digest(rows: PredictionRows) -> int:

@@ -53,15 +53,15 @@ def join_truths(
         within: the only batch whose rows are meant; by default all that have these keys.
         progress: called with words, how much is done, and of how much.
     """
-    given = dict(zip(keys.tolist(), truth.tolist(), strict=True))
-    hashes = np.sort(hash_keys(np.asarray(list(given), object))) if given else np.zeros(0, np.uint64)
-    found, done = _Joined(set(given)), set[int]()
+    labels = dict(zip(keys.tolist(), truth.tolist(), strict=True))
+    hashes = np.sort(hash_keys(np.asarray(list(labels), object))) if labels else np.zeros(0, np.uint64)
+    joined, done = _Joined(set(labels)), set[int]()
     while True:
         with store.write() as connection:  # batches that come meanwhile are found in the next round
             there = {within} if within is not None else _batches_of(connection, monitor, hashes)
             if there <= done:
-                if found.left and within is None:
-                    batches.add_truths(connection, monitor, {key: str(given[key]) for key in found.left})
+                if joined.left and within is None:
+                    batches.add_truths(connection, monitor, {key: str(labels[key]) for key in joined.left})
                 break
         for at, batch in enumerate(sorted(there - done)):
             if calibration is not None:
@@ -69,12 +69,12 @@ def join_truths(
                     stored = batches.find_batch(connection, monitor, id=batch)
                 calibration.limits(stored.rows if stored else 1)  # it takes a while: not while others wait to write
             with store.write() as connection:
-                if found.take(connection, monitor, batch, given):
+                if joined.take(connection, monitor, batch, labels):
                     measure_again(connection, monitor, batch, calibration)
             keep_limits(store, calibration)
             progress("truths", len(done) + at + 1, len(there))
         done |= there
-    return JoinedLabels(found.joined, found.changed, found.same, len(found.left), len(done))
+    return JoinedLabels(joined.joined, joined.changed, joined.same, len(joined.left), len(done))
 
 
 @dataclass
@@ -86,13 +86,13 @@ class _Joined:
     changed: int = 0
     same: int = 0
 
-    def take(self, connection: Any, monitor: MonitorRecord, batch: int, given: dict[str, Any]) -> bool:
+    def take(self, connection: Any, monitor: MonitorRecord, batch: int, labels: dict[str, Any]) -> bool:
         """Give a batch's rows their truths; whether any is new to it."""
         touched, met = False, set[str]()
         for number, rows in batches.rows_of(connection, batch):
-            new, counts = _with_truth(rows, given, met)
+            new, counts = _with_truth(rows, labels, met)
             self.joined, self.changed, self.same = (
-                had + more for had, more in zip((self.joined, self.changed, self.same), counts, strict=True)
+                count + more for count, more in zip((self.joined, self.changed, self.same), counts, strict=True)
             )
             if counts[0] or counts[1]:
                 batches.set_part(connection, batch, number, to_bytes(new))
@@ -170,27 +170,27 @@ def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> Non
     if calibration is None or not calibration.fresh:
         return
     with store.write() as connection:
-        for rows, found in calibration.fresh.items():
-            references.add_limits(connection, calibration.reference, rows, found)
+        for rows, limits in calibration.fresh.items():
+            references.add_limits(connection, calibration.reference, rows, limits)
     calibration.fresh.clear()
 
 
 def _with_truth(
-    rows: PredictionRows, given: dict[str, Any], met: set[str]
+    rows: PredictionRows, labels: dict[str, Any], met: set[str]
 ) -> tuple[PredictionRows, tuple[int, int, int]]:
     """Rows with their truth, and how many have a new one, another one, and the same; keys that are there are met."""
-    truth, had = rows.truth.copy(), known(rows.truth)
+    truth, labelled = rows.truth.copy(), known(rows.truth)
     joined = changed = same = 0
     for at, key in enumerate(rows.keys.tolist()):
-        if key not in given:
+        if key not in labels:
             continue
         met.add(key)
-        if not had[at]:
+        if not labelled[at]:
             joined += 1
-        elif truth[at] == given[key]:
+        elif truth[at] == labels[key]:
             same += 1
             continue
         else:
             changed += 1
-        truth[at] = given[key]
+        truth[at] = labels[key]
     return rows.with_truth(truth), (joined, changed, same)

@@ -76,8 +76,8 @@ class Measuring:
         self.known += int(known.sum())
         self._missing.update({str(name): int(rows.features[name].isna().sum()) for name in rows.features})
         self._count("", rows, known)
-        for one in self.slices:
-            self._count(one.name, rows, known & one.rows(rows.features))
+        for part in self.slices:
+            self._count(part.name, rows, known & part.rows(rows.features))
         if self.reference is not None:
             self._profile(rows, self.reference)
 
@@ -154,14 +154,16 @@ def strange_values(reference: Profile, current: Profile) -> tuple[dict[str, int]
     for signal, bins in reference.binning.columns.items():
         if not signal.startswith(FEATURE):
             continue
-        name, had, has = signal.removeprefix(FEATURE), reference.columns[signal], current.columns[signal]
-        if isinstance(bins, QuantileBins) and isinstance(has, CellCounts):
-            found, where = has.counts[0] + has.counts[-1], outside
-        elif isinstance(had, NamedCounts) and isinstance(has, NamedCounts):
-            found = sum(count for value, count in has.counts.items() if value not in had.counts) if not had.other else 0
+        name, before, now = signal.removeprefix(FEATURE), reference.columns[signal], current.columns[signal]
+        if isinstance(bins, QuantileBins) and isinstance(now, CellCounts):
+            count, where = now.counts[0] + now.counts[-1], outside
+        elif isinstance(before, NamedCounts) and isinstance(now, NamedCounts):
+            count = (
+                sum(rows for value, rows in now.counts.items() if value not in before.counts) if not before.other else 0
+            )
             where = outside if isinstance(bins, ValueBins) else new
-        if found:
-            where[name] = found
+        if count:
+            where[name] = count
     return outside, new
 
 
@@ -176,12 +178,12 @@ def bins_of(rows: PredictionRows) -> tuple[Profile, Profile | None]:
     return profile(binning, inputs), profile(of_labels, labels)
 
 
-def _both(one: Counts, other: Counts) -> Counts:
-    if isinstance(one, ClassificationCounts):
+def _both(counts: Counts, other: Counts) -> Counts:
+    if isinstance(counts, ClassificationCounts):
         assert isinstance(other, ClassificationCounts)  # noqa: S101 - a monitor has one task
-        return one + other
+        return counts + other
     assert isinstance(other, RegressionSums)  # noqa: S101
-    return one + other
+    return counts + other
 
 
 def _counted(rows: PredictionRows, large_error: float | None) -> Counts:

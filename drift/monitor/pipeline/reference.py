@@ -104,7 +104,7 @@ class ReferenceLimits:
     @property
     def signals(self) -> int:
         """How many share the promise: each has a part of it."""
-        slices = {one.of_slice for one in self.reference.measures if one.of_slice}
+        slices = {measured.of_slice for measured in self.reference.measures if measured.of_slice}
         return len(self.reference.inputs.columns) + 1 + len(slices)  # and the label
 
     def limits(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
@@ -112,13 +112,13 @@ class ReferenceLimits:
         size = bucket(rows)
         if size not in self._found:
             self._found[size] = dict(self._known(size))
-        found, profile = self._found[size], self.reference.labels if of_labels else self.reference.inputs
-        left = [signal for signal in profile.columns if signal not in found] if profile is not None else []
+        limits, profile = self._found[size], self.reference.labels if of_labels else self.reference.inputs
+        left = [signal for signal in profile.columns if signal not in limits] if profile is not None else []
         if profile is not None and left:
             fresh = {signal: self._calibrated(profile, signal, size) for signal in left}
-            found.update(fresh)
+            limits.update(fresh)
             self.fresh.setdefault(size, {}).update(fresh)
-        return found
+        return limits
 
     def _calibrated(self, profile: Profile, signal: str, rows: int) -> float:
         promise = self.reference.promise
@@ -141,24 +141,24 @@ def _count_groups(
     rows: PredictionRows, inputs: Profile, labels: Profile | None, sizes: Sequence[int]
 ) -> dict[str, Counted]:
     """Rows of each stretch in each cell, (groups, cells), by signal."""
-    found: dict[str, list[Sequence[int]]] = {}
+    groups: dict[str, list[Sequence[int]]] = {}
     for start, end in some_of(sizes):
         part = rows.take(np.arange(start, end))
         for whole, table in ((inputs, inputs_of(part)), (labels, labels_of(part))):
             if whole is not None:
                 for signal, counts in profile(whole.binning, table).columns.items():
-                    found.setdefault(signal, []).append(cells_of(counts, whole.columns[signal]))
-    return {signal: np.asarray(counts, np.int64) for signal, counts in found.items()}
+                    groups.setdefault(signal, []).append(cells_of(counts, whole.columns[signal]))
+    return {signal: np.asarray(counts, np.int64) for signal, counts in groups.items()}
 
 
 def _effects_of(
     reference: MonitorReference, whole: Profile, signal: str, values: Any, rows: int
 ) -> BetweenBatchVariance | None:
     """How batches of `rows` of the reference differ: by its own batches, or shorter stretches if that says more."""
-    found = []
+    variances = []
     groups = reference.groups.get(signal)
     if groups is not None and len(groups):
-        found.append(measure_effects(merge_neighbours(groups, rows / 2)))
+        variances.append(measure_effects(merge_neighbours(groups, rows / 2)))
     typical = 0.0 if groups is None else float(np.median(groups.sum(axis=1)))
     if rows < typical / 2 and len(values) >= LEAST_GROUPS * rows:
         column = np.asarray(values)[len(values) % rows :]
@@ -166,5 +166,9 @@ def _effects_of(
             whole.binning.columns[signal].count(ColumnValues(signal, part))
             for part in np.split(column, len(column) // rows)
         ]
-        found.append(measure_effects(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64)))
-    return max((one for one in found if one is not None), key=lambda one: one.excess, default=None)
+        variances.append(
+            measure_effects(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64))
+        )
+    return max(
+        (variance for variance in variances if variance is not None), key=lambda variance: variance.excess, default=None
+    )

@@ -77,13 +77,13 @@ def measure_effects(counts: Counted) -> BetweenBatchVariance | None:
     shares = whole[there] / whole.sum()
     standing = _standing(counts[:, there], shares)
     _, values, directions = np.linalg.svd(standing, full_matrices=False)
-    found = min(groups, len(shares)) - 1  # centred groups, and shares that sum to 1
-    spread = np.zeros((found, cells))
-    spread[:, there] = directions[:found] * np.sqrt(shares)
+    rank = min(groups, len(shares)) - 1  # centred groups, and shares that sum to 1
+    spread = np.zeros((rank, cells))
+    spread[:, there] = directions[:rank] * np.sqrt(shares)
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(counts.sum(axis=1), shares, size=(SHUFFLES, groups))
-    luck = np.linalg.svd(np.stack([_standing(one, shares) for one in drawn]), compute_uv=False)
-    variances, lucky = values[:found] ** 2 / (groups - 1), luck[:, :found] ** 2 / (groups - 1)
+    luck = np.linalg.svd(np.stack([_standing(sample, shares) for sample in drawn]), compute_uv=False)
+    variances, lucky = values[:rank] ** 2 / (groups - 1), luck[:, :rank] ** 2 / (groups - 1)
     level = np.clip(4 / groups, *SUSPICION)  # few groups show little
     seen = np.cumprod(variances > np.quantile(lucky, 1 - level, axis=0)).astype(bool)
     return BetweenBatchVariance(spread[seen], variances[seen], lucky.mean(axis=0)[seen], groups)

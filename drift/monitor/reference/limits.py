@@ -109,15 +109,15 @@ def distance_limit(
     rng = np.random.default_rng(0)
     shares, chances = _drawn_references(bins, reference, rng)
     batches = min(BATCHES, max(50, MOST_NUMBERS // chances.size))
-    found = np.zeros((len(chances), batches))
+    distances = np.zeros((len(chances), batches))
     deviations = effects.draw(len(chances), rng) if effects is not None else None
     for at, (share, chance) in enumerate(zip(shares, chances, strict=True)):
         if effects is not None and deviations is not None and deviations[at].any():
             counts = rng.multinomial(rows, effects.move(chance, deviations[at], batches, rng))
         else:
             counts = rng.multinomial(rows, chance, size=batches)
-        found[at] = jensen_shannon(share[:, None], counts.T / rows)
-    return _smallest(found, rate, rule)
+        distances[at] = jensen_shannon(share[:, None], counts.T / rows)
+    return _smallest(distances, rate, rule)
 
 
 def cells_of(counts: CellCounts | NamedCounts, reference: CellCounts | NamedCounts) -> list[int]:
@@ -190,11 +190,11 @@ def _draws(cells: int) -> int:
     return max(40, min(REFERENCES, MOST_NUMBERS // (100 * cells)))
 
 
-def _smallest(found: NDArray[np.float64], rate: float, rule: RunRule) -> float:
+def _smallest(distances: NDArray[np.float64], rate: float, rule: RunRule) -> float:
     """The smallest limit at which alarms are rare enough, by drawn distances (references, batches)."""
-    grid = np.unique(np.quantile(found, 1 - np.geomspace(0.5, 1 / found.size, GRID)))
+    grid = np.unique(np.quantile(distances, 1 - np.geomspace(0.5, 1 / distances.size, GRID)))
     for limit in grid:
-        chances = rule.chance((found > limit).mean(axis=1))
+        chances = rule.chance((distances > limit).mean(axis=1))
         if chances.mean() + chances.std() / np.sqrt(len(chances)) <= rate:
             return float(limit)
     return float(grid[-1])

@@ -49,11 +49,11 @@ class Batching:
 
     def unfinished(self, labels: Iterable[str], now: np.datetime64) -> str:
         """For which of some batches, in their order, more rows may come: the last, if its clock is right."""
-        found = list(labels)
+        names = list(labels)
         if not self.every:
-            return found[-1]
+            return names[-1]
         latest = self._period(now + A_DAY)
-        return max((label for label in found if label <= latest), default=max(found))
+        return max((label for label in names if label <= latest), default=max(names))
 
     def _period(self, time: np.datetime64) -> str:
         unit = period_of(self.every)
@@ -61,8 +61,8 @@ class Batching:
 
     def order(self, columns: Columns) -> tuple[str, ...]:
         """By which columns a database is to sort, so that a batch's rows come together."""
-        found = (self.column, columns.time, columns.key) if self.column else (columns.time, columns.key)
-        return tuple(dict.fromkeys(name for name in found if name))
+        order = (self.column, columns.time, columns.key) if self.column else (columns.time, columns.key)
+        return tuple(dict.fromkeys(name for name in order if name))
 
     def labels(self, frame: pd.DataFrame, times: NDArray[np.datetime64] | None, *, first: int, file: str) -> Texts:
         """The batch of each row, (n,).
@@ -101,10 +101,10 @@ def period_of(text: str) -> np.timedelta64:
     import re
 
     units = {"min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-    found = re.fullmatch(r"(\d+)(min|h|d|w)", text.strip())
-    if found is None or not 1 <= int(found[1]) * units[found[2]] <= LONGEST_PERIOD:
+    match = re.fullmatch(r"(\d+)(min|h|d|w)", text.strip())
+    if match is None or not 1 <= int(match[1]) * units[match[2]] <= LONGEST_PERIOD:
         raise UsageError(f"expected a period such as 30min, 6h, 1d or 1w, at most ten years, got {text!r}")
-    return np.timedelta64(int(found[1]) * units[found[2]], "ms")
+    return np.timedelta64(int(match[1]) * units[match[2]], "ms")
 
 
 def _moment(time: np.datetime64) -> str:

@@ -131,18 +131,18 @@ class Columns:
             rules=RULES,
         )
 
-    def fit_to(self, asked: Columns) -> Columns:
+    def fit_to(self, requested: Columns) -> Columns:
         """These, settled earlier, for a source asked for with others: what was asked for must agree.
 
         Raises:
             UsageError: naming what differs.
         """
         for part in fields(Columns):
-            given, had = getattr(asked, part.name), getattr(self, part.name)
-            if given and part.name not in SHOWN and given != had:
+            value, settled = getattr(requested, part.name), getattr(self, part.name)
+            if value and part.name not in SHOWN and value != settled:
                 raise UsageError(
-                    f"expected {f'--{part.name} {had}' if had else f'no --{part.name}'}, as when the monitor began; got"
-                    f" {given!r}: leave it out, or begin another monitor with --monitor NAME"
+                    f"expected {f'--{part.name} {settled}' if settled else f'no --{part.name}'}, as when the monitor"
+                    f" began; got {value!r}: leave it out, or begin another monitor with --monitor NAME"
                 )
         return self
 

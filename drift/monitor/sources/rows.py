@@ -82,18 +82,18 @@ def joined(parts: list[PredictionRows]) -> PredictionRows:
     if first.probabilities is not None:
         probabilities = np.concatenate([_over(part, classes) for part in parts])
 
-    def one(name: str) -> Any:
-        found = [getattr(part, name) for part in parts]
-        return None if found[0] is None else np.concatenate(found)
+    def concatenated(name: str) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else np.concatenate(arrays)
 
     return PredictionRows(
-        one("keys"),
-        one("prediction"),
-        one("truth"),
+        concatenated("keys"),
+        concatenated("prediction"),
+        concatenated("truth"),
         pd.concat([part.features for part in parts], ignore_index=True),
-        one("times"),
-        one("versions"),
-        one("confidence"),
+        concatenated("times"),
+        concatenated("versions"),
+        concatenated("confidence"),
         probabilities,
         classes,
     )
@@ -101,10 +101,10 @@ def joined(parts: list[PredictionRows]) -> PredictionRows:
 
 def _over(part: PredictionRows, classes: tuple[str, ...]) -> NDArray[np.float64]:
     """Probabilities of a part, in the order of more classes."""
-    found = np.zeros((len(part), len(classes)))
+    spread = np.zeros((len(part), len(classes)))
     if part.probabilities is not None:
-        found[:, [classes.index(name) for name in part.classes]] = part.probabilities
-    return found
+        spread[:, [classes.index(name) for name in part.classes]] = part.probabilities
+    return spread
 
 
 def to_bytes(rows: PredictionRows) -> bytes:

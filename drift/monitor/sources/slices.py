@@ -72,10 +72,10 @@ class Slice:
 
     def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Where they hold, (n,)."""
-        found = np.ones(len(frame), bool)
+        holds = np.ones(len(frame), bool)
         for condition in self.conditions:
-            found &= condition.rows(frame)
-        return found
+            holds &= condition.rows(frame)
+        return holds
 
     def __str__(self) -> str:
         return " and ".join(map(str, self.conditions))
@@ -99,10 +99,10 @@ def parse_slice(text: str) -> Slice:
 
 
 def _condition(part: str, whole: str) -> Condition:
-    found = _CONDITION.fullmatch(part)
-    if found is None:
+    match = _CONDITION.fullmatch(part)
+    if match is None:
         raise UsageError(f"expected a condition such as 'feature <= 0.25', got {part!r} in {whole!r}")
-    column, op, value = found.groups()
+    column, op, value = match.groups()
     column = _unquoted(column) or column
     if (text := _unquoted(value)) is not None:
         return Condition(column, op, text)

@@ -96,7 +96,7 @@ def times(column: pd.Series, name: str, keys: Texts, *, format: TimeFormat = "")
         format: as the monitor's first rows had it.
 
     Raises:
-        DataError: something that is no date, or is missing; or dates whose day and month cannot be told apart.
+        DataError: something that is no date, or is missing; or dates whose day and month cannot be distinguished.
     """
     parsed = as_times(column, format)
     unread = np.isnat(parsed.values)
@@ -112,7 +112,7 @@ def probabilities(values: NDArray[np.float64], name: str, keys: Texts) -> NDArra
     """The same, (n,), without what rounding puts beyond 0 and 1.
 
     Raises:
-        DataError: what is no probability; it is told by its row's key.
+        DataError: what is no probability, with the key of its row.
     """
     wrong = ~((values >= -1e-6) & (values <= 1 + 1e-6))
     if wrong.any():

@@ -145,23 +145,23 @@ def key_hashes(connection: sql.Connection, monitor: MonitorRecord, *, most: int)
         if seen >= most:
             return
         seen += rows
-        one = sql.select(parts.c.hashes).where(parts.c.batch == batch, parts.c.part == part)
-        yield batch, np.frombuffer(connection.execute(one).scalar_one(), np.uint64)
+        hashes = sql.select(parts.c.hashes).where(parts.c.batch == batch, parts.c.part == part)
+        yield batch, np.frombuffer(connection.execute(hashes).scalar_one(), np.uint64)
 
 
 def hashes_of(connection: sql.Connection, batch: int) -> Hashes:
     """Hashes of the keys of one batch."""
     query = sql.select(parts.c.hashes).where(parts.c.batch == batch).order_by(parts.c.part)
-    found = [np.frombuffer(some, np.uint64) for some in connection.execute(query).scalars()]
-    return np.concatenate([np.zeros(0, np.uint64), *found])
+    arrays = [np.frombuffer(some, np.uint64) for some in connection.execute(query).scalars()]
+    return np.concatenate([np.zeros(0, np.uint64), *arrays])
 
 
-def set_measures(connection: sql.Connection, batch: int, found: Iterable[SliceMeasure]) -> None:
+def set_measures(connection: sql.Connection, batch: int, measured: Iterable[SliceMeasure]) -> None:
     """Put a batch's measures in the place of earlier ones."""
     connection.execute(measures.delete().where(measures.c.batch == batch))
     rows = [
-        asdict(one.measure) | {"batch": batch, "of_class": one.measure.of_class or "", "of_slice": one.of_slice}
-        for one in found
+        asdict(each.measure) | {"batch": batch, "of_class": each.measure.of_class or "", "of_slice": each.of_slice}
+        for each in measured
     ]
     if rows:
         connection.execute(measures.insert(), rows)
@@ -182,10 +182,10 @@ def history(
         query = query.where(measures.c.name.in_(list(names)))
     if whole:
         query = query.where(measures.c.of_class == "", measures.c.of_slice == "")
-    found: dict[int, list[SliceMeasure]] = {}
+    by_batch: dict[int, list[SliceMeasure]] = {}
     for row in connection.execute(query).mappings():
-        found.setdefault(row["batch"], []).append(_slice_measure(row))
-    return found
+        by_batch.setdefault(row["batch"], []).append(_slice_measure(row))
+    return by_batch
 
 
 def add_truths(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:

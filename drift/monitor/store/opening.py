@@ -121,8 +121,8 @@ def _begin(connection: sql.Connection) -> None:
 def _revision(connection: sql.Connection) -> str | None:
     if not sql.inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    return None if found is None else str(found)
+    revision = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if revision is None else str(revision)
 
 
 def _migrate(connection: sql.Connection) -> None:

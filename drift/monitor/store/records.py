@@ -75,7 +75,7 @@ class Batch:
 
     @property
     def version(self) -> str:
-        """The model's version that answered most rows; empty if none is told."""
+        """The model's version that answered most rows; empty if there is none."""
         return max(self.versions, key=lambda name: self.versions[name], default="")
 
 

@@ -45,8 +45,8 @@ def current_reference(connection: sql.Connection, monitor: MonitorRecord) -> Mon
 def current_version(connection: sql.Connection, monitor: MonitorRecord) -> int | None:
     """The number of the reference that is in force."""
     newest = sql.select(sql.func.max(references.c.id)).where(references.c.monitor == monitor.id)
-    found: int | None = connection.execute(newest).scalar_one()
-    return found
+    number: int | None = connection.execute(newest).scalar_one()
+    return number
 
 
 def set_drift(connection: sql.Connection, batch: int, reference: MonitorReference, drift: Drift) -> None:
@@ -120,10 +120,12 @@ def known_limits(connection: sql.Connection, reference: MonitorReference, rows: 
     return dict(connection.execute(query).tuples().all())
 
 
-def add_limits(connection: sql.Connection, reference: MonitorReference, rows: int, found: Mapping[str, float]) -> None:
+def add_limits(
+    connection: sql.Connection, reference: MonitorReference, rows: int, calibrated: Mapping[str, float]
+) -> None:
     """Keep calibrated limits; those that another process has kept meanwhile stay."""
     there = known_limits(connection, reference, rows)
     own = {"reference": reference.id, "rows": rows}
-    new = [own | {"signal": signal, "value": value} for signal, value in found.items() if signal not in there]
+    new = [own | {"signal": signal, "value": value} for signal, value in calibrated.items() if signal not in there]
     if new:
         connection.execute(limits.insert(), new)

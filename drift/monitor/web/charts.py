@@ -12,7 +12,7 @@ from drift.charts.palette import BLUE, SKY, VERMILLION
 from drift.detect.profiles.comparison import ComparedCell
 from drift.monitor.web.axis import Axis, Chart, Point, cut, layout, short
 
-RATIOS = [  # of a distance to its limit: pale below it, dark above; told apart in grey, too
+RATIOS = [  # of a distance to its limit: pale below it, dark above; they differ in grey, too
     [0.0, "#F7FBFF"],
     [0.3333, "#C6DBEF"],
     [0.3334, "#FDB863"],

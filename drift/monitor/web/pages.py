@@ -17,7 +17,7 @@ from drift import __version__
 from drift.errors import DriftError
 from drift.monitor.alerts import check
 from drift.monitor.analysis.annotations import as_markdown, finding_of
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.prometheus import exposition
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.store.records import Batch, MonitorRecord
@@ -73,7 +73,7 @@ class MonitorPages:
         shown = self._views.signal(record, signal, chosen)
         if shown is None:
             raise HTTPException(
-                404, f"no distances of {told(signal)!r}: agree on a reference first, or look at its name"
+                404, f"no distances of {display_name(signal)!r}: agree on a reference first, or look at its name"
             )
         return self._page("signal", request, monitor=record, **shown)
 

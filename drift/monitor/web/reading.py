@@ -33,12 +33,12 @@ class Reading:
             return None
         return self.once(("reference", newest), lambda: references.current_reference(connection, monitor))
 
-    def once(self, key: tuple[Any, ...], made: Callable[[], T], *, large: bool = False) -> T:
-        """What `made` gave for this key before, or gives now.
+    def once(self, key: tuple[Any, ...], make: Callable[[], T], *, large: bool = False) -> T:
+        """What `make` gave for this key before, or gives now.
 
         Args:
             key: what it depends on.
-            made: makes it.
+            make: makes it.
             large: whether it takes so much time and memory that few are made at once; such a one needs no other.
         """
         with self._lock:
@@ -53,7 +53,7 @@ class Reading:
                     return known
             try:
                 with self._room if large else nullcontext():
-                    value = made()
+                    value = make()
                 with self._lock:
                     self._kept[key] = value
                     while len(self._kept) > MOST:
@@ -79,7 +79,7 @@ def stamp(
 
 def beside(everything: Sequence[Batch], batch: Batch) -> dict[str, Batch | None]:
     """The batches before and after one."""
-    places = {one.id: at for at, one in enumerate(everything)}
+    places = {other.id: at for at, other in enumerate(everything)}
     at = places[batch.id]
     return {
         "before": everything[at - 1] if at else None,

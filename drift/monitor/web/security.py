@@ -117,8 +117,8 @@ class Gate:
         """
         if not self.read_token or self.session(cookie, user) is not None:
             return True
-        kind, _, given = authorization.partition(" ")
-        return kind.lower() == "bearer" and any(_same(given.strip(), one) for one in (self.read_token, self.token))
+        kind, _, token = authorization.partition(" ")
+        return kind.lower() == "bearer" and any(_same(token.strip(), right) for right in (self.read_token, self.token))
 
     def enter(self, token: str, name: str, user: int | None = None) -> Session | None:
         """Begin a session, if the token is right; a right one is, however many wrong ones came before it.
@@ -136,7 +136,7 @@ class Gate:
         number = secrets.token_urlsafe(24)
         session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number), writes, user)
         with self._lock:
-            self._sessions = {key: one for key, one in self._sessions.items() if one.until > monotonic()}
+            self._sessions = {key: other for key, other in self._sessions.items() if other.until > monotonic()}
             self._sessions[number] = session
         return session
 
@@ -158,9 +158,9 @@ class Gate:
         with self._lock:
             self._sessions.pop(session.number, None)
 
-    def of_our_form(self, session: Session, given: str) -> bool:
+    def of_our_form(self, session: Session, secret: str) -> bool:
         """Whether a form's secret is that of the session."""
-        return hmac.compare_digest(given.encode(), session.form_secret.encode())
+        return hmac.compare_digest(secret.encode(), session.form_secret.encode())
 
     def _form_secret(self, number: str) -> str:
         return hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()
@@ -178,9 +178,9 @@ def token_of(variable: str) -> tuple[str, bool]:
     return (token, False) if token else (secrets.token_urlsafe(18), True)
 
 
-def _same(given: str, token: str) -> bool:
+def _same(shown: str, token: str) -> bool:
     """Whether a token is the right one, in a time that tells nothing; none is right where there is none."""
-    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+    return bool(token) and hmac.compare_digest(shown.encode(), token.encode())
 
 
 def same_site(headers: Mapping[str, str]) -> bool:

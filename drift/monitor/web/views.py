@@ -9,7 +9,7 @@ from typing import Any
 from drift.detect.profiles.aligned_counts import sides_of
 from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
-from drift.monitor.drift.signals import LABEL, told
+from drift.monitor.drift.signals import LABEL, display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Alert, Batch, Drift, MonitorRecord, MonitorReference, SliceMeasure
 from drift.monitor.web.axis import Chart, Point
@@ -87,10 +87,10 @@ class Views:
         with self.store.read() as connection:
             return [
                 MonitorLine(
-                    one, batches.count_batches(connection, one), batches.newest_batch(connection, one),
-                    alerts.count_alerts(connection, one),
+                    monitor, batches.count_batches(connection, monitor), batches.newest_batch(connection, monitor),
+                    alerts.count_alerts(connection, monitor),
                 )
-                for one in batches.all_monitors(connection)
+                for monitor in batches.all_monitors(connection)
             ]  # fmt: skip
 
     def overview(self, monitor: MonitorRecord, *, metric: str = "", page: int = 1) -> Overview:
@@ -108,15 +108,17 @@ class Views:
             everything = batches.all_batches(connection, monitor)
             reference = self._reading.reference(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
-            found = alerts.all_alerts(connection, monitor)
+            stored_alerts = alerts.all_alerts(connection, monitor)
             history = self._reading.once(("metrics", *key), lambda: batches.history(connection, monitor))
             far = self._reading.once(("far", *key), lambda: self._far(connection, reference))
             joint = references.joint_history(connection, reference) if reference else {}
-        names = tuple(_in_order({one.measure.name for many in history.values() for one in many}))
+        names = tuple(_in_order({measured.measure.name for many in history.values() for measured in many}))
         if metric and metric not in names and (names or metric not in metrics_by_name()):
             raise LookupError(f"there is no metric {metric!r} of this monitor; it has {', '.join(names) or 'none yet'}")
         chosen = metric if metric in names else names[0] if names else ""
-        by_batch = {number: one for number, many in history.items() for one in many if one.measure.name == chosen}
+        by_batch = {
+            number: measured for number, many in history.items() for measured in many if measured.measure.name == chosen
+        }
         pages = max(1, -(-len(everything) // PER_PAGE))
         page = min(max(1, page), pages)
         newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
@@ -135,20 +137,22 @@ class Views:
             rows=sum(batch.rows for batch in everything),
             known=sum(batch.known for batch in everything),
             newest=everything[-1] if everything else None,
-            open=[alert for alert in found if alert.state == "open"],
-            acknowledged=[alert for alert in found if alert.state == "acknowledged"],
+            open=[alert for alert in stored_alerts if alert.state == "open"],
+            acknowledged=[alert for alert in stored_alerts if alert.state == "acknowledged"],
             metric_chart=metric_chart(
                 _points(everything, by_batch),
                 chosen.replace("_", " "),
                 accepted=accepted_value(reference, chosen),
                 limit=tolerated(reference, chosen),
                 versions=versions_of(everything),
-                marks=marks_of(everything, by_batch, metric=chosen, reference=reference, beyond=bad, alerts=found),
+                marks=marks_of(
+                    everything, by_batch, metric=chosen, reference=reference, beyond=bad, alerts=stored_alerts
+                ),
             )
             if by_batch
             else None,
             heat_chart=heat_chart(
-                points, {told(name): [ratios[name].get(batch.id) for batch in everything] for name in shown}
+                points, {display_name(name): [ratios[name].get(batch.id) for batch in everything] for name in shown}
             )
             if shown
             else None,
@@ -158,27 +162,28 @@ class Views:
     def metric_charts(self, monitor: MonitorRecord) -> dict[str, Chart]:
         """A chart of every measure."""
         first = self.overview(monitor)
-        found = {name: self.overview(monitor, metric=name).metric_chart for name in first.metrics}
-        return {name: chart for name, chart in found.items() if chart is not None}
+        charts = {name: self.overview(monitor, metric=name).metric_chart for name in first.metrics}
+        return {name: chart for name, chart in charts.items() if chart is not None}
 
     def batch(self, monitor: MonitorRecord, batch: Batch) -> dict[str, Any]:
         """One batch: measures, signals, quality, and where errors concentrate."""
         with self.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
-            found = batches.measures_of_batch(connection, batch.id)
+            measured = batches.measures_of_batch(connection, batch.id)
             drift = references.drift_of_batch(connection, batch.id, reference) if reference else None
             everything = batches.all_batches(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
         accepted = {
-            (one.measure.name, one.measure.of_class, one.of_slice): one.measure for one in measures_of(reference)
+            (each.measure.name, each.measure.of_class, each.of_slice): each.measure for each in measures_of(reference)
         }
         return {
             "batch": batch,
             "reference": reference,
             "measures": [
-                (one, accepted.get((one.measure.name, one.measure.of_class, one.of_slice))) for one in _sorted(found)
+                (each, accepted.get((each.measure.name, each.measure.of_class, each.of_slice)))
+                for each in _sorted(measured)
             ],
-            "signals": sorted(drift.signals, key=lambda one: -one.kl) if drift else [],
+            "signals": sorted(drift.signals, key=lambda each: -each.kl) if drift else [],
             "joint": drift.joint if drift else None,
             "slices": self.errors.slices(batch, reference, key),
             "moved": self.errors.moved(monitor, reference, key)[:5],
@@ -197,22 +202,22 @@ class Views:
             if not rows:
                 return None
             measured = {row[0] for row in rows}
-            shown = batch or next((one for one in reversed(everything) if one.id in measured), None)
+            shown = batch or next((other for other in reversed(everything) if other.id in measured), None)
             drift = references.drift_of_batch(connection, shown.id, reference) if shown else None
         by_batch = {row[0]: row[2:] for row in rows}
 
         def points(place: int) -> list[Point]:
-            return [_point(one, by_batch[one.id][place] if one.id in by_batch else None) for one in everything]
+            return [_point(other, by_batch[other.id][place] if other.id in by_batch else None) for other in everything]
 
         def limits(place: int) -> list[float | None]:
-            return [by_batch[one.id][place] if one.id in by_batch else None for one in everything]
+            return [by_batch[other.id][place] if other.id in by_batch else None for other in everything]
 
         cells = cells_of(reference, drift, signal) if drift and shown else []
         return {
             "signal": signal,
             "reference": reference,
             "batch": shown,
-            "now": next((one for one in drift.signals if one.signal == signal), None) if drift else None,
+            "now": next((other for other in drift.signals if other.signal == signal), None) if drift else None,
             "cells": cells,
             "kl_chart": distance_chart(points(0), limits(1), name="KL", limit="exceeded by chance in 5 % of batches"),
             "js_chart": distance_chart(points(2), limits(3), name="Jensen-Shannon", limit="limit of the run rule"),
@@ -238,12 +243,12 @@ class Views:
 
 def cells_of(reference: MonitorReference, drift: Drift, signal: str) -> list[ComparedCell]:
     """A signal's rows in each cell, of the reference and of a batch."""
-    had, has = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
-    if had is None or has is None or signal not in had.columns:
+    before, now = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
+    if before is None or now is None or signal not in before.columns:
         return []
-    sides = sides_of(had.binning.columns[signal], had.columns[signal], has.columns[signal])
+    sides = sides_of(before.binning.columns[signal], before.columns[signal], now.columns[signal])
     return [
-        ComparedCell(*one) for one in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
+        ComparedCell(*cell) for cell in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
     ]
 
 
@@ -255,8 +260,8 @@ def _point(batch: Batch, value: float | None, low: float | None = None, high: fl
 def _points(everything: Sequence[Batch], by_batch: Mapping[int, SliceMeasure]) -> list[Point]:
     measures = [by_batch[batch.id].measure if batch.id in by_batch else None for batch in everything]
     return [
-        _point(batch, one.value, one.low, one.high) if one else _point(batch, None)
-        for batch, one in zip(everything, measures, strict=True)
+        _point(batch, measure.value, measure.low, measure.high) if measure else _point(batch, None)
+        for batch, measure in zip(everything, measures, strict=True)
     ]
 
 
@@ -271,9 +276,11 @@ def _line(
 ) -> BatchLine:
     own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
     worst = max(own, key=lambda signal: own[signal], default="")
-    one = by_batch.get(batch.id)
-    worse = one is not None and is_worse(one, batch, metric=metric, reference=reference)
-    return BatchLine(batch, one, worse, bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id))
+    measured = by_batch.get(batch.id)
+    worse = measured is not None and is_worse(measured, batch, metric=metric, reference=reference)
+    return BatchLine(
+        batch, measured, worse, bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id)
+    )
 
 
 def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
@@ -292,5 +299,8 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _sorted(measures: Sequence[SliceMeasure]) -> list[SliceMeasure]:
-    order = {name: at for at, name in enumerate(_in_order({one.measure.name for one in measures}))}
-    return sorted(measures, key=lambda one: (one.of_slice, one.measure.of_class or "", order[one.measure.name]))
+    order = {name: at for at, name in enumerate(_in_order({measured.measure.name for measured in measures}))}
+    return sorted(
+        measures,
+        key=lambda measured: (measured.of_slice, measured.measure.of_class or "", order[measured.measure.name]),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from drift.invocation import shell_words
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 
 
 def chart_json(chart: Mapping[str, Any]) -> Markup:
@@ -43,7 +43,7 @@ def moment(text: str | None) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "told": told,
+    "display_name": display_name,
     "chart": chart_json,
     "number": number,
     "count": count,
