@@ -135,7 +135,7 @@ def flags(stream: Stream, seed: int) -> dict[str, float]:
 
 def shifted(rows: PredictionRows) -> PredictionRows:
     """The same with `x` moved."""
-    return PredictionRows(rows.keys, rows.prediction, rows.truth, rows.features.assign(x=rows.features["x"] + MOVE))
+    return PredictionRows(rows.keys, rows.prediction, rows.labels, rows.features.assign(x=rows.features["x"] + MOVE))
 
 
 def run_rule_alarms(found: dict[str, NDArray[np.float64]], limits: Any) -> int:

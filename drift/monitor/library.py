@@ -231,7 +231,7 @@ class Monitor:
         import numpy as np
 
         from drift.monitor.collection.row_source import open_rows
-        from drift.monitor.pipeline.labels import in_force, join_truths
+        from drift.monitor.pipeline.labels import in_force, join_labels
 
         record = self.record
         columns = replaced(record.columns, key=key or record.columns.key, truth=label or record.columns.truth)
@@ -241,11 +241,11 @@ class Monitor:
                 " here"
             )
         chunks = open_rows(source, query=query, columns=(columns.key, columns.truth), texts=(columns.key,))
-        parts = [columns.truths(frame) for frame in chunks]
+        parts = [columns.keyed_labels(frame) for frame in chunks]
         if not parts:
             raise UsageError(f"expected truths in {chunks.name}, got no rows")
         keys, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return join_truths(
+        return join_labels(
             self.store, record, keys, labels, calibration=in_force(self.store, record), progress=progress
         )
 

@@ -33,7 +33,12 @@ FRESHNESS = "freshness"
 
 @dataclass(frozen=True)
 class QuietHours:
-    """Hours of the day, by this machine's clock, in which nothing is delivered."""
+    """Hours of the day, by this machine's clock, in which nothing is delivered.
+
+    Attributes:
+        start: of the day.
+        end: of the day, the next one where it is earlier than the start.
+    """
 
     start: time
     end: time
@@ -67,28 +72,48 @@ class QuietHours:
 
 @dataclass(frozen=True)
 class Watch:
-    """What a check watches for, and where messages go."""
+    """What a check watches for, and where messages go.
 
-    expect_every: float = 0.0  # seconds between batches; 0: not watched
-    cooldown: int = 4  # batches after an alert's closing in which the same signal opens none
+    Attributes:
+        expect_every: seconds within which newer rows must come; 0: not watched.
+        cooldown: batches after an alert is closed in which the same signal opens none.
+        channels: that messages go to.
+        quiet_hours: in which no message is delivered.
+        link: address of the monitor's page, for messages.
+    """
+
+    expect_every: float = 0.0
+    cooldown: int = 4
     channels: Sequence[Channel] = ()
     quiet_hours: QuietHours | None = None
-    link: str = ""  # address of the monitor's page
+    link: str = ""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found."""
+    """What a check found.
+
+    Attributes:
+        opened: alerts that this check opened.
+        closed: alerts that this check closed.
+        open: all open alerts, which nobody has acknowledged.
+        acknowledged: all acknowledged alerts.
+        measured: batches that were measured against the reference for the first time.
+        blind: whether batches have labels and the reference has none, so that errors are not followed.
+        unjudged: batches of whose labels less than the agreed share has come.
+        reference: in force; None if there is none.
+        undelivered: messages that wait.
+    """
 
     opened: tuple[Alert, ...]
     closed: tuple[Alert, ...]
-    open: tuple[Alert, ...]  # that nobody has acknowledged
+    open: tuple[Alert, ...]
     acknowledged: tuple[Alert, ...]
-    measured: int  # batches, anew
-    blind: bool  # there is truth, but the reference was agreed without any
-    unjudged: int  # batches whose truth is not known to the share that was agreed
+    measured: int
+    blind: bool
+    unjudged: int
     reference: MonitorReference | None
-    undelivered: int  # messages that wait
+    undelivered: int
 
 
 def check(
@@ -132,7 +157,7 @@ def check(
         for alert in unclosed:  # for channels that are new since it was opened; the others have it
             queue(connection, monitor, alert, "opened", watch, moment)
         waiting = alerts.deliveries_of(connection, monitor, "pending")
-        blind, unjudged = _without_truth(connection, monitor, calibration)
+        blind, unjudged = _without_labels(connection, monitor, calibration)
     return Checked(
         tuple(opened),
         tuple(closed),
@@ -280,8 +305,8 @@ def _changes(
     return changes
 
 
-def _without_truth(connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits | None) -> tuple[bool, int]:
-    """Whether there is truth that no truth of the reference is beside; and how many batches wait for theirs."""
+def _without_labels(connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits | None) -> tuple[bool, int]:
+    """Whether batches have labels and the reference has none; and how many batches wait for theirs."""
     if calibration is None:
         return False, 0
     reference = calibration.reference

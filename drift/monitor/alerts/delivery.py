@@ -20,10 +20,16 @@ MOST_ATTEMPTS = 60  # about two days
 
 @dataclass(frozen=True)
 class Delivered:
-    """What came of it."""
+    """Result of a delivery.
+
+    Attributes:
+        done: messages that were delivered.
+        waiting: messages that are not due, or were refused for now.
+        errors: one message for each channel that failed.
+    """
 
     done: int
-    waiting: int  # not yet, or refused for now
+    waiting: int
     errors: tuple[str, ...]
 
 

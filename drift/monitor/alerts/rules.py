@@ -28,22 +28,36 @@ LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before
 
 @dataclass(frozen=True)
 class Change:
-    """An alert is to be opened or closed."""
+    """An alert is to be opened or closed.
+
+    Attributes:
+        signal: of the alert.
+        what: whether it is opened or closed.
+        batch: at which.
+        reason: in words.
+        seen: numbers of the batches that were looked at.
+    """
 
     signal: str
     what: Literal["open", "close"]
-    batch: Batch  # at which
+    batch: Batch
     reason: str
-    seen: tuple[int, ...]  # numbers of the batches that have been looked at
+    seen: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class DistancePoint:
-    """One batch of a signal under the run rule."""
+    """One batch of a signal under the run rule.
+
+    Attributes:
+        batch: that was measured.
+        bad: whether it is beyond its limit.
+        words: what was measured, for the reason of an alert.
+    """
 
     batch: Batch
     bad: bool
-    words: str  # what was measured, for the reason
+    words: str
 
 
 OfBatch = TypeVar("OfBatch", bound="DistancePoint | LossPoint")
@@ -101,20 +115,32 @@ def follow_runs(
 
 @dataclass(frozen=True)
 class LossPoint:
-    """The losses of one batch."""
+    """The losses of one batch.
+
+    Attributes:
+        batch: that was measured.
+        loss: mean, in [0, 1].
+        rows: that have a label.
+    """
 
     batch: Batch
-    loss: float  # mean, in [0, 1]
-    rows: int  # whose truth is known
+    loss: float
+    rows: int
 
 
 @dataclass(frozen=True)
 class LossEvidence:
-    """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch."""
+    """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch.
 
-    losses: Losses  # of the reference, in the order of time
+    Attributes:
+        losses: of the reference, in the order of time.
+        tolerated_loss: that may be lost beyond the accepted mean.
+        expected_run_length: batches between false alarms, in the mean and at least.
+    """
+
+    losses: Losses
     tolerated_loss: float = 0.02
-    expected_run_length: float = 2000.0  # batches between false alarms, in the mean and at least
+    expected_run_length: float = 2000.0
 
     @property
     def highest_risk(self) -> float:

@@ -16,7 +16,7 @@ from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference, 
 
 
 def is_judged(batch: Batch, signal: str, promise: AlarmSpec) -> bool:
-    """Whether a signal can be judged by a batch now, or only when more of its truth has come."""
+    """Whether a signal can be judged by a batch now, or only when more of its labels have come."""
     by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
     return not by_truth or batch.known >= max(1, promise.truth_share * batch.rows)
 

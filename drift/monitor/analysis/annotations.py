@@ -16,7 +16,7 @@ def finding_of(batch: Batch, row: Mapping[str, Any], form: Mapping[str, str], *,
 
     Args:
         batch: of the row.
-        row: with its key, features, prediction and truth.
+        row: with its key, features, prediction and label.
         form: verdict ("anomaly" or "real"), reason, note, and tags with commas between them.
         by: who.
 

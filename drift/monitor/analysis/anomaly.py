@@ -26,18 +26,28 @@ TREES = 100
 
 @dataclass(frozen=True)
 class Anomaly:
-    """How strange a row is."""
+    """How strange a row is.
 
-    score: float  # of the forest, in (0, 1): about .5 is usual, near 1 strange
-    share: float  # of reference rows that are as strange, (1 + count) / (1 + n)
+    Attributes:
+        score: of the isolation forest, in (0, 1): about .5 is usual, near 1 strange.
+        share: of reference rows that are as strange, (1 + count) / (1 + n).
+    """
+
+    score: float
+    share: float
 
 
 @dataclass(frozen=True)
 class Near:
-    """A reference row near another row."""
+    """A reference row near another row.
 
-    position: int  # in the reference's sample
-    distance: float  # in standard deviations of a feature, over all of them
+    Attributes:
+        position: of the row in the reference's sample.
+        distance: in standard deviations of a feature, over all of them.
+    """
+
+    position: int
+    distance: float
 
 
 class Neighbourhood:

@@ -12,11 +12,17 @@ LEAST_BATCHES = 5
 
 @dataclass(frozen=True)
 class Moved:
-    """A signal whose distance from the reference rises and falls with the errors, or against them."""
+    """A signal whose distance from the reference rises and falls with the errors, or against them.
+
+    Attributes:
+        signal: a feature, the prediction or its confidence.
+        correlation: Spearman's, from -1 to 1.
+        batches: that both are known of.
+    """
 
     signal: str
-    correlation: float  # Spearman's, from -1 to 1
-    batches: int  # that both are known of
+    correlation: float
+    batches: int
 
 
 def moved_together(distances: Mapping[str, Sequence[float]], losses: Sequence[float]) -> tuple[Moved, ...]:

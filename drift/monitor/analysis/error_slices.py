@@ -24,15 +24,25 @@ MOST_ROWS = 50_000
 
 @dataclass(frozen=True)
 class ErrorSlice:
-    """Rows with more errors than the rest."""
+    """Rows with more errors than the rest.
+
+    Attributes:
+        conditions: that its rows satisfy, all of them.
+        rows: how many there are.
+        wrong: rows with an error.
+        error_rate: share of these rows that are wrong.
+        rest_error_rate: share of all other rows that are wrong.
+        p_value: chance of so many errors in so many rows.
+        adjusted_p_value: by Bonferroni's method, over all slices that might have been tried.
+    """
 
     conditions: tuple[Condition, ...]
     rows: int
     wrong: int
     error_rate: float
     rest_error_rate: float
-    p_value: float  # of so many errors in so many rows by chance
-    adjusted_p_value: float  # by Bonferroni's method, over all that might have been tried
+    p_value: float
+    adjusted_p_value: float
 
     def __str__(self) -> str:
         return " and ".join(map(str, self.conditions))

@@ -10,21 +10,21 @@ from drift.monitor.sources.rows import PredictionRows
 
 
 def row_losses(rows: PredictionRows) -> NDArray[np.float64]:
-    """The loss of each row, (n,): -ln of the truth's probability, or 0 and 1 without probabilities, or absolute error.
+    """The loss of each row, (n,): -ln of the label's probability, or 0 and 1 without probabilities, or absolute error.
 
-    NaN where the truth is not known. With the probability of the predicted class alone, that of the truth is what it
+    NaN where there is no label. With the probability of the predicted class alone, that of the label is what it
     leaves over, which is exact for two classes and the most that it can be for more.
     """
-    known = rows.known
+    known = rows.labelled
     losses = np.full(len(rows), np.nan)
-    truth, prediction = rows.truth[known], rows.prediction[known]
+    labels, prediction = rows.labels[known], rows.prediction[known]
     if rows.prediction.dtype == np.float64:
-        losses[known] = np.abs(prediction - truth)
+        losses[known] = np.abs(prediction - labels)
         return losses
-    right = np.asarray(truth == prediction, bool)
+    right = np.asarray(labels == prediction, bool)
     if rows.probabilities is not None:
         places = {name: at for at, name in enumerate(rows.classes)}
-        codes = np.asarray([places.get(name, -1) for name in truth])
+        codes = np.asarray([places.get(name, -1) for name in labels])
         probable = rows.probabilities[known]
         of_truth = np.where(codes >= 0, probable[np.arange(len(codes)), np.maximum(codes, 0)], 0.0)
     elif rows.confidence is not None:

@@ -1,4 +1,4 @@
-"""The scoring log of the loop as a source: every row that a deployment answered, with its features and its truth."""
+"""The scoring log of the loop as a source: every row that a deployment answered, with its features and its label."""
 
 from __future__ import annotations
 
@@ -72,7 +72,12 @@ def deployment_notes(stored: Sequence[Batch]) -> list[str]:
 
 @dataclass(frozen=True)
 class LogRows:
-    """The rows of one deployment, block by block."""
+    """The rows of one deployment, block by block.
+
+    Attributes:
+        path: of the scoring log.
+        deployment: whose rows are read.
+    """
 
     path: Path
     deployment: Deployment

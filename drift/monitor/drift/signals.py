@@ -1,4 +1,4 @@
-"""What is followed of a batch, each a column of a profile: features, predictions, their confidence, and the truth."""
+"""What is followed of a batch, each a column of a profile: features, predictions, their confidence, and the labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def display_name(signal: str) -> str:
 
 
 def inputs_of(rows: PredictionRows) -> dict[str, Any]:
-    """The columns that need no truth."""
+    """The columns that need no labels."""
     columns: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
     columns[PREDICTION] = rows.prediction
     if rows.confidence is not None:
@@ -37,14 +37,14 @@ def inputs_of(rows: PredictionRows) -> dict[str, Any]:
 
 
 def labels_of(rows: PredictionRows) -> dict[str, Any]:
-    """The truth of the rows where it is known."""
-    return {LABEL: rows.truth[rows.known]}
+    """The labels of the rows that have one."""
+    return {LABEL: rows.labels[rows.labelled]}
 
 
 def losses_of(rows: PredictionRows, large_error: float | None) -> Losses:
-    """The loss of each row whose truth is known, (n,): 1 for a wrong class, or for an error above `large_error`."""
-    there = rows.known
-    truth, prediction = rows.truth[there], rows.prediction[there]
+    """The loss of each row that has a label, (n,): 1 for a wrong class, or for an error above `large_error`."""
+    there = rows.labelled
+    labels, prediction = rows.labels[there], rows.prediction[there]
     if large_error is None:
-        return np.asarray(truth != prediction, np.float64)
-    return np.asarray(np.abs(prediction - truth) > large_error, np.float64)
+        return np.asarray(labels != prediction, np.float64)
+    return np.asarray(np.abs(prediction - labels) > large_error, np.float64)

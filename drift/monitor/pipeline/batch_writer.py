@@ -10,7 +10,7 @@ import numpy as np
 
 from drift.errors import StateError
 from drift.monitor.pipeline.batch_builder import BatchBuilder, Gathered, SeenKeys
-from drift.monitor.pipeline.labels import join_truths, keep_limits
+from drift.monitor.pipeline.labels import join_labels, keep_limits
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.store import MonitorStore, batches, references
 from drift.monitor.store.batches import Hashes
@@ -92,7 +92,7 @@ class BatchWriter:
         self._store, self.monitor, self._calibration, self.result = store, monitor, calibration, result
         self._replace, self._seen = replace, SeenKeys()
         with store.read() as connection:
-            self.waiting = self._typed(batches.waiting_truths(connection, monitor))
+            self.waiting = self._typed(batches.waiting_labels(connection, monitor))
             self.names = {batch.name for batch in batches.all_batches(connection, monitor)}
             if monitor.columns.key:
                 for _, hashes in batches.key_hashes(connection, monitor, most=MOST_KEYS):
@@ -128,8 +128,8 @@ class BatchWriter:
                     gathered = replace(gathered, batch=_in_place_of(stored, gathered.batch))
                 if action in ("store", "replace"):
                     self._put(connection, gathered)
-                    batches.take_truths(connection, self.monitor, builder.joined_truths)
-                waiting = self._typed(batches.waiting_truths(connection, self.monitor))
+                    batches.remove_waiting_labels(connection, self.monitor, builder.joined_labels)
+                waiting = self._typed(batches.waiting_labels(connection, self.monitor))
             keep_limits(self._store, self._calibration)
             self._join_new(waiting, builder.waiting)
             self._count(action, stored, gathered)
@@ -157,7 +157,7 @@ class BatchWriter:
         if new:
             labels = np.asarray(list(new.values()), np.float64 if self.monitor.columns.task == "regression" else object)
             keys = np.asarray(list(new), object)
-            joined = join_truths(self._store, self.monitor, keys, labels, calibration=self._calibration)
+            joined = join_labels(self._store, self.monitor, keys, labels, calibration=self._calibration)
             self.result.truths += joined.joined
 
     def _action(self, stored: Batch | None, new: Batch) -> str:
@@ -185,11 +185,11 @@ class BatchWriter:
             result.unchanged += 1
         elif action == "join":
             for rows in gathered.gathering.rows():
-                joined = join_truths(
+                joined = join_labels(
                     self._store,
                     self.monitor,
-                    rows.keys[rows.known],
-                    rows.truth[rows.known],
+                    rows.keys[rows.labelled],
+                    rows.labels[rows.labelled],
                     calibration=self._calibration,
                     within=stored.id,
                 )

@@ -1,4 +1,4 @@
-"""Truth that comes later, joined to its rows by key; and batches measured anew when what they are judged by changes."""
+"""Labels that come later, joined to their rows by key; batches measured again when labels or the reference change."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.pipeline.batch_builder import among, hash_keys, truth_digest
+from drift.monitor.pipeline.batch_builder import among, hash_keys, label_digest
 from drift.monitor.pipeline.measure import Measuring
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
-from drift.monitor.sources.rows import PredictionRows, Texts, known, to_bytes
+from drift.monitor.sources.rows import PredictionRows, Texts, present, to_bytes
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
 from drift.monitor.store.records import MonitorRecord
@@ -23,45 +23,53 @@ NO_LIMIT = 1_000_000_000_000
 
 @dataclass(frozen=True)
 class JoinedLabels:
-    """What came of truths by key; numbers of rows."""
+    """Result of joining labels.
 
-    joined: int = 0  # whose truth was not known
-    changed: int = 0  # whose truth was another one
+    Attributes:
+        joined: rows that had no label.
+        changed: rows that had another label.
+        same: rows that had this label.
+        waiting: keys whose rows have not come yet; their labels are kept.
+        batches: batches with such rows.
+    """
+
+    joined: int = 0
+    changed: int = 0
     same: int = 0
-    waiting: int = 0  # that have not come yet; their truths are kept
-    batches: int = 0  # that were measured anew
+    waiting: int = 0
+    batches: int = 0
 
 
-def join_truths(
+def join_labels(
     store: MonitorStore,
     monitor: MonitorRecord,
     keys: Texts,
-    truth: NDArray[Any],
+    labels: NDArray[Any],
     *,
     calibration: ReferenceLimits | None = None,
     within: int | None = None,
     progress: Progress = ignore_progress,
 ) -> JoinedLabels:
-    """Give rows their truth; batch by batch, each in one transaction, so that it may be done again after a crash.
+    """Join labels to rows, batch by batch, each in one transaction, so that it may be done again after a crash.
 
     Args:
         store: where the rows are.
         monitor: whose.
         keys: (n,); of a key that comes twice, the last one counts.
-        truth: (n,), all known.
-        calibration: of the reference in force, for the drift of labels.
+        labels: (n,), none missing.
+        calibration: limits of the reference in force, for the drift of labels.
         within: the only batch whose rows are meant; by default all that have these keys.
         progress: called with words, how much is done, and of how much.
     """
-    labels = dict(zip(keys.tolist(), truth.tolist(), strict=True))
-    hashes = np.sort(hash_keys(np.asarray(list(labels), object))) if labels else np.zeros(0, np.uint64)
-    joined, done = _Joined(set(labels)), set[int]()
+    by_key = dict(zip(keys.tolist(), labels.tolist(), strict=True))
+    hashes = np.sort(hash_keys(np.asarray(list(by_key), object))) if by_key else np.zeros(0, np.uint64)
+    joined, done = _Joined(set(by_key)), set[int]()
     while True:
         with store.write() as connection:  # batches that come meanwhile are found in the next round
             there = {within} if within is not None else _batches_of(connection, monitor, hashes)
             if there <= done:
                 if joined.left and within is None:
-                    batches.add_truths(connection, monitor, {key: str(labels[key]) for key in joined.left})
+                    batches.add_waiting_labels(connection, monitor, {key: str(by_key[key]) for key in joined.left})
                 break
         for at, batch in enumerate(sorted(there - done)):
             if calibration is not None:
@@ -69,7 +77,7 @@ def join_truths(
                     stored = batches.find_batch(connection, monitor, id=batch)
                 calibration.limits(stored.rows if stored else 1)  # it takes a while: not while others wait to write
             with store.write() as connection:
-                if joined.take(connection, monitor, batch, labels):
+                if joined.take(connection, monitor, batch, by_key):
                     measure_again(connection, monitor, batch, calibration)
             keep_limits(store, calibration)
             progress("truths", len(done) + at + 1, len(there))
@@ -79,7 +87,7 @@ def join_truths(
 
 @dataclass
 class _Joined:
-    """What has come of truths so far."""
+    """Labels that were joined so far."""
 
     left: set[str]  # keys without a row
     joined: int = 0
@@ -87,10 +95,10 @@ class _Joined:
     same: int = 0
 
     def take(self, connection: Any, monitor: MonitorRecord, batch: int, labels: dict[str, Any]) -> bool:
-        """Give a batch's rows their truths; whether any is new to it."""
+        """Join labels to the rows of a batch; whether any is new to it."""
         touched, met = False, set[str]()
         for number, rows in batches.rows_of(connection, batch):
-            new, counts = _with_truth(rows, labels, met)
+            new, counts = _with_labels(rows, labels, met)
             self.joined, self.changed, self.same = (
                 count + more for count, more in zip((self.joined, self.changed, self.same), counts, strict=True)
             )
@@ -98,7 +106,7 @@ class _Joined:
                 batches.set_part(connection, batch, number, to_bytes(new))
                 touched = True
         self.left -= met
-        batches.take_truths(connection, monitor, met)  # that may have waited
+        batches.remove_waiting_labels(connection, monitor, met)  # that may have waited
         return touched
 
 
@@ -115,7 +123,7 @@ def measure_again(connection: Any, monitor: MonitorRecord, batch: int, calibrati
     digest = 0
     for _, rows in batches.rows_of(connection, batch):
         measuring.add(rows)
-        digest = (digest + truth_digest(rows)) % 2**64
+        digest = (digest + label_digest(rows)) % 2**64
     there = batches.find_batch(connection, monitor, id=batch)
     quality = there.quality if there is not None else None
     measured = measuring.result(
@@ -175,11 +183,11 @@ def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> Non
     calibration.fresh.clear()
 
 
-def _with_truth(
+def _with_labels(
     rows: PredictionRows, labels: dict[str, Any], met: set[str]
 ) -> tuple[PredictionRows, tuple[int, int, int]]:
-    """Rows with their truth, and how many have a new one, another one, and the same; keys that are there are met."""
-    truth, labelled = rows.truth.copy(), known(rows.truth)
+    """Rows with their labels, and how many have a new one, another one, and the same; keys of these rows join `met`."""
+    joined_labels, labelled = rows.labels.copy(), present(rows.labels)
     joined = changed = same = 0
     for at, key in enumerate(rows.keys.tolist()):
         if key not in labels:
@@ -187,10 +195,10 @@ def _with_truth(
         met.add(key)
         if not labelled[at]:
             joined += 1
-        elif truth[at] == labels[key]:
+        elif joined_labels[at] == labels[key]:
             same += 1
             continue
         else:
             changed += 1
-        truth[at] = labels[key]
-    return rows.with_truth(truth), (joined, changed, same)
+        joined_labels[at] = labels[key]
+    return rows.with_labels(joined_labels), (joined, changed, same)

@@ -32,19 +32,27 @@ class Limits(Protocol):
     """Tells limits by signal."""
 
     def __call__(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
-        """For a batch of so many rows, or for so many truths."""
+        """For a batch of so many rows, or for so many labels."""
         ...
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a batch's rows have shown."""
+    """Measures of a batch's rows.
+
+    Attributes:
+        rows: of the batch.
+        known: rows that have a label.
+        measures: of all rows, of classes and of slices.
+        quality: counts of duplicates, missing and new values.
+        drift: from the reference; None without one.
+    """
 
     rows: int
-    known: int  # rows whose truth has come
+    known: int
     measures: tuple[SliceMeasure, ...]
     quality: Quality
-    drift: Drift | None  # None without a reference
+    drift: Drift | None
 
 
 class Measuring:
@@ -71,7 +79,7 @@ class Measuring:
 
     def add(self, rows: PredictionRows) -> None:
         """Take some rows into account."""
-        known = rows.known
+        known = rows.labelled
         self.rows += len(rows)
         self.known += int(known.sum())
         self._missing.update({str(name): int(rows.features[name].isna().sum()) for name in rows.features})
@@ -90,7 +98,7 @@ class Measuring:
             repeated: rows that earlier batches have, too.
 
         Raises:
-            DataError: truth that is called otherwise than predictions are.
+            DataError: labels that are called otherwise than predictions are.
         """
         whole = self._answers.get("")
         if isinstance(whole, ClassificationCounts):
@@ -168,7 +176,7 @@ def strange_values(reference: Profile, current: Profile) -> tuple[dict[str, int]
 
 
 def bins_of(rows: PredictionRows) -> tuple[Profile, Profile | None]:
-    """The profiles that a reference's rows teach: of what needs no truth, and of the truth, if any is known."""
+    """The profiles that a reference's rows teach: of what needs no labels, and of the labels, if there are any."""
     inputs = inputs_of(rows)
     binning = learn_binning(inputs)
     labels = labels_of(rows)
@@ -187,11 +195,11 @@ def _both(counts: Counts, other: Counts) -> Counts:
 
 
 def _counted(rows: PredictionRows, large_error: float | None) -> Counts:
-    there = rows if rows.known.all() else rows.take(rows.known)
+    there = rows if rows.labelled.all() else rows.take(rows.labelled)
     if there.prediction.dtype == np.float64:
-        return sum_errors(there.truth, there.prediction, large_error=large_error, metrics=REGRESSION.values())
+        return sum_errors(there.labels, there.prediction, large_error=large_error, metrics=REGRESSION.values())
     return count_classified(
-        there.truth,
+        there.labels,
         there.prediction,
         probabilities=there.probabilities,
         classes=there.classes,

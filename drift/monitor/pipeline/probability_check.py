@@ -48,7 +48,7 @@ def unlikely(rows: PredictionRows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
 
     Of two classes the more probable one has half or more, of k classes 1/k.
     """
-    classes = tuple(sorted({*rows.prediction.tolist(), *rows.truth.tolist()} - {None}))
+    classes = tuple(sorted({*rows.prediction.tolist(), *rows.labels.tolist()} - {None}))
     if rows.confidence is None or len(classes) < 2:
         return np.zeros(len(rows), bool), classes
     return np.asarray(rows.confidence < 1 / len(classes) - ROUNDING), classes

@@ -61,8 +61,8 @@ def make_reference(
     if len(rows) < LEAST_ROWS:
         raise DataError(f"expected a reference of {LEAST_ROWS} rows or more, got {len(rows)}: choose a longer stretch")
     large_error = None
-    if rows.prediction.dtype == np.float64 and rows.known.any():
-        errors = np.abs(rows.prediction - rows.truth)[rows.known]
+    if rows.prediction.dtype == np.float64 and rows.labelled.any():
+        errors = np.abs(rows.prediction - rows.labels)[rows.labelled]
         large_error = float(np.quantile(errors, LARGE))
     measuring = Measuring(reference=None, slices=slices, large_error=large_error)
     measuring.add(rows)
@@ -108,7 +108,7 @@ class ReferenceLimits:
         return len(self.reference.inputs.columns) + 1 + len(slices)  # and the label
 
     def limits(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
-        """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`, or for so many truths."""
+        """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`, or for so many labels."""
         size = bucket(rows)
         if size not in self._found:
             self._found[size] = dict(self._known(size))
@@ -133,7 +133,7 @@ class ReferenceLimits:
 
     @property
     def has_labels(self) -> bool:
-        """Whether the truth of the reference is known."""
+        """Whether labels of the reference are known."""
         return self.reference.labels is not None and LABEL in self.reference.labels.columns
 
 

@@ -28,12 +28,19 @@ SUSPICION = 0.2, 0.5  # levels at which groups are believed to differ: missing a
 
 @dataclass(frozen=True)
 class BetweenBatchVariance:
-    """How far batches lie apart, along each direction of their cells' shares."""
+    """Between-batch variance beyond sampling variance, along directions of the cells' shares.
 
-    directions: Numbers  # (directions, cells): of length 1 in the metric of chi-squared
-    variances: Numbers  # of batches along each, (directions,)
-    luck: Numbers  # how large those of rows in any order are, (directions,)
-    groups: int  # that were seen
+    Attributes:
+        directions: (directions, cells), of length 1 in the metric of chi-squared.
+        variances: of batches along each direction, (directions,).
+        luck: mean variance along each direction of rows in any order, (directions,).
+        groups: batches that were seen.
+    """
+
+    directions: Numbers
+    variances: Numbers
+    luck: Numbers
+    groups: int
 
     @property
     def excess(self) -> float:

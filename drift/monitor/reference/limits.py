@@ -29,7 +29,12 @@ HALF = 0.5  # a row in each cell that is added where nothing is known (Jeffreys)
 
 @dataclass(frozen=True)
 class RunRule:
-    """Bad batches that alarm: `bad` of the last `window`, the newest one among them."""
+    """Bad batches that alarm: `bad` of the last `window`, the newest one among them.
+
+    Attributes:
+        bad: least number of bad batches.
+        window: newest batches among which they are counted.
+    """
 
     bad: int = 3
     window: int = 4
@@ -60,12 +65,19 @@ class RunRule:
 
 @dataclass(frozen=True)
 class AlarmSpec:
-    """What counts as bad, and how rarely it does by chance: agreed with a reference, since limits depend on both."""
+    """What counts as bad, and the guarantee on false alarms; part of a reference, since limits depend on both.
 
-    expected_run_length: float = 1000.0  # batches between false alarms of a monitor, in the mean and at least
+    Attributes:
+        expected_run_length: batches between false alarms of the whole monitor, in the mean and at least.
+        rule: of bad batches that alarm.
+        tolerated_loss: accuracy, or share of large errors, that may be lost without an alert.
+        truth_share: of a batch's labels that must have come before its errors count, from 0 to 1.
+    """
+
+    expected_run_length: float = 1000.0
     rule: RunRule = RunRule()
-    tolerated_loss: float = 0.02  # of accuracy, or share of large errors
-    truth_share: float = 0.9  # of a batch, that must be known before it is judged by its truth
+    tolerated_loss: float = 0.02
+    truth_share: float = 0.9
 
     @property
     def words(self) -> str:

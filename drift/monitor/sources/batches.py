@@ -26,11 +26,17 @@ FIRST_MONDAY = np.datetime64("1970-01-05", "ms")  # from which periods are count
 
 @dataclass(frozen=True)
 class Batching:
-    """How a source is cut; exactly one of the three, or else every file is a batch."""
+    """How a source is cut; exactly one of the three, or else every file is a batch.
+
+    Attributes:
+        column: that holds the name of a row's batch.
+        every: a period of the time column: `30min`, `6h`, `1d`, `1w`.
+        size: rows of a batch.
+    """
 
     column: str = ""
-    every: str = ""  # a period of the time column: "1d", "6h", "30min", "1w"
-    size: int = 0  # rows
+    every: str = ""
+    size: int = 0
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.column, self.every, self.size))) > 1:

@@ -30,11 +30,17 @@ _CONDITION = re.compile(r"\s*(\"[^\"]+\"|'[^']+'|.+?)\s*(<=|>=|==|!=|<|>)\s*(.+?
 
 @dataclass(frozen=True)
 class Condition:
-    """One comparison of a feature with a value; what is missing satisfies none, but `MISSING`."""
+    """One comparison of a feature with a value; a missing value satisfies none but that it is missing.
+
+    Attributes:
+        column: the feature.
+        op: one of `OPERATORS`.
+        value: that is compared with; None with `==` or `!=`: whether a value is missing.
+    """
 
     column: str
-    op: str  # of OPERATORS
-    value: float | str | None  # None with "==": the value is missing
+    op: str
+    value: float | str | None
 
     def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Where it holds, (n,).
@@ -65,7 +71,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows for which all conditions hold."""
+    """Rows for which all conditions hold.
+
+    Attributes:
+        name: of the slice.
+        conditions: on features.
+    """
 
     name: str
     conditions: tuple[Condition, ...]

@@ -31,10 +31,16 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class BatchPart:
-    """Some of a batch's rows, ready to be stored."""
+    """Some of a batch's rows, ready to be stored.
+
+    Attributes:
+        rows: how many.
+        hashes: of their keys, uint64.
+        body: a Parquet file.
+    """
 
     rows: int
-    hashes: bytes  # of their keys
+    hashes: bytes
     body: bytes
 
 
@@ -188,7 +194,7 @@ def history(
     return by_batch
 
 
-def add_truths(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:
+def add_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:
     """Keep truths whose rows have not come yet; a newer one takes the place of an older."""
     for keys in _some(list(waiting)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(keys)))
@@ -197,13 +203,13 @@ def add_truths(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapp
         connection.execute(truths.insert(), rows)
 
 
-def take_truths(connection: sql.Connection, monitor: MonitorRecord, keys: Iterable[str]) -> None:
+def remove_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, keys: Iterable[str]) -> None:
     """Forget truths whose rows have come."""
     for some in _some(list(keys)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(some)))
 
 
-def waiting_truths(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, str]:
+def waiting_labels(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, str]:
     """Truths whose rows have not come yet, by key."""
     query = sql.select(truths.c.key, truths.c.truth).where(truths.c.monitor == monitor.id)
     return dict(connection.execute(query).tuples().all())

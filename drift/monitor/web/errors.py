@@ -87,9 +87,9 @@ class ErrorViews:
 
     def _error_slices(self, batch: Batch, reference: MonitorReference | None) -> tuple[ErrorSlice, ...]:
         rows = self._rows(batch)
-        if rows is None or not rows.known.any():
+        if rows is None or not rows.labelled.any():
             return ()
-        there = rows.take(rows.known)
+        there = rows.take(rows.labelled)
         large = reference.large_error if reference else None
         if there.prediction.dtype == np.float64 and large is None:
             return ()
@@ -177,7 +177,7 @@ def _row(rows: PredictionRows, at: int) -> dict[str, Any]:
     return {
         "key": rows.keys[at],
         "prediction": _plain(rows.prediction[at]),
-        "truth": _plain(rows.truth[at]),
+        "truth": _plain(rows.labels[at]),
         "confidence": confidence,
         "time": None if rows.times is None else str(rows.times[at]),
         "features": features,

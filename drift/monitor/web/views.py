@@ -25,37 +25,74 @@ PER_PAGE = 50  # batches in its table
 
 @dataclass(frozen=True)
 class MonitorLine:
-    """A monitor in a table."""
+    """A monitor in a table.
+
+    Attributes:
+        monitor: its record.
+        batches: how many it has.
+        newest: its newest batch.
+        alerts: how many, by state.
+    """
 
     monitor: MonitorRecord
     batches: int
     newest: Batch | None
-    alerts: Mapping[str, int]  # by state
+    alerts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class BatchLine:
-    """A batch in a table."""
+    """A batch in a table.
+
+    Attributes:
+        batch: its record.
+        measure: that is shown.
+        worse: whether that measure is worse than what is tolerated.
+        bad: signals beyond their limits.
+        signals: how many were measured.
+        worst: the signal that is farthest, in units of its limit.
+        ratio: distance of that signal over its limit.
+        joint: p-value of all features together.
+    """
 
     batch: Batch
     measure: SliceMeasure | None
-    worse: bool  # that measure, than what is tolerated
-    bad: int  # signals
+    worse: bool
+    bad: int
     signals: int
-    worst: str  # the signal that is farthest, in units of its limit
+    worst: str
     ratio: float
-    joint: float | None  # p-value of all features together
+    joint: float | None
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A monitor at a glance."""
+    """A monitor at a glance.
+
+    Attributes:
+        monitor: its record.
+        reference: in force.
+        metric: name of the measure that is drawn.
+        metrics: names of those that there are.
+        lines: batches of this page of the table, newest first.
+        page: of the table, from 1.
+        pages: how many there are.
+        batches: how many the monitor has.
+        rows: of all batches.
+        known: rows that have a label.
+        newest: batch.
+        open: alerts.
+        acknowledged: alerts.
+        metric_chart: of the measure over batches.
+        heat_chart: of the signals over batches.
+        left_out: signals that the heat chart does not show.
+    """
 
     monitor: MonitorRecord
     reference: MonitorReference | None
     metric: str
-    metrics: tuple[str, ...]  # that there are
-    lines: list[BatchLine]  # of this page, newest first
+    metrics: tuple[str, ...]
+    lines: list[BatchLine]
     page: int
     pages: int
     batches: int
@@ -66,7 +103,7 @@ class Overview:
     acknowledged: list[Alert]
     metric_chart: Chart | None
     heat_chart: Chart | None
-    left_out: int  # signals that the map has no room for
+    left_out: int
 
 
 class Views:
