@@ -16,8 +16,9 @@ from drift.system.person import person
 if TYPE_CHECKING:
     import pandas as pd
 
-    from drift.monitor.alerts.check import Checked, Watch
+    from drift.monitor.alerts.check import Checked
     from drift.monitor.alerts.delivery import Delivered
+    from drift.monitor.alerts.messages import Watch
     from drift.monitor.pipeline.batch_writer import Ingested
     from drift.monitor.pipeline.labels import JoinedLabels
     from drift.monitor.pipeline.set_reference import ReferenceResult
@@ -303,9 +304,10 @@ class Monitor:
             watch: what is watched for, and who gets messages.
             progress: called with words, how much is done, and of how much.
         """
-        from drift.monitor.alerts import check
+        from drift.monitor.alerts.check import check
+        from drift.monitor.alerts.messages import Watch
 
-        return check.check(self.store, self.record, watch or check.Watch(), progress=progress)
+        return check(self.store, self.record, watch or Watch(), progress=progress)
 
     def deliver(self, watch: Watch) -> Delivered:
         """Deliver queued messages to the channels of a watch; what fails waits for the next call."""
@@ -330,7 +332,7 @@ class Monitor:
         Raises:
             UsageError: there is no such alert, or it is closed.
         """
-        from drift.monitor.alerts.check import acknowledge
+        from drift.monitor.alerts.handling import acknowledge
 
         return acknowledge(
             self.store, self.record, self._alert(alert), by=by or person(), why=why.strip()[:LONGEST_REASON]
@@ -351,7 +353,7 @@ class Monitor:
         Raises:
             UsageError: there is no such alert, or it is closed.
         """
-        from drift.monitor.alerts.check import close, still_bad
+        from drift.monitor.alerts.handling import close, still_bad
 
         record = self.record
         closed = close(self.store, record, self._alert(alert), by=by or person(), why=why.strip()[:LONGEST_REASON])

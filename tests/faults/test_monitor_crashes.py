@@ -16,6 +16,7 @@ import sqlalchemy as sql
 from drift.errors import DriftError
 from drift.monitor.sources.rows import present
 from drift.monitor.store import MonitorStore, alerts, batches
+from drift.monitor.store.tables import update
 from tests.monitor.commands import Commands
 from tests.monitor.receiver import receiver
 from tests.monitor.test_monitor_commands import COLUMNS, csv_of
@@ -261,5 +262,5 @@ def age(place: str, seconds: float) -> None:
     with store.write() as connection:
         [monitor] = batches.all_monitors(connection)
         for one in alerts.deliveries_of(connection, monitor, "pending"):
-            alerts.set_delivery(connection, replace(one, not_before=one.not_before - seconds))
+            update(connection, replace(one, not_before=one.not_before - seconds))
     store.close()

@@ -15,7 +15,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.pipeline.labels import join_labels
 from drift.monitor.prometheus import GAUGES, exposition

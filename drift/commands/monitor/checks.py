@@ -82,7 +82,7 @@ def check(
 
     Example: drift monitor check --file alerts.jsonl
     """
-    from drift.monitor.alerts.check import QuietHours, Watch
+    from drift.monitor.alerts.messages import QuietHours, Watch
     from drift.monitor.drift.signals import display_name
     from drift.monitor.sources.batches import period_of
     from drift.terminal import counting, fold

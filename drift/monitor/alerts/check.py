@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, timezone
-from typing import Any, Literal
-from uuid import NAMESPACE_URL, uuid5
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from drift.errors import StateError, UsageError
-from drift.monitor.alerts.channels import Channel, Message
+from drift.monitor.alerts.handling import record_closing
+from drift.monitor.alerts.messages import Watch, queue
 from drift.monitor.alerts.rules import Change, LossEvidence, follow_freshness, follow_harm, follow_runs
 from drift.monitor.alerts.series import (
     counts_for,
@@ -20,73 +19,13 @@ from drift.monitor.alerts.series import (
     loss_words,
     slice_histories,
 )
-from drift.monitor.drift.signals import display_name
 from drift.monitor.pipeline.labels import in_force, measure_all
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
-from drift.monitor.reference.limits import AlarmSpec
-from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Alert, Delivery, MonitorRecord, MonitorReference, now
+from drift.monitor.store import MonitorStore, alerts, batches
+from drift.monitor.store.records import Alert, MonitorRecord, MonitorReference, now
 
 FRESHNESS = "freshness"
-
-
-@dataclass(frozen=True)
-class QuietHours:
-    """Hours of the day, by this machine's clock, in which nothing is delivered.
-
-    Attributes:
-        start: of the day.
-        end: of the day, the next one where it is earlier than the start.
-    """
-
-    start: time
-    end: time
-
-    @classmethod
-    def parse(cls, text: str) -> QuietHours:
-        """From 22:00-07:00.
-
-        Raises:
-            UsageError: anything else.
-        """
-        try:
-            start, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
-        except ValueError as error:
-            raise UsageError(f"expected quiet hours such as 22:00-07:00, got {text!r}") from error
-        if start == end or start.tzinfo or end.tzinfo:
-            raise UsageError(f"expected quiet hours such as 22:00-07:00, by this machine's clock, got {text!r}")
-        return cls(start, end)
-
-    def over(self, moment: datetime) -> datetime:
-        """When they are over, or the moment itself if it is not in them."""
-        clock = moment.time()
-        inside = self.start <= clock < self.end if self.start < self.end else clock >= self.start or clock < self.end
-        if not inside:
-            return moment
-        day = moment.date() if clock < self.end else moment.date() + timedelta(days=1)
-        if isinstance(moment.tzinfo, timezone):  # which knows nothing of summer time, as this machine's clock does
-            return datetime.combine(day, self.end).astimezone()
-        return datetime.combine(day, self.end, moment.tzinfo)
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What a check watches for, and where messages go.
-
-    Attributes:
-        expect_every: seconds within which newer rows must come; 0: not watched.
-        cooldown: batches after an alert is closed in which the same signal opens none.
-        channels: that messages go to.
-        quiet_hours: in which no message is delivered.
-        link: address of the monitor's page, for messages.
-    """
-
-    expect_every: float = 0.0
-    cooldown: int = 4
-    channels: Sequence[Channel] = ()
-    quiet_hours: QuietHours | None = None
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +86,7 @@ def check(
                 opened.append(_opened(connection, monitor, change))
                 last[change.signal] = opened[-1]
             else:
-                closed.append(_closed(connection, last[change.signal], change.reason, change.seen))
+                closed.append(record_closing(connection, last[change.signal], change.reason, change.seen))
                 last[change.signal] = closed[-1]
         for alert in opened:
             queue(connection, monitor, alert, "opened", watch, moment)
@@ -169,108 +108,6 @@ def check(
         calibration.reference if calibration else None,
         len(waiting),
     )
-
-
-def acknowledge(
-    store: MonitorStore, monitor: MonitorRecord, alert: Alert, *, by: str, why: str, watch: Watch | None = None
-) -> Alert:
-    """Somebody looks after an alert; it stays until it is closed.
-
-    Raises:
-        StateError: it has been closed meanwhile.
-    """
-    with store.write() as connection:
-        there = _still_there(connection, monitor, alert)
-        changed = replace(there, state="acknowledged", acknowledged_at=now(), acknowledged_by=by, acknowledged_why=why)
-        alerts.set_alert(connection, changed)
-        queue(connection, monitor, changed, "acknowledged", watch, datetime.now().astimezone())
-    return changed
-
-
-def close(
-    store: MonitorStore, monitor: MonitorRecord, alert: Alert, *, by: str, why: str, watch: Watch | None = None
-) -> Alert:
-    """A person is done with an alert; the signal is followed anew from the next batch on.
-
-    Raises:
-        StateError: it has been closed meanwhile.
-    """
-    with store.write() as connection:
-        there = _still_there(connection, monitor, alert)
-        reference = references.current_reference(connection, monitor)
-        promise = reference.promise if reference is not None else AlarmSpec()
-        everything = batches.all_batches(connection, monitor)
-        seen = [batch.id for batch in everything if is_judged(batch, there.signal, promise)]
-        changed = _closed(connection, there, why, tuple(seen), by=by)
-        queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
-    return changed
-
-
-def still_bad(store: MonitorStore, monitor: MonitorRecord, alert: Alert) -> str:
-    """What the newest batch that can be judged says of an alert's signal if it is beyond its limit; empty if not."""
-    calibration = in_force(store, monitor)
-    if calibration is None:
-        return ""
-    reference = calibration.reference
-    with store.read() as connection:
-        since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
-        if alert.signal == loss_name(reference) and len(reference.losses):
-            harm = LossEvidence(reference.losses, reference.promise.tolerated_loss)
-            lost = loss_history(connection, monitor, reference, since)
-            if not lost or lost[-1].loss <= harm.highest_risk:
-                return ""
-            words = f"{loss_words(reference)} {lost[-1].loss:.3f}, tolerated {harm.highest_risk:.3f}"
-            return f"batch {lost[-1].batch.name}, {words}"
-        followed = dict(
-            (
-                *distance_histories(connection, reference, since),
-                *slice_histories(connection, monitor, calibration, since),
-            )
-        ).get(alert.signal)
-    return f"batch {followed[-1].batch.name}, {followed[-1].words}" if followed and followed[-1].bad else ""
-
-
-def _still_there(connection: Any, monitor: MonitorRecord, alert: Alert) -> Alert:
-    """The alert as it is now."""
-    there = alerts.find_alert(connection, monitor, alert.id)
-    if there is None or there.state == "closed":
-        raise StateError(f"alert {alert.id} has been closed meanwhile")
-    return there
-
-
-def queue(
-    connection: Any,
-    monitor: MonitorRecord,
-    alert: Alert,
-    event: Literal["opened", "acknowledged", "closed"],
-    watch: Watch | None,
-    moment: datetime,
-) -> None:
-    """Messages about an alert, to be delivered when there is no quiet hour; the same event is queued once.
-
-    Without a watch, to wherever the alert was announced.
-    """
-    targets = {(channel.kind, channel.target) for channel in watch.channels} if watch else set()
-    queued = [delivery for delivery in alerts.deliveries_of(connection, monitor) if delivery.alert == alert.id]
-    numbers = {delivery.id for delivery in queued}
-    if watch is None:
-        targets = {(delivery.kind, delivery.target) for delivery in queued}
-    since = watch.quiet_hours.over(moment) if watch and watch.quiet_hours else moment
-    why = {"opened": alert.reason, "acknowledged": alert.acknowledged_why, "closed": alert.closed_why}[event]
-    at = {"opened": alert.opened_at, "acknowledged": alert.acknowledged_at, "closed": alert.closed_at}[event]
-    for kind, target in sorted(targets):
-        number = str(uuid5(NAMESPACE_URL, f"{monitor.name}/{monitor.began_at}/{alert.id}/{event}/{at}/{kind}/{target}"))
-        if number in numbers:
-            continue
-        link = f"{watch.link.rstrip('/')}/monitors/{monitor.id}/alerts#{alert.id}" if watch and watch.link else ""
-        message = Message(
-            id=number, event=event, monitor=monitor.name, alert=alert.id, signal=display_name(alert.signal),
-            batch=alert.batch, reason=why or "", at=at or "", link=link,
-        )  # fmt: skip
-        alerts.add_delivery(
-            connection,
-            Delivery(number, alert.id, kind, target, vars(message), "pending", 0, since.timestamp(), ""),
-        )
 
 
 def _changes(
@@ -327,7 +164,7 @@ def _superseded(connection: Any, last: dict[str, Alert], reference: MonitorRefer
     for signal, alert in last.items():
         if alert.state != "closed" and signal != FRESHNESS and alert.opened_at < reference.agreed_at:
             why = f"reference {reference.version} was agreed by {reference.agreed_by}: {reference.why}"
-            last[signal] = _closed(connection, alert, why, alert.seen)
+            last[signal] = record_closing(connection, alert, why, alert.seen)
             closed.append(last[signal])
     return closed
 
@@ -338,12 +175,6 @@ def _opened(connection: Any, monitor: MonitorRecord, change: Change) -> Alert:
         seen=change.seen, reason=change.reason, opened_at=now(),
     )  # fmt: skip
     return alerts.add_alert(connection, monitor, alert)
-
-
-def _closed(connection: Any, alert: Alert, why: str, seen: tuple[int, ...], *, by: str = "drift") -> Alert:
-    changed = replace(alert, state="closed", closed_at=now(), closed_by=by, closed_why=why, seen=seen)
-    alerts.set_alert(connection, changed)
-    return changed
 
 
 def duration(seconds: float) -> str:

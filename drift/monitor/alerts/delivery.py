@@ -12,6 +12,7 @@ from drift.errors import DeliveryError
 from drift.monitor.alerts.channels import EVENTS, Channel, Message
 from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.records import Delivery, MonitorRecord, now
+from drift.monitor.store.tables import update
 
 CLAIM_SECONDS = 120.0  # that a process has for one message; then another may try
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3_600.0  # before a message is tried again, doubled each time
@@ -110,7 +111,7 @@ def _claimed(store: MonitorStore, monitor: MonitorRecord, delivery: Delivery) ->
         if there is None or there.not_before > time() or not _is_next(there, pending):
             return None
         claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)
-        alerts.set_delivery(connection, claimed)
+        update(connection, claimed)
     return claimed
 
 
@@ -123,4 +124,4 @@ def _failed(delivery: Delivery, error: str) -> Delivery:
 
 def _put(store: MonitorStore, delivery: Delivery) -> None:
     with store.write() as connection:
-        alerts.set_delivery(connection, delivery)
+        update(connection, delivery)

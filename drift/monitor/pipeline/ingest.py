@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def ingest(
         DataError: rows that cannot be used; batches before them are stored.
         UsageError: a monitor that begins with probabilities that are not of the predicted class.
     """
-    run = _Ingest(store, name, source, columns, batching, slices, replace, of_one_class)
+    run = _Ingest(store, name, columns, batching, slices, replace, of_one_class, Ingested(source=source))
     first, file, last = 0, "", ""
     try:
         for frame in chunks:
@@ -94,27 +95,22 @@ def ingest(
     return run.result
 
 
+@dataclass
 class _Ingest:
     """One ingest: the monitor with its first chunk, and the batches that more rows may come for."""
 
-    def __init__(
-        self,
-        store: MonitorStore,
-        name: str,
-        source: str,
-        columns: Columns,
-        batching: Batching,
-        slices: tuple[str, ...],
-        replace: bool,
-        of_one_class: bool,
-    ) -> None:
-        self.store, self.name, self.columns = store, name, columns
-        self.batching, self.slices, self.replace, self.of_one_class = batching, slices, replace, of_one_class
-        self.result = Ingested(source=source)
-        self.writer: BatchWriter | None = None
-        self.open: dict[str, BatchBuilder] = {}
-        self._calibration: ReferenceLimits | None = None
-        self._check: ProbabilityCheck | None = None
+    store: MonitorStore
+    name: str
+    columns: Columns
+    batching: Batching
+    slices: tuple[str, ...]
+    replace: bool
+    of_one_class: bool
+    result: Ingested
+    writer: BatchWriter | None = None
+    open: dict[str, BatchBuilder] = field(default_factory=dict)
+    calibration: ReferenceLimits | None = None
+    check: ProbabilityCheck | None = None
 
     def begin(self, frame: pd.DataFrame) -> None:
         """Find the monitor, or begin it with the first rows."""
@@ -129,14 +125,14 @@ class _Ingest:
                 " leave --slice out, or begin another monitor with --monitor NAME"
             )
         self.columns = monitor.columns.fit_to(self.columns)
-        self._check = self._probability_check(self.columns)
+        self.check = self._probability_check(self.columns)
         known = {*self.columns.named, *self.columns.ignore, *(name for name, _ in self.columns.features)}
         prefix = self.columns.probabilities
         self.result.left_out = tuple(
             name for name in map(str, frame.columns) if name not in known and not (prefix and name.startswith(prefix))
         )
-        self._calibration = in_force(self.store, monitor)
-        self.writer = BatchWriter(self.store, monitor, self._calibration, self.result, replace=self.replace)
+        self.calibration = in_force(self.store, monitor)
+        self.writer = BatchWriter(self.store, monitor, self.calibration, self.result, replace=self.replace)
 
     def _begin_monitor(self, frame: pd.DataFrame) -> MonitorRecord:
         slices = [parse_slice(text) for text in self.slices]
@@ -164,9 +160,9 @@ class _Ingest:
     def take(self, frame: pd.DataFrame, first: int, file: str) -> str:
         """Give the rows of a chunk to their batches; the last row's batch."""
         rows = self.columns.read(frame, first=first)
-        if self._check is not None:
-            self._check.add(rows)
-            self.result.unlikely = self._check.problem
+        if self.check is not None:
+            self.check.add(rows)
+            self.result.unlikely = self.check.problem
         names = self.batching.labels(frame, rows.times, first=first, file=file)
         for name, positions in _groups(names):
             if name not in self.open:
@@ -181,7 +177,7 @@ class _Ingest:
             name,
             source=self.result.source,
             keyed=bool(self.columns.key),
-            reference=self._calibration.reference if self._calibration else None,
+            reference=self.calibration.reference if self.calibration else None,
             slices=[parse_slice(text) for text in writer.monitor.slices],
             waiting={} if stored else writer.waiting,  # what is stored has its labels, or better ones
             stored=stored,

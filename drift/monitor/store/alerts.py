@@ -7,7 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sql
 
 from drift.monitor.store.records import Alert, Delivery, Finding, MonitorRecord
-from drift.monitor.store.tables import alerts, deliveries, findings, insert, read, read_first, update, values_of
+from drift.monitor.store.tables import alerts, deliveries, findings, insert, read, read_first, values_of
 
 
 def all_alerts(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Alert]:
@@ -26,11 +26,6 @@ def add_alert(connection: sql.Connection, monitor: MonitorRecord, alert: Alert) 
     return replace(alert, id=insert(connection, alert, monitor=monitor.id))
 
 
-def set_alert(connection: sql.Connection, alert: Alert) -> None:
-    """Put an alert in the place of what is stored of it."""
-    update(connection, alert)
-
-
 def count_alerts(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, int]:
     """Alerts in each state."""
     query = sql.select(alerts.c.state, sql.func.count()).where(alerts.c.monitor == monitor.id).group_by(alerts.c.state)
@@ -40,11 +35,6 @@ def count_alerts(connection: sql.Connection, monitor: MonitorRecord) -> dict[str
 def add_delivery(connection: sql.Connection, delivery: Delivery) -> None:
     """A message that is to go out."""
     connection.execute(deliveries.insert().values(**values_of(delivery)))
-
-
-def set_delivery(connection: sql.Connection, delivery: Delivery) -> None:
-    """Put a delivery in the place of what is stored of it."""
-    update(connection, delivery)
 
 
 def deliveries_of(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Delivery]:

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from drift import __version__
 from drift.errors import DriftError
-from drift.monitor.alerts import check
+from drift.monitor.alerts.handling import acknowledge, close
 from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.drift.signals import display_name
 from drift.monitor.prometheus import exposition
@@ -160,7 +160,7 @@ class MonitorPages:
         session, form = await self._writing(request)
         record = await run_in_threadpool(self._monitor, monitor)
         why = form.get("why", "").strip()[:LONGEST_NOTE]
-        change = {"acknowledge": check.acknowledge, "close": check.close}.get(form.get("change", ""))
+        change = {"acknowledge": acknowledge, "close": close}.get(form.get("change", ""))
 
         def changed() -> str:
             stored = None

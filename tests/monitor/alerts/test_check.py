@@ -13,7 +13,9 @@ import pytest
 
 from drift.errors import StateError, UsageError
 from drift.monitor.alerts.channels import Message
-from drift.monitor.alerts.check import QuietHours, Watch, acknowledge, check, close, duration
+from drift.monitor.alerts.check import check, duration
+from drift.monitor.alerts.handling import acknowledge, close
+from drift.monitor.alerts.messages import QuietHours, Watch
 from drift.monitor.alerts.rules import (
     DistancePoint,
     LossEvidence,

@@ -9,7 +9,8 @@ from scipy.stats import poisson
 
 from benchmarks.run_rules import ALLOWED, PROMISE, Stream, cells, distances, run_rule_alarms, shifted
 from drift.detect.profiles.distances import jensen_shannon
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
 from drift.monitor.reference.limits import RunRule, bucket, loss_limit
 from drift.monitor.sources.rows import PredictionRows

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from drift.monitor.alerts.check import Watch, check, close
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.handling import close
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.axis import Axis, Point
 from drift.monitor.web.charts import heat_chart
