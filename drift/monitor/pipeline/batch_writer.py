@@ -12,6 +12,7 @@ from drift.errors import StateError
 from drift.monitor.pipeline.batch_builder import BatchBuilder, Gathered, SeenKeys
 from drift.monitor.pipeline.labels import join_labels, keep_limits
 from drift.monitor.pipeline.reference import ReferenceLimits
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
 from drift.monitor.store.batches import Hashes
 from drift.monitor.store.records import Batch, MonitorRecord
@@ -97,6 +98,19 @@ class BatchWriter:
             if monitor.columns.key:
                 for _, hashes in batches.key_hashes(connection, monitor, most=MOST_KEYS):
                     self._seen.add(hashes)
+
+    def builder(self, name: str) -> BatchBuilder:
+        """A batch that rows can be added to."""
+        stored = name in self.names
+        return BatchBuilder(
+            name,
+            source=self.result.source,
+            keyed=bool(self.monitor.columns.key),
+            reference=self._calibration.reference if self._calibration else None,
+            slices=[parse_slice(text) for text in self.monitor.slices],
+            waiting={} if stored else self.waiting,  # what is stored has its labels, or better ones
+            stored=stored,
+        )
 
     def write(self, builder: BatchBuilder) -> None:
         """Commit one batch, if it is not stored yet.

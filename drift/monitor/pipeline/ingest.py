@@ -16,12 +16,11 @@ from drift.monitor.pipeline.batch_builder import BatchBuilder
 from drift.monitor.pipeline.batch_writer import BatchWriter, Ingested
 from drift.monitor.pipeline.labels import in_force
 from drift.monitor.pipeline.probability_check import ProbabilityCheck
-from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import Texts
-from drift.monitor.sources.slices import Slice, parse_slice
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches
 from drift.monitor.store.records import MonitorRecord
 
@@ -69,129 +68,126 @@ def ingest(
         DataError: rows that cannot be used; batches before them are stored.
         UsageError: a monitor that begins with probabilities that are not of the predicted class.
     """
-    run = _Ingest(store, name, columns, batching, slices, replace, of_one_class, Ingested(source=source))
+    result = Ingested(source=source)
+    cutter: _BatchCutter | None = None
     first, file, last = 0, "", ""
     try:
         for frame in chunks:
             if not len(frame):
                 continue
-            if run.writer is None:
-                run.begin(frame)
+            if cutter is None:
+                monitor = _find_or_begin(store, name, frame, columns, slices, of_one_class, result)
+                settled = monitor.columns.fit_to(columns)
+                result.left_out = _left_out(frame, settled)
+                writer = BatchWriter(store, monitor, in_force(store, monitor), result, replace=replace)
+                cutter = _BatchCutter(writer, settled, batching, _probability_check(settled, of_one_class))
             if not batching.column and not batching.every and frame.attrs.get("file", "") != file:
                 file = frame.attrs.get("file", "")
                 first = first if batching.size else 0  # rows without keys are counted within a batch
-            last = run.take(frame, first, file)
+            last = cutter.take(frame, first, file)
             first += len(frame)
             if ordered:
-                run.store_finished(last)
-            elif sum(builder.buffered for builder in run.open.values()) > MOST_BUFFERED:
-                for builder in run.open.values():
-                    builder.flush()
-            progress(f"{run.result.stored:,} batches", first, 0)
-        run.store_rest(partial)
+                cutter.store_finished(last)
+            else:
+                cutter.bound_memory()
+            progress(f"{result.stored:,} batches", first, 0)
+        if cutter is not None:
+            cutter.store_rest(partial)
     finally:
-        for builder in run.open.values():
+        for builder in cutter.open.values() if cutter is not None else ():
             builder.close()
-    return run.result
+    return result
+
+
+def _find_or_begin(
+    store: MonitorStore,
+    name: str,
+    frame: pd.DataFrame,
+    columns: Columns,
+    slices: tuple[str, ...],
+    of_one_class: bool,
+    result: Ingested,
+) -> MonitorRecord:
+    """The monitor of that name; it begins with these rows if it is not there, or is empty and columns are named."""
+    with store.read() as connection:
+        monitor = batches.find_monitor(connection, name)
+        empty = monitor is None or batches.is_empty(connection, monitor)
+    if monitor is None or (empty and columns.prediction):  # a first ingest that failed binds nobody
+        settled = _settle(frame, columns, slices, of_one_class)
+        result.begun = True
+        with store.write() as connection:
+            monitor = batches.begin_monitor(connection, name, settled, slices)
+    if slices and slices != monitor.slices:
+        raise UsageError(
+            f"expected the slices that the monitor began with ({'; '.join(monitor.slices) or 'none'}):"
+            " leave --slice out, or begin another monitor with --monitor NAME"
+        )
+    return monitor
+
+
+def _settle(frame: pd.DataFrame, columns: Columns, texts: tuple[str, ...], of_one_class: bool) -> Columns:
+    """The columns of a monitor that begins with these rows, once nothing is wrong with rows and slices."""
+    slices = [parse_slice(text) for text in texts]
+    settled = columns.settle(frame, keep={part.column for each in slices for part in each.conditions})
+    twice = [name for name, count in Counter(each.name for each in slices).items() if count > 1]
+    if twice:
+        raise UsageError(f"expected slices with names of their own, got several called {twice[0]!r}")
+    rows = settled.read(frame)
+    for each in slices:
+        each.rows(rows.features)
+    check = _probability_check(settled, of_one_class)
+    if check is not None and (problem := check.add(rows)):
+        raise UsageError(f"expected the {problem}: if they are of one class, name it with --positive CLASS")
+    return settled
+
+
+def _probability_check(columns: Columns, of_one_class: bool) -> ProbabilityCheck | None:
+    if not of_one_class or not columns.probability or columns.positive or columns.probabilities:
+        return None
+    return ProbabilityCheck(columns.probability)
+
+
+def _left_out(frame: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
+    """Columns of a source that a monitor does not follow."""
+    known = {*columns.named, *columns.ignore, *(name for name, _ in columns.features)}
+    prefix = columns.probabilities
+    return tuple(
+        name for name in map(str, frame.columns) if name not in known and not (prefix and name.startswith(prefix))
+    )
 
 
 @dataclass
-class _Ingest:
-    """One ingest: the monitor with its first chunk, and the batches that more rows may come for."""
+class _BatchCutter:
+    """Gives rows to the batches that more rows may come for, and stores those that are whole."""
 
-    store: MonitorStore
-    name: str
+    writer: BatchWriter
     columns: Columns
     batching: Batching
-    slices: tuple[str, ...]
-    replace: bool
-    of_one_class: bool
-    result: Ingested
-    writer: BatchWriter | None = None
+    check: ProbabilityCheck | None
     open: dict[str, BatchBuilder] = field(default_factory=dict)
-    calibration: ReferenceLimits | None = None
-    check: ProbabilityCheck | None = None
-
-    def begin(self, frame: pd.DataFrame) -> None:
-        """Find the monitor, or begin it with the first rows."""
-        with self.store.read() as connection:
-            monitor = batches.find_monitor(connection, self.name)
-            empty = monitor is None or batches.is_empty(connection, monitor)
-        if monitor is None or (empty and self.columns.prediction):  # a first ingest that failed binds nobody
-            monitor = self._begin_monitor(frame)
-        if self.slices and self.slices != monitor.slices:
-            raise UsageError(
-                f"expected the slices that the monitor began with ({'; '.join(monitor.slices) or 'none'}):"
-                " leave --slice out, or begin another monitor with --monitor NAME"
-            )
-        self.columns = monitor.columns.fit_to(self.columns)
-        self.check = self._probability_check(self.columns)
-        known = {*self.columns.named, *self.columns.ignore, *(name for name, _ in self.columns.features)}
-        prefix = self.columns.probabilities
-        self.result.left_out = tuple(
-            name for name in map(str, frame.columns) if name not in known and not (prefix and name.startswith(prefix))
-        )
-        self.calibration = in_force(self.store, monitor)
-        self.writer = BatchWriter(self.store, monitor, self.calibration, self.result, replace=self.replace)
-
-    def _begin_monitor(self, frame: pd.DataFrame) -> MonitorRecord:
-        slices = [parse_slice(text) for text in self.slices]
-        settled = self.columns.settle(frame, keep={part.column for each in slices for part in each.conditions})
-        _require_names_of_their_own(slices)
-        rows = settled.read(frame)  # what is wrong with them, or with slices, is said before anything is stored
-        for each in slices:
-            each.rows(rows.features)
-        check = self._probability_check(settled)
-        if check is not None:
-            check.add(rows)
-            if check.problem:
-                raise UsageError(
-                    f"expected the {check.problem}: if they are of one class, name it with --positive CLASS"
-                )
-        self.result.begun = True
-        with self.store.write() as connection:
-            return batches.begin_monitor(connection, self.name, settled, self.slices)
-
-    def _probability_check(self, columns: Columns) -> ProbabilityCheck | None:
-        if not self.of_one_class or not columns.probability or columns.positive or columns.probabilities:
-            return None
-        return ProbabilityCheck(columns.probability)
 
     def take(self, frame: pd.DataFrame, first: int, file: str) -> str:
         """Give the rows of a chunk to their batches; the last row's batch."""
         rows = self.columns.read(frame, first=first)
         if self.check is not None:
-            self.check.add(rows)
-            self.result.unlikely = self.check.problem
+            self.writer.result.unlikely = self.check.add(rows)
         names = self.batching.labels(frame, rows.times, first=first, file=file)
         for name, positions in _groups(names):
             if name not in self.open:
-                self.open[name] = self._builder(name)
+                self.open[name] = self.writer.builder(name)
             self.open[name].add(rows if len(positions) == len(rows) else rows.take(positions))
         return str(names[-1])
 
-    def _builder(self, name: str) -> BatchBuilder:
-        writer = self._writer
-        stored = name in writer.names
-        return BatchBuilder(
-            name,
-            source=self.result.source,
-            keyed=bool(self.columns.key),
-            reference=self.calibration.reference if self.calibration else None,
-            slices=[parse_slice(text) for text in writer.monitor.slices],
-            waiting={} if stored else writer.waiting,  # what is stored has its labels, or better ones
-            stored=stored,
-        )
-
-    @property
-    def _writer(self) -> BatchWriter:
-        assert self.writer is not None  # noqa: S101 - begun with the first chunk
-        return self.writer
+    def bound_memory(self) -> None:
+        """Compress what is open where it has grown large."""
+        if sum(builder.buffered for builder in self.open.values()) > MOST_BUFFERED:
+            for builder in self.open.values():
+                builder.flush()
 
     def store_finished(self, last: str) -> None:
         """Store the batches before the last one, unless their period is not over."""
         for name in [name for name in self.open if name != last and not self.batching.may_grow(name, _now())]:
-            self._writer.write(self.open.pop(name))
+            self.writer.write(self.open.pop(name))
 
     def store_rest(self, partial: bool) -> None:
         """Store the batches that are left; without `partial`, not the one that more rows may come for."""
@@ -201,19 +197,10 @@ class _Ingest:
             builder = self.open[newest]
             builder.flush()
             if not self.batching.size or len(builder.hashes) < self.batching.size:
-                self.result.unfinished = newest
-        for name in names:
-            builder = self.open.pop(name)
-            if name == self.result.unfinished:
-                builder.close()
-            else:
-                self._writer.write(builder)
-
-
-def _require_names_of_their_own(slices: Iterable[Slice]) -> None:
-    twice = [name for name, count in Counter(each.name for each in slices).items() if count > 1]
-    if twice:
-        raise UsageError(f"expected slices with names of their own, got several called {twice[0]!r}")
+                self.writer.result.unfinished = newest
+                self.open.pop(newest).close()
+        for name in list(self.open):
+            self.writer.write(self.open.pop(name))
 
 
 def _now() -> np.datetime64:

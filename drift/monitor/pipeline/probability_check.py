@@ -12,21 +12,16 @@ ROUNDING = 1e-6  # of a probability
 
 
 class ProbabilityCheck:
-    """Counts rows whose probability no predicted class can have.
-
-    Attributes:
-        problem: message about the rows so far; empty where too few of them are wrong.
-    """
+    """Counts rows whose probability no predicted class can have."""
 
     def __init__(self, column: str) -> None:
         """Begin; `column` is the name of the column with the probabilities."""
         self._column = column
         self._rows = self._small = 0
         self._classes: tuple[str, ...] = ()
-        self.problem = ""
 
-    def add(self, rows: PredictionRows) -> None:
-        """Take rows into account."""
+    def add(self, rows: PredictionRows) -> str:
+        """Take rows into account; a message about all so far, empty where too few of them are wrong."""
         small, classes = unlikely(rows)
         if not {*classes} <= {*self._classes}:  # of more classes, smaller probabilities are right
             self._rows = self._small = 0
@@ -34,12 +29,12 @@ class ProbabilityCheck:
         if classes == self._classes:
             self._rows += len(rows)
             self._small += int(small.sum())
-        count, seen = self._small, self._rows
-        self.problem = (
-            f"probability of the predicted class in column {self._column!r}, {1 / len(self._classes):.2g} or more of"
-            f" {len(self._classes)} classes ({', '.join(self._classes[:9])}); got less in {count:,} of {seen:,} rows"
-            if seen >= ENOUGH_ROWS and count > UNLIKELY_SHARE * seen
-            else ""
+        if self._rows < ENOUGH_ROWS or self._small <= UNLIKELY_SHARE * self._rows:
+            return ""
+        count = len(self._classes)
+        return (
+            f"probability of the predicted class in column {self._column!r}, {1 / count:.2g} or more of {count} classes"
+            f" ({', '.join(self._classes[:9])}); got less in {self._small:,} of {self._rows:,} rows"
         )
 
 
