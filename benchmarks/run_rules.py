@@ -76,7 +76,7 @@ class Stream:
     def calibration(self, reference: PredictionRows) -> ReferenceLimits:
         """Of a reference's rows."""
         sizes = [self.rows] * self.reference_batches
-        return ReferenceLimits(make_reference(reference, chosen="", by="", why="", promise=PROMISE, sizes=sizes))
+        return ReferenceLimits(make_reference(reference, chosen="", by="", why="", alarms=PROMISE, sizes=sizes))
 
 
 STREAMS = (

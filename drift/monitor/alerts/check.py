@@ -41,7 +41,6 @@ class Checked:
         blind: whether batches have labels and the reference has none, so that errors are not followed.
         unjudged: batches of whose labels less than the agreed share has come.
         reference: in force; None if there is none.
-        undelivered: messages that wait.
     """
 
     opened: tuple[Alert, ...]
@@ -52,7 +51,6 @@ class Checked:
     blind: bool
     unjudged: int
     reference: MonitorReference | None
-    undelivered: int
 
 
 def check(
@@ -95,7 +93,6 @@ def check(
         unclosed = alerts.all_alerts(connection, monitor, "open", "acknowledged")
         for alert in unclosed:  # for channels that are new since it was opened; the others have it
             queue(connection, monitor, alert, "opened", watch, moment)
-        waiting = alerts.deliveries_of(connection, monitor, "pending")
         blind, unjudged = _without_labels(connection, monitor, calibration)
     return Checked(
         tuple(opened),
@@ -106,7 +103,6 @@ def check(
         blind,
         unjudged,
         calibration.reference if calibration else None,
-        len(waiting),
     )
 
 
@@ -122,14 +118,14 @@ def _changes(
     changes: list[Change] = []
     if calibration is not None:
         since = [batch for batch in all_batches if counts_for(calibration.reference, batch)]
-        promise = calibration.reference.promise
+        alarms = calibration.reference.promise
         for signal, followed in (
             *distance_histories(connection, calibration.reference, since),
             *slice_histories(connection, monitor, calibration, since),
         ):
-            changes += follow_runs(signal, followed, rule=promise.rule, last=last.get(signal), cooldown=watch.cooldown)
+            changes += follow_runs(signal, followed, rule=alarms.rule, last=last.get(signal), cooldown=watch.cooldown)
         if len(calibration.reference.losses):
-            harm = LossEvidence(calibration.reference.losses, promise.tolerated_loss, 2 * promise.expected_run_length)
+            harm = LossEvidence(calibration.reference.losses, alarms.tolerated_loss, 2 * alarms.expected_run_length)
             lost = loss_history(connection, monitor, calibration.reference, since)
             signal = loss_name(calibration.reference)
             words = loss_words(calibration.reference)

@@ -52,9 +52,9 @@ def close(
     with store.write() as connection:
         there = _still_there(connection, monitor, alert)
         reference = references.current_reference(connection, monitor)
-        promise = reference.promise if reference is not None else AlarmSpec()
+        alarms = reference.promise if reference is not None else AlarmSpec()
         everything = batches.all_batches(connection, monitor)
-        seen = [batch.id for batch in everything if is_judged(batch, there.signal, promise)]
+        seen = [batch.id for batch in everything if is_judged(batch, there.signal, alarms)]
         changed = record_closing(connection, there, why, tuple(seen), by=by)
         queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
     return changed

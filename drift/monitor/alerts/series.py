@@ -15,10 +15,10 @@ from drift.monitor.store import batches, references
 from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference, SliceMeasure
 
 
-def is_judged(batch: Batch, signal: str, promise: AlarmSpec) -> bool:
+def is_judged(batch: Batch, signal: str, alarms: AlarmSpec) -> bool:
     """Whether a signal can be judged by a batch now, or only when more of its labels have come."""
     by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
-    return not by_truth or batch.known >= max(1, promise.truth_share * batch.rows)
+    return not by_truth or batch.known >= max(1, alarms.truth_share * batch.rows)
 
 
 def loss_name(reference: MonitorReference) -> str:
@@ -74,7 +74,7 @@ def slice_histories(
     connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
     """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
-    reference, promise = calibration.reference, calibration.reference.promise
+    reference, alarms = calibration.reference, calibration.reference.promise
     name = loss_name(reference)
     accepted = {
         measured.of_slice: measured
@@ -85,10 +85,10 @@ def slice_histories(
         return []
     history = batches.history(connection, monitor, [name], whole=False)
     histories: dict[str, list[DistancePoint]] = {}
-    rate = promise.rate(calibration.signals)
+    rate = alarms.rate(calibration.signals)
     for batch in since:
         for measured in history.get(batch.id, ()):
-            if measured.of_slice not in accepted or measured.measure.of_class or not is_judged(batch, name, promise):
+            if measured.of_slice not in accepted or measured.measure.of_class or not is_judged(batch, name, alarms):
                 continue
             was, rows = accepted[measured.of_slice], measured.measure.rows
             limit = loss_limit(
@@ -96,7 +96,7 @@ def slice_histories(
                 was.measure.rows,
                 rows,
                 rate=rate,
-                rule=promise.rule,
+                rule=alarms.rule,
                 inflation=rows / measure_dependence(reference.losses, rows).effective_rows,
             )
             words = f"{loss_words(reference)} {_loss(measured):.3f} where {measured.of_slice}"

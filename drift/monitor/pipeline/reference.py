@@ -10,17 +10,17 @@ import numpy as np
 from drift.detect.profiles.column_reader import ColumnValues
 from drift.detect.profiles.profiles import Profile, profile
 from drift.errors import DataError
-from drift.monitor.drift.signals import LABEL, inputs_of, labels_of, losses_of
+from drift.monitor.drift.signals import inputs_of, labels_of, losses_of
 from drift.monitor.pipeline.measure import Measuring, bins_of
 from drift.monitor.reference.batch_variation import (
     LEAST_GROUPS,
     MOST_GROUPS,
     BetweenBatchVariance,
     Counted,
+    between_batch_variance,
     cut_evenly,
-    measure_effects,
-    merge_neighbours,
-    some_of,
+    merge_adjacent,
+    spread_ranges,
 )
 from drift.monitor.reference.limits import AlarmSpec, bucket, cells_of, distance_limit
 from drift.monitor.sources.rows import PredictionRows
@@ -40,7 +40,7 @@ def make_reference(
     why: str,
     name: str = "",
     slices: Sequence[Slice] = (),
-    promise: AlarmSpec | None = None,
+    alarms: AlarmSpec | None = None,
     sizes: Sequence[int] = (),
 ) -> MonitorReference:
     """A reference from rows in the order of time.
@@ -52,7 +52,7 @@ def make_reference(
         why: on what grounds.
         name: of the reference, for people.
         slices: that are followed.
-        promise: on alarms.
+        alarms: what counts as bad, and the guarantee on false alarms.
         sizes: rows of each of the batches that they come from; without any, stretches of as many rows each are taken.
 
     Raises:
@@ -85,7 +85,7 @@ def make_reference(
         agreed_by=by,
         agreed_at=now(),
         why=why,
-        promise=promise or AlarmSpec(),
+        promise=alarms or AlarmSpec(),
     )
 
 
@@ -103,7 +103,7 @@ class ReferenceLimits:
 
     @property
     def signals(self) -> int:
-        """How many share the promise: each has a part of it."""
+        """How many share the allowed rate of false alarms."""
         slices = {measured.of_slice for measured in self.reference.measures if measured.of_slice}
         return len(self.reference.inputs.columns) + 1 + len(slices)  # and the label
 
@@ -121,20 +121,15 @@ class ReferenceLimits:
         return limits
 
     def _calibrated(self, profile: Profile, signal: str, rows: int) -> float:
-        promise = self.reference.promise
+        alarms = self.reference.promise
         return distance_limit(
             profile.binning.columns[signal],
             profile.columns[signal],
             rows,
-            rate=promise.rate(self.signals),
-            rule=promise.rule,
-            effects=_effects_of(self.reference, profile, signal, self._columns.get(signal, ()), rows),
+            rate=alarms.rate(self.signals),
+            rule=alarms.rule,
+            variance=_variance_of(self.reference, profile, signal, self._columns.get(signal, ()), rows),
         )
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether labels of the reference are known."""
-        return self.reference.labels is not None and LABEL in self.reference.labels.columns
 
 
 def _count_groups(
@@ -142,7 +137,7 @@ def _count_groups(
 ) -> dict[str, Counted]:
     """Rows of each stretch in each cell, (groups, cells), by signal."""
     groups: dict[str, list[Sequence[int]]] = {}
-    for start, end in some_of(sizes):
+    for start, end in spread_ranges(sizes):
         part = rows.take(np.arange(start, end))
         for whole, table in ((inputs, inputs_of(part)), (labels, labels_of(part))):
             if whole is not None:
@@ -151,14 +146,14 @@ def _count_groups(
     return {signal: np.asarray(counts, np.int64) for signal, counts in groups.items()}
 
 
-def _effects_of(
+def _variance_of(
     reference: MonitorReference, whole: Profile, signal: str, values: Any, rows: int
 ) -> BetweenBatchVariance | None:
     """How batches of `rows` of the reference differ: by its own batches, or shorter stretches if that says more."""
     variances = []
     groups = reference.groups.get(signal)
     if groups is not None and len(groups):
-        variances.append(measure_effects(merge_neighbours(groups, rows / 2)))
+        variances.append(between_batch_variance(merge_adjacent(groups, rows / 2)))
     typical = 0.0 if groups is None else float(np.median(groups.sum(axis=1)))
     if rows < typical / 2 and len(values) >= LEAST_GROUPS * rows:
         column = np.asarray(values)[len(values) % rows :]
@@ -167,7 +162,7 @@ def _effects_of(
             for part in np.split(column, len(column) // rows)
         ]
         variances.append(
-            measure_effects(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64))
+            between_batch_variance(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64))
         )
     return max(
         (variance for variance in variances if variance is not None), key=lambda variance: variance.excess, default=None

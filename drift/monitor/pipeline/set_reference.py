@@ -105,7 +105,7 @@ def set_reference(
         why=why,
         name=cut_short(name.strip()),
         slices=[parse_slice(text) for text in monitor.slices],
-        promise=alarms,
+        alarms=alarms,
     )
     with store.write() as connection:
         references.add_reference(connection, monitor, reference)

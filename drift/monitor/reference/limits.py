@@ -1,10 +1,10 @@
-"""How far a batch may be from the reference before it counts as bad, so that the run rule keeps its promise.
+"""How far a batch may be from the reference before it counts as bad, so that the run rule keeps its guarantee.
 
-The run rule alarms at a bad batch of which enough of those just before were bad, too: by default 3 of the last 4. What
-is promised is the mean number of false alarms. It cannot be had from p-values: all batches are compared with the same
-reference, so that if it was drawn unluckily, all are far from it. Here the reference's luck is drawn, too: for each
+The run rule alarms at a bad batch of which enough of those just before were bad, too: by default 3 of the last 4. The
+guarantee is on the mean number of false alarms. P-values cannot give it: all batches are compared with the same
+reference, so that if it was drawn far from the truth, all are far from it. Here the reference is drawn, too: for each
 draw, the chance of a bad batch, and from it that of an alarm; the limit is the smallest that keeps the mean of the
-latter. Batches that differ by more than the luck of their rows are drawn so, as the reference's do (`effects`).
+latter. Between-batch variance beyond sampling variance is drawn as the reference shows it (`variance`).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def distance_limit(
     *,
     rate: float,
     rule: RunRule,
-    effects: BetweenBatchVariance | None = None,
+    variance: BetweenBatchVariance | None = None,
 ) -> float:
     """The Jensen-Shannon divergence above which a batch is bad, in nats.
 
@@ -116,16 +116,16 @@ def distance_limit(
         rows: of a batch.
         rate: alarms per batch that are allowed.
         rule: what makes an alarm of bad batches.
-        effects: of the reference's batches, by cells in the order of `cells_of`; None if it has none.
+        variance: between batches of the reference, by cells in the order of `cells_of`; None if there is none.
     """
     rng = np.random.default_rng(0)
     shares, chances = _drawn_references(bins, reference, rng)
     batches = min(BATCHES, max(50, MOST_NUMBERS // chances.size))
     distances = np.zeros((len(chances), batches))
-    deviations = effects.draw(len(chances), rng) if effects is not None else None
+    deviations = variance.draw(len(chances), rng) if variance is not None else None
     for at, (share, chance) in enumerate(zip(shares, chances, strict=True)):
-        if effects is not None and deviations is not None and deviations[at].any():
-            counts = rng.multinomial(rows, effects.move(chance, deviations[at], batches, rng))
+        if variance is not None and deviations is not None and deviations[at].any():
+            counts = rng.multinomial(rows, variance.move(chance, deviations[at], batches, rng))
         else:
             counts = rng.multinomial(rows, chance, size=batches)
         distances[at] = jensen_shannon(share[:, None], counts.T / rows)

@@ -68,7 +68,7 @@ def test_categories_with_a_long_tail_alarm_as_rarely_as_promised(values: int, po
         rng = np.random.default_rng(seed)
         texts = np.asarray([f"p{at}" for at in rng.choice(values, 2_000, p=chances)], object)
         rows = PredictionRows(texts, texts, texts, pd.DataFrame({"product": texts}))
-        limit = ReferenceLimits(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)[
+        limit = ReferenceLimits(make_reference(rows, chosen="", by="", why="", alarms=PROMISE)).limits(200)[
             "feature:product"
         ]
         codes = np.asarray([int(text[1:]) for text in texts])
