@@ -61,7 +61,7 @@ def check(
     moment: datetime | None = None,
     progress: Progress = ignore_progress,
 ) -> Checked:
-    """Look at what is new, and open and close alerts; messages about them are queued in the same transaction.
+    """Judge new batches, and open and close alerts; messages about them are queued in the same transaction.
 
     Args:
         store: where.

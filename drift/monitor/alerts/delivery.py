@@ -1,4 +1,4 @@
-"""Messages out of the store: each claimed, sent, and marked as done, so that several processes may deliver at once."""
+"""Delivery of queued messages: each is claimed, sent and marked as done, so that several processes may deliver."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _due(store: MonitorStore, monitor: MonitorRecord) -> Iterable[Delivery]:
 
 
 def _is_next(delivery: Delivery, pending: Sequence[Delivery]) -> bool:
-    """Whether nothing waits that the same channel is to hear before: of an alert, its opening comes first."""
+    """Whether no earlier event of the same alert waits for the same channel."""
 
     def of_whom(message: Delivery) -> tuple[int, str, str]:
         return message.alert, message.kind, message.target

@@ -1,4 +1,4 @@
-"""What a person does about an alert: acknowledge it, or close it."""
+"""Acknowledging and closing an alert, by a person."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from drift.monitor.store.tables import update
 def acknowledge(
     store: MonitorStore, monitor: MonitorRecord, alert: Alert, *, by: str, why: str, watch: Watch | None = None
 ) -> Alert:
-    """Somebody looks after an alert; it stays until it is closed.
+    """Note that somebody looks after an alert; it stays until it is closed.
 
     Raises:
         StateError: it has been closed meanwhile.
@@ -44,7 +44,7 @@ def acknowledge(
 def close(
     store: MonitorStore, monitor: MonitorRecord, alert: Alert, *, by: str, why: str, watch: Watch | None = None
 ) -> Alert:
-    """A person is done with an alert; the signal is followed anew from the next batch on.
+    """Close an alert by a person; the signal is followed again from the next batch on.
 
     Raises:
         StateError: it has been closed meanwhile.
@@ -61,7 +61,7 @@ def close(
 
 
 def still_bad(store: MonitorStore, monitor: MonitorRecord, alert: Alert) -> str:
-    """What the newest batch that can be judged says of an alert's signal if it is beyond its limit; empty if not."""
+    """The newest judged batch in words, if an alert's signal is beyond its limit there; empty if not."""
     calibration = in_force(store, monitor)
     if calibration is None:
         return ""

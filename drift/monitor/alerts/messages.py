@@ -1,4 +1,4 @@
-"""Messages about alerts: whom they go to and when, queued in the transaction that changes the alert."""
+"""Messages about alerts: where they go and when; queued in the transaction that changes the alert."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class LossEvidence:
 
     @property
     def highest_risk(self) -> float:
-        """What is tolerated; a reference without any loss could have hidden that of one row more."""
+        """The tolerated mean loss; at least that of one wrong row more than the reference has."""
         return max(float(self.losses.mean()) + self.tolerated_loss, 1 / (len(self.losses) + 1))
 
     def evidence(self, history: Sequence[LossPoint]) -> list[float]:

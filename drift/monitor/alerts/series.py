@@ -1,4 +1,4 @@
-"""What rules follow of each batch, from the store: distances of signals, losses of slices, the loss of all rows."""
+"""Series that the rules follow, from the store: distances of signals, losses of slices, the loss of all rows."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def loss_history(
 def slice_histories(
     connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
-    """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
+    """The losses of each slice against its losses in the reference; serially dependent, as those of all rows are."""
     reference, alarms = calibration.reference, calibration.reference.promise
     name = loss_name(reference)
     accepted = {

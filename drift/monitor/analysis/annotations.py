@@ -1,4 +1,4 @@
-"""What people made of rows: anomalies to ignore, or real, with a reason, a note and tags; and all of it as Markdown."""
+"""Findings of people about rows: anomaly or real, with a reason, a note and tags; and all findings as Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch in the making: rows come chunk by chunk, and are kept compressed, so that they need not fit in memory."""
+"""Batches that are built chunk by chunk; their rows are kept compressed, so that they need not fit in memory."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class BatchBuilder:
             yield BatchPart(rows, hashes.tobytes(), self._bodies.read(size))
 
     def rows(self) -> Iterator[PredictionRows]:
-        """The same, to be looked at."""
+        """Its rows, part by part, decoded."""
         for part in self.parts():
             yield from_bytes(part.body)
 
@@ -217,13 +217,13 @@ def among(hashes: Hashes, ordered: Hashes) -> NDArray[np.bool_]:
 
 
 class SeenKeys:
-    """Hashes of keys, to be looked up; those of new batches are put to them."""
+    """A growing set of key hashes, with lookup."""
 
     def __init__(self) -> None:
         self._sorted: list[Hashes] = []
 
     def add(self, hashes: Hashes) -> None:
-        """Put the keys of a batch to them; arrays of like sizes are merged, so that there are few."""
+        """Add the keys of a batch; arrays of similar size are merged, so that there are few."""
         new = np.sort(hashes)
         while self._sorted and len(self._sorted[-1]) <= 2 * len(new):
             new = np.sort(np.concatenate([self._sorted.pop(), new]))

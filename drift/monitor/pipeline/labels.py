@@ -186,7 +186,7 @@ def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> Non
 def _with_labels(
     rows: PredictionRows, labels: dict[str, Any], met: set[str]
 ) -> tuple[PredictionRows, tuple[int, int, int]]:
-    """Rows with their labels, and how many have a new one, another one, and the same; keys of these rows join `met`."""
+    """Rows with their labels, and counts of new, changed and equal ones; their keys are added to `met`."""
     joined_labels, labelled = rows.labels.copy(), present(rows.labels)
     joined = changed = same = 0
     for at, key in enumerate(rows.keys.tolist()):

@@ -1,4 +1,4 @@
-"""A batch measured chunk by chunk: what is kept does not grow with its rows, and parts may come in any order."""
+"""Measures of a batch, chunk by chunk: memory does not grow with its rows, and parts may come in any order."""
 
 from __future__ import annotations
 

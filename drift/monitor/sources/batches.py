@@ -66,7 +66,7 @@ class Batching:
         return _moment(FIRST_MONDAY + (time - FIRST_MONDAY) // unit * unit)
 
     def order(self, columns: Columns) -> tuple[str, ...]:
-        """By which columns a database is to sort, so that a batch's rows come together."""
+        """Columns that a database sorts by, so that the rows of a batch come together."""
         order = (self.column, columns.time, columns.key) if self.column else (columns.time, columns.key)
         return tuple(dict.fromkeys(name for name in order if name))
 

@@ -215,7 +215,7 @@ class Columns:
         )
 
     def keyed_labels(self, frame: pd.DataFrame) -> tuple[Texts, NDArray[Any]]:
-        """Keys and labels of a table that has only them, those that are not missing."""
+        """Keys and labels of a table of both, without missing ones."""
         for name in (self.key, self.truth):
             if not name or name not in frame.columns:
                 raise DataError(f"expected columns {self.key!r} and {self.truth!r}; got {', '.join(map(str, frame))}")

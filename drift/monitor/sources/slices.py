@@ -124,5 +124,5 @@ def _condition(part: str, whole: str) -> Condition:
 
 
 def _unquoted(text: str) -> str | None:
-    """What is in quotation marks; None if nothing is."""
+    """The text inside quotation marks; None without them."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else None

@@ -22,7 +22,7 @@ def find_alert(connection: sql.Connection, monitor: MonitorRecord, number: int) 
 
 
 def add_alert(connection: sql.Connection, monitor: MonitorRecord, alert: Alert) -> Alert:
-    """Store a new alert; the same with its number."""
+    """Store a new alert; returns it with its number."""
     return replace(alert, id=insert(connection, alert, monitor=monitor.id))
 
 
@@ -52,7 +52,7 @@ def all_findings(connection: sql.Connection, monitor: MonitorRecord) -> list[Fin
 
 
 def set_finding(connection: sql.Connection, monitor: MonitorRecord, finding: Finding) -> int:
-    """Remember a finding, in the place of an earlier one about the same row; its number."""
+    """Store a finding in place of an earlier one about the same row; its number."""
     same = (findings.c.monitor == monitor.id) & (findings.c.batch == finding.batch) & (findings.c.key == finding.key)
     connection.execute(findings.delete().where(same))
     return insert(connection, finding, monitor=monitor.id)

@@ -55,7 +55,7 @@ def all_monitors(connection: sql.Connection) -> list[MonitorRecord]:
 
 
 def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> MonitorRecord:
-    """Remember a new monitor, or begin one anew that is still empty; else return the one of that name."""
+    """Store a new monitor, or replace one that is still empty; else return the stored one of that name."""
     stored = find_monitor(connection, name)
     new = MonitorRecord(stored.id if stored else 0, name, columns, tuple(slices), now())
     if stored is None:
@@ -115,13 +115,13 @@ def remove_batch(connection: sql.Connection, batch: Batch) -> None:
 
 
 def set_known(connection: sql.Connection, batch: int, known: int, truth_digest: str) -> None:
-    """Remember how many rows of a batch have their truth, and which."""
+    """Store how many rows of a batch have a label, and the digest of these."""
     changed = {"known": known, "truth_digest": truth_digest}
     connection.execute(batches.update().where(batches.c.id == batch).values(**changed))
 
 
 def set_quality(connection: sql.Connection, batch: int, quality: Quality) -> None:
-    """Put what is wrong with a batch's rows in the place of what was."""
+    """Replace the counts of a batch's wrong rows."""
     connection.execute(batches.update().where(batches.c.id == batch).values(quality=quality))
 
 
@@ -134,7 +134,7 @@ def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, Predi
 
 
 def set_part(connection: sql.Connection, batch: int, part: int, body: bytes) -> None:
-    """Put rows with more truth in the place of a part."""
+    """Replace a part by the same rows with more labels."""
     connection.execute(parts.update().where(parts.c.batch == batch, parts.c.part == part).values(body=body))
 
 
@@ -195,7 +195,7 @@ def history(
 
 
 def add_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:
-    """Keep truths whose rows have not come yet; a newer one takes the place of an older."""
+    """Keep labels whose rows have not come yet; a newer one takes the place of an older."""
     for keys in _some(list(waiting)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(keys)))
         came = now()
@@ -204,13 +204,13 @@ def add_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, waiti
 
 
 def remove_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, keys: Iterable[str]) -> None:
-    """Forget truths whose rows have come."""
+    """Remove waiting labels whose rows have come."""
     for some in _some(list(keys)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(some)))
 
 
 def waiting_labels(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, str]:
-    """Truths whose rows have not come yet, by key."""
+    """Labels whose rows have not come yet, by key."""
     query = sql.select(truths.c.key, truths.c.truth).where(truths.c.monitor == monitor.id)
     return dict(connection.execute(query).tuples().all())
 

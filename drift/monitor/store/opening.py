@@ -54,7 +54,7 @@ class MonitorStore:
 
     @contextmanager
     def write(self) -> Iterator[sql.Connection]:
-        """A transaction of the only writer: all of it is kept when the block ends well, nothing otherwise."""
+        """The transaction of the only writer: committed when the block ends, rolled back if it raises."""
         with self.errors("written"), self._engine.execution_options(writes=True).begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sql.text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))

@@ -25,7 +25,7 @@ from drift.monitor.store.tables import (
 
 
 def add_reference(connection: sql.Connection, monitor: MonitorRecord, reference: MonitorReference) -> int:
-    """Store a reference as the next version, which is in force from now on; its number."""
+    """Store a reference as the next version, which is then in force; its number."""
     newest = sql.select(sql.func.max(references.c.version)).where(references.c.monitor == monitor.id)
     version = (connection.execute(newest).scalar_one() or 0) + 1
     return insert(connection, replace(reference, version=version), monitor=monitor.id)
@@ -89,7 +89,7 @@ def measured_batches(connection: sql.Connection, reference: MonitorReference) ->
 
 
 def count_measured(connection: sql.Connection, reference: MonitorReference) -> int:
-    """How many those are."""
+    """Number of batches whose drift from a reference is known."""
     query = sql.select(sql.func.count()).select_from(drifts).where(drifts.c.reference == reference.id)
     return int(connection.execute(query).scalar_one())
 
@@ -123,7 +123,7 @@ def known_limits(connection: sql.Connection, reference: MonitorReference, rows: 
 def add_limits(
     connection: sql.Connection, reference: MonitorReference, rows: int, calibrated: Mapping[str, float]
 ) -> None:
-    """Keep calibrated limits; those that another process has kept meanwhile stay."""
+    """Store calibrated limits; those that another process has stored meanwhile stay."""
     there = known_limits(connection, reference, rows)
     own = {"reference": reference.id, "rows": rows}
     new = [own | {"signal": signal, "value": value} for signal, value in calibrated.items() if signal not in there]

@@ -253,7 +253,7 @@ def insert(connection: sql.Connection, record: Any, **columns: Any) -> int:
 
 
 def update(connection: sql.Connection, record: Any) -> None:
-    """Put a record in the place of what is stored under its `id`."""
+    """Replace the stored record of the same `id`."""
     table = TABLES[type(record)]
     connection.execute(table.update().where(table.c.id == record.id).values(**values_of(record)))
 

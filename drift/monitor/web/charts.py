@@ -63,7 +63,7 @@ def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, n
 
 
 def unlinked(chart: Chart) -> Chart:
-    """The same without each batch's name and number, for a file whose points lead nowhere: half as large."""
+    """The chart without each batch's name and number, for a file without links: half as large."""
     data = [
         {key: value for key, value in trace.items() if key not in ("text", "customdata") and not _is_index(value)}
         | {"hovertemplate": "%{x}: %{y:.4g}<extra></extra>"}

@@ -24,13 +24,13 @@ LAST_BATCHES = 200  # in which signals are looked for that move with the errors
 
 
 class ErrorViews:
-    """Reads what is shown of errors."""
+    """Reads what pages show of errors."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
     def worst(self, monitor: MonitorRecord, batch: Batch) -> dict[str, Any]:
-        """The worst rows of a batch, how strange they are, what is near them, and what was found of such before."""
+        """The worst rows of a batch, with anomaly scores, nearest reference rows and earlier findings."""
         with self._reading.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
             everything = batches.all_batches(connection, monitor)

@@ -43,7 +43,7 @@ def marks_of(
 
 
 def is_worse(measured: SliceMeasure, batch: Batch, *, metric: str, reference: MonitorReference | None) -> bool:
-    """Whether the rule of accuracy looks at this batch, and its measure is worse than what is tolerated."""
+    """Whether a batch is judged by its losses, and its measure is worse than tolerated."""
     limit = tolerated(reference, metric)
     if reference is None or limit is None or not counts_for(reference, batch):
         return False

@@ -92,7 +92,7 @@ class MonitorPages:
         return self._page("findings", request, monitor=record, findings=rows, verdict=verdict, tag=tag)
 
     def findings_markdown(self, monitor: int) -> Response:
-        """The same as Markdown."""
+        """The findings as Markdown."""
         record = self._monitor(monitor)
         text = as_markdown(record, self._views.errors.findings(record))
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(record.name)}-findings.md"}

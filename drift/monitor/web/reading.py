@@ -1,4 +1,4 @@
-"""What pages read more than once: the reference in force, and whatever takes long and has not changed."""
+"""A cache over the store: the reference in force, and results that take long and have not changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Reading:
-    """A store, and what was made of it lately."""
+    """A store with a cache of what was computed from it."""
 
     def __init__(self, store: MonitorStore) -> None:
         self.store = store
@@ -71,7 +71,7 @@ class Reading:
 def stamp(
     connection: Any, monitor: MonitorRecord, reference: MonitorReference | None, everything: Sequence[Batch]
 ) -> tuple[Any, ...]:
-    """What changes when there is something new to be shown."""
+    """A cache key that changes with the monitor's batches, labels and reference."""
     measured = references.count_measured(connection, reference) if reference else 0
     digest = hash(tuple((batch.id, batch.digest, batch.truth_digest) for batch in everything))
     return monitor.id, reference.id if reference else 0, len(everything), measured, digest

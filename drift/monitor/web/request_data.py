@@ -1,4 +1,4 @@
-"""What is read off a request: its cookie, the user of this machine who sends it, and the fields of a form."""
+"""Data of a request: its session cookie, the local user who sent it, and the fields of a form."""
 
 from __future__ import annotations
 

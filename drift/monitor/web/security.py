@@ -179,7 +179,7 @@ def token_of(variable: str) -> tuple[str, bool]:
 
 
 def _same(shown: str, token: str) -> bool:
-    """Whether a token is the right one, in a time that tells nothing; none is right where there is none."""
+    """Whether a token is the right one, compared in constant time; false where there is none."""
     return bool(token) and hmac.compare_digest(shown.encode(), token.encode())
 
 
