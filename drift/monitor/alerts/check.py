@@ -10,15 +10,7 @@ from typing import Any
 from drift.monitor.alerts.handling import record_closing
 from drift.monitor.alerts.messages import Watch, queue
 from drift.monitor.alerts.rules import Change, LossEvidence, follow_freshness, follow_harm, follow_runs
-from drift.monitor.alerts.series import (
-    counts_for,
-    distance_histories,
-    is_judged,
-    loss_history,
-    loss_name,
-    loss_words,
-    slice_histories,
-)
+from drift.monitor.alerts.series import batches_since, is_judged, loss_history, loss_name, loss_words, run_histories
 from drift.monitor.pipeline.labels import in_force, measure_all
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
@@ -114,15 +106,11 @@ def _changes(
     last: dict[str, Alert],
     moment: float,
 ) -> list[Change]:
-    all_batches = batches.all_batches(connection, monitor)
     changes: list[Change] = []
     if calibration is not None:
-        since = [batch for batch in all_batches if counts_for(calibration.reference, batch)]
+        since = batches_since(connection, monitor, calibration.reference)
         alarms = calibration.reference.promise
-        for signal, followed in (
-            *distance_histories(connection, calibration.reference, since),
-            *slice_histories(connection, monitor, calibration, since),
-        ):
+        for signal, followed in run_histories(connection, monitor, calibration, since):
             changes += follow_runs(signal, followed, rule=alarms.rule, last=last.get(signal), cooldown=watch.cooldown)
         if len(calibration.reference.losses):
             harm = LossEvidence(calibration.reference.losses, alarms.tolerated_loss, 2 * alarms.expected_run_length)
@@ -131,7 +119,7 @@ def _changes(
             words = loss_words(calibration.reference)
             changes += follow_harm(signal, lost, harm=harm, last=last.get(signal), cooldown=watch.cooldown, words=words)
     if watch.expect_every:
-        newest = max(all_batches, key=lambda batch: batch.fresh_at, default=None)
+        newest = max(batches.all_batches(connection, monitor), key=lambda batch: batch.fresh_at, default=None)
         changes += follow_freshness(
             FRESHNESS, newest, seconds=watch.expect_every, now=moment, last=last.get(FRESHNESS), format_seconds=duration
         )
@@ -143,7 +131,7 @@ def _without_labels(connection: Any, monitor: MonitorRecord, calibration: Refere
     if calibration is None:
         return False, 0
     reference = calibration.reference
-    since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
+    since = batches_since(connection, monitor, reference)
     if not len(reference.losses):
         return any(batch.known for batch in since), 0
     return False, sum(not is_judged(batch, loss_name(reference), reference.promise) for batch in since)

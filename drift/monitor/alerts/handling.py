@@ -9,15 +9,7 @@ from typing import Any
 from drift.errors import StateError
 from drift.monitor.alerts.messages import Watch, queue
 from drift.monitor.alerts.rules import LossEvidence
-from drift.monitor.alerts.series import (
-    counts_for,
-    distance_histories,
-    is_judged,
-    loss_history,
-    loss_name,
-    loss_words,
-    slice_histories,
-)
+from drift.monitor.alerts.series import batches_since, is_judged, loss_history, loss_name, loss_words, run_histories
 from drift.monitor.pipeline.labels import in_force
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.store import MonitorStore, alerts, batches, references
@@ -67,7 +59,7 @@ def still_bad(store: MonitorStore, monitor: MonitorRecord, alert: Alert) -> str:
         return ""
     reference = calibration.reference
     with store.read() as connection:
-        since = [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
+        since = batches_since(connection, monitor, reference)
         if alert.signal == loss_name(reference) and len(reference.losses):
             harm = LossEvidence(reference.losses, reference.promise.tolerated_loss)
             lost = loss_history(connection, monitor, reference, since)
@@ -75,12 +67,7 @@ def still_bad(store: MonitorStore, monitor: MonitorRecord, alert: Alert) -> str:
                 return ""
             words = f"{loss_words(reference)} {lost[-1].loss:.3f}, tolerated {harm.highest_risk:.3f}"
             return f"batch {lost[-1].batch.name}, {words}"
-        followed = dict(
-            (
-                *distance_histories(connection, reference, since),
-                *slice_histories(connection, monitor, calibration, since),
-            )
-        ).get(alert.signal)
+        followed = dict(run_histories(connection, monitor, calibration, since)).get(alert.signal)
     return f"batch {followed[-1].batch.name}, {followed[-1].words}" if followed and followed[-1].bad else ""
 
 

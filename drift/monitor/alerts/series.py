@@ -41,7 +41,22 @@ def counts_for(reference: MonitorReference, batch: Batch) -> bool:
     return reference.version == 1 or batch.ingested_at > reference.agreed_at
 
 
-def distance_histories(
+def batches_since(connection: Any, monitor: MonitorRecord, reference: MonitorReference) -> list[Batch]:
+    """Batches that are judged by a reference, oldest first."""
+    return [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
+
+
+def run_histories(
+    connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
+) -> list[tuple[str, list[DistancePoint]]]:
+    """All series under the run rule: distances of signals, and losses of slices."""
+    return [
+        *_distance_histories(connection, calibration.reference, since),
+        *_slice_histories(connection, monitor, calibration, since),
+    ]
+
+
+def _distance_histories(
     connection: Any, reference: MonitorReference, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
     """The distance of each signal from the reference, over batches."""
@@ -70,7 +85,7 @@ def loss_history(
     ]
 
 
-def slice_histories(
+def _slice_histories(
     connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
     """The losses of each slice against its losses in the reference; serially dependent, as those of all rows are."""
