@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
@@ -24,26 +22,27 @@ def check(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     expect_every: Annotated[
-        str, m.text("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
+        str, m.option("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
     ] = "",
     cooldown: Annotated[
         int,
-        typer.Option(
-            "--cooldown",
+        m.option(
+            "Batches after an alert's end in which the same signal opens none.",
+            "cooldown",
+            m.ALERTS,
             min=0,
-            help="Batches after an alert's end in which the same signal opens none.",
-            rich_help_panel=m.ALERTS,
+            show_default=True,
         ),
     ] = 4,
     webhook: Annotated[
-        str, m.text("POST messages to this address; env:NAME or @FILE if it is a secret.", "webhook", m.ALERTS)
+        str, m.option("POST messages to this address; env:NAME or @FILE if it is a secret.", "webhook", m.ALERTS)
     ] = "",
     webhook_secret: Annotated[
-        str, m.text("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
+        str, m.option("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
     ] = "",
     run_command: Annotated[
         str,
-        m.text(
+        m.option(
             "Run this program, without a shell, for each message: JSON on its standard input, and its parts in"
             " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on. env:NAME or @FILE if it holds a secret.",
             "command",
@@ -52,7 +51,7 @@ def check(
     ] = "",
     command_env: Annotated[
         str,
-        m.text(
+        m.option(
             "Variables that --command gets although they look like secrets: a,b. Tokens, passwords and keys of clouds"
             " are kept from it else.",
             "command_env",
@@ -60,18 +59,12 @@ def check(
         ),
     ] = "",
     file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            help="Append messages to this file, one line of JSON each.",
-            rich_help_panel=m.ALERTS,
-            show_default=False,
-        ),
+        Path | None, m.option("Append messages to this file, one line of JSON each.", "file", m.ALERTS)
     ] = None,
     quiet_hours: Annotated[
-        str, m.text("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
+        str, m.option("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
     ] = "",
-    link: Annotated[str, m.text("Address of the monitor's page, for messages.", "link", m.ALERTS)] = "",
+    link: Annotated[str, m.option("Address of the monitor's page, for messages.", "link", m.ALERTS)] = "",
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -141,19 +134,9 @@ def check(
 
 @command
 def alerts(
-    acknowledge: Annotated[
-        int,
-        typer.Option(
-            "--acknowledge", min=0, help="You look after this alert.", rich_help_panel=o.MAIN, show_default=False
-        ),
-    ] = 0,
-    close: Annotated[
-        int,
-        typer.Option(
-            "--close", min=0, help="You are done with this alert.", rich_help_panel=o.MAIN, show_default=False
-        ),
-    ] = 0,
-    why: Annotated[str, m.text("Why: kept, and shown.", "why")] = "",
+    acknowledge: Annotated[int, m.option("You look after this alert.", "acknowledge", min=0)] = 0,
+    close: Annotated[int, m.option("You are done with this alert.", "close", min=0)] = 0,
+    why: Annotated[str, m.option("Why: kept, and shown.", "why")] = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     json: o.Json = None,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
@@ -27,68 +25,57 @@ def ingest(
     query: m.Query = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    batch: Annotated[str, m.text("Column that says which batch a row is of.", "batch")] = "",
-    every: Annotated[str, m.text("A batch for every period of --time: 30min, 6h, 1d, 1w from Monday.", "every")] = "",
+    batch: Annotated[str, m.option("Column that says which batch a row is of.", "batch")] = "",
+    every: Annotated[str, m.option("A batch for every period of --time: 30min, 6h, 1d, 1w from Monday.", "every")] = "",
     batch_size: Annotated[
-        int,
-        typer.Option(
-            "--batch_size",
-            min=0,
-            help="A batch for every so many rows, of a source that grows at its end.",
-            rich_help_panel=o.MAIN,
-            show_default=False,
-        ),
+        int, m.option("A batch for every so many rows, of a source that grows at its end.", "batch_size", min=0)
     ] = 0,
     prediction: m.Prediction = "",
     truth: m.Truth = "",
     key: m.Key = "",
-    time: Annotated[str, m.text("Column with each row's time; UTC, unless it tells its zone.", "time", m.COLUMNS)] = "",
+    time: Annotated[
+        str, m.option("Column with each row's time; UTC, unless it tells its zone.", "time", m.COLUMNS)
+    ] = "",
     probability: Annotated[
         str,
-        m.text(
+        m.option(
             "Column with the probability of the predicted class (of --positive, if given).", "probability", m.COLUMNS
         ),
     ] = "",
-    positive: Annotated[str, m.text("The class that --probability is of.", "positive", m.COLUMNS)] = "",
+    positive: Annotated[str, m.option("The class that --probability is of.", "positive", m.COLUMNS)] = "",
     probabilities: Annotated[
         str,
-        m.text(
+        m.option(
             "What the columns of all classes' probabilities begin with: p_ for p_UP, p_DOWN.",
             "probabilities",
             m.COLUMNS,
         ),
     ] = "",
-    version: Annotated[str, m.text("Column with the model's version.", "version", m.COLUMNS)] = "",
-    ignore: Annotated[str, m.text("Columns that are no features: a,b,c.", "ignore", m.COLUMNS)] = "",
+    version: Annotated[str, m.option("Column with the model's version.", "version", m.COLUMNS)] = "",
+    ignore: Annotated[str, m.option("Columns that are no features: a,b,c.", "ignore", m.COLUMNS)] = "",
     categories: Annotated[
-        str, m.text("Features that are categories though they are numbers: a,b,c.", "categories", m.COLUMNS)
+        str, m.option("Features that are categories though they are numbers: a,b,c.", "categories", m.COLUMNS)
     ] = "",
     task: Annotated[
-        str, m.text("classification or regression. Default: as the predictions look.", "task", m.COLUMNS)
+        str, m.option("classification or regression. Default: as the predictions look.", "task", m.COLUMNS)
     ] = "",
     slices: Annotated[
         list[str] | None,
-        typer.Option(
-            "--slice",
-            help="Rows to follow apart: 'night: period < 0.25 and day == 6'. May be given several times.",
-            rich_help_panel=m.COLUMNS,
-            show_default=False,
+        m.option(
+            "Rows to follow apart: 'night: period < 0.25 and day == 6'. May be given several times.", "slice", m.COLUMNS
         ),
     ] = None,
     deployment: Annotated[
         str,
-        m.text("Of the scoring log: which. Default: the one that is followed, or the newest.", "deployment", o.MORE),
+        m.option("Of the scoring log: which. Default: the one that is followed, or the newest.", "deployment", o.MORE),
     ] = "",
     replace: Annotated[
-        bool,
-        typer.Option("--replace", help="Replace batches that are stored with other rows.", rich_help_panel=o.MORE),
+        bool, m.option("Replace batches that are stored with other rows.", "replace", o.MORE, show_default=True)
     ] = False,
     partial: Annotated[
         bool,
-        typer.Option(
-            "--partial",
-            help="Also store the last, unfinished batch of --every or --batch_size.",
-            rich_help_panel=o.MORE,
+        m.option(
+            "Also store the last, unfinished batch of --every or --batch_size.", "partial", o.MORE, show_default=True
         ),
     ] = False,
     json: o.Json = None,
@@ -142,8 +129,8 @@ def truth(
     query: m.Query = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    key: Annotated[str, m.text("Column with the key. Default: as in the monitor's rows.", "key")] = "",
-    truth: Annotated[str, m.text("Column with the truth. Default: as in the monitor's rows.", "truth")] = "",
+    key: Annotated[str, m.option("Column with the key. Default: as in the monitor's rows.", "key")] = "",
+    truth: Annotated[str, m.option("Column with the truth. Default: as in the monitor's rows.", "truth")] = "",
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Join truth that came later to the rows of a monitor, by key.

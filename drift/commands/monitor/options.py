@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,21 +16,30 @@ REASON = "REASON"  # stands in printed commands for what the user is to say; ref
 COLUMNS, ALERTS = "Columns, at a monitor's first ingest", "Alerts"
 
 
-def text(help: str, name: str, panel: str = o.MAIN) -> typer.models.OptionInfo:
-    """An option that takes text, and is empty by default."""
-    option: typer.models.OptionInfo = typer.Option(f"--{name}", help=help, rich_help_panel=panel, show_default=False)
-    return option
+def option(
+    help: str, name: str, panel: str = o.MAIN, *, show_default: bool = False, **bounds: float
+) -> typer.models.OptionInfo:
+    """An option of one name.
+
+    Args:
+        help: what it does.
+        name: without dashes.
+        panel: of the help.
+        show_default: whether the help shows the default.
+        bounds: `min` and `max` of a number.
+    """
+    shown: Any = {"help": help, "rich_help_panel": panel, "show_default": show_default, **bounds}
+    info: typer.models.OptionInfo = typer.Option(f"--{name}", **shown)
+    return info
 
 
-Name = Annotated[str, typer.Option("--monitor", help="Which deployed model is followed.", rich_help_panel=o.MAIN)]
+Name = Annotated[str, option("Which deployed model is followed.", "monitor", show_default=True)]
 StoreOption = Annotated[
     str,
-    typer.Option(
-        "--store",
-        help="Where all is kept: a file (SQLite), or PostgreSQL's URL; one with a password as env:NAME or @FILE, which"
+    option(
+        "Where all is kept: a file (SQLite), or PostgreSQL's URL; one with a password as env:NAME or @FILE, which"
         " others cannot see in the process list. Default: DRIFT_MONITOR_STORE, or else .drift/monitor.db.",
-        rich_help_panel=o.MAIN,
-        show_default=False,
+        "store",
     ),
 ]
 Source = Annotated[
@@ -49,10 +58,10 @@ TruthSource = Annotated[
         show_default=False,
     ),
 ]
-Query = Annotated[str, text("What to read from a database: a SELECT, or the name of a table.", "query")]
-Prediction = Annotated[str, text("Column with the model's answer: a class, or a number.", "prediction", COLUMNS)]
-Truth = Annotated[str, text("Column with the truth; empty where it has not come yet.", "truth", COLUMNS)]
-Key = Annotated[str, text("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
+Query = Annotated[str, option("What to read from a database: a SELECT, or the name of a table.", "query")]
+Prediction = Annotated[str, option("Column with the model's answer: a class, or a number.", "prediction", COLUMNS)]
+Truth = Annotated[str, option("Column with the truth; empty where it has not come yet.", "truth", COLUMNS)]
+Key = Annotated[str, option("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
 
 
 def open_monitor(store: str, monitor: str = "default", *, create: bool = False) -> Monitor:

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
@@ -20,42 +18,31 @@ from drift.errors import ExitCode, StateError
 def serve(
     store: m.StoreOption = "",
     host: Annotated[
-        str,
-        typer.Option(
-            "--host", help="Address to listen on; others than loopback are seen by others.", rich_help_panel=o.MAIN
-        ),
+        str, m.option("Address to listen on; others than loopback are seen by others.", "host", show_default=True)
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.", rich_help_panel=o.MAIN)
-    ] = 8080,
+    port: Annotated[int, m.option("0 takes a free one.", "port", min=0, max=65535, show_default=True)] = 8080,
     write: Annotated[
         bool,
-        typer.Option(
-            "--write",
-            help="Let those write who know the token: DRIFT_MONITOR_TOKEN, or one made up and printed here.",
-            rich_help_panel=o.MAIN,
+        m.option(
+            "Let those write who know the token: DRIFT_MONITOR_TOKEN, or one made up and printed here.",
+            "write",
+            show_default=True,
         ),
     ] = False,
     read_token: Annotated[
         bool,
-        typer.Option(
-            "--read_token",
-            help="Let only those read who know a token: DRIFT_MONITOR_READ_TOKEN, or one made up and printed here."
+        m.option(
+            "Let only those read who know a token: DRIFT_MONITOR_READ_TOKEN, or one made up and printed here."
             " Always so where --host is not loopback.",
-            rich_help_panel=o.MAIN,
+            "read_token",
+            show_default=True,
         ),
     ] = False,
     name: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--name",
-            help="Another name that browsers may ask for, such as that of a proxy.",
-            rich_help_panel=o.MORE,
-            show_default=False,
-        ),
+        list[str] | None, m.option("Another name that browsers may ask for, such as that of a proxy.", "name", o.MORE)
     ] = None,
     https: Annotated[
-        bool, typer.Option("--https", help="Browsers come by https, through a proxy.", rich_help_panel=o.MORE)
+        bool, m.option("Browsers come by https, through a proxy.", "https", o.MORE, show_default=True)
     ] = False,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -98,12 +85,7 @@ def serve(
 def report(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", help="Where to. Default: reports/monitor-NAME.html.", rich_help_panel=o.MAIN, show_default=False
-        ),
-    ] = None,
+    html: Annotated[Path | None, m.option("Where to. Default: reports/monitor-NAME.html.", "html")] = None,
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -125,10 +107,7 @@ def report(
 def findings(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Write to this file. Default: print.", rich_help_panel=o.MAIN, show_default=False),
-    ] = None,
+    out: Annotated[Path | None, m.option("Write to this file. Default: print.", "out")] = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """What people found out about rows, as Markdown.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
@@ -18,67 +16,54 @@ if TYPE_CHECKING:
 
 @command
 def reference(
-    first_batches: Annotated[
-        int,
-        typer.Option(
-            "--first_batches",
-            min=0,
-            help="The monitor's first so many batches.",
-            rich_help_panel=o.MAIN,
-            show_default=False,
-        ),
-    ] = 0,
-    since: Annotated[str, m.text("Rows of a period, from this time (ISO 8601) on.", "from")] = "",
-    until: Annotated[str, m.text("Rows of a period, up to before this time.", "to")] = "",
+    first_batches: Annotated[int, m.option("The monitor's first so many batches.", "first_batches", min=0)] = 0,
+    since: Annotated[str, m.option("Rows of a period, from this time (ISO 8601) on.", "from")] = "",
+    until: Annotated[str, m.option("Rows of a period, up to before this time.", "to")] = "",
     data: Annotated[
-        str, m.text("Rows of a file, folder or database (with --query), with the same columns.", "data")
+        str, m.option("Rows of a file, folder or database (with --query), with the same columns.", "data")
     ] = "",
     query: m.Query = "",
     training_run: Annotated[
         str,
-        m.text(
+        m.option(
             "The rows that a model of the loop was accepted on, by its run's MLflow id; deployed: of the"
             " deployment that is followed.",
             "training_run",
         ),
     ] = "",
-    why: Annotated[str, m.text("Why these rows are good: kept, and shown.", "why")] = "",
-    by: Annotated[str, m.text("Who agrees. Default: you.", "by")] = "",
-    name: Annotated[str, m.text("Of the reference.", "name")] = "",
+    why: Annotated[str, m.option("Why these rows are good: kept, and shown.", "why")] = "",
+    by: Annotated[str, m.option("Who agrees. Default: you.", "by")] = "",
+    name: Annotated[str, m.option("Of the reference.", "name")] = "",
     expected_run_length: Annotated[
         float,
-        typer.Option(
-            "--expected_run_length",
+        m.option(
+            "Batches between false alarms, in the mean and at least.",
+            "expected_run_length",
+            m.ALERTS,
             min=10,
-            help="Batches between false alarms, in the mean and at least.",
-            rich_help_panel=m.ALERTS,
+            show_default=True,
         ),
     ] = 1000.0,
     bad_batches: Annotated[
         str,
-        typer.Option(
-            "--bad_batches", help="Bad batches that alarm: 3/4 is three of the last four.", rich_help_panel=m.ALERTS
-        ),
+        m.option("Bad batches that alarm: 3/4 is three of the last four.", "bad_batches", m.ALERTS, show_default=True),
     ] = "3/4",
     tolerated_loss: Annotated[
         float,
-        typer.Option(
-            "--tolerated_loss",
-            min=0,
-            max=0.9,
-            help="Accuracy that may be lost without an alert.",
-            rich_help_panel=m.ALERTS,
+        m.option(
+            "Accuracy that may be lost without an alert.", "tolerated_loss", m.ALERTS, min=0, max=0.9, show_default=True
         ),
     ] = 0.02,
     truth_share: Annotated[
         float,
-        typer.Option(
-            "--truth_share",
+        m.option(
+            "Share of a batch's truth that must be known before its errors count; a small one only if rows are"
+            " labelled at random.",
+            "truth_share",
+            m.ALERTS,
             min=0.001,
             max=1,
-            help="Share of a batch's truth that must be known before its errors count; a small one only if rows are"
-            " labelled at random.",
-            rich_help_panel=m.ALERTS,
+            show_default=True,
         ),
     ] = 0.9,
     monitor: m.Name = "default",
