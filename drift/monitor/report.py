@@ -9,9 +9,9 @@ from drift import __version__
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import MonitorRecord, now
-from drift.monitor.web.axis import Chart, Point
+from drift.monitor.web.axis import Chart
 from drift.monitor.web.charts import distance_chart, unlinked
-from drift.monitor.web.views import Views
+from drift.monitor.web.views import OF_CHANCE, Views, points_of
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library, write_whole
 
@@ -83,14 +83,7 @@ def _signal_charts(store: MonitorStore, monitor: MonitorRecord) -> dict[str, Cha
         by_signal.setdefault(signal, {})[number] = (kl, threshold)
     charts = {}
     for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
-        points = [
-            Point(
-                batch.id, batch.name, values[batch.id][0] if batch.id in values else None,
-                at=batch.at if batch.last_time is not None else None,
-            )
-            for batch in everything
-        ]  # fmt: skip
-        limits = [values[batch.id][1] if batch.id in values else None for batch in everything]
-        chart = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
+        kl, limits = zip(*(values.get(batch.id, (None, None)) for batch in everything), strict=True)
+        chart = distance_chart(points_of(everything, kl), limits, name="KL", limit=OF_CHANCE)
         charts[display_name(signal)] = unlinked(chart)
     return charts

@@ -21,6 +21,7 @@ from drift.monitor.web.reading import Reading, beside, stamp
 
 MOST_SIGNALS = 20  # rows of the overview's map
 PER_PAGE = 50  # batches in its table
+OF_CHANCE = "exceeded by chance in 5 % of batches"
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Views:
         newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
         ratios, bad = far
         shown = _most_remarkable(ratios)
-        points = [_point(batch, None) for batch in everything]
+        points = points_of(everything, [None] * len(everything))
         return Overview(
             monitor=monitor,
             reference=reference,
@@ -177,7 +178,7 @@ class Views:
             open=[alert for alert in stored_alerts if alert.state == "open"],
             acknowledged=[alert for alert in stored_alerts if alert.state == "acknowledged"],
             metric_chart=metric_chart(
-                _points(everything, by_batch),
+                [_with_interval(batch, by_batch.get(batch.id)) for batch in everything],
                 chosen.replace("_", " "),
                 accepted=accepted_value(reference, chosen),
                 limit=tolerated(reference, chosen),
@@ -234,7 +235,7 @@ class Views:
             if reference is None:
                 return None
             everything = batches.all_batches(connection, monitor)
-            names = ("kl", "kl_threshold", "jensen_shannon", "limit", "psi", "wasserstein", "p_value")
+            names = ("kl", "kl_threshold", "jensen_shannon", "limit")
             rows = references.signal_history(connection, reference, *names, signals=[signal])
             if not rows:
                 return None
@@ -243,12 +244,8 @@ class Views:
             drift = references.drift_of_batch(connection, shown.id, reference) if shown else None
         by_batch = {row[0]: row[2:] for row in rows}
 
-        def points(place: int) -> list[Point]:
-            return [_point(other, by_batch[other.id][place] if other.id in by_batch else None) for other in everything]
-
-        def limits(place: int) -> list[float | None]:
-            return [by_batch[other.id][place] if other.id in by_batch else None for other in everything]
-
+        nothing = (None,) * len(names)
+        kl, kl_threshold, js, js_limit = zip(*(by_batch.get(each.id, nothing) for each in everything), strict=True)
         cells = cells_of(reference, drift, signal) if drift and shown else []
         return {
             "signal": signal,
@@ -256,8 +253,10 @@ class Views:
             "batch": shown,
             "now": next((other for other in drift.signals if other.signal == signal), None) if drift else None,
             "cells": cells,
-            "kl_chart": distance_chart(points(0), limits(1), name="KL", limit="exceeded by chance in 5 % of batches"),
-            "js_chart": distance_chart(points(2), limits(3), name="Jensen-Shannon", limit="limit of the run rule"),
+            "kl_chart": distance_chart(points_of(everything, kl), kl_threshold, name="KL", limit=OF_CHANCE),
+            "js_chart": distance_chart(
+                points_of(everything, js), js_limit, name="Jensen-Shannon", limit="limit of the run rule"
+            ),
             "cells_chart": cells_chart(cells, batch=shown.name) if shown and cells else None,
             "batches": everything[::-1][:200],
         }
@@ -289,17 +288,20 @@ def cells_of(reference: MonitorReference, drift: Drift, signal: str) -> list[Com
     ]
 
 
+def points_of(everything: Sequence[Batch], values: Iterable[float | None]) -> list[Point]:
+    """A value of each batch, without intervals, on a chart."""
+    return [_point(batch, value) for batch, value in zip(everything, values, strict=True)]
+
+
 def _point(batch: Batch, value: float | None, low: float | None = None, high: float | None = None) -> Point:
     at = batch.at if batch.last_time is not None else None
     return Point(batch.id, batch.name, value, low, high, at)
 
 
-def _points(everything: Sequence[Batch], by_batch: Mapping[int, SliceMeasure]) -> list[Point]:
-    measures = [by_batch[batch.id].measure if batch.id in by_batch else None for batch in everything]
-    return [
-        _point(batch, measure.value, measure.low, measure.high) if measure else _point(batch, None)
-        for batch, measure in zip(everything, measures, strict=True)
-    ]
+def _with_interval(batch: Batch, measured: SliceMeasure | None) -> Point:
+    if measured is None:
+        return _point(batch, None)
+    return _point(batch, measured.measure.value, measured.measure.low, measured.measure.high)
 
 
 def _line(
