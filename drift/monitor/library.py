@@ -389,6 +389,8 @@ class Monitor:
         ]
         columns = [*names, "measure", "of_class", "of_slice", "value", "low", "high", "rows"]
         frame = pd.DataFrame(rows).rename(columns={"name": "measure"}).reindex(columns=columns)
+        of = ["of_class", "of_slice"]
+        frame[of] = frame[of].astype(object).where(frame[of].notna(), None)
         return frame.astype({"value": float, "low": float, "high": float})
 
     def report(self, path: str | Path | None = None) -> Path:

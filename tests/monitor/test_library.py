@@ -52,6 +52,7 @@ def test_labels_come_later_and_an_alert_is_looked_after(tmp_path: Path) -> None:
         metrics = monitor.metrics()
         assert list(metrics["batch"].unique()) == [f"day {day:03d}" for day in range(16)]
         assert metrics["value"].notna().all()
+        assert metrics.loc[metrics["measure"] == "accuracy", "of_class"].tolist() == [None] * 16
 
         assert monitor.reference is None
         result = monitor.set_reference(first_batches=8, why="accepted", by="the buyers")
