@@ -394,13 +394,10 @@ class Monitor:
         return frame.astype({"value": float, "low": float, "high": float})
 
     def report(self, path: str | Path | None = None) -> Path:
-        """Write the monitor's history as one HTML file: aggregates only, and nothing asked of the network.
+        """Write the monitor's history as one HTML file, whose path is returned: aggregates only, no network.
 
         Args:
             path: where to; by default `monitor-NAME.html` in the project's folder of reports.
-
-        Returns:
-            The file.
 
         Raises:
             StateError: it cannot be written.
