@@ -107,10 +107,10 @@ def _claimed(store: MonitorStore, monitor: MonitorRecord, delivery: Delivery) ->
     """The delivery, if it is still to be done and nobody else is at it."""
     with store.write() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
-        there = next((other for other in pending if other.id == delivery.id), None)
-        if there is None or there.not_before > time() or not _is_next(there, pending):
+        current = next((other for other in pending if other.id == delivery.id), None)
+        if current is None or current.not_before > time() or not _is_next(current, pending):
             return None
-        claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)
+        claimed = replace(current, attempts=current.attempts + 1, not_before=time() + CLAIM_SECONDS)
         update(connection, claimed)
     return claimed
 

@@ -26,8 +26,8 @@ def acknowledge(
         StateError: it has been closed meanwhile.
     """
     with store.write() as connection:
-        there = _still_there(connection, monitor, alert)
-        changed = replace(there, state="acknowledged", acknowledged_at=now(), acknowledged_by=by, acknowledged_why=why)
+        stored = _still_there(connection, monitor, alert)
+        changed = replace(stored, state="acknowledged", acknowledged_at=now(), acknowledged_by=by, acknowledged_why=why)
         update(connection, changed)
         queue(connection, monitor, changed, "acknowledged", watch, datetime.now().astimezone())
     return changed
@@ -42,12 +42,12 @@ def close(
         StateError: it has been closed meanwhile.
     """
     with store.write() as connection:
-        there = _still_there(connection, monitor, alert)
+        stored = _still_there(connection, monitor, alert)
         reference = references.current_reference(connection, monitor)
         alarms = reference.promise if reference is not None else AlarmSpec()
         everything = batches.all_batches(connection, monitor)
-        seen = [batch.id for batch in everything if is_judged(batch, there.signal, alarms)]
-        changed = record_closing(connection, there, why, tuple(seen), by=by)
+        seen = [batch.id for batch in everything if is_judged(batch, stored.signal, alarms)]
+        changed = record_closing(connection, stored, why, tuple(seen), by=by)
         queue(connection, monitor, changed, "closed", watch, datetime.now().astimezone())
     return changed
 
@@ -73,10 +73,10 @@ def still_bad(store: MonitorStore, monitor: MonitorRecord, alert: Alert) -> str:
 
 def _still_there(connection: Any, monitor: MonitorRecord, alert: Alert) -> Alert:
     """The alert as it is now."""
-    there = alerts.find_alert(connection, monitor, alert.id)
-    if there is None or there.state == "closed":
+    stored = alerts.find_alert(connection, monitor, alert.id)
+    if stored is None or stored.state == "closed":
         raise StateError(f"alert {alert.id} has been closed meanwhile")
-    return there
+    return stored
 
 
 def record_closing(connection: Any, alert: Alert, why: str, seen: tuple[int, ...], *, by: str = "drift") -> Alert:

@@ -136,10 +136,10 @@ def _conditions(name: str, column: pd.Series) -> list[tuple[tuple[Condition, ...
             conditions.append(((Condition(name, "==", str(value)),), np.asarray(column == value, bool)))
         return conditions
     values = column.to_numpy()
-    there = values[~missing]
-    if not len(there):
+    finite = values[~missing]
+    if not len(finite):
         return conditions
-    cuts = np.unique(np.quantile(there, np.arange(1, CUTS) / CUTS, method="lower"))
+    cuts = np.unique(np.quantile(finite, np.arange(1, CUTS) / CUTS, method="lower"))
     ends = [None, *map(float, cuts), None]
     for low, high in combinations(range(len(ends)), 2):
         start, stop = ends[low], ends[high]

@@ -38,5 +38,5 @@ def row_losses(rows: PredictionRows) -> NDArray[np.float64]:
 
 def largest(losses: NDArray[np.float64], *, most: int) -> NDArray[np.intp]:
     """Positions of the rows with the largest losses, worst first; of equal ones the first; none without a loss."""
-    there = np.flatnonzero(~np.isnan(losses) & (losses > 0))
-    return there[np.argsort(-losses[there], kind="stable")[:most]]
+    positive = np.flatnonzero(~np.isnan(losses) & (losses > 0))
+    return positive[np.argsort(-losses[positive], kind="stable")[:most]]

@@ -43,8 +43,8 @@ def labels_of(rows: PredictionRows) -> dict[str, Any]:
 
 def losses_of(rows: PredictionRows, large_error: float | None) -> Losses:
     """The loss of each row that has a label, (n,): 1 for a wrong class, or for an error above `large_error`."""
-    there = rows.labelled
-    labels, prediction = rows.labels[there], rows.prediction[there]
+    labelled = rows.labelled
+    labels, prediction = rows.labels[labelled], rows.prediction[labelled]
     if large_error is None:
         return np.asarray(labels != prediction, np.float64)
     return np.asarray(np.abs(prediction - labels) > large_error, np.float64)

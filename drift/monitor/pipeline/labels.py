@@ -66,12 +66,12 @@ def join_labels(
     joined, done = _Joined(set(by_key)), set[int]()
     while True:
         with store.write() as connection:  # batches that come meanwhile are found in the next round
-            there = {within} if within is not None else _batches_of(connection, monitor, hashes)
-            if there <= done:
+            numbers = {within} if within is not None else _batches_of(connection, monitor, hashes)
+            if numbers <= done:
                 if joined.left and within is None:
                     batches.add_waiting_labels(connection, monitor, {key: str(by_key[key]) for key in joined.left})
                 break
-        for at, batch in enumerate(sorted(there - done)):
+        for at, batch in enumerate(sorted(numbers - done)):
             if calibration is not None:
                 with store.read() as connection:
                     stored = batches.find_batch(connection, monitor, id=batch)
@@ -80,8 +80,8 @@ def join_labels(
                 if joined.take(connection, monitor, batch, by_key):
                     measure_again(connection, monitor, batch, calibration)
             keep_limits(store, calibration)
-            progress("truths", len(done) + at + 1, len(there))
-        done |= there
+            progress("truths", len(done) + at + 1, len(numbers))
+        done |= numbers
     return JoinedLabels(joined.joined, joined.changed, joined.same, len(joined.left), len(done))
 
 
@@ -124,8 +124,8 @@ def measure_again(connection: Any, monitor: MonitorRecord, batch: int, calibrati
     for _, rows in batches.rows_of(connection, batch):
         measuring.add(rows)
         digest = (digest + label_digest(rows)) % 2**64
-    there = batches.find_batch(connection, monitor, id=batch)
-    quality = there.quality if there is not None else None
+    stored = batches.find_batch(connection, monitor, id=batch)
+    quality = stored.quality if stored is not None else None
     measured = measuring.result(
         limits=calibration.limits if calibration else None,
         duplicates=quality.duplicates if quality else 0,

@@ -195,14 +195,14 @@ def _both(counts: Counts, other: Counts) -> Counts:
 
 
 def _counted(rows: PredictionRows, large_error: float | None) -> Counts:
-    there = rows if rows.labelled.all() else rows.take(rows.labelled)
-    if there.prediction.dtype == np.float64:
-        return sum_errors(there.labels, there.prediction, large_error=large_error, metrics=REGRESSION.values())
+    labelled = rows if rows.labelled.all() else rows.take(rows.labelled)
+    if labelled.prediction.dtype == np.float64:
+        return sum_errors(labelled.labels, labelled.prediction, large_error=large_error, metrics=REGRESSION.values())
     return count_classified(
-        there.labels,
-        there.prediction,
-        probabilities=there.probabilities,
-        classes=there.classes,
-        confidence=there.confidence if there.probabilities is None else None,
+        labelled.labels,
+        labelled.prediction,
+        probabilities=labelled.probabilities,
+        classes=labelled.classes,
+        confidence=labelled.confidence if labelled.probabilities is None else None,
         metrics=CLASSIFICATION.values(),
     )

@@ -78,15 +78,15 @@ def between_batch_variance(counts: Counted) -> BetweenBatchVariance | None:
     counts = counts[counts.sum(axis=1) > 0]
     groups, cells = counts.shape
     whole = counts.sum(axis=0)
-    there = whole > 0
-    if groups < LEAST_GROUPS or there.sum() < 2:
+    filled = whole > 0
+    if groups < LEAST_GROUPS or filled.sum() < 2:
         return None
-    shares = whole[there] / whole.sum()
-    standing = _standing(counts[:, there], shares)
+    shares = whole[filled] / whole.sum()
+    standing = _standing(counts[:, filled], shares)
     _, values, directions = np.linalg.svd(standing, full_matrices=False)
     rank = min(groups, len(shares)) - 1  # centred groups, and shares that sum to 1
     spread = np.zeros((rank, cells))
-    spread[:, there] = directions[:rank] * np.sqrt(shares)
+    spread[:, filled] = directions[:rank] * np.sqrt(shares)
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(counts.sum(axis=1), shares, size=(SHUFFLES, groups))
     shuffled = np.linalg.svd(np.stack([_standing(sample, shares) for sample in drawn]), compute_uv=False)

@@ -220,8 +220,8 @@ class Columns:
             if not name or name not in frame.columns:
                 raise DataError(f"expected columns {self.key!r} and {self.truth!r}; got {', '.join(map(str, frame))}")
         keys, labels = values.texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
-        there = present(labels) & present(keys)
-        return keys[there], labels[there]
+        complete = present(labels) & present(keys)
+        return keys[complete], labels[complete]
 
     def _require(self, frame: pd.DataFrame) -> None:
         require_different_names(frame.columns, "source")

@@ -51,16 +51,16 @@ class Condition:
         if self.column not in frame.columns:
             raise UsageError(f"expected a feature, got {self.column!r}: there are {', '.join(map(str, frame))}")
         values = frame[self.column]
-        there = values.notna().to_numpy()
+        not_missing = values.notna().to_numpy()
         if self.value is None:
-            return np.asarray(~there if self.op == "==" else there)
+            return np.asarray(~not_missing if self.op == "==" else not_missing)
         number = values.dtype.kind == "f"
         if number and isinstance(self.value, str):
             raise UsageError(f"expected a number for {self.column!r}, got {self.value!r}")
         if not number and self.op not in ("==", "!="):
             raise UsageError(f"expected == or != for {self.column!r}, which has categories; got {self.op}")
         wanted = self.value if number else as_text(self.value)
-        return np.asarray(OPERATORS[self.op](values.to_numpy(), wanted), bool) & there
+        return np.asarray(OPERATORS[self.op](values.to_numpy(), wanted), bool) & not_missing
 
     def __str__(self) -> str:
         if self.value is None:

@@ -124,8 +124,8 @@ def add_limits(
     connection: sql.Connection, reference: MonitorReference, rows: int, calibrated: Mapping[str, float]
 ) -> None:
     """Store calibrated limits; those that another process has stored meanwhile stay."""
-    there = known_limits(connection, reference, rows)
+    stored = known_limits(connection, reference, rows)
     own = {"reference": reference.id, "rows": rows}
-    new = [own | {"signal": signal, "value": value} for signal, value in calibrated.items() if signal not in there]
+    new = [own | {"signal": signal, "value": value} for signal, value in calibrated.items() if signal not in stored]
     if new:
         connection.execute(limits.insert(), new)

@@ -89,11 +89,11 @@ class ErrorViews:
         rows = self._rows(batch)
         if rows is None or not rows.labelled.any():
             return ()
-        there = rows.take(rows.labelled)
+        labelled = rows.take(rows.labelled)
         large = reference.large_error if reference else None
-        if there.prediction.dtype == np.float64 and large is None:
+        if labelled.prediction.dtype == np.float64 and large is None:
             return ()
-        return find_error_slices(there.features, losses_of(there, large))
+        return find_error_slices(labelled.features, losses_of(labelled, large))
 
     def _moved(self, monitor: MonitorRecord, reference: MonitorReference | None) -> tuple[Moved, ...]:
         if reference is None:

@@ -69,17 +69,17 @@ def metric_chart(
         versions: positions at which another version of the model begins, with its name.
         marks: what is marked.
     """
-    there = [at for at, point in enumerate(points) if point.value is not None]
+    measured = [at for at, point in enumerate(points) if point.value is not None]
     axis = Axis.of(points)
-    x = [axis.x[at] for at in there]
-    hover = [f"{cut(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in there]
+    x = [axis.x[at] for at in measured]
+    hover = [f"{cut(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in measured]
     data: list[Chart] = []
-    if there and all(points[at].low is not None for at in there):
-        data.append(_band(x, [points[at].low for at in there], [points[at].high for at in there]))
+    if measured and all(points[at].low is not None for at in measured):
+        data.append(_band(x, [points[at].low for at in measured], [points[at].high for at in measured]))
     data.append(
-        {"type": "scatter", "mode": "lines+markers", "x": x, "y": [short(points[at].value) for at in there],
+        {"type": "scatter", "mode": "lines+markers", "x": x, "y": [short(points[at].value) for at in measured],
          "name": name, "line": {"color": BLUE, "width": 1.6}, "marker": {"size": 5}, "text": hover,
-         "hovertemplate": "%{text}<extra></extra>", "customdata": [points[at].number for at in there]}
+         "hovertemplate": "%{text}<extra></extra>", "customdata": [points[at].number for at in measured]}
     )  # fmt: skip
     worse = [at for at in marks.worse if points[at].value is not None]
     if worse:
