@@ -100,11 +100,11 @@ def open_ingest(
         log = open_log(store, monitor, deployment)
         columns = log.columns if known is not None else without_calendar(log.columns, slices)
         return RowSource(log, columns, Batching(column=columns.batch), True, log.deployment.model, known is None)
+    Batching(requested.batch, requested.every, requested.batch_size)  # raises where several of them are named
     if known is None and not requested.prediction:
         raise UsageError(
             "expected --prediction COLUMN at a monitor's first ingest: which column holds the model's answer?"
         )
-    Batching(requested.batch, requested.every, requested.batch_size)  # what was asked for is wrong by itself
     columns = requested if known is None else known.fit_to(requested)
     batching = Batching(columns.batch, columns.every, columns.batch_size)
     order = batching.order(columns)
