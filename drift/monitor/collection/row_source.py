@@ -30,7 +30,6 @@ class RowSource:
         batching: how rows are cut into batches.
         ordered: whether the rows of a batch come one after the other.
         model: registered name of the model whose scoring log this is; empty for another source.
-        begins: whether the monitor begins with these rows.
     """
 
     chunks: Chunks
@@ -38,7 +37,6 @@ class RowSource:
     batching: Batching
     ordered: bool
     model: str
-    begins: bool
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def open_ingest(
     if is_log:
         log = open_log(store, monitor, deployment)
         columns = log.columns if known is not None else without_calendar(log.columns, slices)
-        return RowSource(log, columns, Batching(column=columns.batch), True, log.deployment.model, known is None)
+        return RowSource(log, columns, Batching(column=columns.batch), True, log.deployment.model)
     Batching(requested.batch, requested.every, requested.batch_size)  # raises where several of them are named
     if known is None and not requested.prediction:
         raise UsageError(
@@ -119,7 +117,7 @@ def open_ingest(
             " their own, and every so many of them would be others each time"
         )
     ordered = not chunks.files or bool(batching.size) or not (batching.column or batching.every)
-    return RowSource(chunks, requested, batching, ordered, "", known is None)
+    return RowSource(chunks, requested, batching, ordered, "")
 
 
 def open_log(store: MonitorStore, monitor: str, deployment: str = "") -> LogRows:
