@@ -76,7 +76,7 @@ class Stream:
     def calibration(self, reference: PredictionRows) -> ReferenceLimits:
         """Of a reference's rows."""
         sizes = [self.rows] * self.reference_batches
-        return ReferenceLimits(make_reference(reference, chosen="", by="", why="", promise=PROMISE, sizes=sizes))
+        return ReferenceLimits(make_reference(reference, chosen="", by="", why="", alarms=PROMISE, sizes=sizes))
 
 
 STREAMS = (
@@ -135,7 +135,7 @@ def flags(stream: Stream, seed: int) -> dict[str, float]:
 
 def shifted(rows: PredictionRows) -> PredictionRows:
     """The same with `x` moved."""
-    return PredictionRows(rows.keys, rows.prediction, rows.truth, rows.features.assign(x=rows.features["x"] + MOVE))
+    return PredictionRows(rows.keys, rows.prediction, rows.labels, rows.features.assign(x=rows.features["x"] + MOVE))
 
 
 def run_rule_alarms(found: dict[str, NDArray[np.float64]], limits: Any) -> int:

@@ -12,7 +12,8 @@ from timing import cpu_seconds, options, peak_megabytes, versions
 def ours(files: list[Path], reference: int) -> dict[str, Any]:
     """Ingest, agree on the first batches, check: rows stored, every measure and distance of each batch, alerts."""
     from drift.data.readers.files import FileRows
-    from drift.monitor.alerts.check import Watch, check
+    from drift.monitor.alerts.check import check
+    from drift.monitor.alerts.messages import Watch
     from drift.monitor.pipeline.ingest import ingest
     from drift.monitor.pipeline.labels import in_force, measure_all
     from drift.monitor.pipeline.reference import make_reference

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Batch, Monitor
+from drift.monitor.store.records import Batch, MonitorRecord
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import GaugeMetricFamily
@@ -55,7 +55,7 @@ class _Collector:
         return families.values()
 
 
-def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _state(connection: Any, monitor: MonitorRecord) -> Iterator[tuple[str, tuple[str, ...], float]]:
     everything = batches.all_batches(connection, monitor)
     yield "batches", (), len(everything)
     yield "rows", (), sum(batch.rows for batch in everything)
@@ -70,14 +70,16 @@ def _state(connection: Any, monitor: Monitor) -> Iterator[tuple[str, tuple[str, 
     yield "deliveries_pending", (), len(alerts.deliveries_of(connection, monitor, "pending"))
 
 
-def _newest(connection: Any, monitor: Monitor, everything: list[Batch]) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _newest(
+    connection: Any, monitor: MonitorRecord, everything: list[Batch]
+) -> Iterator[tuple[str, tuple[str, ...], float]]:
     reference = references.current_reference(connection, monitor)
     share = reference.promise.truth_share if reference is not None else 0.0
     known = next((batch for batch in reversed(everything) if batch.known >= max(1, share * batch.rows)), None)
-    for one in batches.measures_of_batch(connection, known.id) if known else ():
-        if not one.of_slice and not one.measure.of_class:
-            yield "metric", (one.measure.name,), one.measure.value
+    for measured in batches.measures_of_batch(connection, known.id) if known else ():
+        if not measured.of_slice and not measured.measure.of_class:
+            yield "metric", (measured.measure.name,), measured.measure.value
     drift = references.drift_of_batch(connection, everything[-1].id, reference) if reference else None
     for signal in drift.signals if drift else ():
-        yield "distance", (told(signal.signal),), signal.jensen_shannon
-        yield "distance_limit", (told(signal.signal),), signal.limit
+        yield "distance", (display_name(signal.signal),), signal.jensen_shannon
+        yield "distance_limit", (display_name(signal.signal),), signal.limit

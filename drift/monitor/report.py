@@ -6,25 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from drift import __version__
-from drift.charts.batch_axis import Point
 from drift.charts.plots import Chart
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Monitor, now
+from drift.monitor.store.records import MonitorRecord, now
 from drift.monitor.web.charts import distance_chart, unlinked
-from drift.monitor.web.views import Views
+from drift.monitor.web.views import OF_CHANCE, Views, points_of
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library, write_whole
 
 MOST_SIGNALS = 50  # that have a chart of their own
 
 
-def write_monitor_report(store: MonitorStore, monitor: Monitor, path: Path) -> Path:
+def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path) -> Path:
     """Write the page to `path`, whole or not at all."""
     views = Views(store)
     shown = views.overview(monitor)
     with store.read() as connection:
-        found = alerts.all_alerts(connection, monitor)
+        stored_alerts = alerts.all_alerts(connection, monitor)
         findings = alerts.all_findings(connection, monitor)
         reference = references.current_reference(connection, monitor)
     templates = environment("monitor/web/templates")
@@ -34,8 +33,8 @@ def write_monitor_report(store: MonitorStore, monitor: Monitor, path: Path) -> P
         shown=shown,
         metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
         signal_charts=_signal_charts(store, monitor) if reference else {},
-        alerts=found,
-        verdicts={name: sum(one.verdict == name for one in findings) for name in ("anomaly", "real")},
+        alerts=stored_alerts,
+        verdicts={name: sum(finding.verdict == name for finding in findings) for name in ("anomaly", "real")},
         style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
         script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
         plotly=plotly_library(),
@@ -45,7 +44,7 @@ def write_monitor_report(store: MonitorStore, monitor: Monitor, path: Path) -> P
     return write_whole(html, path)
 
 
-def batch_records(store: MonitorStore, monitor: Monitor) -> list[dict[str, Any]]:
+def batch_records(store: MonitorStore, monitor: MonitorRecord) -> list[dict[str, Any]]:
     """What the page says of each batch, as plain values, oldest first.
 
     Returns:
@@ -63,13 +62,15 @@ def batch_records(store: MonitorStore, monitor: Monitor) -> list[dict[str, Any]]
             "rows": batch.rows,
             "known": batch.known,
             "version": batch.version,
-            "measures": [vars(one.measure) | {"of_slice": one.of_slice or None} for one in measured.get(batch.id, [])],
+            "measures": [
+                vars(each.measure) | {"of_slice": each.of_slice or None} for each in measured.get(batch.id, [])
+            ],
         }
         for batch in everything
     ]
 
 
-def _signal_charts(store: MonitorStore, monitor: Monitor) -> dict[str, Chart]:
+def _signal_charts(store: MonitorStore, monitor: MonitorRecord) -> dict[str, Chart]:
     """KL of each signal over batches, with what chance explains."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)
@@ -78,18 +79,11 @@ def _signal_charts(store: MonitorStore, monitor: Monitor) -> dict[str, Chart]:
         everything = batches.all_batches(connection, monitor)
         rows = references.signal_history(connection, reference, "kl", "kl_threshold")
     by_signal: dict[str, dict[int, tuple[float, float]]] = {}
-    for batch, signal, kl, threshold in rows:
-        by_signal.setdefault(signal, {})[batch] = (kl, threshold)
-    found = {}
+    for number, signal, kl, threshold in rows:
+        by_signal.setdefault(signal, {})[number] = (kl, threshold)
+    charts = {}
     for signal, values in list(by_signal.items())[:MOST_SIGNALS]:
-        points = [
-            Point(
-                one.id, one.name, values[one.id][0] if one.id in values else None,
-                at=one.at if one.last_time is not None else None,
-            )
-            for one in everything
-        ]  # fmt: skip
-        limits = [values[one.id][1] if one.id in values else None for one in everything]
-        chart = distance_chart(points, limits, name="KL", limit="exceeded by chance in 5 % of batches")
-        found[told(signal)] = unlinked(chart)
-    return found
+        kl, limits = zip(*(values.get(batch.id, (None, None)) for batch in everything), strict=True)
+        chart = distance_chart(points_of(everything, kl), limits, name="KL", limit=OF_CHANCE)
+        charts[display_name(signal)] = unlinked(chart)
+    return charts

@@ -14,7 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
 from tests.monitor.serving import TOKEN, serving

@@ -19,7 +19,8 @@ from drift.comparison import choose_columns
 from drift.comparison.comparable_columns import POOLED, POOLED_BEYOND
 from drift.errors import DataError
 from drift.loop.card import DataSource
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore
 from tests.monitor.worlds import agree, monitor_of
 

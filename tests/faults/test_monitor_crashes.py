@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sql
 
 from drift.errors import DriftError
-from drift.monitor.sources.rows import known
+from drift.monitor.sources.rows import present
 from drift.monitor.store import MonitorStore, alerts, batches
+from drift.monitor.store.tables import update
 from tests.monitor.commands import Commands
 from tests.monitor.receiver import receiver
 from tests.monitor.test_monitor_commands import COLUMNS, csv_of
@@ -50,11 +51,11 @@ def stored(place: str) -> dict[str, tuple[int, int, str]]:
             for batch in batches.all_batches(connection, monitor):
                 rows = [part for _, part in batches.rows_of(connection, batch.id)]
                 assert sum(len(part) for part in rows) == batch.rows
-                assert sum(int(part.known.sum()) for part in rows) == batch.known
+                assert sum(int(part.labelled.sum()) for part in rows) == batch.known
                 keys = np.concatenate([part.keys for part in rows])
                 assert len(set(keys.tolist())) == batch.rows
                 [accuracy] = batches.history(connection, monitor, ["accuracy"])[batch.id]
-                right = sum(int((part.prediction == part.truth)[known(part.truth)].sum()) for part in rows)
+                right = sum(int((part.prediction == part.labels)[present(part.labels)].sum()) for part in rows)
                 assert accuracy.measure.value == pytest.approx(right / batch.known)
                 found[batch.name] = (batch.rows, batch.known, batch.digest)
     store.close()
@@ -261,5 +262,5 @@ def age(place: str, seconds: float) -> None:
     with store.write() as connection:
         [monitor] = batches.all_monitors(connection)
         for one in alerts.deliveries_of(connection, monitor, "pending"):
-            alerts.set_delivery(connection, replace(one, not_before=one.not_before - seconds))
+            update(connection, replace(one, not_before=one.not_before - seconds))
     store.close()

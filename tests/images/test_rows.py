@@ -12,7 +12,8 @@ from drift.data.readers import open_source
 from drift.errors import StateError
 from drift.images.rows import ACCEPTED, OF_NO_CLASS, table_of, write_rows
 from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.pipeline.reference import make_reference
 from drift.monitor.sources.batches import Batching

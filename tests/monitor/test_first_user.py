@@ -14,11 +14,12 @@ import pytest
 import sqlalchemy as sql
 import typer
 
-from drift.commands.monitor import ingesting
+from drift.commands.monitor import ingestion
 from drift.data.readers import open_source
 from drift.errors import DataError, UsageError
 from drift.monitor.collection import scoring_log
-from drift.monitor.pipeline.ingest import Ingested, ingest
+from drift.monitor.pipeline.batch_writer import Ingested
+from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import MonitorStore, batches
@@ -63,7 +64,7 @@ def test_later_ingests_only_warn(tmp_path: Path, capsys: pytest.CaptureFixture[s
     found = taken(store, of_one_class(world)[2:])
     assert found.stored == 2
     assert "got less in" in found.unlikely and "of 400 rows" in found.unlikely
-    ingesting._say(found, "s", "n")
+    ingestion.print_ingested(found, {})
     assert "warning: expected the probability of the predicted class in column 'p'" in capsys.readouterr().out
 
 
@@ -144,7 +145,7 @@ def test_a_log_of_small_blocks_and_several_versions_says_so(
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
     monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
     with pytest.raises(typer.Exit):
-        ingesting.ingest("log", store=str(tmp_path / "m.db"))
+        ingestion.ingest("log", store=str(tmp_path / "m.db"))
     told = capsys.readouterr().out
     assert "note: a batch has 7.0 rows in the mean, fewer than 20" in told
     assert "note: 2 versions of the model answered: 1 (28 rows), 2 (14 rows)" in told

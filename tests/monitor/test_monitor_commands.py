@@ -17,8 +17,8 @@ import pytest
 import requests
 import sqlalchemy as sql
 
-from drift.commands.monitor.options import _file_of
 from drift.monitor.store import MonitorStore
+from drift.monitor.store.location import file_of_store
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import World, agree, take_in
 from tests.postgres import PASSWORD
@@ -342,4 +342,4 @@ def test_a_password_is_shown_nowhere(tmp_path: Path, database: Callable[[], str]
     ],
 )
 def test_the_file_of_a_store(place: str, file: str | None) -> None:
-    assert _file_of(place) == (None if file is None else Path(file))
+    assert file_of_store(place) == (None if file is None else Path(file))

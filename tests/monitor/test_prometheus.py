@@ -15,9 +15,10 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.pipeline.labels import join_truths
+from drift.monitor.pipeline.labels import join_labels
 from drift.monitor.prometheus import GAUGES, exposition
 from drift.monitor.sources.batches import Batching
 from drift.monitor.store import MonitorStore, batches, references
@@ -74,7 +75,7 @@ def test_the_newest_state_is_told(tmp_path: Path) -> None:
 def test_a_batch_that_has_little_of_its_truth_is_not_told(tmp_path: Path) -> None:
     store = alarmed(tmp_path / "m.db")
     before, key = samples(exposition(store)), str(15 * 150)
-    join_truths(store, monitor_of(store), np.asarray([key], object), np.asarray(["UP"], object))
+    join_labels(store, monitor_of(store), np.asarray([key], object), np.asarray(["UP"], object))
     with store.read() as connection:
         newest = batches.newest_batch(connection, monitor_of(store))
     assert newest is not None and newest.known == 1

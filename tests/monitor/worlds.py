@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from drift.monitor.pipeline.ingest import Ingested, ingest
-from drift.monitor.pipeline.reference import make_reference
+from drift.monitor.pipeline.batch_writer import Ingested
+from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.pipeline.set_reference import set_reference
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import joined
-from drift.monitor.sources.slices import parse_slice
-from drift.monitor.store import MonitorStore, batches, references
-from drift.monitor.store.records import Monitor
+from drift.monitor.store import MonitorStore, batches
+from drift.monitor.store.records import MonitorRecord
 
 COLUMNS = Columns("prediction", truth="truth", key="id", time="at", batch="day", probability="p", version="model")
 
@@ -78,7 +77,7 @@ def take_in(
     )  # fmt: skip
 
 
-def monitor_of(store: MonitorStore) -> Monitor:
+def monitor_of(store: MonitorStore) -> MonitorRecord:
     """The monitor "m"."""
     with store.read() as connection:
         found = batches.find_monitor(connection, "m")
@@ -88,18 +87,4 @@ def monitor_of(store: MonitorStore) -> Monitor:
 
 def agree(store: MonitorStore, first: int, promise: AlarmSpec | None = None) -> None:
     """Agree on the first batches as the reference."""
-    monitor = monitor_of(store)
-    with store.write() as connection:
-        chosen = batches.all_batches(connection, monitor)[:first]
-        parts = [joined([rows for _, rows in batches.rows_of(connection, batch.id)]) for batch in chosen]
-        slices = [parse_slice(text) for text in monitor.slices]
-        made = make_reference(
-            joined(parts),
-            sizes=[len(part) for part in parts],
-            chosen=f"the first {first}",
-            by="tests",
-            why="they are good",
-            slices=slices,
-            promise=promise,
-        )
-        references.add_reference(connection, monitor, made)
+    set_reference(store, monitor_of(store), first_batches=first, by="tests", why="they are good", alarms=promise)

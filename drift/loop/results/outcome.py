@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from drift.data.blocks import Integers
-from drift.detect.accuracy import chance_band
+from drift.detect.accuracy.block_tests import chance_band
 from drift.loop.journal.records import Answers, DecisionRecord
 from drift.loop.releases.external_changes import outside_changes
 from drift.loop.results.summary import Summary, summary

@@ -1,4 +1,4 @@
-"""Messages out of the store: each claimed, sent, and marked as done, so that several processes may deliver at once."""
+"""Delivery of queued messages: each is claimed, sent and marked as done, so that several processes may deliver."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from time import time
 from drift.errors import DeliveryError
 from drift.monitor.alerts.channels import EVENTS, Channel, Message
 from drift.monitor.store import MonitorStore, alerts
-from drift.monitor.store.alerts import Delivery
-from drift.monitor.store.records import Monitor, now
+from drift.monitor.store.records import Delivery, MonitorRecord, now
+from drift.monitor.store.tables import update
 
 CLAIM_SECONDS = 120.0  # that a process has for one message; then another may try
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3_600.0  # before a message is tried again, doubled each time
@@ -21,23 +21,29 @@ MOST_ATTEMPTS = 60  # about two days
 
 @dataclass(frozen=True)
 class Delivered:
-    """What came of it."""
+    """Result of a delivery.
+
+    Attributes:
+        done: messages that were delivered.
+        waiting: messages that are not due, or were refused for now.
+        errors: one message for each channel that failed.
+    """
 
     done: int
-    waiting: int  # not yet, or refused for now
+    waiting: int
     errors: tuple[str, ...]
 
 
 def deliver(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     channels: Sequence[Channel],
     *,
     quiet: Callable[[datetime], datetime] = lambda moment: moment,
 ) -> Delivered:
     """Deliver what is due to the given channels; what fails waits in the store and is tried again by later calls.
 
-    In hours that `quiet` moves on, nothing is. What happened to an alert is told in its order. A message is sent at
+    In hours that `quiet` moves on, nothing is. Messages about an alert are sent in its order. A message is sent at
     least once, and with the same id if a crash comes between sending and marking.
     """
     moment = datetime.now().astimezone()
@@ -65,42 +71,47 @@ def deliver(
     return Delivered(done, waiting, tuple(dict.fromkeys(errors)))
 
 
-def _left_alone(store: MonitorStore, monitor: Monitor, given: Container[tuple[str, str]]) -> list[str]:
+def _left_alone(store: MonitorStore, monitor: MonitorRecord, targets: Container[tuple[str, str]]) -> list[str]:
     """What waits for channels that are not given."""
     with store.read() as connection:
         waiting = alerts.deliveries_of(connection, monitor, "pending")
-    counted = Counter((one.kind, one.target) for one in waiting if (one.kind, one.target) not in given)
+    counted = Counter(
+        (delivery.kind, delivery.target) for delivery in waiting if (delivery.kind, delivery.target) not in targets
+    )
     return [f"{count:,} for the {kind} {target}, which is not given here" for (kind, target), count in counted.items()]
 
 
-def _due(store: MonitorStore, monitor: Monitor) -> Iterable[Delivery]:
+def _due(store: MonitorStore, monitor: MonitorRecord) -> Iterable[Delivery]:
     with store.read() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
-    return sorted((one for one in pending if one.not_before <= time()), key=lambda one: (one.alert, _place(one)))
+    return sorted(
+        (delivery for delivery in pending if delivery.not_before <= time()),
+        key=lambda delivery: (delivery.alert, _place(delivery)),
+    )
 
 
 def _is_next(delivery: Delivery, pending: Sequence[Delivery]) -> bool:
-    """Whether nothing waits that the same channel is to hear before: of an alert, its opening comes first."""
+    """Whether no earlier event of the same alert waits for the same channel."""
 
-    def of_whom(one: Delivery) -> tuple[int, str, str]:
-        return one.alert, one.kind, one.target
+    def of_whom(message: Delivery) -> tuple[int, str, str]:
+        return message.alert, message.kind, message.target
 
-    return all(_place(one) >= _place(delivery) for one in pending if of_whom(one) == of_whom(delivery))
+    return all(_place(other) >= _place(delivery) for other in pending if of_whom(other) == of_whom(delivery))
 
 
 def _place(delivery: Delivery) -> int:
     return EVENTS.index(delivery.message["event"])
 
 
-def _claimed(store: MonitorStore, monitor: Monitor, delivery: Delivery) -> Delivery | None:
+def _claimed(store: MonitorStore, monitor: MonitorRecord, delivery: Delivery) -> Delivery | None:
     """The delivery, if it is still to be done and nobody else is at it."""
     with store.write() as connection:
         pending = alerts.deliveries_of(connection, monitor, "pending")
-        there = next((one for one in pending if one.id == delivery.id), None)
-        if there is None or there.not_before > time() or not _is_next(there, pending):
+        current = next((other for other in pending if other.id == delivery.id), None)
+        if current is None or current.not_before > time() or not _is_next(current, pending):
             return None
-        claimed = replace(there, attempts=there.attempts + 1, not_before=time() + CLAIM_SECONDS)
-        alerts.set_delivery(connection, claimed)
+        claimed = replace(current, attempts=current.attempts + 1, not_before=time() + CLAIM_SECONDS)
+        update(connection, claimed)
     return claimed
 
 
@@ -113,4 +124,4 @@ def _failed(delivery: Delivery, error: str) -> Delivery:
 
 def _put(store: MonitorStore, delivery: Delivery) -> None:
     with store.write() as connection:
-        alerts.set_delivery(connection, delivery)
+        update(connection, delivery)

@@ -28,22 +28,36 @@ LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before
 
 @dataclass(frozen=True)
 class Change:
-    """An alert is to be opened or closed."""
+    """An alert is to be opened or closed.
+
+    Attributes:
+        signal: of the alert.
+        what: whether it is opened or closed.
+        batch: at which.
+        reason: in words.
+        seen: numbers of the batches that were looked at.
+    """
 
     signal: str
     what: Literal["open", "close"]
-    batch: Batch  # at which
+    batch: Batch
     reason: str
-    seen: tuple[int, ...]  # numbers of the batches that have been looked at
+    seen: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class DistancePoint:
-    """One batch of a signal under the run rule."""
+    """One batch of a signal under the run rule.
+
+    Attributes:
+        batch: that was measured.
+        bad: whether it is beyond its limit.
+        words: what was measured, for the reason of an alert.
+    """
 
     batch: Batch
     bad: bool
-    words: str  # what was measured, for the reason
+    words: str
 
 
 OfBatch = TypeVar("OfBatch", bound="DistancePoint | LossPoint")
@@ -52,7 +66,7 @@ OfBatch = TypeVar("OfBatch", bound="DistancePoint | LossPoint")
 def _unseen(history: Sequence[OfBatch], last: Alert | None) -> list[OfBatch]:
     """What a signal's last alert has not looked at: batches that came since, late ones too."""
     seen = set(last.seen) if last is not None else set()
-    return [one for one in history if one.batch.id not in seen]
+    return [point for point in history if point.batch.id not in seen]
 
 
 def follow_runs(
@@ -73,14 +87,14 @@ def follow_runs(
     changes: list[Change] = []
     active = last is not None and last.state != "closed"
     seen = list(last.seen) if last is not None else []
-    new = {one.batch.id for one in _unseen(history, last)}
+    new = {point.batch.id for point in _unseen(history, last)}
     quiet = cooldown if last is not None and not active else 0
     # Of an alert, only what came after it in time says that it is over; batches that fill gaps before it do not.
-    first = sum(one.batch.at <= last.batch_at for one in history) if last is not None and active else 0
-    for at, one in enumerate(history):
-        if one.batch.id not in new:
+    first = sum(point.batch.at <= last.batch_at for point in history) if last is not None and active else 0
+    for at, point in enumerate(history):
+        if point.batch.id not in new:
             continue
-        seen.append(one.batch.id)
+        seen.append(point.batch.id)
         if at < first:
             continue
         neighbours = history[max(first, at - rule.window + 1) : at + 1]
@@ -88,37 +102,49 @@ def follow_runs(
         if active:
             if len(recent) == rule.window and not any(recent):
                 reason = f"the last {rule.window} batches are within limits"
-                changes.append(Change(signal, "close", one.batch, reason, tuple(seen)))
+                changes.append(Change(signal, "close", point.batch, reason, tuple(seen)))
                 active, first, quiet = False, at + 1, cooldown
             continue
         quiet -= 1
-        if one.bad and sum(recent) >= rule.bad and quiet < 0:
-            reason = f"{one.words}; bad in {sum(recent)} of the last {len(recent)} batches"
-            changes.append(Change(signal, "open", one.batch, reason, tuple(seen)))
+        if point.bad and sum(recent) >= rule.bad and quiet < 0:
+            reason = f"{point.words}; bad in {sum(recent)} of the last {len(recent)} batches"
+            changes.append(Change(signal, "open", point.batch, reason, tuple(seen)))
             active, first = True, at + 1
     return changes
 
 
 @dataclass(frozen=True)
 class LossPoint:
-    """The losses of one batch."""
+    """The losses of one batch.
+
+    Attributes:
+        batch: that was measured.
+        loss: mean, in [0, 1].
+        rows: that have a label.
+    """
 
     batch: Batch
-    loss: float  # mean, in [0, 1]
-    rows: int  # whose truth is known
+    loss: float
+    rows: int
 
 
 @dataclass(frozen=True)
 class LossEvidence:
-    """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch."""
+    """Bets against "the mean loss is at most the accepted one plus a tolerance", batch by batch.
 
-    losses: Losses  # of the reference, in the order of time
+    Attributes:
+        losses: of the reference, in the order of time.
+        tolerated_loss: that may be lost beyond the accepted mean.
+        expected_run_length: batches between false alarms, in the mean and at least.
+    """
+
+    losses: Losses
     tolerated_loss: float = 0.02
-    expected_run_length: float = 2000.0  # batches between false alarms, in the mean and at least
+    expected_run_length: float = 2000.0
 
     @property
     def highest_risk(self) -> float:
-        """What is tolerated; a reference without any loss could have hidden that of one row more."""
+        """The tolerated mean loss; at least that of one wrong row more than the reference has."""
         return max(float(self.losses.mean()) + self.tolerated_loss, 1 / (len(self.losses) + 1))
 
     def evidence(self, history: Sequence[LossPoint]) -> list[float]:
@@ -127,13 +153,13 @@ class LossEvidence:
         if risk >= HIGHEST_RISK:
             return [0.0] * len(history)
         against = alternatives(risk)
-        found, values = nothing(len(against)), []
-        effective = effective_rows(self.losses, [one.rows for one in history])
-        for one, rows in zip(history, effective, strict=True):
-            most = np.logaddexp(0.0, found.log_value) + np.log(self.expected_run_length) / LEAST_BATCHES
-            found = after(found, log_bets(one.loss, risk, against, rows))
-            found = replace(found, logs=found.logs - max(0.0, float(found.log_value - most)))
-            values.append(float(np.exp(min(float(found.log_value), 690.0))))
+        wealth, values = nothing(len(against)), []
+        effective = effective_rows(self.losses, [point.rows for point in history])
+        for point, rows in zip(history, effective, strict=True):
+            most = np.logaddexp(0.0, wealth.log_value) + np.log(self.expected_run_length) / LEAST_BATCHES
+            wealth = after(wealth, log_bets(point.loss, risk, against, rows))
+            wealth = replace(wealth, logs=wealth.logs - max(0.0, float(wealth.log_value - most)))
+            values.append(float(np.exp(min(float(wealth.log_value), 690.0))))
         return values
 
 
@@ -154,19 +180,25 @@ def follow_harm(
         return []
     since = _unseen(history, last)
     quiet = cooldown if last is not None else 0
-    for at, (one, evidence) in enumerate(zip(since, harm.evidence(since), strict=True)):
+    for at, (point, evidence) in enumerate(zip(since, harm.evidence(since), strict=True)):
         if evidence >= harm.expected_run_length and at >= quiet:
             shown = "more than a million" if evidence > 1e6 else f"{evidence:,.0f}"
             reason = (
-                f"{words} {one.loss:.3f} on {one.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
+                f"{words} {point.loss:.3f} on {point.rows:,} rows of this batch, tolerated {harm.highest_risk:.3f}:"
                 f" by chance as much evidence comes once in {shown} batches"
             )
-            return [Change(signal, "open", one.batch, reason, tuple(every.batch.id for every in history))]
+            return [Change(signal, "open", point.batch, reason, tuple(every.batch.id for every in history))]
     return []
 
 
 def follow_freshness(
-    signal: str, newest: Batch | None, *, seconds: float, now: float, last: Alert | None, told: Callable[[float], str]
+    signal: str,
+    newest: Batch | None,
+    *,
+    seconds: float,
+    now: float,
+    last: Alert | None,
+    format_seconds: Callable[[float], str],
 ) -> list[Change]:
     """Whether the newest batch is too old.
 
@@ -176,15 +208,15 @@ def follow_freshness(
         seconds: that may pass after it.
         now: since 1970.
         last: the newest alert of the signal.
-        told: how a number of seconds is said.
+        format_seconds: how a number of seconds is said.
     """
     if newest is None:
         return []
     old = now - newest.fresh_at
     late, active = old > seconds, last is not None and last.state != "closed"
     if late and not active and (last is None or newest.at > last.batch_at):
-        reason = f"the newest rows are {told(old)} old, expected at most {told(seconds)}"
+        reason = f"the newest rows are {format_seconds(old)} old, expected at most {format_seconds(seconds)}"
         return [Change(signal, "open", newest, reason, ())]
     if active and not late:
-        return [Change(signal, "close", newest, f"rows have come that are {told(old)} old", ())]
+        return [Change(signal, "close", newest, f"rows have come that are {format_seconds(old)} old", ())]
     return []

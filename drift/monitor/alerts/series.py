@@ -1,4 +1,4 @@
-"""What rules follow of each batch, from the store: distances of signals, losses of slices, the loss of all rows."""
+"""Series that the rules follow, from the store: distances of signals, losses of slices, the loss of all rows."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from drift.detect.sequential.dependence import measure_dependence
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.rules import DistancePoint, LossPoint
-from drift.monitor.drift.signals import ACCURACY, LABEL, told
+from drift.monitor.drift.signals import ACCURACY, LABEL, display_name
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.reference.limits import AlarmSpec, loss_limit
 from drift.monitor.store import batches, references
-from drift.monitor.store.records import Batch, Monitor, MonitorReference, SliceMeasure
+from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference, SliceMeasure
 
 
-def is_judged(batch: Batch, signal: str, promise: AlarmSpec) -> bool:
-    """Whether a signal can be judged by a batch now, or only when more of its truth has come."""
+def is_judged(batch: Batch, signal: str, alarms: AlarmSpec) -> bool:
+    """Whether a signal can be judged by a batch now, or only when more of its labels have come."""
     by_truth = signal == LABEL or signal.startswith((ACCURACY, LARGE_ERRORS))
-    return not by_truth or batch.known >= max(1, promise.truth_share * batch.rows)
+    return not by_truth or batch.known >= max(1, alarms.truth_share * batch.rows)
 
 
 def loss_name(reference: MonitorReference) -> str:
@@ -32,8 +32,8 @@ def loss_words(reference: MonitorReference) -> str:
     return "error rate" if large is None else f"share of errors above {large:.3g}"
 
 
-def _loss(found: SliceMeasure) -> float:
-    return 1 - found.measure.value if found.measure.name == ACCURACY else found.measure.value
+def _loss(measured: SliceMeasure) -> float:
+    return 1 - measured.measure.value if measured.measure.name == ACCURACY else measured.measure.value
 
 
 def counts_for(reference: MonitorReference, batch: Batch) -> bool:
@@ -41,24 +41,39 @@ def counts_for(reference: MonitorReference, batch: Batch) -> bool:
     return reference.version == 1 or batch.ingested_at > reference.agreed_at
 
 
-def distance_histories(
+def batches_since(connection: Any, monitor: MonitorRecord, reference: MonitorReference) -> list[Batch]:
+    """Batches that are judged by a reference, oldest first."""
+    return [batch for batch in batches.all_batches(connection, monitor) if counts_for(reference, batch)]
+
+
+def run_histories(
+    connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
+) -> list[tuple[str, list[DistancePoint]]]:
+    """All series under the run rule: distances of signals, and losses of slices."""
+    return [
+        *_distance_histories(connection, calibration.reference, since),
+        *_slice_histories(connection, monitor, calibration, since),
+    ]
+
+
+def _distance_histories(
     connection: Any, reference: MonitorReference, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
     """The distance of each signal from the reference, over batches."""
     by_id = {batch.id: batch for batch in since}
-    found: dict[str, list[DistancePoint]] = {}
+    histories: dict[str, list[DistancePoint]] = {}
     for number, signal, value, limit, bad in references.signal_history(
         connection, reference, "jensen_shannon", "limit", "bad"
     ):
         batch = by_id.get(number)
         if batch is not None and is_judged(batch, signal, reference.promise):
-            words = f"{told(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
-            found.setdefault(signal, []).append(DistancePoint(batch, bad, words))
-    return list(found.items())
+            words = f"{display_name(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
+            histories.setdefault(signal, []).append(DistancePoint(batch, bad, words))
+    return list(histories.items())
 
 
 def loss_history(
-    connection: Any, monitor: Monitor, reference: MonitorReference, since: Sequence[Batch]
+    connection: Any, monitor: MonitorRecord, reference: MonitorReference, since: Sequence[Batch]
 ) -> list[LossPoint]:
     """The loss of all rows, over batches."""
     name = loss_name(reference)
@@ -70,33 +85,37 @@ def loss_history(
     ]
 
 
-def slice_histories(
-    connection: Any, monitor: Monitor, calibration: ReferenceLimits, since: Sequence[Batch]
+def _slice_histories(
+    connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
-    """The losses of each slice, judged by what it lost in the reference; they come in runs as those of all rows do."""
-    reference, promise = calibration.reference, calibration.reference.promise
+    """The losses of each slice against its losses in the reference; serially dependent, as those of all rows are."""
+    reference, alarms = calibration.reference, calibration.reference.promise
     name = loss_name(reference)
-    accepted = {one.of_slice: one for one in reference.measures if one.of_slice and one.measure.name == name}
+    accepted = {
+        measured.of_slice: measured
+        for measured in reference.measures
+        if measured.of_slice and measured.measure.name == name
+    }
     if not accepted:
         return []
     history = batches.history(connection, monitor, [name], whole=False)
-    found: dict[str, list[DistancePoint]] = {}
-    rate = promise.rate(calibration.signals)
+    histories: dict[str, list[DistancePoint]] = {}
+    rate = alarms.rate(calibration.signals)
     for batch in since:
-        for one in history.get(batch.id, ()):
-            if one.of_slice not in accepted or one.measure.of_class or not is_judged(batch, name, promise):
+        for measured in history.get(batch.id, ()):
+            if measured.of_slice not in accepted or measured.measure.of_class or not is_judged(batch, name, alarms):
                 continue
-            was, rows = accepted[one.of_slice], one.measure.rows
+            was, rows = accepted[measured.of_slice], measured.measure.rows
             limit = loss_limit(
                 _loss(was) * was.measure.rows,
                 was.measure.rows,
                 rows,
                 rate=rate,
-                rule=promise.rule,
+                rule=alarms.rule,
                 inflation=rows / measure_dependence(reference.losses, rows).effective_rows,
             )
-            words = f"{loss_words(reference)} {_loss(one):.3f} where {one.of_slice}, {_loss(was):.3f} in the reference"
-            words += f", limit {limit:.3f}"
-            followed = DistancePoint(batch, _loss(one) > limit, words)
-            found.setdefault(f"{name} of {one.of_slice}", []).append(followed)
-    return list(found.items())
+            words = f"{loss_words(reference)} {_loss(measured):.3f} where {measured.of_slice}"
+            words += f", {_loss(was):.3f} in the reference, limit {limit:.3f}"
+            followed = DistancePoint(batch, _loss(measured) > limit, words)
+            histories.setdefault(f"{name} of {measured.of_slice}", []).append(followed)
+    return list(histories.items())

@@ -1,4 +1,4 @@
-"""What people made of rows: anomalies to ignore, or real, with a reason, a note and tags; and all of it as Markdown."""
+"""Findings of people about rows: anomaly or real, with a reason, a note and tags; and all findings as Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drift.errors import UsageError
-from drift.monitor.store.records import Batch, Finding, Monitor, Verdict, now
+from drift.monitor.store.records import Batch, Finding, MonitorRecord, Verdict, now
 
 LONGEST_REASON, LONGEST_NOTE, LONGEST_TAG, MOST_TAGS = 500, 4_000, 40, 10
 
@@ -16,7 +16,7 @@ def finding_of(batch: Batch, row: Mapping[str, Any], form: Mapping[str, str], *,
 
     Args:
         batch: of the row.
-        row: with its key, features, prediction and truth.
+        row: with its key, features, prediction and label.
         form: verdict ("anomaly" or "real"), reason, note, and tags with commas between them.
         by: who.
 
@@ -44,24 +44,24 @@ def finding_of(batch: Batch, row: Mapping[str, Any], form: Mapping[str, str], *,
     )
 
 
-def as_markdown(monitor: Monitor, findings: Sequence[Finding]) -> str:
+def as_markdown(monitor: MonitorRecord, findings: Sequence[Finding]) -> str:
     """Findings, newest first, as a document; texts cannot become markup."""
     lines = [f"# Findings of {_plain(monitor.name)}", ""]
     if not findings:
         lines.append("None yet.")
-    for one in findings:
+    for finding in findings:
         lines += [
-            f"## {one.at[:10]}: row {_plain(one.key)} of {_plain(one.batch)}, {one.verdict}",
+            f"## {finding.at[:10]}: row {_plain(finding.key)} of {_plain(finding.batch)}, {finding.verdict}",
             "",
-            *([f"- reason: {_plain(one.reason)}"] if one.reason else []),
-            f"- by {_plain(one.by)}, {one.at[:16].replace('T', ' ')} UTC",
-            f"- predicted {_plain(one.row.get('prediction'))}, true {_plain(one.row.get('truth'))}",
-            *([f"- tags: {', '.join(map(_plain, one.tags))}"] if one.tags else []),
-            "- row: " + ", ".join(f"{_plain(name)} {_plain(value)}" for name, value in one.row["features"].items()),
+            *([f"- reason: {_plain(finding.reason)}"] if finding.reason else []),
+            f"- by {_plain(finding.by)}, {finding.at[:16].replace('T', ' ')} UTC",
+            f"- predicted {_plain(finding.row.get('prediction'))}, true {_plain(finding.row.get('truth'))}",
+            *([f"- tags: {', '.join(map(_plain, finding.tags))}"] if finding.tags else []),
+            "- row: " + ", ".join(f"{_plain(name)} {_plain(value)}" for name, value in finding.row["features"].items()),
             "",
         ]
-        if one.note:
-            lines += [*(f"> {_plain(line)}" for line in one.note.splitlines()), ""]
+        if finding.note:
+            lines += [*(f"> {_plain(line)}" for line in finding.note.splitlines()), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

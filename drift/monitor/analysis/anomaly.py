@@ -26,18 +26,28 @@ TREES = 100
 
 @dataclass(frozen=True)
 class Anomaly:
-    """How strange a row is."""
+    """How strange a row is.
 
-    score: float  # of the forest, in (0, 1): about .5 is usual, near 1 strange
-    share: float  # of reference rows that are as strange, (1 + count) / (1 + n)
+    Attributes:
+        score: of the isolation forest, in (0, 1): about .5 is usual, near 1 strange.
+        share: of reference rows that are as strange, (1 + count) / (1 + n).
+    """
+
+    score: float
+    share: float
 
 
 @dataclass(frozen=True)
 class Near:
-    """A reference row near another row."""
+    """A reference row near another row.
 
-    position: int  # in the reference's sample
-    distance: float  # in standard deviations of a feature, over all of them
+    Attributes:
+        position: of the row in the reference's sample.
+        distance: in standard deviations of a feature, over all of them.
+    """
+
+    position: int
+    distance: float
 
 
 class Neighbourhood:
@@ -91,7 +101,7 @@ class Neighbourhood:
         return np.asarray(apart <= self.radius)
 
     def _as_points(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        columns = [one.points(features[name]) for one, name in zip(self._scaling, features, strict=True)]
+        columns = [scaling.points(features[name]) for scaling, name in zip(self._scaling, features, strict=True)]
         return np.concatenate(columns, axis=1) if columns else np.zeros((len(features), 1))
 
 
@@ -117,7 +127,7 @@ class _Scaling:
     def points(self, column: pd.Series) -> NDArray[np.float64]:
         """(n, coordinates); what is missing is in the middle, a category never seen is none of the others."""
         if self.categories is not None:
-            found = [np.asarray(column == name, np.float64) / np.sqrt(2) for name in self.categories]
-            return np.column_stack(found) if found else np.zeros((len(column), 1))
+            points = [np.asarray(column == name, np.float64) / np.sqrt(2) for name in self.categories]
+            return np.column_stack(points) if points else np.zeros((len(column), 1))
         values = (column.to_numpy() - self.middle) / self.spread
         return np.asarray(np.clip(np.nan_to_num(values, nan=0.0), -1e6, 1e6)[:, None])

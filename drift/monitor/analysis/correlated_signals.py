@@ -12,11 +12,17 @@ LEAST_BATCHES = 5
 
 @dataclass(frozen=True)
 class Moved:
-    """A signal whose distance from the reference rises and falls with the errors, or against them."""
+    """A signal whose distance from the reference rises and falls with the errors, or against them.
+
+    Attributes:
+        signal: a feature, the prediction or its confidence.
+        correlation: Spearman's, from -1 to 1.
+        batches: that both are known of.
+    """
 
     signal: str
-    correlation: float  # Spearman's, from -1 to 1
-    batches: int  # that both are known of
+    correlation: float
+    batches: int
 
 
 def moved_together(distances: Mapping[str, Sequence[float]], losses: Sequence[float]) -> tuple[Moved, ...]:
@@ -31,10 +37,10 @@ def moved_together(distances: Mapping[str, Sequence[float]], losses: Sequence[fl
     from scipy.stats import spearmanr
 
     lost = np.asarray(losses, np.float64)
-    found = []
+    moved = []
     for signal, values in distances.items():
         apart = np.asarray(values, np.float64)
         both = ~np.isnan(apart) & ~np.isnan(lost)
         if both.sum() >= LEAST_BATCHES and np.ptp(apart[both]) > 0 and np.ptp(lost[both]) > 0:
-            found.append(Moved(signal, float(spearmanr(apart[both], lost[both]).statistic), int(both.sum())))
-    return tuple(sorted(found, key=lambda one: -abs(one.correlation)))
+            moved.append(Moved(signal, float(spearmanr(apart[both], lost[both]).statistic), int(both.sum())))
+    return tuple(sorted(moved, key=lambda signal: -abs(signal.correlation)))

@@ -24,15 +24,25 @@ MOST_ROWS = 50_000
 
 @dataclass(frozen=True)
 class ErrorSlice:
-    """Rows with more errors than the rest."""
+    """Rows with more errors than the rest.
+
+    Attributes:
+        conditions: that its rows satisfy, all of them.
+        rows: how many there are.
+        wrong: rows with an error.
+        error_rate: share of these rows that are wrong.
+        rest_error_rate: share of all other rows that are wrong.
+        p_value: chance of so many errors in so many rows.
+        adjusted_p_value: by Bonferroni's method, over all slices that might have been tried.
+    """
 
     conditions: tuple[Condition, ...]
     rows: int
     wrong: int
     error_rate: float
     rest_error_rate: float
-    p_value: float  # of so many errors in so many rows by chance
-    adjusted_p_value: float  # by Bonferroni's method, over all that might have been tried
+    p_value: float
+    adjusted_p_value: float
 
     def __str__(self) -> str:
         return " and ".join(map(str, self.conditions))
@@ -76,29 +86,33 @@ def find_error_slices(
         return ()
     tests = len(singles) * (len(singles) + 1) // 2
     tried = _judged(singles, bad)
-    best = sorted(tried, key=lambda one: one.p_value)[:BEST]
+    best = sorted(tried, key=lambda condition: condition.p_value)[:BEST]
     pairs = []
-    for one, two in combinations(best, 2):
-        if {c.column for c in one.conditions} & {c.column for c in two.conditions}:
+    for first, second in combinations(best, 2):
+        if {c.column for c in first.conditions} & {c.column for c in second.conditions}:
             continue
-        both = one.rows & two.rows
+        both = first.rows & second.rows
         if both.sum() >= LEAST_ROWS:
-            pairs.append(((*one.conditions, *two.conditions), both))
-    found: list[_Tried] = []
-    for one in sorted([*tried, *_judged(pairs, bad)], key=lambda one: (one.p_value, len(one.conditions))):
-        if one.p_value * tests > level or len(found) == most:
+            pairs.append(((*first.conditions, *second.conditions), both))
+    slices: list[_Tried] = []
+    for condition in sorted(
+        [*tried, *_judged(pairs, bad)], key=lambda condition: (condition.p_value, len(condition.conditions))
+    ):
+        if condition.p_value * tests > level or len(slices) == most:
             break
-        if all((one.rows & other.rows).sum() <= OVERLAP * (one.rows | other.rows).sum() for other in found):
-            found.append(one)
-    return tuple(_slice(one, bad, tests) for one in found)
+        if all(
+            (condition.rows & other.rows).sum() <= OVERLAP * (condition.rows | other.rows).sum() for other in slices
+        ):
+            slices.append(condition)
+    return tuple(_slice(condition, bad, tests) for condition in slices)
 
 
-def _slice(one: _Tried, bad: NDArray[np.bool_], tests: int) -> ErrorSlice:
-    rows, inside = int(one.rows.sum()), int((one.rows & bad).sum())
+def _slice(condition: _Tried, bad: NDArray[np.bool_], tests: int) -> ErrorSlice:
+    rows, inside = int(condition.rows.sum()), int((condition.rows & bad).sum())
     rest = max(1, len(bad) - rows)
     return ErrorSlice(
-        one.conditions, rows, inside, inside / rows, (int(bad.sum()) - inside) / rest, one.p_value,
-        min(1.0, one.p_value * tests),
+        condition.conditions, rows, inside, inside / rows, (int(bad.sum()) - inside) / rest, condition.p_value,
+        min(1.0, condition.p_value * tests),
     )  # fmt: skip
 
 
@@ -116,16 +130,16 @@ def _judged(conditions: list[tuple[tuple[Condition, ...], NDArray[np.bool_]]], b
 def _conditions(name: str, column: pd.Series) -> list[tuple[tuple[Condition, ...], NDArray[np.bool_]]]:
     """Conditions on a feature, with the rows where they hold."""
     missing = column.isna().to_numpy()
-    found: list[tuple[tuple[Condition, ...], NDArray[np.bool_]]] = [((Condition(name, "==", None),), missing)]
+    conditions: list[tuple[tuple[Condition, ...], NDArray[np.bool_]]] = [((Condition(name, "==", None),), missing)]
     if column.dtype.kind != "f":
         for value in column.value_counts().index[:MOST_CATEGORIES]:
-            found.append(((Condition(name, "==", str(value)),), np.asarray(column == value, bool)))
-        return found
+            conditions.append(((Condition(name, "==", str(value)),), np.asarray(column == value, bool)))
+        return conditions
     values = column.to_numpy()
-    there = values[~missing]
-    if not len(there):
-        return found
-    cuts = np.unique(np.quantile(there, np.arange(1, CUTS) / CUTS, method="lower"))
+    finite = values[~missing]
+    if not len(finite):
+        return conditions
+    cuts = np.unique(np.quantile(finite, np.arange(1, CUTS) / CUTS, method="lower"))
     ends = [None, *map(float, cuts), None]
     for low, high in combinations(range(len(ends)), 2):
         start, stop = ends[low], ends[high]
@@ -137,5 +151,5 @@ def _conditions(name: str, column: pd.Series) -> list[tuple[tuple[Condition, ...
             inside = inside & (values < stop)
             limits.append(Condition(name, "<", stop))
         if limits:
-            found.append((tuple(limits), inside))
-    return found
+            conditions.append((tuple(limits), inside))
+    return conditions

@@ -1,8 +1,9 @@
-"""The scoring log of the loop as a source: every row that a deployment answered, with its features and its truth."""
+"""The scoring log of the loop as a source: every row that a deployment answered, with its features and its label."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from drift.data.blocks import Table
     from drift.monitor.store import MonitorStore
+    from drift.monitor.store.records import Batch
 
+FEW_ROWS = 20  # of a batch, in the mean
 COLUMNS = Columns(
     prediction="prediction",
     truth="truth",
@@ -50,9 +53,31 @@ def without_calendar(columns: Columns, slices: Iterable[str]) -> Columns:
     return replace(columns, ignore=tuple(name for name in CALENDAR_NAMES if name not in named))
 
 
+def deployment_notes(stored: Sequence[Batch]) -> list[str]:
+    """Messages about a deployment's batches that are very small, or answered by several versions of the model."""
+    rows, notes = sum(batch.rows for batch in stored), []
+    if stored and rows < FEW_ROWS * len(stored):
+        notes.append(
+            f"a batch has {rows / len(stored):.1f} rows in the mean, fewer than {FEW_ROWS}, which say little of"
+            " accuracy and distances: a larger --block_size of drift deploy makes larger batches"
+        )
+    versions: Counter[str] = Counter()
+    for batch in stored:
+        versions.update(batch.versions)
+    if len(versions) > 1:
+        counts = ", ".join(f"{version} ({count:,} rows)" for version, count in versions.items())
+        notes.append(f"{len(versions)} versions of the model answered: {counts}")
+    return notes
+
+
 @dataclass(frozen=True)
 class LogRows:
-    """The rows of one deployment, block by block."""
+    """The rows of one deployment, block by block.
+
+    Attributes:
+        path: of the scoring log.
+        deployment: whose rows are read.
+    """
 
     path: Path
     deployment: Deployment
@@ -67,10 +92,10 @@ class LogRows:
         """
         if not path.is_file():
             raise StateError(f"there is no scoring log {path}: run from the folder of a deployment, or set DRIFT_HOME")
-        found = [one for one in Journal(path).deployments() if not deployment or one.id == deployment]
-        if not found:
+        deployments = [each for each in Journal(path).deployments() if deployment in ("", each.id)]
+        if not deployments:
             raise StateError(f"the scoring log {path} has no deployment{f' {deployment!r}' if deployment else ''}")
-        return cls(path, found[-1])
+        return cls(path, deployments[-1])
 
     @classmethod
     def followed(cls, path: Path, store: MonitorStore, monitor: str) -> LogRows | None:
@@ -87,8 +112,8 @@ class LogRows:
         from drift.monitor.store import batches
 
         with store.read() as connection:
-            found = batches.find_monitor(connection, monitor)
-            stored = batches.all_batches(connection, found) if found is not None else []
+            record = batches.find_monitor(connection, monitor)
+            stored = batches.all_batches(connection, record) if record is not None else []
         try:
             return cls.newest(path, stored[-1].source) if stored and stored[-1].source else None
         except StateError:
@@ -132,7 +157,7 @@ class LogRows:
                 name: table.features[part, at] for at, name in enumerate(table.feature_names)
             }
             labels = block["label"]
-            told = {
+            columns = {
                 "row": block["row"],
                 "block": [f"block {number}" for number in block["block"]],
                 "version": block["version"],
@@ -141,8 +166,8 @@ class LogRows:
                 "confidence": block["confidence"],
             }
             if table.timestamps is not None:
-                told["time"] = table.timestamps[part]
-            yield pd.DataFrame(told | dict(features))
+                columns["time"] = table.timestamps[part]
+            yield pd.DataFrame(columns | dict(features))
 
     def _table(self) -> Table:
         from drift.loop.releases.promote import card_of

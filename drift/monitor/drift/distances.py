@@ -24,22 +24,39 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class SignalDrift:
-    """One signal of a batch, beside the reference; divergences in nats."""
+    """Distances of one signal of a batch from the reference; divergences in nats.
+
+    Attributes:
+        signal: a feature, the prediction, its confidence, or the label.
+        kl: Kullback-Leibler divergence of the reference from the batch.
+        kl_threshold: that chance alone exceeds in 5 % of batches.
+        jensen_shannon: divergence, at most ln 2.
+        js_threshold: that chance alone exceeds in 5 % of batches.
+        psi: population stability index.
+        hellinger: distance, from 0 to 1.
+        wasserstein: distance in the signal's units; None for categories.
+        p_value: of Jensen-Shannon, by Holm's method over all signals.
+        test: KS for numbers, chi-squared for categories, on the same cells.
+        statistic: of that test.
+        test_p_value: of that test, by Holm's method over all signals.
+        limit: of Jensen-Shannon, for the run rule; infinite where none is calibrated.
+        bad: whether Jensen-Shannon is above the limit.
+    """
 
     signal: str
-    kl: float  # of the reference from the batch
-    kl_threshold: float  # that chance alone exceeds in 5 % of batches
+    kl: float
+    kl_threshold: float
     jensen_shannon: float
-    js_threshold: float  # as of KL
+    js_threshold: float
     psi: float
-    hellinger: float  # from 0 to 1
-    wasserstein: float | None  # in the signal's units; of numbers only
-    p_value: float  # of Jensen-Shannon, by Holm's method over all signals
-    test: str  # "KS" of numbers, else "chi-squared": on the same cells
+    hellinger: float
+    wasserstein: float | None
+    p_value: float
+    test: str
     statistic: float
-    test_p_value: float  # by Holm's method, too
-    limit: float  # of Jensen-Shannon, for the run rule; infinite where none is calibrated
-    bad: bool  # it is above
+    test_p_value: float
+    limit: float
+    bad: bool
 
 
 def measure_drift(
@@ -58,15 +75,15 @@ def measure_drift(
         seed: of what chance makes of distances, and of permutations.
     """
     try:
-        found = compare_profiles(reference, current, seed=seed, level=LEVEL)
+        features = compare_profiles(reference, current, seed=seed, level=LEVEL)
     except BlockError:
         return ()
-    draws = enough_draws(len(found), level=LEVEL)
-    tests = [_test(feature, draws=draws, seed=seed) for feature in found]
+    draws = enough_draws(len(features), level=LEVEL)
+    tests = [_test(feature, draws=draws, seed=seed) for feature in features]
     corrected = adjusted(np.asarray([test[2] for test in tests]), "holm")
     return tuple(
         _signal(feature, test, float(p_value), limits.get(feature.feature, np.inf))
-        for feature, test, p_value in zip(found, tests, corrected, strict=True)
+        for feature, test, p_value in zip(features, tests, corrected, strict=True)
     )
 
 
@@ -124,10 +141,15 @@ def binned_ks(counts: NDArray[np.int64]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class JointDrift:
-    """All features of a batch together beside the reference's, by MMD on a sample of both."""
+    """All features of a batch together beside the reference's, by MMD on a sample of both.
 
-    p_value: float  # in (0, 1], of this batch alone: over many batches it is no alarm
-    rows: int  # of each sample, at most
+    Attributes:
+        p_value: in (0, 1], of this batch alone: over many batches it is no alarm.
+        rows: of each sample, at most.
+    """
+
+    p_value: float
+    rows: int
 
 
 def measure_joint_drift(reference: pd.DataFrame, current: pd.DataFrame, *, seed: int = 0) -> JointDrift | None:
@@ -160,13 +182,13 @@ def _sample(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _as_numbers(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     columns: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for name in reference:
-        one, two = reference[name], current[name]
-        if one.dtype.kind == "f":
-            ordered = np.sort(one.to_numpy()[~np.isnan(one.to_numpy())])
-            columns.append((_ranks(one.to_numpy(), ordered), _ranks(two.to_numpy(), ordered)))
+        before, now = reference[name], current[name]
+        if before.dtype.kind == "f":
+            ordered = np.sort(before.to_numpy()[~np.isnan(before.to_numpy())])
+            columns.append((_ranks(before.to_numpy(), ordered), _ranks(now.to_numpy(), ordered)))
         else:
-            for value in one.value_counts().index[:10]:
-                columns.append((np.asarray(one == value, np.float64), np.asarray(two == value, np.float64)))
+            for value in before.value_counts().index[:10]:
+                columns.append((np.asarray(before == value, np.float64), np.asarray(now == value, np.float64)))
     if not columns:
         return np.zeros((len(reference), 1)), np.zeros((len(current), 1))
     return np.column_stack([pair[0] for pair in columns]), np.column_stack([pair[1] for pair in columns])

@@ -1,4 +1,4 @@
-"""What is followed of a batch, each a column of a profile: features, predictions, their confidence, and the truth."""
+"""What is followed of a batch, each a column of a profile: features, predictions, their confidence, and the labels."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ def feature_signal(name: str) -> str:
     return FEATURE + name
 
 
-def told(signal: str) -> str:
+def display_name(signal: str) -> str:
     """A signal as people read it: a feature by its name alone, unless that says something else already."""
     name = signal.removeprefix(FEATURE)
     return f"feature {name}" if name != signal and name in (PREDICTION, CONFIDENCE, LABEL, ACCURACY) else name
 
 
 def inputs_of(rows: PredictionRows) -> dict[str, Any]:
-    """The columns that need no truth."""
-    found: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
-    found[PREDICTION] = rows.prediction
+    """The columns that need no labels."""
+    columns: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
+    columns[PREDICTION] = rows.prediction
     if rows.confidence is not None:
-        found[CONFIDENCE] = rows.confidence
-    return found
+        columns[CONFIDENCE] = rows.confidence
+    return columns
 
 
 def labels_of(rows: PredictionRows) -> dict[str, Any]:
-    """The truth of the rows where it is known."""
-    return {LABEL: rows.truth[rows.known]}
+    """The labels of the rows that have one."""
+    return {LABEL: rows.labels[rows.labelled]}
 
 
 def losses_of(rows: PredictionRows, large_error: float | None) -> Losses:
-    """The loss of each row whose truth is known, (n,): 1 for a wrong class, or for an error above `large_error`."""
-    there = rows.known
-    truth, prediction = rows.truth[there], rows.prediction[there]
+    """The loss of each row that has a label, (n,): 1 for a wrong class, or for an error above `large_error`."""
+    labelled = rows.labelled
+    labels, prediction = rows.labels[labelled], rows.prediction[labelled]
     if large_error is None:
-        return np.asarray(truth != prediction, np.float64)
-    return np.asarray(np.abs(prediction - truth) > large_error, np.float64)
+        return np.asarray(labels != prediction, np.float64)
+    return np.asarray(np.abs(prediction - labels) > large_error, np.float64)

@@ -1,11 +1,11 @@
-"""A batch in the making: rows come chunk by chunk, and are kept compressed, so that they need not fit in memory."""
+"""Batches that are built chunk by chunk; their rows are kept compressed, so that they need not fit in memory."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class BatchBuilder:
             keyed: whether rows have keys of their own, so that a repeated one is a duplicate.
             reference: that it is measured against.
             slices: that are followed.
-            waiting: truths that came before their rows, by key.
+            waiting: labels that came before their rows, by key.
             stored: whether there is such a batch already, so that its rows are likely to need no measuring.
         """
         self.name, self.buffered = name, 0
@@ -56,7 +56,7 @@ class BatchBuilder:
         self._versions: Counter[str] = Counter()
         self._times: tuple[np.datetime64, np.datetime64] | None = None
         self._middles: list[tuple[np.datetime64, int]] = []  # of each part: the median of its times, and its rows
-        self.joined_truths: list[str] = []  # keys of those that were waiting
+        self.joined_labels: list[str] = []  # keys of those that were waiting
 
     def add(self, rows: PredictionRows) -> None:
         """Take some rows."""
@@ -79,8 +79,8 @@ class BatchBuilder:
         self._digest = (self._digest + row_digest(rows, keyed=self._keyed)) % 2**64
         if self.waiting:
             rows = self._with_waiting(rows)
-        self._truth_digest = (self._truth_digest + truth_digest(rows)) % 2**64
-        self._known += int(rows.known.sum())
+        self._truth_digest = (self._truth_digest + label_digest(rows)) % 2**64
+        self._known += int(rows.labelled.sum())
         if self._measured:
             self._measuring.add(rows)
         if rows.versions is not None:
@@ -94,7 +94,7 @@ class BatchBuilder:
         self._parts.append((len(rows), hashes, len(body)))
 
     def says_nothing_new(self, stored: Batch) -> bool:
-        """Whether it has the rows of a stored batch and no truth that this one lacks."""
+        """Whether it has the rows of a stored batch and no label that this one lacks."""
         self.flush()
         same = (len(self.hashes), f"{self._digest:016x}") == (stored.rows, stored.digest)
         return same and (not self._known or f"{self._truth_digest:016x}" == stored.truth_digest)
@@ -144,7 +144,7 @@ class BatchBuilder:
             yield BatchPart(rows, hashes.tobytes(), self._bodies.read(size))
 
     def rows(self) -> Iterator[PredictionRows]:
-        """The same, to be looked at."""
+        """Its rows, part by part, decoded."""
         for part in self.parts():
             yield from_bytes(part.body)
 
@@ -167,18 +167,24 @@ class BatchBuilder:
         return rows, hashes
 
     def _with_waiting(self, rows: PredictionRows) -> PredictionRows:
-        truth = rows.truth.copy()
-        for at, (key, known) in enumerate(zip(rows.keys.tolist(), rows.known.tolist(), strict=True)):
+        labels = rows.labels.copy()
+        for at, (key, known) in enumerate(zip(rows.keys.tolist(), rows.labelled.tolist(), strict=True)):
             if key in self.waiting:
-                self.joined_truths.append(key)
+                self.joined_labels.append(key)
                 if not known:
-                    truth[at] = self.waiting[key]
-        return replace(rows, truth=truth)
+                    labels[at] = self.waiting[key]
+        return rows.with_labels(labels)
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """A batch, what it has shown, and its rows."""
+    """A batch that is ready to be stored.
+
+    Attributes:
+        batch: its record.
+        measured: its measures and its drift.
+        gathering: that holds its rows.
+    """
 
     batch: Batch
     measured: Measured
@@ -211,13 +217,13 @@ def among(hashes: Hashes, ordered: Hashes) -> NDArray[np.bool_]:
 
 
 class SeenKeys:
-    """Hashes of keys, to be looked up; those of new batches are put to them."""
+    """A growing set of key hashes, with lookup."""
 
     def __init__(self) -> None:
         self._sorted: list[Hashes] = []
 
     def add(self, hashes: Hashes) -> None:
-        """Put the keys of a batch to them; arrays of like sizes are merged, so that there are few."""
+        """Add the keys of a batch; arrays of similar size are merged, so that there are few."""
         new = np.sort(hashes)
         while self._sorted and len(self._sorted[-1]) <= 2 * len(new):
             new = np.sort(np.concatenate([self._sorted.pop(), new]))
@@ -225,24 +231,24 @@ class SeenKeys:
 
     def count(self, hashes: Hashes) -> int:
         """How many of these there are."""
-        found = np.zeros(len(hashes), bool)
+        seen = np.zeros(len(hashes), bool)
         for ordered in self._sorted:
-            found |= among(hashes, ordered)
-        return int(found.sum())
+            seen |= among(hashes, ordered)
+        return int(seen.sum())
 
 
-def truth_digest(rows: PredictionRows) -> int:
-    """What tells whether the same is known of the same rows."""
+def label_digest(rows: PredictionRows) -> int:
+    """Order-independent digest of (key, label) pairs."""
     from pandas.util import hash_array
 
-    known = rows.known
-    truth = rows.truth[known]
-    values = hash_array(truth if truth.dtype == np.float64 else truth.astype(object), categorize=False)
+    known = rows.labelled
+    labels = rows.labels[known]
+    values = hash_array(labels if labels.dtype == np.float64 else labels.astype(object), categorize=False)
     return int((values.astype(np.uint64) ^ hash_keys(rows.keys)[known]).sum(dtype=np.uint64))
 
 
 def row_digest(rows: PredictionRows, *, keyed: bool) -> int:
-    """What tells whether rows are the same ones, whatever their order: a sum of 64-bit hashes, without the truth."""
+    """Order-independent digest of rows without their labels: a sum of 64-bit hashes."""
     import pandas as pd
     from pandas.util import hash_pandas_object
 

@@ -1,122 +1,131 @@
-"""Truth that comes later, joined to its rows by key; and batches measured anew when what they are judged by changes."""
+"""Labels that come later, joined to their rows by key; batches measured again when labels or the reference change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.monitor.pipeline.batch_builder import among, hash_keys, truth_digest
+from drift.monitor.pipeline.batch_builder import among, hash_keys, label_digest
 from drift.monitor.pipeline.measure import Measuring
 from drift.monitor.pipeline.reference import ReferenceLimits
-from drift.monitor.sources.rows import PredictionRows, Texts, known, to_bytes
+from drift.monitor.progress import Progress, ignore_progress
+from drift.monitor.sources.rows import PredictionRows, Texts, present, to_bytes
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
-from drift.monitor.store.records import Monitor
+from drift.monitor.store.records import MonitorRecord
 
 NO_LIMIT = 1_000_000_000_000
 
 
 @dataclass(frozen=True)
 class JoinedLabels:
-    """What came of truths by key; numbers of rows."""
+    """Result of joining labels.
 
-    joined: int = 0  # whose truth was not known
-    changed: int = 0  # whose truth was another one
+    Attributes:
+        joined: rows that had no label.
+        changed: rows that had another label.
+        same: rows that had this label.
+        waiting: keys whose rows have not come yet; their labels are kept.
+        batches: batches with such rows.
+    """
+
+    joined: int = 0
+    changed: int = 0
     same: int = 0
-    waiting: int = 0  # that have not come yet; their truths are kept
-    batches: int = 0  # that were measured anew
+    waiting: int = 0
+    batches: int = 0
 
 
-def join_truths(
+def join_labels(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     keys: Texts,
-    truth: NDArray[Any],
+    labels: NDArray[Any],
     *,
     calibration: ReferenceLimits | None = None,
     within: int | None = None,
-    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> JoinedLabels:
-    """Give rows their truth; batch by batch, each in one transaction, so that it may be done again after a crash.
+    """Join labels to rows, batch by batch, each in one transaction, so that it may be done again after a crash.
 
     Args:
         store: where the rows are.
         monitor: whose.
         keys: (n,); of a key that comes twice, the last one counts.
-        truth: (n,), all known.
-        calibration: of the reference in force, for the drift of labels.
+        labels: (n,), none missing.
+        calibration: limits of the reference in force, for the drift of labels.
         within: the only batch whose rows are meant; by default all that have these keys.
-        tell: of progress.
+        progress: called with words, how much is done, and of how much.
     """
-    given = dict(zip(keys.tolist(), truth.tolist(), strict=True))
-    hashes = np.sort(hash_keys(np.asarray(list(given), object))) if given else np.zeros(0, np.uint64)
-    found, done = _Joined(set(given)), set[int]()
+    by_key = dict(zip(keys.tolist(), labels.tolist(), strict=True))
+    hashes = np.sort(hash_keys(np.asarray(list(by_key), object))) if by_key else np.zeros(0, np.uint64)
+    joined, done = _Joined(set(by_key)), set[int]()
     while True:
         with store.write() as connection:  # batches that come meanwhile are found in the next round
-            there = {within} if within is not None else _batches_of(connection, monitor, hashes)
-            if there <= done:
-                if found.left and within is None:
-                    batches.add_truths(connection, monitor, {key: str(given[key]) for key in found.left})
+            numbers = {within} if within is not None else _batches_of(connection, monitor, hashes)
+            if numbers <= done:
+                if joined.left and within is None:
+                    batches.add_waiting_labels(connection, monitor, {key: str(by_key[key]) for key in joined.left})
                 break
-        for at, batch in enumerate(sorted(there - done)):
+        for at, batch in enumerate(sorted(numbers - done)):
             if calibration is not None:
                 with store.read() as connection:
                     stored = batches.find_batch(connection, monitor, id=batch)
                 calibration.limits(stored.rows if stored else 1)  # it takes a while: not while others wait to write
             with store.write() as connection:
-                if found.take(connection, monitor, batch, given):
+                if joined.take(connection, monitor, batch, by_key):
                     measure_again(connection, monitor, batch, calibration)
             keep_limits(store, calibration)
-            tell("truths", len(done) + at + 1, len(there))
-        done |= there
-    return JoinedLabels(found.joined, found.changed, found.same, len(found.left), len(done))
+            progress("truths", len(done) + at + 1, len(numbers))
+        done |= numbers
+    return JoinedLabels(joined.joined, joined.changed, joined.same, len(joined.left), len(done))
 
 
 @dataclass
 class _Joined:
-    """What has come of truths so far."""
+    """Labels that were joined so far."""
 
     left: set[str]  # keys without a row
     joined: int = 0
     changed: int = 0
     same: int = 0
 
-    def take(self, connection: Any, monitor: Monitor, batch: int, given: dict[str, Any]) -> bool:
-        """Give a batch's rows their truths; whether any is new to it."""
+    def take(self, connection: Any, monitor: MonitorRecord, batch: int, labels: dict[str, Any]) -> bool:
+        """Join labels to the rows of a batch; whether any is new to it."""
         touched, met = False, set[str]()
         for number, rows in batches.rows_of(connection, batch):
-            new, counts = _with_truth(rows, given, met)
+            new, counts = _with_labels(rows, labels, met)
             self.joined, self.changed, self.same = (
-                had + more for had, more in zip((self.joined, self.changed, self.same), counts, strict=True)
+                count + more for count, more in zip((self.joined, self.changed, self.same), counts, strict=True)
             )
             if counts[0] or counts[1]:
                 batches.set_part(connection, batch, number, to_bytes(new))
                 touched = True
         self.left -= met
-        batches.take_truths(connection, monitor, met)  # that may have waited
+        batches.remove_waiting_labels(connection, monitor, met)  # that may have waited
         return touched
 
 
-def _batches_of(connection: Any, monitor: Monitor, hashes: NDArray[np.uint64]) -> set[int]:
+def _batches_of(connection: Any, monitor: MonitorRecord, hashes: NDArray[np.uint64]) -> set[int]:
     """Batches that have keys of these hashes."""
     stored = batches.key_hashes(connection, monitor, most=NO_LIMIT)
     return {batch for batch, some in stored if among(some, hashes).any()}
 
 
-def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: ReferenceLimits | None) -> None:
+def measure_again(connection: Any, monitor: MonitorRecord, batch: int, calibration: ReferenceLimits | None) -> None:
     """Put a stored batch's measures and drift in the place of earlier ones."""
     reference = calibration.reference if calibration else None
     measuring = Measuring(reference=reference, slices=[parse_slice(text) for text in monitor.slices])
     digest = 0
     for _, rows in batches.rows_of(connection, batch):
         measuring.add(rows)
-        digest = (digest + truth_digest(rows)) % 2**64
-    there = batches.find_batch(connection, monitor, id=batch)
-    quality = there.quality if there is not None else None
+        digest = (digest + label_digest(rows)) % 2**64
+    stored = batches.find_batch(connection, monitor, id=batch)
+    quality = stored.quality if stored is not None else None
     measured = measuring.result(
         limits=calibration.limits if calibration else None,
         duplicates=quality.duplicates if quality else 0,
@@ -131,10 +140,10 @@ def measure_again(connection: Any, monitor: Monitor, batch: int, calibration: Re
 
 def measure_all(
     store: MonitorStore,
-    monitor: Monitor,
+    monitor: MonitorRecord,
     calibration: ReferenceLimits,
     *,
-    tell: Callable[[str, int, int], None] = lambda words, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> int:
     """Measure the batches whose drift from a reference is not known yet; how many there were."""
     with store.read() as connection:
@@ -145,11 +154,11 @@ def measure_all(
         with store.write() as connection:
             measure_again(connection, monitor, batch.id, calibration)
         keep_limits(store, calibration)
-        tell("batches measured", done + 1, len(left))
+        progress("batches measured", done + 1, len(left))
     return len(left)
 
 
-def in_force(store: MonitorStore, monitor: Monitor) -> ReferenceLimits | None:
+def in_force(store: MonitorStore, monitor: MonitorRecord) -> ReferenceLimits | None:
     """The reference that batches are measured against, with the limits that are remembered of it."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)
@@ -169,27 +178,27 @@ def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> Non
     if calibration is None or not calibration.fresh:
         return
     with store.write() as connection:
-        for rows, found in calibration.fresh.items():
-            references.add_limits(connection, calibration.reference, rows, found)
+        for rows, limits in calibration.fresh.items():
+            references.add_limits(connection, calibration.reference, rows, limits)
     calibration.fresh.clear()
 
 
-def _with_truth(
-    rows: PredictionRows, given: dict[str, Any], met: set[str]
+def _with_labels(
+    rows: PredictionRows, labels: dict[str, Any], met: set[str]
 ) -> tuple[PredictionRows, tuple[int, int, int]]:
-    """Rows with their truth, and how many have a new one, another one, and the same; keys that are there are met."""
-    truth, had = rows.truth.copy(), known(rows.truth)
+    """Rows with their labels, and counts of new, changed and equal ones; their keys are added to `met`."""
+    joined_labels, labelled = rows.labels.copy(), present(rows.labels)
     joined = changed = same = 0
     for at, key in enumerate(rows.keys.tolist()):
-        if key not in given:
+        if key not in labels:
             continue
         met.add(key)
-        if not had[at]:
+        if not labelled[at]:
             joined += 1
-        elif truth[at] == given[key]:
+        elif joined_labels[at] == labels[key]:
             same += 1
             continue
         else:
             changed += 1
-        truth[at] = given[key]
-    return rows.with_truth(truth), (joined, changed, same)
+        joined_labels[at] = labels[key]
+    return rows.with_labels(joined_labels), (joined, changed, same)

@@ -1,4 +1,4 @@
-"""A batch measured chunk by chunk: what is kept does not grow with its rows, and parts may come in any order."""
+"""Measures of a batch, chunk by chunk: memory does not grow with its rows, and parts may come in any order."""
 
 from __future__ import annotations
 
@@ -32,19 +32,27 @@ class Limits(Protocol):
     """Tells limits by signal."""
 
     def __call__(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
-        """For a batch of so many rows, or for so many truths."""
+        """For a batch of so many rows, or for so many labels."""
         ...
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a batch's rows have shown."""
+    """Measures of a batch's rows.
+
+    Attributes:
+        rows: of the batch.
+        known: rows that have a label.
+        measures: of all rows, of classes and of slices.
+        quality: counts of duplicates, missing and new values.
+        drift: from the reference; None without one.
+    """
 
     rows: int
-    known: int  # rows whose truth has come
+    known: int
     measures: tuple[SliceMeasure, ...]
     quality: Quality
-    drift: Drift | None  # None without a reference
+    drift: Drift | None
 
 
 class Measuring:
@@ -71,13 +79,13 @@ class Measuring:
 
     def add(self, rows: PredictionRows) -> None:
         """Take some rows into account."""
-        known = rows.known
+        known = rows.labelled
         self.rows += len(rows)
         self.known += int(known.sum())
         self._missing.update({str(name): int(rows.features[name].isna().sum()) for name in rows.features})
         self._count("", rows, known)
-        for one in self.slices:
-            self._count(one.name, rows, known & one.rows(rows.features))
+        for part in self.slices:
+            self._count(part.name, rows, known & part.rows(rows.features))
         if self.reference is not None:
             self._profile(rows, self.reference)
 
@@ -90,7 +98,7 @@ class Measuring:
             repeated: rows that earlier batches have, too.
 
         Raises:
-            DataError: truth that is called otherwise than predictions are.
+            DataError: labels that are called otherwise than predictions are.
         """
         whole = self._answers.get("")
         if isinstance(whole, ClassificationCounts):
@@ -154,19 +162,21 @@ def strange_values(reference: Profile, current: Profile) -> tuple[dict[str, int]
     for signal, bins in reference.binning.columns.items():
         if not signal.startswith(FEATURE):
             continue
-        name, had, has = signal.removeprefix(FEATURE), reference.columns[signal], current.columns[signal]
-        if isinstance(bins, QuantileBins) and isinstance(has, CellCounts):
-            found, where = has.counts[0] + has.counts[-1], outside
-        elif isinstance(had, NamedCounts) and isinstance(has, NamedCounts):
-            found = sum(count for value, count in has.counts.items() if value not in had.counts) if not had.other else 0
+        name, before, now = signal.removeprefix(FEATURE), reference.columns[signal], current.columns[signal]
+        if isinstance(bins, QuantileBins) and isinstance(now, CellCounts):
+            count, where = now.counts[0] + now.counts[-1], outside
+        elif isinstance(before, NamedCounts) and isinstance(now, NamedCounts):
+            count = (
+                sum(rows for value, rows in now.counts.items() if value not in before.counts) if not before.other else 0
+            )
             where = outside if isinstance(bins, ValueBins) else new
-        if found:
-            where[name] = found
+        if count:
+            where[name] = count
     return outside, new
 
 
 def bins_of(rows: PredictionRows) -> tuple[Profile, Profile | None]:
-    """The profiles that a reference's rows teach: of what needs no truth, and of the truth, if any is known."""
+    """The profiles that a reference's rows teach: of what needs no labels, and of the labels, if there are any."""
     inputs = inputs_of(rows)
     binning = learn_binning(inputs)
     labels = labels_of(rows)
@@ -176,23 +186,23 @@ def bins_of(rows: PredictionRows) -> tuple[Profile, Profile | None]:
     return profile(binning, inputs), profile(of_labels, labels)
 
 
-def _both(one: Counts, other: Counts) -> Counts:
-    if isinstance(one, ClassificationCounts):
+def _both(counts: Counts, other: Counts) -> Counts:
+    if isinstance(counts, ClassificationCounts):
         assert isinstance(other, ClassificationCounts)  # noqa: S101 - a monitor has one task
-        return one + other
+        return counts + other
     assert isinstance(other, RegressionSums)  # noqa: S101
-    return one + other
+    return counts + other
 
 
 def _counted(rows: PredictionRows, large_error: float | None) -> Counts:
-    there = rows if rows.known.all() else rows.take(rows.known)
-    if there.prediction.dtype == np.float64:
-        return sum_errors(there.truth, there.prediction, large_error=large_error, metrics=REGRESSION.values())
+    labelled = rows if rows.labelled.all() else rows.take(rows.labelled)
+    if labelled.prediction.dtype == np.float64:
+        return sum_errors(labelled.labels, labelled.prediction, large_error=large_error, metrics=REGRESSION.values())
     return count_classified(
-        there.truth,
-        there.prediction,
-        probabilities=there.probabilities,
-        classes=there.classes,
-        confidence=there.confidence if there.probabilities is None else None,
+        labelled.labels,
+        labelled.prediction,
+        probabilities=labelled.probabilities,
+        classes=labelled.classes,
+        confidence=labelled.confidence if labelled.probabilities is None else None,
         metrics=CLASSIFICATION.values(),
     )

@@ -10,17 +10,17 @@ import numpy as np
 from drift.detect.profiles.column_reader import ColumnValues
 from drift.detect.profiles.profiles import Profile, profile
 from drift.errors import DataError
-from drift.monitor.drift.signals import LABEL, inputs_of, labels_of, losses_of
+from drift.monitor.drift.signals import inputs_of, labels_of, losses_of
 from drift.monitor.pipeline.measure import Measuring, bins_of
 from drift.monitor.reference.batch_variation import (
     LEAST_GROUPS,
     MOST_GROUPS,
     BetweenBatchVariance,
     Counted,
+    between_batch_variance,
     cut_evenly,
-    measure_effects,
-    merge_neighbours,
-    some_of,
+    merge_adjacent,
+    spread_ranges,
 )
 from drift.monitor.reference.limits import AlarmSpec, bucket, cells_of, distance_limit
 from drift.monitor.sources.rows import PredictionRows
@@ -40,7 +40,7 @@ def make_reference(
     why: str,
     name: str = "",
     slices: Sequence[Slice] = (),
-    promise: AlarmSpec | None = None,
+    alarms: AlarmSpec | None = None,
     sizes: Sequence[int] = (),
 ) -> MonitorReference:
     """A reference from rows in the order of time.
@@ -52,7 +52,7 @@ def make_reference(
         why: on what grounds.
         name: of the reference, for people.
         slices: that are followed.
-        promise: on alarms.
+        alarms: what counts as bad, and the guarantee on false alarms.
         sizes: rows of each of the batches that they come from; without any, stretches of as many rows each are taken.
 
     Raises:
@@ -61,8 +61,8 @@ def make_reference(
     if len(rows) < LEAST_ROWS:
         raise DataError(f"expected a reference of {LEAST_ROWS} rows or more, got {len(rows)}: choose a longer stretch")
     large_error = None
-    if rows.prediction.dtype == np.float64 and rows.known.any():
-        errors = np.abs(rows.prediction - rows.truth)[rows.known]
+    if rows.prediction.dtype == np.float64 and rows.labelled.any():
+        errors = np.abs(rows.prediction - rows.labels)[rows.labelled]
         large_error = float(np.quantile(errors, LARGE))
     measuring = Measuring(reference=None, slices=slices, large_error=large_error)
     measuring.add(rows)
@@ -85,7 +85,7 @@ def make_reference(
         agreed_by=by,
         agreed_at=now(),
         why=why,
-        promise=promise or AlarmSpec(),
+        promise=alarms or AlarmSpec(),
     )
 
 
@@ -103,62 +103,57 @@ class ReferenceLimits:
 
     @property
     def signals(self) -> int:
-        """How many share the promise: each has a part of it."""
-        slices = {one.of_slice for one in self.reference.measures if one.of_slice}
+        """How many share the allowed rate of false alarms."""
+        slices = {measured.of_slice for measured in self.reference.measures if measured.of_slice}
         return len(self.reference.inputs.columns) + 1 + len(slices)  # and the label
 
     def limits(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
-        """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`, or for so many truths."""
+        """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`, or for so many labels."""
         size = bucket(rows)
         if size not in self._found:
             self._found[size] = dict(self._known(size))
-        found, profile = self._found[size], self.reference.labels if of_labels else self.reference.inputs
-        left = [signal for signal in profile.columns if signal not in found] if profile is not None else []
+        limits, profile = self._found[size], self.reference.labels if of_labels else self.reference.inputs
+        left = [signal for signal in profile.columns if signal not in limits] if profile is not None else []
         if profile is not None and left:
             fresh = {signal: self._calibrated(profile, signal, size) for signal in left}
-            found.update(fresh)
+            limits.update(fresh)
             self.fresh.setdefault(size, {}).update(fresh)
-        return found
+        return limits
 
     def _calibrated(self, profile: Profile, signal: str, rows: int) -> float:
-        promise = self.reference.promise
+        alarms = self.reference.promise
         return distance_limit(
             profile.binning.columns[signal],
             profile.columns[signal],
             rows,
-            rate=promise.rate(self.signals),
-            rule=promise.rule,
-            effects=_effects_of(self.reference, profile, signal, self._columns.get(signal, ()), rows),
+            rate=alarms.rate(self.signals),
+            rule=alarms.rule,
+            variance=_variance_of(self.reference, profile, signal, self._columns.get(signal, ()), rows),
         )
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether the truth of the reference is known."""
-        return self.reference.labels is not None and LABEL in self.reference.labels.columns
 
 
 def _count_groups(
     rows: PredictionRows, inputs: Profile, labels: Profile | None, sizes: Sequence[int]
 ) -> dict[str, Counted]:
     """Rows of each stretch in each cell, (groups, cells), by signal."""
-    found: dict[str, list[Sequence[int]]] = {}
-    for start, end in some_of(sizes):
+    groups: dict[str, list[Sequence[int]]] = {}
+    for start, end in spread_ranges(sizes):
         part = rows.take(np.arange(start, end))
         for whole, table in ((inputs, inputs_of(part)), (labels, labels_of(part))):
             if whole is not None:
                 for signal, counts in profile(whole.binning, table).columns.items():
-                    found.setdefault(signal, []).append(cells_of(counts, whole.columns[signal]))
-    return {signal: np.asarray(counts, np.int64) for signal, counts in found.items()}
+                    groups.setdefault(signal, []).append(cells_of(counts, whole.columns[signal]))
+    return {signal: np.asarray(counts, np.int64) for signal, counts in groups.items()}
 
 
-def _effects_of(
+def _variance_of(
     reference: MonitorReference, whole: Profile, signal: str, values: Any, rows: int
 ) -> BetweenBatchVariance | None:
     """How batches of `rows` of the reference differ: by its own batches, or shorter stretches if that says more."""
-    found = []
+    variances = []
     groups = reference.groups.get(signal)
     if groups is not None and len(groups):
-        found.append(measure_effects(merge_neighbours(groups, rows / 2)))
+        variances.append(between_batch_variance(merge_adjacent(groups, rows / 2)))
     typical = 0.0 if groups is None else float(np.median(groups.sum(axis=1)))
     if rows < typical / 2 and len(values) >= LEAST_GROUPS * rows:
         column = np.asarray(values)[len(values) % rows :]
@@ -166,5 +161,9 @@ def _effects_of(
             whole.binning.columns[signal].count(ColumnValues(signal, part))
             for part in np.split(column, len(column) // rows)
         ]
-        found.append(measure_effects(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64)))
-    return max((one for one in found if one is not None), key=lambda one: one.excess, default=None)
+        variances.append(
+            between_batch_variance(np.asarray([cells_of(part, whole.columns[signal]) for part in parts], np.int64))
+        )
+    return max(
+        (variance for variance in variances if variance is not None), key=lambda variance: variance.excess, default=None
+    )

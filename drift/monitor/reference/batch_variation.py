@@ -1,11 +1,11 @@
-"""How batches of a reference differ by more than the luck of their rows: days that are unlike, rows that come in runs.
+"""Between-batch variance of a reference beyond sampling variance: days that differ, rows that come in runs.
 
 Counts of batches in the cells of a signal go in; out comes what further batches are drawn with. Batches are compared
-in the metric of chi-squared, where the luck of rows is the same in all directions. Along each direction in which they
-differ (an eigenvector of their covariance) the variance that rows in any order would show is taken away (the parallel
-analysis of Horn 1965). What is left has been seen in a few batches only, so it is drawn by its posterior, that of a
-normal variance of which two batches without effects have been seen before. Days that move a signal one way make a
-long tail along one direction; a wider spread in all would not.
+in the metric of chi-squared, in which sampling variance is the same in all directions. Along each direction in which
+they differ (an eigenvector of their covariance), the variance of rows in random order is subtracted (parallel
+analysis, Horn 1965). The rest was seen in a few batches only, so it is drawn from its posterior: that of a normal
+variance after two more batches without any excess. Days that move a signal one way make a long tail along one
+direction, which a wider spread in all directions would not.
 """
 
 from __future__ import annotations
@@ -22,38 +22,45 @@ Numbers = NDArray[np.float64]
 LEAST_GROUPS = 5  # that say how much batches differ
 MOST_GROUPS = 64
 SHUFFLES = 40
-PRIOR = 2  # batches that differ by luck alone: so many are taken to have been seen, too
-SUSPICION = 0.2, 0.5  # levels at which groups are believed to differ: missing an effect costs more than minding it
+PRIOR = 2  # batches with sampling variance alone that count as seen, too
+LEVELS = 0.2, 0.5  # lenient: a missed effect breaks the false-alarm rate, a spurious one only widens the limit
 
 
 @dataclass(frozen=True)
 class BetweenBatchVariance:
-    """How far batches lie apart, along each direction of their cells' shares."""
+    """Between-batch variance beyond sampling variance, along directions of the cells' shares.
 
-    directions: Numbers  # (directions, cells): of length 1 in the metric of chi-squared
-    variances: Numbers  # of batches along each, (directions,)
-    luck: Numbers  # how large those of rows in any order are, (directions,)
-    groups: int  # that were seen
+    Attributes:
+        directions: (directions, cells), of length 1 in the metric of chi-squared.
+        variances: of batches along each direction, (directions,).
+        sampling: sampling variance along each direction, the mean over rows in random order, (directions,).
+        groups: batches that were seen.
+    """
+
+    directions: Numbers
+    variances: Numbers
+    sampling: Numbers
+    groups: int
 
     @property
     def excess(self) -> float:
-        """The chi-squared distance of a batch from all of them that the luck of rows does not explain, in the mean."""
-        return float(np.maximum(self.variances - self.luck, 0).sum())
+        """Mean chi-squared distance of a batch from all of them beyond sampling variance."""
+        return float(np.maximum(self.variances - self.sampling, 0).sum())
 
     def draw(self, draws: int, rng: np.random.Generator) -> Numbers:
-        """Standard deviations beyond luck that may be behind what was seen, (draws, directions)."""
+        """Posterior draws of the standard deviations beyond sampling variance, (draws, directions)."""
         degrees = self.groups - 1
-        squares = self.variances * degrees + self.luck * PRIOR
+        squares = self.variances * degrees + self.sampling * PRIOR
         variances = squares / rng.chisquare(degrees + PRIOR, size=(draws, len(self.variances)))
-        return np.asarray(np.sqrt(np.maximum(variances - self.luck, 0)))
+        return np.asarray(np.sqrt(np.maximum(variances - self.sampling, 0)))
 
     def move(self, chances: Numbers, deviations: Numbers, batches: int, rng: np.random.Generator) -> Numbers:
-        """Chances of the cells in each of some batches, (batches, cells), by what they are without effects, (cells,).
+        """Chances of the cells in each of some batches, (batches, cells), drawn around those of a typical batch.
 
         The reference is the mean of its own batches, so all others are also moved by what its mean is off.
 
         Args:
-            chances: of a batch without effects; cells beyond those of the directions are left as they are.
+            chances: of a typical batch, (cells,); cells beyond those of the directions are left as they are.
             deviations: one row of `draw`.
             batches: how many.
             rng: generator.
@@ -66,27 +73,27 @@ class BetweenBatchVariance:
         return np.asarray(moved / moved.sum(axis=1, keepdims=True))
 
 
-def measure_effects(counts: Counted) -> BetweenBatchVariance | None:
-    """How far groups of rows lie apart; None if there are fewer than five, or only one cell has rows."""
+def between_batch_variance(counts: Counted) -> BetweenBatchVariance | None:
+    """Of groups of rows; None if there are fewer than five, or only one cell has rows."""
     counts = counts[counts.sum(axis=1) > 0]
     groups, cells = counts.shape
     whole = counts.sum(axis=0)
-    there = whole > 0
-    if groups < LEAST_GROUPS or there.sum() < 2:
+    filled = whole > 0
+    if groups < LEAST_GROUPS or filled.sum() < 2:
         return None
-    shares = whole[there] / whole.sum()
-    standing = _standing(counts[:, there], shares)
+    shares = whole[filled] / whole.sum()
+    standing = _standing(counts[:, filled], shares)
     _, values, directions = np.linalg.svd(standing, full_matrices=False)
-    found = min(groups, len(shares)) - 1  # centred groups, and shares that sum to 1
-    spread = np.zeros((found, cells))
-    spread[:, there] = directions[:found] * np.sqrt(shares)
+    rank = min(groups, len(shares)) - 1  # centred groups, and shares that sum to 1
+    spread = np.zeros((rank, cells))
+    spread[:, filled] = directions[:rank] * np.sqrt(shares)
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(counts.sum(axis=1), shares, size=(SHUFFLES, groups))
-    luck = np.linalg.svd(np.stack([_standing(one, shares) for one in drawn]), compute_uv=False)
-    variances, lucky = values[:found] ** 2 / (groups - 1), luck[:, :found] ** 2 / (groups - 1)
-    level = np.clip(4 / groups, *SUSPICION)  # few groups show little
-    seen = np.cumprod(variances > np.quantile(lucky, 1 - level, axis=0)).astype(bool)
-    return BetweenBatchVariance(spread[seen], variances[seen], lucky.mean(axis=0)[seen], groups)
+    shuffled = np.linalg.svd(np.stack([_standing(sample, shares) for sample in drawn]), compute_uv=False)
+    variances, sampling = values[:rank] ** 2 / (groups - 1), shuffled[:, :rank] ** 2 / (groups - 1)
+    level = np.clip(4 / groups, *LEVELS)  # few groups show little
+    seen = np.cumprod(variances > np.quantile(sampling, 1 - level, axis=0)).astype(bool)
+    return BetweenBatchVariance(spread[seen], variances[seen], sampling.mean(axis=0)[seen], groups)
 
 
 def _standing(counts: Counted, shares: Numbers) -> Numbers:
@@ -95,8 +102,8 @@ def _standing(counts: Counted, shares: Numbers) -> Numbers:
     return np.asarray((apart - apart.mean(axis=0)) / np.sqrt(shares))
 
 
-def merge_neighbours(counts: Counted, rows: float) -> Counted:
-    """Neighbouring groups put together until each has so many rows, or a fifth of all if that is less."""
+def merge_adjacent(counts: Counted, rows: float) -> Counted:
+    """Adjacent groups put together until each has so many rows, or a fifth of all if that is less."""
     sizes = counts.sum(axis=1)
     wanted = min(rows, sizes.sum() / LEAST_GROUPS)
     merged: list[Counted] = []
@@ -119,7 +126,7 @@ def cut_evenly(rows: int, parts: int) -> list[int]:
     return [len(part) for part in np.array_split(np.arange(rows), max(1, min(parts, rows)))]
 
 
-def some_of(sizes: Sequence[int]) -> list[tuple[int, int]]:
+def spread_ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
     """Where at most 64 of the batches begin and end, spread over all."""
     ends = np.cumsum(sizes)
     chosen = np.unique(np.linspace(0, len(sizes) - 1, min(MOST_GROUPS, len(sizes))).round().astype(int))

@@ -1,14 +1,15 @@
-"""How far a batch may be from the reference before it counts as bad, so that the run rule keeps its promise.
+"""How far a batch may be from the reference before it counts as bad, so that the run rule keeps its guarantee.
 
-The run rule alarms at a bad batch of which enough of those just before were bad, too: by default 3 of the last 4. What
-is promised is the mean number of false alarms. It cannot be had from p-values: all batches are compared with the same
-reference, so that if it was drawn unluckily, all are far from it. Here the reference's luck is drawn, too: for each
+The run rule alarms at a bad batch of which enough of those just before were bad, too: by default 3 of the last 4. The
+guarantee is on the mean number of false alarms. P-values cannot give it: all batches are compared with the same
+reference, so that if it was drawn far from the truth, all are far from it. Here the reference is drawn, too: for each
 draw, the chance of a bad batch, and from it that of an alarm; the limit is the smallest that keeps the mean of the
-latter. Batches that differ by more than the luck of their rows are drawn so, as the reference's do (`effects`).
+latter. Between-batch variance beyond sampling variance is drawn as the reference shows it (`variance`).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from drift.detect.profiles.binning import Bins, QuantileBins
 from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.detect.profiles.distances import jensen_shannon
+from drift.errors import UsageError
 from drift.monitor.reference.batch_variation import BetweenBatchVariance
 
 REFERENCES, BATCHES = 200, 400  # draws, at most
@@ -27,10 +29,27 @@ HALF = 0.5  # a row in each cell that is added where nothing is known (Jeffreys)
 
 @dataclass(frozen=True)
 class RunRule:
-    """Bad batches that alarm: `bad` of the last `window`, the newest one among them."""
+    """Bad batches that alarm: `bad` of the last `window`, the newest one among them.
+
+    Attributes:
+        bad: least number of bad batches.
+        window: newest batches among which they are counted.
+    """
 
     bad: int = 3
     window: int = 4
+
+    @classmethod
+    def parse(cls, text: str) -> RunRule:
+        """A rule from text such as `3/4`.
+
+        Raises:
+            UsageError: anything else, fewer than two bad batches, or a window of more than 100.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if match is None or not 2 <= int(match[1]) <= int(match[2]) <= 100:
+            raise UsageError(f"expected bad batches such as 3/4, two or more of at most 100, got {text!r}")
+        return cls(int(match[1]), int(match[2]))
 
     def chance(self, of_bad: NDArray[np.float64]) -> NDArray[np.float64]:
         """The chance of an alarm at a batch, if each is bad with a chance of its own, independently."""
@@ -46,12 +65,19 @@ class RunRule:
 
 @dataclass(frozen=True)
 class AlarmSpec:
-    """What counts as bad, and how rarely it does by chance: agreed with a reference, since limits depend on both."""
+    """What counts as bad, and the guarantee on false alarms; part of a reference, since limits depend on both.
 
-    expected_run_length: float = 1000.0  # batches between false alarms of a monitor, in the mean and at least
+    Attributes:
+        expected_run_length: batches between false alarms of the whole monitor, in the mean and at least.
+        rule: of bad batches that alarm.
+        tolerated_loss: accuracy, or share of large errors, that may be lost without an alert.
+        truth_share: of a batch's labels that must have come before its errors count, from 0 to 1.
+    """
+
+    expected_run_length: float = 1000.0
     rule: RunRule = RunRule()
-    tolerated_loss: float = 0.02  # of accuracy, or share of large errors
-    truth_share: float = 0.9  # of a batch, that must be known before it is judged by its truth
+    tolerated_loss: float = 0.02
+    truth_share: float = 0.9
 
     @property
     def words(self) -> str:
@@ -80,7 +106,7 @@ def distance_limit(
     *,
     rate: float,
     rule: RunRule,
-    effects: BetweenBatchVariance | None = None,
+    variance: BetweenBatchVariance | None = None,
 ) -> float:
     """The Jensen-Shannon divergence above which a batch is bad, in nats.
 
@@ -90,20 +116,20 @@ def distance_limit(
         rows: of a batch.
         rate: alarms per batch that are allowed.
         rule: what makes an alarm of bad batches.
-        effects: of the reference's batches, by cells in the order of `cells_of`; None if it has none.
+        variance: between batches of the reference, by cells in the order of `cells_of`; None if there is none.
     """
     rng = np.random.default_rng(0)
     shares, chances = _drawn_references(bins, reference, rng)
     batches = min(BATCHES, max(50, MOST_NUMBERS // chances.size))
-    found = np.zeros((len(chances), batches))
-    deviations = effects.draw(len(chances), rng) if effects is not None else None
+    distances = np.zeros((len(chances), batches))
+    deviations = variance.draw(len(chances), rng) if variance is not None else None
     for at, (share, chance) in enumerate(zip(shares, chances, strict=True)):
-        if effects is not None and deviations is not None and deviations[at].any():
-            counts = rng.multinomial(rows, effects.move(chance, deviations[at], batches, rng))
+        if variance is not None and deviations is not None and deviations[at].any():
+            counts = rng.multinomial(rows, variance.move(chance, deviations[at], batches, rng))
         else:
             counts = rng.multinomial(rows, chance, size=batches)
-        found[at] = jensen_shannon(share[:, None], counts.T / rows)
-    return _smallest(found, rate, rule)
+        distances[at] = jensen_shannon(share[:, None], counts.T / rows)
+    return _smallest(distances, rate, rule)
 
 
 def cells_of(counts: CellCounts | NamedCounts, reference: CellCounts | NamedCounts) -> list[int]:
@@ -176,11 +202,11 @@ def _draws(cells: int) -> int:
     return max(40, min(REFERENCES, MOST_NUMBERS // (100 * cells)))
 
 
-def _smallest(found: NDArray[np.float64], rate: float, rule: RunRule) -> float:
+def _smallest(distances: NDArray[np.float64], rate: float, rule: RunRule) -> float:
     """The smallest limit at which alarms are rare enough, by drawn distances (references, batches)."""
-    grid = np.unique(np.quantile(found, 1 - np.geomspace(0.5, 1 / found.size, GRID)))
+    grid = np.unique(np.quantile(distances, 1 - np.geomspace(0.5, 1 / distances.size, GRID)))
     for limit in grid:
-        chances = rule.chance((found > limit).mean(axis=1))
+        chances = rule.chance((distances > limit).mean(axis=1))
         if chances.mean() + chances.std() / np.sqrt(len(chances)) <= rate:
             return float(limit)
     return float(grid[-1])

@@ -26,11 +26,17 @@ FIRST_MONDAY = np.datetime64("1970-01-05", "ms")  # from which periods are count
 
 @dataclass(frozen=True)
 class Batching:
-    """How a source is cut; exactly one of the three, or else every file is a batch."""
+    """How a source is cut; exactly one of the three, or else every file is a batch.
+
+    Attributes:
+        column: that holds the name of a row's batch.
+        every: a period of the time column: `30min`, `6h`, `1d`, `1w`.
+        size: rows of a batch.
+    """
 
     column: str = ""
-    every: str = ""  # a period of the time column: "1d", "6h", "30min", "1w"
-    size: int = 0  # rows
+    every: str = ""
+    size: int = 0
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.column, self.every, self.size))) > 1:
@@ -49,20 +55,20 @@ class Batching:
 
     def unfinished(self, labels: Iterable[str], now: np.datetime64) -> str:
         """For which of some batches, in their order, more rows may come: the last, if its clock is right."""
-        found = list(labels)
+        names = list(labels)
         if not self.every:
-            return found[-1]
+            return names[-1]
         latest = self._period(now + A_DAY)
-        return max((label for label in found if label <= latest), default=max(found))
+        return max((label for label in names if label <= latest), default=max(names))
 
     def _period(self, time: np.datetime64) -> str:
         unit = period_of(self.every)
         return _moment(FIRST_MONDAY + (time - FIRST_MONDAY) // unit * unit)
 
     def order(self, columns: Columns) -> tuple[str, ...]:
-        """By which columns a database is to sort, so that a batch's rows come together."""
-        found = (self.column, columns.time, columns.key) if self.column else (columns.time, columns.key)
-        return tuple(dict.fromkeys(name for name in found if name))
+        """Columns that a database sorts by, so that the rows of a batch come together."""
+        order = (self.column, columns.time, columns.key) if self.column else (columns.time, columns.key)
+        return tuple(dict.fromkeys(name for name in order if name))
 
     def labels(self, frame: pd.DataFrame, times: NDArray[np.datetime64] | None, *, first: int, file: str) -> Texts:
         """The batch of each row, (n,).
@@ -101,10 +107,10 @@ def period_of(text: str) -> np.timedelta64:
     import re
 
     units = {"min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-    found = re.fullmatch(r"(\d+)(min|h|d|w)", text.strip())
-    if found is None or not 1 <= int(found[1]) * units[found[2]] <= LONGEST_PERIOD:
+    match = re.fullmatch(r"(\d+)(min|h|d|w)", text.strip())
+    if match is None or not 1 <= int(match[1]) * units[match[2]] <= LONGEST_PERIOD:
         raise UsageError(f"expected a period such as 30min, 6h, 1d or 1w, at most ten years, got {text!r}")
-    return np.timedelta64(int(found[1]) * units[found[2]], "ms")
+    return np.timedelta64(int(match[1]) * units[match[2]], "ms")
 
 
 def _moment(time: np.datetime64) -> str:

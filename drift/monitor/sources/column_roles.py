@@ -20,7 +20,7 @@ from drift.data.schema import DATE_FORMATS, Column, TimeFormat
 from drift.data.values import as_times, beyond_float
 from drift.errors import DataError, UsageError
 from drift.monitor.sources import values
-from drift.monitor.sources.rows import PredictionRows, Task, Texts, known
+from drift.monitor.sources.rows import PredictionRows, Task, Texts, present
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind: TypeAlias = Literal["number", "category"]
-ROUNDING = 1e-6  # of a probability
 RULES = 1  # of reading values, of monitors that begin now
 SHOWN = ("features", "undecided", "left_out", "time_format", "rules")  # by the first rows, not asked for
 FEWEST_OF_COUNTER = 100  # rows
@@ -37,27 +36,49 @@ MOST_CLASSES = 100  # more distinct whole numbers than this are a number to pred
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a monitor's source."""
+    """The columns of a monitor's source; an empty text means that there is no such column.
+
+    Attributes:
+        prediction: the model's answer.
+        truth: the label.
+        key: identifies a row.
+        time: of the row.
+        batch: name of the batch that a row is of.
+        every: a batch for every period of `time` instead.
+        batch_size: a batch for every so many rows instead.
+        version: of the model.
+        probability: of the predicted class, or of the class `positive` if that is given.
+        positive: a class.
+        probabilities: what the columns of all classes' probabilities begin with.
+        ignore: columns that are no features.
+        categories: features that are categories though they look like numbers.
+        task: classification or regression; None until rows have shown it.
+        features: names and kinds; empty until rows have shown them.
+        undecided: features without a value in the first rows; dates that come later are left out.
+        left_out: columns that are no features, and why.
+        time_format: of `time`, as the first rows have it.
+        rules: version of the reading rules; 0: a float32 is read to its last bit, as before rules had versions.
+    """
 
     prediction: str
-    truth: str = ""  # empty: there is no such column
+    truth: str = ""
     key: str = ""
     time: str = ""
     batch: str = ""
-    every: str = ""  # or a batch for every period of `time`
-    batch_size: int = 0  # or one for so many rows
+    every: str = ""
+    batch_size: int = 0
     version: str = ""
-    probability: str = ""  # of the predicted class; of the class `positive` if that is given
+    probability: str = ""
     positive: str = ""
-    probabilities: str = ""  # what the columns of all classes' probabilities begin with
+    probabilities: str = ""
     ignore: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()  # features that are categories though they look like numbers
-    task: Task | None = None  # None until rows have shown it
-    features: tuple[tuple[str, Kind], ...] = ()  # empty until rows have shown them
-    undecided: tuple[str, ...] = ()  # features without a value in the first rows: dates may come, which are left out
-    left_out: tuple[tuple[str, str], ...] = ()  # columns that are no features, and why
-    time_format: TimeFormat = ""  # of `time`, as it was said or as the first rows have it
-    rules: int = 0  # version of the reading rules; 0: a float32 is read to its last bit, as before rules had versions
+    categories: tuple[str, ...] = ()
+    task: Task | None = None
+    features: tuple[tuple[str, Kind], ...] = ()
+    undecided: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    time_format: TimeFormat = ""
+    rules: int = 0
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -132,22 +153,22 @@ class Columns:
             rules=RULES,
         )
 
-    def fit_to(self, asked: Columns) -> Columns:
+    def fit_to(self, requested: Columns) -> Columns:
         """These, settled earlier, for a source asked for with others: what was asked for must agree.
 
         Raises:
             UsageError: naming what differs.
         """
         for part in fields(Columns):
-            given, had = getattr(asked, part.name), getattr(self, part.name)
-            if given and part.name not in SHOWN and given != had:
+            value, settled = getattr(requested, part.name), getattr(self, part.name)
+            if value and part.name not in SHOWN and value != settled:
                 raise UsageError(
-                    f"expected {f'--{part.name} {had}' if had else f'no --{part.name}'}, as when the monitor began; got"
-                    f" {given!r}: leave it out, or begin another monitor with --monitor NAME"
+                    f"expected {f'--{part.name} {settled}' if settled else f'no --{part.name}'}, as when the monitor"
+                    f" began; got {value!r}: leave it out, or begin another monitor with --monitor NAME"
                 )
-        if asked.time_format and self.time_format in DATE_FORMATS and asked.time_format != self.time_format:
+        if requested.time_format and self.time_format in DATE_FORMATS and requested.time_format != self.time_format:
             raise UsageError(
-                f"expected --time {self.time}:{self.time_format}, as when the monitor began; got {asked.time_format}:"
+                f"expected --time {self.time}:{self.time_format}, as when the monitor began; got {requested.time_format}:"
                 " leave it out, or begin another monitor with --monitor NAME"
             )
         return self
@@ -174,38 +195,38 @@ class Columns:
         if (missing := _first_missing(keys)) is not None:
             raise DataError(f"expected a key in every row, got none in column {self.key!r}, row {first + missing}")
         prediction = self._answers(frame[self.prediction], self.prediction)
-        gone = ~known(prediction)
+        gone = ~present(prediction)
         if gone.any():
             raise DataError(
                 f"expected a prediction in every row, got none for key {keys[gone.argmax()]!r}"
                 f" (and {int(gone.sum()) - 1} more): leave such rows out of the query"
             )
         if self.truth:
-            truth = self._answers(frame[self.truth], self.truth)
+            labels = self._answers(frame[self.truth], self.truth)
         else:
-            truth = np.full(count, np.nan) if self.task == "regression" else np.full(count, None, object)
+            labels = np.full(count, np.nan) if self.task == "regression" else np.full(count, None, object)
         features = {name: self._feature(frame[name], name, kind) for name, kind in self.features}
         classes, probabilities = self._probabilities(frame, keys)
         return PredictionRows(
             keys,
             prediction,
-            truth,
+            labels,
             pd.DataFrame(features, index=range(count)),
             values.times(frame[self.time], self.time, keys, format=self.time_format) if self.time else None,
             values.texts(frame[self.version], self.version) if self.version else None,
-            self._confidence(frame, prediction, truth, keys, classes, probabilities),
+            self._confidence(frame, prediction, labels, keys, classes, probabilities),
             probabilities,
             classes,
         )
 
-    def truths(self, frame: pd.DataFrame) -> tuple[Texts, NDArray[Any]]:
-        """Keys and truths of a table that has only them, those that are known."""
+    def keyed_labels(self, frame: pd.DataFrame) -> tuple[Texts, NDArray[Any]]:
+        """Keys and labels of a table of both, without missing ones."""
         for name in (self.key, self.truth):
             if not name or name not in frame.columns:
                 raise DataError(f"expected columns {self.key!r} and {self.truth!r}; got {', '.join(map(str, frame))}")
-        keys, truth = values.texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
-        there = known(truth) & known(keys)
-        return keys[there], truth[there]
+        keys, labels = values.texts(frame[self.key], self.key), self._answers(frame[self.truth], self.truth)
+        complete = present(labels) & present(keys)
+        return keys[complete], labels[complete]
 
     def _require(self, frame: pd.DataFrame) -> None:
         require_different_names(frame.columns, "source")
@@ -252,7 +273,7 @@ class Columns:
         self,
         frame: pd.DataFrame,
         prediction: NDArray[Any],
-        truth: NDArray[Any],
+        labels: NDArray[Any],
         keys: Texts,
         classes: tuple[str, ...],
         probabilities: NDArray[np.float64] | None,
@@ -275,24 +296,13 @@ class Columns:
         )
         if not self.positive:
             return confidence
-        others = sorted({*prediction.tolist(), *truth.tolist()} - {self.positive, None})
+        others = sorted({*prediction.tolist(), *labels.tolist()} - {self.positive, None})
         if len(others) > 1:
             raise DataError(
                 f"expected --positive to be one of two classes, got {self.positive!r} beside {', '.join(others[:9])}:"
                 " name one of those, or give a column for each class by --probabilities"
             )
         return np.where(prediction == self.positive, confidence, 1 - confidence)
-
-
-def unlikely(rows: PredictionRows) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Rows whose confidence no most probable class has, (n,), and the classes that rows predict or truly have.
-
-    Of two classes the more probable one has half or more, of k classes 1/k.
-    """
-    classes = tuple(sorted({*rows.prediction.tolist(), *rows.truth.tolist()} - {None}))
-    if rows.confidence is None or len(classes) < 2:
-        return np.zeros(len(rows), bool), classes
-    return np.asarray(rows.confidence < 1 / len(classes) - ROUNDING), classes
 
 
 def _no_feature(values: pd.Series, column: Column, *, keep: bool) -> str:

@@ -25,25 +25,37 @@ FEATURE, PROBABILITY = "f:", "p:"  # before the names of stored columns
 
 @dataclass(frozen=True, eq=False)
 class PredictionRows:
-    """Some rows of a batch; all parts have n of them."""
+    """Some rows of a batch, n of them.
 
-    keys: Texts  # what truth is joined by
-    prediction: NDArray[Any]  # class names, or numbers (float64)
-    truth: NDArray[Any]  # the same; None or NaN while it is not known
-    features: pd.DataFrame  # numbers (float), or text with None where missing
-    times: NDArray[np.datetime64] | None = None  # UTC
-    versions: Texts | None = None  # of the model
-    confidence: NDArray[np.float64] | None = None  # probability of the predicted class
-    probabilities: NDArray[np.float64] | None = None  # (n, k)
-    classes: tuple[str, ...] = ()  # k, of the probabilities
+    Attributes:
+        keys: that labels are joined by, (n,).
+        prediction: class names, or numbers (float64), (n,).
+        labels: of the same type, (n,); None or NaN where they have not come.
+        features: numbers (float), or text with None where missing, (n, d).
+        times: UTC, (n,).
+        versions: of the model, (n,).
+        confidence: probability of the predicted class, (n,).
+        probabilities: of all classes, (n, k).
+        classes: k names, of the columns of `probabilities`.
+    """
+
+    keys: Texts
+    prediction: NDArray[Any]
+    labels: NDArray[Any]
+    features: pd.DataFrame
+    times: NDArray[np.datetime64] | None = None
+    versions: Texts | None = None
+    confidence: NDArray[np.float64] | None = None
+    probabilities: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
-    def known(self) -> NDArray[np.bool_]:
-        """Rows whose truth has come, (n,)."""
-        return known(self.truth)
+    def labelled(self) -> NDArray[np.bool_]:
+        """Rows whose label has come, (n,)."""
+        return present(self.labels)
 
     def take(self, chosen: NDArray[Any]) -> PredictionRows:
         """Some of the rows: positions, or a mask."""
@@ -53,21 +65,21 @@ class PredictionRows:
             self,
             keys=self.keys[chosen],
             prediction=self.prediction[chosen],
-            truth=self.truth[chosen],
+            labels=self.labels[chosen],
             features=features.reset_index(drop=True),
             **{name: part[chosen] for name, part in optional.items() if part is not None},
         )
 
-    def with_truth(self, truth: NDArray[Any]) -> PredictionRows:
-        """The same rows with other truth."""
-        return replace(self, truth=truth)
+    def with_labels(self, labels: NDArray[Any]) -> PredictionRows:
+        """The same rows with other labels."""
+        return replace(self, labels=labels)
 
 
-def known(truth: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a truth is known, (n,)."""
-    if truth.dtype == np.float64:
-        return np.asarray(~np.isnan(truth))
-    return np.asarray([value is not None for value in truth], np.bool_)
+def present(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where labels, predictions or keys are not missing, (n,)."""
+    if values.dtype == np.float64:
+        return np.asarray(~np.isnan(values))
+    return np.asarray([value is not None for value in values], np.bool_)
 
 
 def joined(parts: list[PredictionRows]) -> PredictionRows:
@@ -82,18 +94,18 @@ def joined(parts: list[PredictionRows]) -> PredictionRows:
     if first.probabilities is not None:
         probabilities = np.concatenate([_over(part, classes) for part in parts])
 
-    def one(name: str) -> Any:
-        found = [getattr(part, name) for part in parts]
-        return None if found[0] is None else np.concatenate(found)
+    def concatenated(name: str) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else np.concatenate(arrays)
 
     return PredictionRows(
-        one("keys"),
-        one("prediction"),
-        one("truth"),
+        concatenated("keys"),
+        concatenated("prediction"),
+        concatenated("labels"),
         pd.concat([part.features for part in parts], ignore_index=True),
-        one("times"),
-        one("versions"),
-        one("confidence"),
+        concatenated("times"),
+        concatenated("versions"),
+        concatenated("confidence"),
         probabilities,
         classes,
     )
@@ -101,10 +113,10 @@ def joined(parts: list[PredictionRows]) -> PredictionRows:
 
 def _over(part: PredictionRows, classes: tuple[str, ...]) -> NDArray[np.float64]:
     """Probabilities of a part, in the order of more classes."""
-    found = np.zeros((len(part), len(classes)))
+    spread = np.zeros((len(part), len(classes)))
     if part.probabilities is not None:
-        found[:, [classes.index(name) for name in part.classes]] = part.probabilities
-    return found
+        spread[:, [classes.index(name) for name in part.classes]] = part.probabilities
+    return spread
 
 
 def to_bytes(rows: PredictionRows) -> bytes:
@@ -112,7 +124,7 @@ def to_bytes(rows: PredictionRows) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    columns: dict[str, Any] = {"key": rows.keys, "prediction": rows.prediction, "truth": rows.truth}
+    columns: dict[str, Any] = {"key": rows.keys, "prediction": rows.prediction, "truth": rows.labels}
     columns |= {"time": rows.times, "version": rows.versions, "confidence": rows.confidence}
     if rows.probabilities is not None:
         columns |= {PROBABILITY + name: rows.probabilities[:, at] for at, name in enumerate(rows.classes)}

@@ -30,11 +30,17 @@ _CONDITION = re.compile(r"\s*(\"[^\"]+\"|'[^']+'|.+?)\s*(<=|>=|==|!=|<|>)\s*(.+?
 
 @dataclass(frozen=True)
 class Condition:
-    """One comparison of a feature with a value; what is missing satisfies none, but `MISSING`."""
+    """One comparison of a feature with a value; a missing value satisfies none but that it is missing.
+
+    Attributes:
+        column: the feature.
+        op: one of `OPERATORS`.
+        value: that is compared with; None with `==` or `!=`: whether a value is missing.
+    """
 
     column: str
-    op: str  # of OPERATORS
-    value: float | str | None  # None with "==": the value is missing
+    op: str
+    value: float | str | None
 
     def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Where it holds, (n,).
@@ -45,16 +51,16 @@ class Condition:
         if self.column not in frame.columns:
             raise UsageError(f"expected a feature, got {self.column!r}: there are {', '.join(map(str, frame))}")
         values = frame[self.column]
-        there = values.notna().to_numpy()
+        not_missing = values.notna().to_numpy()
         if self.value is None:
-            return np.asarray(~there if self.op == "==" else there)
+            return np.asarray(~not_missing if self.op == "==" else not_missing)
         number = values.dtype.kind == "f"
         if number and isinstance(self.value, str):
             raise UsageError(f"expected a number for {self.column!r}, got {self.value!r}")
         if not number and self.op not in ("==", "!="):
             raise UsageError(f"expected == or != for {self.column!r}, which has categories; got {self.op}")
         wanted = self.value if number else as_text(self.value)
-        return np.asarray(OPERATORS[self.op](values.to_numpy(), wanted), bool) & there
+        return np.asarray(OPERATORS[self.op](values.to_numpy(), wanted), bool) & not_missing
 
     def __str__(self) -> str:
         if self.value is None:
@@ -65,17 +71,22 @@ class Condition:
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows for which all conditions hold."""
+    """Rows for which all conditions hold.
+
+    Attributes:
+        name: of the slice.
+        conditions: on features.
+    """
 
     name: str
     conditions: tuple[Condition, ...]
 
     def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Where they hold, (n,)."""
-        found = np.ones(len(frame), bool)
+        holds = np.ones(len(frame), bool)
         for condition in self.conditions:
-            found &= condition.rows(frame)
-        return found
+            holds &= condition.rows(frame)
+        return holds
 
     def __str__(self) -> str:
         return " and ".join(map(str, self.conditions))
@@ -99,10 +110,10 @@ def parse_slice(text: str) -> Slice:
 
 
 def _condition(part: str, whole: str) -> Condition:
-    found = _CONDITION.fullmatch(part)
-    if found is None:
+    match = _CONDITION.fullmatch(part)
+    if match is None:
         raise UsageError(f"expected a condition such as 'feature <= 0.25', got {part!r} in {whole!r}")
-    column, op, value = found.groups()
+    column, op, value = match.groups()
     column = _unquoted(column) or column
     if (text := _unquoted(value)) is not None:
         return Condition(column, op, text)
@@ -113,5 +124,5 @@ def _condition(part: str, whole: str) -> Condition:
 
 
 def _unquoted(text: str) -> str | None:
-    """What is in quotation marks; None if nothing is."""
+    """The text inside quotation marks; None without them."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else None

@@ -1,4 +1,4 @@
-"""Values of a source's columns as the monitor holds them: numbers, texts, times; one line for what is none of them."""
+"""Values of a source's columns as the monitor holds them: numbers, texts and times; other values are refused."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def times(column: pd.Series, name: str, keys: Texts, *, format: TimeFormat = "")
         format: as the monitor's first rows had it.
 
     Raises:
-        DataError: something that is no date, or is missing; or dates whose day and month cannot be told apart.
+        DataError: something that is no date, or is missing; or dates whose day and month cannot be distinguished.
     """
     parsed = as_times(column, format)
     unread = np.isnat(parsed.values)
@@ -109,10 +109,10 @@ def times(column: pd.Series, name: str, keys: Texts, *, format: TimeFormat = "")
 
 
 def probabilities(values: NDArray[np.float64], name: str, keys: Texts) -> NDArray[np.float64]:
-    """The same, (n,), without what rounding puts beyond 0 and 1.
+    """Probabilities, (n,), clipped where rounding put them beyond 0 or 1.
 
     Raises:
-        DataError: what is no probability; it is told by its row's key.
+        DataError: what is no probability, with the key of its row.
     """
     wrong = ~((values >= -1e-6) & (values <= 1 + 1e-6))
     if wrong.any():

@@ -1,4 +1,4 @@
-"""The monitor's memory: SQLite by default, PostgreSQL by URL. The only room that writes to it."""
+"""The store of the monitor: SQLite by default, PostgreSQL by URL. The only subpackage that writes to it."""
 
 from drift.monitor.store import alerts, batches, references
 from drift.monitor.store.opening import MonitorStore

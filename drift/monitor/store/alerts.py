@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import replace
 
 import sqlalchemy as sql
 
-from drift.monitor.store.records import Alert, Finding, Monitor
-from drift.monitor.store.tables import alerts, deliveries, findings
+from drift.monitor.store.records import Alert, Delivery, Finding, MonitorRecord
+from drift.monitor.store.tables import alerts, deliveries, findings, insert, read, read_first, values_of
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """A message that is to go out, or has gone."""
-
-    id: str
-    alert: int
-    kind: str  # of the channel
-    target: str
-    message: Mapping[str, Any]
-    state: str  # pending, done or given up
-    attempts: int
-    not_before: float  # seconds since 1970
-    error: str
-    done_at: str | None = None
-
-
-def all_alerts(connection: sql.Connection, monitor: Monitor, *states: str) -> list[Alert]:
+def all_alerts(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Alert]:
     """A monitor's alerts (in one of these states), newest first."""
-    query = alerts.select().where(alerts.c.monitor == monitor.id).order_by(alerts.c.id.desc())
-    if states:
-        query = query.where(alerts.c.state.in_(states))
-    return [_alert(row) for row in connection.execute(query).mappings()]
+    in_state = [alerts.c.state.in_(states)] if states else []
+    return read(connection, Alert, alerts.c.monitor == monitor.id, *in_state, order=[alerts.c.id.desc()])
 
 
-def find_alert(connection: sql.Connection, monitor: Monitor, number: int) -> Alert | None:
+def find_alert(connection: sql.Connection, monitor: MonitorRecord, number: int) -> Alert | None:
     """An alert by its number."""
-    query = alerts.select().where(alerts.c.monitor == monitor.id, alerts.c.id == number)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _alert(row)
+    return read_first(connection, Alert, alerts.c.monitor == monitor.id, alerts.c.id == number)
 
 
-def add_alert(connection: sql.Connection, monitor: Monitor, alert: Alert) -> int:
-    """Store a new alert; its number."""
-    values = asdict(alert) | {"monitor": monitor.id}
-    del values["id"]
-    number: int = connection.execute(alerts.insert().values(**values).returning(alerts.c.id)).scalar_one()
-    return number
+def add_alert(connection: sql.Connection, monitor: MonitorRecord, alert: Alert) -> Alert:
+    """Store a new alert; returns it with its number."""
+    return replace(alert, id=insert(connection, alert, monitor=monitor.id))
 
 
-def set_alert(connection: sql.Connection, alert: Alert) -> None:
-    """Put an alert in the place of what is stored of it."""
-    values = asdict(alert)
-    del values["id"]
-    connection.execute(alerts.update().where(alerts.c.id == alert.id).values(**values))
-
-
-def count_alerts(connection: sql.Connection, monitor: Monitor) -> dict[str, int]:
+def count_alerts(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, int]:
     """Alerts in each state."""
     query = sql.select(alerts.c.state, sql.func.count()).where(alerts.c.monitor == monitor.id).group_by(alerts.c.state)
     return dict(connection.execute(query).tuples().all())
@@ -66,48 +34,25 @@ def count_alerts(connection: sql.Connection, monitor: Monitor) -> dict[str, int]
 
 def add_delivery(connection: sql.Connection, delivery: Delivery) -> None:
     """A message that is to go out."""
-    connection.execute(deliveries.insert().values(**asdict(delivery)))
+    connection.execute(deliveries.insert().values(**values_of(delivery)))
 
 
-def set_delivery(connection: sql.Connection, delivery: Delivery) -> None:
-    """Put a delivery in the place of what is stored of it."""
-    values = asdict(delivery)
-    del values["id"]
-    connection.execute(deliveries.update().where(deliveries.c.id == delivery.id).values(**values))
-
-
-def deliveries_of(connection: sql.Connection, monitor: Monitor, *states: str) -> list[Delivery]:
+def deliveries_of(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Delivery]:
     """A monitor's deliveries (in one of these states), in the order of their alerts."""
-    query = (
-        deliveries.select()
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .where(alerts.c.monitor == monitor.id)
-        .order_by(deliveries.c.alert, deliveries.c.not_before, deliveries.c.id)
+    own = deliveries.c.alert.in_(sql.select(alerts.c.id).where(alerts.c.monitor == monitor.id))
+    in_state = [deliveries.c.state.in_(states)] if states else []
+    return read(
+        connection, Delivery, own, *in_state, order=[deliveries.c.alert, deliveries.c.not_before, deliveries.c.id]
     )
-    if states:
-        query = query.where(deliveries.c.state.in_(states))
-    return [Delivery(**row) for row in connection.execute(query).mappings()]
 
 
-def all_findings(connection: sql.Connection, monitor: Monitor) -> list[Finding]:
+def all_findings(connection: sql.Connection, monitor: MonitorRecord) -> list[Finding]:
     """What people found out, newest first."""
-    query = findings.select().where(findings.c.monitor == monitor.id).order_by(findings.c.id.desc())
-    return [_finding(row) for row in connection.execute(query).mappings()]
+    return read(connection, Finding, findings.c.monitor == monitor.id, order=[findings.c.id.desc()])
 
 
-def set_finding(connection: sql.Connection, monitor: Monitor, finding: Finding) -> int:
-    """Remember a finding, in the place of an earlier one about the same row; its number."""
+def set_finding(connection: sql.Connection, monitor: MonitorRecord, finding: Finding) -> int:
+    """Store a finding in place of an earlier one about the same row; its number."""
     same = (findings.c.monitor == monitor.id) & (findings.c.batch == finding.batch) & (findings.c.key == finding.key)
     connection.execute(findings.delete().where(same))
-    values = asdict(finding) | {"monitor": monitor.id, "tags": list(finding.tags), "row": dict(finding.row)}
-    del values["id"]
-    number: int = connection.execute(findings.insert().values(**values).returning(findings.c.id)).scalar_one()
-    return number
-
-
-def _alert(row: sql.RowMapping) -> Alert:
-    return Alert(**{field.name: row[field.name] for field in fields(Alert)} | {"seen": tuple(row["seen"])})
-
-
-def _finding(row: sql.RowMapping) -> Finding:
-    return Finding(**{field.name: row[field.name] for field in fields(Finding)} | {"tags": tuple(row["tags"])})
+    return insert(connection, finding, monitor=monitor.id)

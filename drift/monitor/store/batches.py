@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import sqlalchemy as sql
@@ -12,90 +12,98 @@ from numpy.typing import NDArray
 from drift.metrics.protocol import Measure
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import PredictionRows, from_bytes
-from drift.monitor.store.records import Batch, Monitor, Quality, SliceMeasure, now
-from drift.monitor.store.tables import batches, measures, monitors, parts, references, truths
+from drift.monitor.store.records import Batch, MonitorRecord, Quality, SliceMeasure, now
+from drift.monitor.store.tables import (
+    batches,
+    insert,
+    measures,
+    monitors,
+    parts,
+    read,
+    read_first,
+    references,
+    truths,
+    update,
+)
 
 Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class BatchPart:
-    """Some of a batch's rows, ready to be stored."""
+    """Some of a batch's rows, ready to be stored.
+
+    Attributes:
+        rows: how many.
+        hashes: of their keys, uint64.
+        body: a Parquet file.
+    """
 
     rows: int
-    hashes: bytes  # of their keys
+    hashes: bytes
     body: bytes
 
 
-def find_monitor(connection: sql.Connection, name: str) -> Monitor | None:
+def find_monitor(connection: sql.Connection, name: str) -> MonitorRecord | None:
     """A monitor by its name."""
-    row = connection.execute(monitors.select().where(monitors.c.name == name)).mappings().one_or_none()
-    return None if row is None else _monitor(row)
+    return read_first(connection, MonitorRecord, monitors.c.name == name)
 
 
-def all_monitors(connection: sql.Connection) -> list[Monitor]:
+def all_monitors(connection: sql.Connection) -> list[MonitorRecord]:
     """All of them, by name."""
-    return [_monitor(row) for row in connection.execute(monitors.select().order_by(monitors.c.name)).mappings()]
+    return read(connection, MonitorRecord, order=[monitors.c.name])
 
 
-def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> Monitor:
-    """Remember a new monitor, or begin one anew that is still empty; else the one of that name is found."""
-    found, slices = find_monitor(connection, name), tuple(slices)
-    values = {"name": name, "columns": columns.to_json(), "slices": list(slices), "began_at": now()}
-    if found is None:
-        connection.execute(monitors.insert().values(**values))
-    elif (found.columns, found.slices) == (columns, slices) or not is_empty(connection, found):
-        return found
-    else:
-        connection.execute(monitors.update().where(monitors.c.id == found.id).values(**values))
-    begun = find_monitor(connection, name)
-    assert begun is not None  # noqa: S101 - inserted above
-    return begun
+def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slices: Iterable[str]) -> MonitorRecord:
+    """Store a new monitor, or replace one that is still empty; else return the stored one of that name."""
+    stored = find_monitor(connection, name)
+    new = MonitorRecord(stored.id if stored else 0, name, columns, tuple(slices), now())
+    if stored is None:
+        return replace(new, id=insert(connection, new))
+    if (stored.columns, stored.slices) == (new.columns, new.slices) or not is_empty(connection, stored):
+        return stored
+    update(connection, new)
+    return new
 
 
-def is_empty(connection: sql.Connection, monitor: Monitor) -> bool:
+def is_empty(connection: sql.Connection, monitor: MonitorRecord) -> bool:
     """Whether it has neither batches nor a reference, so that nothing depends on its columns."""
     own = (sql.select(table.c.id).where(table.c.monitor == monitor.id).limit(1) for table in (batches, references))
     return all(connection.execute(query).first() is None for query in own)
 
 
-def all_batches(connection: sql.Connection, monitor: Monitor) -> list[Batch]:
+def all_batches(connection: sql.Connection, monitor: MonitorRecord) -> list[Batch]:
     """A monitor's batches, oldest first."""
-    query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at, batches.c.id)
-    return [_batch(row) for row in connection.execute(query).mappings()]
+    return read(connection, Batch, batches.c.monitor == monitor.id, order=[batches.c.at, batches.c.id])
 
 
-def count_batches(connection: sql.Connection, monitor: Monitor) -> int:
+def count_batches(connection: sql.Connection, monitor: MonitorRecord) -> int:
     """How many a monitor has."""
     query = sql.select(sql.func.count()).select_from(batches).where(batches.c.monitor == monitor.id)
     return int(connection.execute(query).scalar_one())
 
 
-def newest_batch(connection: sql.Connection, monitor: Monitor) -> Batch | None:
+def newest_batch(connection: sql.Connection, monitor: MonitorRecord) -> Batch | None:
     """The last of a monitor's batches by time; None if there is none."""
-    query = batches.select().where(batches.c.monitor == monitor.id).order_by(batches.c.at.desc(), batches.c.id.desc())
-    row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return None if row is None else _batch(row)
+    order = [batches.c.at.desc(), batches.c.id.desc()]
+    return read_first(connection, Batch, batches.c.monitor == monitor.id, order=order)
 
 
-def find_batch(connection: sql.Connection, monitor: Monitor, *, name: str | None = None, id: int = 0) -> Batch | None:
+def find_batch(
+    connection: sql.Connection, monitor: MonitorRecord, *, name: str | None = None, id: int = 0
+) -> Batch | None:
     """A batch by its name or its number."""
     which = batches.c.id == id if name is None else batches.c.name == name
-    row = connection.execute(batches.select().where(batches.c.monitor == monitor.id, which)).mappings().one_or_none()
-    return None if row is None else _batch(row)
+    return read_first(connection, Batch, batches.c.monitor == monitor.id, which)
 
 
-def add_batch(connection: sql.Connection, monitor: Monitor, batch: Batch, stored: Iterable[BatchPart]) -> int:
+def add_batch(connection: sql.Connection, monitor: MonitorRecord, batch: Batch, stored: Iterable[BatchPart]) -> int:
     """Store a new batch with its rows, under the number that it has, if any.
 
     Returns:
         Its number.
     """
-    values = asdict(batch) | {"monitor": monitor.id}
-    if not batch.id:
-        del values["id"]
-    inserted = connection.execute(batches.insert().values(**values).returning(batches.c.id))
-    number: int = inserted.scalar_one()
+    number = insert(connection, batch, monitor=monitor.id)
     for at, part in enumerate(stored):
         connection.execute(parts.insert().values(batch=number, part=at, **asdict(part)))
     return number
@@ -107,14 +115,14 @@ def remove_batch(connection: sql.Connection, batch: Batch) -> None:
 
 
 def set_known(connection: sql.Connection, batch: int, known: int, truth_digest: str) -> None:
-    """Remember how many rows of a batch have their truth, and which."""
+    """Store how many rows of a batch have a label, and the digest of these."""
     changed = {"known": known, "truth_digest": truth_digest}
     connection.execute(batches.update().where(batches.c.id == batch).values(**changed))
 
 
 def set_quality(connection: sql.Connection, batch: int, quality: Quality) -> None:
-    """Put what is wrong with a batch's rows in the place of what was."""
-    connection.execute(batches.update().where(batches.c.id == batch).values(quality=asdict(quality)))
+    """Replace the counts of a batch's wrong rows."""
+    connection.execute(batches.update().where(batches.c.id == batch).values(quality=quality))
 
 
 def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, PredictionRows]]:
@@ -126,11 +134,11 @@ def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, Predi
 
 
 def set_part(connection: sql.Connection, batch: int, part: int, body: bytes) -> None:
-    """Put rows with more truth in the place of a part."""
+    """Replace a part by the same rows with more labels."""
     connection.execute(parts.update().where(parts.c.batch == batch, parts.c.part == part).values(body=body))
 
 
-def key_hashes(connection: sql.Connection, monitor: Monitor, *, most: int) -> Iterator[tuple[int, Hashes]]:
+def key_hashes(connection: sql.Connection, monitor: MonitorRecord, *, most: int) -> Iterator[tuple[int, Hashes]]:
     """Hashes of the keys of batches, the newest first, until `most` rows were given."""
     query = (
         sql.select(parts.c.batch, parts.c.part, parts.c.rows)
@@ -143,23 +151,23 @@ def key_hashes(connection: sql.Connection, monitor: Monitor, *, most: int) -> It
         if seen >= most:
             return
         seen += rows
-        one = sql.select(parts.c.hashes).where(parts.c.batch == batch, parts.c.part == part)
-        yield batch, np.frombuffer(connection.execute(one).scalar_one(), np.uint64)
+        hashes = sql.select(parts.c.hashes).where(parts.c.batch == batch, parts.c.part == part)
+        yield batch, np.frombuffer(connection.execute(hashes).scalar_one(), np.uint64)
 
 
 def hashes_of(connection: sql.Connection, batch: int) -> Hashes:
     """Hashes of the keys of one batch."""
     query = sql.select(parts.c.hashes).where(parts.c.batch == batch).order_by(parts.c.part)
-    found = [np.frombuffer(some, np.uint64) for some in connection.execute(query).scalars()]
-    return np.concatenate([np.zeros(0, np.uint64), *found])
+    arrays = [np.frombuffer(some, np.uint64) for some in connection.execute(query).scalars()]
+    return np.concatenate([np.zeros(0, np.uint64), *arrays])
 
 
-def set_measures(connection: sql.Connection, batch: int, found: Iterable[SliceMeasure]) -> None:
+def set_measures(connection: sql.Connection, batch: int, measured: Iterable[SliceMeasure]) -> None:
     """Put a batch's measures in the place of earlier ones."""
     connection.execute(measures.delete().where(measures.c.batch == batch))
     rows = [
-        asdict(one.measure) | {"batch": batch, "of_class": one.measure.of_class or "", "of_slice": one.of_slice}
-        for one in found
+        asdict(each.measure) | {"batch": batch, "of_class": each.measure.of_class or "", "of_slice": each.of_slice}
+        for each in measured
     ]
     if rows:
         connection.execute(measures.insert(), rows)
@@ -168,11 +176,11 @@ def set_measures(connection: sql.Connection, batch: int, found: Iterable[SliceMe
 def measures_of_batch(connection: sql.Connection, batch: int) -> list[SliceMeasure]:
     """All measures of a batch."""
     query = measures.select().where(measures.c.batch == batch)
-    return [slice_measure(row) for row in connection.execute(query).mappings()]
+    return [_slice_measure(row) for row in connection.execute(query).mappings()]
 
 
 def history(
-    connection: sql.Connection, monitor: Monitor, names: Iterable[str] | None = None, *, whole: bool = True
+    connection: sql.Connection, monitor: MonitorRecord, names: Iterable[str] | None = None, *, whole: bool = True
 ) -> dict[int, list[SliceMeasure]]:
     """Measures by batch number: of all rows and classes together if `whole`, else also of classes and slices."""
     query = measures.select().join(batches, batches.c.id == measures.c.batch).where(batches.c.monitor == monitor.id)
@@ -180,14 +188,14 @@ def history(
         query = query.where(measures.c.name.in_(list(names)))
     if whole:
         query = query.where(measures.c.of_class == "", measures.c.of_slice == "")
-    found: dict[int, list[SliceMeasure]] = {}
+    by_batch: dict[int, list[SliceMeasure]] = {}
     for row in connection.execute(query).mappings():
-        found.setdefault(row["batch"], []).append(slice_measure(row))
-    return found
+        by_batch.setdefault(row["batch"], []).append(_slice_measure(row))
+    return by_batch
 
 
-def add_truths(connection: sql.Connection, monitor: Monitor, waiting: Mapping[str, str]) -> None:
-    """Keep truths whose rows have not come yet; a newer one takes the place of an older."""
+def add_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:
+    """Keep labels whose rows have not come yet; a newer one takes the place of an older."""
     for keys in _some(list(waiting)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(keys)))
         came = now()
@@ -195,14 +203,14 @@ def add_truths(connection: sql.Connection, monitor: Monitor, waiting: Mapping[st
         connection.execute(truths.insert(), rows)
 
 
-def take_truths(connection: sql.Connection, monitor: Monitor, keys: Iterable[str]) -> None:
-    """Forget truths whose rows have come."""
+def remove_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, keys: Iterable[str]) -> None:
+    """Remove waiting labels whose rows have come."""
     for some in _some(list(keys)):
         connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(some)))
 
 
-def waiting_truths(connection: sql.Connection, monitor: Monitor) -> dict[str, str]:
-    """Truths whose rows have not come yet, by key."""
+def waiting_labels(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, str]:
+    """Labels whose rows have not come yet, by key."""
     query = sql.select(truths.c.key, truths.c.truth).where(truths.c.monitor == monitor.id)
     return dict(connection.execute(query).tuples().all())
 
@@ -212,16 +220,7 @@ def _some(keys: list[str], most: int = 500) -> Iterator[list[str]]:
         yield keys[start : start + most]
 
 
-def _monitor(row: sql.RowMapping) -> Monitor:
-    return Monitor(row["id"], row["name"], Columns.from_json(row["columns"]), tuple(row["slices"]), row["began_at"])
-
-
-def _batch(row: sql.RowMapping) -> Batch:
-    values = {name: value for name, value in row.items() if name != "monitor"}
-    return Batch(**values | {"quality": Quality(**row["quality"])})
-
-
-def slice_measure(row: sql.RowMapping) -> SliceMeasure:
+def _slice_measure(row: sql.RowMapping) -> SliceMeasure:
     """A measure as it is stored."""
     measure = Measure(row["name"], row["value"], row["low"], row["high"], row["rows"], row["of_class"] or None)
     return SliceMeasure(measure, row["of_slice"])

@@ -54,7 +54,7 @@ class MonitorStore:
 
     @contextmanager
     def write(self) -> Iterator[sql.Connection]:
-        """A transaction of the only writer: all of it is kept when the block ends well, nothing otherwise."""
+        """The transaction of the only writer: committed when the block ends, rolled back if it raises."""
         with self.errors("written"), self._engine.execution_options(writes=True).begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sql.text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
@@ -121,8 +121,8 @@ def _begin(connection: sql.Connection) -> None:
 def _revision(connection: sql.Connection) -> str | None:
     if not sql.inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    return None if found is None else str(found)
+    revision = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if revision is None else str(revision)
 
 
 def _migrate(connection: sql.Connection) -> None:

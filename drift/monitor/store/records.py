@@ -26,42 +26,74 @@ def now() -> str:
 
 
 @dataclass(frozen=True)
-class Monitor:
-    """A deployed model's batches, followed over time."""
+class MonitorRecord:
+    """A deployed model's batches, followed over time.
+
+    Attributes:
+        id: its number; 0: not stored yet.
+        name: unique in the store.
+        columns: which column is what.
+        slices: texts such as `night: period < 0.25`.
+        began_at: UTC, ISO 8601.
+    """
 
     id: int
     name: str
     columns: Columns
-    slices: tuple[str, ...]  # "night: period < 0.25"
+    slices: tuple[str, ...]
     began_at: str
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What is wrong with a batch's rows whatever the model says; numbers of rows."""
+    """Counts of rows that are wrong whatever the model says.
 
-    duplicates: int = 0  # left out: their key is in the batch already
-    repeated: int = 0  # kept: their key is in an earlier batch
-    missing: Mapping[str, int] = field(default_factory=dict)  # by feature, where there are any
-    out_of_range: Mapping[str, int] = field(default_factory=dict)  # outside the reference's smallest and largest
-    new_categories: Mapping[str, int] = field(default_factory=dict)  # that the reference does not have
+    Attributes:
+        duplicates: left out, since their key is in the batch already.
+        repeated: kept, though their key is in an earlier batch.
+        missing: values, by feature, where there are any.
+        out_of_range: beyond the smallest and largest value of the reference, by feature.
+        new_categories: that the reference does not have, by feature.
+    """
+
+    duplicates: int = 0
+    repeated: int = 0
+    missing: Mapping[str, int] = field(default_factory=dict)
+    out_of_range: Mapping[str, int] = field(default_factory=dict)
+    new_categories: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as it is stored."""
+    """A batch as it is stored.
+
+    Attributes:
+        id: its number; 0: not stored yet.
+        name: unique in the monitor.
+        at: what batches are ordered by: the median of its rows' times, else the time of the ingest; seconds since 1970.
+        first_time: of its rows, UTC; None without times.
+        last_time: of its rows, UTC.
+        rows: how many.
+        known: rows that have a label.
+        digest: of everything but the labels.
+        truth_digest: of keys and labels.
+        source: what it was read from, without a password.
+        versions: rows by version of the model.
+        quality: counts of wrong rows.
+        ingested_at: UTC, ISO 8601.
+    """
 
     id: int
     name: str
-    at: float  # what batches are ordered by: the median of its rows' times, else that of the ingest; seconds since 1970
+    at: float
     first_time: str | None
     last_time: str | None
     rows: int
-    known: int  # rows whose truth has come
-    digest: str  # of everything but the truth
+    known: int
+    digest: str
     truth_digest: str
     source: str
-    versions: Mapping[str, int]  # of the model: rows of each
+    versions: Mapping[str, int]
     quality: Quality
     ingested_at: str
 
@@ -75,21 +107,33 @@ class Batch:
 
     @property
     def version(self) -> str:
-        """The model's version that answered most rows; empty if none is told."""
+        """The model's version that answered most rows; empty if there is none."""
         return max(self.versions, key=lambda name: self.versions[name], default="")
 
 
 @dataclass(frozen=True)
 class SliceMeasure:
-    """A measure of a batch, or of a slice of it."""
+    """A measure of a batch, or of a slice of it.
+
+    Attributes:
+        measure: with its interval.
+        of_slice: name of the slice; empty: of all rows.
+    """
 
     measure: Measure
-    of_slice: str = ""  # of all
+    of_slice: str = ""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a batch is from a reference."""
+    """How far a batch is from a reference.
+
+    Attributes:
+        inputs: profile of features and predictions.
+        labels: profile of the labels; None without any.
+        signals: distances of each signal.
+        joint: test of all features together; None where it was not possible.
+    """
 
     inputs: Profile
     labels: Profile | None
@@ -99,24 +143,43 @@ class Drift:
 
 @dataclass(frozen=True, eq=False)
 class MonitorReference:
-    """Rows that later batches are judged against, agreed by a person."""
+    """Rows that later batches are judged against, approved by a person.
 
-    id: int  # 0: not stored yet
+    Attributes:
+        id: its number; 0: not stored yet.
+        version: from 1; the newest is in force.
+        name: for people; may be empty.
+        chosen: how its rows were chosen, in words.
+        rows: how many.
+        inputs: profile of features and predictions.
+        labels: profile of the labels; None without any.
+        groups: rows of its batches in each cell, by signal, (batches, cells); at most 64 batches.
+        measures: of its rows.
+        losses: of each row that has a label, in the order of time, 0 or 1.
+        large_error: regression: absolute errors above it count as losses.
+        sample: the newest of its rows.
+        agreed_by: who approved it.
+        agreed_at: UTC, ISO 8601.
+        why: on what grounds.
+        promise: when batches count as bad, and how rarely by chance.
+    """
+
+    id: int
     version: int
-    name: str  # may be empty
-    chosen: str  # how, in words
+    name: str
+    chosen: str
     rows: int
     inputs: Profile
     labels: Profile | None
-    groups: Mapping[str, Counted]  # rows of its batches in each cell, by signal: at most 64 of them
+    groups: Mapping[str, Counted]
     measures: tuple[SliceMeasure, ...]
-    losses: Losses  # of each row in the order of time
-    large_error: float | None  # regression: absolute errors above it count as losses
-    sample: PredictionRows  # the newest of its rows
+    losses: Losses
+    large_error: float | None
+    sample: PredictionRows
     agreed_by: str
     agreed_at: str
     why: str
-    promise: AlarmSpec  # when batches count as bad, and how rarely by chance
+    promise: AlarmSpec
 
     @property
     def title(self) -> str:
@@ -126,14 +189,31 @@ class MonitorReference:
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that is consistently bad."""
+    """A signal that is consistently bad.
+
+    Attributes:
+        id: its number; 0: not stored yet.
+        signal: a feature, the prediction, its confidence, the label, a measure, or `freshness`.
+        state: open, acknowledged or closed.
+        batch: name of the batch at which it was opened.
+        batch_at: time of that batch, seconds since 1970.
+        seen: numbers of the batches that were looked at for it, and will not be again.
+        reason: why it was opened.
+        opened_at: UTC, ISO 8601.
+        acknowledged_at: UTC, ISO 8601; None if it was not.
+        acknowledged_by: who looks after it.
+        acknowledged_why: in words.
+        closed_at: UTC, ISO 8601; None if it is not.
+        closed_by: who closed it; `drift` where a rule did.
+        closed_why: in words.
+    """
 
     id: int
     signal: str
     state: AlertState
-    batch: str  # at which it alarmed
+    batch: str
     batch_at: float
-    seen: tuple[int, ...]  # numbers of the batches that were looked at for it, and will not be again
+    seen: tuple[int, ...]
     reason: str
     opened_at: str
     acknowledged_at: str | None = None
@@ -145,8 +225,50 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """A message that is to go out, or has gone.
+
+    Attributes:
+        id: of the message, the same however often it is tried.
+        alert: number of the alert that it is about.
+        kind: of the channel.
+        target: of the channel, without secrets.
+        message: its parts, as they are sent.
+        state: pending, done or given up.
+        attempts: how often it was tried.
+        not_before: when it may be tried, seconds since 1970.
+        error: of the last attempt; empty if there was none.
+        done_at: when it was delivered, UTC.
+    """
+
+    id: str
+    alert: int
+    kind: str
+    target: str
+    message: Mapping[str, Any]
+    state: str
+    attempts: int
+    not_before: float
+    error: str
+    done_at: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
-    """What a person made of a row."""
+    """What a person found out about a row.
+
+    Attributes:
+        id: its number; 0: not stored yet.
+        batch: name of the row's batch.
+        key: of the row.
+        verdict: anomaly or real.
+        reason: why it was answered wrongly.
+        note: free text.
+        tags: at most 10.
+        row: its features, prediction, label (`truth`), confidence and time.
+        by: who.
+        at: UTC, ISO 8601.
+    """
 
     id: int
     batch: str
@@ -155,6 +277,6 @@ class Finding:
     reason: str
     note: str
     tags: tuple[str, ...]
-    row: Mapping[str, Any]  # features, prediction and truth
+    row: Mapping[str, Any]
     by: str
     at: str

@@ -10,7 +10,7 @@ from drift.charts.palette import BLUE, VERMILLION
 from drift.charts.plots import LEGEND_ABOVE, Chart, axis, chart, plain, rounded, series, share_bars
 from drift.detect.profiles.comparison import ComparedCell
 
-RATIOS = [  # of a distance to its limit: pale below it, dark above; told apart in grey, too
+RATIOS = [  # of a distance to its limit: pale below it, dark above; they differ in grey, too
     [0.0, "#F7FBFF"],
     [0.3333, "#C6DBEF"],
     [0.3334, "#FDB863"],
@@ -59,7 +59,7 @@ def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, n
 
 
 def unlinked(chart: Chart) -> Chart:
-    """The same without each batch's name and number, for a file whose points lead nowhere: half as large."""
+    """The chart without each batch's name and number, for a file without links: half as large."""
     data = [
         {key: value for key, value in trace.items() if key not in ("text", "customdata") and not _is_index(value)}
         | {"hovertemplate": "%{x}: %{y:.4g}<extra></extra>"}

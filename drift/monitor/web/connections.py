@@ -103,14 +103,16 @@ def _make_room(connections: Iterable[Any], *, newest: BoundedProtocol) -> None:
 
     First those of the address that has most, of these the one that has waited longest, and never the newest.
     """
-    living = [one for one in connections if isinstance(one, BoundedProtocol) and not one.dropped]
+    living = [
+        connection for connection in connections if isinstance(connection, BoundedProtocol) and not connection.dropped
+    ]
     excess = len(living) - most_connections()
     if excess <= 0:
         return
-    of_host = Counter(one.host for one in living)
-    waiting = [one for one in living if one.waits and one is not newest]
-    for one in sorted(waiting, key=lambda one: (-of_host[one.host], one.began))[:excess]:
-        one.drop()
+    of_host = Counter(connection.host for connection in living)
+    waiting = [connection for connection in living if connection.waits and connection is not newest]
+    for connection in sorted(waiting, key=lambda connection: (-of_host[connection.host], connection.began))[:excess]:
+        connection.drop()
 
 
 class Unrepeated(logging.Filter):

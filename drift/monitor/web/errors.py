@@ -15,7 +15,7 @@ from drift.monitor.analysis.row_losses import largest, row_losses
 from drift.monitor.drift.signals import LABEL, losses_of
 from drift.monitor.sources.rows import PredictionRows, joined
 from drift.monitor.store import alerts, batches, references
-from drift.monitor.store.records import Batch, Finding, Monitor, MonitorReference
+from drift.monitor.store.records import Batch, Finding, MonitorRecord, MonitorReference
 from drift.monitor.web.reading import Reading, beside, stamp
 
 ROWS_SHOWN = 20  # of the worst
@@ -24,33 +24,37 @@ LAST_BATCHES = 200  # in which signals are looked for that move with the errors
 
 
 class ErrorViews:
-    """Reads what is shown of errors."""
+    """Reads what pages show of errors."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def worst(self, monitor: Monitor, batch: Batch) -> dict[str, Any]:
-        """The worst rows of a batch, how strange they are, what is near them, and what was found of such before."""
+    def worst(self, monitor: MonitorRecord, batch: Batch) -> dict[str, Any]:
+        """The worst rows of a batch, with anomaly scores, nearest reference rows and earlier findings."""
         with self._reading.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
             everything = batches.all_batches(connection, monitor)
-            found = alerts.all_findings(connection, monitor)
+            findings = alerts.all_findings(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
         rows = self._reading.once(("worst", batch.id, *key), lambda: self._worst(batch, reference), large=True)
         return {
             "batch": batch,
             "reference": reference,
-            "rows": [self._with_findings(row, found, batch, reference) for row in rows],
+            "rows": [self._with_findings(row, findings, batch, reference) for row in rows],
             **beside(everything, batch),
         }
 
-    def findings(self, monitor: Monitor, *, verdict: str = "", tag: str = "") -> list[Finding]:
+    def findings(self, monitor: MonitorRecord, *, verdict: str = "", tag: str = "") -> list[Finding]:
         """What people found out, newest first."""
         with self._reading.store.read() as connection:
-            found = alerts.all_findings(connection, monitor)
-        return [one for one in found if (not verdict or one.verdict == verdict) and (not tag or tag in one.tags)]
+            findings = alerts.all_findings(connection, monitor)
+        return [
+            finding
+            for finding in findings
+            if (not verdict or finding.verdict == verdict) and (not tag or tag in finding.tags)
+        ]
 
-    def worst_row(self, monitor: Monitor, batch: Batch, key: str) -> Mapping[str, Any] | None:
+    def worst_row(self, monitor: MonitorRecord, batch: Batch, key: str) -> Mapping[str, Any] | None:
         """One of the rows on the page of errors, by its key."""
         rows = self.worst(monitor, batch)["rows"]
         return next((row for row in rows if row["key"] == key), None)
@@ -65,7 +69,9 @@ class ErrorViews:
         """Where the errors of a batch concentrate."""
         return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference), large=True)
 
-    def moved(self, monitor: Monitor, reference: MonitorReference | None, key: tuple[Any, ...]) -> tuple[Moved, ...]:
+    def moved(
+        self, monitor: MonitorRecord, reference: MonitorReference | None, key: tuple[Any, ...]
+    ) -> tuple[Moved, ...]:
         """Signals that move with the errors over the last batches."""
         return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference), large=True)
 
@@ -81,15 +87,15 @@ class ErrorViews:
 
     def _error_slices(self, batch: Batch, reference: MonitorReference | None) -> tuple[ErrorSlice, ...]:
         rows = self._rows(batch)
-        if rows is None or not rows.known.any():
+        if rows is None or not rows.labelled.any():
             return ()
-        there = rows.take(rows.known)
+        labelled = rows.take(rows.labelled)
         large = reference.large_error if reference else None
-        if there.prediction.dtype == np.float64 and large is None:
+        if labelled.prediction.dtype == np.float64 and large is None:
             return ()
-        return find_error_slices(there.features, losses_of(there, large))
+        return find_error_slices(labelled.features, losses_of(labelled, large))
 
-    def _moved(self, monitor: Monitor, reference: MonitorReference | None) -> tuple[Moved, ...]:
+    def _moved(self, monitor: MonitorRecord, reference: MonitorReference | None) -> tuple[Moved, ...]:
         if reference is None:
             return ()
         with self._reading.store.read() as connection:
@@ -118,50 +124,50 @@ class ErrorViews:
         usual = self.neighbourhood(reference) if reference is not None and len(some) else None
         strange: Sequence[Anomaly | None] = usual.anomalies(some.features) if usual else [None] * len(some)
         near = usual.nearest(some.features) if usual else [()] * len(some)
-        found = []
+        shown = []
         for at in range(len(some)):
-            found.append(
+            shown.append(
                 {
                     **_row(some, at),
                     "loss": float(losses[chosen[at]]),
                     "anomaly": strange[at],
                     "near": [
-                        {**_row(reference.sample, one.position), "distance": one.distance}
-                        for one in near[at]
+                        {**_row(reference.sample, neighbour.position), "distance": neighbour.distance}
+                        for neighbour in near[at]
                         if reference is not None
                     ],
                     "frame": some.features.iloc[[at]],
                 }
             )
-        return found
+        return shown
 
     def _with_findings(
-        self, row: dict[str, Any], found: Sequence[Finding], batch: Batch, reference: MonitorReference | None
+        self, row: dict[str, Any], findings: Sequence[Finding], batch: Batch, reference: MonitorReference | None
     ) -> dict[str, Any]:
-        own = next((one for one in found if one.batch == batch.name and one.key == row["key"]), None)
-        others = [one for one in found if one is not own]
+        own = next((finding for finding in findings if finding.batch == batch.name and finding.key == row["key"]), None)
+        others = [finding for finding in findings if finding is not own]
         similar: list[Finding] = []
         usual = self.neighbourhood(reference) if reference is not None else None
         if usual is not None and others:
             frame = row["frame"]
             table = _frame_of(others, frame)
-            similar = [one for one, near in zip(others, usual.alike(frame, table)[0], strict=True) if near]
+            similar = [finding for finding, near in zip(others, usual.alike(frame, table)[0], strict=True) if near]
         return row | {"finding": own, "similar": similar[:5]}
 
 
-def _frame_of(found: Sequence[Finding], like: Any) -> Any:
+def _frame_of(findings: Sequence[Finding], like: Any) -> Any:
     """The features of findings, with the columns and types of a row."""
     import pandas as pd
 
     columns = {}
     for name in like:
-        values = [one.row.get("features", {}).get(str(name)) for one in found]
+        values = [finding.row.get("features", {}).get(str(name)) for finding in findings]
         number = like[name].dtype.kind == "f"
         columns[name] = np.asarray(
             [np.nan if value is None else value for value in values] if number else values,
             np.float64 if number else object,
         )
-    return pd.DataFrame(columns, index=range(len(found)))
+    return pd.DataFrame(columns, index=range(len(findings)))
 
 
 def _row(rows: PredictionRows, at: int) -> dict[str, Any]:
@@ -171,7 +177,7 @@ def _row(rows: PredictionRows, at: int) -> dict[str, Any]:
     return {
         "key": rows.keys[at],
         "prediction": _plain(rows.prediction[at]),
-        "truth": _plain(rows.truth[at]),
+        "truth": _plain(rows.labels[at]),
         "confidence": confidence,
         "time": None if rows.times is None else str(rows.times[at]),
         "features": features,

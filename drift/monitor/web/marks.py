@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 from drift.monitor.store.records import Alert, Batch, MonitorReference, SliceMeasure
 from drift.monitor.web.metric import AlertSpan, Marks
 
@@ -42,12 +42,12 @@ def marks_of(
     )
 
 
-def is_worse(one: SliceMeasure, batch: Batch, *, metric: str, reference: MonitorReference | None) -> bool:
-    """Whether the rule of accuracy looks at this batch, and its measure is worse than what is tolerated."""
+def is_worse(measured: SliceMeasure, batch: Batch, *, metric: str, reference: MonitorReference | None) -> bool:
+    """Whether a batch is judged by its losses, and its measure is worse than tolerated."""
     limit = tolerated(reference, metric)
     if reference is None or limit is None or not counts_for(reference, batch):
         return False
-    value = one.measure.value
+    value = measured.measure.value
     worse = value > limit if metric == LARGE_ERRORS else value < limit
     return worse and is_judged(batch, metric, reference.promise)
 
@@ -64,7 +64,7 @@ def _spans(everything: Sequence[Batch], alerts: Sequence[Alert]) -> list[AlertSp
         last = len(everything) - 1
         if alert.state == "closed":
             last = max([first, *(by_number[number] for number in alert.seen if number in by_number)])
-        spans.append(AlertSpan(told(alert.signal), alert.state, first, last, alert.reason))
+        spans.append(AlertSpan(display_name(alert.signal), alert.state, first, last, alert.reason))
     return spans
 
 
@@ -87,7 +87,11 @@ def accepted_value(reference: MonitorReference | None, name: str) -> float | Non
     """The value of a measure on the reference."""
     if reference is not None and name == LARGE_ERRORS:
         return float(reference.losses.mean()) if len(reference.losses) else None
-    whole = (one.measure for one in measures_of(reference) if not one.of_slice and not one.measure.of_class)
+    whole = (
+        measured.measure
+        for measured in measures_of(reference)
+        if not measured.of_slice and not measured.measure.of_class
+    )
     return next((measure.value for measure in whole if measure.name == name), None)
 
 

@@ -1,4 +1,4 @@
-"""What pages read more than once: the reference in force, and whatever takes long and has not changed."""
+"""A cache over the store: the reference in force, and results that take long and have not changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from drift.monitor.store import MonitorStore, references
-from drift.monitor.store.records import Batch, Monitor, MonitorReference
+from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference
 
 MOST = 64  # things that are remembered
 MOST_AT_ONCE = 2  # large ones that are made at the same time
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Reading:
-    """A store, and what was made of it lately."""
+    """A store with a cache of what was computed from it."""
 
     def __init__(self, store: MonitorStore) -> None:
         self.store = store
@@ -26,19 +26,19 @@ class Reading:
         self._making: dict[tuple[Any, ...], threading.Lock] = {}  # by key, while somebody makes it
         self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
-    def reference(self, connection: Any, monitor: Monitor) -> MonitorReference | None:
+    def reference(self, connection: Any, monitor: MonitorRecord) -> MonitorReference | None:
         """The reference in force."""
         newest = references.current_version(connection, monitor)
         if newest is None:
             return None
         return self.once(("reference", newest), lambda: references.current_reference(connection, monitor))
 
-    def once(self, key: tuple[Any, ...], made: Callable[[], T], *, large: bool = False) -> T:
-        """What `made` gave for this key before, or gives now.
+    def once(self, key: tuple[Any, ...], make: Callable[[], T], *, large: bool = False) -> T:
+        """What `make` gave for this key before, or gives now.
 
         Args:
             key: what it depends on.
-            made: makes it.
+            make: makes it.
             large: whether it takes so much time and memory that few are made at once; such a one needs no other.
         """
         with self._lock:
@@ -53,7 +53,7 @@ class Reading:
                     return known
             try:
                 with self._room if large else nullcontext():
-                    value = made()
+                    value = make()
                 with self._lock:
                     self._kept[key] = value
                     while len(self._kept) > MOST:
@@ -69,9 +69,9 @@ class Reading:
 
 
 def stamp(
-    connection: Any, monitor: Monitor, reference: MonitorReference | None, everything: Sequence[Batch]
+    connection: Any, monitor: MonitorRecord, reference: MonitorReference | None, everything: Sequence[Batch]
 ) -> tuple[Any, ...]:
-    """What changes when there is something new to be shown."""
+    """A cache key that changes with the monitor's batches, labels and reference."""
     measured = references.count_measured(connection, reference) if reference else 0
     digest = hash(tuple((batch.id, batch.digest, batch.truth_digest) for batch in everything))
     return monitor.id, reference.id if reference else 0, len(everything), measured, digest
@@ -79,7 +79,7 @@ def stamp(
 
 def beside(everything: Sequence[Batch], batch: Batch) -> dict[str, Batch | None]:
     """The batches before and after one."""
-    places = {one.id: at for at, one in enumerate(everything)}
+    places = {other.id: at for at, other in enumerate(everything)}
     at = places[batch.id]
     return {
         "before": everything[at - 1] if at else None,

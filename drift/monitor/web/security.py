@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import threading
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import urlsplit
+
+from drift.errors import UsageError
 
 SESSION_SECONDS = 12 * 3600.0
 COOKIE = "drift_session"
@@ -114,8 +117,8 @@ class Gate:
         """
         if not self.read_token or self.session(cookie, user) is not None:
             return True
-        kind, _, given = authorization.partition(" ")
-        return kind.lower() == "bearer" and any(_same(given.strip(), one) for one in (self.read_token, self.token))
+        kind, _, token = authorization.partition(" ")
+        return kind.lower() == "bearer" and any(_same(token.strip(), right) for right in (self.read_token, self.token))
 
     def enter(self, token: str, name: str, user: int | None = None) -> Session | None:
         """Begin a session, if the token is right; a right one is, however many wrong ones came before it.
@@ -133,7 +136,7 @@ class Gate:
         number = secrets.token_urlsafe(24)
         session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number), writes, user)
         with self._lock:
-            self._sessions = {key: one for key, one in self._sessions.items() if one.until > monotonic()}
+            self._sessions = {key: other for key, other in self._sessions.items() if other.until > monotonic()}
             self._sessions[number] = session
         return session
 
@@ -155,17 +158,29 @@ class Gate:
         with self._lock:
             self._sessions.pop(session.number, None)
 
-    def of_our_form(self, session: Session, given: str) -> bool:
+    def of_our_form(self, session: Session, secret: str) -> bool:
         """Whether a form's secret is that of the session."""
-        return hmac.compare_digest(given.encode(), session.form_secret.encode())
+        return hmac.compare_digest(secret.encode(), session.form_secret.encode())
 
     def _form_secret(self, number: str) -> str:
         return hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()
 
 
-def _same(given: str, token: str) -> bool:
-    """Whether a token is the right one, in a time that tells nothing; none is right where there is none."""
-    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+def token_of(variable: str) -> tuple[str, bool]:
+    """A token of the environment, or a new one; and whether it is new.
+
+    Raises:
+        UsageError: the one of the environment is too short.
+    """
+    token = os.environ.get(variable, "")
+    if token and len(token) < LEAST_TOKEN:
+        raise UsageError(f"expected a {variable} of {LEAST_TOKEN} characters or more, got {len(token)}")
+    return (token, False) if token else (secrets.token_urlsafe(18), True)
+
+
+def _same(shown: str, token: str) -> bool:
+    """Whether a token is the right one, compared in constant time; false where there is none."""
+    return bool(token) and hmac.compare_digest(shown.encode(), token.encode())
 
 
 def same_site(headers: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""The page on an address of this machine, until it is told to stop."""
+"""The page on an address of this machine, until it is stopped."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def serve(
         port: of it; 0 takes a free one.
         names: by which browsers may ask for it, beside the address and loopback.
         secure: whether they do so by https.
-        ready: is told the page's address once it listens.
+        ready: called with the page's address once it listens.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -58,7 +58,7 @@ def serve(
         )  # fmt: skip
         for name in ("asyncio", "uvicorn.error", "drift.monitor.web.app"):
             logging.getLogger(name).addFilter(Unrepeated())
-        with suppress(KeyboardInterrupt):  # how one stops it, from the moment on that it has told its address
+        with suppress(KeyboardInterrupt):  # how one stops it, from the moment on that its address is printed
             ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/")
             uvicorn.Server(config).run(sockets=sockets)
 
@@ -91,18 +91,18 @@ def _listening(host: str, port: int) -> list[socket.socket]:
 
 def _bound(host: str, port: int) -> socket.socket:
     try:
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:  # no IPv6 here
         raise UsageError(f"{host} cannot be listened on ({error.strerror}): choose another --host") from error
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if host == "::1":
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((host, port))
-        made.listen(BACKLOG)  # who comes before the server is up waits
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+        bound.listen(BACKLOG)  # who comes before the server is up waits
     except OSError as error:
-        made.close()
+        bound.close()
         raise UsageError(
             f"{host}:{port} cannot be listened on ({error.strerror}): choose another --host or --port"
         ) from error
-    return made
+    return bound

@@ -11,9 +11,9 @@ from drift.charts.plots import Chart
 from drift.detect.profiles.aligned_counts import sides_of
 from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
-from drift.monitor.drift.signals import LABEL, told
+from drift.monitor.drift.signals import LABEL, display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Alert, Batch, Drift, Monitor, MonitorReference, SliceMeasure
+from drift.monitor.store.records import Alert, Batch, Drift, MonitorRecord, MonitorReference, SliceMeasure
 from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
 from drift.monitor.web.errors import ErrorViews
 from drift.monitor.web.marks import accepted_value, is_worse, marks_of, measures_of, tolerated, versions_of
@@ -22,41 +22,79 @@ from drift.monitor.web.reading import Reading, beside, stamp
 
 MOST_SIGNALS = 20  # rows of the overview's map
 PER_PAGE = 50  # batches in its table
+OF_CHANCE = "exceeded by chance in 5 % of batches"
 
 
 @dataclass(frozen=True)
 class MonitorLine:
-    """A monitor in a table."""
+    """A monitor in a table.
 
-    monitor: Monitor
+    Attributes:
+        monitor: its record.
+        batches: how many it has.
+        newest: its newest batch.
+        alerts: how many, by state.
+    """
+
+    monitor: MonitorRecord
     batches: int
     newest: Batch | None
-    alerts: Mapping[str, int]  # by state
+    alerts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class BatchLine:
-    """A batch in a table."""
+    """A batch in a table.
+
+    Attributes:
+        batch: its record.
+        measure: that is shown.
+        worse: whether that measure is worse than what is tolerated.
+        bad: signals beyond their limits.
+        signals: how many were measured.
+        worst: the signal that is farthest, in units of its limit.
+        ratio: distance of that signal over its limit.
+        joint: p-value of all features together.
+    """
 
     batch: Batch
     measure: SliceMeasure | None
-    worse: bool  # that measure, than what is tolerated
-    bad: int  # signals
+    worse: bool
+    bad: int
     signals: int
-    worst: str  # the signal that is farthest, in units of its limit
+    worst: str
     ratio: float
-    joint: float | None  # p-value of all features together
+    joint: float | None
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A monitor at a glance."""
+    """A monitor at a glance.
 
-    monitor: Monitor
+    Attributes:
+        monitor: its record.
+        reference: in force.
+        metric: name of the measure that is drawn.
+        metrics: names of those that there are.
+        lines: batches of this page of the table, newest first.
+        page: of the table, from 1.
+        pages: how many there are.
+        batches: how many the monitor has.
+        rows: of all batches.
+        known: rows that have a label.
+        newest: batch.
+        open: alerts.
+        acknowledged: alerts.
+        metric_chart: of the measure over batches.
+        heat_chart: of the signals over batches.
+        left_out: signals that the heat chart does not show.
+    """
+
+    monitor: MonitorRecord
     reference: MonitorReference | None
     metric: str
-    metrics: tuple[str, ...]  # that there are
-    lines: list[BatchLine]  # of this page, newest first
+    metrics: tuple[str, ...]
+    lines: list[BatchLine]
     page: int
     pages: int
     batches: int
@@ -67,7 +105,7 @@ class Overview:
     acknowledged: list[Alert]
     metric_chart: Chart | None
     heat_chart: Chart | None
-    left_out: int  # signals that the map has no room for
+    left_out: int
 
 
 class Views:
@@ -78,7 +116,7 @@ class Views:
         self._reading = Reading(store)
         self.errors = ErrorViews(self._reading)
 
-    def monitors(self) -> list[Monitor]:
+    def monitors(self) -> list[MonitorRecord]:
         """All of them."""
         with self.store.read() as connection:
             return batches.all_monitors(connection)
@@ -88,13 +126,13 @@ class Views:
         with self.store.read() as connection:
             return [
                 MonitorLine(
-                    one, batches.count_batches(connection, one), batches.newest_batch(connection, one),
-                    alerts.count_alerts(connection, one),
+                    monitor, batches.count_batches(connection, monitor), batches.newest_batch(connection, monitor),
+                    alerts.count_alerts(connection, monitor),
                 )
-                for one in batches.all_monitors(connection)
+                for monitor in batches.all_monitors(connection)
             ]  # fmt: skip
 
-    def overview(self, monitor: Monitor, *, metric: str = "", page: int = 1) -> Overview:
+    def overview(self, monitor: MonitorRecord, *, metric: str = "", page: int = 1) -> Overview:
         """The batches of a monitor over time.
 
         Args:
@@ -109,21 +147,23 @@ class Views:
             everything = batches.all_batches(connection, monitor)
             reference = self._reading.reference(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
-            found = alerts.all_alerts(connection, monitor)
+            stored_alerts = alerts.all_alerts(connection, monitor)
             history = self._reading.once(("metrics", *key), lambda: batches.history(connection, monitor))
             far = self._reading.once(("far", *key), lambda: self._far(connection, reference))
             joint = references.joint_history(connection, reference) if reference else {}
-        names = tuple(_in_order({one.measure.name for many in history.values() for one in many}))
+        names = tuple(_in_order({measured.measure.name for many in history.values() for measured in many}))
         if metric and metric not in names and (names or metric not in metrics_by_name()):
             raise LookupError(f"there is no metric {metric!r} of this monitor; it has {', '.join(names) or 'none yet'}")
         chosen = metric if metric in names else names[0] if names else ""
-        by_batch = {number: one for number, many in history.items() for one in many if one.measure.name == chosen}
+        by_batch = {
+            number: measured for number, many in history.items() for measured in many if measured.measure.name == chosen
+        }
         pages = max(1, -(-len(everything) // PER_PAGE))
         page = min(max(1, page), pages)
         newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
         ratios, bad = far
         shown = _most_remarkable(ratios)
-        points = [_point(batch, None) for batch in everything]
+        points = points_of(everything, [None] * len(everything))
         return Overview(
             monitor=monitor,
             reference=reference,
@@ -136,87 +176,88 @@ class Views:
             rows=sum(batch.rows for batch in everything),
             known=sum(batch.known for batch in everything),
             newest=everything[-1] if everything else None,
-            open=[alert for alert in found if alert.state == "open"],
-            acknowledged=[alert for alert in found if alert.state == "acknowledged"],
+            open=[alert for alert in stored_alerts if alert.state == "open"],
+            acknowledged=[alert for alert in stored_alerts if alert.state == "acknowledged"],
             metric_chart=metric_chart(
-                _points(everything, by_batch),
+                [_with_interval(batch, by_batch.get(batch.id)) for batch in everything],
                 chosen.replace("_", " "),
                 accepted=accepted_value(reference, chosen),
                 limit=tolerated(reference, chosen),
                 versions=versions_of(everything),
-                marks=marks_of(everything, by_batch, metric=chosen, reference=reference, beyond=bad, alerts=found),
+                marks=marks_of(
+                    everything, by_batch, metric=chosen, reference=reference, beyond=bad, alerts=stored_alerts
+                ),
             )
             if by_batch
             else None,
             heat_chart=heat_chart(
-                points, {told(name): [ratios[name].get(batch.id) for batch in everything] for name in shown}
+                points, {display_name(name): [ratios[name].get(batch.id) for batch in everything] for name in shown}
             )
             if shown
             else None,
             left_out=len(ratios) - len(shown),
         )
 
-    def metric_charts(self, monitor: Monitor) -> dict[str, Chart]:
+    def metric_charts(self, monitor: MonitorRecord) -> dict[str, Chart]:
         """A chart of every measure."""
         first = self.overview(monitor)
-        found = {name: self.overview(monitor, metric=name).metric_chart for name in first.metrics}
-        return {name: chart for name, chart in found.items() if chart is not None}
+        charts = {name: self.overview(monitor, metric=name).metric_chart for name in first.metrics}
+        return {name: chart for name, chart in charts.items() if chart is not None}
 
-    def batch(self, monitor: Monitor, batch: Batch) -> dict[str, Any]:
+    def batch(self, monitor: MonitorRecord, batch: Batch) -> dict[str, Any]:
         """One batch: measures, signals, quality, and where errors concentrate."""
         with self.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
-            found = batches.measures_of_batch(connection, batch.id)
+            measured = batches.measures_of_batch(connection, batch.id)
             drift = references.drift_of_batch(connection, batch.id, reference) if reference else None
             everything = batches.all_batches(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
         accepted = {
-            (one.measure.name, one.measure.of_class, one.of_slice): one.measure for one in measures_of(reference)
+            (each.measure.name, each.measure.of_class, each.of_slice): each.measure for each in measures_of(reference)
         }
         return {
             "batch": batch,
             "reference": reference,
             "measures": [
-                (one, accepted.get((one.measure.name, one.measure.of_class, one.of_slice))) for one in _sorted(found)
+                (each, accepted.get((each.measure.name, each.measure.of_class, each.of_slice)))
+                for each in _sorted(measured)
             ],
-            "signals": sorted(drift.signals, key=lambda one: -one.kl) if drift else [],
+            "signals": sorted(drift.signals, key=lambda each: -each.kl) if drift else [],
             "joint": drift.joint if drift else None,
             "slices": self.errors.slices(batch, reference, key),
             "moved": self.errors.moved(monitor, reference, key)[:5],
             **beside(everything, batch),
         }
 
-    def signal(self, monitor: Monitor, signal: str, batch: Batch | None) -> dict[str, Any] | None:
+    def signal(self, monitor: MonitorRecord, signal: str, batch: Batch | None) -> dict[str, Any] | None:
         """One feature (or prediction, or label) over batches, and in one batch against the reference."""
         with self.store.read() as connection:
             reference = self._reading.reference(connection, monitor)
             if reference is None:
                 return None
             everything = batches.all_batches(connection, monitor)
-            names = ("kl", "kl_threshold", "jensen_shannon", "limit", "psi", "wasserstein", "p_value")
+            names = ("kl", "kl_threshold", "jensen_shannon", "limit")
             rows = references.signal_history(connection, reference, *names, signals=[signal])
             if not rows:
                 return None
             measured = {row[0] for row in rows}
-            shown = batch or next((one for one in reversed(everything) if one.id in measured), None)
+            shown = batch or next((other for other in reversed(everything) if other.id in measured), None)
             drift = references.drift_of_batch(connection, shown.id, reference) if shown else None
         by_batch = {row[0]: row[2:] for row in rows}
 
-        def points(place: int) -> list[Point]:
-            return [_point(one, by_batch[one.id][place] if one.id in by_batch else None) for one in everything]
-
-        def limits(place: int) -> list[float | None]:
-            return [by_batch[one.id][place] if one.id in by_batch else None for one in everything]
-
+        nothing = (None,) * len(names)
+        kl, kl_threshold, js, js_limit = zip(*(by_batch.get(each.id, nothing) for each in everything), strict=True)
         cells = cells_of(reference, drift, signal) if drift and shown else []
         return {
             "signal": signal,
             "reference": reference,
             "batch": shown,
-            "now": next((one for one in drift.signals if one.signal == signal), None) if drift else None,
+            "now": next((other for other in drift.signals if other.signal == signal), None) if drift else None,
             "cells": cells,
-            "kl_chart": distance_chart(points(0), limits(1), name="KL", limit="exceeded by chance in 5 % of batches"),
-            "js_chart": distance_chart(points(2), limits(3), name="Jensen-Shannon", limit="limit of the run rule"),
+            "kl_chart": distance_chart(points_of(everything, kl), kl_threshold, name="KL", limit=OF_CHANCE),
+            "js_chart": distance_chart(
+                points_of(everything, js), js_limit, name="Jensen-Shannon", limit="limit of the run rule"
+            ),
             "cells_chart": cells_chart(cells, batch=shown.name) if shown and cells else None,
             "batches": everything[::-1][:200],
         }
@@ -239,13 +280,18 @@ class Views:
 
 def cells_of(reference: MonitorReference, drift: Drift, signal: str) -> list[ComparedCell]:
     """A signal's rows in each cell, of the reference and of a batch."""
-    had, has = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
-    if had is None or has is None or signal not in had.columns:
+    before, now = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
+    if before is None or now is None or signal not in before.columns:
         return []
-    sides = sides_of(had.binning.columns[signal], had.columns[signal], has.columns[signal])
+    sides = sides_of(before.binning.columns[signal], before.columns[signal], now.columns[signal])
     return [
-        ComparedCell(*one) for one in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
+        ComparedCell(*cell) for cell in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
     ]
+
+
+def points_of(everything: Sequence[Batch], values: Iterable[float | None]) -> list[Point]:
+    """A value of each batch, without intervals, on a chart."""
+    return [_point(batch, value) for batch, value in zip(everything, values, strict=True)]
 
 
 def _point(batch: Batch, value: float | None, low: float | None = None, high: float | None = None) -> Point:
@@ -253,12 +299,10 @@ def _point(batch: Batch, value: float | None, low: float | None = None, high: fl
     return Point(batch.id, batch.name, value, low, high, at)
 
 
-def _points(everything: Sequence[Batch], by_batch: Mapping[int, SliceMeasure]) -> list[Point]:
-    measures = [by_batch[batch.id].measure if batch.id in by_batch else None for batch in everything]
-    return [
-        _point(batch, one.value, one.low, one.high) if one else _point(batch, None)
-        for batch, one in zip(everything, measures, strict=True)
-    ]
+def _with_interval(batch: Batch, measured: SliceMeasure | None) -> Point:
+    if measured is None:
+        return _point(batch, None)
+    return _point(batch, measured.measure.value, measured.measure.low, measured.measure.high)
 
 
 def _line(
@@ -272,9 +316,11 @@ def _line(
 ) -> BatchLine:
     own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
     worst = max(own, key=lambda signal: own[signal], default="")
-    one = by_batch.get(batch.id)
-    worse = one is not None and is_worse(one, batch, metric=metric, reference=reference)
-    return BatchLine(batch, one, worse, bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id))
+    measured = by_batch.get(batch.id)
+    worse = measured is not None and is_worse(measured, batch, metric=metric, reference=reference)
+    return BatchLine(
+        batch, measured, worse, bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id)
+    )
 
 
 def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
@@ -293,5 +339,8 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _sorted(measures: Sequence[SliceMeasure]) -> list[SliceMeasure]:
-    order = {name: at for at, name in enumerate(_in_order({one.measure.name for one in measures}))}
-    return sorted(measures, key=lambda one: (one.of_slice, one.measure.of_class or "", order[one.measure.name]))
+    order = {name: at for at, name in enumerate(_in_order({measured.measure.name for measured in measures}))}
+    return sorted(
+        measures,
+        key=lambda measured: (measured.of_slice, measured.measure.of_class or "", order[measured.measure.name]),
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from drift.charts.plots import as_json
 from drift.invocation import shell_words
-from drift.monitor.drift.signals import told
+from drift.monitor.drift.signals import display_name
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -35,7 +35,7 @@ def moment(text: str | None) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "told": told,
+    "display_name": display_name,
     "chart": as_json,
     "number": number,
     "count": count,

@@ -21,9 +21,12 @@ from drift.errors import DeliveryError, UsageError
 from drift.monitor.alerts.channels import Channel, Message
 from drift.monitor.alerts.channels.local import Command, File
 from drift.monitor.alerts.channels.webhook import Webhook, verify
-from drift.monitor.alerts.check import Watch, check, close
+from drift.monitor.alerts.check import check
 from drift.monitor.alerts.delivery import CLAIM_SECONDS, FIRST_WAIT, deliver
+from drift.monitor.alerts.handling import close
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts
+from drift.monitor.store.tables import update
 from tests.monitor.receiver import receiver
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 from tests.servers import free_port
@@ -277,7 +280,7 @@ def age(store: MonitorStore, seconds: float) -> None:
     """As if so many seconds had passed."""
     with store.write() as connection:
         for one in alerts.deliveries_of(connection, monitor_of(store), "pending"):
-            alerts.set_delivery(connection, replace(one, not_before=one.not_before - seconds))
+            update(connection, replace(one, not_before=one.not_before - seconds))
 
 
 def test_a_receiver_that_was_down_gets_the_message_once_when_it_is_back(alarmed: MonitorStore) -> None:

@@ -15,11 +15,11 @@ from drift.monitor.analysis.error_slices import find_error_slices
 from drift.monitor.analysis.row_losses import largest, row_losses
 from drift.monitor.sources.rows import PredictionRows
 from drift.monitor.sources.slices import Condition, parse_slice
-from drift.monitor.store.records import Batch, Monitor, Quality
+from drift.monitor.store.records import Batch, MonitorRecord, Quality
 from tests.monitor.worlds import COLUMNS
 
 BATCH = Batch(1, "day 1", 0.0, None, None, 1, 1, "", "", "", {}, Quality(), "")
-MONITOR = Monitor(1, "shop", COLUMNS, (), "")
+MONITOR = MonitorRecord(1, "shop", COLUMNS, (), "")
 
 
 def features(rows: int, seed: int = 0) -> pd.DataFrame:

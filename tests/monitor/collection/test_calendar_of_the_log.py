@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 import typer
 
-from drift.commands.monitor import agreeing, ingesting
+from drift.commands.monitor import ingestion
 from drift.data.blocks import Reference
 from drift.data.calendar import CALENDAR_NAMES, calendar_features
-from drift.monitor.collection import scoring_log
+from drift.monitor.collection import row_source, scoring_log
 from drift.monitor.collection.scoring_log import COLUMNS, LogRows, without_calendar
+from drift.monitor.pipeline.set_reference import rows_of_run
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import MonitorStore, batches
 from drift.tracking.runs import lookup as tracking
@@ -56,7 +57,7 @@ def begin(store: MonitorStore, *slices: str) -> tuple[str, ...]:
     """Ingest twice, and the features that are followed then."""
     for _ in range(2):
         with pytest.raises(typer.Exit) as ended:
-            ingesting.ingest("log", store=store.name, slices=list(slices))
+            ingestion.ingest("log", store=store.name, slices=list(slices))
         assert ended.value.exit_code == 0
     with store.read() as connection:
         found = batches.find_monitor(connection, "default")
@@ -79,7 +80,7 @@ def test_one_that_a_slice_names_is_followed(store: MonitorStore) -> None:
 def test_a_monitor_that_follows_them_goes_on(store: MonitorStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is what an earlier version of this package began."""
     with monkeypatch.context() as earlier:
-        earlier.setattr(scoring_log, "without_calendar", lambda columns, slices: columns)
+        earlier.setattr(row_source, "without_calendar", lambda columns, slices: columns)
         assert begin(store) == ("x", *CALENDAR_NAMES)
     assert begin(store) == ("x", *CALENDAR_NAMES)
 
@@ -104,4 +105,4 @@ def test_the_reference_of_a_training_run_has_the_monitor_s_features(
     monitor: Any = SimpleNamespace(
         columns=SimpleNamespace(features=tuple((name, "number") for name in followed), rules=1)
     )
-    assert tuple(agreeing._of_run(monitor, "run").features) == followed
+    assert tuple(rows_of_run(monitor, "run").features) == followed

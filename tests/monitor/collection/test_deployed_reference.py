@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from drift.commands.monitor import agreeing, ingesting
 from drift.errors import StateError
+from drift.monitor.collection.row_source import open_log
 from drift.monitor.collection.scoring_log import LogRows
 from drift.monitor.store import batches
 
@@ -50,9 +50,6 @@ def test_the_deployment_that_is_followed_is_taken(
     monkeypatch.setattr(batches, "find_monitor", lambda _connection, name: name if name == "mine" else None)
     monkeypatch.setattr(batches, "all_batches", lambda _connection, _monitor: stored)
     store: Any = SimpleNamespace(read=lambda: nullcontext(None))
-    monitor: Any = SimpleNamespace(name="mine")
-    assert agreeing._deployed(store, monitor) == run
-    read: Any = ingesting._log
-    assert read("", store, "mine")[0].training_run == run
-    assert read("elec-2", store, "mine")[0].training_run == "run of elec"
-    assert read("", store, "a new one")[0].training_run == "run of elec"
+    assert open_log(store, "mine").training_run == run
+    assert open_log(store, "mine", "elec-2").training_run == "run of elec"
+    assert open_log(store, "a new one").training_run == "run of elec"

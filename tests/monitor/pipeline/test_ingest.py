@@ -13,7 +13,7 @@ import pytest
 
 from drift.errors import DataError, UsageError
 from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.pipeline.labels import in_force, join_truths, measure_all
+from drift.monitor.pipeline.labels import in_force, join_labels, measure_all
 from drift.monitor.sources.batches import Batching, period_of
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import from_bytes, joined, to_bytes
@@ -52,7 +52,7 @@ def test_rows_come_back_as_they_went_in(store: MonitorStore) -> None:
     assert rows.keys.tolist() == [str(value) for value in frame["id"]]
     np.testing.assert_array_equal(rows.features["a"].to_numpy(), frame["a"].to_numpy())
     assert rows.features["state"].tolist() == frame["state"].tolist()
-    assert rows.truth.tolist() == frame["truth"].tolist()
+    assert rows.labels.tolist() == frame["truth"].tolist()
     assert rows.times is not None
     assert (rows.times == frame["at"].to_numpy().astype("datetime64[ms]")).all()
     assert from_bytes(to_bytes(rows)).prediction.tolist() == frame["prediction"].tolist()
@@ -88,14 +88,14 @@ def test_truth_by_key_is_joined_once_and_waits_for_rows_that_have_not_come(store
     truths = pd.concat(list(world.known()))
     keys = truths["id"].astype(str).to_numpy(object)
     given = truths["truth"].to_numpy(object)
-    first = join_truths(store, monitor_of(store), keys, given)
+    first = join_labels(store, monitor_of(store), keys, given)
     assert (first.joined, first.waiting, first.batches) == (600, 200, 3)
-    again = join_truths(store, monitor_of(store), keys, given)
+    again = join_labels(store, monitor_of(store), keys, given)
     assert (again.joined, again.changed, again.same) == (0, 0, 600)
     take_in(store, [world.batch(3)])
     assert stored(store)["day 003"] == (200, 200)
     with store.read() as connection:
-        assert batches.waiting_truths(connection, monitor_of(store)) == {}
+        assert batches.waiting_labels(connection, monitor_of(store)) == {}
     expected = [float((frame["prediction"] == frame["truth"]).mean()) for frame in world.known()]
     np.testing.assert_allclose(measures(store, "accuracy"), expected)
 
@@ -119,15 +119,15 @@ def test_truth_that_comes_while_rows_are_read_is_joined(store: MonitorStore) -> 
     def interrupted() -> Iterator[pd.DataFrame]:
         yield world.batch(0)
         yield world.batch(1)
-        join_truths(store, monitor_of(store), keys, given)  # by another process; one batch is stored by now
+        join_labels(store, monitor_of(store), keys, given)  # by another process; one batch is stored by now
         yield world.batch(2)
 
     take_in(store, interrupted())  # type: ignore[arg-type]
     assert {known for _, known in stored(store).values()} == {200}
     with store.read() as connection:
-        assert batches.waiting_truths(connection, monitor_of(store)) == {}
+        assert batches.waiting_labels(connection, monitor_of(store)) == {}
     flipped = np.where(given == "UP", "DOWN", "UP").astype(object)
-    join_truths(store, monitor_of(store), keys, flipped)
+    join_labels(store, monitor_of(store), keys, flipped)
     take_in(store, world)
     np.testing.assert_allclose(
         measures(store, "accuracy"), [float((f["prediction"] != f["truth"]).mean()) for f in world.known()]
@@ -147,7 +147,7 @@ def test_a_corrected_truth_takes_the_place_of_the_first(store: MonitorStore) -> 
     take_in(store, World(batches=2))
     frame = World().batch(0)
     flipped = np.where(frame["truth"] == "UP", "DOWN", "UP").astype(object)
-    done = join_truths(store, monitor_of(store), frame["id"].astype(str).to_numpy(object), flipped)
+    done = join_labels(store, monitor_of(store), frame["id"].astype(str).to_numpy(object), flipped)
     assert (done.joined, done.changed) == (0, 200)
     assert measures(store, "accuracy")[0] == pytest.approx(1 - (frame["prediction"] == frame["truth"]).mean())
 

@@ -9,7 +9,8 @@ from scipy.stats import poisson
 
 from benchmarks.run_rules import ALLOWED, PROMISE, Stream, cells, distances, run_rule_alarms, shifted
 from drift.detect.profiles.distances import jensen_shannon
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
 from drift.monitor.reference.limits import RunRule, bucket, loss_limit
 from drift.monitor.sources.rows import PredictionRows
@@ -67,7 +68,7 @@ def test_categories_with_a_long_tail_alarm_as_rarely_as_promised(values: int, po
         rng = np.random.default_rng(seed)
         texts = np.asarray([f"p{at}" for at in rng.choice(values, 2_000, p=chances)], object)
         rows = PredictionRows(texts, texts, texts, pd.DataFrame({"product": texts}))
-        limit = ReferenceLimits(make_reference(rows, chosen="", by="", why="", promise=PROMISE)).limits(200)[
+        limit = ReferenceLimits(make_reference(rows, chosen="", by="", why="", alarms=PROMISE)).limits(200)[
             "feature:product"
         ]
         codes = np.asarray([int(text[1:]) for text in texts])

@@ -327,7 +327,7 @@ def test_long_keys_are_exact_also_beside_a_missing_one(tmp_path: Path, kind: str
         table = pa.Table.from_pandas(frame).replace_schema_metadata(None)  # as other tools write it
         parquet.write_table(table, path)
     [read] = open_source(str(path), texts=("id",))
-    found, _ = Columns("prediction", key="id", truth="truth", task="classification").truths(read)
+    found, _ = Columns("prediction", key="id", truth="truth", task="classification").keyed_labels(read)
     assert found.tolist() == [str(2**60 + 1), str(2**60 + 2)]
 
 
@@ -363,7 +363,7 @@ def test_long_decimal_keys_of_postgresql_are_exact(database: Callable[[], str]) 
         ))  # fmt: skip
     engine.dispose()
     [frame] = open_source(url, query="t", order=("x",))
-    found, _ = Columns("x", key="id", truth="x", task="regression").truths(frame)
+    found, _ = Columns("x", key="id", truth="x", task="regression").keyed_labels(frame)
     assert found.tolist() == ["1000000000000000000000001", "1000000000000000000000002"]
 
 

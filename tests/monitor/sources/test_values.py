@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from drift.errors import DataError
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.report import write_monitor_report
 from drift.monitor.sources.batches import Batching

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from drift.charts.batch_axis import BatchAxis, Point
-from drift.monitor.alerts.check import Watch, check, close
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.handling import close
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.charts import heat_chart
 from drift.monitor.web.metric import BEYOND, AlertSpan, Marks, metric_chart

@@ -21,13 +21,14 @@ import pytest
 import requests
 
 from drift.errors import StateError
-from drift.monitor.alerts.check import Watch, check
+from drift.monitor.alerts.check import check
+from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.report import write_monitor_report
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import MonitorStore, alerts, batches
-from drift.monitor.store.records import Monitor
+from drift.monitor.store.records import MonitorRecord
 from drift.monitor.web.connections import Unrepeated
 from drift.monitor.web.security import Gate
 from drift.report.page import plotly_library
@@ -44,7 +45,7 @@ class Page:
 
     site: Site
     store: MonitorStore
-    monitor: Monitor
+    monitor: MonitorRecord
 
     @property
     def newest(self) -> int:
@@ -282,7 +283,7 @@ def test_two_pages_of_one_machine_have_cookies_of_their_own(page: Page, filled: 
 
 
 def test_a_fault_of_ours_is_a_page_with_the_headers(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drift.monitor.web.app.exposition", lambda store: 1 / 0)
+    monkeypatch.setattr("drift.monitor.web.pages.exposition", lambda store: 1 / 0)
     answer = page.site.get("/metrics")
     assert answer.status_code == 500
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -315,7 +316,7 @@ def test_faults_and_hang_ups_fill_no_log(
             def fails(store: MonitorStore) -> Any:
                 raise ValueError("x" * 100_000)
 
-            monkeypatch.setattr("drift.monitor.web.app.exposition", fails)
+            monkeypatch.setattr("drift.monitor.web.pages.exposition", fails)
             for _ in range(20):
                 assert page.site.get("/metrics").status_code == 500
     finally:
@@ -355,7 +356,7 @@ def test_readers_are_not_told_where_the_store_is(
     def away(store: MonitorStore) -> Any:
         raise StateError("the monitor's store secret%20place.db cannot be read: it is away")
 
-    monkeypatch.setattr("drift.monitor.web.app.exposition", away)
+    monkeypatch.setattr("drift.monitor.web.pages.exposition", away)
     answer = page.site.get("/metrics")
     assert answer.status_code == 503
     assert "secret" not in answer.text

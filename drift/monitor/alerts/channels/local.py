@@ -137,7 +137,7 @@ class File:
 
 def _number(line: bytes) -> object:
     try:
-        found = json.loads(line)
+        number = json.loads(line)
     except ValueError:  # torn by a crash
         return None
-    return found.get("id") if isinstance(found, dict) else None
+    return number.get("id") if isinstance(number, dict) else None

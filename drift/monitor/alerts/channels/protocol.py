@@ -12,17 +12,29 @@ EVENTS = "opened", "acknowledged", "closed"  # of an alert, in their order
 
 @dataclass(frozen=True)
 class Message:
-    """One event of one alert."""
+    """One event of one alert.
 
-    id: str  # of the delivery: the same however often it is tried, so that a receiver can tell a repetition
+    Attributes:
+        id: of the delivery, the same however often it is tried, so that a receiver recognises a repetition.
+        event: what happened to the alert.
+        monitor: its name.
+        alert: number of the alert.
+        signal: what the alert is about, as people read it.
+        batch: name of the batch at which it was opened.
+        reason: why the event happened.
+        at: time of the event, UTC, ISO 8601.
+        link: address of the page of the alert; empty if there is none.
+    """
+
+    id: str
     event: Literal["opened", "acknowledged", "closed"]
     monitor: str
     alert: int
     signal: str
     batch: str
     reason: str
-    at: str  # UTC, ISO 8601
-    link: str = ""  # the page of the alert
+    at: str
+    link: str = ""
 
 
 class Channel(Protocol):

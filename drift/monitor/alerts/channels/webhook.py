@@ -29,12 +29,18 @@ class _TryAgainError(Exception):
 
 @dataclass(frozen=True)
 class Webhook:
-    """A receiver of alerts at a URL; the signature is HMAC-SHA256 of the time, a point, and the body."""
+    """A receiver of alerts at a URL; the signature is HMAC-SHA256 of the time, a point, and the body.
+
+    Attributes:
+        url: that messages are posted to.
+        secret: key of the signature; empty: messages are not signed.
+        patience: seconds for all tries of one message.
+    """
 
     kind: ClassVar[str] = "webhook"
     url: str = field(repr=False)
     secret: str = field(default="", repr=False)
-    patience: float = 20.0  # seconds for all tries of one message
+    patience: float = 20.0
 
     def __post_init__(self) -> None:
         from urllib.parse import urlsplit

@@ -1,12 +1,10 @@
-"""`drift monitor check` and `drift monitor alerts`: what is consistently bad, and who looks after it."""
+"""`drift monitor check` and `drift monitor alerts`: judge new batches, list and change alerts."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-
-import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
@@ -24,26 +22,27 @@ def check(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     expect_every: Annotated[
-        str, m.text("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
+        str, m.option("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
     ] = "",
     cooldown: Annotated[
         int,
-        typer.Option(
-            "--cooldown",
+        m.option(
+            "Batches after an alert's end in which the same signal opens none.",
+            "cooldown",
+            m.ALERTS,
             min=0,
-            help="Batches after an alert's end in which the same signal opens none.",
-            rich_help_panel=m.ALERTS,
+            show_default=True,
         ),
     ] = 4,
     webhook: Annotated[
-        str, m.text("POST messages to this address; env:NAME or @FILE if it is a secret.", "webhook", m.ALERTS)
+        str, m.option("POST messages to this address; env:NAME or @FILE if it is a secret.", "webhook", m.ALERTS)
     ] = "",
     webhook_secret: Annotated[
-        str, m.text("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
+        str, m.option("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
     ] = "",
     run_command: Annotated[
         str,
-        m.text(
+        m.option(
             "Run this program, without a shell, for each message: JSON on its standard input, and its parts in"
             " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on. env:NAME or @FILE if it holds a secret.",
             "command",
@@ -52,7 +51,7 @@ def check(
     ] = "",
     command_env: Annotated[
         str,
-        m.text(
+        m.option(
             "Variables that --command gets although they look like secrets: a,b. Tokens, passwords and keys of clouds"
             " are kept from it else.",
             "command_env",
@@ -60,18 +59,12 @@ def check(
         ),
     ] = "",
     file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            help="Append messages to this file, one line of JSON each.",
-            rich_help_panel=m.ALERTS,
-            show_default=False,
-        ),
+        Path | None, m.option("Append messages to this file, one line of JSON each.", "file", m.ALERTS)
     ] = None,
     quiet_hours: Annotated[
-        str, m.text("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
+        str, m.option("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
     ] = "",
-    link: Annotated[str, m.text("Address of the monitor's page, for messages.", "link", m.ALERTS)] = "",
+    link: Annotated[str, m.option("Address of the monitor's page, for messages.", "link", m.ALERTS)] = "",
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -82,10 +75,8 @@ def check(
 
     Example: drift monitor check --file alerts.jsonl
     """
-    from drift.monitor.alerts.check import QuietHours, Watch
-    from drift.monitor.alerts.check import check as look
-    from drift.monitor.alerts.delivery import deliver
-    from drift.monitor.drift.signals import told
+    from drift.monitor.alerts.messages import QuietHours, Watch
+    from drift.monitor.drift.signals import display_name
     from drift.monitor.sources.batches import period_of
     from drift.terminal import counting, fold
 
@@ -100,31 +91,28 @@ def check(
         quiet_hours=QuietHours.parse(quiet_hours) if quiet_hours else None,
         link=link,
     )
-    opened = m.open_store(store, monitor=monitor)
-    found = m.find_monitor(opened, monitor)
-    with counting() as tell:
-        checked = look(opened, found, watch, tell=tell)
-    over = {alert.id: alert for alert in checked.closed}
+    opened = m.open_monitor(store, monitor)
+    with counting() as progress:
+        checked = opened.check(watch, progress=progress)
+    closed = {alert.id for alert in checked.closed}
     for alert in checked.opened:
-        words = "opened, and closed again" if alert.id in over else "opened"
-        line = f"{words}: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
+        words = "opened, and closed again" if alert.id in closed else "opened"
+        line = f"{words}: alert {alert.id}, {display_name(alert.signal)}, batch {alert.batch}: {alert.reason}"
         print(fold(line, indent=2))
     for alert in checked.closed:
-        if alert.id not in {one.id for one in checked.opened}:
-            line = f"closed: alert {alert.id}, {told(alert.signal)}, batch {alert.batch}: {alert.closed_why}"
+        if alert.id not in {new.id for new in checked.opened}:
+            line = f"closed: alert {alert.id}, {display_name(alert.signal)}, batch {alert.batch}: {alert.closed_why}"
             print(fold(line, indent=2))
-    quiet = watch.quiet_hours.over if watch.quiet_hours else None
-    delivered = deliver(opened, found, channels, **{"quiet": quiet} if quiet else {})
+    delivered = opened.deliver(watch)
     for error in delivered.errors:
         print(f"not delivered yet: {error}")
     if checked.reference is None:
-        example = m.following("monitor reference", monitor, store, first_batches=20, why=m.REASON)
+        example = opened.next_command("monitor reference", first_batches=20, why=m.REASON)
         print(f"no reference yet, so nothing is judged: {example}")
     elif checked.blind:
-        again = m.following("monitor reference", monitor, store)
         print(
             "errors are not followed: no truth of the reference was known when it was agreed. Agree on it again:"
-            f" {again}"
+            f" {opened.next_command('monitor reference')}"
         )
     elif checked.unjudged:
         share = checked.reference.promise.truth_share
@@ -133,10 +121,10 @@ def check(
     waiting = f", {many} to be delivered" if delivered.waiting else ""
     print(f"{monitor}: alerts that are open: {len(checked.open)}, acknowledged: {len(checked.acknowledged)}{waiting}")
     if checked.open:
-        print(f"next: {m.following('monitor alerts', monitor, store)}")
+        print(f"next: {opened.next_command('monitor alerts')}")
     records = [vars(alert) for alert in (*checked.open, *checked.acknowledged)]
     called = options_as_called(check, locals()) | {
-        "store": opened.name,
+        "store": opened.store.name,
         "webhook": channels[0].target if webhook else "",
         "run_command": next((channel.target for channel in channels if channel.kind == "command"), ""),
     }
@@ -146,19 +134,9 @@ def check(
 
 @command
 def alerts(
-    acknowledge: Annotated[
-        int,
-        typer.Option(
-            "--acknowledge", min=0, help="You look after this alert.", rich_help_panel=o.MAIN, show_default=False
-        ),
-    ] = 0,
-    close: Annotated[
-        int,
-        typer.Option(
-            "--close", min=0, help="You are done with this alert.", rich_help_panel=o.MAIN, show_default=False
-        ),
-    ] = 0,
-    why: Annotated[str, m.text("Why: kept, and shown.", "why")] = "",
+    acknowledge: Annotated[int, m.option("You look after this alert.", "acknowledge", min=0)] = 0,
+    close: Annotated[int, m.option("You are done with this alert.", "close", min=0)] = 0,
+    why: Annotated[str, m.option("Why: kept, and shown.", "why")] = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     json: o.Json = None,
@@ -168,31 +146,26 @@ def alerts(
 
     Example: drift monitor alerts
     """
-    from drift.loop.releases.promote import person
-    from drift.monitor.alerts import check
-    from drift.monitor.drift.signals import told
-    from drift.monitor.store import alerts as stored
+    from drift.monitor.drift.signals import display_name
     from drift.terminal import fold
 
-    opened = m.open_store(store, monitor=monitor)
-    found = m.find_monitor(opened, monitor)
+    opened = m.open_monitor(store, monitor)
     if acknowledge or close:
         expected = "expected --acknowledge NUMBER or --close NUMBER, with --why TEXT"
         if bool(acknowledge) == bool(close):
             raise UsageError(expected)
         why = m.require_reason(why, expected)
-        with opened.read() as connection:
-            alert = stored.find_alert(connection, found, acknowledge or close)
-        if alert is None or alert.state == "closed":
-            raise UsageError(f"expected an alert that is not closed, got {acknowledge or close}")
-        change = check.acknowledge if acknowledge else check.close
-        change(opened, found, alert, by=person(), why=why.strip()[:1000])
-        if close and (still := check.still_bad(opened, found, alert)):
-            print(f"note: alert {alert.id} may open again, for the newest batch is still beyond the limit: {still}")
-    with opened.read() as connection:
-        rows = stored.all_alerts(connection, found)
+        if acknowledge:
+            opened.acknowledge(acknowledge, why=why)
+        else:
+            _, still_bad = opened.close_alert(close, why=why)
+            if still_bad:
+                print(
+                    f"note: alert {close} may open again, for the newest batch is still beyond the limit: {still_bad}"
+                )
+    rows = opened.alerts
     for alert in rows:
-        line = f"{alert.id:>4}  {alert.state:<12}  {told(alert.signal)}, batch {alert.batch}: {alert.reason}"
+        line = f"{alert.id:>4}  {alert.state:<12}  {display_name(alert.signal)}, batch {alert.batch}: {alert.reason}"
         print(fold(line, indent=20))
     if not rows:
         print("no alerts")
@@ -200,19 +173,21 @@ def alerts(
         (alert for alert in rows if alert.state != "closed"), key=lambda alert: alert.state != "open", default=None
     )
     if left is not None:
-        closing = m.following("monitor alerts", monitor, store, close=left.id, why="looked into")
-        seen = m.following("monitor alerts", monitor, store, acknowledge=left.id, why="on it")
+        closing = opened.next_command("monitor alerts", close=left.id, why="looked into")
+        seen = opened.next_command("monitor alerts", acknowledge=left.id, why="on it")
         print(
             f"next: {seen}; when it is done: {closing}" if left.state == "open" else f"next, when it is done: {closing}"
         )
-    write_json(json, options_as_called(alerts, locals()) | {"store": opened.name}, [vars(alert) for alert in rows])
+    write_json(
+        json, options_as_called(alerts, locals()) | {"store": opened.store.name}, [vars(alert) for alert in rows]
+    )
     return ExitCode.DONE
 
 
 def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], file: Path | None) -> list[Channel]:
     from drift.monitor.alerts.channels.local import Command, File
 
-    found: list[Channel] = []
+    channels: list[Channel] = []
     if webhook:
         from drift.monitor.alerts.channels.webhook import Webhook
 
@@ -220,9 +195,9 @@ def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], fi
             raise UsageError(
                 f"expected the environment variable {secret}, which is to hold the webhook's secret; it is not set"
             )
-        found.append(Webhook(webhook, os.environ[secret] if secret else ""))
+        channels.append(Webhook(webhook, os.environ[secret] if secret else ""))
     if command:
-        found.append(Command(command, keep=keep))
+        channels.append(Command(command, keep=keep))
     if file is not None:
-        found.append(File(file.absolute()))
-    return found
+        channels.append(File(file.absolute()))
+    return channels
