@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,28 @@ def require_one_line(*names: str) -> None:
 
 @dataclass(frozen=True)
 class DataSource:
-    """How to load the table again: the embedded stream, or a user's file."""
+    """How to load a table again.
 
-    path: str | None = None  # None is the embedded ELEC stream
+    Attributes:
+        path: of a CSV or Parquet file in time order; None is the embedded stream ELEC.
+        label: column with the class.
+        time: column with the time, from which calendar features are computed.
+        ignore: columns that are left out.
+    """
+
+    path: str | None = None
     label: str | None = None
     time: str | None = None
     ignore: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DataSource:
+        """The source that a log or a card keeps."""
+        return cls(**{**values, "ignore": tuple(values["ignore"])})
+
+    def absolute(self) -> DataSource:
+        """The same, whatever folder it is loaded from."""
+        return self if self.path is None else replace(self, path=str(Path(self.path).absolute()))
 
     @property
     def name(self) -> str:
@@ -122,7 +138,6 @@ class Card:
             DataError: it does not hold what `to_metadata` writes, or its names hold control characters or line breaks.
         """
         try:
-            source = dict(values["source"])
             card = cls(
                 feature_names=tuple(values["feature_names"]),
                 classes=tuple(values["classes"]),
@@ -130,7 +145,7 @@ class Card:
                 fit_rows=(int(values["fit_rows"][0]), int(values["fit_rows"][1])),
                 reference_rows=(int(values["reference_rows"][0]), int(values["reference_rows"][1])),
                 digest=str(values["digest"]),
-                source=DataSource(**(source | {"ignore": tuple(source["ignore"])})),
+                source=DataSource.from_json(values["source"]),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(

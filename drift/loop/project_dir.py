@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -32,13 +33,24 @@ class ProjectDir:
     that folder is found, too, where the current one has no `.drift`.
     """
 
-    def __init__(self, path: Path | None = None, *, create: bool = True, read: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        folder: Path | None = None,
+        create: bool = True,
+        read: bool = False,
+    ) -> None:
         """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here.
 
-        With `read`, nothing is made or tried, and the folder need not be there.
+        Args:
+            path: of the folder; None for `.drift` in `folder`.
+            folder: that holds `.drift` and `reports`; None for what the environment says.
+            create: make the folder.
+            read: nothing is made or tried, and the folder need not be there.
         """
-        named = path or os.environ.get("DRIFT_HOME")
-        self.path = (Path(named) if named else _state_folder() / ".drift").absolute()
+        named = path or (None if folder else os.environ.get("DRIFT_HOME"))
+        self.path = (Path(named) if named else (folder or _state_folder()) / ".drift").absolute()
         self._reports = (self.path if named else self.path.parent) / "reports"
         if read:
             return
@@ -93,6 +105,10 @@ class ProjectDir:
     def reports(self) -> Path:
         """Where reports are written."""
         return self._reports
+
+    def new_report(self, name: str) -> Path:
+        """Where a page goes by default: a file with the time, in UTC."""
+        return self.reports / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.html"
 
     def search(self, run_id: str) -> Path:
         """Folder of a search that may be resumed.

@@ -22,7 +22,7 @@ from drift.loop.events import Ending, Event, Notice, Tell
 from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, RetrainOptions
 from drift.loop.outlook import ByHand, Outlook
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.acceptance import worse_than_accepted
@@ -30,12 +30,13 @@ from drift.loop.releases.alias_watch import watched_alias
 from drift.loop.releases.promote import Championship, LoadingService, card_of, comparison_evidence
 from drift.loop.releases.references import References
 from drift.loop.releases.trusted import trusted_registry
-from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, deployment_details
+from drift.loop.results.deployment import DeployResult
+from drift.loop.results.details import DeploymentDetails, deployment_details
 from drift.loop.retraining.approval import Approval, Flag
 from drift.loop.retraining.challenge import ChallengeConfig, challenge, train_challenger
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.retraining.repeated_challengers import refused_before
-from drift.loop.retraining.retrain import Challenger, RetrainOptions
+from drift.loop.retraining.retrain import Challenger
 from drift.loop.scoring.forecasts import Forecasts
 from drift.loop.scoring.outbox import Outbox
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
@@ -46,7 +47,7 @@ from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
-from drift.tracking.runs.open_runs import Run
+from drift.tracking.runs.open_runs import Run, open_run
 
 
 class PredictingService(LoadingService, Protocol):
@@ -82,7 +83,21 @@ class ReportWriter(Protocol):
 
 @dataclass(frozen=True)
 class DeploymentContext:
-    """What a deployment happens in."""
+    """Where a deployment takes place, and who is asked.
+
+    Attributes:
+        store: MLflow.
+        home: the project's folder.
+        journal: the scoring log.
+        serve: gives a server, of the format of requests, the server's folder and the model's name.
+        consent: decides whether a flag is followed by a retrain.
+        ask_promotion: asks whether a challenger replaces the champion; None where there is nobody.
+        person: who is asked, such as `ada@host`.
+        tell: hears of every step.
+        write_report: writes the page; None for no page.
+        ask_replacement: asks whether a new base model replaces the champion; None where there is nobody.
+        server: options that name the server, for printed commands.
+    """
 
     store: Store
     home: ProjectDir
@@ -92,9 +107,9 @@ class DeploymentContext:
     ask_promotion: Callable[[Challenger], bool] | None
     person: str
     tell: Tell
-    write_report: ReportWriter
-    ask_replacement: Callable[[str], bool] | None = None  # of the champion by a new base model
-    server: Mapping[str, object] = field(default_factory=dict)  # options that name the server, for printed commands
+    write_report: ReportWriter | None
+    ask_replacement: Callable[[str], bool] | None = None
+    server: Mapping[str, object] = field(default_factory=dict)
 
     def registry(self, name: str) -> Registry:
         """A model's versions, of which those may be used that are trusted here."""
@@ -109,31 +124,25 @@ class DeploymentContext:
         folder = self.home.deployment(identity) / "server"
         return self.serve(options.format, folder, options.model_name)
 
+    def alone(self, identity: str) -> AbstractContextManager[None]:
+        """Nobody may resume a deployment that is under way, with whatever server."""
+        return self.home.lock(f"deployment-{identity}", doing=f"running deployment {identity}")
 
-@dataclass(frozen=True)
-class DeployResult:
-    """How a deployment ended."""
+    def open_run(self, experiment: str, identity: str, *, run_id: str | None = None) -> AbstractContextManager[Run]:
+        """A deployment's MLflow run: a new one, or `run_id` again.
 
-    deployment: Deployment
-    blocks: list[BlockRecord]
-    decisions: list[DecisionRecord]
-    exit_code: ExitCode
-    report: Path
-    forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
-    ending: Ending | None = None  # what was or would have been asked at the end
-    by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
-    rows_left: int = 0  # of the table, after those that any deployment scored
-    threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
-    seen: Mapping[int, int] = field(default_factory=dict)  # one past the last row that had a part in a version
-    versions: Sequence[VersionLine] = ()  # that answered or were challengers
-    moved: Sequence[MovedFeature] = ()  # features that differed from the reference
+        MLflow's column of names is narrow, so the name is the time; the tag `drift.deployment` holds the whole id.
+        """
+        _, day, time, _ = identity.rsplit("-", 3)
+        name = f"deployment {day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}"
+        return open_run(self.store, experiment, name=name, kind="deployment", run_id=run_id)
 
 
 @dataclass(frozen=True)
 class RunningDeployment:
     """A deployment whose server is up and whose champion is loaded."""
 
-    world: DeploymentContext
+    context: DeploymentContext
     deployment: Deployment
     options: DeployOptions
     table: Table  # coded as the first champion sees it
@@ -152,7 +161,7 @@ class RunningDeployment:
             return self._run()
 
     def _run(self) -> DeployResult:
-        journal, deployment = self.world.journal, self.deployment
+        journal, deployment = self.context.journal, self.deployment
         try:
             progress = Progress(
                 journal.blocks(deployment.id),
@@ -165,10 +174,10 @@ class RunningDeployment:
                 falls = ScoredFalls(journal, deployment.id, references)
                 forecasts = Forecasts(self.options.forecast_threshold, references)
                 outbox = Outbox(
-                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
+                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.context.tell
                 )
                 if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
-                    self.world.tell(Notice(warned.words))
+                    self.context.tell(Notice(warned.words))
                 ending, report, details = self._score_and_report(progress, outbox, references, falls, forecasts)
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
                 advised = (self._threshold_advice(references, version) for version in served)
@@ -184,7 +193,7 @@ class RunningDeployment:
         journal.set_state(deployment.id, "done")
         made = forecasts.of(progress.blocks)
         return DeployResult(
-            deployment, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
+            deployment, self.options, progress.blocks, progress.decisions, code, report, made, ending, by_hand,
             rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
             seen=seen, versions=details.versions, moved=details.moved,
         )  # fmt: skip
@@ -205,10 +214,10 @@ class RunningDeployment:
 
     def _score_and_report(
         self, progress: Progress, outbox: Outbox, references: References, falls: ScoredFalls, forecasts: Forecasts
-    ) -> tuple[Ending | None, Path, DeploymentDetails]:
+    ) -> tuple[Ending | None, Path | None, DeploymentDetails]:
         def tell(event: Event) -> None:
             outbox(event)
-            self.world.tell(event)
+            self.context.tell(event)
 
         try:
             ending = self._score(progress, references, falls, forecasts, tell)
@@ -249,9 +258,9 @@ class RunningDeployment:
             reference_of=references,
             detectors=detectors,
             policy=self.options.decides(total),
-            consent=self.world.consent,
+            consent=self.context.consent,
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
-            log=self.world.journal,
+            log=self.context.journal,
             tell=tell,
             shadow=watched.begin,
             end_shadow=watched.end,
@@ -280,7 +289,7 @@ class RunningDeployment:
         options, rows, name = self.options.retrain, self.options.block_size, self.registry.name
         with suppress(TrackingError):
             card = card_of(self.registry, self.registry.champion())
-            stop = last_row_seen(self.world.journal, name, card)
+            stop = last_row_seen(self.context.journal, name, card)
             return by_hand_of(card, stop, options, block_rows=rows, fall=falls.last(name, card, stop))
         return None
 
@@ -289,13 +298,13 @@ class RunningDeployment:
         return options if window_rows is None else replace(options, window_rows=window_rows)
 
     def _challenge(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
-        ring = ChallengeConfig(
+        config = ChallengeConfig(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
             options=self._retraining(consent.window_rows or flag.window_rows),
             mode=self.options.promote,
-            ask=self.world.ask_promotion,
-            person=self.world.person,
+            ask=self.context.ask_promotion,
+            person=self.context.person,
         )
         evidence = {
             "deployment": self.deployment.id,
@@ -309,15 +318,15 @@ class RunningDeployment:
         )
         try:
             if self.options.shadow:
-                challenger = train_challenger(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
+                challenger = train_challenger(self.table, record.stop, champion, config, cause=cause, evidence=evidence)
                 tell(Notice(f"version {challenger.version.number} is in shadow until enough new rows decide"))
                 return DecisionRecord(
                     flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
                 )
-            first = next_try(verdict_of(self.world.journal, self.deployment, flag.block))  # after an interruption
+            first = next_try(verdict_of(self.context.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
-                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first,
-                refused=lambda: refused_before(ring.championship, ring.mode, champion),
+                self.table, record.stop, champion, config, cause=cause, evidence=evidence, first_try=first,
+                refused=lambda: refused_before(config.championship, config.mode, champion),
             )  # fmt: skip
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
@@ -344,40 +353,45 @@ class RunningDeployment:
             return
         last = progress.blocks[-1].index
         undecided = [block for block in (last, last + 1) if not progress.decided(block)]  # one past it: the end
-        line = verdict_of(self.world.journal, self.deployment, *undecided)
+        line = verdict_of(self.context.journal, self.deployment, *undecided)
         if line is None or has_further_tries(line, self.registry.champion().number):
             return
         decision = decision_of(line)
-        self.world.journal.add_decision(self.deployment.id, decision)
+        self.context.journal.add_decision(self.deployment.id, decision)
         progress.decisions.append(decision)
 
-    def _report(self, references: References, forecasts: Forecasts) -> tuple[Path, DeploymentDetails]:
-        journal, identity = self.world.journal, self.deployment.id
+    def _report(self, references: References, forecasts: Forecasts) -> tuple[Path | None, DeploymentDetails]:
+        journal, identity = self.context.journal, self.deployment.id
         details = deployment_details(
             self.deployment, journal.blocks(identity), journal.decisions(identity),
             table=self.table, registry=self.registry, references=references,
         )  # fmt: skip
-        path = self.world.write_report(
+        if self.context.write_report is None:
+            return None, details
+        path = self.context.write_report(
             journal,
             self.deployment,
             self.table,
             details,
-            self.world.home.reports / f"{self.deployment.id}.html",
+            self.context.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold,
             flags_below=self.options.flags_below,
             forecasts=forecasts.of,
         )
         return path, details
 
-    def _deliver(self, outbox: Outbox, report: Path, code: ExitCode) -> None:
+    def _deliver(self, outbox: Outbox, report: Path | None, code: ExitCode) -> None:
         """MLflow gets what it does not have yet; if it is away, nothing is lost."""
+        page = "" if report is None else f" and the report is {report}"
         try:
             outbox.flush()
-            self.mlflow_run.file(report)
-            self.mlflow_run.tag(exit_code=int(code), report=report.name)
+            if report is not None:
+                self.mlflow_run.file(report)
+                self.mlflow_run.tag(report=report.name)
+            self.mlflow_run.tag(exit_code=int(code))
         except TrackingError as error:
             raise TrackingError(
-                f"{error}; every block is in the scoring log and the report is {report}, only MLflow lacks the last"
+                f"{error}; every block is in the scoring log{page}, only MLflow lacks the last"
                 f" ones: once it answers, run {next_steps.resume_deployment(self.deployment.model)}"
             ) from error
 

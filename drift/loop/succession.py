@@ -10,10 +10,9 @@ from drift import next_steps
 from drift.detect import PairedTest, mcnemar_test
 from drift.loop.card import Card, DataSource
 from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
 from drift.loop.releases.promote import card_of
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.challenge import comparison_words
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.training.base import MIN_ROWS

@@ -15,9 +15,8 @@ from drift.errors import ServingError
 from drift.loop import deploy as module
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.succession import Succession, undecided
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import FoundRun

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from drift.errors import DriftError, StateError
 from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
@@ -62,13 +64,13 @@ def lost_log_of(model: str, home: ProjectDir) -> str:
         return ""
 
 
-def home_of(registry: Registry) -> ProjectDir:
-    """The project's folder for a command that goes on with what is in it.
+def home_of(registry: Registry, folder: Path | None = None) -> ProjectDir:
+    """The project's folder for a command that goes on with what is in it; `folder` as in `ProjectDir`.
 
     Raises:
         StateError: it is not there; if the registry has a champion nevertheless, the message is that of `lost_log`.
     """
-    home = ProjectDir(read=True)
+    home = ProjectDir(folder=folder, read=True)
     if not home.path.is_dir() and (lost := lost_log(registry, Journal(home.log, read=True))):
         raise StateError(lost)
-    return ProjectDir(create=False)
+    return ProjectDir(folder=folder, create=False)

@@ -14,7 +14,7 @@ from drift.loop.scoring.shadow import SHADOW
 if TYPE_CHECKING:
     from drift.loop.events import Ending
     from drift.loop.options import DeployOptions
-    from drift.loop.running import DeployResult
+    from drift.loop.results.deployment import DeployResult
 
 TRIES = 2  # further ones, that are proposed after a refusal
 
@@ -87,8 +87,7 @@ def _to_score(
         rest = "1 row is" if left == 1 else f"{left} rows are"
         few = f"only {rest} left to score, fewer than a block" if left > 0 else "no row is left to score"
         return f"{few}: add later rows at the end of the table"
-    source = result.deployment.options["source"]
-    table = DataSource(**source | {"ignore": tuple(source["ignore"])}).options
+    table = DataSource.from_json(result.deployment.options["source"]).options
     start = result.by_hand.stop if result.by_hand else result.deployment.stop_row
     given = options.given() | {"start_row": start, "test_data_rows": min(rows, left)} | dict(server)
     return f"to score {what}: {next_steps.deploy(options.experiment, options.model_name, table, **given)}"

@@ -13,17 +13,17 @@ from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import link_project_run
 
 
-def retrain_on_latest(ring: ChallengeConfig) -> ChallengeResult:
+def retrain_on_latest(config: ChallengeConfig) -> ChallengeResult:
     """Challenge the champion with all rows seen so far: those scored by any deployment, or else the training rows.
 
     Raises:
         StateError: another process is retraining this model by hand.
     """
-    championship = ring.championship
+    championship = config.championship
     registry, home = championship.registry, championship.home
     with home.lock(f"retrain-{registry.name}", doing=f"retraining {registry.name}"):
-        registry.store.experiment_id(ring.experiment, create=True)
-        for run in end_forgotten(registry.store, ring.experiment, deployment=by_hand(registry.name)):
+        registry.store.experiment_id(config.experiment, create=True)
+        for run in end_forgotten(registry.store, config.experiment, deployment=by_hand(registry.name)):
             home.forget_search(run)
         champion = championship.reconcile()
         card = card_of(registry, champion)
@@ -37,10 +37,10 @@ def retrain_on_latest(ring: ChallengeConfig) -> ChallengeResult:
                 )
             )
         verdict = challenge(
-            table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()},
-            refused=lambda: refused_before(ring.championship, ring.mode, champion),
+            table, stop, champion, config, cause="asked for", evidence={"agreed_by": person()},
+            refused=lambda: refused_before(config.championship, config.mode, champion),
         )  # fmt: skip
-    link_project_run(registry.store, verdict.challenger.run_id, ring.experiment)
+    link_project_run(registry.store, verdict.challenger.run_id, config.experiment)
     return verdict
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from drift.errors import DriftError, TrainingError
-from drift.loop.retraining.approval import PromoteMode
+from drift.loop.options import PromoteMode
 
 if TYPE_CHECKING:
     from drift.loop.releases.promote import Championship

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,12 +18,13 @@ from drift.detect import PairedTest, mcnemar_test
 from drift.errors import DataError, TrackingError
 from drift.loop.card import Card
 from drift.loop.events import ChallengerCompared, Notice, Tell
+from drift.loop.options import RetrainOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import remember_trained
 from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, require_new_search, same_model
 from drift.loop.training.base import MIN_ROWS, log_model, split
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, WarmStart, build, fit_options, search_and_fit
+from drift.loop.training.fitting import Fitted, Place, WarmStart, build, fit_options, search_and_fit
 from drift.loop.training.run_description import data_parameters, fitted_words, words
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
@@ -38,19 +39,6 @@ from drift.tracking.runs.parents import name_trials, parent_in
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
 MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from
-LEAST_WINDOW = 200  # rows, the least that --window_rows takes
-
-
-@dataclass(frozen=True)
-class RetrainOptions:
-    """How to make a challenger, and when it counts as better."""
-
-    train: TrainOptions = field(default_factory=lambda: TrainOptions(max_epochs=3, total_trials=2))
-    window_rows: int | None = None  # the most recent rows only; None takes all rows seen so far
-    held_out_rows: int | None = None  # None takes a fifth of the window, 1,000 at most
-    warm_start: bool = False
-    level: float = 0.05  # of the McNemar tests of all tries together
-    until_accepted: int = 0  # further tries, at most, while challengers are refused
 
 
 @dataclass(frozen=True)

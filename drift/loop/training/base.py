@@ -14,11 +14,12 @@ from drift.data.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
 from drift.loop.card import Card, DataSource, require_one_line
 from drift.loop.events import Notice, Tell, nobody
+from drift.loop.options import TrainOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.base_tables import table_tags
 from drift.loop.releases.model_names import champion_of, usable_name
 from drift.loop.releases.trusted import remember_trained
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
+from drift.loop.training.fitting import Fitted, Place, epoch_metrics, search_and_fit
 from drift.loop.training.run_description import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.metrics.classification.reliability import calibration_error, counted
 from drift.models.predict import LocalPredictor
@@ -33,14 +34,35 @@ MIN_ROWS = 40  # fewer training rows than this say nothing about anything
 
 @dataclass(frozen=True)
 class BaseResult:
-    """A trained and logged base model."""
+    """A trained and logged base model.
+
+    Attributes:
+        run_id: of its MLflow run.
+        experiment: of that run.
+        accuracy: on the validation rows, in [0, 1].
+        fitted: the network, and every trial of the search.
+        model: as it was logged.
+        card: what it was made from.
+        tracking_uri: of MLflow, without a password.
+        next_step: the command that deploys it, or what has to be done before.
+    """
 
     run_id: str
     experiment: str
-    accuracy: float  # on the validation rows, in [0, 1]
+    accuracy: float
     fitted: Fitted
     model: LoggedModel
     card: Card
+    tracking_uri: str
+    next_step: str = ""
+
+    @property
+    def trials(self) -> list[dict[str, object]]:
+        """Every trial of the search, as plain values."""
+        return [
+            {"trial": trial.index, "status": str(trial.status), "accuracy": trial.accuracy, **trial.parameters}
+            for trial in self.fitted.outcomes
+        ]
 
 
 def split(rows: range, *, share: float = VALIDATION_SHARE) -> tuple[range, range]:
@@ -149,7 +171,7 @@ def train_base(
             f" accuracy {reference.accuracy:.4f} on rows {words(validation_rows)}. Trials and challengers are its"
             f" children. Chosen: {fitted_words(fitted.parameters)}."
         )
-    return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card)
+    return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card, store.address)
 
 
 def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:

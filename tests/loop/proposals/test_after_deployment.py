@@ -17,11 +17,10 @@ from drift.loop.advice.retrain_outlook import by_hand_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Ending
 from drift.loop.journal.records import DecisionRecord
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions
 from drift.loop.outlook import ByHand
 from drift.loop.proposals.after_deployment import last_lines
-from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.retrain import RetrainOptions, split_seen
+from drift.loop.retraining.retrain import split_seen
 from drift.loop.running import RunningDeployment
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))
@@ -90,7 +89,7 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
     journal = SimpleNamespace(deployments=lambda model: made, blocks=lambda name: [SimpleNamespace(stop=stops[name])])
     registry = SimpleNamespace(name="m", champion=lambda: None)
     monkeypatch.setattr(running, "card_of", lambda registry, version: CARD)
-    this: Any = SimpleNamespace(registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions())
+    this: Any = SimpleNamespace(registry=registry, context=SimpleNamespace(journal=journal), options=DeployOptions())
     falls: Any = SimpleNamespace(last=lambda *_: None)
     by_hand = RunningDeployment._by_hand(this, falls)
     assert by_hand is not None
