@@ -13,7 +13,7 @@ from drift.loop.project_dir import ProjectDir
 
 
 @dataclass(frozen=True)
-class History:
+class AuditTrail:
     """Every change of a model's champion.
 
     Attributes:
@@ -36,7 +36,7 @@ class History:
             yield f"warning: the trail was changed by somebody at, or just before, the line of {_moment(line)}", 2
 
 
-def history_of(model_name: str) -> History:
+def history_of(model_name: str) -> AuditTrail:
     """The audit trail of a model.
 
     Raises:
@@ -52,7 +52,7 @@ def history_of(model_name: str) -> History:
         others = journal.models()
         elsewhere = f"; {next_steps.for_other_model(others, default='history')}" if others else ""
         note = f"nothing has happened to {model_name} yet{elsewhere}"
-    return History(changes, changed_line, note)
+    return AuditTrail(changes, changed_line, note)
 
 
 def _moment(line: AuditLine) -> str:

@@ -245,7 +245,7 @@ def test_a_log_without_a_device_is_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -
 def test_a_replay_trains_there(
     moved: Moves, folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, expected: str
 ) -> None:
-    from drift.replays import ensembles
+    from drift.replays import library
 
     trained: list[str] = []
 
@@ -253,7 +253,7 @@ def test_a_replay_trains_there(
         trained.append(device)
         raise UsageError("enough was seen")
 
-    monkeypatch.setattr(ensembles, "fit_member_of_family", remember)
+    monkeypatch.setattr(library, "fit_member_of_family", remember)
     done = CliRunner().invoke(app, ["replay", "--policies", "never", "--device", device])
     assert "enough was seen" in done.output
     assert trained == [expected]
