@@ -78,7 +78,7 @@ class Run:
 
     def metrics(self, points: Sequence[LoggedMetric]) -> None:
         """Log many points in one request. A point logged twice is kept once if its time is given."""
-        from mlflow.entities import LoggedMetric as Point
+        from mlflow.entities import Metric as Point
 
         now = int(time() * 1000)
         with mlflow_errors("logging metrics"):
@@ -96,7 +96,7 @@ class Run:
             points: those that do not fit into the request follow in others.
             description: in Markdown.
         """
-        from mlflow.entities import LoggedMetric as Point
+        from mlflow.entities import Metric as Point
         from mlflow.entities import Param, RunTag
 
         now, most = int(time() * 1000), LARGEST_BATCH - LARGEST_PARAMS - 1

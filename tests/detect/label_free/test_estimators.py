@@ -76,8 +76,8 @@ def inside(scene: str, name: str, seeds: int = SEEDS) -> int:
 
 
 def test_every_file_is_in_the_sweep() -> None:
-    files = {path.stem for path in Path(room.__file__).parent.glob("*.py")} - {"__init__", "protocol"}
-    assert files == set(ESTIMATORS)
+    files = {path.stem for path in Path(room.__file__).parent.glob("*.py")}
+    assert files - {"__init__", "protocol", "calibration", "density_ratio"} == set(ESTIMATORS)
 
 
 @every
