@@ -16,6 +16,7 @@ from drift.data.blocks import Table, cut
 from drift.detect import PairedTest
 from drift.errors import DataError, StateError
 from drift.loop.card import Card, DataSource
+from drift.loop.context import DeploymentContext
 from drift.loop.events import ChallengerCompared, ChallengerRefused, Notice
 from drift.loop.journal.records import SUPERSEDED, Deployment, now
 from drift.loop.options import DeployOptions, PromoteMode
@@ -24,7 +25,7 @@ from drift.loop.releases.model_names import served_as
 from drift.loop.releases.promote import Championship, card_of, comparison_evidence
 from drift.loop.releases.trusted import require_base
 from drift.loop.results.deployment import DeployResult
-from drift.loop.running import DeploymentContext, RunningDeployment
+from drift.loop.running import RunningDeployment
 from drift.loop.scoring.seen_rows import left_behind
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.training.run_description import data_parameters, words

@@ -12,6 +12,7 @@ from drift import next_steps
 from drift.errors import ExitCode, UsageError
 from drift.loop import deploy as deployments
 from drift.loop.card import DataSource
+from drift.loop.context import DeploymentContext, ReportWriter
 from drift.loop.events import RolledBack, Tell, nobody
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.lost_log import home_of, require_log, tell_lost_log
@@ -34,7 +35,6 @@ from drift.loop.retraining.approval import Flag, Reply, consent_for
 from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
 from drift.loop.retraining.manual_retrain import retrain_on_latest
 from drift.loop.retraining.retrain import Challenger, retrain_cost
-from drift.loop.running import DeploymentContext, ReportWriter
 from drift.loop.serve import serve
 from drift.loop.servers import deployment_server, find_service
 from drift.loop.status import status_of

@@ -185,6 +185,10 @@ class RetrainOptions:
         """The same on a device that this machine has; see `TrainOptions.on_device`."""
         return replace(self, train=self.train.on_device(device))
 
+    def on_window(self, window_rows: int | None) -> RetrainOptions:
+        """The same on another window of newest rows; on its own for None."""
+        return self if window_rows is None else replace(self, window_rows=window_rows)
+
     def require_acceptable(self, promote: PromoteMode) -> None:
         """Raise `UsageError` for tries until a challenger is accepted where none is to be."""
         if promote is PromoteMode.NEVER and self.until_accepted:

@@ -9,13 +9,14 @@ from typing import Any
 
 from drift.errors import DataError, StateError, UsageError
 from drift.loop.card import DataSource
+from drift.loop.context import DeploymentContext
 from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import card_of
 from drift.loop.results.deployment import DeployResult
-from drift.loop.running import DeploymentContext, RunningDeployment
+from drift.loop.running import RunningDeployment
 from drift.loop.scoring.seen_rows import require_unseen
 from drift.tracking.runs.lookup import end_forgotten
 
