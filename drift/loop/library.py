@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
+from contextlib import chdir, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from drift import next_steps
 from drift.errors import ExitCode, UsageError
@@ -45,6 +47,10 @@ from drift.tracking.connection.store import Store, connect
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import experiment_of
 from drift.tracking.runs.release import Origin
+
+TRACKING_URI = "MLFLOW_TRACKING_URI"  # MLflow sets it, too, to the address that it is given
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class Questions(Protocol):
@@ -108,14 +114,33 @@ class RollbackResult:
     next_step: str
 
 
+def _in_folder(
+    method: Callable[Concatenate[Loop, Arguments], Result],
+) -> Callable[Concatenate[Loop, Arguments], Result]:
+    """Run a method in the loop's folder; the address that MLflow is given is forgotten afterwards."""
+
+    @wraps(method)
+    def inside(self: Loop, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        before = os.environ.get(TRACKING_URI)
+        with nullcontext() if self.folder is None else chdir(self.folder):
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                os.environ.pop(TRACKING_URI, None)
+                os.environ.update({} if before is None else {TRACKING_URI: before})
+
+    return inside
+
+
 class Loop:
     """The loop of a project: its models in MLflow, its scoring log and its servers.
 
     Every method opens what it needs and leaves nothing running. Steps are told as events (`drift.loop.events`).
 
     Args:
-        folder: of the project, with `.drift`, `reports` and, unless MLFLOW_TRACKING_URI says otherwise, `mlflow.db`;
-            None is the current folder, or what DRIFT_HOME says.
+        folder: of the project, made the current folder while a method runs; relative paths are of this folder. It gets
+            `.drift`, `reports` and `mlflow.db`, unless DRIFT_HOME and MLFLOW_TRACKING_URI say otherwise. None for the
+            current folder.
         server: a TorchServe of the user's own; None starts one for each deployment.
         port: of the server that is started; None for any free one.
         tell: is called with each event.
@@ -123,7 +148,8 @@ class Loop:
         write_report: writes a deployment's page, such as `drift.report.deployment.write_deployment`; None for no page.
 
     >>> loop = Loop()
-    >>> result = loop.base(DataSource("sales.csv", "sold"))  # doctest: +SKIP
+    >>> sales = DataSource("sales.csv", "returned", time="sold_at", ignore=("order_id", "note"))
+    >>> result = loop.base(sales)  # doctest: +SKIP
     >>> loop.deploy(DeployOptions(ask=RetrainMode.ALWAYS)).summary.accuracy  # doctest: +SKIP
     0.71
     """
@@ -155,8 +181,9 @@ class Loop:
         Raises:
             TrackingError: it is away, or there is none.
         """
-        return connect(folder=self.folder)
+        return connect()
 
+    @_in_folder
     def base(
         self, source: DataSource | None = None, options: BaseOptions | None = None, *, resume: bool = False
     ) -> BaseResult:
@@ -175,8 +202,8 @@ class Loop:
         source, options = (source or DataSource()).absolute(), options or BaseOptions()
         train = options.train.on_device()
         table = source.load()
-        home = self._home()
-        self.store = store = connect(create=True, folder=self.folder)
+        home = ProjectDir()
+        self.store = store = connect(create=True)
         result = train_base(
             table, source, store=store, home=home, experiment=options.experiment, train_rows=options.train_rows,
             options=train, resume=resume, tell=self.tell,
@@ -184,6 +211,7 @@ class Loop:
         home.forget_search(result.run_id)
         return replace(result, next_step=next_step(result, store, rows_left=len(table) - result.card.seen))
 
+    @_in_folder
     def deploy(self, options: DeployOptions | None = None, source: DataSource | None = None) -> DeployResult:
         """Serve the best model of an experiment and score the rows after its training rows, block by block.
 
@@ -203,6 +231,7 @@ class Loop:
         context = self._context(options)
         return deployments.deploy(context, options, source and source.absolute())
 
+    @_in_folder
     def kept_options(
         self, options: DeployOptions, source: DataSource | None = None, given: Collection[str] = ()
     ) -> DeployOptions:
@@ -217,10 +246,11 @@ class Loop:
             UsageError: an option does not agree.
             StateError: no deployment can be resumed.
         """
-        registry, journal = Registry(self.store, options.model_name), Journal(self._home().log)
+        registry, journal = Registry(self.store, options.model_name), Journal(ProjectDir().log)
         require_log(registry, journal)
         return kept_options(unfinished(journal, options.model_name), options, source or DataSource(), given)
 
+    @_in_folder
     def resume(self, options: DeployOptions) -> DeployResult:
         """Go on with the last unfinished deployment of a model.
 
@@ -233,6 +263,7 @@ class Loop:
         self._require_person(options.promote)
         return resume(self._context(options), options.model_name, device=options.retrain.train.device)
 
+    @_in_folder
     def retrain(self, options: ManualRetrainOptions | None = None) -> RetrainResult:
         """Train a challenger on the rows seen so far, and promote it if it beats the champion on the newest ones.
 
@@ -256,6 +287,7 @@ class Loop:
         address = championship.registry.store.address
         return RetrainResult(last, options.experiment, address, following(last, config, self._server))
 
+    @_in_folder
     def rollback(self, model_name: str = next_steps.DEFAULT_MODEL, *, reason: str = NO_REASON) -> RollbackResult:
         """Put the previous version back as champion, in the registry and in a running server.
 
@@ -271,6 +303,7 @@ class Loop:
         event = championship.rollback(by=person(), reason=reason)
         return RollbackResult(event, after_rollback(championship, event, self._server))
 
+    @_in_folder
     def serve(self, model_name: str = next_steps.DEFAULT_MODEL, *, show: Callable[[str], None] = print) -> None:
         """Serve the champion until interrupted.
 
@@ -283,12 +316,13 @@ class Loop:
             DriftError: the champion cannot be served.
         """
         Registry(self.store, model_name).champion()
-        home = self._home()
+        home = ProjectDir()
         journal = Journal(home.log)
         registry = trusted_registry(self.store, model_name, journal)
         tell_lost_log(registry, journal, self.tell)
         serve(registry, home, journal, port=self.port, tell=self.tell, show=show)
 
+    @_in_folder
     def accept(
         self, model_name: str = next_steps.DEFAULT_MODEL, *, version: int | None = None, run_id: str | None = None
     ) -> Accepted:
@@ -311,20 +345,19 @@ class Loop:
             origin, then = Origin("", model_name, number), next_steps.serve(model_name)
         else:
             origin, then = Origin(run_id), next_steps.deploy(experiment_of(self.store, run_id), model_name)
-        return replace(accept(self.store, Journal(self._home().log), origin), next_step=then)
+        return replace(accept(self.store, Journal(ProjectDir().log), origin), next_step=then)
 
+    @_in_folder
     def status(self, model_name: str = next_steps.DEFAULT_MODEL) -> dict[str, Any]:
         """Who is champion, since when, on what evidence, and what is running; see `drift.loop.status`."""
-        registry = Registry(connect(read=True, folder=self.folder), model_name)
-        home = ProjectDir(folder=self.folder, read=True)
+        registry = Registry(connect(read=True), model_name)
+        home = ProjectDir(read=True)
         return status_of(registry, Journal(home.log, read=True), home)
 
+    @_in_folder
     def retrain_cost(self, options: DeployOptions) -> str:
         """What a retrain of a deployment takes, in words."""
         return retrain_cost(self.store, options.experiment, options.retrain)
-
-    def _home(self) -> ProjectDir:
-        return ProjectDir(folder=self.folder)
 
     def _require_person(self, promote: PromoteMode) -> None:
         if promote is PromoteMode.ASK and self.questions is None:
@@ -332,7 +365,7 @@ class Loop:
 
     def _context(self, options: DeployOptions) -> DeploymentContext:
         """Where a deployment takes place, and who is asked."""
-        store, home = self.store, self._home()
+        store, home = self.store, ProjectDir()
         journal = Journal(home.log)
         tell_lost_log(Registry(store, options.model_name), journal, self.tell)
         asked = self.questions
@@ -347,7 +380,7 @@ class Loop:
 
     def _championship(self, model_name: str) -> Championship:
         """Changes of a model's champion by hand, which the server that runs follows."""
-        home = home_of(Registry(self.store, model_name), self.folder)
+        home = home_of(Registry(self.store, model_name))
         journal = Journal(home.log)
         registry = trusted_registry(self.store, model_name, journal)
         tell_lost_log(registry, journal, self.tell)

@@ -33,24 +33,13 @@ class ProjectDir:
     that folder is found, too, where the current one has no `.drift`.
     """
 
-    def __init__(
-        self,
-        path: Path | None = None,
-        *,
-        folder: Path | None = None,
-        create: bool = True,
-        read: bool = False,
-    ) -> None:
+    def __init__(self, path: Path | None = None, *, create: bool = True, read: bool = False) -> None:
         """Open the folder; raise `StateError` if it cannot be written, has no space left, or is not to be made here.
 
-        Args:
-            path: of the folder; None for `.drift` in `folder`.
-            folder: that holds `.drift` and `reports`; None for what the environment says.
-            create: make the folder.
-            read: nothing is made or tried, and the folder need not be there.
+        With `read`, nothing is made or tried, and the folder need not be there.
         """
-        named = path or (None if folder else os.environ.get("DRIFT_HOME"))
-        self.path = (Path(named) if named else (folder or _state_folder()) / ".drift").absolute()
+        named = path or os.environ.get("DRIFT_HOME")
+        self.path = (Path(named) if named else _state_folder() / ".drift").absolute()
         self._reports = (self.path if named else self.path.parent) / "reports"
         if read:
             return

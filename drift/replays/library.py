@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from drift.data.blocks import Table
 from drift.loop.card import DataSource
@@ -56,7 +55,6 @@ def replay(
     data: Table | DataSource | None = None,
     options: ReplayOptions | None = None,
     *,
-    folder: Path | str | None = None,
     tell: Callable[[Step], None] = lambda step: None,
 ) -> ReplayResult:
     """Replay a whole stream under several policies: when would each have retrained, and what did it gain?
@@ -67,7 +65,6 @@ def replay(
     Args:
         data: a table in time order, or where it is; None is the embedded stream ELEC.
         options: policies, blocks and seeds.
-        folder: of the project; None is the current folder, or what DRIFT_HOME says.
         tell: is called with how far the replay has come.
 
     Returns:
@@ -89,7 +86,7 @@ def replay(
     names = names_in(options.policies)
     if options.policies == POLICIES:  # not chosen: those that do not fit so few blocks are left out
         names = fit_names(names, len(stream.blocks))
-    home = ProjectDir(folder=None if folder is None else Path(folder))
+    home = ProjectDir()
     fit = partial(fit_member_of_family, device=device)
     versions = ReplayVersions(stream.table, fit, family=family_on(device), cache=home.path / "replay")
     with ExitStack() as stack:

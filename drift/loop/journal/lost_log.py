@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from drift.errors import DriftError, StateError
 from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
@@ -64,13 +62,13 @@ def lost_log_of(model: str, home: ProjectDir) -> str:
         return ""
 
 
-def home_of(registry: Registry, folder: Path | None = None) -> ProjectDir:
-    """The project's folder for a command that goes on with what is in it; `folder` as in `ProjectDir`.
+def home_of(registry: Registry) -> ProjectDir:
+    """The project's folder for a command that goes on with what is in it.
 
     Raises:
         StateError: it is not there; if the registry has a champion nevertheless, the message is that of `lost_log`.
     """
-    home = ProjectDir(folder=folder, read=True)
+    home = ProjectDir(read=True)
     if not home.path.is_dir() and (lost := lost_log(registry, Journal(home.log, read=True))):
         raise StateError(lost)
-    return ProjectDir(folder=folder, create=False)
+    return ProjectDir(create=False)

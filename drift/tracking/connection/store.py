@@ -97,8 +97,8 @@ def set_timeouts() -> None:
         os.environ.setdefault(name, value)
 
 
-def connect(*, create: bool = False, read: bool = False, folder: Path | None = None) -> Store:
-    """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in `folder` (the current one), and prove that it answers.
+def connect(*, create: bool = False, read: bool = False) -> Store:
+    """Connect to `MLFLOW_TRACKING_URI`, or to SQLite in the current folder, and prove that it answers.
 
     A file of SQLite is made only to `create` a first model in; elsewhere its absence tells of a wrong folder. With
     `read`, it is opened in a way that cannot write it, and artifacts that were moved are not looked for.
@@ -109,7 +109,7 @@ def connect(*, create: bool = False, read: bool = False, folder: Path | None = N
     set_timeouts()
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(name, None)
-    own = (folder or Path.cwd()).absolute() / DEFAULT_STORE
+    own = Path.cwd() / DEFAULT_STORE
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri and not create and not own.exists():
         raise TrackingError(
