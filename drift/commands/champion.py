@@ -25,10 +25,10 @@ def status(
     from drift.loop.status import status_lines
     from drift.terminal import fold
 
-    found = Loop().status(register_model_name)
-    for line in status_lines(found):
+    standing = Loop().status(register_model_name)
+    for line in status_lines(standing):
         print(fold(line, indent=14))
-    write_json(json, {"register_model_name": register_model_name}, [found])
+    write_json(json, {"register_model_name": register_model_name}, [standing])
     return ExitCode.DONE
 
 

@@ -45,19 +45,19 @@ def replay(
     rows = source.load()
     home, store = ProjectDir(), connect(create=True)
     with counting() as tell:
-        found = library.replay(rows, options, tell=lambda step: tell(step.words, step.done, step.total))
-    for line in table_lines(found.results, width=line_width()):
+        result = library.replay(rows, options, tell=lambda step: tell(step.words, step.done, step.total))
+    for line in table_lines(result.results, width=line_width()):
         print(line)
-    if found.served is not None:
-        print(found.served)
-    for warned in found.advice:
+    if result.served is not None:
+        print(result.served)
+    for warned in result.advice:
         print(warned.words)
     experiment = mlflow_experiment_name
     called = as_options(options, table, mlflow_experiment_name=experiment, html=html)
-    page = write_replay(found.results, found.summary, html or home.new_report("replay"))
-    run = log_results(found.results, store, experiment, options=called, page=page)
+    page = write_replay(result.results, result.summary, html or home.new_report("replay"))
+    run = log_results(result.results, store, experiment, options=called, page=page)
     print(f"run {run} in experiment {experiment} of {store.address}")
     print(f"page: {page}")
     print(f"next, to train a model of this table: {next_steps.train_base(experiment, source.options)}")
-    write_json(json, called, found.records, run_id=run, **found.numbers)
+    write_json(json, called, result.records, run_id=run, **result.numbers)
     return ExitCode.DONE

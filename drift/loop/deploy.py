@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -79,9 +80,9 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
             opened.params(options.as_called() | {"start_row": rows.start, "stop_row": rows.stop})
             opened.tag(deployment=identity, first_champion=version.number)
             log_scored_rows(opened, table, rows, options, version, identity)
-            told = {"source": asdict(source or card.source), "digest": table.digest(range(rows.stop))}
+            data = {"source": asdict(source or card.source), "digest": table.digest(range(rows.stop))}
             deployment = Deployment(
-                identity, options.model_name, opened.id, options.to_json() | told,
+                identity, options.model_name, opened.id, options.to_json() | data,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
             _end_left_behind(context, options.model_name, version.number, card.seen)
@@ -105,11 +106,11 @@ def log_scored_rows(
 
 def _end_left_behind(context: DeploymentContext, model: str, champion: int, seen: int) -> None:
     """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
-    for made in left_behind(context.journal, model, seen):
-        with suppress(StateError), context.alone(made.id):  # else it is under way
-            context.journal.set_state(made.id, SUPERSEDED)
-            text = f"deployment {made.id} ends with this one: version {champion} has seen the rows that it had left"
-            context.tell(Notice(text))
+    for deployment in left_behind(context.journal, model, seen):
+        with suppress(StateError), context.alone(deployment.id):  # else it is under way
+            context.journal.set_state(deployment.id, SUPERSEDED)
+            reason = f"version {champion} has seen the rows that it had left"
+            context.tell(Notice(f"deployment {deployment.id} ends with this one: {reason}"))
 
 
 def _succession(
@@ -134,18 +135,18 @@ def _succession(
             return None
     with TemporaryDirectory(prefix="drift-fetch-") as folder:
         base = _trusted_base(candidate, context, Path(folder))
-        made = decide(
+        succession = decide(
             candidate, champion, registry, context.journal, base=base, source=source, mode=options.promote,
             level=options.retrain.level, ask=context.ask_replacement, person=context.person,
         )  # fmt: skip
-    if not made.promoted and made.test is None:
+    if not succession.promoted and succession.test is None:
         serving = card_of(registry, champion)
         table = source or serving.source
         rows = len(table.load())
         start = serving.seen if options.start_row is None else options.start_row
         stop = min(rows, start + options.test_data_rows)
         line = kept_line(
-            made,
+            succession,
             candidate,
             champion,
             options=options,
@@ -155,7 +156,7 @@ def _succession(
             server=context.server,
         )
         context.tell(Notice(line))
-    return made
+    return succession
 
 
 def _trusted_base(candidate: Candidate, context: DeploymentContext, folder: Path) -> Release:
@@ -213,26 +214,26 @@ def _register(candidate: Candidate, registry: Registry) -> Version:
 
 
 def _refuse(
-    candidate: Candidate, champion: Version, made: Succession, championship: Championship, *, deployment: str
+    candidate: Candidate, champion: Version, succession: Succession, championship: Championship, *, deployment: str
 ) -> None:
     """Register a base model that was compared and is not better, so that it is not compared again and again."""
-    assert made.test is not None  # noqa: S101  # by the caller
+    assert succession.test is not None  # noqa: S101  # by the caller
     version = candidate.registered or _register(candidate, championship.registry)
-    _tell_comparison(made, made.test, champion, version, championship)
+    _tell_comparison(succession, succession.test, champion, version, championship)
     evidence = {
         "run": candidate.run.id,
         "deployment": deployment,
         "challenger": version.number,
-        "comparison": comparison_evidence(made.test),
+        "comparison": comparison_evidence(succession.test),
     }
-    championship.refuse(version, champion, by=made.by, reason=made.reason, evidence=evidence)
-    championship.tell(ChallengerRefused(champion.number, version.number, made.test, made.reason))
+    championship.refuse(version, champion, by=succession.by, reason=succession.reason, evidence=evidence)
+    championship.tell(ChallengerRefused(champion.number, version.number, succession.test, succession.reason))
 
 
 def _tell_comparison(
-    made: Succession, test: PairedTest, champion: Version, version: Version, championship: Championship
+    succession: Succession, test: PairedTest, champion: Version, version: Version, championship: Championship
 ) -> None:
-    rows = (made.rows.start, made.rows.stop)
+    rows = (succession.rows.start, succession.rows.stop)
     championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
 
 
@@ -282,9 +283,9 @@ def _say_what_was_scored(
     What counts is the blocks in the log: a deployment that was interrupted has not scored all rows it was to score.
     """
     scored = context.journal.scored(options.model_name)
-    before = {name: made for name, made in scored.items() if made.start < rows.stop and rows.start < made.stop}
+    before = {name: part for name, part in scored.items() if part.start < rows.stop and rows.start < part.stop}
     if before:
-        last = max(made.stop for made in before.values())
+        last = max(part.stop for part in before.values())
         if table_rows - last < options.block_size:
             further = "add later rows at the end of the table to go on after them"
         else:
@@ -300,7 +301,7 @@ def _joined(rows: range, parts: Iterable[range]) -> list[range]:
     """Those of `rows` that are in any of `parts`, in order, in as few ranges as possible."""
     joined: list[range] = []
     common = (range(max(rows.start, part.start), min(rows.stop, part.stop)) for part in parts)
-    for part in sorted(common, key=lambda one: one.start):
+    for part in sorted(common, key=attrgetter("start")):
         if joined and part.start <= joined[-1].stop:
             joined[-1] = range(joined[-1].start, max(joined[-1].stop, part.stop))
         else:

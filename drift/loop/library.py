@@ -368,12 +368,12 @@ class Loop:
         store, home = self.store, ProjectDir()
         journal = Journal(home.log)
         tell_lost_log(Registry(store, options.model_name), journal, self.tell)
-        asked = self.questions
+        questions = self.questions
         return DeploymentContext(
             store=store, home=home, journal=journal, person=person(), tell=self.tell, write_report=self.write_report,
-            consent=consent_for(options.ask, asked.question if asked else None, person()),
-            ask_promotion=asked.ask_promotion if asked else None,
-            ask_replacement=asked.confirm if asked else None,
+            consent=consent_for(options.ask, questions.question if questions else None, person()),
+            ask_promotion=questions.ask_promotion if questions else None,
+            ask_replacement=questions.confirm if questions else None,
             serve=deployment_server(home, self.server, self.port),
             server=self._server | {"port": self.port},
         )  # fmt: skip

@@ -109,7 +109,7 @@ def decide(
 
 
 def kept_line(
-    made: Succession,
+    succession: Succession,
     candidate: Candidate,
     champion: Version,
     *,
@@ -122,7 +122,7 @@ def kept_line(
     """One line for a champion that stays beside a base model that was not compared with it.
 
     Args:
-        made: the decision.
+        succession: the decision.
         candidate: the base run.
         champion: the version that stays.
         options: of the deployment that decided.
@@ -136,17 +136,17 @@ def kept_line(
         given = {**options.given(), **server} | {"promote": None, "start_row": None, "until_accepted": None} | changes
         return next_steps.deploy(options.experiment, options.model_name, table.options, **given)
 
-    if max(made.rows.stop, scored_to) - made.rows.start >= MIN_ROWS:
+    if max(succession.rows.stop, scored_to) - succession.rows.start >= MIN_ROWS:
         compare = f"to compare them, deploy again after this deployment: {deploy()}"
-    elif table_rows - made.rows.start < MIN_ROWS:
+    elif table_rows - succession.rows.start < MIN_ROWS:
         compare = f"no {MIN_ROWS} rows of {table.name} are new to both: add later rows to compare them"
     else:
-        rows = min(table_rows - made.rows.start, max(COMPARED_ROWS, options.block_size))
-        scored = deploy(promote="never", start_row=made.rows.start, test_data_rows=rows)
+        rows = min(table_rows - succession.rows.start, max(COMPARED_ROWS, options.block_size))
+        scored = deploy(promote="never", start_row=succession.rows.start, test_data_rows=rows)
         compare = f"to compare them, score rows that are new to both and deploy again: {scored}"
     return (
-        f"version {champion.number} stays champion; base run {candidate.run.id} stays aside ({made.by}; {made.reason});"
-        f" {compare}; to replace it uncompared: {deploy(promote='always')}"
+        f"version {champion.number} stays champion; base run {candidate.run.id} stays aside ({succession.by};"
+        f" {succession.reason}); {compare}; to replace it uncompared: {deploy(promote='always')}"
     )
 
 

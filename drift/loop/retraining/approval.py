@@ -98,7 +98,7 @@ class AskPerson:
 
     def recall(self, decisions: Sequence[DecisionRecord]) -> None:
         """Remember a no from before an interruption."""
-        self._refused = self._refused or any(made.reason.startswith(SAID_NO) for made in decisions)
+        self._refused = self._refused or any(decision.reason.startswith(SAID_NO) for decision in decisions)
 
 
 def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Approval]:

@@ -103,24 +103,24 @@ def challenge(
     """
     tell, earlier, known = config.championship.tell, list[ChallengeResult](), list(refused())
     number = first_try
-    for one in islice(kinds(config.options, stop), first_try - 1, None):
-        if number > one.of:
+    for kind in islice(kinds(config.options, stop), first_try - 1, None):
+        if number > kind.of:
             break
-        if one.words:
-            which = f"try {number} of at most {one.of}, " if one.of > 1 else "the next kind of try, "
-            tell(Notice(f"{which}{one.words}, at level {one.options.level:.3g}"))
-        elif one.of > 1:
-            level = f"level {one.options.level:.3g}, {config.options.level:g} over all of them"
-            tell(Notice(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
-        numbered = {"try": number, "tries": one.of} if one.of > 1 else {}
-        own = replace(config, options=one.options)
+        if kind.words:
+            which = f"try {number} of at most {kind.of}, " if kind.of > 1 else "the next kind of try, "
+            tell(Notice(f"{which}{kind.words}, at level {kind.options.level:.3g}"))
+        elif kind.of > 1:
+            level = f"level {kind.options.level:.3g}, {config.options.level:g} over all of them"
+            tell(Notice(f"at most {kind.of} tries until a challenger is accepted, each at {level}"))
+        numbered = {"try": number, "tries": kind.of} if kind.of > 1 else {}
+        own = replace(config, options=kind.options)
         try:
             verdict = _challenge(table, stop, champion, own, cause=cause, evidence=evidence | numbered, refused=known)
         except RepeatedError as error:
             tell(Notice(str(error)))
             continue
         except (DataError, TrainingError) as error:
-            if one.of == 1:
+            if kind.of == 1:
                 raise
             tell(Notice(f"try {number} gave no challenger: {error}"))
             failure = error
@@ -210,13 +210,13 @@ def comparison_words(who: str, test: PairedTest) -> str:
 def judge(challenger: Challenger, config: ChallengeConfig) -> tuple[bool, str, str]:
     """Whether to promote, who decided, and why."""
     test = challenger.test
-    found = comparison_words("challenger", test)
+    comparison = comparison_words("challenger", test)
     if config.mode is PromoteMode.ALWAYS:
-        return True, "--promote always", found
+        return True, "--promote always", comparison
     if config.mode is PromoteMode.NEVER:
-        return False, "--promote never", found
+        return False, "--promote never", comparison
     if config.mode is PromoteMode.AUTO:
-        return test.better, "--promote auto", found
+        return test.better, "--promote auto", comparison
     if config.ask is None:
-        return False, "no terminal to ask at", found
-    return config.ask(challenger), config.person, found
+        return False, "no terminal to ask at", comparison
+    return config.ask(challenger), config.person, comparison

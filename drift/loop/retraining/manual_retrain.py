@@ -46,7 +46,7 @@ def retrain_on_latest(config: ChallengeConfig) -> ChallengeResult:
 
 def last_row_seen(journal: Journal, model: str, card: Card) -> int:
     """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
-    scored = (journal.blocks(made.id) for made in deployments_of(journal, model, card))
+    scored = (journal.blocks(deployment.id) for deployment in deployments_of(journal, model, card))
     return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])
 
 
@@ -54,7 +54,7 @@ def deployments_of(journal: Journal, model: str, card: Card) -> list[Deployment]
     """The deployments of a model that scored its table, oldest first."""
     table = card.source.file, card.source.label
     return [
-        made
-        for made in journal.deployments(model)
-        if (DataSource(made.options["source"]["path"]).file, made.options["source"].get("label")) == table
+        deployment
+        for deployment in journal.deployments(model)
+        if (DataSource(deployment.options["source"]["path"]).file, deployment.options["source"].get("label")) == table
     ]

@@ -146,9 +146,9 @@ def retrain(
     parent = parent_in(store, experiment, base, parameters=champion_card.parameters)
     with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run:
         place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags | {"challenger_run": run.id})
-        found = _search(table, parts, options, place, tell, warm)
-        made = Refused(0, recipe, found.parameters)
-        repeated = same_model(recipe, found.parameters, refused)
+        best = _search(table, parts, options, place, tell, warm)
+        identity = Refused(0, recipe, best.parameters)
+        repeated = same_model(recipe, best.parameters, refused)
         if repeated is not None:
             run.tag(repeats=repeated.version)
             run.describe(
@@ -156,7 +156,7 @@ def retrain(
                 f" {repeated.state}."
             )
         else:
-            fitted = _fit(table, parts, options, found, warm)
+            fitted = _fit(table, parts, options, best, warm)
             rows = table.part(parts.held_out)
             answer = LocalPredictor(fitted.net).predict(rows.features)
             probabilities = answer.probabilities
@@ -179,7 +179,7 @@ def retrain(
             model = log_model(run, fitted, reference, card)
             remember_trained(home, model, run.id)
             version = registry.register(
-                model, run.id, kind="retrain", champion=champion.number, cause=cause, recipe=made.to_tag(), **child
+                model, run.id, kind="retrain", champion=champion.number, cause=cause, recipe=identity.to_tag(), **child
             )
             registry.point(CHALLENGER, version.number)
             run.tag(challenger=version.number)
@@ -206,7 +206,7 @@ def retrain(
                 " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
             )
         )
-    return Challenger(version, card, test, parts.held_out, run.id, replace(made, version=version.number), new)
+    return Challenger(version, card, test, parts.held_out, run.id, replace(identity, version=version.number), new)
 
 
 def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
@@ -229,13 +229,13 @@ def _search(
     return search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
 
 
-def _fit(table: Table, parts: Split, options: RetrainOptions, found: Fitted, warm: WarmStart | None) -> Fitted:
+def _fit(table: Table, parts: Split, options: RetrainOptions, best: Fitted, warm: WarmStart | None) -> Fitted:
     """The chosen parameters, fitted again on all training rows."""
     everything, classes = table.part(parts.refit), len(table.classes)
-    net = build(everything, found.parameters, classes=classes, seed=options.train.seed, warm=warm)
-    chosen, device = fit_options(found.parameters, options.train), options.train.device
+    net = build(everything, best.parameters, classes=classes, seed=options.train.seed, warm=warm)
+    chosen, device = fit_options(best.parameters, options.train), options.train.device
     epochs = fit(net, everything, table.part(parts.held_out), chosen, device=device)
-    return replace(found, net=net.eval(), epochs=tuple(epochs))
+    return replace(best, net=net.eval(), epochs=tuple(epochs))
 
 
 def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion: Version, test: PairedTest) -> None:

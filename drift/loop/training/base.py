@@ -75,10 +75,10 @@ def rows_wanted(table: Table, wanted: float) -> int:
     """`wanted` as a number of rows: a share of the table if it is between 0 and 1, else the number itself."""
     count = 0 if not isfinite(wanted) else int(wanted * len(table)) if 0 < wanted < 1 else int(wanted)
     if not MIN_ROWS <= count <= len(table):
-        asked = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if 0 < wanted < 1 else "")
+        requested = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if 0 < wanted < 1 else "")
         raise DataError(
             f"expected at least {MIN_ROWS} training rows and at most the {len(table)} that {table.name} has,"
-            f" got {count} ({asked})"
+            f" got {count} ({requested})"
         )
     return count
 
@@ -226,11 +226,11 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
 
 
 def _unfinished(store: Store, experiment: str, *, options: str) -> str:
-    for found in find_runs(store, experiment, kind="base"):
+    for run in find_runs(store, experiment, kind="base"):
         # MLflow calls a run FINISHED once its model is logged, which is not yet the end of ours
-        complete = found.status == "FINISHED" and "drift.model_id" in found.tags
-        if not complete and found.tags.get("drift.options") == options:
-            return found.id
+        complete = run.status == "FINISHED" and "drift.model_id" in run.tags
+        if not complete and run.tags.get("drift.options") == options:
+            return run.id
     raise StateError(
         f"experiment {experiment!r} has no unfinished base training with these options on this data and device;"
         " run without --resume"
