@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from operator import attrgetter
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
-from drift.data.blocks import Table, cut
+from drift.data.blocks import Table
 from drift.detect import PairedTest
-from drift.errors import DataError, StateError
+from drift.errors import StateError
 from drift.loop.card import Card, DataSource
 from drift.loop.context import DeploymentContext
 from drift.loop.events import ChallengerCompared, ChallengerRefused, Notice
@@ -27,6 +27,7 @@ from drift.loop.releases.promote import Championship, card_of, comparison_eviden
 from drift.loop.releases.trusted import require_base
 from drift.loop.results.deployment import DeployResult
 from drift.loop.running import RunningDeployment
+from drift.loop.scoring.row_range import rows_to_score, scored_before
 from drift.loop.scoring.seen_rows import left_behind
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.training.run_description import data_parameters, words
@@ -49,7 +50,8 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
         context.tell(Notice(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
     elif candidate.newer is not None:
         context.tell(Notice(candidate.taken_words))
-    succession = _succession(candidate, registry, context, options, source)
+    load = cache(DataSource.load)
+    succession = _succession(candidate, registry, context, options, source, load)
     model_id = _model_to_serve(candidate, succession)
     champion = candidate.champion
     if champion is not None and champion.model_id == model_id:
@@ -58,9 +60,8 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
         with TemporaryDirectory(prefix="drift-fetch-") as folder:
             card = Card.from_metadata(_trusted_base(candidate, context, Path(folder)).card)
     serving = champion.number if champion is not None and champion.model_id == model_id else None
-    _rows_to_score(
-        card, options, source, champion=serving
-    )  # what is wrong with them is said before anything is started
+    table = card.fit_to(load(source or card.source))
+    rows = rows_to_score(card, options, table, champion=serving)  # what is wrong is said before anything is started
     if champion is None and (other := served_as(registry, card)) is not None:
         named = {} if source is None else source.options
         instead = next_steps.deploy(options.experiment, other, named, **options.given(), **context.server)
@@ -72,9 +73,13 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
     with context.alone(identity), context.served(options, identity) as service:
         championship = context.championship(registry, service)
         version = _take_up(candidate, succession, championship, person=context.person, deployment=identity)
-        card = card_of(registry, version)
-        table, rows = _rows_to_score(card, options, source, champion=version.number)
-        _say_what_was_scored(context, options, rows, source, table_rows=len(table))
+        if (served := card_of(registry, version)) != card:  # the champion was changed meanwhile
+            card, table = served, served.fit_to(load(source or served.source))
+            rows = rows_to_score(card, options, table, champion=version.number)
+        if before := scored_before(
+            context.journal, options, rows, source, table_rows=len(table), server=context.server
+        ):
+            context.tell(Notice(before))
         with context.open_run(options.experiment, identity) as opened:
             link_project_run(context.store, opened.id, options.experiment)
             opened.params(options.as_called() | {"start_row": rows.start, "stop_row": rows.stop})
@@ -119,6 +124,7 @@ def _succession(
     context: DeploymentContext,
     options: DeployOptions,
     source: DataSource | None,
+    load: Callable[[DataSource], Table],
 ) -> Succession | None:
     """Whether the best base run replaces a champion; None where there is no champion, or nothing new.
 
@@ -137,12 +143,12 @@ def _succession(
         base = _trusted_base(candidate, context, Path(folder))
         succession = decide(
             candidate, champion, registry, context.journal, base=base, source=source, mode=options.promote,
-            level=options.retrain.level, ask=context.ask_replacement, person=context.person,
+            level=options.retrain.level, ask=context.ask_replacement, person=context.person, load=load,
         )  # fmt: skip
     if not succession.promoted and succession.test is None:
         serving = card_of(registry, champion)
         table = source or serving.source
-        rows = len(table.load())
+        rows = len(load(table))
         start = serving.seen if options.start_row is None else options.start_row
         stop = min(rows, start + options.test_data_rows)
         line = kept_line(
@@ -235,75 +241,3 @@ def _tell_comparison(
 ) -> None:
     rows = (succession.rows.start, succession.rows.stop)
     championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
-
-
-def _rows_to_score(
-    card: Card, options: DeployOptions, source: DataSource | None, *, champion: int | None
-) -> tuple[Table, range]:
-    """The table as the model sees it, and the rows that are scored; `champion` is None for a new base model."""
-    table = card.fit_to((source or card.source).load())
-    start = card.seen if options.start_row is None else options.start_row
-    if start < card.seen:
-        raise DataError(
-            f"expected --start_row of at least {card.seen}, the first row that the model has not seen, got {start}"
-        )
-    left = len(table) - start
-    if left < options.block_size:
-        few = f"{table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
-        why = _why_none(card, options, table, champion) if left <= 0 else few
-        raise DataError(
-            f"expected at least one block of {options.block_size} rows from row {start} on, got {max(0, left)}: {why}"
-        )
-    if options.test_data_rows < options.block_size:
-        raise DataError(
-            f"expected --test_data_rows of at least --block_size {options.block_size}, got {options.test_data_rows}"
-        )
-    rows = range(start, start + min(left, options.test_data_rows))
-    options.decides(len(cut(rows, options.block_size)))  # a policy that does not fit so many blocks is refused here
-    return table, rows
-
-
-def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | None) -> str:
-    """Why no row of a table can be scored, and what to do."""
-    if card.seen < len(table):
-        return f"{table.name} has {len(table)} rows; take a smaller --start_row, or add later rows at its end"
-    if champion is not None:
-        return next_steps.nothing_is_new(champion, options.model_name, len(table), table.name)
-    return (
-        f"the base model has seen all {len(table)} rows of {table.name}; train one on fewer rows (--train_rows), or add"
-        " later rows at the end of the table"
-    )
-
-
-def _say_what_was_scored(
-    context: DeploymentContext, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
-) -> None:
-    """Deploying again scores the same rows again, which may surprise who has added new ones.
-
-    What counts is the blocks in the log: a deployment that was interrupted has not scored all rows it was to score.
-    """
-    scored = context.journal.scored(options.model_name)
-    before = {name: part for name, part in scored.items() if part.start < rows.stop and rows.start < part.stop}
-    if before:
-        last = max(part.stop for part in before.values())
-        if table_rows - last < options.block_size:
-            further = "add later rows at the end of the table to go on after them"
-        else:
-            table = {} if source is None else source.options
-            goes_on = {**options.given(), **context.server, "start_row": last}
-            command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
-            further = f"to go on after them: {command}"
-        again = " and ".join(words(part) for part in _joined(rows, before.values()))
-        context.tell(Notice(f"rows {again} were scored before (deployment {list(before)[-1]}); {further}"))
-
-
-def _joined(rows: range, parts: Iterable[range]) -> list[range]:
-    """Those of `rows` that are in any of `parts`, in order, in as few ranges as possible."""
-    joined: list[range] = []
-    common = (range(max(rows.start, part.start), min(rows.stop, part.stop)) for part in parts)
-    for part in sorted(common, key=attrgetter("start")):
-        if joined and part.start <= joined[-1].stop:
-            joined[-1] = range(joined[-1].start, max(joined[-1].stop, part.stop))
-        else:
-            joined.append(part)
-    return joined

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drift import next_steps
+from drift.data.blocks import Table
 from drift.detect import PairedTest, mcnemar_test
 from drift.loop.card import Card, DataSource
 from drift.loop.journal.journal import Journal
@@ -71,6 +72,7 @@ def decide(
     level: float,
     ask: Callable[[str], bool] | None,
     person: str,
+    load: Callable[[DataSource], Table] = DataSource.load,
 ) -> Succession:
     """Compare a base model with the champion on scored rows that are new to both, and decide by `--promote`.
 
@@ -85,6 +87,7 @@ def decide(
         level: of the McNemar test, in (0, 1).
         ask: puts a question to a person; None where there is nobody.
         person: who that is.
+        load: reads a table.
     """
     serving = card_of(registry, champion)
     wanted = Card.from_metadata(base.card)
@@ -94,7 +97,7 @@ def decide(
         return Succession(False, "--promote never", candidate.words, None, rows)
     test = None
     if len(rows) >= MIN_ROWS:
-        test = _compare(base.model_file, champion, registry, (serving, wanted), rows, source, level)
+        test = _compare(base.model_file, champion, registry, (serving, wanted), rows, source, level, load)
     compared = f"{candidate.words}; {comparison_words('new base model', test)}" if test else candidate.words
     untested = f"{compared}; not compared with version {champion.number}: {len(rows)} scored rows are new to both"
     reason = compared if test else untested
@@ -158,11 +161,12 @@ def _compare(
     rows: range,
     source: DataSource | None,
     level: float,
+    load: Callable[[DataSource], Table],
 ) -> PairedTest:
     """McNemar's test of both models on the same rows."""
     correct = []
     for card, path in zip(cards, (registry.release(champion).model_file, base), strict=True):
-        part = card.fit_to((source or card.source).load()).part(rows)
+        part = card.fit_to(load(source or card.source)).part(rows)
         answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
         correct.append(answered.predictions == part.labels)
     return mcnemar_test(*correct, level=level)
