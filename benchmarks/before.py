@@ -43,7 +43,8 @@ JOBS = {  # shell lines that both checkouts understand
         " x = np.random.default_rng(0).normal(size=(40000, 50)); feature_tests(x[:20000], x[20000:])'"
     ),
     "profiles: 50 columns, 200,000 rows against 200,000": (
-        f"{shlex.quote(sys.executable)} -c 'import numpy as np; from drift.detect import compare_profiles, learn_binning, profile;"
+        f"{shlex.quote(sys.executable)} -c 'import numpy as np;"
+        " from drift.detect import compare_profiles, learn_binning, profile;"
         " x = np.random.default_rng(0).normal(size=(400000, 50)); b = learn_binning(x[:200000]);"
         " compare_profiles(profile(b, x[:200000]), profile(b, x[200000:]))'"
     ),

@@ -34,12 +34,12 @@ import numpy as np
 
 from benchmarks.machine import machine_line
 from benchmarks.measuring import write_json
-from drift.commands.replaying import POLICIES
 from drift.data.blocks import Integers
 from drift.datasets.elec import load_elec
 from drift.metrics.stream import baselines, stream_measures
 from drift.replays.ensembles import FAMILY, fit_member_of_family
 from drift.replays.experiment import ReplayResults, compare_policies
+from drift.replays.options import POLICIES
 from drift.replays.play import Stream
 from drift.replays.versions import Fit, ReplayVersions
 

@@ -2,69 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import options_as_called, write_json
-from drift.errors import ExitCode, UsageError
-from drift.system.devices import resolve_device
-
-if TYPE_CHECKING:
-    import pandas as pd
+from drift.commands.parts import write_json
+from drift.errors import ExitCode
+from drift.loop.options import split_names
+from drift.system.devices import ComputeOptions
+from drift.system.options import DATA, MORE, Option, as_options
 
 Table = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", show_default=False)]
 STAGES = 4  # columns, all of them together, one by one, and where they differ
-STRETCH = "Only these rows of {}: START:STOP, counted from 0."
+ROWS = "Only these rows of {}: START:STOP, counted from 0."
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What of the tables is compared, and how."""
+
+    reference_rows: Annotated[str | None, Option(ROWS.format("REFERENCE"))] = None
+    current_rows: Annotated[str | None, Option(ROWS.format("CURRENT"))] = None
+    columns: Annotated[str, Option("Compare only these: a,b,c.")] = ""
+    ignore: Annotated[str, Option("Columns to leave out: a,b,c.", DATA)] = ""
+    level: Annotated[float, Option("Chance of finding drift where there is none.", min=0.0001, max=0.5)] = 0.05
+    html: Annotated[Path | None, Option("Also write a page with pictures.")] = None
+    permutations: Annotated[
+        int, Option("Of the joint test, and draws for what chance makes of distances.", MORE, min=19)
+    ] = 1000
+    unlike_rows: Annotated[int, Option("How many unlike rows to tell.", MORE, min=0)] = 5
+    compute: ComputeOptions = field(default_factory=ComputeOptions)
 
 
 @command
 def compare(
-    reference: Table,
-    current: Table,
-    reference_rows: Annotated[
-        str | None,
-        typer.Option("--reference_rows", help=STRETCH.format("REFERENCE"), rich_help_panel=o.MAIN, show_default=False),
-    ] = None,
-    current_rows: Annotated[
-        str | None,
-        typer.Option("--current_rows", help=STRETCH.format("CURRENT"), rich_help_panel=o.MAIN, show_default=False),
-    ] = None,
-    columns: Annotated[
-        str,
-        typer.Option("--columns", help="Compare only these: a,b,c.", rich_help_panel=o.MAIN, show_default=False),
-    ] = "",
-    ignore: o.Ignore = "",
-    level: Annotated[
-        float,
-        typer.Option(
-            "--level", min=0.0001, max=0.5, help="Chance of finding drift where there is none.", rich_help_panel=o.MAIN
-        ),
-    ] = 0.05,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", help="Also write a page with pictures.", rich_help_panel=o.MAIN, show_default=False),
-    ] = None,
-    permutations: Annotated[
-        int,
-        typer.Option(
-            "--permutations",
-            min=19,
-            help="Of the joint test, and draws for what chance makes of distances.",
-            rich_help_panel=o.MORE,
-        ),
-    ] = 1000,
-    unlike_rows: Annotated[
-        int, typer.Option("--unlike_rows", min=0, help="How many unlike rows to tell.", rich_help_panel=o.MORE)
-    ] = 5,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
-    json: o.Json = None,
-    verbose: o.Verbose = False,
+    reference: Table, current: Table, options: CompareOptions, json: o.Json = None, verbose: o.Verbose = False
 ) -> ExitCode:
     """Do two tables differ, beyond chance, and where? Exit code 0: no drift; 3: drift.
 
@@ -75,62 +52,37 @@ def compare(
     """
     from drift.comparison import compare_tables
     from drift.comparison.describe import reasons, verdict
+    from drift.comparison.files import read_rows
     from drift.comparison.text import lines
-    from drift.data.readers import read_frame
     from drift.terminal import counting, fold, line_width
 
-    device = resolve_device(device, double_precision=True)
-    frames = [
-        _stretch(read_frame(path, ignore=_names(ignore), wanted=_names(columns)), rows, path)
-        for path, rows in ((reference, reference_rows), (current, current_rows))
-    ]
+    options = replace(options, compute=options.compute.on_device(double_precision=True))
+    columns, ignore = split_names(options.columns), split_names(options.ignore)
+    tables = (reference, options.reference_rows), (current, options.current_rows)
+    frames = [read_rows(path, rows, columns=columns, ignore=ignore) for path, rows in tables]
     stages = count()
     with counting() as tell:
-        found = compare_tables(
+        comparison = compare_tables(
             *frames,
-            columns=_names(columns),
-            ignore=_names(ignore),
-            level=level,
-            permutations=permutations,
-            rows=unlike_rows,
-            seed=seed,
-            device=device,
+            columns=columns,
+            ignore=ignore,
+            level=options.level,
+            permutations=options.permutations,
+            rows=options.unlike_rows,
+            seed=options.compute.seed,
+            device=options.compute.device,
             tell=lambda _: tell("comparing tables", next(stages), STAGES),
         )
-    for line in lines(found, width=line_width()):
+    for line in lines(comparison, width=line_width()):
         print(fold(line, indent=len(line) - len(line.lstrip()) + 2))
-    if html is not None:
+    if options.html is not None:
         from drift.report.comparison import write_comparison
 
-        named = [
-            f"{path}, rows {rows}" if rows else str(path)
-            for path, rows in ((reference, reference_rows), (current, current_rows))
-        ]
-        print(f"page: {write_comparison(found, html, reference=named[0], current=named[1])}")
-    more = {name: getattr(found, name) for name in ("drift", "p_value", "rows", "joint", "pairs", "unlike", "left_out")}
-    more |= {"verdict": verdict(found), "reasons": list(reasons(found))}
-    write_json(json, options_as_called(compare, locals()), [vars(column) for column in found.columns], **more)
-    return ExitCode.DRIFT if found.drift else ExitCode.DONE
-
-
-def _stretch(frame: pd.DataFrame, rows: str | None, path: Path) -> pd.DataFrame:
-    """Some rows of a file, with the numbers that they have in it; refuses names that would forge lines."""
-    import re
-
-    from drift.data.problems import require_plain_names
-
-    require_plain_names(frame.columns, f"table {path}")
-    if rows is None:
-        return frame
-    found = re.fullmatch(r"(\d*):(\d*)", rows.strip())
-    if found is None:
-        raise UsageError(f"expected rows as START:STOP, such as 0:1440, got {rows!r}")
-    start, stop = (int(text) if text else None for text in found.groups())
-    part = frame.iloc[start:stop]
-    if len(part) == 0:
-        raise UsageError(f"expected some rows, got none from {rows} of {path}, which has {len(frame):,}")
-    return part
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+        first, second = (f"{path}, rows {rows}" if rows else str(path) for path, rows in tables)
+        print(f"page: {write_comparison(comparison, options.html, reference=first, current=second)}")
+    names = ("drift", "p_value", "rows", "joint", "pairs", "unlike", "left_out")
+    more = {name: getattr(comparison, name) for name in names}
+    more |= {"verdict": verdict(comparison), "reasons": list(reasons(comparison))}
+    called = as_options(options, reference=reference, current=current)
+    write_json(json, called, [vars(column) for column in comparison.columns], **more)
+    return ExitCode.DRIFT if comparison.drift else ExitCode.DONE

@@ -6,27 +6,56 @@ import functools
 import inspect
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from types import FrameType
-from typing import Any
+from typing import Any, overload
 
 import typer
 
+from drift.commands.records import spread
 from drift.errors import DriftError, ExitCode, ResumableInterrupt
 from drift.invocation import typed_command
 from drift.system import streams
-from drift.system.extras import missing_package
+from drift.system.extras import missing_package, require
 from drift.system.signals import forget_interrupt, ignore_hang_ups, note_interrupt
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
 
 
-def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
-    """Turn a command's errors into one line and an exit code, and signals into a clean end."""
+Command = Callable[..., ExitCode | None]
+
+
+@overload
+def command(function: Command) -> Callable[..., None]: ...
+
+
+@overload
+def command(*, order: str = "", needs: Sequence[str] = ()) -> Callable[[Command], Callable[..., None]]: ...
+
+
+def command(
+    function: Command | None = None, *, order: str = "", needs: Sequence[str] = ()
+) -> Callable[..., None] | Callable[[Command], Callable[..., None]]:
+    """Turn a function into a command: its records into options, its errors into one line and an exit code.
+
+    Signals end it cleanly.
+
+    Args:
+        function: takes records of options (`drift.system.options`), or what Typer knows.
+        order: options that come first in the help, separated by spaces; the others follow in the order of fields.
+        needs: modules of extras that have to be installed.
+    """
+    if function is None:
+        return lambda function: _command(function, order.split(), needs)
+    return _command(function, [], ())
+
+
+def _command(function: Command, order: Sequence[str], needs: Sequence[str]) -> Callable[..., None]:
+    signature, arguments = spread(function, order)
 
     @functools.wraps(function)
-    def ended(*args: Any, **kwargs: Any) -> None:
+    def ended(**kwargs: Any) -> None:
         forget_interrupt()
         signal.signal(signal.SIGTERM, _interrupt)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a shell's background
@@ -39,8 +68,9 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         try:
             out = sys.stdout if function.__name__ in WRITES_AS_IT_GOES else sys.stderr
             progress = progress_lines(_called(function), out) if streams.owns_process() else nullcontext()
-            with typed_command(_called(function).removeprefix("drift "), _given(function, kwargs)), progress:
-                code = function(*args, **kwargs)
+            with typed_command(_called(function).removeprefix("drift "), _given(signature, kwargs)), progress:
+                require(*needs)
+                code = function(**arguments(kwargs))
         except DriftError as error:
             _fail(error, error.exit_code, verbose)
         except ModuleNotFoundError as error:  # of an extra that is not installed
@@ -59,7 +89,7 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         except BrokenPipeError:  # who read our output has had enough
             streams.discard()
             raise typer.Exit(streams.READER_GONE) from None
-        except OSError as error:  # what no room expected: a full disk, a folder gone
+        except OSError as error:  # what no layer expected: a full disk, a folder gone
             where = f" ({error.filename})" if error.filename else ""
             _fail(error, ExitCode.ERROR, verbose, f"{error.strerror or error}{where}")
         except Exception as error:  # a defect of ours: one line too, and how to see more
@@ -67,6 +97,8 @@ def command(function: Callable[..., ExitCode | None]) -> Callable[..., None]:
         else:
             raise typer.Exit(int(code or 0))
 
+    ended.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads, and its annotations
+    ended.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     return ended
 
 
@@ -77,9 +109,9 @@ def _called(function: Callable[..., object]) -> str:
     return " ".join(["drift", *group, function.__name__.replace("_", "-")])
 
 
-def _given(function: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:
+def _given(signature: inspect.Signature, values: dict[str, Any]) -> dict[str, Any]:
     """The options of a command that differ from their defaults."""
-    known = inspect.signature(function).parameters
+    known = signature.parameters
     return {name: value for name, value in values.items() if name in known and value != known[name].default}
 
 

@@ -1,93 +1,16 @@
-"""What several commands are built from: the table, the server, and the file of numbers they leave."""
+"""The file of numbers that a command leaves, and the options that it says it was called with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from drift.errors import ServingError, StateError, UsageError
+from drift.errors import StateError
 from drift.system.disk import write_at_once
 from drift.system.secrets import masked
-
-if TYPE_CHECKING:
-    from drift.loop.card import DataSource
-    from drift.loop.project_dir import ProjectDir
-    from drift.serving import ModelService
-
-
-def source_of(data: Path | None, label: str | None, time: str | None, ignore: str) -> DataSource:
-    """The table that the options name, not loaded yet."""
-    from drift.loop.card import DataSource
-
-    if data is None:
-        if label or time or ignore:
-            raise UsageError("--label, --time and --ignore describe a table of your own: name it with --data FILE")
-        return DataSource()
-    if label is None:
-        raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
-    columns = tuple(name.strip() for name in ignore.split(",") if name.strip())
-    return DataSource(str(data.absolute()), label, time, columns)
-
-
-def check_server(url: str | None, folder: Path | None, port: int | None = None) -> None:
-    """Raise `UsageError` for options of a server that contradict each other, before anything is begun."""
-    if (url is None) != (folder is None):
-        raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
-    if url is not None and port is not None:
-        raise UsageError("expected --server URL without --port: it has a port of its own")
-    if url is not None:
-        from drift.serving.torchserve.address import inference_url_of
-
-        try:
-            inference_url_of(url)
-        except ServingError as error:
-            raise UsageError(f"--server: {error}") from error
-
-
-def server_starter(
-    home: ProjectDir, url: str | None, folder: Path | None, port: int | None
-) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[ModelService]]:
-    """How a deployment gets its server: by starting one, or by using one that runs.
-
-    Only one server of a model is started in one project: a promotion could not reach a second one.
-    """
-    check_server(url, folder, port)
-
-    @contextmanager
-    def start(format: Literal["npy", "json"], own_folder: Path, name: str) -> Iterator[ModelService]:
-        from drift.loop.servers import clear_way
-        from drift.serving import ModelService
-
-        if url is not None and folder is not None:
-            with ModelService.connect(url, folder, name, format=format) as service:
-                yield service
-        else:
-            with home.lock(f"serving-{name}", doing=f"serving {name} (to use its server: --server)"):
-                clear_way(home, name)
-                with ModelService.start(own_folder, name, port=port, format=format) as service:
-                    yield service
-
-    return start
-
-
-def service_finder(
-    home: ProjectDir, name: str, url: str | None, folder: Path | None
-) -> Callable[[], ModelService | None]:
-    """How to find the server that serves `name`: the one given, else the one of this project that runs, if any."""
-    check_server(url, folder)
-
-    def find() -> ModelService | None:
-        from drift.loop.servers import followed_service
-        from drift.serving import ModelService
-
-        if url is not None and folder is not None:
-            return ModelService.connect(url, folder, name)
-        return followed_service(home, name)
-
-    return find
 
 
 def options_as_called(command: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,21 +10,16 @@ from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.flags import MaskedGroup, PlainFlags
-from drift.errors import ExitCode, UsageError
-from drift.system.extras import require
+from drift.errors import ExitCode
+from drift.loop.options import ModelName
+from drift.system.options import Option
 
 
-@command
+@command(needs=("mlflow",))
 def accept(
-    register_model_name: o.ModelName = "drift_model",
-    version: Annotated[
-        int | None,
-        typer.Option("--version", min=1, help="Registered version. Default: the champion.", show_default=False),
-    ] = None,
-    run_id: Annotated[
-        str | None,
-        typer.Option("--run_id", help="A base run whose model was not registered yet.", show_default=False),
-    ] = None,
+    register_model_name: ModelName = next_steps.DEFAULT_MODEL,
+    version: Annotated[int | None, Option("Registered version. Default: the champion.", "", min=1)] = None,
+    run_id: Annotated[str | None, Option("A base run whose model was not registered yet.", "")] = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Accept a model that was trained elsewhere, so that it may be served here: its digest is kept in this folder.
@@ -34,28 +28,13 @@ def accept(
 
     Example: drift accept
     """
-    require("mlflow")
-    if version is not None and run_id is not None:
-        raise UsageError("expected --version or --run_id, got both: a run that is registered has a version")
-    from drift.loop.journal.journal import Journal
-    from drift.loop.project_dir import ProjectDir
-    from drift.loop.releases.trusted import accept as accept_release
+    from drift.loop.library import Loop
     from drift.terminal import fold
-    from drift.tracking.connection.store import connect
-    from drift.tracking.registry import Registry
-    from drift.tracking.runs.lookup import experiment_of
-    from drift.tracking.runs.release import ReleaseOrigin
 
-    store = connect()
-    if run_id is None:
-        number = version or Registry(store, register_model_name).champion().number
-        origin, then = ReleaseOrigin("", register_model_name, number), next_steps.serve(register_model_name)
-    else:
-        origin = ReleaseOrigin(run_id)
-        then = next_steps.deploy(experiment_of(store, run_id), register_model_name)
-    for line in accept_release(store, Journal(ProjectDir().log), origin).lines:
+    accepted = Loop().accept(register_model_name, version=version, run_id=run_id)
+    for line in accepted.lines:
         print(fold(line, indent=2))
-    print(f"next: {then}")
+    print(f"next: {accepted.next_step}")
     return ExitCode.DONE
 
 
@@ -68,16 +47,15 @@ keys = typer.Typer(
 
 
 @keys.command(cls=PlainFlags)
-@command
+@command(needs=("mlflow",))
 def new(
-    name: Annotated[str, typer.Option("--name", help="Whose key it is, for people.")] = "",
+    name: Annotated[str, Option("Whose key it is, for people.", "")] = "",
     verbose: o.Verbose = False,
 ) -> ExitCode:
     """Make a key pair: what this user trains from now on is signed with it.
 
     Example: drift keys new --name training-machine
     """
-    require("mlflow")
     from drift.system import signing
     from drift.system.person import person
 
@@ -120,17 +98,9 @@ def trust(
     """
     from drift.system import signing
 
-    text = key
-    if not key.startswith(signing.PREFIX):
-        try:
-            text = Path(key).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"expected a public key ({signing.PREFIX}BASE64 NAME) or a file that holds one, got {key[:100]!r}"
-            ) from error
-    found = signing.public_key(text)
-    added = signing.trust(found)
-    print(f"{'trusted' if added else 'trusted already'}: {found.words}; compare the fingerprint with its owner's")
+    public = signing.read_public_key(key)
+    added = signing.trust(public)
+    print(f"{'trusted' if added else 'trusted already'}: {public.words}; compare the fingerprint with its owner's")
     return ExitCode.DONE
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,13 @@ def require_one_line(*names: str) -> None:
 
 @dataclass(frozen=True)
 class DataSource:
-    """How to load the table again: the embedded stream, or a user's file.
+    """How to load a table again.
 
     Attributes:
-        path: of the file; None is the embedded ELEC stream.
-        label: the column with the class.
-        time: the column with the time of each row, with :day_first or :month_first if that was said; None if there is
-            none.
+        path: of a CSV or Parquet file in time order; None is the embedded stream ELEC.
+        label: column with the class.
+        time: column with the time, from which calendar features are computed, with :day_first or :month_first if that
+            was said; None if there is none.
         ignore: columns that are left out.
     """
 
@@ -46,12 +46,12 @@ class DataSource:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DataSource:
-        """The source that `dataclasses.asdict` wrote, in a journal or a model's card.
-
-        Raises:
-            KeyError, TypeError: it is no source.
-        """
+        """The source that a log or a card keeps."""
         return cls(**{**values, "ignore": tuple(values["ignore"])})
+
+    def absolute(self) -> DataSource:
+        """The same, whatever folder it is loaded from."""
+        return self if self.path is None else replace(self, path=str(Path(self.path).absolute()))
 
     @property
     def name(self) -> str:

@@ -1,93 +1,98 @@
-"""Begin a deployment, or go on with one: choose the champion, start its server, and let it run."""
+"""Begin a deployment: choose the champion, start its server, and let it run."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from drift import next_steps
-from drift.data.blocks import Table, cut
+from drift.data.blocks import Table
 from drift.detect import PairedTest
-from drift.errors import DataError, StateError
+from drift.errors import StateError
 from drift.loop.card import Card, DataSource
+from drift.loop.context import DeploymentContext
 from drift.loop.events import ChallengerCompared, ChallengerRefused, Notice
-from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import SUPERSEDED, Deployment, now
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate, find_candidate
 from drift.loop.releases.model_names import served_as
 from drift.loop.releases.promote import Championship, card_of, comparison_evidence
 from drift.loop.releases.trusted import require_base
-from drift.loop.retraining.approval import PromoteMode
-from drift.loop.running import DeploymentContext, DeployResult, RunningDeployment
-from drift.loop.scoring.seen_rows import left_behind, require_unseen
+from drift.loop.results.deployment import DeployResult
+from drift.loop.running import RunningDeployment
+from drift.loop.scoring.row_range import rows_to_score, scored_before
+from drift.loop.scoring.seen_rows import left_behind
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.training.run_description import data_parameters, words
 from drift.tracking.registry import Registry, Version
-from drift.tracking.runs.lookup import end_forgotten
-from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run, open_run
+from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run
 from drift.tracking.runs.release import Release
 
 
-def deploy(world: DeploymentContext, options: DeployOptions, source: DataSource | None = None) -> DeployResult:
+def deploy(context: DeploymentContext, options: DeployOptions, source: DataSource | None = None) -> DeployResult:
     """Serve the best model of an experiment and score the rows after its training rows.
 
     Args:
-        world: MLflow, the project's folder, the server, and who is asked.
+        context: MLflow, the project's folder, the server, and who is asked.
         options: rows, blocks, threshold, and how to retrain.
         source: the table; by default the one the model was trained on.
     """
-    registry = world.registry(options.model_name)
-    candidate = find_candidate(registry, options.experiment, source, given={**options.given(), **world.server})
+    registry = context.registry(options.model_name)
+    candidate = find_candidate(registry, options.experiment, source, given={**options.given(), **context.server})
     if candidate.elsewhere:
-        world.tell(Notice(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
+        context.tell(Notice(f"experiment {options.experiment!r} has no finished base model: {candidate.taken_words}"))
     elif candidate.newer is not None:
-        world.tell(Notice(candidate.taken_words))
-    succession = _succession(candidate, registry, world, options, source)
+        context.tell(Notice(candidate.taken_words))
+    load = cache(DataSource.load)
+    succession = _succession(candidate, registry, context, options, source, load)
     model_id = _model_to_serve(candidate, succession)
     champion = candidate.champion
     if champion is not None and champion.model_id == model_id:
         card = card_of(registry, champion)
     else:
         with TemporaryDirectory(prefix="drift-fetch-") as folder:
-            card = Card.from_metadata(_trusted_base(candidate, world, Path(folder)).card)
+            card = Card.from_metadata(_trusted_base(candidate, context, Path(folder)).card)
     serving = champion.number if champion is not None and champion.model_id == model_id else None
-    _rows_to_score(
-        card, options, source, champion=serving
-    )  # what is wrong with them is said before anything is started
+    table = card.fit_to(load(source or card.source))
+    rows = rows_to_score(card, options, table, champion=serving)  # what is wrong is said before anything is started
     if champion is None and (other := served_as(registry, card)) is not None:
         named = {} if source is None else source.options
-        instead = next_steps.deploy(options.experiment, other, named, **options.given(), **world.server)
-        world.tell(
+        instead = next_steps.deploy(options.experiment, other, named, **options.given(), **context.server)
+        context.tell(
             Notice(f"{options.model_name} is a new name; the same table is already served as {other}: {instead}")
         )
     identity = f"{options.model_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-    world.tell(Notice("starting TorchServe"))
-    with _alone(world, identity), world.served(options, identity) as service:
-        championship = world.championship(registry, service)
-        version = _take_up(candidate, succession, championship, person=world.person, deployment=identity)
-        card = card_of(registry, version)
-        table, rows = _rows_to_score(card, options, source, champion=version.number)
-        _say_what_was_scored(world, options, rows, source, table_rows=len(table))
-        with open_run(world.store, options.experiment, name=_run_name(identity), kind="deployment") as opened:
-            link_project_run(world.store, opened.id, options.experiment)
+    context.tell(Notice("starting TorchServe"))
+    with context.alone(identity), context.served(options, identity) as service:
+        championship = context.championship(registry, service)
+        version = _take_up(candidate, succession, championship, person=context.person, deployment=identity)
+        if (served := card_of(registry, version)) != card:  # the champion was changed meanwhile
+            card, table = served, served.fit_to(load(source or served.source))
+            rows = rows_to_score(card, options, table, champion=version.number)
+        if before := scored_before(
+            context.journal, options, rows, source, table_rows=len(table), server=context.server
+        ):
+            context.tell(Notice(before))
+        with context.open_run(options.experiment, identity) as opened:
+            link_project_run(context.store, opened.id, options.experiment)
             opened.params(options.as_called() | {"start_row": rows.start, "stop_row": rows.stop})
             opened.tag(deployment=identity, first_champion=version.number)
             log_scored_rows(opened, table, rows, options, version, identity)
-            told = {"source": asdict(source or card.source), "digest": table.digest(range(rows.stop))}
+            data = {"source": asdict(source or card.source), "digest": table.digest(range(rows.stop))}
             deployment = Deployment(
-                identity, options.model_name, opened.id, options.to_json() | told,
+                identity, options.model_name, opened.id, options.to_json() | data,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
-            _end_left_behind(world, options.model_name, version.number, card.seen)
-            world.journal.begin(deployment)
-            return RunningDeployment(world, deployment, options, table, championship, service, opened).run()
+            _end_left_behind(context, options.model_name, version.number, card.seen)
+            context.journal.begin(deployment)
+            return RunningDeployment(context, deployment, options, table, championship, service, opened).run()
 
 
 def log_scored_rows(
@@ -104,85 +109,22 @@ def log_scored_rows(
     )
 
 
-def resume(world: DeploymentContext, model_name: str, *, device: str | None = None) -> DeployResult:
-    """Go on with the last unfinished deployment of a model, after the last block that was committed.
-
-    Args:
-        world: where, and who is asked.
-        model_name: in the registry.
-        device: where retrains are from now on; None for the device that the deployment began with.
-    """
-    deployment = unfinished(world.journal, model_name)
-    source, options = DataSource.from_json(deployment.options["source"]), options_of(deployment)
-    options = options.on_device(device or options.retrain.train.device)
-    registry = world.registry(model_name)
-    first = card_of(registry, registry.get(deployment.first_champion))
-    table = first.fit_to(source.load())
-    if len(table) < deployment.stop_row or table.digest(range(deployment.stop_row)) != deployment.options["digest"]:
-        raise DataError(
-            f"the first {deployment.stop_row} rows of {table.name} are not those that deployment {deployment.id} began"
-            " with; give it the same table, or begin another deployment"
-        )
-    with ExitStack() as stack:
-        stack.enter_context(_alone(world, deployment.id))
-        require_unseen(registry, world.journal, deployment, options, source, table, world.server)
-        world.tell(Notice("starting TorchServe"))
-        service = stack.enter_context(world.served(options, deployment.id))
-        championship = world.championship(registry, service)
-        end_forgotten(world.store, options.experiment, deployment=deployment.id)
-        championship.reconcile()
-        world.tell(Notice(f"resuming deployment {deployment.id}"))
-        with open_run(
-            world.store,
-            options.experiment,
-            name=_run_name(deployment.id),
-            kind="deployment",
-            run_id=deployment.run_id,
-        ) as opened:
-            world.journal.set_state(deployment.id, "running")
-            return RunningDeployment(world, deployment, options, table, championship, service, opened).run()
-
-
-def unfinished(journal: Journal, model_name: str) -> Deployment:
-    """The last deployment of a model that did not come to its end."""
-    found = [deployment for deployment in journal.deployments(model_name) if not deployment.ended]
-    if not found:
-        raise StateError(f"there is no unfinished deployment of {model_name} in {journal.path}; run without --resume")
-    return found[-1]
-
-
-def _end_left_behind(world: DeploymentContext, model: str, champion: int, seen: int) -> None:
+def _end_left_behind(context: DeploymentContext, model: str, champion: int, seen: int) -> None:
     """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
-    for made in left_behind(world.journal, model, seen):
-        with suppress(StateError), _alone(world, made.id):  # else it is under way
-            world.journal.set_state(made.id, SUPERSEDED)
-            text = f"deployment {made.id} ends with this one: version {champion} has seen the rows that it had left"
-            world.tell(Notice(text))
-
-
-def options_of(deployment: Deployment) -> DeployOptions:
-    """What a deployment was asked for when it began."""
-    told = {key: value for key, value in deployment.options.items() if key not in ("source", "digest")}
-    return DeployOptions.from_json(told)
-
-
-def _run_name(identity: str) -> str:
-    """The deployment's time in MLflow's narrow column of names; the tag `drift.deployment` holds all of it."""
-    _, day, time, _ = identity.rsplit("-", 3)
-    return f"deployment {day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}"
-
-
-def _alone(world: DeploymentContext, identity: str) -> AbstractContextManager[None]:
-    """Nobody may resume a deployment that is under way, with whatever server."""
-    return world.home.lock(f"deployment-{identity}", doing=f"running deployment {identity}")
+    for deployment in left_behind(context.journal, model, seen):
+        with suppress(StateError), context.alone(deployment.id):  # else it is under way
+            context.journal.set_state(deployment.id, SUPERSEDED)
+            reason = f"version {champion} has seen the rows that it had left"
+            context.tell(Notice(f"deployment {deployment.id} ends with this one: {reason}"))
 
 
 def _succession(
     candidate: Candidate,
     registry: Registry,
-    world: DeploymentContext,
+    context: DeploymentContext,
     options: DeployOptions,
     source: DataSource | None,
+    load: Callable[[DataSource], Table],
 ) -> Succession | None:
     """Whether the best base run replaces a champion; None where there is no champion, or nothing new.
 
@@ -193,40 +135,40 @@ def _succession(
     champion, run = candidate.champion, candidate.registered
     if champion is None:
         return None
-    if run is not None and not undecided(run, champion, world.journal, registry.name):
+    if run is not None and not undecided(run, champion, context.journal, registry.name):
         refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
         if not refused or options.promote is not PromoteMode.ALWAYS:
             return None
     with TemporaryDirectory(prefix="drift-fetch-") as folder:
-        base = _trusted_base(candidate, world, Path(folder))
-        made = decide(
-            candidate, champion, registry, world.journal, base=base, source=source, mode=options.promote,
-            level=options.retrain.level, ask=world.ask_replacement, person=world.person,
+        base = _trusted_base(candidate, context, Path(folder))
+        succession = decide(
+            candidate, champion, registry, context.journal, base=base, source=source, mode=options.promote,
+            level=options.retrain.level, ask=context.ask_replacement, person=context.person, load=load,
         )  # fmt: skip
-    if not made.promoted and made.test is None:
+    if not succession.promoted and succession.test is None:
         serving = card_of(registry, champion)
         table = source or serving.source
-        rows = len(table.load())
+        rows = len(load(table))
         start = serving.seen if options.start_row is None else options.start_row
         stop = min(rows, start + options.test_data_rows)
         line = kept_line(
-            made,
+            succession,
             candidate,
             champion,
             options=options,
             table=table,
             table_rows=rows,
             scored_to=stop,
-            server=world.server,
+            server=context.server,
         )
-        world.tell(Notice(line))
-    return made
+        context.tell(Notice(line))
+    return succession
 
 
-def _trusted_base(candidate: Candidate, world: DeploymentContext, folder: Path) -> Release:
+def _trusted_base(candidate: Candidate, context: DeploymentContext, folder: Path) -> Release:
     """The files of a base model, or `UntrustedError` if nobody here knows where it comes from."""
     run = candidate.run
-    return require_base(world.store, world.journal, run.id, run.tags["drift.model_id"], folder, world.tell)
+    return require_base(context.store, context.journal, run.id, run.tags["drift.model_id"], folder, context.tell)
 
 
 def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:
@@ -278,96 +220,24 @@ def _register(candidate: Candidate, registry: Registry) -> Version:
 
 
 def _refuse(
-    candidate: Candidate, champion: Version, made: Succession, championship: Championship, *, deployment: str
+    candidate: Candidate, champion: Version, succession: Succession, championship: Championship, *, deployment: str
 ) -> None:
     """Register a base model that was compared and is not better, so that it is not compared again and again."""
-    assert made.test is not None  # noqa: S101  # by the caller
+    assert succession.test is not None  # noqa: S101  # by the caller
     version = candidate.registered or _register(candidate, championship.registry)
-    _tell_comparison(made, made.test, champion, version, championship)
+    _tell_comparison(succession, succession.test, champion, version, championship)
     evidence = {
         "run": candidate.run.id,
         "deployment": deployment,
         "challenger": version.number,
-        "comparison": comparison_evidence(made.test),
+        "comparison": comparison_evidence(succession.test),
     }
-    championship.refuse(version, champion, by=made.by, reason=made.reason, evidence=evidence)
-    championship.tell(ChallengerRefused(champion.number, version.number, made.test, made.reason))
+    championship.refuse(version, champion, by=succession.by, reason=succession.reason, evidence=evidence)
+    championship.tell(ChallengerRefused(champion.number, version.number, succession.test, succession.reason))
 
 
 def _tell_comparison(
-    made: Succession, test: PairedTest, champion: Version, version: Version, championship: Championship
+    succession: Succession, test: PairedTest, champion: Version, version: Version, championship: Championship
 ) -> None:
-    rows = (made.rows.start, made.rows.stop)
+    rows = (succession.rows.start, succession.rows.stop)
     championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
-
-
-def _rows_to_score(
-    card: Card, options: DeployOptions, source: DataSource | None, *, champion: int | None
-) -> tuple[Table, range]:
-    """The table as the model sees it, and the rows that are scored; `champion` is None for a new base model."""
-    table = card.fit_to((source or card.source).load())
-    start = card.seen if options.start_row is None else options.start_row
-    if start < card.seen:
-        raise DataError(
-            f"expected --start_row of at least {card.seen}, the first row that the model has not seen, got {start}"
-        )
-    left = len(table) - start
-    if left < options.block_size:
-        few = f"{table.name} has {len(table)} rows; add later rows or take a smaller --block_size"
-        why = _why_none(card, options, table, champion) if left <= 0 else few
-        raise DataError(
-            f"expected at least one block of {options.block_size} rows from row {start} on, got {max(0, left)}: {why}"
-        )
-    if options.test_data_rows < options.block_size:
-        raise DataError(
-            f"expected --test_data_rows of at least --block_size {options.block_size}, got {options.test_data_rows}"
-        )
-    rows = range(start, start + min(left, options.test_data_rows))
-    options.decides(len(cut(rows, options.block_size)))  # a policy that does not fit so many blocks is refused here
-    return table, rows
-
-
-def _why_none(card: Card, options: DeployOptions, table: Table, champion: int | None) -> str:
-    """Why no row of a table can be scored, and what to do."""
-    if card.seen < len(table):
-        return f"{table.name} has {len(table)} rows; take a smaller --start_row, or add later rows at its end"
-    if champion is not None:
-        return next_steps.nothing_is_new(champion, options.model_name, len(table), table.name)
-    return (
-        f"the base model has seen all {len(table)} rows of {table.name}; train one on fewer rows (--train_rows), or add"
-        " later rows at the end of the table"
-    )
-
-
-def _say_what_was_scored(
-    world: DeploymentContext, options: DeployOptions, rows: range, source: DataSource | None, *, table_rows: int
-) -> None:
-    """Deploying again scores the same rows again, which may surprise who has added new ones.
-
-    What counts is the blocks in the log: a deployment that was interrupted has not scored all rows it was to score.
-    """
-    scored = world.journal.scored(options.model_name)
-    before = {name: made for name, made in scored.items() if made.start < rows.stop and rows.start < made.stop}
-    if before:
-        last = max(made.stop for made in before.values())
-        if table_rows - last < options.block_size:
-            further = "add later rows at the end of the table to go on after them"
-        else:
-            table = {} if source is None else source.options
-            goes_on = {**options.given(), **world.server, "start_row": last}
-            command = next_steps.deploy(options.experiment, options.model_name, table, **goes_on)
-            further = f"to go on after them: {command}"
-        again = " and ".join(words(part) for part in _joined(rows, before.values()))
-        world.tell(Notice(f"rows {again} were scored before (deployment {list(before)[-1]}); {further}"))
-
-
-def _joined(rows: range, parts: Iterable[range]) -> list[range]:
-    """Those of `rows` that are in any of `parts`, in order, in as few ranges as possible."""
-    joined: list[range] = []
-    common = (range(max(rows.start, part.start), min(rows.stop, part.stop)) for part in parts)
-    for part in sorted(common, key=lambda one: one.start):
-        if joined and part.start <= joined[-1].stop:
-            joined[-1] = range(joined[-1].start, max(joined[-1].stop, part.stop))
-        else:
-            joined.append(part)
-    return joined

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -93,6 +94,10 @@ class ProjectDir:
     def reports(self) -> Path:
         """Where reports are written."""
         return self._reports
+
+    def new_report(self, name: str) -> Path:
+        """Where a page goes by default: a file with the time, in UTC."""
+        return self.reports / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.html"
 
     def search(self, run_id: str) -> Path:
         """Folder of a search that may be resumed.

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, Protocol
 
 from drift import next_steps
-from drift.data.blocks import Answer, Floats, Table, blocks, cut
+from drift.data.blocks import Table, blocks, cut
 from drift.data.calendar import CALENDAR_NAMES
-from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift, ThresholdForecast
+from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift
 from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.loop.advice.deployment_advice import DeploymentAdvice
 from drift.loop.advice.resumption import resume_named
-from drift.loop.advice.retrain_outlook import by_hand_of, outlook_of
 from drift.loop.advice.scored_falls import ScoredFalls
-from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
+from drift.loop.context import DeploymentContext, PredictingService
 from drift.loop.events import Ending, Event, Notice, Tell
 from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
-from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
-from drift.loop.outlook import ByHand, Outlook
-from drift.loop.project_dir import ProjectDir
-from drift.loop.releases.acceptance import worse_than_accepted
 from drift.loop.releases.alias_watch import watched_alias
-from drift.loop.releases.promote import Championship, LoadingService, card_of, comparison_evidence
+from drift.loop.releases.promote import Championship, comparison_evidence
 from drift.loop.releases.references import References
-from drift.loop.releases.trusted import trusted_registry
+from drift.loop.results.deployment import DeployResult
 from drift.loop.results.details import DeploymentDetails, deployment_details
 from drift.loop.retraining.approval import Approval, Flag
 from drift.loop.retraining.challenge import ChallengeConfig, challenge, train_challenger
-from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.retraining.repeated_challengers import refused_before
-from drift.loop.retraining.retrain import Challenger, RetrainOptions
 from drift.loop.scoring.forecasts import Forecasts
 from drift.loop.scoring.outbox import Outbox
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
@@ -44,96 +36,28 @@ from drift.loop.scoring.shadow_trial import ShadowTrial
 from drift.models.predict import LocalPredictor
 from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
-from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
 from drift.tracking.runs.open_runs import Run
 
 
-class PredictingService(LoadingService, Protocol):
-    """A server that answers, too."""
-
-    def predict(self, features: Floats) -> Answer:
-        """Class probabilities by the default version."""
-        ...
-
-    def restore_with(self, restore: Callable[[], object]) -> None:
-        """Call `restore` when the server had to be started again, to load what is to be served."""
-        ...
-
-
-class ReportWriter(Protocol):
-    """Writes the report of a deployment (`drift.report.deployment.write_deployment`)."""
-
-    def __call__(
-        self,
-        journal: Journal,
-        deployment: Deployment,
-        table: Table,
-        details: DeploymentDetails,
-        path: Path,
-        *,
-        threshold: float | None,
-        forecasts: Callable[[Sequence[BlockRecord]], Mapping[int, ThresholdForecast]],
-    ) -> Path:
-        """Write the page to `path` and return it."""
-        ...
-
-
-@dataclass(frozen=True)
-class DeploymentContext:
-    """What a deployment happens in."""
-
-    store: Store
-    home: ProjectDir
-    journal: Journal
-    serve: Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[PredictingService]]
-    consent: Callable[[Flag], Approval]
-    ask_promotion: Callable[[Challenger], bool] | None
-    person: str
-    tell: Tell
-    write_report: ReportWriter
-    ask_replacement: Callable[[str], bool] | None = None  # of the champion by a new base model
-    server: Mapping[str, object] = field(default_factory=dict)  # options that name the server, for printed commands
-
-    def registry(self, name: str) -> Registry:
-        """A model's versions, of which those may be used that are trusted here."""
-        return trusted_registry(self.store, name, self.journal)
-
-    def championship(self, registry: Registry, service: PredictingService) -> Championship:
-        """Changes of champion that the deployment's own server follows."""
-        return Championship(registry, lambda: service, self.journal, self.home, self.tell)
-
-    def served(self, options: DeployOptions, identity: str) -> AbstractContextManager[PredictingService]:
-        """A server for the time of a deployment."""
-        folder = self.home.deployment(identity) / "server"
-        return self.serve(options.format, folder, options.model_name)
-
-
-@dataclass(frozen=True)
-class DeployResult:
-    """How a deployment ended."""
-
-    deployment: Deployment
-    blocks: list[BlockRecord]
-    decisions: list[DecisionRecord]
-    exit_code: ExitCode
-    report: Path
-    forecasts: Mapping[int, ThresholdForecast]  # made after each block, by its index
-    details: DeploymentDetails  # versions, features that moved, and what came of it
-    ending: Ending | None = None  # what was or would have been asked at the end
-    by_hand: ByHand | None = None  # the retrain that is proposed now; None while MLflow is away
-    rows_left: int = 0  # of the table, after those that any deployment scored
-    threshold_advice: ThresholdAdvice | None = None  # of the first version with most blocks flagged without drift
-
-
 @dataclass(frozen=True)
 class RunningDeployment:
-    """A deployment whose server is up and whose champion is loaded."""
+    """A deployment whose server is up and whose champion is loaded.
 
-    world: DeploymentContext
+    Attributes:
+        context: where it takes place, and who is asked.
+        deployment: as the log keeps it.
+        options: that it has.
+        table: coded as the first champion sees it.
+        championship: changes of champion, which the server follows.
+        service: the server.
+        mlflow_run: of the deployment, open.
+    """
+
+    context: DeploymentContext
     deployment: Deployment
     options: DeployOptions
-    table: Table  # coded as the first champion sees it
+    table: Table
     championship: Championship
     service: PredictingService
     mlflow_run: Run
@@ -149,7 +73,7 @@ class RunningDeployment:
             return self._run()
 
     def _run(self) -> DeployResult:
-        journal, deployment = self.world.journal, self.deployment
+        journal, deployment = self.context.journal, self.deployment
         try:
             progress = Progress(
                 journal.blocks(deployment.id),
@@ -160,17 +84,18 @@ class RunningDeployment:
             with TemporaryDirectory(prefix="drift-reference-") as folder:
                 references = References(self.registry, Path(folder))
                 falls = ScoredFalls(journal, deployment.id, references)
+                advice = DeploymentAdvice(
+                    deployment, self.options, self.table, self.registry, journal, references, falls
+                )
                 forecasts = Forecasts(self.options.forecast_threshold, references)
                 outbox = Outbox(
-                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.world.tell
+                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.context.tell
                 )
-                if not progress.blocks and (warned := self._threshold_advice(references, deployment.first_champion)):
-                    self.world.tell(Notice(warned.words))
-                ending, report, details = self._score_and_report(progress, outbox, references, falls, forecasts)
+                if not progress.blocks and (warned := advice.threshold(deployment.first_champion)):
+                    self.context.tell(Notice(warned.words))
+                ending, report, details = self._score_and_report(progress, outbox, advice, forecasts)
                 served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
-                advised = (self._threshold_advice(references, version) for version in served)
-                advice = next((one for one in advised if one is not None), None)
-                by_hand = self._by_hand(falls)
+                warned, by_hand = advice.first_threshold(served), advice.by_hand()
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -179,45 +104,30 @@ class RunningDeployment:
                 journal.set_state(deployment.id, "interrupted")
             raise
         journal.set_state(deployment.id, "done")
-        made = forecasts.of(progress.blocks)
         return DeployResult(
-            deployment, progress.blocks, progress.decisions, code, report, made, details, ending, by_hand,
-            rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=advice,
+            deployment, self.options, progress.blocks, progress.decisions, code, report,
+            forecasts.of(progress.blocks), details, ending, by_hand,
+            rows_left=len(self.table) - (by_hand.stop if by_hand else deployment.stop_row), threshold_advice=warned,
         )  # fmt: skip
 
-    def _threshold_advice(self, references: References, version: int) -> ThresholdAdvice | None:
-        if (threshold := self.options.threshold) is None:
-            return None
-        return threshold_advice(threshold, references(version).accuracy, self.options.block_size)
-
-    def _advise(self, references: References, version: int, tell: Tell) -> None:
-        """Warn of what a version that took over does not reach; the first one's threshold was checked before."""
-        if version == self.deployment.first_champion:
-            return
-        if advice := self._threshold_advice(references, version):
-            tell(Notice(f"version {version}: {advice.words}"))
-        if finding := worse_than_accepted(references(version), references(self.deployment.first_champion)):
-            tell(Notice(f"version {version} is {finding}"))
-
     def _score_and_report(
-        self, progress: Progress, outbox: Outbox, references: References, falls: ScoredFalls, forecasts: Forecasts
-    ) -> tuple[Ending | None, Path, DeploymentDetails]:
+        self, progress: Progress, outbox: Outbox, advice: DeploymentAdvice, forecasts: Forecasts
+    ) -> tuple[Ending | None, Path | None, DeploymentDetails]:
         def tell(event: Event) -> None:
             outbox(event)
-            self.world.tell(event)
+            self.context.tell(event)
 
         try:
-            ending = self._score(progress, references, falls, forecasts, tell)
+            ending = self._score(progress, advice, forecasts, tell)
         except BaseException:
             with suppress(Exception):  # as above
                 if progress.blocks:
-                    self._report(references, forecasts)
+                    self._report(advice.references, forecasts)
             raise
-        return ending, *self._report(references, forecasts)
+        return ending, *self._report(advice.references, forecasts)
 
-    def _score(
-        self, progress: Progress, references: References, falls: ScoredFalls, forecasts: Forecasts, tell: Tell
-    ) -> Ending | None:
+    def _score(self, progress: Progress, advice: DeploymentAdvice, forecasts: Forecasts, tell: Tell) -> Ending | None:
+        references = advice.references
         first = self.registry.get(self.deployment.first_champion)
         reference = references(first.number)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
@@ -227,8 +137,8 @@ class RunningDeployment:
             FeatureShift(reference, ignore=CALENDAR_NAMES),
             PredictionShift(reference),
         ]
-        made = self.options.detector()
-        if made is not None and (own := made(reference)).name not in {detector.name for detector in detectors}:
+        make = self.options.detector()
+        if make is not None and (own := make(reference)).name not in {detector.name for detector in detectors}:
             detectors.append(own)
         self.service.restore_with(self.championship.restore)
         watched = ShadowTrial(
@@ -245,15 +155,15 @@ class RunningDeployment:
             reference_of=references,
             detectors=detectors,
             policy=self.options.decides(total),
-            consent=self.world.consent,
+            consent=self.context.consent,
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
-            log=self.world.journal,
+            log=self.context.journal,
             tell=tell,
             shadow=watched.begin,
             end_shadow=watched.end,
             forecast=forecasts.after,
-            outlook=lambda record, window_rows: self._outlook(record, window_rows, falls),
-            advise=lambda version: self._advise(references, version, tell),
+            outlook=advice.outlook,
+            advise=lambda version: advice.take_over(version, tell),
             seen=references.seen,
             began_with=self.deployment.first_champion,
             cooldown=self.options.cooldown_blocks,
@@ -261,37 +171,14 @@ class RunningDeployment:
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         return run_blocks(left, parts, progress, total=total)
 
-    def _outlook(self, record: BlockRecord, window_rows: int | None, falls: ScoredFalls) -> Outlook | None:
-        """What a retrain after a block would learn from; None while MLflow is away."""
-        options, rows = self._retraining(window_rows), self.options.block_size
-        with suppress(TrackingError):
-            card = card_of(self.registry, self.registry.champion())
-            fall = falls.last(self.registry.name, card, record.stop)
-            outlook = outlook_of(card, record.stop, options, block_rows=rows, fall=fall)
-            return replace(outlook, blocks_left=(len(self.table) - record.stop) // rows)
-        return None
-
-    def _by_hand(self, falls: ScoredFalls) -> ByHand | None:
-        """What `drift retrain` would learn from now: rows that any deployment of this model scored, not this one's."""
-        options, rows, name = self.options.retrain, self.options.block_size, self.registry.name
-        with suppress(TrackingError):
-            card = card_of(self.registry, self.registry.champion())
-            stop = last_row_seen(self.world.journal, name, card)
-            return by_hand_of(card, stop, options, block_rows=rows, fall=falls.last(name, card, stop))
-        return None
-
-    def _retraining(self, window_rows: int | None) -> RetrainOptions:
-        options = self.options.retrain
-        return options if window_rows is None else replace(options, window_rows=window_rows)
-
     def _challenge(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
-        ring = ChallengeConfig(
+        config = ChallengeConfig(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
-            options=self._retraining(consent.window_rows or flag.window_rows),
+            options=self.options.retrain.on_window(consent.window_rows or flag.window_rows),
             mode=self.options.promote,
-            ask=self.world.ask_promotion,
-            person=self.world.person,
+            ask=self.context.ask_promotion,
+            person=self.context.person,
         )
         evidence = {
             "deployment": self.deployment.id,
@@ -305,15 +192,15 @@ class RunningDeployment:
         )
         try:
             if self.options.shadow:
-                challenger = train_challenger(self.table, record.stop, champion, ring, cause=cause, evidence=evidence)
+                challenger = train_challenger(self.table, record.stop, champion, config, cause=cause, evidence=evidence)
                 tell(Notice(f"version {challenger.version.number} is in shadow until enough new rows decide"))
                 return DecisionRecord(
                     flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
                 )
-            first = next_try(verdict_of(self.world.journal, self.deployment, flag.block))  # after an interruption
+            first = next_try(verdict_of(self.context.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
-                self.table, record.stop, champion, ring, cause=cause, evidence=evidence, first_try=first,
-                refused=lambda: refused_before(ring.championship, ring.mode, champion),
+                self.table, record.stop, champion, config, cause=cause, evidence=evidence, first_try=first,
+                refused=lambda: refused_before(config.championship, config.mode, champion),
             )  # fmt: skip
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
@@ -340,40 +227,45 @@ class RunningDeployment:
             return
         last = progress.blocks[-1].index
         undecided = [block for block in (last, last + 1) if not progress.decided(block)]  # one past it: the end
-        line = verdict_of(self.world.journal, self.deployment, *undecided)
+        line = verdict_of(self.context.journal, self.deployment, *undecided)
         if line is None or has_further_tries(line, self.registry.champion().number):
             return
         decision = decision_of(line)
-        self.world.journal.add_decision(self.deployment.id, decision)
+        self.context.journal.add_decision(self.deployment.id, decision)
         progress.decisions.append(decision)
 
-    def _report(self, references: References, forecasts: Forecasts) -> tuple[Path, DeploymentDetails]:
-        journal, identity = self.world.journal, self.deployment.id
+    def _report(self, references: References, forecasts: Forecasts) -> tuple[Path | None, DeploymentDetails]:
+        journal, identity = self.context.journal, self.deployment.id
         details = deployment_details(
             self.deployment, journal.blocks(identity), journal.decisions(identity), journal.answers(identity),
             table=self.table, registry=self.registry, references=references,
             threshold=self.options.threshold, flags_below=self.options.flags_below,
         )  # fmt: skip
-        path = self.world.write_report(
+        if self.context.write_report is None:
+            return None, details
+        path = self.context.write_report(
             journal,
             self.deployment,
             self.table,
             details,
-            self.world.home.reports / f"{self.deployment.id}.html",
+            self.context.home.reports / f"{self.deployment.id}.html",
             threshold=self.options.threshold,
             forecasts=forecasts.of,
         )
         return path, details
 
-    def _deliver(self, outbox: Outbox, report: Path, code: ExitCode) -> None:
+    def _deliver(self, outbox: Outbox, report: Path | None, code: ExitCode) -> None:
         """MLflow gets what it does not have yet; if it is away, nothing is lost."""
+        page = "" if report is None else f" and the report is {report}"
         try:
             outbox.flush()
-            self.mlflow_run.file(report)
-            self.mlflow_run.tag(exit_code=int(code), report=report.name)
+            if report is not None:
+                self.mlflow_run.file(report)
+                self.mlflow_run.tag(report=report.name)
+            self.mlflow_run.tag(exit_code=int(code))
         except TrackingError as error:
             raise TrackingError(
-                f"{error}; every block is in the scoring log and the report is {report}, only MLflow lacks the last"
+                f"{error}; every block is in the scoring log{page}, only MLflow lacks the last"
                 f" ones: once it answers, run {next_steps.resume_deployment(self.deployment.model)}"
             ) from error
 

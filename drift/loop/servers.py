@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from drift.errors import ServingError
+from drift.loop.options import ServerOptions
 from drift.loop.project_dir import ProjectDir
 
 if TYPE_CHECKING:
@@ -102,6 +105,47 @@ def followed_service(home: ProjectDir, model: str) -> ModelService | None:
         elif server.abandoned:
             _end(server)
     return service
+
+
+def find_service(home: ProjectDir, model: str, server: ServerOptions) -> ModelService | None:
+    """The service that follows a change of champion: of the user's own server, else `followed_service`."""
+    from drift.serving import ModelService
+
+    if server.server is not None and server.server_folder is not None:
+        return ModelService.connect(server.server, server.server_folder, model)
+    return followed_service(home, model)
+
+
+def deployment_server(
+    home: ProjectDir, server: ServerOptions, port: int | None
+) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[ModelService]]:
+    """How a deployment gets its server: by starting one, or by using the user's own.
+
+    Only one server of a model is started in one project: a promotion could not reach a second one.
+
+    Args:
+        home: the project's folder.
+        server: the user's own, if any.
+        port: of the server that is started; None for any free one.
+
+    Returns:
+        A function of the format of requests, the server's folder and the model's name.
+    """
+
+    @contextmanager
+    def start(format: Literal["npy", "json"], folder: Path, model: str) -> Iterator[ModelService]:
+        from drift.serving import ModelService
+
+        if server.server is not None and server.server_folder is not None:
+            with ModelService.connect(server.server, server.server_folder, model, format=format) as service:
+                yield service
+        else:
+            with home.lock(f"serving-{model}", doing=f"serving {model} (to use its server: --server)"):
+                clear_way(home, model)
+                with ModelService.start(folder, model, port=port, format=format) as service:
+                    yield service
+
+    return start
 
 
 def clear_way(home: ProjectDir, model: str) -> None:

@@ -22,23 +22,23 @@ def status_of(registry: Registry, journal: Journal, home: ProjectDir) -> dict[st
     """Champion, previous and challenger with their evidence, unfinished deployments and running servers."""
     if not registry.versions():
         raise TrackingError(f"there is no model {registry.name!r} in {registry.store.address}; {registry.first_step()}")
-    found: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.address}
+    status: dict[str, Any] = {"model": registry.name, "tracking_uri": registry.store.address}
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
         holder = registry.holder(alias)
-        found[alias] = holder and {"version": holder.number, "run": holder.run_id, "sha256": holder.sha256}
+        status[alias] = holder and {"version": holder.number, "run": holder.run_id, "sha256": holder.sha256}
     trail = journal.trail(registry.name)
     changes = [line for line in trail if line.action != "refuse"]
-    if found[CHAMPION]:
-        found[CHAMPION] |= _period(changes, found[CHAMPION]["version"])
+    if status[CHAMPION]:
+        status[CHAMPION] |= _period(changes, status[CHAMPION]["version"])
     elif changes:
-        found["missing_champion"] = changes[-1].to_version
-    found["running"] = [_described(server, registry.name) for server in running_servers(home, registry.name)]
-    alive = {server["deployment"] for server in found["running"]}
-    found["unfinished"] = _unfinished(journal, registry.name, alive)
-    found["lost_log"] = lost_log(registry, journal)
+        status["missing_champion"] = changes[-1].to_version
+    status["running"] = [_described(server, registry.name) for server in running_servers(home, registry.name)]
+    alive = {server["deployment"] for server in status["running"]}
+    status["unfinished"] = _unfinished(journal, registry.name, alive)
+    status["lost_log"] = lost_log(registry, journal)
     anew = began_anew(trail)
-    found["trail_began_anew"] = anew.at if anew else None
-    return found
+    status["trail_began_anew"] = anew.at if anew else None
+    return status
 
 
 def _unfinished(journal: Journal, model: str, alive: Collection[str]) -> list[dict[str, Any]]:
@@ -47,16 +47,16 @@ def _unfinished(journal: Journal, model: str, alive: Collection[str]) -> list[di
     `--resume` takes the one that began last, also when that is under way: the others have to wait for its end.
     """
     scored = journal.scored(model)
-    found = [made for made in journal.deployments(model) if not made.ended]
+    unfinished = [deployment for deployment in journal.deployments(model) if not deployment.ended]
     return [
         {
-            "deployment": made.id,
-            "scored_rows": len(scored.get(made.id, ())),
-            "rows": made.stop_row - made.start_row,
-            "resumed_after": None if made is found[-1] else found[-1].id,
+            "deployment": deployment.id,
+            "scored_rows": len(scored.get(deployment.id, ())),
+            "rows": deployment.stop_row - deployment.start_row,
+            "resumed_after": None if deployment is unfinished[-1] else unfinished[-1].id,
         }
-        for made in found
-        if made.id not in alive
+        for deployment in unfinished
+        if deployment.id not in alive
     ]
 
 
@@ -85,44 +85,45 @@ def _described(server: RunningServer, model: str) -> dict[str, Any]:
     }
 
 
-def status_lines(found: dict[str, Any]) -> list[str]:
+def status_lines(status: dict[str, Any]) -> list[str]:
     """`status_of` for people."""
-    lines = [f"{found['model']} in {found['tracking_uri']}"]
+    lines = [f"{status['model']} in {status['tracking_uri']}"]
     for alias in (CHAMPION, PREVIOUS, CHALLENGER):
-        holder = found[alias]
+        holder = status[alias]
         lines.append(f"  {alias:<11} " + (f"version {holder['version']}, run {holder['run']}" if holder else "–"))
         if holder and not holder["sha256"]:
             lines.append(f"{INDENT}has no digest: it was not logged by this project, so it is not served")
         if holder and "by" in holder:
             since = f"since {_moment(holder['since'])} UTC" if holder["since"] else "moved"
             lines += [f"{INDENT}{since} by {holder['by']}", f"{INDENT}{holder['evidence']}"]
-        if alias == CHAMPION and "missing_champion" in found:
-            rollback = next_steps.rollback(found["model"])
-            back = f"{rollback} puts the previous one back" if found[PREVIOUS] else "deploy another one"
+        if alias == CHAMPION and "missing_champion" in status:
+            rollback = next_steps.rollback(status["model"])
+            back = f"{rollback} puts the previous one back" if status[PREVIOUS] else "deploy another one"
             lines.append(
-                f"{INDENT}version {found['missing_champion']} was, and has lost the alias or was deleted: {back}"
+                f"{INDENT}version {status['missing_champion']} was, and has lost the alias or was deleted: {back}"
             )
-    lines += [_unfinished_line(made, found["model"]) for made in found["unfinished"]]
-    for server in found["running"]:
-        lines += _server_lines(server, found[CHAMPION], found["model"])
-    lines += [f"  warning     {found['lost_log']}"] if found["lost_log"] else []
-    if found["trail_began_anew"]:
+    lines += [_unfinished_line(deployment, status["model"]) for deployment in status["unfinished"]]
+    for server in status["running"]:
+        lines += _server_lines(server, status[CHAMPION], status["model"])
+    lines += [f"  warning     {status['lost_log']}"] if status["lost_log"] else []
+    if status["trail_began_anew"]:
         lines.append(
-            f"  trail       begins anew at {_moment(found['trail_began_anew'])} UTC: what was before is not known"
+            f"  trail       begins anew at {_moment(status['trail_began_anew'])} UTC: what was before is not known"
         )
-    return lines if found["running"] else [*lines, "  running     nothing"]
+    return lines if status["running"] else [*lines, "  running     nothing"]
 
 
-def _unfinished_line(made: dict[str, Any], model: str) -> str:
+def _unfinished_line(deployment: dict[str, Any], model: str) -> str:
     """How far an unfinished deployment came, and what goes on with it."""
-    rows = made["rows"]
-    how_far = f"{made['scored_rows']:,} of {rows:,} rows are scored"
-    if made["scored_rows"] == rows:
+    rows = deployment["rows"]
+    how_far = f"{deployment['scored_rows']:,} of {rows:,} rows are scored"
+    if deployment["scored_rows"] == rows:
         how_far = f"all {rows:,} rows are scored, only the last question and the report are left"
     further = next_steps.resume_deployment(model)
-    if made["resumed_after"] is not None:
-        further = f"--resume takes {made['resumed_after']} first, which began later, and this one once that has ended"
-    return f"  unfinished  {made['deployment']}: {how_far} ({further})"
+    if deployment["resumed_after"] is not None:
+        first = deployment["resumed_after"]
+        further = f"--resume takes {first} first, which began later, and this one once that has ended"
+    return f"  unfinished  {deployment['deployment']}: {how_far} ({further})"
 
 
 def _server_lines(server: dict[str, Any], champion: dict[str, Any] | None, model: str) -> list[str]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drift import next_steps
+from drift.data.blocks import Table
 from drift.detect import PairedTest, mcnemar_test
 from drift.loop.card import Card, DataSource
 from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
 from drift.loop.releases.promote import card_of
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.challenge import comparison_words
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.loop.training.base import MIN_ROWS
@@ -72,6 +72,7 @@ def decide(
     level: float,
     ask: Callable[[str], bool] | None,
     person: str,
+    load: Callable[[DataSource], Table] = DataSource.load,
 ) -> Succession:
     """Compare a base model with the champion on scored rows that are new to both, and decide by `--promote`.
 
@@ -86,6 +87,7 @@ def decide(
         level: of the McNemar test, in (0, 1).
         ask: puts a question to a person; None where there is nobody.
         person: who that is.
+        load: reads a table.
     """
     serving = card_of(registry, champion)
     wanted = Card.from_metadata(base.card)
@@ -95,7 +97,7 @@ def decide(
         return Succession(False, "--promote never", candidate.words, None, rows)
     test = None
     if len(rows) >= MIN_ROWS:
-        test = _compare(base.model_file, champion, registry, (serving, wanted), rows, source, level)
+        test = _compare(base.model_file, champion, registry, (serving, wanted), rows, source, level, load)
     compared = f"{candidate.words}; {comparison_words('new base model', test)}" if test else candidate.words
     untested = f"{compared}; not compared with version {champion.number}: {len(rows)} scored rows are new to both"
     reason = compared if test else untested
@@ -110,7 +112,7 @@ def decide(
 
 
 def kept_line(
-    made: Succession,
+    succession: Succession,
     candidate: Candidate,
     champion: Version,
     *,
@@ -123,7 +125,7 @@ def kept_line(
     """One line for a champion that stays beside a base model that was not compared with it.
 
     Args:
-        made: the decision.
+        succession: the decision.
         candidate: the base run.
         champion: the version that stays.
         options: of the deployment that decided.
@@ -137,17 +139,17 @@ def kept_line(
         given = {**options.given(), **server} | {"promote": None, "start_row": None, "until_accepted": None} | changes
         return next_steps.deploy(options.experiment, options.model_name, table.options, **given)
 
-    if max(made.rows.stop, scored_to) - made.rows.start >= MIN_ROWS:
+    if max(succession.rows.stop, scored_to) - succession.rows.start >= MIN_ROWS:
         compare = f"to compare them, deploy again after this deployment: {deploy()}"
-    elif table_rows - made.rows.start < MIN_ROWS:
+    elif table_rows - succession.rows.start < MIN_ROWS:
         compare = f"no {MIN_ROWS} rows of {table.name} are new to both: add later rows to compare them"
     else:
-        rows = min(table_rows - made.rows.start, max(COMPARED_ROWS, options.block_size))
-        scored = deploy(promote="never", start_row=made.rows.start, test_data_rows=rows)
+        rows = min(table_rows - succession.rows.start, max(COMPARED_ROWS, options.block_size))
+        scored = deploy(promote="never", start_row=succession.rows.start, test_data_rows=rows)
         compare = f"to compare them, score rows that are new to both and deploy again: {scored}"
     return (
-        f"version {champion.number} stays champion; base run {candidate.run.id} stays aside ({made.by}; {made.reason});"
-        f" {compare}; to replace it uncompared: {deploy(promote='always')}"
+        f"version {champion.number} stays champion; base run {candidate.run.id} stays aside ({succession.by};"
+        f" {succession.reason}); {compare}; to replace it uncompared: {deploy(promote='always')}"
     )
 
 
@@ -159,11 +161,12 @@ def _compare(
     rows: range,
     source: DataSource | None,
     level: float,
+    load: Callable[[DataSource], Table],
 ) -> PairedTest:
     """McNemar's test of both models on the same rows."""
     correct = []
     for card, path in zip(cards, (registry.release(champion).model_file, base), strict=True):
-        part = card.fit_to((source or card.source).load()).part(rows)
+        part = card.fit_to(load(source or card.source)).part(rows)
         answered = LocalPredictor.from_file(path, version=champion.number).predict(part.features)
         correct.append(answered.predictions == part.labels)
     return mcnemar_test(*correct, level=level)

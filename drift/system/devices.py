@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Annotated
+
 from drift.errors import UsageError
+from drift.system.options import MORE, Option, documented
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
+Seed = Annotated[int, Option("Same seed, same numbers.", MORE, min=0, max=2**32 - 1)]
+Device = Annotated[
+    str,
+    Option(
+        "Where networks are trained (compare: where the joint test runs); auto: cuda, else mps, else cpu.",
+        MORE,
+        metavar="|".join(CHOICES),
+    ),
+]
+
+
+@documented
+@dataclass(frozen=True)
+class ComputeOptions:
+    """What every command that computes takes."""
+
+    seed: Seed = 0
+    device: Device = "auto"
+
+    def on_device(self, *, double_precision: bool = False) -> ComputeOptions:
+        """The same on a device that this machine has; see `resolve_device`."""
+        return replace(self, device=resolve_device(self.device, double_precision=double_precision))
 
 
 def resolve_device(name: str = "auto", *, double_precision: bool = False) -> str:

@@ -167,6 +167,22 @@ def public_key(text: str) -> PublicKey:
     return PublicKey(words, _one_line(name))
 
 
+def read_public_key(text: str) -> PublicKey:
+    """The key of a line `ed25519:BASE64 NAME`, or of a file that holds one.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text.startswith(PREFIX):
+        return public_key(text)
+    try:
+        return public_key(Path(text).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"expected a public key ({PREFIX}BASE64 NAME) or a file that holds one, got {text[:100]!r}"
+        ) from error
+
+
 def trust(key: PublicKey) -> bool:
     """Add a key to those that are trusted; returns whether it was new.
 

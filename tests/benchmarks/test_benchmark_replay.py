@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.replay import compared, delayed, records, row
-from drift.commands.replaying import POLICIES
+from drift.replays.options import POLICIES
 from drift.replays.play import Stream
 from tests.replays.test_play import ROWS, SIZE, START, fit, moving_table
 

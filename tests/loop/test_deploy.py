@@ -15,14 +15,13 @@ import pytest
 from drift.data.readers import files
 from drift.errors import ExitCode
 from drift.loop.card import DataSource
+from drift.loop.context import DeploymentContext
 from drift.loop.deploy import deploy
 from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, TrainOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.retraining.approval import NeverRetrain
-from drift.loop.running import DeploymentContext
 from drift.loop.training.base import train_base
-from drift.loop.training.fitting import TrainOptions
 from drift.tracking.connection.store import connect
 from tests.fakes import FakeService, Listener
 

@@ -65,8 +65,8 @@ def test_only_an_interrupt_before_it_answers_is_an_error(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("drift.loop.serve.serve", interrupted)
-    monkeypatch.setattr("drift.tracking.connection.store.connect", lambda: None)
+    monkeypatch.setattr("drift.loop.library.serve", interrupted)
+    monkeypatch.setattr("drift.loop.library.connect", lambda **_: None)
     monkeypatch.setattr("drift.tracking.registry.Registry.champion", lambda registry: None)
     monkeypatch.setattr("drift.tracking.registry.Registry.holder", lambda registry, alias: None)
     command = vars(deploying.serve)["__wrapped__"]  # without what it does to signals

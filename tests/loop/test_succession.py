@@ -12,9 +12,8 @@ import pytest
 from drift.detect import PairedTest, mcnemar_test
 from drift.loop import succession as module
 from drift.loop.card import Card, DataSource
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.succession import Succession, decide, kept_line
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import RunRecord

@@ -13,11 +13,11 @@ import pytest
 from drift.detect import mcnemar_test
 from drift.errors import ServingError
 from drift.loop import deploy as module
+from drift.loop.card import DataSource
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.succession import Succession, undecided
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import RunRecord
@@ -51,7 +51,7 @@ def succeed(monkeypatch: pytest.MonkeyPatch, journal: Journal, candidate: Candid
     world = SimpleNamespace(journal=journal, ask_replacement=None, person="ada", tell=Listener())
     registry = SimpleNamespace(name="toy")
     options = DeployOptions(promote=PromoteMode(mode))
-    return module._succession(candidate, cast(Any, registry), cast(Any, world), options, None)
+    return module._succession(candidate, cast(Any, registry), cast(Any, world), options, None, DataSource.load)
 
 
 @pytest.mark.parametrize("mode", ["auto", "ask", "always", "never"])

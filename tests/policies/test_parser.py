@@ -2,7 +2,6 @@
 
 import pytest
 
-from drift.commands.replaying import POLICIES as REPLAYED
 from drift.detect import DETECTORS, STREAMING, Harm
 from drift.errors import UsageError
 from drift.policies import DECLARED, POLICIES
@@ -18,6 +17,7 @@ from drift.policies.spaced import Spaced
 from drift.policies.threshold import BelowThreshold
 from drift.policies.window import SinceChange, Window
 from drift.replays.combiners import COMBINERS
+from drift.replays.options import POLICIES as REPLAYED
 from tests.fakes import SignPredictor, stream
 
 OF_20 = PolicySettings(20)

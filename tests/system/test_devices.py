@@ -208,11 +208,9 @@ def test_a_base_run_logs_the_device(moved: Moves, folder: Path) -> None:
 
 
 def test_a_deployment_goes_on_with_its_device_or_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    from drift.commands.deploying import _kept
     from drift.loop.card import DataSource
-    from drift.loop.options import DeployOptions
-    from drift.loop.retraining.retrain import RetrainOptions
-    from drift.loop.training.fitting import TrainOptions
+    from drift.loop.options import DeployOptions, RetrainOptions, TrainOptions
+    from drift.loop.resume import kept_options
 
     began = DeployOptions(retrain=RetrainOptions(TrainOptions(device="cuda")))
     source = DataSource()
@@ -221,11 +219,7 @@ def test_a_deployment_goes_on_with_its_device_or_another(monkeypatch: pytest.Mon
     now = DeployOptions(retrain=RetrainOptions(TrainOptions(device="cpu")))
 
     def kept(*given: str) -> str:
-        called: Any = SimpleNamespace(
-            params=dict.fromkeys(("device", "policy")),
-            get_parameter_source=lambda name: SimpleNamespace(name="COMMANDLINE" if name in given else "DEFAULT"),
-        )
-        return _kept(deployment, now, source, called).retrain.train.device
+        return kept_options(deployment, now, source, given).retrain.train.device
 
     machine(monkeypatch, gpus=1)
     assert (kept(), kept("device")) == ("cuda", "cpu")
@@ -251,7 +245,7 @@ def test_a_log_without_a_device_is_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -
 def test_a_replay_trains_there(
     moved: Moves, folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, expected: str
 ) -> None:
-    from drift.replays import ensembles
+    from drift.replays import library
 
     trained: list[str] = []
 
@@ -259,7 +253,7 @@ def test_a_replay_trains_there(
         trained.append(device)
         raise UsageError("enough was seen")
 
-    monkeypatch.setattr(ensembles, "fit_member_of_family", remember)
+    monkeypatch.setattr(library, "fit_member_of_family", remember)
     done = CliRunner().invoke(app, ["replay", "--policies", "never", "--device", device])
     assert "enough was seen" in done.output
     assert trained == [expected]
@@ -276,7 +270,6 @@ def test_caches_of_devices_are_apart() -> None:
 def test_image_commands_hand_the_device_on(
     moved: Moves, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from drift.commands.images import preparing
     from drift.images import experiments
 
     seen: list[str] = []
@@ -289,7 +282,6 @@ def test_image_commands_hand_the_device_on(
     pictures = Images("d", pixels, labels, ("a", "b", "c"))
     monkeypatch.setattr(experiments, "images_of", lambda _name, tell: (pictures, pictures))
     monkeypatch.setattr(experiments, "train_network", remember)
-    assert preparing.Lesson("small", None, None, None, True, 0, "mps").device == "mps"
     done = CliRunner().invoke(app, ["images", name, "--device", "auto"])
     assert "enough was seen" in done.output
     assert seen == ["mps"]

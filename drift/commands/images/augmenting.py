@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.images import options as own
-from drift.commands.images.preparing import Lesson, images_of
-from drift.commands.parts import options_as_called, write_json
+from drift.commands.images.options import DataSet, OutputOptions, PerturbationName, required_perturbation
+from drift.commands.images.preparing import NetworkOptions, images_of
+from drift.commands.parts import write_json
 from drift.errors import ExitCode, UsageError
 from drift.invocation import shell_words
-from drift.system.devices import resolve_device
-from drift.system.extras import require
+from drift.system.devices import ComputeOptions
+from drift.system.options import MORE, Option, as_options
 
+NEEDS = ("cv2", "PIL", "albumentations", "matplotlib", "mlflow", "tensorboard")
 SEEN_SAYS = (
     "Features of the network's last layer; distance is MMD² with a Gaussian kernel at the median distance,"
     " threshold and p-value by permutations. Clean test images differ from training images, too, where a network knows"
@@ -24,42 +24,28 @@ SEEN_SAYS = (
 )
 
 
-@command
-def augment(
-    data: own.DataSet = "cifar-10",
-    perturbation: own.Perturbed = "cifar10_augmentation",
-    images: Annotated[
-        int,
-        typer.Option("--images", min=20, help="On each side of the drift test.", rich_help_panel=o.MAIN),
-    ] = 500,
-    level: Annotated[
-        float, typer.Option("--level", min=1e-4, max=0.5, help="Of the test.", rich_help_panel=o.MORE)
-    ] = 0.05,
+@dataclass(frozen=True)
+class AugmentOptions:
+    """What is trained away, and how long."""
+
+    data: DataSet = "cifar-10"
+    perturbation: PerturbationName = "cifar10_augmentation"
+    images: Annotated[int, Option("On each side of the drift test.", min=20)] = 500
+    level: Annotated[float, Option("Of the test.", MORE, min=1e-4, max=0.5)] = 0.05
     minutes: Annotated[
         float | None,
-        typer.Option(
-            "--minutes",
-            min=0.1,
-            help="Most time to train each of the two networks. Default: 20; 1 with --quick.",
-            rich_help_panel=o.MAIN,
-            show_default=False,
-        ),
-    ] = None,
-    network: own.NetworkName = "small",
-    weights: own.Weights = None,
-    train_rows: own.TrainRows = None,
-    max_epochs: own.MaxEpochs = None,
-    quick: own.Quick = False,
-    mlflow_experiment_name: o.Experiment = "drift-images",
-    tensorboard: Annotated[
-        Path,
-        typer.Option(
-            "--tensorboard", help="Folder for TensorBoard, one below it for each network.", rich_help_panel=o.MORE
-        ),
-    ] = Path("runs"),
-    html: own.Html = None,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
+        Option("Most time to train each of the two networks. Default: 20; 1 with --quick.", min=0.1),
+    ] = None
+
+
+@command(needs=NEEDS)
+def augment(
+    *,
+    options: AugmentOptions,
+    network: NetworkOptions,
+    tensorboard: Annotated[Path, Option("Folder for TensorBoard, one below it for each network.", MORE)] = Path("runs"),
+    output: OutputOptions,
+    compute: ComputeOptions,
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -67,11 +53,7 @@ def augment(
 
     Example: drift images augment --data cifar-10 --quick
     """
-    require("cv2", "PIL", "albumentations", "matplotlib", "mlflow", "tensorboard")
-    from dataclasses import asdict
-
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
-    from drift.images.experiments import perturb_by
     from drift.images.results.logged import log_augment
     from drift.images.results.summaries import sample_rows, text_table
     from drift.images.streams.evolution import ImagePool
@@ -80,48 +62,53 @@ def augment(
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect
 
-    device = resolve_device(device)
-    options = options_as_called(augment, locals()) | {"tensorboard": str(tensorboard)}
-    changes = perturb_by(perturbation)
-    if changes is None:
-        raise UsageError("expected a --perturbation to augment with, got none")
-    if html is not None and html.suffix == ".md":
-        raise UsageError(f"expected --html to name a page, got {html}: Markdown is written beside it")
-    had = minutes or (1 if quick else 20)
-    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed, device)
+    compute = compute.on_device()
+    changes = required_perturbation(options.perturbation, "augment with")
+    if output.html is not None and output.html.suffix == ".md":
+        raise UsageError(f"expected --html to name a page, got {output.html}: Markdown is written beside it")
+    minutes = options.minutes or (1 if network.quick else 20)
+    network.require_known()
     store = connect(create=True)
     with counting() as tell:
-        parts = lesson.parts(images_of(data, tell), reference_rows=100)
+        parts = network.roles(images_of(options.data, tell), seed=compute.seed, reference_rows=100)
         trained = {}
         for name, hook in (("without augmentation", None), ("with augmentation", changes)):
-            trained[name] = lesson.learn(
+            trained[name] = network.trained(
                 parts,
                 tell,
+                compute,
                 epochs=20,
-                seconds=60 * had,
+                seconds=60 * minutes,
                 augment=hook,
-                augmented_by=perturbation if hook else "",
+                augmented_by=options.perturbation if hook else "",
                 whole=True,
                 board=tensorboard / name.replace(" ", "-"),
                 words=f"training {name}",
             )
-        samples = {CLEAN: parts.pool, PERTURBED: ImagePool(changes(parts.pool.pixels, 1.0, seed), parts.pool.labels)}
-        seen = compare_networks(trained, parts.train.pixels, samples, n=images, level=level, seed=seed)
+        samples = {
+            CLEAN: parts.pool,
+            PERTURBED: ImagePool(changes(parts.pool.pixels, 1.0, compute.seed), parts.pool.labels),
+        }
+        seen = compare_networks(
+            trained, parts.train.pixels, samples, n=options.images, level=options.level, seed=compute.seed
+        )
     columns, rows = sample_rows(seen)
-    epochs = " and ".join(f"{made.epochs} {name}" for name, made in trained.items())
-    sentences = [*words(seen), f"epochs in {had:g} min at most for each network: {epochs}"]
+    epochs = " and ".join(f"{model.epochs} {name}" for name, model in trained.items())
+    sentences = [*words(seen), f"epochs in {minutes:g} min at most for each network: {epochs}"]
     for line in (*text_table(columns, rows, line_width()), "", *sentences):
         print(line)
-    title = f"Augmentation and drift on {data}"
-    compared = min(images, len(parts.train)), min(one.n for one in seen)
+    title = f"Augmentation and drift on {options.data}"
+    compared = min(options.images, len(parts.train)), min(test.n for test in seen)
     what = f"{compared[0]:,} training images against {compared[1]:,} of each sample"
     tables = [Numbers(what, columns, rows, SEEN_SAYS)]
-    page = write_images(html or own.page_of("augment"), title=title, verdict=sentences, tables=tables)
+    page = write_images(output.page("augment"), title=title, verdict=sentences, tables=tables)
     text = page.with_suffix(".md")
     write_at_once(text, markdown(title, sentences, tables).encode())
-    run_id = log_augment(seen, store, mlflow_experiment_name, options=options, page=page, text=text)
-    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
+    called = as_options(options, network, output, compute, tensorboard=str(tensorboard))
+    run_id = log_augment(seen, store, output.experiment, options=called, page=page, text=text)
+    print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"TensorBoard: {shell_words('tensorboard', '--logdir', tensorboard)}")
     print(f"page: {page}, and {text.name} beside it")
-    write_json(json, options, [asdict(one) | {"epochs": trained[one.model].epochs} for one in seen], run_id=run_id)
+    records = [asdict(test) | {"epochs": trained[test.model].epochs} for test in seen]
+    write_json(json, called, records, run_id=run_id)
     return ExitCode.DONE

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.images import options as own
-from drift.commands.images.preparing import Lesson, images_of
-from drift.commands.parts import options_as_called, write_json
-from drift.errors import ExitCode, UsageError
+from drift.commands.images.options import DataSet, OutputOptions, PerturbationName, ReferenceRows, require_choice
+from drift.commands.images.preparing import NetworkOptions, images_of
+from drift.commands.parts import write_json
+from drift.errors import ExitCode
 from drift.invocation import command_line, shell_words
-from drift.system.devices import resolve_device
-from drift.system.extras import require
+from drift.loop.options import split_names
+from drift.system.devices import ComputeOptions
+from drift.system.options import MORE, Option, as_options
 
+NEEDS = ("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
 RAMP_SAYS = (
     "Above, images of each batch as they degrade. The orange line is where 5 points of accuracy are lost beyond what"
     " chance explains: an alarm on it or left of it, once severity is above 0, came in time. A diamond is a detector's"
@@ -32,107 +33,66 @@ BATCHES_SAY = (
 )
 
 
-@command
-def simulate(
-    data: own.DataSet = "mnist",
-    perturbation: own.Perturbed = "gaussian_blur",
-    ramp: Annotated[
-        str,
-        typer.Option(
-            "--ramp",
-            help="How severity goes over the batches: gradual, sudden, recurring, or clean (none).",
-            rich_help_panel=o.MAIN,
-        ),
-    ] = "gradual",
-    severity: Annotated[
-        float, typer.Option("--severity", min=0, max=1, help="At its strongest.", rich_help_panel=o.MAIN)
-    ] = 1.0,
-    start: Annotated[
-        float,
-        typer.Option("--start", min=0, max=1, help="Share of the batches before it begins.", rich_help_panel=o.MORE),
-    ] = 0.25,
-    period: Annotated[
-        int,
-        typer.Option("--period", min=1, help="Batches that a recurring drift stays.", rich_help_panel=o.MORE),
-    ] = 5,
-    batches: Annotated[int, typer.Option("--batches", min=2, help="That come.", rich_help_panel=o.MAIN)] = 20,
-    batch_size: Annotated[
-        int, typer.Option("--batch_size", min=2, help="Images in each.", rich_help_panel=o.MAIN)
-    ] = 100,
+@dataclass(frozen=True)
+class SimulateOptions:
+    """What drifts, how, and who is to notice."""
+
+    data: DataSet = "mnist"
+    perturbation: PerturbationName = "gaussian_blur"
+    ramp: Annotated[str, Option("How severity goes over the batches: gradual, sudden, recurring, or clean (none).")] = (
+        "gradual"
+    )
+    severity: Annotated[float, Option("At its strongest.", min=0, max=1)] = 1.0
+    start: Annotated[float, Option("Share of the batches before it begins.", MORE, min=0, max=1)] = 0.25
+    period: Annotated[int, Option("Batches that a recurring drift stays.", MORE, min=1)] = 5
+    batches: Annotated[int, Option("That come.", min=2)] = 20
+    batch_size: Annotated[int, Option("Images in each.", min=2)] = 100
     new_classes: Annotated[
         str,
-        typer.Option(
-            "--new_classes",
-            help="Data evolution: classes that the network is not shown, mixed in as severity grows; such as 8,9.",
-            rich_help_panel=o.MAIN,
-        ),
-    ] = "",
-    other_data: Annotated[
-        str,
-        typer.Option(
-            "--other_data",
-            help="Data evolution: another data set (or folder), mixed in as severity grows.",
-            rich_help_panel=o.MAIN,
-        ),
-    ] = "",
+        Option("Data evolution: classes that the network is not shown, mixed in as severity grows; such as 8,9."),
+    ] = ""
+    other_data: Annotated[str, Option("Data evolution: another data set (or folder), mixed in as severity grows.")] = ""
     most_strange: Annotated[
-        float,
-        typer.Option(
-            "--most_strange",
-            min=0.01,
-            max=1,
-            help="Share of a batch that is mixed in at severity 1.",
-            rich_help_panel=o.MORE,
-        ),
-    ] = 0.5,
+        float, Option("Share of a batch that is mixed in at severity 1.", MORE, min=0.01, max=1)
+    ] = 0.5
     relabel: Annotated[
-        str,
-        typer.Option(
-            "--relabel",
-            help="Concept drift: classes that are called otherwise as severity grows, OLD:NEW; such as 3:5,5:3.",
-            rich_help_panel=o.MAIN,
-        ),
-    ] = "",
+        str, Option("Concept drift: classes that are called otherwise as severity grows, OLD:NEW; such as 3:5,5:3.")
+    ] = ""
     detectors: Annotated[
         str,
-        typer.Option(
-            "--detectors",
-            help="mmd_KERNEL (fused, gaussian, laplacian, rational_quadratic, inverse_multiquadric; on the network's"
+        Option(
+            "mmd_KERNEL (fused, gaussian, laplacian, rational_quadratic, inverse_multiquadric; on the network's"
             " features), bbsds, ks_pca, untrained_autoencoder; harm, which sees labels, stands beside them.",
-            rich_help_panel=o.MORE,
+            MORE,
         ),
-    ] = "mmd_fused,bbsds,ks_pca,untrained_autoencoder",
+    ] = "mmd_fused,bbsds,ks_pca,untrained_autoencoder"
     level: Annotated[
         float,
-        typer.Option(
-            "--level",
+        Option(
+            "Chance of any false alarm on the whole ramp, for each detector of images; harm, which sees labels, raises"
+            " one in 200 batches at most.",
+            MORE,
             min=1e-4,
             max=0.5,
-            help="Chance of any false alarm on the whole ramp, for each detector of images; harm, which sees labels,"
-            " raises one in 200 batches at most.",
-            rich_help_panel=o.MORE,
         ),
-    ] = 0.01,
-    reference_rows: own.ReferenceRows = None,
-    network: own.NetworkName = "small",
-    weights: own.Weights = None,
-    train_rows: own.TrainRows = None,
-    max_epochs: own.MaxEpochs = None,
-    quick: own.Quick = False,
-    mlflow_experiment_name: o.Experiment = "drift-images",
-    html: own.Html = None,
+    ] = 0.01
+    reference_rows: ReferenceRows = None
+
+
+@command(needs=NEEDS)
+def simulate(
+    *,
+    options: SimulateOptions,
+    network: NetworkOptions,
+    output: OutputOptions,
     rows: Annotated[
         Path | None,
-        typer.Option(
-            "--rows",
-            help="Also write every image's answer, truth and simple features to this CSV or Parquet file, for drift"
-            " monitor ingest.",
-            rich_help_panel=o.MAIN,
-            show_default=False,
+        Option(
+            "Also write every image's answer, truth and simple features to this CSV or Parquet file, for drift monitor"
+            " ingest."
         ),
     ] = None,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
+    compute: ComputeOptions,
     json: o.Json = None,
     verbose: o.Verbose = False,
 ) -> ExitCode:
@@ -140,7 +100,6 @@ def simulate(
 
     Example: drift images simulate --perturbation gaussian_blur --quick
     """
-    require("cv2", "PIL", "albumentations", "matplotlib", "mlflow")
     from drift.images.detection.image_detectors import chosen
     from drift.images.experiments import perturb_by
     from drift.images.results.logged import log_ramp
@@ -155,34 +114,40 @@ def simulate(
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect
 
-    if ramp not in RAMPS:
-        raise UsageError(f"expected --ramp {', '.join(RAMPS)}; got {ramp!r}")
-    device = resolve_device(device)
-    options = options_as_called(simulate, locals())
-    watching = chosen(detectors)
-    changes = perturb_by(perturbation)
+    require_choice("ramp", options.ramp, RAMPS)
+    compute = compute.on_device()
+    watching = chosen(options.detectors)
+    changes = perturb_by(options.perturbation)
     severities = tuple(
-        RAMPS[ramp](index, batches, start=start, severity=severity, period=period) for index in range(batches)
+        RAMPS[options.ramp](
+            index, options.batches, start=options.start, severity=options.severity, period=options.period
+        )
+        for index in range(options.batches)
     )
-    lesson = Lesson(network, weights, train_rows, max_epochs, quick, seed, device)
+    network.require_known()
     store = connect(create=True)
     with counting() as tell:
-        images = images_of(data, tell)
-        strange = [name.strip() for name in new_classes.split(",") if name.strip()]
-        other = images_of(other_data, tell)[1] if other_data else None
-        parts = lesson.parts(images, reference_rows=reference_rows, new_classes=strange, other=other)
+        images = images_of(options.data, tell)
+        other = images_of(options.other_data, tell)[1] if options.other_data else None
+        parts = network.roles(
+            images,
+            seed=compute.seed,
+            reference_rows=options.reference_rows,
+            new_classes=split_names(options.new_classes),
+            other=other,
+        )
         evolution = Evolution(
             parts.pool,
             severities,
-            batch_size,
+            options.batch_size,
             perturb=changes,
             out_of_distribution=parts.out_of_distribution,
-            most_strange=most_strange,
-            relabelled=relabelled(relabel, parts.classes),
-            seed=seed,
+            most_strange=options.most_strange,
+            relabelled=relabelled(options.relabel, parts.classes),
+            seed=compute.seed,
         )
-        learned = lesson.learn(parts, tell)
-        found = run(
+        learned = network.trained(parts, tell, compute)
+        simulated = run(
             learned,
             evolution,
             parts.reference.pixels,
@@ -190,44 +155,45 @@ def simulate(
             parts.validation.pixels,
             watching,
             classes=parts.classes,
-            level=level,
-            seed=seed,
-            tell=lambda batch: tell("batches", batch + 1, batches),
+            level=options.level,
+            seed=compute.seed,
+            tell=lambda batch: tell("batches", batch + 1, options.batches),
         )
-    ingredients = [perturbation] if changes else []
-    ingredients += [f"new classes {new_classes}"] if new_classes else []
-    ingredients += [f"images of {other_data}"] if other_data else []
-    ingredients += [f"{relabel} called otherwise"] if relabel else []
+    ingredients = [options.perturbation] if changes else []
+    ingredients += [f"new classes {options.new_classes}"] if options.new_classes else []
+    ingredients += [f"images of {options.other_data}"] if options.other_data else []
+    ingredients += [f"{options.relabel} called otherwise"] if options.relabel else []
     if rows is not None:
         accepted = parts.reference
         write_rows(table_of(learned, evolution, accepted.pixels, accepted.labels, classes=parts.classes), rows)
-    sentences, (columns, lines) = ramp_words(found), batch_rows(found)
+    sentences, (columns, lines) = ramp_words(simulated), batch_rows(simulated)
     for line in (*text_table(columns, lines, line_width()), "", *sentences):
         print(line)
-    figure = ramp_picture(found, [evolution.batch(index).pixels[:3] for index in range(batches)])
+    figure = ramp_picture(simulated, [evolution.batch(index).pixels[:3] for index in range(options.batches)])
     page = write_images(
-        html or own.page_of("simulate"),
-        title=f"{data}: {' and '.join(ingredients) or 'nothing'}, {ramp}",
+        output.page("simulate"),
+        title=f"{options.data}: {' and '.join(ingredients) or 'nothing'}, {options.ramp}",
         verdict=sentences,
         tiles=[
-            Tile("accepted accuracy", f"{found.accepted:.3f}", f"{found.reference_rows:,} test images"),
-            Tile("in the last batch", f"{found.batches[-1].accuracy:.3f}"),
-            Tile("5 points lost", "never" if found.lost_at is None else f"batch {found.lost_at}"),
+            Tile("accepted accuracy", f"{simulated.accepted:.3f}", f"{simulated.reference_rows:,} test images"),
+            Tile("in the last batch", f"{simulated.batches[-1].accuracy:.3f}"),
+            Tile("5 points lost", "never" if simulated.lost_at is None else f"batch {simulated.lost_at}"),
         ],
         pictures=[Picture("The ramp", figure, RAMP_SAYS)],
         tables=[Numbers("Batch by batch", columns, lines, BATCHES_SAY)],
     )
-    run_id = log_ramp(found, store, mlflow_experiment_name, options=options, page=page, figure=figure)
-    print(f"run {run_id} in experiment {mlflow_experiment_name} of {store.address}")
+    called = as_options(options, network, output, compute, rows=rows)
+    run_id = log_ramp(simulated, store, output.experiment, options=called, page=page, figure=figure)
+    print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"page: {page}")
     if rows is not None:
         print(f"rows: {rows}; next: {command_line('monitor ingest')} {shell_words(rows)} {FOR_THE_MONITOR}")
     summary = {
-        "accepted_accuracy": found.accepted,
-        "level": found.level,
-        "drifts_at": found.drifts_at,
-        "lost_at": found.lost_at,
-        "first_alarms": {name: found.first_alarm(name) for name in found.detectors},
+        "accepted_accuracy": simulated.accepted,
+        "level": simulated.level,
+        "drifts_at": simulated.drifts_at,
+        "lost_at": simulated.lost_at,
+        "first_alarms": {name: simulated.first_alarm(name) for name in simulated.detectors},
     }
-    write_json(json, options, batch_records(found), run_id=run_id, summary=summary)
+    write_json(json, called, batch_records(simulated), run_id=run_id, summary=summary)
     return ExitCode.DONE

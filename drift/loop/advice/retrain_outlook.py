@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from drift.errors import DataError
 from drift.loop.card import Card
+from drift.loop.options import LEAST_WINDOW, RetrainOptions
 from drift.loop.outlook import LEAST_FALLEN, ByHand, Fall, Outlook
-from drift.loop.retraining.retrain import LEAST_WINDOW, RetrainOptions, split_seen
+from drift.loop.retraining.retrain import split_seen
 
 LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05
 LEAST_SHARE = 0.25  # of new rows among those to train on, without which a window is proposed

@@ -40,12 +40,16 @@ class ScoredFalls:
             card: of its champion, which tells the table.
             stop: one past the last row that counts.
         """
-        every = {made.id: self._blocks_of(made.id) for made in deployments_of(self.journal, model, card)}
+        deployments = [deployment.id for deployment in deployments_of(self.journal, model, card)]
+        every = {deployment: self._blocks_of(deployment) for deployment in deployments}
         fall = last_fall([[block for block in blocks if block.stop <= stop] for blocks in every.values()], self._counts)
         if fall is None:
             return None
-        where = fall.version, fall.row
-        dated_in = [made for made, blocks in every.items() if where in {(one.version, one.start) for one in blocks}]
+        dated_in = [
+            deployment
+            for deployment, blocks in every.items()
+            if any((block.version, block.start) == (fall.version, fall.row) for block in blocks)
+        ]
         return fall if dated_in[-1] == self.deployment else replace(fall, elsewhere=dated_in[-1])
 
     def _blocks_of(self, deployment: str) -> Sequence[BlockRecord]:

@@ -48,8 +48,8 @@ class Journal:
         self._engine = sql.create_engine(sql.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
         sql.event.listen(self._engine, "connect", _settings)
         with alone_in(path.parent), self._write("opening it") as connection:
-            found = connection.execute(sql.text("PRAGMA user_version")).scalar_one()
-            if found not in (0, t.SCHEMA):
+            version = connection.execute(sql.text("PRAGMA user_version")).scalar_one()
+            if version not in (0, t.SCHEMA):
                 raise StateError(f"{path} was written by another version of drift; move it away to begin a new log")
             connection.execute(sql.text(f"PRAGMA user_version = {t.SCHEMA}"))
             t.tables.create_all(connection)
@@ -159,8 +159,8 @@ class Journal:
             t.predictions.c.first_champion_prediction,
         )
         query = sql.select(*columns).where(t.predictions.c.deployment == deployment).order_by(t.predictions.c.row)
-        found = np.asarray([tuple(row.values()) for row in self._rows(query)], dtype=np.int64).reshape(-1, 4)
-        return Answers(*found.T)
+        rows = np.asarray([tuple(row.values()) for row in self._rows(query)], dtype=np.int64).reshape(-1, 4)
+        return Answers(*rows.T)
 
     def predictions(self, deployment: str) -> Iterator[dict[str, NDArray[Any]]]:
         """Rows as they were answered, block by block: row, block, version, prediction, label (-1: none), confidence."""

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
 
 
-def after_promotion(verdict: ChallengeResult, ring: ChallengeConfig, server: Mapping[str, object]) -> str:
+def after_promotion(verdict: ChallengeResult, config: ChallengeConfig, server: Mapping[str, object]) -> str:
     """The command that scores later rows with a challenger that was promoted.
 
     Args:
         verdict: of the try that was accepted.
-        ring: where it took place.
+        config: where it took place.
         server: options that name a server of the user's own; None where there is none.
     """
-    challenger, name = verdict.challenger, ring.championship.registry.name
+    challenger, name = verdict.challenger, config.championship.registry.name
     return _score(
-        challenger.version.number, ring.experiment, name, challenger.card.source, challenger.held_out.stop, server
+        challenger.version.number, config.experiment, name, challenger.card.source, challenger.held_out.stop, server
     )
 
 

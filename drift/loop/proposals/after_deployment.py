@@ -14,7 +14,7 @@ from drift.loop.scoring.shadow import SHADOW
 if TYPE_CHECKING:
     from drift.loop.events import Ending
     from drift.loop.options import DeployOptions
-    from drift.loop.running import DeployResult
+    from drift.loop.results.deployment import DeployResult
 
 TRIES = 2  # further ones, that are proposed after a refusal
 
@@ -35,16 +35,16 @@ def last_lines(result: DeployResult, options: DeployOptions, server: Mapping[str
 
 def _recent(ending: Ending) -> str:
     """How the serving version did in its newest blocks, whatever the policy makes of it."""
-    told = ending.evidence
-    blocks = "last block" if told["recent_blocks"] == 1 else f"last {told['recent_blocks']:.0f} blocks"
+    evidence = ending.evidence
+    blocks = "last block" if evidence["recent_blocks"] == 1 else f"last {evidence['recent_blocks']:.0f} blocks"
     return (
-        f"{blocks} of version {ending.record.version}: accuracy {told['recent_accuracy']:.3f} on"
-        f" {told['recent_rows']:,.0f} rows; it was accepted with {told['accepted_accuracy']:.3f}"
+        f"{blocks} of version {ending.record.version}: accuracy {evidence['recent_accuracy']:.3f} on"
+        f" {evidence['recent_rows']:,.0f} rows; it was accepted with {evidence['accepted_accuracy']:.3f}"
     )
 
 
 def _next_lines(result: DeployResult, options: DeployOptions, server: Mapping[str, object]) -> list[str]:
-    last = next((made for made in reversed(result.decisions) if made.retrain), None)
+    last = next((decision for decision in reversed(result.decisions) if decision.retrain), None)
     proposal = result.by_hand if last is None or last.outcome != SHADOW else None
     proposed = {"window_rows": proposal.window_rows} if proposal and proposal.window_rows else {}
     again = next_steps.retrain({**options.retrain_options(), **server, **proposed})

@@ -153,10 +153,10 @@ def _none_finished(store: Store, experiment: str, source: DataSource | None, mod
 
 def _listed(tables: Sequence[tuple[BaseTable, RunRecord]], store: Store, model: str) -> str:
     """Tables with an experiment of each, and the command that deploys a base model of the first."""
-    found = [(table, experiment_of(store, run.id)) for table, run in tables]
-    first, experiment = found[0]
+    named = [(table, experiment_of(store, run.id)) for table, run in tables]
+    first, experiment = named[0]
     return (
-        f"{', '.join(f'{table.words} in experiment {name!r}' for table, name in found)}; name one, such as:"
+        f"{', '.join(f'{table.words} in experiment {name!r}' for table, name in named)}; name one, such as:"
         f" {next_steps.deploy(experiment, model, first.source.options)}"
     )
 

@@ -38,7 +38,9 @@ def outside_change(block: int, version: int, serving: int, decisions: Sequence[D
         serving: version that answered the block before it, or with which the deployment began.
         decisions: of the deployment: one that promoted a version after the block before lets that version be expected.
     """
-    promoted = [made.challenger for made in decisions if made.outcome == "promoted" and made.block == block - 1]
+    promoted = [
+        decision.challenger for decision in decisions if decision.outcome == "promoted" and decision.block == block - 1
+    ]
     expected = promoted[-1] if promoted and promoted[-1] is not None else serving
     return None if version == expected else OutsideChange(block, version, expected)
 
@@ -48,8 +50,8 @@ def outside_changes(
 ) -> list[OutsideChange]:
     """All such changes of a deployment that began with version `first_champion`, in order."""
     before = [first_champion, *(block.version for block in blocks)]
-    found = (
+    changes = (
         outside_change(block.index, block.version, serving, decisions)
         for block, serving in zip(blocks, before, strict=False)
     )
-    return [change for change in found if change is not None]
+    return [change for change in changes if change is not None]

@@ -49,8 +49,8 @@ def served_as(registry: Registry, card: Card) -> str | None:
         return None
     for name in registry.others():
         with suppress(DriftError):  # its card is damaged
-            found = champion_of(registry.store, name)
-            if found is not None and found[1].of_same_table(card):
+            champion = champion_of(registry.store, name)
+            if champion is not None and champion[1].of_same_table(card):
                 return name
     return None
 

@@ -37,12 +37,14 @@ class Accepted:
         digest: over its files, 64 hex digits.
         card: what it was made from.
         before: what was known of it before; None if it was new.
+        next_step: the command that uses it.
     """
 
     origin: ReleaseOrigin
     digest: str
     card: Card
     before: KnownRelease | None
+    next_step: str = ""
 
     @property
     def lines(self) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -132,13 +133,13 @@ def deployment_details(
     answered = {deployment.first_champion, *(block.version for block in blocks)}
     challengers = {decision.challenger for decision in decisions if decision.challenger is not None}
     accepted = {version: references(version).accuracy for version in answered}
-    made = versions_with_cards(registry, answered | challengers)
-    seen = {version.number: card.seen for version, card in made}
+    cards = versions_with_cards(registry, answered | challengers)
+    seen = {version.number: card.seen for version, card in cards}
     return DeploymentDetails(
         accepted=accepted,
         seen=seen,
         versions=version_lines(
-            made, blocks, decisions, accepted=accepted, table=table, first_champion=deployment.first_champion
+            cards, blocks, decisions, accepted=accepted, table=table, first_champion=deployment.first_champion
         ),
         moved=moved_features(blocks, table, references, ignore=CALENDAR_NAMES),
         outcome=deployment_outcome(
@@ -157,16 +158,16 @@ def deployment_details(
 
 def versions_with_cards(registry: Registry, numbers: Iterable[int]) -> list[tuple[Version, Card]]:
     """Versions by number, with their cards; those that were deleted are left out."""
-    made = []
+    versions = []
     for number in sorted(set(numbers)):
         with suppress(TrackingError):
             version = registry.get(number)
-            made.append((version, Card.from_metadata(model_card(registry.store, version.model_id))))
-    return made
+            versions.append((version, Card.from_metadata(model_card(registry.store, version.model_id))))
+    return versions
 
 
 def version_lines(
-    made: Sequence[tuple[Version, Card]],
+    versions: Sequence[tuple[Version, Card]],
     blocks: Sequence[BlockRecord],
     decisions: Sequence[DecisionRecord],
     *,
@@ -177,20 +178,20 @@ def version_lines(
     """Every version that answered or was a challenger, by number.
 
     Args:
-        made: versions whose model is still in MLflow, with their cards, by number.
+        versions: whose model is still in MLflow, with their cards, by number.
         blocks: that were scored, one or more.
         decisions: of the deployment.
         accepted: accuracy of the versions that answered, on their references.
         table: that the rows belong to.
         first_champion: version that the deployment began with; by default the one that answered the first block.
     """
-    outcomes = {one.challenger: one.outcome for one in decisions if one.challenger is not None}
+    outcomes = {decision.challenger: decision.outcome for decision in decisions if decision.challenger is not None}
     first = blocks[0].version if first_champion is None else first_champion
     for change in outside_changes(blocks, decisions, first_champion=first):
         if outcomes.get(change.version) != "promoted":
             outcomes[change.version] = FROM_OUTSIDE
     lines = []
-    for version, card in made:
+    for version, card in versions:
         number = version.number
         own = [block for block in blocks if block.version == number]
         rows = sum(block.rows for block in own)
@@ -252,6 +253,6 @@ def moved_features(
     moved = []
     for name, times in counts.items():
         if times:
-            largest = max(times, key=lambda one: one[1])
+            largest = max(times, key=itemgetter(1))
             moved.append(MovedFeature(name, len(times), times[0][0], *largest))
-    return sorted(moved, key=lambda one: (-one.blocks, -one.distance))
+    return sorted(moved, key=lambda feature: (-feature.blocks, -feature.distance))

@@ -8,26 +8,10 @@ from enum import StrEnum
 
 from drift.loop.events import DriftFlagged, Ending
 from drift.loop.journal.records import DecisionRecord
+from drift.loop.options import RetrainMode
 
 SAID_NO = "answered no to"
 Flag = DriftFlagged | Ending  # what a question is about
-
-
-class RetrainMode(StrEnum):
-    """`--retrain`: what to do when drift is flagged, or when a policy's schedule wants a retrain."""
-
-    ASK = "ask"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
-class PromoteMode(StrEnum):
-    """`--promote`: what to do with a trained challenger."""
-
-    AUTO = "auto"  # promote when the paired test says better
-    ASK = "ask"
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 class Reply(StrEnum):
@@ -114,7 +98,7 @@ class AskPerson:
 
     def recall(self, decisions: Sequence[DecisionRecord]) -> None:
         """Remember a no from before an interruption."""
-        self._refused = self._refused or any(made.reason.startswith(SAID_NO) for made in decisions)
+        self._refused = self._refused or any(decision.reason.startswith(SAID_NO) for decision in decisions)
 
 
 def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Approval]:

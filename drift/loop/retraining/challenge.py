@@ -12,42 +12,72 @@ from drift.detect import PairedTest
 from drift.detect.permutation.p_values import p_text
 from drift.errors import ChampionChangedError, DataError, TrainingError
 from drift.loop.events import ChallengerRefused, Notice
+from drift.loop.options import PromoteMode, RetrainOptions
 from drift.loop.releases.promote import Championship, comparison_evidence
-from drift.loop.retraining.approval import PromoteMode
 from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
-from drift.loop.retraining.retrain import Challenger, RetrainOptions, retrain
+from drift.loop.retraining.retrain import Challenger, retrain
 from drift.loop.retraining.retries import kinds
 from drift.tracking.registry import Version
 
 
 @dataclass(frozen=True)
 class ChallengeConfig:
-    """Where challenges take place."""
+    """Where challenges take place, and who decides.
+
+    Attributes:
+        championship: of the model.
+        experiment: MLflow experiment of the runs.
+        options: how challengers are made.
+        mode: who or what decides about a promotion.
+        ask: asks a person whether a challenger replaces the champion; None where there is nobody.
+        person: who that is, such as `ada@host`.
+    """
 
     championship: Championship
     experiment: str
     options: RetrainOptions
     mode: PromoteMode
-    ask: Callable[[Challenger], bool] | None  # None when there is nobody to ask
+    ask: Callable[[Challenger], bool] | None
     person: str
 
 
 @dataclass(frozen=True)
 class ChallengeResult:
-    """How a challenge ended."""
+    """How a challenge ended.
+
+    Attributes:
+        challenger: compared with the champion.
+        promoted: whether it is champion now.
+        by: who or what decided.
+        reason: why, in words.
+        earlier: results of the tries before it.
+    """
 
     challenger: Challenger
     promoted: bool
     by: str
     reason: str
-    earlier: tuple[ChallengeResult, ...] = ()  # of the tries before it
+    earlier: tuple[ChallengeResult, ...] = ()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Plain values, without the tries before it."""
+        challenger = self.challenger
+        return comparison_evidence(challenger.test) | {
+            "challenger": challenger.version.number,
+            "promoted": self.promoted,
+            "by": self.by,
+            "reason": self.reason,
+            "training_rows": challenger.card.fit_rows,
+            "held_out_rows": (challenger.held_out.start, challenger.held_out.stop),
+        }
 
 
 def challenge(
     table: Table,
     stop: int,
     champion: Version,
-    ring: ChallengeConfig,
+    config: ChallengeConfig,
     *,
     cause: str,
     evidence: dict[str, Any],
@@ -62,7 +92,7 @@ def challenge(
         table: coded as the champion sees it.
         stop: one past the last row whose label is known.
         champion: the version to beat.
-        ring: where, and how.
+        config: where, and how.
         cause: why now, in words.
         evidence: why now, in numbers; kept in the audit trail with the comparison.
         first_try: from 1; those before it were refused before an interruption.
@@ -71,26 +101,26 @@ def challenge(
     Returns:
         How the last try ended, with the verdicts of those before it.
     """
-    tell, earlier, known = ring.championship.tell, list[ChallengeResult](), list(refused())
+    tell, earlier, known = config.championship.tell, list[ChallengeResult](), list(refused())
     number = first_try
-    for one in islice(kinds(ring.options, stop), first_try - 1, None):
-        if number > one.of:
+    for kind in islice(kinds(config.options, stop), first_try - 1, None):
+        if number > kind.of:
             break
-        if one.words:
-            which = f"try {number} of at most {one.of}, " if one.of > 1 else "the next kind of try, "
-            tell(Notice(f"{which}{one.words}, at level {one.options.level:.3g}"))
-        elif one.of > 1:
-            level = f"level {one.options.level:.3g}, {ring.options.level:g} over all of them"
-            tell(Notice(f"at most {one.of} tries until a challenger is accepted, each at {level}"))
-        numbered = {"try": number, "tries": one.of} if one.of > 1 else {}
-        own = replace(ring, options=one.options)
+        if kind.words:
+            which = f"try {number} of at most {kind.of}, " if kind.of > 1 else "the next kind of try, "
+            tell(Notice(f"{which}{kind.words}, at level {kind.options.level:.3g}"))
+        elif kind.of > 1:
+            level = f"level {kind.options.level:.3g}, {config.options.level:g} over all of them"
+            tell(Notice(f"at most {kind.of} tries until a challenger is accepted, each at {level}"))
+        numbered = {"try": number, "tries": kind.of} if kind.of > 1 else {}
+        own = replace(config, options=kind.options)
         try:
             verdict = _challenge(table, stop, champion, own, cause=cause, evidence=evidence | numbered, refused=known)
         except RepeatedError as error:
             tell(Notice(str(error)))
             continue
         except (DataError, TrainingError) as error:
-            if one.of == 1:
+            if kind.of == 1:
                 raise
             tell(Notice(f"try {number} gave no challenger: {error}"))
             failure = error
@@ -100,7 +130,7 @@ def challenge(
         earlier.append(verdict)
         if verdict.challenger.refused is not None:
             known.append(verdict.challenger.refused)
-        if verdict.promoted or ring.championship.registry.champion().number != champion.number:
+        if verdict.promoted or config.championship.registry.champion().number != champion.number:
             break
     if not earlier:
         raise failure
@@ -111,16 +141,16 @@ def _challenge(
     table: Table,
     stop: int,
     champion: Version,
-    ring: ChallengeConfig,
+    config: ChallengeConfig,
     *,
     cause: str,
     evidence: dict[str, Any],
     refused: Sequence[Refused],
 ) -> ChallengeResult:
     """One try; arguments as those of `challenge`."""
-    championship = ring.championship
-    challenger = train_challenger(table, stop, champion, ring, cause=cause, evidence=evidence, refused=refused)
-    promoted, by, reason = judge(challenger, ring)
+    championship = config.championship
+    challenger = train_challenger(table, stop, champion, config, cause=cause, evidence=evidence, refused=refused)
+    promoted, by, reason = judge(challenger, config)
     test = comparison_evidence(challenger.test)
     full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
     if promoted:
@@ -139,22 +169,22 @@ def train_challenger(
     table: Table,
     stop: int,
     champion: Version,
-    ring: ChallengeConfig,
+    config: ChallengeConfig,
     *,
     cause: str,
     evidence: dict[str, Any],
     refused: Sequence[Refused] = (),
 ) -> Challenger:
     """Train and register a challenger, which is not judged yet; arguments as those of `challenge`."""
-    championship = ring.championship
+    championship = config.championship
     return retrain(
         table,
         stop,
         champion,
         registry=championship.registry,
         home=championship.home,
-        experiment=ring.experiment,
-        options=ring.options,
+        experiment=config.experiment,
+        options=config.options,
         tell=championship.tell,
         cause=cause,
         tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)}
@@ -177,16 +207,16 @@ def comparison_words(who: str, test: PairedTest) -> str:
     )
 
 
-def judge(challenger: Challenger, ring: ChallengeConfig) -> tuple[bool, str, str]:
+def judge(challenger: Challenger, config: ChallengeConfig) -> tuple[bool, str, str]:
     """Whether to promote, who decided, and why."""
     test = challenger.test
-    found = comparison_words("challenger", test)
-    if ring.mode is PromoteMode.ALWAYS:
-        return True, "--promote always", found
-    if ring.mode is PromoteMode.NEVER:
-        return False, "--promote never", found
-    if ring.mode is PromoteMode.AUTO:
-        return test.better, "--promote auto", found
-    if ring.ask is None:
-        return False, "no terminal to ask at", found
-    return ring.ask(challenger), ring.person, found
+    comparison = comparison_words("challenger", test)
+    if config.mode is PromoteMode.ALWAYS:
+        return True, "--promote always", comparison
+    if config.mode is PromoteMode.NEVER:
+        return False, "--promote never", comparison
+    if config.mode is PromoteMode.AUTO:
+        return test.better, "--promote auto", comparison
+    if config.ask is None:
+        return False, "no terminal to ask at", comparison
+    return config.ask(challenger), config.person, comparison

@@ -13,17 +13,17 @@ from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import link_project_run
 
 
-def retrain_on_latest(ring: ChallengeConfig) -> ChallengeResult:
+def retrain_on_latest(config: ChallengeConfig) -> ChallengeResult:
     """Challenge the champion with all rows seen so far: those scored by any deployment, or else the training rows.
 
     Raises:
         StateError: another process is retraining this model by hand.
     """
-    championship = ring.championship
+    championship = config.championship
     registry, home = championship.registry, championship.home
     with home.lock(f"retrain-{registry.name}", doing=f"retraining {registry.name}"):
-        registry.store.experiment_id(ring.experiment, create=True)
-        for run in end_forgotten(registry.store, ring.experiment, deployment=by_hand(registry.name)):
+        registry.store.experiment_id(config.experiment, create=True)
+        for run in end_forgotten(registry.store, config.experiment, deployment=by_hand(registry.name)):
             home.forget_search(run)
         champion = championship.reconcile()
         card = card_of(registry, champion)
@@ -37,16 +37,16 @@ def retrain_on_latest(ring: ChallengeConfig) -> ChallengeResult:
                 )
             )
         verdict = challenge(
-            table, stop, champion, ring, cause="asked for", evidence={"agreed_by": person()},
-            refused=lambda: refused_before(ring.championship, ring.mode, champion),
+            table, stop, champion, config, cause="asked for", evidence={"agreed_by": person()},
+            refused=lambda: refused_before(config.championship, config.mode, champion),
         )  # fmt: skip
-    link_project_run(registry.store, verdict.challenger.run_id, ring.experiment)
+    link_project_run(registry.store, verdict.challenger.run_id, config.experiment)
     return verdict
 
 
 def last_row_seen(journal: Journal, model: str, card: Card) -> int:
     """One past the last row of a model's table whose label is known: all before it were scored or trained on."""
-    scored = (journal.blocks(made.id) for made in deployments_of(journal, model, card))
+    scored = (journal.blocks(deployment.id) for deployment in deployments_of(journal, model, card))
     return max([card.seen, *(blocks[-1].stop for blocks in scored if blocks)])
 
 
@@ -54,7 +54,7 @@ def deployments_of(journal: Journal, model: str, card: Card) -> list[Deployment]
     """The deployments of a model that scored its table, oldest first."""
     table = card.source.file, card.source.label
     return [
-        made
-        for made in journal.deployments(model)
-        if (DataSource(made.options["source"]["path"]).file, made.options["source"].get("label")) == table
+        deployment
+        for deployment in journal.deployments(model)
+        if (DataSource(deployment.options["source"]["path"]).file, deployment.options["source"].get("label")) == table
     ]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from drift.errors import DriftError, TrainingError
-from drift.loop.retraining.approval import PromoteMode
+from drift.loop.options import PromoteMode
 
 if TYPE_CHECKING:
     from drift.loop.releases.promote import Championship
@@ -92,18 +92,18 @@ def refused_before(championship: Championship, mode: PromoteMode, champion: Vers
     """
     if mode not in (PromoteMode.AUTO, PromoteMode.ASK):
         return []
-    registry, found = championship.registry, []
+    registry, refused = championship.registry, list[Refused]()
     with suppress(ValueError, TypeError, KeyError):
         itself = Refused.from_tag(champion.number, champion.tags["drift.recipe"])
         if not itself.recipe.warm_start:  # its weights would be others when they began with its own
-            found.append(replace(itself, recipe=replace(itself.recipe, champion=champion.number)))
+            refused.append(replace(itself, recipe=replace(itself.recipe, champion=champion.number)))
     for line in championship.journal.trail(registry.name):
         if line.action != "refuse" or line.from_version != champion.number or line.by in UNJUDGED:
             continue
         with suppress(DriftError, ValueError, TypeError, KeyError):
             version = registry.get(int(line.evidence["challenger"]))
-            found.append(Refused.from_tag(version.number, version.tags["drift.recipe"]))
-    return found
+            refused.append(Refused.from_tag(version.number, version.tags["drift.recipe"]))
+    return refused
 
 
 def require_new_search(recipe: Recipe, refused: Sequence[Refused]) -> None:
@@ -112,11 +112,11 @@ def require_new_search(recipe: Recipe, refused: Sequence[Refused]) -> None:
     Raises:
         RepeatedError: its challenger was refused.
     """
-    for one in refused:
-        if one.recipe == recipe:
+    for earlier in refused:
+        if earlier.recipe == recipe:
             raise RepeatedError(
-                f"version {one.version} was trained on these rows with these options and this seed, and"
-                f" {one.state}: not trained again"
+                f"version {earlier.version} was trained on these rows with these options and this seed, and"
+                f" {earlier.state}: not trained again"
             )
 
 
@@ -128,7 +128,7 @@ def same_model(recipe: Recipe, parameters: Mapping[str, float | int], refused: S
         parameters: that its search chose.
         refused: challengers of the same champion.
     """
-    for one in refused:
-        if replace(one.recipe, total_trials=recipe.total_trials) == recipe and one.parameters == parameters:
-            return one
+    for earlier in refused:
+        if replace(earlier.recipe, total_trials=recipe.total_trials) == recipe and earlier.parameters == parameters:
+            return earlier
     return None

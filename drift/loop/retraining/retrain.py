@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,12 +18,13 @@ from drift.detect import PairedTest, mcnemar_test
 from drift.errors import DataError, TrackingError
 from drift.loop.card import Card
 from drift.loop.events import ChallengerCompared, Notice, Tell
+from drift.loop.options import RetrainOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import remember_trained
 from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, require_new_search, same_model
 from drift.loop.training.base import MIN_ROWS, log_model, split
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, WarmStart, build, fit_options, search_and_fit
+from drift.loop.training.fitting import Fitted, Place, WarmStart, build, fit_options, search_and_fit
 from drift.loop.training.run_description import data_parameters, fitted_words, words
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
@@ -38,19 +39,6 @@ from drift.tracking.runs.parents import name_trials, parent_in
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
 MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from
-LEAST_WINDOW = 200  # rows, the least that --window_rows takes
-
-
-@dataclass(frozen=True)
-class RetrainOptions:
-    """How to make a challenger, and when it counts as better."""
-
-    train: TrainOptions = field(default_factory=lambda: TrainOptions(max_epochs=3, total_trials=2))
-    window_rows: int | None = None  # the most recent rows only; None takes all rows seen so far
-    held_out_rows: int | None = None  # None takes a fifth of the window, 1,000 at most
-    warm_start: bool = False
-    level: float = 0.05  # of the McNemar tests of all tries together
-    until_accepted: int = 0  # further tries, at most, while challengers are refused
 
 
 @dataclass(frozen=True)
@@ -158,9 +146,9 @@ def retrain(
     parent = parent_in(store, experiment, base, parameters=champion_card.parameters)
     with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run:
         place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags | {"challenger_run": run.id})
-        found = _search(table, parts, options, place, tell, warm)
-        made = Refused(0, recipe, found.parameters)
-        repeated = same_model(recipe, found.parameters, refused)
+        best = _search(table, parts, options, place, tell, warm)
+        identity = Refused(0, recipe, best.parameters)
+        repeated = same_model(recipe, best.parameters, refused)
         if repeated is not None:
             run.tag(repeats=repeated.version)
             run.describe(
@@ -168,7 +156,7 @@ def retrain(
                 f" {repeated.state}."
             )
         else:
-            fitted = _fit(table, parts, options, found, warm)
+            fitted = _fit(table, parts, options, best, warm)
             rows = table.part(parts.held_out)
             answer = LocalPredictor(fitted.net).predict(rows.features)
             probabilities = answer.probabilities
@@ -191,7 +179,7 @@ def retrain(
             model = log_model(run, fitted, reference, card)
             remember_trained(home, model, run.id)
             version = registry.register(
-                model, run.id, kind="retrain", champion=champion.number, cause=cause, recipe=made.to_tag(), **child
+                model, run.id, kind="retrain", champion=champion.number, cause=cause, recipe=identity.to_tag(), **child
             )
             registry.point(CHALLENGER, version.number)
             run.tag(challenger=version.number)
@@ -218,7 +206,7 @@ def retrain(
                 " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
             )
         )
-    return Challenger(version, card, test, parts.held_out, run.id, replace(made, version=version.number), new)
+    return Challenger(version, card, test, parts.held_out, run.id, replace(identity, version=version.number), new)
 
 
 def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
@@ -241,13 +229,13 @@ def _search(
     return search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
 
 
-def _fit(table: Table, parts: Split, options: RetrainOptions, found: Fitted, warm: WarmStart | None) -> Fitted:
+def _fit(table: Table, parts: Split, options: RetrainOptions, best: Fitted, warm: WarmStart | None) -> Fitted:
     """The chosen parameters, fitted again on all training rows."""
     everything, classes = table.part(parts.refit), len(table.classes)
-    net = build(everything, found.parameters, classes=classes, seed=options.train.seed, warm=warm)
-    chosen, device = fit_options(found.parameters, options.train), options.train.device
+    net = build(everything, best.parameters, classes=classes, seed=options.train.seed, warm=warm)
+    chosen, device = fit_options(best.parameters, options.train), options.train.device
     epochs = fit(net, everything, table.part(parts.held_out), chosen, device=device)
-    return replace(found, net=net.eval(), epochs=tuple(epochs))
+    return replace(best, net=net.eval(), epochs=tuple(epochs))
 
 
 def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion: Version, test: PairedTest) -> None:

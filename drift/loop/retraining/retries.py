@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
-from drift.loop.retraining.retrain import LEAST_WINDOW, RetrainOptions
+from drift.loop.options import LEAST_WINDOW, RetrainOptions
 
 MOST_TRIALS = 64  # of one search
 

@@ -20,21 +20,21 @@ class Forecasts:
     Attributes:
         threshold: accuracy in [0, 1].
         reference_of: the reference of a version.
-        made: the forecasts made so far, by the index of the block after which they were made.
+        by_block: the forecasts made so far, by the index of the block after which they were made.
     """
 
     threshold: float
     reference_of: Callable[[int], Reference]
-    made: dict[int, ThresholdForecast] = field(default_factory=dict)
+    by_block: dict[int, ThresholdForecast] = field(default_factory=dict)
 
     def after(self, blocks: Sequence[BlockRecord]) -> ThresholdForecast:
         """The forecast after the last of `blocks`, which are all blocks of the deployment so far."""
         last = blocks[-1]
-        if last.index not in self.made:
+        if last.index not in self.by_block:
             reference = self.reference_of(last.version)
             right = round(reference.accuracy * len(reference))
-            self.made[last.index] = forecast_after(blocks, self.threshold, reference=(right, len(reference)))
-        return self.made[last.index]
+            self.by_block[last.index] = forecast_after(blocks, self.threshold, reference=(right, len(reference)))
+        return self.by_block[last.index]
 
     def of(self, blocks: Sequence[BlockRecord]) -> dict[int, ThresholdForecast]:
         """The forecast after each of `blocks`, by index."""

@@ -60,8 +60,8 @@ class Outbox:
 
     def _forecasts_of(self, records: list[BlockRecord]) -> Mapping[int, ThresholdForecast]:
         """Made already, except for blocks of an earlier process: those are made again from the log."""
-        if all(record.index in self._forecasts.made for record in records):
-            return self._forecasts.made
+        if all(record.index in self._forecasts.by_block for record in records):
+            return self._forecasts.by_block
         return self._forecasts.of(self._journal.blocks(self._deployment))
 
 

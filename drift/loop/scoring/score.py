@@ -76,7 +76,7 @@ class Progress:
     @property
     def retrained_at(self) -> list[int]:
         """Blocks after which a challenger was trained, or was tried to be."""
-        return [made.block for made in self.decisions if made.retrain and made.outcome != IMPOSSIBLE]
+        return [decision.block for decision in self.decisions if decision.retrain and decision.outcome != IMPOSSIBLE]
 
     @property
     def promoted_at(self) -> list[int]:
@@ -203,7 +203,7 @@ def _ask_at_end(parts: LoopParts, progress: Progress, ending: Ending) -> None:
     last = ending.record.index
     if not isinstance(parts.consent, AskPerson) or parts.consent.refused or progress.decided(ending.block):
         return
-    asked_now = any(made.block == last and not made.by.startswith("policy ") for made in progress.decisions)
+    asked_now = any(decision.block == last and not decision.by.startswith("policy ") for decision in progress.decisions)
     if asked_now or any(last - at <= parts.cooldown for at in progress.promoted_at):
         return
     _act(parts.consent(ending), ending.record, ending, parts, progress)
@@ -212,21 +212,21 @@ def _ask_at_end(parts: LoopParts, progress: Progress, ending: Ending) -> None:
 def _act(consent: Approval, record: BlockRecord, flag: Flag, parts: LoopParts, progress: Progress) -> DecisionRecord:
     """Retrain if it was agreed to, and keep what came of it."""
     if consent.retrain:
-        made = parts.retrain(record, consent, flag)
+        decision = parts.retrain(record, consent, flag)
     else:
-        made = DecisionRecord(flag.block, False, consent.by, consent.reason, flag.evidence, "declined")
-    return _keep(made, parts, progress)
+        decision = DecisionRecord(flag.block, False, consent.by, consent.reason, flag.evidence, "declined")
+    return _keep(decision, parts, progress)
 
 
-def _keep(made: DecisionRecord, parts: LoopParts, progress: Progress) -> DecisionRecord:
-    parts.log.add_decision(parts.deployment, made)
-    progress.decisions.append(made)
-    return made
+def _keep(decision: DecisionRecord, parts: LoopParts, progress: Progress) -> DecisionRecord:
+    parts.log.add_decision(parts.deployment, decision)
+    progress.decisions.append(decision)
+    return decision
 
 
 def _shadow(parts: LoopParts, progress: Progress) -> Shadow | None:
     """The challenger that is being watched, if there is one."""
-    last = next((made for made in reversed(progress.decisions) if made.retrain), None)
+    last = next((decision for decision in reversed(progress.decisions) if decision.retrain), None)
     if last is None or last.outcome != SHADOW or parts.shadow is None:
         return None
     return parts.shadow(last, progress)
@@ -300,12 +300,12 @@ def _decide(record: BlockRecord, parts: LoopParts, progress: Progress, accepted:
         reason = f"{decision.reason}, but version {shadow.version} is in shadow"
         parts.tell(DriftFlagged(record, reason, decision.evidence))  # the sequential test decides, and nobody is asked
         return
-    asked = decision.retrain and isinstance(parts.consent, AskPerson | AlwaysRetrain)  # nobody else needs to ask MLflow
-    outlook = parts.outlook(record, decision.window_rows) if asked else None
+    wanted = decision.retrain and isinstance(parts.consent, AskPerson | AlwaysRetrain)
+    outlook = parts.outlook(record, decision.window_rows) if wanted else None  # else nobody needs MLflow
     flag = DriftFlagged(record, decision.reason, decision.evidence, decision.window_rows, outlook)
     parts.tell(flag)
     by = f"policy {parts.policy.name}"
     consent = parts.consent(flag) if decision.retrain else Approval(False, by, decision.reason)
-    made = _act(consent, record, flag, parts, progress)
-    if made.outcome == "declined" and decision.retrain:  # else the flag's reason says why
-        parts.tell(RetrainDeclined(record.index, made.by, made.reason))
+    outcome = _act(consent, record, flag, parts, progress)
+    if outcome.outcome == "declined" and decision.retrain:  # else the flag's reason says why
+        parts.tell(RetrainDeclined(record.index, outcome.by, outcome.reason))

@@ -96,5 +96,8 @@ def require_unseen(
 
 def left_behind(journal: Journal, model: str, seen: int) -> Sequence[Deployment]:
     """Unfinished deployments whose next row is before `seen`, so that the champion has seen it; oldest first."""
-    unfinished = [made for made in journal.deployments(model) if not made.ended]
-    return [made for made in unfinished if (row := next_row(journal, made)) is not None and row < seen]
+    return [
+        deployment
+        for deployment in journal.deployments(model)
+        if not deployment.ended and (row := next_row(journal, deployment)) is not None and row < seen
+    ]

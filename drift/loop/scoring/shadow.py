@@ -67,12 +67,12 @@ class Shadow:
     @property
     def words(self) -> str:
         """What the rows so far have shown."""
-        found = self.comparison
+        comparison = self.comparison
         verdict = self.duel.verdict
         word = {TestState.BETTER: "better", TestState.NOT_BETTER: "not worth it"}.get(verdict, "undecided")
         return (
-            f"challenger {word}: {found['difference']:+.3f} (at least {found['low']:+.3f}) on"
-            f" {self.tally.rows} new rows, p {p_text(found['p_value'])} at any look"
+            f"challenger {word}: {comparison['difference']:+.3f} (at least {comparison['low']:+.3f}) on"
+            f" {self.tally.rows} new rows, p {p_text(comparison['p_value'])} at any look"
         )
 
     @property
@@ -81,14 +81,14 @@ class Shadow:
 
         The p-value is one-sided, and so is the interval, of the same bet: from its lower bound to 1.
         """
-        found, rows = self.tally, max(1, self.tally.rows)
+        tally, rows = self.tally, max(1, self.tally.rows)
         return {
-            "rows": found.rows,
+            "rows": tally.rows,
             "champion_accuracy": self.champion_right / rows,
-            "challenger_accuracy": self.champion_right / rows + found.mean_gain,
-            "only_champion": round(found.lost),
-            "only_challenger": round(found.gained),
-            "difference": found.mean_gain,
+            "challenger_accuracy": self.champion_right / rows + tally.mean_gain,
+            "only_champion": round(tally.lost),
+            "only_challenger": round(tally.gained),
+            "difference": tally.mean_gain,
             "low": gain_bound(self.tallies, level=self.level),
             "high": 1.0,
             "p_value": min(1.0, exp(-self.duel.log_wealth)),
@@ -106,5 +106,5 @@ def shadow_of(version: int, predictor: Predictor, champion: Predictor, held_out:
             how much the rows of a block count.
         level: of a promotion of an equal.
     """
-    wrong = [one.predict(held_out.features).predictions != held_out.labels for one in (champion, predictor)]
+    wrong = [model.predict(held_out.features).predictions != held_out.labels for model in (champion, predictor)]
     return Shadow(version, predictor, level, (wrong[0].astype(np.float64) - wrong[1] + 1) / 2)

@@ -34,7 +34,7 @@ class ShadowTrial:
         """The challenger of a decision, caught up with the blocks that were scored since."""
         registry = self.championship.registry
         version = registry.get(decision.challenger or 0)
-        found = shadow_of(
+        shadow = shadow_of(
             version.number,
             self._predictor(version.number),
             self._predictor(progress.blocks[-1].version),
@@ -47,8 +47,8 @@ class ShadowTrial:
             assert answers is not None  # noqa: S101  # read above
             served = answers.predictions[answers.blocks == block.index]
             answer = Answer(np.eye(len(self.table.classes), dtype=np.float32)[served], block.version)
-            found.observe(ScoredBlock(self.table.block(block.index, range(block.start, block.stop)), answer, 0.0))
-        return found
+            shadow.observe(ScoredBlock(self.table.block(block.index, range(block.start, block.stop)), answer, 0.0))
+        return shadow
 
     def _predictor(self, number: int) -> LocalPredictor:
         registry = self.championship.registry

@@ -14,11 +14,12 @@ from drift.data.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
 from drift.loop.card import Card, DataSource, require_one_line
 from drift.loop.events import Notice, Tell, nobody
+from drift.loop.options import TrainOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.base_tables import table_tags
 from drift.loop.releases.model_names import champion_of, usable_name
 from drift.loop.releases.trusted import remember_trained
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, epoch_metrics, search_and_fit
+from drift.loop.training.fitting import Fitted, Place, epoch_metrics, search_and_fit
 from drift.loop.training.run_description import data_parameters, fitted_words, model_summary, network_parameters, words
 from drift.metrics.classification.reliability import calibration_error, counted
 from drift.models.predict import LocalPredictor
@@ -33,14 +34,35 @@ MIN_ROWS = 40  # fewer training rows than this say nothing about anything
 
 @dataclass(frozen=True)
 class BaseResult:
-    """A trained and logged base model."""
+    """A trained and logged base model.
+
+    Attributes:
+        run_id: of its MLflow run.
+        experiment: of that run.
+        accuracy: on the validation rows, in [0, 1].
+        fitted: the network, and every trial of the search.
+        model: as it was logged.
+        card: what it was made from.
+        tracking_uri: of MLflow, without a password.
+        next_step: the command that deploys it, or what has to be done before.
+    """
 
     run_id: str
     experiment: str
-    accuracy: float  # on the validation rows, in [0, 1]
+    accuracy: float
     fitted: Fitted
     model: LoggedModel
     card: Card
+    tracking_uri: str
+    next_step: str = ""
+
+    @property
+    def trials(self) -> list[dict[str, object]]:
+        """Every trial of the search, as plain values."""
+        return [
+            {"trial": trial.index, "status": str(trial.status), "accuracy": trial.accuracy, **trial.parameters}
+            for trial in self.fitted.outcomes
+        ]
 
 
 def split(rows: range, *, share: float = VALIDATION_SHARE) -> tuple[range, range]:
@@ -53,10 +75,10 @@ def rows_wanted(table: Table, wanted: float) -> int:
     """`wanted` as a number of rows: a share of the table if it is between 0 and 1, else the number itself."""
     count = 0 if not isfinite(wanted) else int(wanted * len(table)) if 0 < wanted < 1 else int(wanted)
     if not MIN_ROWS <= count <= len(table):
-        asked = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if 0 < wanted < 1 else "")
+        requested = f"--train_rows {wanted:g}" + (f" of {len(table)} rows" if 0 < wanted < 1 else "")
         raise DataError(
             f"expected at least {MIN_ROWS} training rows and at most the {len(table)} that {table.name} has,"
-            f" got {count} ({asked})"
+            f" got {count} ({requested})"
         )
     return count
 
@@ -149,7 +171,7 @@ def train_base(
             f" accuracy {reference.accuracy:.4f} on rows {words(validation_rows)}. Trials and challengers are its"
             f" children. Chosen: {fitted_words(fitted.parameters)}."
         )
-    return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card)
+    return BaseResult(run.id, experiment, reference.accuracy, fitted, model, card, store.address)
 
 
 def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
@@ -204,11 +226,11 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
 
 
 def _unfinished(store: Store, experiment: str, *, options: str) -> str:
-    for found in find_runs(store, experiment, kind="base"):
+    for run in find_runs(store, experiment, kind="base"):
         # MLflow calls a run FINISHED once its model is logged, which is not yet the end of ours
-        complete = found.status == "FINISHED" and "drift.model_id" in found.tags
-        if not complete and found.tags.get("drift.options") == options:
-            return found.id
+        complete = run.status == "FINISHED" and "drift.model_id" in run.tags
+        if not complete and run.tags.get("drift.options") == options:
+            return run.id
     raise StateError(
         f"experiment {experiment!r} has no unfinished base training with these options on this data and device;"
         " run without --resume"

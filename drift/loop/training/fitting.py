@@ -11,6 +11,7 @@ from typing import Any
 from drift.data.blocks import Rows
 from drift.errors import StateError, TrainingError
 from drift.loop.events import EpochFinished, SearchBegan, Tell, TrialFinished
+from drift.loop.options import TrainOptions
 from drift.loop.training.run_description import network_parameters
 from drift.models.fit import Epoch, FitOptions, fit
 from drift.models.network import Shape, TableNet
@@ -30,23 +31,6 @@ FITTING = (
 SHAPE = (NumberChoice("width", (16, 32, 64, 128)), NumberRange("depth", 1, 3, whole=True))
 
 SOUGHT = {"base": "base model", "retrain": "challenger"}  # by stage
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How much to try, and where.
-
-    Attributes:
-        max_epochs: passes over the training rows in each trial, 1 or more.
-        total_trials: sets of parameters that Ax tries, 1 or more.
-        seed: of suggestions, first weights, shuffling and dropout.
-        device: where networks are trained, see `drift.system.devices.resolve_device`; what comes out is on the CPU.
-    """
-
-    max_epochs: int = 3
-    total_trials: int = 5
-    seed: int = 0
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)

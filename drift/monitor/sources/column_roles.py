@@ -168,8 +168,8 @@ class Columns:
                 )
         if requested.time_format and self.time_format in DATE_FORMATS and requested.time_format != self.time_format:
             raise UsageError(
-                f"expected --time {self.time}:{self.time_format}, as when the monitor began; got {requested.time_format}:"
-                " leave it out, or begin another monitor with --monitor NAME"
+                f"expected --time {self.time}:{self.time_format}, as when the monitor began; got"
+                f" {requested.time_format}: leave it out, or begin another monitor with --monitor NAME"
             )
         return self
 

@@ -11,9 +11,10 @@ import pytest
 from drift.loop.advice.retrain_outlook import LEAST_LEARNED, by_hand_of, outlook_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import DriftFlagged
+from drift.loop.options import RetrainOptions
 from drift.loop.outlook import LEAST_FALLEN, Fall, Outlook
 from drift.loop.retraining.approval import AlwaysRetrain
-from drift.loop.retraining.retrain import RetrainOptions, split_seen
+from drift.loop.retraining.retrain import split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 17_000), (17_000, 20_000), "", DataSource())
 

@@ -10,10 +10,10 @@ import pytest
 from scipy.stats import binom
 
 from drift.data.blocks import Answer, Floats, blocks
+from drift.loop.advice.deployment_advice import DeploymentAdvice
 from drift.loop.advice.threshold_advice import threshold_advice
 from drift.loop.options import DeployOptions
 from drift.loop.retraining.approval import Approval
-from drift.loop.running import RunningDeployment
 from drift.loop.scoring.score import LoopParts, Progress, run_blocks
 from drift.policies.never import Never
 from tests.fakes import Listener, SignPredictor, stream
@@ -96,11 +96,11 @@ class _Accuracy(float):
 )
 def test_a_promoted_version_is_told_with_its_number(first: float, second: float, said: list[str]) -> None:
     listener = Listener()
-    this: Any = SimpleNamespace(
-        options=DeployOptions(threshold_accuracy=0.7), deployment=SimpleNamespace(first_champion=1)
-    )
-    this._threshold_advice = lambda *args: RunningDeployment._threshold_advice(this, *args)
     references: Any = {1: _Accuracy(first), 2: _Accuracy(second)}.__getitem__
+    deployment: Any = SimpleNamespace(first_champion=1)
+    unused: Any = None
+    options = DeployOptions(threshold_accuracy=0.7)
+    advice = DeploymentAdvice(deployment, options, unused, unused, unused, references, unused)
     for version in (1, 2):
-        RunningDeployment._advise(this, references, version, listener)
+        advice.take_over(version, listener)
     assert [event.text[: len(said[0])] for event in listener.events] == said  # type: ignore[union-attr]

@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 
 from drift.errors import ExitCode, TrackingError
-from drift.loop import running
+from drift.loop.advice import deployment_advice
+from drift.loop.advice.deployment_advice import DeploymentAdvice
 from drift.loop.advice.retrain_outlook import by_hand_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Ending
 from drift.loop.journal.records import DecisionRecord
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions
 from drift.loop.outlook import ByHand
 from drift.loop.proposals.after_deployment import last_lines
-from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.retrain import RetrainOptions, split_seen
-from drift.loop.running import RunningDeployment
+from drift.loop.retraining.retrain import split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))
 
@@ -87,12 +86,15 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
     """A deployment of 100 rows after one of 400: a retrain by hand begins with all of them."""
     stops = {"first": 3_400, "second": 3_100}
     made = [SimpleNamespace(id=name, options={"source": {"path": "/data/two.csv", "label": "a"}}) for name in stops]
-    journal = SimpleNamespace(deployments=lambda model: made, blocks=lambda name: [SimpleNamespace(stop=stops[name])])
-    registry = SimpleNamespace(name="m", champion=lambda: None)
-    monkeypatch.setattr(running, "card_of", lambda registry, version: CARD)
-    this: Any = SimpleNamespace(registry=registry, world=SimpleNamespace(journal=journal), options=DeployOptions())
+    journal: Any = SimpleNamespace(
+        deployments=lambda model: made, blocks=lambda name: [SimpleNamespace(stop=stops[name])]
+    )
+    registry: Any = SimpleNamespace(name="m", champion=lambda: None)
+    monkeypatch.setattr(deployment_advice, "card_of", lambda registry, version: CARD)
     falls: Any = SimpleNamespace(last=lambda *_: None)
-    by_hand = RunningDeployment._by_hand(this, falls)
+    unused: Any = None
+    advice = DeploymentAdvice(unused, DeployOptions(), unused, registry, journal, unused, falls)
+    by_hand = advice.by_hand()
     assert by_hand is not None
     assert (by_hand.window_rows, by_hand.outlook.new_rows, by_hand.outlook.learned_rows) == (800, 400, 240)
 
@@ -100,7 +102,7 @@ def test_rows_of_earlier_deployments_count(monkeypatch: pytest.MonkeyPatch) -> N
         raise TrackingError("MLflow is away")
 
     registry.champion = away
-    assert RunningDeployment._by_hand(this, falls) is None
+    assert advice.by_hand() is None
     assert lines(None, DeployOptions())[:2] == [
         "last 5 blocks of version 1: accuracy 0.610 on 1,680 rows; it was accepted with 0.880",
         "no block was flagged",

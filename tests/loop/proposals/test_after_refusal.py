@@ -11,10 +11,9 @@ import pytest
 
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Notice
+from drift.loop.options import PromoteMode, RetrainOptions
 from drift.loop.proposals.after_refusal import after_refusal
 from drift.loop.retraining import manual_retrain
-from drift.loop.retraining.approval import PromoteMode
-from drift.loop.retraining.retrain import RetrainOptions
 from tests.fakes import Listener
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from drift.errors import DataError
-from drift.loop import deploy as deploying
 from drift.loop.card import Card, DataSource
 from drift.loop.options import DeployOptions
 from drift.loop.releases import model_names
 from drift.loop.releases.model_names import served_as, usable_name
+from drift.loop.scoring.row_range import rows_to_score
 from drift.loop.training.base import next_step
 
 
@@ -135,7 +135,7 @@ def test_no_smaller_block_is_proposed_where_no_row_is_left(
     made = Card(table.feature_names, table.classes, {}, (0, 80), (80, seen), table.digest(range(seen)), source)
     options = DeployOptions(model_name="shop_model", start_row=start)
     with pytest.raises(DataError) as error:
-        deploying._rows_to_score(made, options, None, champion=champion)
+        rows_to_score(made, options, made.fit_to(table), champion=champion)
     told = str(error.value)
     assert ("take a smaller --block_size" in told) is (start == 95)
     assert ("take a smaller --start_row" in told) is (start == 100)

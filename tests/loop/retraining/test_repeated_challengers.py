@@ -12,7 +12,7 @@ import pytest
 from drift.errors import TrackingError
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
-from drift.loop.retraining.approval import PromoteMode
+from drift.loop.options import PromoteMode
 from drift.loop.retraining.repeated_challengers import (
     Recipe,
     Refused,

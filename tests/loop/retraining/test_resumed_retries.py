@@ -12,10 +12,9 @@ from drift.errors import TrainingError
 from drift.loop import running as module
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, Deployment
-from drift.loop.options import DeployOptions
+from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions
 from drift.loop.releases.promote import Championship
-from drift.loop.retraining.approval import Approval, PromoteMode
-from drift.loop.retraining.retrain import RetrainOptions
+from drift.loop.retraining.approval import Approval
 from drift.loop.running import RunningDeployment
 from drift.loop.scoring.score import Progress
 from drift.tracking.registry import Version

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
 from drift.data.blocks import ScoredBlock
-from drift.loop.deploy import _say_what_was_scored
-from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment, now
 from drift.loop.options import DeployOptions
+from drift.loop.scoring.row_range import scored_before
 from drift.policies.history import BlockRecord
-from tests.fakes import Listener, SignPredictor, stream
+from tests.fakes import SignPredictor, stream
 
 TABLE = stream(1_000, drift_at=1_000)
 
@@ -38,11 +35,9 @@ def deployment(journal: Journal, name: str, asked: range, *, blocks: int, model:
 
 
 def said(journal: Journal, rows: range) -> list[str]:
-    tell = Listener()
-    world = SimpleNamespace(journal=journal, tell=tell, server={})
     options = DeployOptions(model_name="toy", block_size=10)
-    _say_what_was_scored(cast(Any, world), options, rows, None, table_rows=1_000)
-    return [event.text for event in tell.events if isinstance(event, Notice)]
+    text = scored_before(journal, options, rows, None, table_rows=1_000, server={})
+    return [text] if text else []
 
 
 def test_an_interrupted_deployment_has_scored_its_blocks_only(journal: Journal) -> None:

@@ -15,8 +15,9 @@ import torch
 
 from drift.data.blocks import Rows
 from drift.errors import StateError
+from drift.loop.options import TrainOptions
 from drift.loop.training import fitting as module
-from drift.loop.training.fitting import Fitted, Place, TrainOptions, search_and_fit
+from drift.loop.training.fitting import Fitted, Place, search_and_fit
 from drift.tracking.connection.store import Store
 
 ROWS = Rows(np.linspace(0, 1, 120, dtype=np.float32).reshape(60, 2), np.tile([0, 1], 30))

@@ -1,0 +1,36 @@
+"""What a replay is asked for. `drift.commands` makes the command line of it, so importing this module is cheap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from drift.system.devices import Device, Seed
+from drift.system.options import Option, documented
+
+POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
+
+
+@documented
+@dataclass(frozen=True)
+class ReplayOptions:
+    """What `drift replay` is asked for."""
+
+    policies: Annotated[str, Option("Which to compare, by commas, of those listed below.")] = POLICIES
+    block_size: Annotated[int, Option("Rows scored together.", min=1)] = 336
+    start_rows: Annotated[int, Option("First rows, which train the base model.", min=1)] = 1007
+    window_rows: Annotated[int, Option("Newest rows that a retrain learns from.", min=100)] = 4_032
+    seeds: Annotated[int, Option("Repetitions, with other seeds.", min=1, max=1000)] = 1
+    test_data_rows: Annotated[
+        int | None, Option("Rows to replay, after those of the base model. Default: all.", min=1)
+    ] = None
+    serve: Annotated[
+        bool, Option("Answer through a TorchServe of its own, with a rollover at every retrain; not with +mix.")
+    ] = False
+    seed: Seed = 0
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        from drift.policies.parser import names_in
+
+        names_in(self.policies)

@@ -1,0 +1,145 @@
+"""The command line is made of the records that the library takes: each option is declared once."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import drift
+from drift.cli import app
+from drift.commands.ending import command
+from drift.errors import UsageError
+from drift.system.options import MORE, Option, as_options, build, declared_options, documented
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+RECORDS = {
+    "base": drift.BaseOptions,
+    "retrain": drift.ManualRetrainOptions,
+    "deploy": drift.DeployOptions,
+    "replay": drift.ReplayOptions,
+}
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def even(value: int) -> int:
+    if value % 2:
+        raise UsageError(f"expected an even number, got {value}")
+    return value
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: Annotated[int, Option("How large.", MORE, min=1, check=even)] = 2
+
+
+@documented
+@dataclass(frozen=True)
+class Outer:
+    """A record."""
+
+    colour: Annotated[Colour, Option("Which.", name="paint")] = Colour.RED
+    inner: Inner = field(default_factory=lambda: Inner(4))
+    note: str = "no option"
+    file: Annotated[Path | None, Option("Where.")] = None
+
+
+def invoke(*words: str) -> tuple[int, str, list[Any]]:
+    seen: list[Any] = []
+
+    @command(order="size")
+    def paint(options: Outer, loud: Annotated[bool, Option("Say so.")] = False) -> None:
+        seen.extend([options, loud])
+
+    app = typer.Typer()
+    app.command()(paint)
+    done = CliRunner().invoke(app, list(words))
+    return done.exit_code, done.output, seen
+
+
+def test_a_command_is_handed_its_records() -> None:
+    assert invoke() == (0, "", [Outer(), False])
+    code, _, seen = invoke("--paint", "blue", "--size", "6", "--loud", "--file", "a.csv")
+    assert (code, seen) == (0, [Outer(Colour.BLUE, Inner(6), file=Path("a.csv")), True])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--size 0", "--size"),
+        ("--size 3", "expected an even number, got 3"),
+        ("--paint green", "green"),
+        ("--note x", "note"),
+    ],
+)
+def test_a_value_that_the_field_does_not_take_is_a_usage_error(words: str, said: str) -> None:
+    code, output, _ = invoke(*words.split())
+    assert (code, said in output) == (2, True), output
+
+
+def test_the_help_has_the_fields_in_order() -> None:
+    _, output, _ = invoke("--help")
+    places = [output.index(f"--{name} ") for name in ("paint", "file", "loud")]
+    assert places == sorted(places) and output.index("More") < places[0]
+    assert "[default: 4]" in output and "[default: red]" in output
+
+
+def test_options_go_to_records_and_back() -> None:
+    values = {"paint": "blue", "size": 8, "file": None}
+    assert as_options(build(Outer, values)) == values
+    assert as_options(Outer(), seed=1) == {"paint": "red", "size": 4, "file": None, "seed": 1}
+
+
+def test_the_docstring_of_a_record_has_its_fields() -> None:
+    assert inspect.getdoc(Outer) == (
+        "A record.\n\nAttributes:\n    colour: Which.\n    inner: see `Inner`.\n    file: Where."
+    )
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_field_is_an_option_with_its_default(name: str) -> None:
+    """A default is written once: on the record. No command has one of its own for a field."""
+    options = {option.name: option for option in COMMANDS[name].params}
+    for declared in declared_options(RECORDS[name]):
+        default = getattr(declared.default, "value", declared.default)
+        assert options[declared.name].default == default, declared.name
+        assert options[declared.name].help.startswith(declared.option.help), declared.name
+    assert build(RECORDS[name], {option.name: option.default for option in COMMANDS[name].params}) == RECORDS[name]()
+
+
+@documented
+@dataclass(frozen=True)
+class Changed(drift.TrainOptions):
+    """The record alone is changed."""
+
+    max_epochs: Annotated[int, Option("Another help.", min=1)] = 7
+
+
+def test_a_changed_default_is_a_changed_command() -> None:
+    """The command line, the library and `help` follow the record."""
+
+    @command
+    def train(options: Changed) -> None: ...
+
+    parameter = inspect.signature(train).parameters["max_epochs"]
+    assert (parameter.default, Changed().max_epochs) == (7, 7)
+    assert "max_epochs: Another help." in (Changed.__doc__ or "")
+
+
+def test_functions_of_the_library_repeat_no_other_default() -> None:
+    """`compare_tables` cannot take the record, which is the command's: its defaults agree with it."""
+    options = {option.name: option.default for option in COMMANDS["compare"].params}
+    own = inspect.signature(drift.compare).parameters
+    names = {"rows": "unlike_rows"}
+    for name in ("level", "permutations", "rows", "seed"):
+        assert own[name].default == options[names.get(name, name)], name
