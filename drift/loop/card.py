@@ -88,14 +88,24 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Card:
-    """What a model was made from."""
+    """What a model was made from.
+
+    Attributes:
+        feature_names: names of the d features, in order.
+        classes: names of the classes, in the order of their codes.
+        parameters: chosen by the search, by name.
+        fit_rows: half open; the weights have learned from these rows.
+        reference_rows: half open; the model was accepted on these rows.
+        digest: SHA-256 of all rows before `reference_rows[1]`, 64 hex digits.
+        source: the table.
+    """
 
     feature_names: tuple[str, ...]
     classes: tuple[str, ...]
     parameters: Mapping[str, float | int]
-    fit_rows: tuple[int, int]  # half open; the weights have seen these rows
-    reference_rows: tuple[int, int]  # half open; the model was accepted on these rows
-    digest: str  # SHA-256 of all rows before reference_rows[1]
+    fit_rows: tuple[int, int]
+    reference_rows: tuple[int, int]
+    digest: str
     source: DataSource
 
     @property

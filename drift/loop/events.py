@@ -1,4 +1,4 @@
-"""What happens in the loop, told as it happens. The terminal, MLflow and tests listen to the same events."""
+"""Events of the loop, reported as they happen. The terminal, MLflow and tests listen to the same events."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _in_folder(
 class Loop:
     """The loop of a project: its models in MLflow, its scoring log and its servers.
 
-    Every method opens what it needs and leaves nothing running. Steps are told as events (`drift.loop.events`).
+    Every method opens what it needs and leaves nothing running. Steps are reported as events (`drift.loop.events`).
 
     Args:
         folder: of the project, made the current folder while a method runs; relative paths are of this folder. It gets

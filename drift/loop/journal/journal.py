@@ -1,4 +1,4 @@
-"""The scoring log and the audit trail: one SQLite file, and the one door to it.
+"""The scoring log and the audit trail: one SQLite file, and the only module that opens it.
 
 Every scored block is in it exactly once, keyed by (deployment, block), committed before anybody hears of it. The audit
 trail is append-only: the database itself refuses to change or delete a line of it, and each line holds a digest of all

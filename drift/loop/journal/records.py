@@ -20,15 +20,28 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment as the log keeps it."""
+    """A deployment as the log keeps it.
+
+    Attributes:
+        id: MODEL-DATE-TIME-HEX.
+        model: name in the registry.
+        run_id: of its MLflow run.
+        options: `DeployOptions.to_json`, with `source` and `digest` of the table.
+        first_champion: version that it began with.
+        start_row: first row that it is to score.
+        stop_row: one past the last; `Journal.scored` gives those that it has scored.
+        state: `running`, `interrupted`, `done` or `superseded`.
+        tracked: blocks that MLflow has.
+        began_at: time in UTC, ISO 8601.
+    """
 
     id: str
     model: str
-    run_id: str  # MLflow
+    run_id: str
     options: Mapping[str, Any]
-    first_champion: int  # version
+    first_champion: int
     start_row: int
-    stop_row: int  # of the rows that it is to score; `Journal.scored` tells those that it has scored
+    stop_row: int
     state: str
     tracked: int
     began_at: str
@@ -41,12 +54,19 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Answers:
-    """What was answered row by row; four vectors (n,)."""
+    """Answers row by row.
+
+    Attributes:
+        blocks: index of the block, (n,).
+        labels: class codes, (n,).
+        predictions: class codes as served, (n,).
+        first_champion: class codes of the first champion, had nothing been promoted, (n,).
+    """
 
     blocks: Integers
-    labels: Integers  # class codes
-    predictions: Integers  # class codes, as served
-    first_champion: Integers  # class codes, had nothing been promoted
+    labels: Integers
+    predictions: Integers
+    first_champion: Integers
 
 
 @dataclass(frozen=True)

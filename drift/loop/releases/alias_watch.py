@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def watched_alias(championship: Championship) -> Iterator[None]:
     """While the body runs, look every 20 s, in a thread, whether the server still serves the registry's champion.
 
-    A champion that cannot be served is told once, and the server goes on with what it has; so is any other error.
+    A champion that cannot be served is reported once, and the server goes on with what it has; so is any other error.
     """
     ended = threading.Event()
     thread = threading.Thread(target=_watch, args=(championship, ended), name="alias watch", daemon=True)

@@ -42,10 +42,17 @@ class Championship:
     """Who serves one model: kept in agreement in the registry, on the server, and in the audit trail.
 
     One change at a time, in all processes of this folder; each begins by completing what a crash left undone.
+
+    Attributes:
+        registry: of the model.
+        find_service: finds the server that follows, if one runs; called for every change: it may have come or gone.
+        journal: with the audit trail.
+        home: the project's folder.
+        tell: hears of every step.
     """
 
     registry: Registry
-    find_service: Callable[[], LoadingService | None]  # asked anew for every change: a server may have come or gone
+    find_service: Callable[[], LoadingService | None]
     journal: Journal
     home: ProjectDir
     tell: Tell

@@ -13,23 +13,41 @@ from drift.policies.history import BlockRecord
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of a deployment's blocks."""
+    """What came of a deployment's blocks.
+
+    Attributes:
+        blocks: that were scored.
+        rows: in these blocks.
+        seen_blocks: blocks with rows that the version that answered had seen: left out of accuracies, unless all are.
+        seen_rows: in these blocks.
+        accuracy: over all other rows, in [0, 1].
+        flagged: blocks.
+        promotions: by the deployment itself.
+        outside: other changes of champion, which the blocks show.
+        refusals: of challengers.
+        first_version: that answered.
+        last_version: that serves at the end.
+        changed_at: block from which on another version was champion than at first; None if none was.
+        rows_after: rows scored since then, without those in `seen_blocks`.
+        accuracy_after: of those rows, as served; None if there are none.
+        accuracy_without: of those rows, had the first version stayed.
+    """
 
     blocks: int
     rows: int
-    seen_blocks: int  # with rows that the version that answered had seen: left out of accuracies, unless all are
-    seen_rows: int  # in these blocks
-    accuracy: float  # over all other rows, in [0, 1]
+    seen_blocks: int
+    seen_rows: int
+    accuracy: float
     flagged: int
-    promotions: int  # by the deployment itself
-    outside: int  # other changes of champion, which the blocks show
+    promotions: int
+    outside: int
     refusals: int
     first_version: int
-    last_version: int  # that serves at the end
-    changed_at: int | None  # block from which on another version was champion than at first; None if none was
-    rows_after: int  # rows scored since then, without those in `seen_blocks`
-    accuracy_after: float | None  # of those rows, as served
-    accuracy_without: float | None  # of those rows, had the first version stayed
+    last_version: int
+    changed_at: int | None
+    rows_after: int
+    accuracy_after: float | None
+    accuracy_without: float | None
 
     @property
     def since_words(self) -> str:

@@ -43,20 +43,36 @@ MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious o
 
 @dataclass(frozen=True)
 class Challenger:
-    """A trained and registered challenger, compared with the champion."""
+    """A trained and registered challenger, compared with the champion.
+
+    Attributes:
+        version: as it is registered.
+        card: what it was made from.
+        test: of challenger and champion on the held-out rows.
+        held_out: rows that neither has learned from.
+        run_id: of the MLflow run that trained it.
+        refused: what identifies it among refused challengers; None where nothing does.
+        new_rows: rows that came since the champion was made, learned from or held out; None if not known.
+    """
 
     version: Version
     card: Card
     test: PairedTest
     held_out: range
     run_id: str
-    refused: Refused | None = None  # how it is known as, if it is refused
-    new_rows: int | None = None  # that came since the champion was made, learned from or held out
+    refused: Refused | None = None
+    new_rows: int | None = None
 
 
 @dataclass(frozen=True)
 class Split:
-    """Consecutive rows: to fit on, to choose on, to compare on."""
+    """Consecutive rows: to fit on, to choose on, to compare on.
+
+    Attributes:
+        fit: rows that trials are fitted on.
+        tune: later rows that trials are chosen on.
+        held_out: the last rows, for the comparison.
+    """
 
     fit: range
     tune: range

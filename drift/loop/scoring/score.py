@@ -101,7 +101,7 @@ def run_blocks(blocks: Iterable[Block], parts: LoopParts, progress: Progress, *,
     shadow = _settle(parts, progress, accepted) if progress.blocks else None
     for block in blocks:
         raise_lost_interrupt()
-        with unbroken():  # a block is scored, committed and told whole; Ctrl-C is heard after it
+        with unbroken():  # a block is scored, committed and reported whole; Ctrl-C is heard after it
             began = perf_counter()
             answer = parts.predictor.predict(block.features)
             scored = ScoredBlock(block, answer, perf_counter() - began)
@@ -141,7 +141,7 @@ def run_blocks(blocks: Iterable[Block], parts: LoopParts, progress: Progress, *,
 
 
 def _tell_outside_change(block: Block, version: int, parts: LoopParts, progress: Progress) -> None:
-    """Say that another version answers than the one before, unless this deployment promoted it, which was told."""
+    """Say that another version answers than the one before, unless this deployment promoted it, which was reported."""
     before = progress.blocks[-1].version if progress.blocks else parts.began_with
     change = None if before is None else outside_change(block.index, version, before, progress.decisions)
     if change is not None:
@@ -274,7 +274,7 @@ def losses_by_block(answers: Answers) -> dict[int, NDArray[np.float64]]:
 
 
 def _record(scored: ScoredBlock, first: Integers, parts: LoopParts) -> BlockRecord:
-    with catch_warnings():  # `_watch` has told it
+    with catch_warnings():  # `_watch` has reported it
         simplefilter("ignore", SmallReferenceWarning)
         scores = tuple(detector.score(scored) for detector in parts.detectors)
     right = int((first == scored.block.labels).sum())

@@ -55,20 +55,20 @@ class Shadow:
         return total(self.tallies)
 
     @property
-    def duel(self) -> SequentialPairedTest:
+    def paired_test(self) -> SequentialPairedTest:
         """Where it stands."""
         return duel(self.tallies, level=self.level, least_gain=LEAST_GAIN)
 
     @property
     def decided(self) -> bool:
         """Whether one of the bets has earned enough."""
-        return self.duel.verdict is not TestState.OPEN
+        return self.paired_test.verdict is not TestState.OPEN
 
     @property
     def words(self) -> str:
         """What the rows so far have shown."""
         comparison = self.comparison
-        verdict = self.duel.verdict
+        verdict = self.paired_test.verdict
         word = {TestState.BETTER: "better", TestState.NOT_BETTER: "not worth it"}.get(verdict, "undecided")
         return (
             f"challenger {word}: {comparison['difference']:+.3f} (at least {comparison['low']:+.3f}) on"
@@ -91,7 +91,7 @@ class Shadow:
             "difference": tally.mean_gain,
             "low": gain_bound(self.tallies, level=self.level),
             "high": 1.0,
-            "p_value": min(1.0, exp(-self.duel.log_wealth)),
+            "p_value": min(1.0, exp(-self.paired_test.log_wealth)),
         }
 
 

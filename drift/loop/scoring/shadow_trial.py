@@ -64,7 +64,7 @@ class ShadowTrial:
             "challenger": challenger.number,
             "comparison": dict(shadow.comparison),
         }
-        better = shadow.duel.verdict is TestState.BETTER
+        better = shadow.paired_test.verdict is TestState.BETTER
         if better and champion.number != challenger.number:
             try:
                 championship.promote(challenger, by=by, reason=reason, evidence=evidence, instead_of=record.version)

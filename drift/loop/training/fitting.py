@@ -35,7 +35,12 @@ SOUGHT = {"base": "base model", "retrain": "challenger"}  # by stage
 
 @dataclass(frozen=True)
 class WarmStart:
-    """A fitted network to start from, instead of fresh weights."""
+    """A network to start from, instead of fresh weights.
+
+    Attributes:
+        net: a fitted network.
+        shape: of that network.
+    """
 
     net: TableNet
     shape: Shape
@@ -43,24 +48,41 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The best of a search."""
+    """The best of a search.
+
+    Attributes:
+        net: on the CPU, ready to answer.
+        parameters: of the best trial, by name.
+        outcomes: of every trial, in order.
+        epochs: of the best trial.
+        seconds: that the whole search took.
+    """
 
     net: TableNet
     parameters: Mapping[str, float | int]
     outcomes: tuple[TrialOutcome, ...]
-    epochs: tuple[Epoch, ...]  # of the best trial
-    seconds: float  # the whole search took
+    epochs: tuple[Epoch, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where trials are logged and remembered."""
+    """Where trials are logged and remembered.
+
+    Attributes:
+        store: MLflow.
+        experiment: its name.
+        parent: run id of the parent of the trials.
+        folder: of the search, on disk.
+        stage: `base` or `retrain`.
+        tags: of every trial.
+    """
 
     store: Store
     experiment: str
-    parent: str  # run id
-    folder: Path  # of the search, on disk
-    stage: str  # base or retrain
+    parent: str
+    folder: Path
+    stage: str
     tags: Mapping[str, object]
 
 

@@ -301,7 +301,7 @@ class Shadowing(Story):
 
     def _end(self, shadow: Shadow, record: BlockRecord) -> DecisionRecord:
         self.ended.append(shadow)
-        better = shadow.duel.verdict is TestState.BETTER
+        better = shadow.paired_test.verdict is TestState.BETTER
         if better:
             self.service.make_default(2)
         outcome = "promoted" if better else "refused"
