@@ -7,17 +7,16 @@ A *block* is a run of consecutive rows that is scored together.
 from __future__ import annotations
 
 import hashlib
-import math
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.array_files import require_small
 from drift.data.frames import is_frame, number_rows, require_different_names
 from drift.data.losses import checked_losses, predicted_classes, wrong_answers
 from drift.errors import BlockError
@@ -25,10 +24,6 @@ from drift.errors import BlockError
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Times = NDArray[np.datetime64]
-
-LARGEST_REFERENCE = 1 << 30  # bytes of all its arrays
-MOST_ARRAYS = 16  # in its file
-MOST_NAMES = 10_000_000  # of features or of classes, named or counted
 
 
 @dataclass(frozen=True)
@@ -271,42 +266,6 @@ class Reference:
         with np.load(path, allow_pickle=False) as arrays:
             names = {name: tuple(arrays[name].tolist()) for name in ("feature_names", "classes") if name in arrays}
             return cls(arrays["features"], arrays["labels"], arrays["probabilities"], **names)
-
-
-def require_small(path: Path) -> None:
-    """Refuse a file of arrays (.npz) that would fill the memory: some kilobytes of zeros can unpack to any size.
-
-    Only the directory of the archive and the first bytes of each array are read.
-
-    Raises:
-        BlockError: the arrays are larger than any reference, or than what memory there is.
-        zipfile.BadZipFile, ValueError: it is no file of arrays.
-    """
-    import psutil
-
-    most = min(LARGEST_REFERENCE, int(psutil.virtual_memory().available))
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-        size = sum(part.file_size for part in parts)
-        if size > most or len(parts) > MOST_ARRAYS:
-            raise BlockError(f"expected up to {MOST_ARRAYS} arrays and {most:,} bytes, got {len(parts)} and {size:,}")
-        for part in parts:
-            with archive.open(part) as file:
-                shape, dtype = _header(file)
-            # texts of no letters take no bytes, and neither do the columns of an array without rows
-            count = math.prod(shape)
-            names = count if part.filename.startswith(("feature_names", "classes")) else math.prod(shape[1:])
-            if count * max(dtype.itemsize, 1) > part.file_size or names > MOST_NAMES:
-                raise BlockError(f"shape {shape} in a file of {part.file_size:,} bytes")
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of the array that a file begins with."""
-    if np.lib.format.read_magic(file) == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-    return shape, dtype
 
 
 def _answers_of(losses: Sequence[float] | NDArray[Any]) -> Floats:

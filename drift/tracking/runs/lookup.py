@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from drift.data.blocks import Reference, require_small
+from drift.data.array_files import require_small
+from drift.data.blocks import Reference
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line

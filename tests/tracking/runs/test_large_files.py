@@ -15,7 +15,8 @@ import pytest
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-from drift.data.blocks import LARGEST_REFERENCE, Reference
+from drift.data.array_files import LARGEST_REFERENCE
+from drift.data.blocks import Reference
 from drift.errors import BlockError, TrackingError
 from drift.tracking.connection import locations
 from drift.tracking.connection.store import Store
