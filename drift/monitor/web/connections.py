@@ -42,7 +42,7 @@ class BoundedProtocol(H11Protocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._wait()
-        _make_room(self.connections, newest=self)
+        make_room(self.connections, newest=self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -98,7 +98,7 @@ class BoundedProtocol(H11Protocol):
             self.drop()
 
 
-def _make_room(connections: Iterable[Any], *, newest: BoundedProtocol) -> None:
+def make_room(connections: Iterable[Any], *, newest: BoundedProtocol) -> None:
     """End connections that wait for their clients while there are too many; where all are answered, none.
 
     First those of the address that has most, of these the one that has waited longest, and never the newest.

@@ -206,13 +206,13 @@ def test_the_address_with_most_connections_makes_room(monkeypatch: pytest.Monkey
 
     one, busy, old, new = Stub("a", 0), Stub("b", 1, waits=False), Stub("b", 2), Stub("b", 3)
     newest = Stub("b", 4)
-    connections._make_room([one, busy, old, newest], newest=newest)
+    connections.make_room([one, busy, old, newest], newest=newest)
     assert [stub.dropped for stub in (one, busy, old, newest)] == [False, False, True, False]
-    connections._make_room([one, busy, old, new, newest], newest=newest)  # what ends already is not counted
+    connections.make_room([one, busy, old, new, newest], newest=newest)  # what ends already is not counted
     assert [stub.dropped for stub in (one, busy, new, newest)] == [False, False, True, False]
     more = Stub("c", 5)
     one.answers = newest.answers = True
-    connections._make_room([one, busy, newest, more], newest=more)
+    connections.make_room([one, busy, newest, more], newest=more)
     assert not more.dropped
 
 
