@@ -252,13 +252,13 @@ def _require_own(path: Path) -> None:
         looked_at = [(place, place.stat()) for place in sorted(places)]
     except OSError as error:
         raise StateError(f"{path} cannot be read ({error.strerror}): make it readable (chmod u+r)") from error
-    for place, found in looked_at:
-        if found.st_uid not in (os.geteuid(), 0):
+    for place, status in looked_at:
+        if status.st_uid not in (os.geteuid(), 0):
             raise StateError(
-                f"{place} belongs to another user (id {found.st_uid}), who chooses whose releases are served: look at"
+                f"{place} belongs to another user (id {status.st_uid}), who chooses whose releases are served: look at"
                 f" the keys in {path.name} and make it your own (chown), or set DRIFT_KEYS to another folder"
             )
-        if found.st_mode & 0o022:
+        if status.st_mode & 0o022:
             raise StateError(
                 f"others can write to {place}, and so choose whose releases are served: look at the keys in"
                 f" {path.name}, and run chmod go-w on it"

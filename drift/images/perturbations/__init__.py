@@ -17,8 +17,8 @@ from drift.images.perturbations.resolution import GaussianBlur as GaussianBlur
 from drift.images.perturbations.resolution import Pixelation as Pixelation
 
 PERTURBATIONS: dict[str, type[Seeded]] = {
-    found.name: found
-    for found in list(vars().values())
-    if isinstance(found, type) and issubclass(found, Seeded) and isinstance(found.name, str)
+    kind.name: kind
+    for kind in list(vars().values())
+    if isinstance(kind, type) and issubclass(kind, Seeded) and isinstance(kind.name, str)
 }
 """Every perturbation of this folder by its name; each is made from nothing, and has options with defaults."""
