@@ -1,4 +1,4 @@
-"""drift: watch a deployed model age and heal.
+"""drift: train, deploy, score, detect drift, retrain, compare, promote or roll back, report.
 
 A few names for programs, each imported when it is first used:
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ServerOptions,
         TrainOptions,
     )
+    from drift.monitor.library import Monitor
     from drift.replays.library import ReplayResult, replay
     from drift.replays.options import ReplayOptions
 
@@ -47,6 +48,7 @@ __all__ = [
     "DeployOptions",
     "Loop",
     "ManualRetrainOptions",
+    "Monitor",
     "PromoteMode",
     "ReplayOptions",
     "ReplayResult",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 
@@ -47,20 +46,14 @@ def test_options_are_light() -> None:
 
 
 def test_every_name_is_there() -> None:
-    offered = {*drift.__all__, "Monitor"}
-    assert offered <= set(dir(drift))
-    for name in offered - {"Monitor"}:
+    assert set(drift.__all__) <= set(dir(drift))
+    for name in drift.__all__:
         assert getattr(drift, name) is not None
     from drift.comparison import compare_tables
 
     assert drift.compare is compare_tables
     with pytest.raises(AttributeError, match="no attribute 'Moonitor'"):
         drift.Moonitor  # type: ignore[attr-defined]  # noqa: B018
-
-
-@pytest.mark.skipif(find_spec(f"{drift.__name__}.monitor.library") is None, reason="the monitor is no library yet")
-def test_the_monitor_is_there() -> None:
-    assert vars(drift)["__getattr__"]("Monitor").__name__ == "Monitor"
 
 
 @pytest.mark.parametrize("module", [drift, library, options, resume, declarations], ids=lambda module: module.__name__)
