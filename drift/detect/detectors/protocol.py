@@ -109,11 +109,18 @@ class FixedReference(ABC):
         self.reference = reference
 
     def scored(self, scored: ScoredBlock, statistic: float, p_value: float, detail: str = "") -> Score:
-        """The score of a block; warns if the reference is small beside it."""
+        """The score of a block, in plain numbers that JSON takes; warns if the reference is small beside it.
+
+        Args:
+            scored: the block.
+            statistic: of the test.
+            p_value: in (0, 1].
+            detail: what to know of it, in a few words.
+        """
         sentence = small_reference(len(self.reference), len(scored.block))
         if sentence is not None:
             warnings.warn(sentence, SmallReferenceWarning, stacklevel=3)
-        return Score(self.name, statistic, p_value, self.level, detail)
+        return Score(self.name, float(statistic), float(p_value), self.level, detail)
 
 
 def require_finite(rows: NDArray[Any], names: Sequence[str]) -> None:
