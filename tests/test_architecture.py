@@ -245,7 +245,7 @@ def test_what_ships_in_an_archive_imports_nothing_of_ours(ships: str) -> None:
 
 
 def test_modules_stay_readable() -> None:
-    long = {str(p.relative_to(ROOT)): n for p in modules().values() if (n := len(p.read_text().splitlines())) > 420}
+    long = {str(p.relative_to(ROOT)): n for p in modules().values() if (n := len(p.read_text().splitlines())) > 450}
     assert not long, "which second idea moved in?"
 
 

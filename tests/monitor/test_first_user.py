@@ -145,7 +145,7 @@ def test_a_log_of_small_blocks_and_several_versions_says_so(
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
     monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
     with pytest.raises(typer.Exit):
-        ingestion.ingest("log", store=str(tmp_path / "m.db"))
+        ingestion.ingest(source="log", store=str(tmp_path / "m.db"))
     told = capsys.readouterr().out
     assert "note: a batch has 7.0 rows in the mean, fewer than 20" in told
     assert "note: 2 versions of the model answered: 1 (28 rows), 2 (14 rows)" in told

@@ -9,7 +9,7 @@ import pytest
 
 from drift.data import urls
 from drift.errors import UsageError
-from drift.monitor.alerts.channels.local import Command
+from drift.monitor.alerts.channels.command import Command
 from drift.system import secrets
 from drift.tracking.connection.server_version import without_password
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
-from drift.system.secrets import read_option
-
-if TYPE_CHECKING:
-    from drift.monitor.alerts.channels import Channel
+from drift.monitor.alerts.channels import AllChannels, channels_of, shown_options
 
 
 @command
@@ -34,33 +29,7 @@ def check(
             show_default=True,
         ),
     ] = 4,
-    webhook: Annotated[
-        str, m.option("POST messages to this address; env:NAME or @FILE if it is a secret.", "webhook", m.ALERTS)
-    ] = "",
-    webhook_secret: Annotated[
-        str, m.option("Environment variable with the secret that signs them.", "webhook_secret", m.ALERTS)
-    ] = "",
-    run_command: Annotated[
-        str,
-        m.option(
-            "Run this program, without a shell, for each message: JSON on its standard input, and its parts in"
-            " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on. env:NAME or @FILE if it holds a secret.",
-            "command",
-            m.ALERTS,
-        ),
-    ] = "",
-    command_env: Annotated[
-        str,
-        m.option(
-            "Variables that --command gets although they look like secrets: a,b. Tokens, passwords and keys of clouds"
-            " are kept from it else.",
-            "command_env",
-            m.ALERTS,
-        ),
-    ] = "",
-    file: Annotated[
-        Path | None, m.option("Append messages to this file, one line of JSON each.", "file", m.ALERTS)
-    ] = None,
+    channels: AllChannels = AllChannels(),  # noqa: B008 - a frozen record
     quiet_hours: Annotated[
         str, m.option("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
     ] = "",
@@ -80,14 +49,11 @@ def check(
     from drift.monitor.sources.batches import period_of
     from drift.terminal import counting, fold
 
-    channels = _channels(
-        read_option(webhook, option="--webhook"), webhook_secret,
-        read_option(run_command, option="--command"), m.names_in(command_env), file,
-    )  # fmt: skip
+    named = channels_of(channels)
     watch = Watch(
         expect_every=float(period_of(expect_every).astype("int64")) / 1000 if expect_every else 0.0,
         cooldown=cooldown,
-        channels=channels,
+        channels=named,
         quiet_hours=QuietHours.parse(quiet_hours) if quiet_hours else None,
         link=link,
     )
@@ -123,11 +89,10 @@ def check(
     if checked.open:
         print(f"next: {opened.next_command('monitor alerts')}")
     records = [vars(alert) for alert in (*checked.open, *checked.acknowledged)]
-    called = options_as_called(check, locals()) | {
-        "store": opened.store.name,
-        "webhook": channels[0].target if webhook else "",
-        "run_command": next((channel.target for channel in channels if channel.kind == "command"), ""),
-    }
+    called = {
+        "monitor": monitor, "store": opened.store.name, "expect_every": expect_every, "cooldown": cooldown,
+        "quiet_hours": quiet_hours, "link": link,
+    } | shown_options(channels)  # fmt: skip
     write_json(json, called, records, delivered=delivered.done, waiting=delivered.waiting)
     return ExitCode.DRIFT if checked.open else ExitCode.DONE
 
@@ -182,22 +147,3 @@ def alerts(
         json, options_as_called(alerts, locals()) | {"store": opened.store.name}, [vars(alert) for alert in rows]
     )
     return ExitCode.DONE
-
-
-def _channels(webhook: str, secret: str, command: str, keep: tuple[str, ...], file: Path | None) -> list[Channel]:
-    from drift.monitor.alerts.channels.local import Command, File
-
-    channels: list[Channel] = []
-    if webhook:
-        from drift.monitor.alerts.channels.webhook import Webhook
-
-        if secret and secret not in os.environ:
-            raise UsageError(
-                f"expected the environment variable {secret}, which is to hold the webhook's secret; it is not set"
-            )
-        channels.append(Webhook(webhook, os.environ[secret] if secret else ""))
-    if command:
-        channels.append(Command(command, keep=keep))
-    if file is not None:
-        channels.append(File(file.absolute()))
-    return channels

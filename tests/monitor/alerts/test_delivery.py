@@ -19,7 +19,8 @@ import pytest
 
 from drift.errors import DeliveryError, UsageError
 from drift.monitor.alerts.channels import Channel, Message
-from drift.monitor.alerts.channels.local import Command, File
+from drift.monitor.alerts.channels.command import Command
+from drift.monitor.alerts.channels.file import File
 from drift.monitor.alerts.channels.webhook import Webhook, verify
 from drift.monitor.alerts.check import check
 from drift.monitor.alerts.delivery import CLAIM_SECONDS, FIRST_WAIT, deliver
@@ -190,7 +191,7 @@ open(sys.argv[1], "w").write(json.dumps(given))
 
 def test_a_lock_on_a_file_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may read the file can hold it."""
-    monkeypatch.setattr("drift.monitor.alerts.channels.local.LOCK_SECONDS", 0.3)
+    monkeypatch.setattr("drift.monitor.alerts.channels.file.LOCK_SECONDS", 0.3)
     path = tmp_path / "alerts"
     path.touch()
     with path.open("rb") as held:

@@ -57,7 +57,7 @@ def begin(store: MonitorStore, *slices: str) -> tuple[str, ...]:
     """Ingest twice, and the features that are followed then."""
     for _ in range(2):
         with pytest.raises(typer.Exit) as ended:
-            ingestion.ingest("log", store=store.name, slices=list(slices))
+            ingestion.ingest(source="log", store=store.name, slices=list(slices))
         assert ended.value.exit_code == 0
     with store.read() as connection:
         found = batches.find_monitor(connection, "default")

@@ -37,6 +37,9 @@ class Message:
     link: str = ""
 
 
+PANEL = "Alerts"  # heading of the options of channels in the help
+
+
 class Channel(Protocol):
     """Delivers messages."""
 
@@ -50,6 +53,27 @@ class Channel(Protocol):
     def send(self, message: Message) -> None:
         """Deliver it, or raise `DeliveryError`."""
         ...
+
+
+class ChannelOptions:
+    """Options of `drift monitor check` for one kind of channel: a dataclass whose fields are declared as options.
+
+    The first field is the destination; where it is a text, which may hold a secret, files show the channel's `target`
+    in its place. The other fields hold no secrets, but names of variables or files with them.
+
+    Attributes:
+        order: place of the options in the help, the smallest first; by the name of the class where it is the same.
+    """
+
+    order: ClassVar[int] = 100
+
+    def channel(self) -> Channel | None:
+        """The channel that the options name; None if they name none.
+
+        Raises:
+            UsageError: the options contradict each other.
+        """
+        raise NotImplementedError
 
 
 def shortened(value: str, length: int) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, Queue
-from typing import ClassVar
-
-import requests
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.alerts.channels.protocol import Message, body
-from drift.system.http_session import session_for
+from drift.monitor.alerts.channels.protocol import PANEL, ChannelOptions, Message, body
+from drift.system.options import Option
+from drift.system.secrets import read_option
+
+if TYPE_CHECKING:  # the help of commands does without it
+    import requests
 
 TIMEOUT_SECONDS = 5.0  # to connect, and from one part of an answer to the next
 ANSWER_SECONDS = 10.0  # for both together
@@ -67,6 +69,8 @@ class Webhook:
         Raises:
             DeliveryError: it could not be delivered.
         """
+        from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
         tries = Retrying(
             stop=stop_after_delay(self.patience),
             wait=wait_exponential_jitter(initial=0.2, max=5),
@@ -79,6 +83,8 @@ class Webhook:
             raise DeliveryError(f"{self.target} did not take the message: {reason}") from error
 
     def _post(self, message: Message) -> None:
+        import requests
+
         content, now = body(message), str(int(time.time()))
         headers = {"Content-Type": "application/json", DELIVERY: message.id, TIMESTAMP: now}
         if self.secret:
@@ -95,12 +101,37 @@ class Webhook:
             raise DeliveryError(f"{self.target} refused the message: it answered {answer.status_code}")
 
     def _answer(self, content: bytes, headers: dict[str, str]) -> requests.Response:
+        from drift.system.http_session import session_for
+
         with session_for(self.url) as session:
             answer = session.post(
                 self.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
             )
             answer.close()  # what it says beside its status may never end
         return answer
+
+
+@dataclass(frozen=True)
+class WebhookOptions(ChannelOptions):
+    """An address that gets messages.
+
+    Attributes:
+        webhook: its URL; empty for none.
+        webhook_secret: environment variable with the secret that signs messages; empty: they are not signed.
+    """
+
+    order: ClassVar[int] = 0
+    webhook: Annotated[str, Option("POST messages to this address; env:NAME or @FILE if it is a secret.", PANEL)] = ""
+    webhook_secret: Annotated[str, Option("Environment variable with the secret that signs them.", PANEL)] = ""
+
+    def channel(self) -> Webhook | None:
+        """The channel; None if no address is given."""
+        url, secret = read_option(self.webhook, option="--webhook"), self.webhook_secret
+        if url and secret and secret not in os.environ:
+            raise UsageError(
+                f"expected the environment variable {secret}, which is to hold the webhook's secret; it is not set"
+            )
+        return Webhook(url, os.environ[secret] if secret else "") if url else None
 
 
 def _within(seconds: float, ask: Callable[[], requests.Response]) -> requests.Response:

@@ -1,24 +1,20 @@
-"""Alerts to a command of one's own, and to a file."""
+"""Alerts to a program of the user's own."""
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import shlex
 import signal
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from time import monotonic, sleep
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.alerts.channels.protocol import Message, body, shortened
-from drift.system.secrets import environment_without_secrets
+from drift.monitor.alerts.channels.protocol import PANEL, ChannelOptions, Message, body, shortened
+from drift.system.options import Option
+from drift.system.secrets import environment_without_secrets, read_option
 
-LOCK_SECONDS = 10.0  # for other writers of a file
 LONGEST_VARIABLE = 4_000  # characters; Linux takes 128 kB
 
 
@@ -87,57 +83,35 @@ class Command:
 
 
 @dataclass(frozen=True)
-class File:
-    """A file that gets one line of JSON for each message; a message that it holds already is not written again."""
+class CommandOptions(ChannelOptions):
+    """A program that gets messages.
 
-    kind: ClassVar[str] = "file"
-    path: Path
+    Attributes:
+        run_command: the program with its arguments; empty for none.
+        command_env: names of variables that it gets although they look like secrets, separated by commas.
+    """
 
-    @property
-    def target(self) -> str:
-        """The file."""
-        return str(self.path)
+    order: ClassVar[int] = 1
+    run_command: Annotated[
+        str,
+        Option(
+            "Run this program, without a shell, for each message: JSON on its standard input, and its parts in"
+            " DRIFT_ALERT_SIGNAL, DRIFT_ALERT_REASON and so on. env:NAME or @FILE if it holds a secret.",
+            PANEL,
+            name="command",
+        ),
+    ] = ""
+    command_env: Annotated[
+        str,
+        Option(
+            "Variables that --command gets although they look like secrets: a,b. Tokens, passwords and keys of clouds"
+            " are kept from it else.",
+            PANEL,
+        ),
+    ] = ""
 
-    def send(self, message: Message) -> None:
-        """Append it, and wait until it is on the disk.
-
-        Raises:
-            DeliveryError: the file cannot be written.
-        """
-        try:
-            with self.path.open("a+b") as handle:
-                self._lock(handle.fileno())
-                handle.seek(0)
-                written = handle.read()
-                if any(_number(line) == message.id for line in written.splitlines()):
-                    return
-                torn = b"" if not written or written.endswith(b"\n") else b"\n"
-                handle.write(torn + json.dumps(asdict(message), ensure_ascii=False).encode() + b"\n")
-                handle.flush()
-                os.fsync(handle.fileno())
-        except OSError as error:
-            raise DeliveryError(f"{self.path} cannot be written: {error.strerror}") from error
-
-    def _lock(self, handle: int) -> None:
-        """Keep other writers away; whoever may read the file can hold its lock, and is not waited for without end."""
-        deadline = monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if monotonic() > deadline:
-                    raise DeliveryError(
-                        f"another process has held the lock of {self.path} for {LOCK_SECONDS:g} s: end it, or give a"
-                        " file that only you can read"
-                    ) from error
-                sleep(0.05)
-            else:
-                return
-
-
-def _number(line: bytes) -> object:
-    try:
-        number = json.loads(line)
-    except ValueError:  # torn by a crash
-        return None
-    return number.get("id") if isinstance(number, dict) else None
+    def channel(self) -> Command | None:
+        """The channel; None if no program is named."""
+        command = read_option(self.run_command, option="--command")
+        keep = tuple(name.strip() for name in self.command_env.split(",") if name.strip())
+        return Command(command, keep=keep) if command else None
