@@ -211,7 +211,7 @@ def test_modules_that_text_names_exist() -> None:
     """Dotted names and paths of modules in strings, docstrings and pages: nothing else notices when one moves."""
     dotted = re.compile(r"(?:(?<=[`\"'])|(?<=from )|(?<=-m ))drift(?:\.[a-z_]\w*)+")
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *PACKAGE.rglob("*.py"), *ROOT.glob("tests/**/*.py")]:
-        if path.name == "CHANGELOG.md":
+        if path.name in ("CHANGELOG.md", "test_contributing.py"):
             continue
         text = path.read_text()
         if path.name == "CONTRIBUTING.md":  # whose examples name what is to be written

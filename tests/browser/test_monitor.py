@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
+from drift.monitor.web.sections import SECTIONS
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
@@ -215,8 +216,8 @@ def test_worst_rows_and_their_buttons_are_in_view(watched: Watched, store: Monit
             assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
-PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors", "/monitors/1/alerts",
-         "/monitors/1/findings", "/monitors/1/signal?signal=feature:a", "/sign-in")  # fmt: skip
+PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors",
+         *(f"/monitors/1/{name}" for name in SECTIONS), "/monitors/1/signal?signal=feature:a", "/sign-in")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("detector", "metric", "policy", "source of tables")
+PARTS = ("detector", "metric", "policy", "source of tables", "channel for alerts", "page of the monitor")
 CHECK = """
 import json
 from pathlib import Path
@@ -39,6 +39,14 @@ Path("rows.jsonl").write_text("\\n".join(map(json.dumps, rows)))
 assert read_frame(Path("rows.jsonl"))["x"].dropna().tolist() == [1, 3]
 [first, second] = open_source("rows.jsonl", columns=("y",), chunk_rows=2)
 assert first["y"].tolist() == ["a", "b"]
+
+from drift.monitor.alerts.channels import AllChannels, channels_of
+from drift.monitor.alerts.channels.spool import SpoolOptions
+from drift.monitor.web.sections import SECTIONS
+
+[channel] = channels_of(AllChannels(SpoolOptions=SpoolOptions(spool=Path("messages"))))
+assert channel.kind == "spool"
+assert SECTIONS["sizes"].title == "Sizes"
 """
 
 
@@ -50,6 +58,7 @@ class Addition:
     content: str
     line: str
     registry: Path
+    template: str
 
 
 def addition(part: str) -> Addition:
@@ -61,12 +70,13 @@ def addition(part: str) -> Addition:
     file = Path(first.removeprefix("# "))
     registry = re.search(r"^2\. One line in (?:`(.*?)`|the `(.*?)` beside it)", section, re.MULTILINE)
     assert registry is not None
-    return Addition(file, rest, line.strip(), Path(registry[1] or file.parent / registry[2]))
+    template = "".join(re.findall(r"```jinja\n(.*?)```", section, re.DOTALL))
+    return Addition(file, rest, line.strip(), Path(registry[1] or file.parent / registry[2]), template)
 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package and its tests, with all four additions."""
+    """A copy of the package and its tests, with all additions."""
     folder = tmp_path_factory.mktemp("extended")
     left_out = shutil.ignore_patterns("__pycache__")
     for name in ("drift", "tests"):
@@ -77,6 +87,9 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in PARTS:
         new = addition(part)
         (folder / new.file).write_text(new.content)
+        if new.template:
+            template = folder / "drift" / "monitor" / "web" / "templates" / f"{new.file.stem}.html.j2"
+            template.write_text(new.template)
         registry = folder / new.registry
         lines = registry.read_text().splitlines()
         at = max(number for number, line in enumerate(lines) if line.startswith("from drift."))
@@ -117,7 +130,8 @@ def test_what_was_added_is_typed_and_formatted(extended: Path) -> None:
 @pytest.mark.slow
 def test_conformance_tests_find_what_was_added(extended: Path) -> None:
     """The tests of detectors, policies and metrics run on the new ones, too, without a change to them."""
-    files = ("detect/detectors/test_conformance.py", "policies/test_conformance.py", "metrics/test_new_metric.py")
+    files = ("detect/detectors/test_conformance.py", "policies/test_conformance.py", "metrics/test_new_metric.py",
+             "monitor/alerts/test_channels.py", "monitor/web/test_sections.py")  # fmt: skip
     words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "confidence or once or every_declaration or sweep")
     done = run(extended, *words, "--basetemp", str(extended / "base"), *(f"tests/{file}" for file in files))
     assert done.returncode == 0, done.stdout[-3000:]

@@ -19,6 +19,7 @@ from drift.errors import DriftError
 from drift.monitor.store import MonitorStore
 from drift.monitor.web.pages import MonitorPages
 from drift.monitor.web.request_data import MOST_BYTES, session_cookie, user_of
+from drift.monitor.web.sections import SECTIONS
 from drift.monitor.web.security import HEADERS, Gate, foreign_load, known_host
 from drift.report.page import plotly_library
 
@@ -88,8 +89,8 @@ def create_app(store: MonitorStore, gate: Gate, *, hosts: frozenset[str], secure
     get("/monitors/{monitor}/batches/{batch}")(pages.batch)
     get("/monitors/{monitor}/batches/{batch}/errors")(pages.errors)
     get("/monitors/{monitor}/signal")(pages.signal)
-    get("/monitors/{monitor}/alerts")(pages.alerts)
-    get("/monitors/{monitor}/findings")(pages.findings)
+    for section in SECTIONS.values():
+        get(f"/monitors/{{monitor}}/{section.name}")(pages.section(section))
     get("/monitors/{monitor}/findings.md")(pages.findings_markdown)
     get("/sign-in")(pages.sign_in)
     post("/sign-in")(pages.signed_in)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,8 @@ from drift.monitor.prometheus import exposition
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.store.records import Batch, MonitorRecord
 from drift.monitor.web.request_data import cookie_name, local_path, read_form, session_cookie, user_of
+from drift.monitor.web.sections import SECTIONS
+from drift.monitor.web.sections.protocol import Section
 from drift.monitor.web.security import LATE_SECONDS, SESSION_SECONDS, Gate, Session, same_site
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
@@ -77,19 +79,15 @@ class MonitorPages:
             )
         return self._page("signal", request, monitor=record, **shown)
 
-    def alerts(self, request: Request, monitor: int) -> Response:
-        """All alerts."""
-        record = self._monitor(monitor)
-        with self._store.read() as connection:
-            rows = alerts.all_alerts(connection, record)
-            numbers = {batch.name: batch.id for batch in batches.all_batches(connection, record)}
-        return self._page("alerts", request, monitor=record, alerts=rows, numbers=numbers)
+    def section(self, section: Section) -> Callable[[Request, int], Response]:
+        """A page of the navigation."""
 
-    def findings(self, request: Request, monitor: int, verdict: str = "", tag: str = "") -> Response:
-        """What people found out."""
-        record = self._monitor(monitor)
-        rows = self._views.errors.findings(record, verdict=verdict, tag=tag)
-        return self._page("findings", request, monitor=record, findings=rows, verdict=verdict, tag=tag)
+        def answer(request: Request, monitor: int) -> Response:
+            record = self._monitor(monitor)
+            shown = section.show(self._store, record, request.query_params)
+            return self._page(section.name, request, monitor=record, **shown)
+
+        return answer
 
     def findings_markdown(self, monitor: int) -> Response:
         """The findings as Markdown."""
@@ -221,6 +219,7 @@ class MonitorPages:
         html = self._templates.get_template(f"{name}.html.j2").render(
             **{"monitor": None} | shown,
             page_name=name,
+            sections=SECTIONS.values(),
             session=reader if reader is not None and reader.writes else None,
             reader=reader,
             writable=self._gate.writable,
