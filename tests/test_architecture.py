@@ -108,6 +108,7 @@ def modules() -> Mapping[str, Path]:
     }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Full names of everything a module imports, wherever in the file."""
     names = set()

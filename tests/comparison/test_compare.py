@@ -143,6 +143,7 @@ def test_columns_that_only_go_together_differently_are_drift() -> None:
     assert any("price and demand go together differently" in reason for reason in reasons(found))
 
 
+@pytest.mark.slow
 def test_level() -> None:
     """Over tables of one kind, drift is found in .2 of the cases at most at level .2 (99.95 % binomial bound)."""
     runs = 120
@@ -267,6 +268,7 @@ def test_a_gap_that_grows_is_as_surprising_as_it_is() -> None:
     assert found.columns[0].p_value < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lognormal", "sentinel", "rare flag"])
 def test_level_of_awkward_tables(kind: str) -> None:
     runs, found = 40, 0
@@ -355,6 +357,7 @@ def test_three_values_over_both_tables_have_no_pairs() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.03, 0.08, 0.5])
 def test_level_of_pairs_with_two_values(share: float) -> None:
     """Where nothing changed, one pair or more is named in .05 of the cases at most (99.95 % binomial bound)."""

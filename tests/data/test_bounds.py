@@ -57,6 +57,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_small_file_of_one_long_text_is_refused_before_it_fills_the_memory(
@@ -82,6 +83,7 @@ def test_the_column_may_be_left_out_as_the_message_says(tmp_path: Path) -> None:
     assert list(read_frame(path, wanted=["x", "p"])["p"][:2]) == ["up", "down"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "PLAIN"])
 def test_texts_that_share_their_beginnings_are_bounded_as_well(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "shared.parquet"
@@ -136,6 +138,7 @@ def test_texts_that_are_not_long_are_bounded_by_the_memory_that_is_left(
     assert sum(len(frame) for frame in open_source(str(path), chunk_rows=10_000)) == 150_000
 
 
+@pytest.mark.slow
 def test_fifty_million_rows_of_twenty_numbers_may_be_read_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +203,7 @@ def test_a_group_of_rows_that_is_larger_than_the_file_states_is_refused(tmp_path
         read_frame(path)
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_pages_not_of_the_footer(tmp_path: Path) -> None:
     table = pa.table({"note": pa.array([LONG] * 300), "x": np.arange(300.0)})
     path = tmp_path / "lie.parquet"
@@ -297,6 +301,7 @@ def test_ordinary_tables_pass_unchanged(tmp_path: Path) -> None:
     assert_frame_equal(joined, expected, check_dtype=False, check_column_type=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["ingest", "compare"])
 def test_a_long_cell_among_short_ones_takes_no_more_than_the_file(command: str, tmp_path: Path) -> None:
     """No reader makes fixed-width text of a column, which would be 400 kB a row here."""

@@ -49,6 +49,7 @@ def run(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
+@pytest.mark.slow
 def test_a_ramp(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("--data", str(folder), "--batches", "5", "--batch_size", "40", "--html", "page.html", "--json", "r.json")
     code, out = run("simulate", *words, *SMALL, "--perturbation", "gaussian_noise", "--start", "0.4")

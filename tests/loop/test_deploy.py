@@ -53,6 +53,7 @@ def context(home: ProjectDir, journal: Journal) -> DeploymentContext:
     )
 
 
+@pytest.mark.slow
 def test_a_deployment_reads_its_table_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one by the name of its table, the second with a champion that is compared with a new base model."""
     monkeypatch.chdir(tmp_path)

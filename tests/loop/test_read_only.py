@@ -287,6 +287,7 @@ def test_status_leaves_no_trace(project: Path) -> None:
     assert sorted(path.name for path in project.iterdir()) == [".drift", "mlflow.db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_status_reads_what_a_killed_process_left(project: Path, journal: str) -> None:
     """A transaction that was never ended: its changes are in the file, or in the log beside it, and do not count."""

@@ -139,6 +139,7 @@ def good_near_a_hundredth(trial: Trial) -> None:
             return
 
 
+@pytest.mark.slow
 def test_search_keeps_the_best_and_is_repeatable(tmp_path: Path) -> None:
     found = [Search(SPACE, trials=5, seed=1, state=tmp_path / f"{n}.json").run(good_near_a_hundredth) for n in (0, 1)]
     assert found[0] == found[1]
@@ -172,6 +173,7 @@ def test_a_number_that_is_none_fails_the_trial(tmp_path: Path) -> None:
     assert [outcome.status for outcome in search.outcomes] == [Status.FAILED, Status.COMPLETED]
 
 
+@pytest.mark.slow
 def test_hopeless_trials_are_stopped_early_also_after_a_resumption(tmp_path: Path) -> None:
     state, seen = tmp_path / "s.json", dict[int, int]()
 
@@ -189,6 +191,7 @@ def test_hopeless_trials_are_stopped_early_also_after_a_resumption(tmp_path: Pat
     assert seen[5] < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("index", "epoch"), [(1, 2), pytest.param(3, 1, marks=pytest.mark.slow), pytest.param(4, 3, marks=pytest.mark.slow)]
 )

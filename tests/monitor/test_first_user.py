@@ -102,6 +102,7 @@ def test_a_period_that_is_taken_for_a_column_is_explained(word: str, period: str
         list(open_source(str(tmp_path / "rows.csv"), columns=("a", "weekday")))
 
 
+@pytest.mark.slow
 def test_the_reason_is_the_users_own(commands: Commands) -> None:
     store = MonitorStore(commands.folder / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
@@ -151,6 +152,7 @@ def test_a_log_of_small_blocks_and_several_versions_says_so(
     assert "note: 2 versions of the model answered: 1 (28 rows), 2 (14 rows)" in told
 
 
+@pytest.mark.slow
 def test_closing_an_alert_that_may_open_again_says_so(commands: Commands) -> None:
     named = ("--monitor", "m", "--store", "m.db")
     store = MonitorStore(commands.folder / "m.db")

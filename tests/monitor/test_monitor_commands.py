@@ -96,6 +96,7 @@ def test_the_way_of_the_readme(commands: Commands) -> None:
     assert told["records"][0]["stored"] == 16
 
 
+@pytest.mark.slow
 def test_a_check_with_open_alerts_names_the_command_that_lists_them(commands: Commands) -> None:
     store = MonitorStore(commands.folder / "m.db")
     take_in(store, World(batches=16, rows=150, moved_from=8))
@@ -142,6 +143,7 @@ def test_the_page_is_served_until_it_is_told_to_stop_and_nothing_listens_afterwa
         requests.get(address, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -217,6 +219,7 @@ def test_without_a_monitor_nothing_is_made(commands: Commands, arguments: tuple[
     assert {path.name for path in commands.folder.iterdir()} - before <= {"out.txt", "err.txt"}
 
 
+@pytest.mark.slow
 def test_how_rows_are_cut_is_remembered_and_not_changed(commands: Commands) -> None:
     source = csv_of(World(batches=4), commands.folder / "p.csv")
     begun = commands.run("ingest", source, *COLUMNS[:-2], "--ignore", "day", "--every", "1d")

@@ -99,6 +99,7 @@ def without(modules: set[str], folder: Path, *words: str, **environment: str) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "extra"),
     [

@@ -125,6 +125,7 @@ def test_a_run_of_another_experiment_is_ignored(
     assert adopted_run.project_run() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("through", [[], ["bash", "-c"]])
 @pytest.mark.parametrize("exported", [True, False])
 def test_an_id_that_a_shell_exports_is_ignored(

@@ -89,6 +89,7 @@ def test_champion_and_audit_trail_are_read(project: Path, interface: Any) -> Non
         require_keys(project, name, interface)
 
 
+@pytest.mark.slow
 def test_a_monitor_goes_on(project: Path, interface: Any) -> None:
     alerts = run(project, "monitor", "alerts", "--monitor", "shop")
     assert "1  open          price, batch 2026-01-18: price: Jensen-Shannon 0.54 from the reference" in alerts

@@ -28,6 +28,7 @@ def shared(open_folder: Path) -> Path:
     return open_folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["0777", "0755"])
 def test_a_folder_of_state_that_another_user_made_is_refused(shared: Path, other_user: OtherUser, mode: str) -> None:
     """They could replace an archive before the server loads it, and its handler runs as this user."""

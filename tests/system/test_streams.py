@@ -35,6 +35,7 @@ def tables(folder: Path) -> list[str]:
     return ["compare", "before.csv", "after.csv", "--permutations", "99"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ENCODINGS, ids=str)
 def test_characters_that_a_terminal_lacks_are_replaced(env: dict[str, str], tmp_path: Path) -> None:
     found = run(*tables(tmp_path), folder=tmp_path, env=env)
@@ -94,6 +95,7 @@ def test_control_characters_are_written_out() -> None:
     assert found == "\\x1b]0;owned\\x07\\x1b[2J\\rerror: fake\\x9b31m\\u202edrow"
 
 
+@pytest.mark.slow
 def test_a_column_a_class_and_a_file_name_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     """In results, in errors, and in what argument parsing says."""
     name = HOSTILE_TEXT.replace("\r", "")

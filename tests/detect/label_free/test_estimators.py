@@ -207,6 +207,7 @@ def test_the_density_ratio_is_near_that_of_two_normals() -> None:
 # Where assumptions hold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cbpe", "pape"])
 @pytest.mark.parametrize("scene", ["shift", "three classes", pytest.param("elec", marks=pytest.mark.slow)])
 def test_estimates_follow_accuracy_under_covariate_shift(scene: str, name: str) -> None:

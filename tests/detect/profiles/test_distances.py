@@ -248,6 +248,7 @@ def assert_level(rejected: dict[tuple[str, str], int], alarms: int, runs: int) -
             assert count >= low, (feature, name)
 
 
+@pytest.mark.slow
 def test_level() -> None:
     """Without drift .05 of the tests reject, by every distance: within the 99.9 % band of the binomial distribution."""
     runs = 1_000

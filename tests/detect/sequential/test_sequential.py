@@ -305,6 +305,7 @@ def length(detector: Harm, losses: np.ndarray, sizes: list[int]) -> int:
     return len(sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[4] + [480] * 199, [480, 200] * 100, list(range(120, 520, 2))])
 def test_harm_keeps_its_guarantee_with_blocks_of_any_size(sizes: list[int]) -> None:
     """Dependent losses at the edge of the null: with the first block's factor, 4 rows and then 480 alarmed after 8."""

@@ -159,6 +159,7 @@ def rejections(draw: Draw, kernel: str, scheme: str, *, runs: int, n: int = 60, 
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "draw"), product(SCHEMES, DRAWS))
 def test_level(scheme: str, draw: str) -> None:
     """Without a difference, .05 of the tests reject: within the 99.9 % band of the binomial distribution."""

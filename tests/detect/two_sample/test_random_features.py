@@ -70,6 +70,7 @@ def test_merged_parts_are_the_whole() -> None:
         left.merge(FourierSketch(frequencies + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m"), [(2_048, 2_048), (3_000, 1_200)])
 def test_level(n: int, m: int) -> None:
     rng, runs = np.random.default_rng(4), 300

@@ -24,6 +24,7 @@ def table(digits: Digits) -> DetectorComparison:
     return compare_detectors(digits.network, pixels[:300], digits.known, shifts, detectors, n=40, repeats=8)
 
 
+@pytest.mark.slow
 def test_shifts_are_seen_and_the_clean_half_is_not(table: DetectorComparison) -> None:
     for name in table.detectors:
         assert table.cell(name, CLEAN).p_value > 0.05

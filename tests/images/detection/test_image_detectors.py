@@ -11,6 +11,7 @@ from tests.images.conftest import Digits, noisy
 REPEATS = 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(image_detectors()))
 def test_they_see_noise_and_seldom_nothing(name: str, digits: Digits) -> None:
     """Of 30 clean samples of 50 images at level .05, 7 or more are rejected in 1 of 1,500 sweeps only."""

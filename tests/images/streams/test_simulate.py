@@ -26,6 +26,7 @@ def simulated(
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_ramp_is_noticed_before_much_is_lost(digits: Digits) -> None:
     severities = tuple(float(s) for s in np.linspace(0, 0.9, BATCHES))
     found = simulated(digits, severities, ALL, perturb=noisy)
@@ -39,6 +40,7 @@ def test_a_ramp_is_noticed_before_much_is_lost(digits: Digits) -> None:
     assert found.first_alarm("harm") is not None
 
 
+@pytest.mark.slow
 def test_where_nothing_changes_nobody_is_alarmed(digits: Digits) -> None:
     found = simulated(digits, (0.0,) * BATCHES, ALL, perturb=noisy)
     assert [found.first_alarm(name) for name in found.detectors] == [None] * 5

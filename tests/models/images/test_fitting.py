@@ -74,6 +74,7 @@ def test_a_head_alone_learns_on_features_that_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_resnet_is_fitted_whole() -> None:
     torch.manual_seed(0)
     model = ImageModel(ResNet18(10, 32), CLASSES, "digits")
@@ -84,6 +85,7 @@ def test_resnet_is_fitted_whole() -> None:
     assert not torch.equal(model.net.state_dict()["conv1.weight"], before)
 
 
+@pytest.mark.slow
 def test_time_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = count()  # each look at the clock is 10 ms later, however busy the machine is
     monkeypatch.setattr("drift.models.fit.monotonic", lambda: 0.01 * next(ticks))

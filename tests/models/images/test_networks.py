@@ -70,6 +70,7 @@ def test_a_network_is_made_again_from_its_options(model: ImageModel) -> None:
     }
 
 
+@pytest.mark.slow
 def test_it_exports_for_any_number_of_images(model: ImageModel) -> None:
     program = torch.export.export(
         model.net.eval(), (torch.from_numpy(images(2)),), dynamic_shapes=({0: torch.export.Dim("rows")},)

@@ -24,6 +24,7 @@ def alarms(stream: Stream, seed: int) -> int:
     return run_rule_alarms(distances(cells(rows, batches)), stream.calibration(rows).limits(stream.rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stream",
     [

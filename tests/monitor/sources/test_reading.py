@@ -392,6 +392,7 @@ def test_a_view_of_long_texts_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     assert chunk["x"].tolist() == list(range(1, 2001))
 
 
+@pytest.mark.slow
 def test_a_query_without_an_end_ends_by_a_signal(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "served.db") as database:
         database.execute(

@@ -62,6 +62,7 @@ def some(value: float, column: str = "x", since: int = 0) -> Change:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
