@@ -154,7 +154,7 @@ def truth(
         )
     print(
         f"truth of {result.joined:,} rows joined, {result.changed:,} changed, {result.same:,} known already;"
-        f" {result.waiting:,} wait for their rows ({result.batches:,} batches measured anew)"
+        f" {result.waiting:,} wait for their rows ({result.measured:,} batches measured anew)"
     )
     print(f"next: {opened.next_command('monitor check')}")
     return ExitCode.DONE

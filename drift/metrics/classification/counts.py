@@ -29,7 +29,7 @@ class ClassifiedRows:
     """Some rows whose labels are known, as a metric that counts sums of its own is given them.
 
     Attributes:
-        classes: names of k classes, in order.
+        classes: names of the k classes that occur in these rows or have probabilities, sorted.
         labels: (n,) positions in `classes`.
         predictions: (n,) positions.
         probabilities: (n, k); None where they are not all known.
@@ -51,7 +51,7 @@ class ClassificationCounts:
     that an area under a curve is right to about 1e-3 also where a network is very sure.
 
     Attributes:
-        classes: names of k classes, in order.
+        classes: names of the k classes that occur in these rows or have probabilities, sorted.
         confusion: (k, k) rows by label, then by prediction.
         log_loss: (2,) sum and sum of squares; None without all probabilities.
         brier: (2,) the same; of two classes, of one of them.

@@ -31,6 +31,7 @@ class JoinedLabels:
         same: rows that had this label.
         waiting: keys whose rows have not come yet; their labels are kept.
         batches: batches with such rows.
+        measured: of them, those that were measured again, since a label of theirs is new.
     """
 
     joined: int = 0
@@ -38,6 +39,7 @@ class JoinedLabels:
     same: int = 0
     waiting: int = 0
     batches: int = 0
+    measured: int = 0
 
 
 def join_labels(
@@ -63,7 +65,7 @@ def join_labels(
     """
     by_key = dict(zip(keys.tolist(), labels.tolist(), strict=True))
     hashes = np.sort(hash_keys(np.asarray(list(by_key), object))) if by_key else np.zeros(0, np.uint64)
-    joined, done = _Joined(set(by_key)), set[int]()
+    joined, done, measured = _Joined(set(by_key)), set[int](), 0
     while True:
         with store.write() as connection:  # batches that come meanwhile are found in the next round
             numbers = {within} if within is not None else _batches_of(connection, monitor, hashes)
@@ -79,10 +81,11 @@ def join_labels(
             with store.write() as connection:
                 if joined.take(connection, monitor, batch, by_key):
                     measure_again(connection, monitor, batch, calibration)
+                    measured += 1
             keep_limits(store, calibration)
             progress("truths", len(done) + at + 1, len(numbers))
         done |= numbers
-    return JoinedLabels(joined.joined, joined.changed, joined.same, len(joined.left), len(done))
+    return JoinedLabels(joined.joined, joined.changed, joined.same, len(joined.left), len(done), measured)
 
 
 @dataclass
