@@ -120,11 +120,14 @@ def test_what_was_added_is_found_by_name(extended: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_what_was_added_is_typed_and_formatted(extended: Path) -> None:
     files = [str(addition(part).file) for part in PARTS]
     for words in (("ruff", "check", *files), ("ruff", "format", "--check", *files)):
         done = run(extended, "-m", *words)
         assert done.returncode == 0, done.stdout
+    done = run(extended, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), *files)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow
@@ -132,7 +135,15 @@ def test_conformance_tests_find_what_was_added(extended: Path) -> None:
     """The tests of detectors, policies and metrics run on the new ones, too, without a change to them."""
     files = ("detect/detectors/test_conformance.py", "policies/test_conformance.py", "metrics/test_new_metric.py",
              "monitor/alerts/test_channels.py", "monitor/web/test_sections.py")  # fmt: skip
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "confidence or once or every_declaration or sweep")
+    words = (
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "confidence or once or every_declaration or sweep or sizes or registry",
+    )
     done = run(extended, *words, "--basetemp", str(extended / "base"), *(f"tests/{file}" for file in files))
     assert done.returncode == 0, done.stdout[-3000:]
     assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) >= 10

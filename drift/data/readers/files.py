@@ -87,7 +87,7 @@ def _chunks(
 
     try:
         yield from FORMATS[file.suffix.lower()].chunks(file, wanted=wanted, ignore=ignore, texts=texts, rows=rows)
-    except (pa.ArrowException, OSError, UnicodeDecodeError, plain_csv.Error) as error:
+    except (pa.ArrowException, OSError, ValueError, plain_csv.Error) as error:
         raise cannot_be_read(file, error) from error
 
 

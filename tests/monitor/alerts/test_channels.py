@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ every = pytest.mark.parametrize("kind", channels.CHANNELS, ids=lambda kind: kind
 
 def test_every_file_is_in_the_registry() -> None:
     assert len(channels.CHANNELS) == len({path.stem for path in FOLDER.glob("*.py")} - {"__init__", "protocol"})
+
+
+def test_kinds_are_their_own() -> None:
+    """Deliveries are kept by kind and target."""
+    names = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "protocol"}
+    kinds = [
+        entry.kind
+        for name in names
+        for entry in vars(import_module(f"{channels.__name__}.{name}")).values()
+        if isinstance(entry, type) and entry.__module__ == f"{channels.__name__}.{name}" and hasattr(entry, "kind")
+    ]
+    assert len(kinds) == len(set(kinds)) >= len(names)
 
 
 @every

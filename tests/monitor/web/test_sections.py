@@ -34,6 +34,12 @@ def test_every_file_is_in_the_registry() -> None:
     assert len(files - {"__init__", "protocol"}) == len(SECTIONS)
 
 
+def test_addresses_and_templates_are_their_own() -> None:
+    own = {"base", "batch", "errors", "home", "macros", "overview", "problem", "report", "sign_in", "signal"}
+    assert not own & set(SECTIONS)
+    assert own | set(SECTIONS) == {path.name.removesuffix(".html.j2") for path in TEMPLATES.iterdir()}
+
+
 @every
 def test_it_is_drawn_and_linked_from_every_page(site: Site, name: str) -> None:
     section = SECTIONS[name]

@@ -10,6 +10,6 @@ from drift.detect.two_sample.kernels.rational_quadratic import RationalQuadratic
 KERNELS: dict[str, Kernel] = {
     str(kernel.name): kernel()  # type: ignore[attr-defined]
     for kernel in list(vars().values())
-    if isinstance(kernel, type) and hasattr(kernel, "shrink")
+    if isinstance(kernel, type) and hasattr(kernel, "frequencies") and kernel is not Kernel
 }
 """Every kernel of this folder by its name, as the command line and `kernel="..."` call it."""

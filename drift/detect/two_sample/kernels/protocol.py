@@ -20,12 +20,17 @@ class KernelDistance(StrEnum):
 
 
 class Kernel(Protocol):
-    """One file beside this one, one import line in `__init__`; `test_kernels.py` then finds it."""
+    """One file beside this one, one import line in `__init__`; `test_kernels.py` then finds it.
+
+    Attributes:
+        name: as the command line and `kernel="..."` call it; also of the file.
+        metric: of what distance it is a function.
+        shrink: by what the bandwidth shrinks when values are squared; None if their squares are no values of it.
+    """
 
     name: ClassVar[str]
     metric: ClassVar[KernelDistance]
     shrink: ClassVar[float | None]
-    """By what the bandwidth shrinks when values are squared; None if their squares are no values of this kernel."""
 
     def factor(self, bandwidth: float) -> float:
         """What a distance is multiplied by before `apply`; it costs nothing where distances are made."""
