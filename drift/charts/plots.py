@@ -26,6 +26,7 @@ FONT = {"family": "system-ui, sans-serif", "size": 13}
 LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 LEGEND_BELOW = {"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0, "traceorder": "normal"}
 LEGEND_AT_BOTTOM = LEGEND_BELOW | {"yref": "container", "y": 0, "yanchor": "bottom"}  # of the chart with its margins
+STANDOFF = 15  # pixels from the labels of an axis to its title: without it, the title lies on a legend below
 DIGITS = 5  # significant ones of a value: more cannot be seen
 CONFIG = '{"displayModeBar":false,"responsive":true}'
 
@@ -80,7 +81,7 @@ def with_rows(drawn: Chart, rows: Sequence[str], share: float) -> Chart:
 
 def axis(title: str = "", **options: Any) -> dict[str, Any]:
     """An axis with a grid and room for its labels; `options` are Plotly's."""
-    named = {"title": {"text": title}} if title else {}
+    named = {"title": {"text": title, "standoff": STANDOFF}} if title else {}
     return named | {"gridcolor": GRID, "zeroline": False, "automargin": True} | options
 
 
