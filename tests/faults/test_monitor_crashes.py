@@ -216,7 +216,7 @@ def test_a_webhook_that_is_away_for_a_while_is_told_once(tmp_path: Path, place: 
         age(place, 60)
         process = commands.start(*line)  # and is killed while it sends, as the receiver takes its time
         there.seconds = 3
-        wait_for(lambda: attempts(place) == 2)
+        wait_for(lambda: attempts(place) == 2 and there.asked == 1)  # written down first, then sent
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
         there.seconds = 0
