@@ -42,7 +42,8 @@ file = folder / "model.pt2"
 torch.export.save(torch.export.export(net, (torch.zeros(2, 9),), dynamic_shapes=(rows,)), file)
 card = {"feature_names": [f"f{i}" for i in range(9)], "classes": ["a", "b"]}
 digest = hashlib.sha256(file.read_bytes()).hexdigest()
-with ModelService.start(folder / "server", "bench") as service:
+start = getattr(ModelService, "start", None) or ModelService.own  # as older checkouts call it
+with start(folder / "server", "bench") as service:
     service.load(build_archive(file, name="bench", version=1, card=card, digest=digest, store=service.store), 1)
     print(service.inference_url, flush=True)
     sys.stdin.readline()
