@@ -85,7 +85,7 @@ def load_table_once(path: Path, *, label: str, time: str | None = None, ignore: 
         DataError: with every problem of the file, by column and row.
     """
     states = [file.stat() for file in files_of(path)]
-    unchanged = tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
+    unchanged = tuple((state.st_ino, state.st_ctime_ns, state.st_mtime_ns, state.st_size) for state in states)
     return _loaded(path, label, time, ignore, unchanged)
 
 
