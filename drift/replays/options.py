@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from drift.system.devices import Device, Seed
-from drift.system.options import Option, documented
+from drift.system.options import CheckedOptions, Option, documented
 
 POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
 
 
 @documented
 @dataclass(frozen=True)
-class ReplayOptions:
+class ReplayOptions(CheckedOptions):
     """What `drift replay` is asked for."""
 
     policies: Annotated[str, Option("Which to compare, by commas, of those listed below.")] = POLICIES
@@ -33,4 +33,8 @@ class ReplayOptions:
     def __post_init__(self) -> None:
         from drift.policies.parser import names_in
 
+        policies: Any = self.policies
+        if isinstance(policies, (list, tuple)):  # which programs may give instead of one text
+            object.__setattr__(self, "policies", ",".join(map(str, policies)))
+        super().__post_init__()
         names_in(self.policies)
