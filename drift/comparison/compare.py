@@ -27,6 +27,7 @@ from drift.detect import (
 from drift.detect.explain import MOST_PAIRED, LowDensityRow, PairChange, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device
+from drift.system.options import as_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,8 +137,8 @@ def compare_tables(
     reference: pd.DataFrame,
     current: pd.DataFrame,
     *,
-    columns: Sequence[str] = (),
-    ignore: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     level: float = 0.05,
     permutations: int = 1000,
     rows: int = 5,
@@ -155,7 +156,7 @@ def compare_tables(
     Args:
         reference: a table, one row an example: a data frame of pandas, polars or Arrow, or numbers (n, d).
         current: another with the same columns.
-        columns: compare these only; by default all that can be, see `choose_columns`.
+        columns: compare these only (a text is one name); by default all that can be, see `choose_columns`.
         ignore: columns to leave out.
         level: probability of finding drift where there is none.
         permutations: of the joint test, and draws for each distance's null; more if the level needs them.
@@ -171,7 +172,7 @@ def compare_tables(
     device = resolve_device(device, double_precision=True)
     reference, current = pandas_frame(reference, "reference"), pandas_frame(current, "current table")
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
-    usable = choose_columns(reference, current, columns=columns, ignore=ignore)
+    usable = choose_columns(reference, current, columns=as_names(columns), ignore=as_names(ignore))
     tell(f"comparing {len(usable.names)} columns")
     matrices = usable.matrices()
     places = [str(at) for at in range(len(matrices.labels))]  # labels of two features may be one text

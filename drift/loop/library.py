@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from drift import next_steps
-from drift.errors import ExitCode, UsageError
+from drift.errors import ExitCode, StateError, UsageError
 from drift.loop import deploy as deployments
-from drift.loop.card import DataSource
+from drift.loop.card import DataSource, source_of
 from drift.loop.context import DeploymentContext, ReportWriter
 from drift.loop.events import RolledBack, Tell, nobody
 from drift.loop.journal.journal import Journal
@@ -41,7 +41,7 @@ from drift.loop.serve import serve
 from drift.loop.servers import deployment_server, find_service
 from drift.loop.status import status_of
 from drift.loop.training.base import BaseResult, next_step, train_base
-from drift.system.options import as_options
+from drift.system.options import as_options, record_of
 from drift.system.person import person
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.registry import Registry
@@ -122,6 +122,11 @@ def _in_folder(
     @wraps(method)
     def inside(self: Loop, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         before = os.environ.get(TRACKING_URI)
+        if self.folder is not None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StateError(f"expected a folder that can be made at {self.folder}: {error.strerror}") from error
         with nullcontext() if self.folder is None else chdir(self.folder):
             try:
                 return method(self, *args, **kwargs)
@@ -138,9 +143,9 @@ class Loop:
     Every method opens what it needs and leaves nothing running. Steps are reported as events (`drift.loop.events`).
 
     Args:
-        folder: of the project, made the current folder while a method runs; relative paths are of this folder. It gets
-            `.drift`, `reports` and `mlflow.db`, unless DRIFT_HOME and MLFLOW_TRACKING_URI say otherwise. None for the
-            current folder.
+        folder: of the project, made the current folder while a method runs; relative paths are of this folder. It is
+            created if it is missing, and gets `.drift`, `reports` and `mlflow.db`, unless DRIFT_HOME and
+            MLFLOW_TRACKING_URI say otherwise. None for the current folder.
         server: a TorchServe of the user's own; None starts one for each deployment.
         port: of the server that is started; None for any free one.
         tell: is called with each event.
@@ -199,7 +204,7 @@ class Loop:
             TrainingError: no trial gave a usable network.
             TrackingError: MLflow is away.
         """
-        source, options = (source or DataSource()).absolute(), options or BaseOptions()
+        source, options = source_of(source).absolute(), record_of(BaseOptions, options)
         train = options.train.on_device()
         table = source.load()
         home = ProjectDir()
@@ -226,10 +231,10 @@ class Loop:
             ServingError: the server cannot do what is asked.
             StateError: the project's folder cannot be used.
         """
-        options = (options or DeployOptions()).on_device()
+        options = record_of(DeployOptions, options).on_device()
         self._require_person(options.promote)
         context = self._context(options)
-        return deployments.deploy(context, options, source and source.absolute())
+        return deployments.deploy(context, options, None if source is None else source_of(source).absolute())
 
     @_in_folder
     def kept_options(
@@ -248,7 +253,7 @@ class Loop:
         """
         registry, journal = Registry(self.store, options.model_name), Journal(ProjectDir().log)
         require_log(registry, journal)
-        return kept_options(unfinished(journal, options.model_name), options, source or DataSource(), given)
+        return kept_options(unfinished(journal, options.model_name), options, source_of(source), given)
 
     @_in_folder
     def resume(self, options: DeployOptions) -> DeployResult:
@@ -275,7 +280,7 @@ class Loop:
             TrainingError: no trial gave a usable network.
             TrackingError: MLflow is away, or has no champion.
         """
-        options = options or ManualRetrainOptions()
+        options = record_of(ManualRetrainOptions, options)
         self._require_person(options.promote)
         championship = self._championship(options.model_name)
         config = ChallengeConfig(

@@ -11,6 +11,7 @@ from drift.errors import UsageError
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.location import locate_store, next_command
+from drift.system.options import as_names
 from drift.system.person import person
 
 if TYPE_CHECKING:
@@ -59,10 +60,15 @@ class Monitor:
         """Follow a monitor of a store.
 
         Args:
-            store: that is open.
+            store: that is open; `Monitor.open` opens one by its path.
             name: of the monitor.
             option: how the store was named, for commands in messages; empty for the default store.
+
+        Raises:
+            UsageError: no store, but for example its path.
         """
+        if not isinstance(store, MonitorStore):
+            raise UsageError(f"expected an open store, got {type(store).__name__}: use drift.Monitor.open(path)")
         self.store, self.name, self._option = store, name, option
 
     @classmethod
@@ -143,10 +149,10 @@ class Monitor:
         probability: str = "",
         positive: str = "",
         probabilities: str = "",
-        ignore: Sequence[str] = (),
-        categories: Sequence[str] = (),
+        ignore: str | Sequence[str] = (),
+        categories: str | Sequence[str] = (),
         task: Task | None = None,
-        slices: Sequence[str] = (),
+        slices: str | Sequence[str] = (),
         deployment: str = "",
         replace: bool = False,
         partial: bool = False,
@@ -172,7 +178,7 @@ class Monitor:
             probability: column with the probability of the predicted class, from 0 to 1.
             positive: the class that `probability` is of, whichever is predicted.
             probabilities: what the columns of all classes' probabilities begin with, such as `p_`.
-            ignore: columns that are no features.
+            ignore: columns that are no features. Here, in `categories` and in `slices` a text is one, a list several.
             categories: features that are categories though they are numbers.
             task: `classification` or `regression`; by default as the predictions look.
             slices: rows to follow apart, such as `night: hour < 6 and state == 'NSW'`.
@@ -192,16 +198,17 @@ class Monitor:
         from drift.monitor.sources.column_roles import Columns
 
         time_name, time_format = time_option(time)
+        slices = as_names(slices)
         requested = Columns(
             prediction, label, key, time_name, batch, every, batch_size, version, probability, positive, probabilities,
-            tuple(ignore), tuple(categories), task, time_format=time_format,
+            as_names(ignore), as_names(categories), task, time_format=time_format,
         )  # fmt: skip
         rows = open_ingest(
             self.store, self.name, source, requested=requested, query=query, deployment=deployment, slices=slices
         )
         result = ingest(
             self.store, self.name, rows.chunks, source=rows.chunks.name, columns=rows.columns, batching=rows.batching,
-            ordered=rows.ordered, slices=tuple(slices), replace=replace, partial=partial, of_one_class=not rows.model,
+            ordered=rows.ordered, slices=slices, replace=replace, partial=partial, of_one_class=not rows.model,
             progress=progress,
         )  # fmt: skip
         if rows.model:

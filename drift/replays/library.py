@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from drift.data.blocks import Table
-from drift.loop.card import DataSource
+from drift.loop.card import DataSource, source_of
 from drift.loop.project_dir import ProjectDir
 from drift.policies.parser import fit_names, names_in
 from drift.replays.ensembles import family_on, fit_member_of_family
@@ -21,6 +21,7 @@ from drift.replays.served_replay import ServedCounts, ServedReplay, own_server
 from drift.replays.summary import ReplaySummary, summarise
 from drift.replays.versions import ReplayVersions
 from drift.system.devices import resolve_device
+from drift.system.options import record_of
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def replay(
     >>> [policy.name for policy in replay(None, short).summary.policies]  # doctest: +SKIP
     ['every:1', 'never']
     """
-    options = options or ReplayOptions()
+    options = record_of(ReplayOptions, options)
     device = resolve_device(options.device)
-    table = data if isinstance(data, Table) else (data or DataSource()).load()
+    table = data if isinstance(data, Table) else source_of(data).load()
     require_row_wise(table)
     stream = Stream.of_first(table, options.start_rows, options.block_size, options.test_data_rows)
     names = names_in(options.policies)

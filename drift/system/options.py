@@ -179,6 +179,19 @@ def checked_value(name: str, value: Any, kind: Any, option: Option | None) -> An
         raise UsageError(f"{name}: {error}") from error
 
 
+def record_of(kind: type[Record], options: Record | None) -> Record:
+    """A record that a function takes: its defaults for None.
+
+    Raises:
+        UsageError: it is of another class.
+    """
+    if options is None:
+        return kind()
+    if not isinstance(options, kind):
+        raise UsageError(f"expected a drift.{kind.__name__}, got {type(options).__name__}")
+    return options
+
+
 def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
     """Names as a tuple; a text is one name, not a sequence of letters.
 
