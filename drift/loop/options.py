@@ -230,7 +230,13 @@ class ManualRetrainOptions(CheckedOptions):
 @documented
 @dataclass(frozen=True)
 class DeployOptions(CheckedOptions):
-    """What `drift deploy` is asked for; kept in the log, so that a resumed deployment is the same one."""
+    """What `drift deploy` is asked for; kept in the log, so that a resumed deployment is the same one.
+
+    Policies, with their numbers after colons: `never`, `every:K`, `threshold:ACCURACY`, `evidence:LOSS:BLOCKS` (or
+    `harm`), `forecast:BLOCKS:ACCURACY`, `cost:ANSWERS`, `spaced:R`; and the name of a detector, for when
+    it alarms: `accuracy`, `adwin`, `classifier`, `ddm`, `distances`, `eddm`, `energy`, `features`, `fhddm`, `hddm_a`,
+    `hddm_w`, `kswin`, `mmd`, `page_hinkley`, `predictions`. `drift.policies.describe.policy_lines` says what each is.
+    """
 
     experiment: Experiment = next_steps.DEFAULT_EXPERIMENT
     model_name: ModelName = next_steps.DEFAULT_MODEL

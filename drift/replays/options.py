@@ -14,7 +14,13 @@ POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle
 @documented
 @dataclass(frozen=True)
 class ReplayOptions(CheckedOptions):
-    """What `drift replay` is asked for."""
+    """What `drift replay` is asked for; a program may give `policies` as a list, too.
+
+    Policies, with their numbers after colons: `never`, `every:K`, `threshold:ACCURACY`, `evidence:LOSS:BLOCKS` (or
+    `harm`), `forecast:BLOCKS:ACCURACY`, `cost:ANSWERS`, `spaced:R`, `oracle:R`; and the name of a detector, for when
+    it alarms: `accuracy`, `adwin`, `classifier`, `ddm`, `distances`, `eddm`, `energy`, `features`, `fhddm`, `hddm_a`,
+    `hddm_w`, `kswin`, `mmd`, `page_hinkley`, `predictions`. `drift.policies.describe.policy_lines` says what each is.
+    """
 
     policies: Annotated[str, Option("Which to compare, by commas, of those listed below.")] = POLICIES
     block_size: Annotated[int, Option("Rows scored together.", min=1)] = 336

@@ -129,12 +129,13 @@ def as_options(*records: object, **more: object) -> dict[str, Any]:
 
 
 def documented(record: type[Record]) -> type[Record]:
-    """Let `help` show what the options of a record say, under Attributes."""
+    """Let `help` show what the options of a record say, under Attributes after the first paragraph."""
+    summary, _, rest = inspect.cleandoc(record.__doc__ or "").partition("\n\n")
     lines = [
         f"    {field.name}: {option.help if option else f'see `{kind.__name__}`.'}"
         for field, kind, option in _described(record)
     ]
-    record.__doc__ = "\n".join([f"{inspect.cleandoc(record.__doc__ or '')}\n", "Attributes:", *lines])
+    record.__doc__ = "\n".join([f"{summary}\n", "Attributes:", *lines, *(["", rest] if rest else [])])
     return record
 
 

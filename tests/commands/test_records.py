@@ -20,6 +20,7 @@ from drift.cli import app
 from drift.commands.ending import command
 from drift.errors import UsageError
 from drift.loop import options as loop_options
+from drift.policies.parser import known_forms, parse_policy
 from drift.replays import options as replay_options
 from drift.system import devices
 from drift.system.options import MORE, CheckedOptions, Option, as_options, build, declared_options, documented
@@ -189,6 +190,14 @@ def test_a_record_made_by_a_program_converts_texts() -> None:
     assert drift.TrainOptions(max_epochs=np.int64(2)).max_epochs.__class__ is int  # type: ignore[arg-type]
     assert Outer(file="a.csv").file == Path("a.csv")  # type: ignore[arg-type]
     assert drift.ReplayOptions(policies=["never", "every:4"]) == drift.ReplayOptions("never,every:4")  # type: ignore[arg-type]
+
+
+def test_the_docstrings_of_records_name_every_policy() -> None:
+    for record, replayed in ((drift.DeployOptions, False), (drift.ReplayOptions, True)):
+        text = inspect.getdoc(record) or ""
+        assert text.index("listed below") < text.index("Policies, with")
+        for form in known_forms():
+            assert (f"`{form}`" in text) == (replayed or not parse_policy(form.split(":")[0]).replay_only), form
 
 
 def test_every_record_of_the_library_checks_its_values() -> None:
