@@ -179,6 +179,10 @@ class Loop:
         if self.server.server is not None and port is not None:
             raise UsageError("expected --server URL without --port: it has a port of its own")
 
+    def __repr__(self) -> str:
+        folder = "" if self.folder is None else repr(str(self.folder))
+        return f"{type(self).__name__}({folder})"
+
     @cached_property
     def store(self) -> Store:
         """MLflow.
@@ -199,7 +203,11 @@ class Loop:
             options: rows, trials and epochs.
             resume: go on with the last unfinished base training of the same options.
 
+        Returns:
+            The run, its accuracy on the validation rows, every trial, and the command that deploys the model.
+
         Raises:
+            UsageError: `source` is no `DataSource`.
             DataError: the table cannot be used.
             TrainingError: no trial gave a usable network.
             TrackingError: MLflow is away.
@@ -220,9 +228,16 @@ class Loop:
     def deploy(self, options: DeployOptions | None = None, source: DataSource | None = None) -> DeployResult:
         """Serve the best model of an experiment and score the rows after its training rows, block by block.
 
+        In a program nobody can be asked, unless `questions` says how: with the default `RetrainMode.ASK`, flagged
+        blocks are only reported. Pass `DeployOptions(ask=RetrainMode.ALWAYS)` to retrain on them.
+
         Args:
             options: rows, blocks, policy, and how to retrain.
             source: the table; None is the one that the model was trained on.
+
+        Returns:
+            The scored blocks, the decisions about flagged ones, and a summary. `exit_code` is `ExitCode.DRIFT` where
+            drift was flagged and the model was not retrained.
 
         Raises:
             UsageError: options that contradict each other.
@@ -231,10 +246,11 @@ class Loop:
             ServingError: the server cannot do what is asked.
             StateError: the project's folder cannot be used.
         """
+        source = None if source is None else source_of(source).absolute()
         options = record_of(DeployOptions, options).on_device()
         self._require_person(options.promote)
         context = self._context(options)
-        return deployments.deploy(context, options, None if source is None else source_of(source).absolute())
+        return deployments.deploy(context, options, source)
 
     @_in_folder
     def kept_options(
@@ -275,6 +291,9 @@ class Loop:
         Args:
             options: how, and who decides.
 
+        Returns:
+            The last try, with its test against the champion, and whether the challenger was promoted.
+
         Raises:
             DataError: too few rows.
             TrainingError: no trial gave a usable network.
@@ -296,9 +315,14 @@ class Loop:
     def rollback(self, model_name: str = next_steps.DEFAULT_MODEL, *, reason: str = NO_REASON) -> RollbackResult:
         """Put the previous version back as champion, in the registry and in a running server.
 
+        Champion and previous version are swapped: calling it twice undoes it.
+
         Args:
             model_name: in the registry.
             reason: why, for the audit trail.
+
+        Returns:
+            Which version is champion again, and which was before.
 
         Raises:
             TrackingError: there is no previous version.

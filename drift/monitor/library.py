@@ -60,12 +60,9 @@ class Monitor:
         """Follow a monitor of a store.
 
         Args:
-            store: that is open; `Monitor.open` opens one by its path.
+            store: that is open, or else `UsageError` is raised: `Monitor.open` opens one by its path.
             name: of the monitor.
             option: how the store was named, for commands in messages; empty for the default store.
-
-        Raises:
-            UsageError: no store, but for example its path.
         """
         if not isinstance(store, MonitorStore):
             raise UsageError(f"expected an open store, got {type(store).__name__}: use drift.Monitor.open(path)")
@@ -88,6 +85,11 @@ class Monitor:
         """
         option, name = str(store or ""), name or "default"
         return cls(MonitorStore(locate_store(option, name, create=create)), name, option=option)
+
+    def __repr__(self) -> str:
+        from drift.monitor.frames import monitor_words
+
+        return f"Monitor({self.name!r}, {monitor_words(self.store, self.name)})"
 
     def __enter__(self) -> Self:
         return self
@@ -187,6 +189,10 @@ class Monitor:
             partial: also store the last batch of `every` or `batch_size`, for which more rows may come.
             progress: called with words, how much is done, and of how much (0: not known).
 
+        Returns:
+            How many batches and rows were stored. A batch that is stored with other rows is left as it is: `refused`
+            has a message about each; `replace=True` replaces them.
+
         Raises:
             UsageError: columns that contradict each other, or differ from those that the monitor began with.
             DataError: rows that cannot be used; the batches before them are stored.
@@ -235,6 +241,9 @@ class Monitor:
             key: column with the keys; by default the one of the monitor's rows.
             label: column with the labels; by default the one of the monitor's rows.
             progress: called with words, how much is done, and of how much.
+
+        Returns:
+            How many labels were joined, how many changed one, and how many wait for their rows.
 
         Raises:
             UsageError: rows of the monitor have no keys, or no column of labels is known.
@@ -292,6 +301,10 @@ class Monitor:
             alarms: what counts as bad, and how rarely by chance.
             progress: called with words, how much is done, and of how much.
 
+        Returns:
+            The version that was stored, how many batches were measured against it, and notes about a reference that is
+            small.
+
         Raises:
             UsageError: not exactly one choice of rows, or none of such rows.
             DataError: fewer than 50 rows.
@@ -310,9 +323,18 @@ class Monitor:
     def check(self, watch: Watch | None = None, *, progress: Progress = ignore_progress) -> Checked:
         """Judge new batches, open and close alerts, and queue messages about them.
 
+        Without a reference, `reference` of the result is None and no batch is judged: no open alert says nothing then.
+        Only freshness is followed, where `watch.expect_every` asks for it.
+
         Args:
             watch: what is watched for, and who gets messages.
             progress: called with words, how much is done, and of how much.
+
+        Returns:
+            The alerts that were opened and closed now, and all that are open or acknowledged.
+
+        Raises:
+            UsageError: there is no such monitor.
         """
         from drift.monitor.alerts.check import check
         from drift.monitor.alerts.messages import Watch
@@ -387,21 +409,21 @@ class Monitor:
             One row for each measure of a batch, oldest batch first, with columns batch, first_time, last_time, measure,
             of_class and of_slice (None: of all), value, low and high (95 % interval, NaN without one) and rows.
         """
-        import pandas as pd
+        from drift.monitor.frames import measure_frame
 
-        from drift.monitor.report import batch_records
+        return measure_frame(self.store, self.record)
 
-        names = ("batch", "first_time", "last_time")
-        rows = [
-            {name: batch[name] for name in names} | measure
-            for batch in batch_records(self.store, self.record)
-            for measure in batch["measures"]
-        ]
-        columns = [*names, "measure", "of_class", "of_slice", "value", "low", "high", "rows"]
-        frame = pd.DataFrame(rows).rename(columns={"name": "measure"}).reindex(columns=columns)
-        of = ["of_class", "of_slice"]
-        frame[of] = frame[of].astype(object).where(frame[of].notna(), None)
-        return frame.astype({"value": float, "low": float, "high": float})
+    def distances(self) -> pd.DataFrame:
+        """Distances of every signal of the batches from the reference in force.
+
+        Returns:
+            One row for each signal of a measured batch, oldest batch first, with columns batch, signal, value
+            (Jensen-Shannon divergence in nats), limit (infinite where none is calibrated) and bad; none without a
+            reference.
+        """
+        from drift.monitor.frames import distance_frame
+
+        return distance_frame(self.store, self.record)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the monitor's history as one HTML file, whose path is returned: aggregates only, no network.

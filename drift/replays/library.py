@@ -19,6 +19,7 @@ from drift.replays.options import POLICIES, ReplayOptions
 from drift.replays.play import Stream
 from drift.replays.served_replay import ServedCounts, ServedReplay, own_server
 from drift.replays.summary import ReplaySummary, summarise
+from drift.replays.text import table_lines
 from drift.replays.versions import ReplayVersions
 from drift.system.devices import resolve_device
 from drift.system.options import record_of
@@ -39,6 +40,10 @@ class ReplayResult:
     summary: ReplaySummary
     advice: list[PolicyAdvice]
     served: ServedCounts | None
+
+    def __str__(self) -> str:
+        """The table of policies, the most accurate first."""
+        return "\n".join(table_lines(self.results))
 
     @property
     def records(self) -> list[dict[str, object]]:
@@ -69,10 +74,11 @@ def replay(
         tell: is called with how far the replay has come.
 
     Returns:
-        ReplayResults by block, and their summary.
+        Every policy block by block (`results`, `records`), and the policies compared (`summary`). As text it is the
+        table of policies.
 
     Raises:
-        UsageError: no such policy, or one that cannot be served.
+        UsageError: no such policy, or one that cannot be served; or `data` is neither a table nor a `DataSource`.
         DataError: the table is too short, or cannot be used.
 
     >>> short = ReplayOptions("never,every:1", test_data_rows=672)
