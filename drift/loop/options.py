@@ -162,7 +162,7 @@ class BaseOptions(CheckedOptions):
         super().__post_init__()
         if isfinite(self.train_rows) and self.train_rows > 1 and self.train_rows % 1:
             raise UsageError(
-                "expected BaseOptions.train_rows to be a share of the rows below 1, or a whole number of rows, got"
+                "expected train_rows to be a share of the rows below 1, or a whole number of rows, got"
                 f" {self.train_rows:g}"
             )
 

@@ -17,6 +17,7 @@ from drift.policies.protocol import PolicySettings
 from drift.replays import experiment
 from drift.replays.evaluation.threshold_advice import policy_advice
 from drift.replays.experiment import ReplayResults, compare_policies
+from drift.replays.library import ReplayResult
 from drift.replays.logged import log_results
 from drift.replays.play import Stream
 from drift.replays.summary import summarise
@@ -103,6 +104,7 @@ def test_the_table_and_the_page_say_the_same(results: ReplayResults, tmp_path: P
     text = list(table_lines(results))
     assert len(text) == len(NAMES) + 2
     summary = summarise(results)
+    assert str(ReplayResult(results, summary, [], None)).splitlines() == text
     order = [line.name for line in summary.policies]
     assert [line.split()[0] for line in text[1:-1]] == order
     page = write_replay(results, summary, tmp_path / "page.html").read_text()
