@@ -14,7 +14,7 @@ from drift.errors import UsageError
 from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replays import experiment
+from drift.replays import library
 from drift.replays.evaluation.threshold_advice import policy_advice
 from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.library import ReplayResult
@@ -47,7 +47,7 @@ def test_a_part_is_replayed_without_naming_policies(
         raise UsageError(f"taken: {','.join(names)}")
 
     fresh_store(tmp_path, monkeypatch)
-    monkeypatch.setattr(experiment, "compare_policies", compare)
+    monkeypatch.setattr(library, "compare_policies", compare)
     done = CliRunner().invoke(app, ["replay", "--test_data_rows", "3000", *given])
     assert words in done.output
 
