@@ -5,7 +5,10 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import drift
@@ -54,6 +57,35 @@ def test_every_name_is_there() -> None:
     assert drift.compare is compare_tables
     with pytest.raises(AttributeError, match="no attribute 'Moonitor'"):
         drift.Moonitor  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_errors_are_there_without_an_import_of_their_own() -> None:
+    loaded = modules_after("import drift; assert issubclass(drift.errors.UsageError, drift.DriftError)")
+    assert {name for name in loaded if name.startswith("drift.")} == {"drift.errors"}
+
+
+def test_what_is_no_table_is_refused_by_the_name_of_what_is_taken() -> None:
+    for source in ("t.csv", pd.DataFrame({"x": [1.0]}), drift.ReplayOptions("never")):
+        with pytest.raises(drift.UsageError, match=r"expected drift\.DataSource\(path, label=\.\.\.\)"):
+            drift.replay(source)  # type: ignore[arg-type]
+    with pytest.raises(drift.UsageError, match=r"expected DataSource\.path to be the path of a CSV or Parquet file"):
+        drift.DataSource(pd.DataFrame())  # type: ignore[arg-type]
+    with pytest.raises(drift.UsageError, match=r"expected a drift\.ReplayOptions, got dict"):
+        drift.replay(None, {"seeds": 1})  # type: ignore[arg-type]
+
+
+def test_one_text_is_one_name() -> None:
+    source = drift.DataSource(Path("t.csv"), "y", ignore="note")  # type: ignore[arg-type]
+    assert source == drift.DataSource("t.csv", "y", ignore=("note",))
+    assert drift.DataSource("t.csv", "y", ignore=["a", "b"]).ignore == ("a", "b")  # type: ignore[arg-type]
+    table = pd.DataFrame({"xt": np.arange(60) % 7, "note": np.arange(60) % 5})
+    compared = drift.compare(table, table, ignore="xt", permutations=40)
+    assert ([column.column for column in compared.columns], set(compared.left_out)) == (["note"], {"xt"})
+    assert str(compared).startswith(
+        "no drift: p = 1 at level 0.05 (60 rows against 60, 1 column)\n  every column is within"
+    )
+    (row,) = compared.to_frame().to_dict("records")
+    assert (row["column"], row["p_value"], row["changed"], row["psi"]) == ("note", 1.0, False, 0.0)
 
 
 @pytest.mark.parametrize("module", [drift, library, options, resume, declarations], ids=lambda module: module.__name__)

@@ -51,8 +51,8 @@ def compare(
     Example: drift compare last_month.csv this_month.csv --ignore note
     """
     from drift.comparison import compare_tables
-    from drift.comparison.describe import reasons, verdict
     from drift.comparison.files import read_rows
+    from drift.comparison.result import reasons, verdict
     from drift.comparison.text import lines
     from drift.terminal import counting, fold, line_width
 

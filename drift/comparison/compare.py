@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from drift.comparison.column_changes import WITHIN_CHANCE, change_in_words
 from drift.comparison.comparable_columns import ComparableColumns, Matrices, choose_columns
+from drift.comparison.result import ColumnChange, Comparison, OddRow
 from drift.data.frames import pandas_frame
 from drift.detect import (
-    FeatureDistances,
     MMDTest,
     adjusted,
     compare_profiles,
@@ -24,9 +24,10 @@ from drift.detect import (
     mmd_test,
     profile,
 )
-from drift.detect.explain import MOST_PAIRED, LowDensityRow, PairChange, pair_changes
+from drift.detect.explain import MOST_PAIRED, LowDensityRow, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device
+from drift.system.options import as_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,108 +37,12 @@ FEWEST_VALUES = 2
 MISSING = "(missing)"  # among categories
 
 
-@dataclass(frozen=True)
-class ColumnChange:
-    """What happened to one column.
-
-    Attributes:
-        column: its name.
-        kind: numbers or categories.
-        change: in words, with "(within chance)" at the end if not `changed`.
-        test: ks, chi_squared for categories, or "ks and missing": of values there are, and of how many there are.
-        statistic: the test's.
-        p_value: in (0, 1].
-        adjusted: for the number of columns (Holm).
-        share: of all columns' energy distances, in [0, 1].
-        changed: adjusted <= half the level.
-        distances: between its two distributions.
-    """
-
-    column: str
-    kind: str
-    change: str
-    test: str
-    statistic: float
-    p_value: float
-    adjusted: float
-    share: float
-    changed: bool
-    distances: FeatureDistances
-
-
-@dataclass(frozen=True)
-class OddRow:
-    """A row of the current table unlike the reference's.
-
-    Attributes:
-        row: in its file, from 0.
-        p_value: share of the reference's rows that are as unlike its other rows, in (0, 1].
-        column: in which it lies farthest out.
-        value: of that column.
-        place: where that lies in the reference, in words.
-    """
-
-    row: int
-    p_value: float
-    column: str
-    value: str
-    place: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Whether two tables differ, how sure that is, and where the difference lies.
-
-    Attributes:
-        rows: of the reference and of the current table.
-        level: probability of `drift` where there is none, if rows are independent.
-        joint: of all columns together, at half the level.
-        columns: the largest share of the difference first.
-        pairs: of columns of numbers or two values, the most surprising first.
-        unlike: rows of the current table, the most unlike the reference first.
-        left_out: columns that were not compared: why.
-    """
-
-    rows: tuple[int, int]
-    level: float
-    joint: MMDTest
-    columns: tuple[ColumnChange, ...]
-    pairs: tuple[PairChange, ...]
-    unlike: tuple[OddRow, ...]
-    left_out: dict[str, str]
-
-    @property
-    def p_value(self) -> float:
-        """Of no difference at all, in (0, 1]: of the joint test and the columns', corrected for there being two."""
-        return min(1.0, 2 * min(self.joint.p_value, *(column.adjusted for column in self.columns)))
-
-    @property
-    def drift(self) -> bool:
-        """Whether the tables differ beyond what chance explains."""
-        return self.p_value <= self.level
-
-    @property
-    def changed(self) -> tuple[ColumnChange, ...]:
-        """The columns that differ beyond what chance explains."""
-        return tuple(column for column in self.columns if column.changed)
-
-    @property
-    def changed_pairs(self) -> tuple[PairChange, ...]:
-        """The pairs whose rank correlation changed beyond what chance explains; none where there is no drift."""
-        return tuple(pair for pair in self.pairs if self.drift and pair.adjusted <= self.level / 2)
-
-    @property
-    def least_likely(self) -> ColumnChange:
-        """The column with the smallest p-value."""
-        return min(self.columns, key=lambda column: column.adjusted)
-
-
 def compare_tables(
     reference: pd.DataFrame,
     current: pd.DataFrame,
     *,
-    columns: Sequence[str] = (),
-    ignore: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     level: float = 0.05,
     permutations: int = 1000,
     rows: int = 5,
@@ -155,7 +60,7 @@ def compare_tables(
     Args:
         reference: a table, one row an example: a data frame of pandas, polars or Arrow, or numbers (n, d).
         current: another with the same columns.
-        columns: compare these only; by default all that can be, see `choose_columns`.
+        columns: compare these only (a text is one name); by default all that can be, see `choose_columns`.
         ignore: columns to leave out.
         level: probability of finding drift where there is none.
         permutations: of the joint test, and draws for each distance's null; more if the level needs them.
@@ -164,6 +69,10 @@ def compare_tables(
         device: where the joint test runs: "cpu", "cuda" or "auto"; MPS has no double precision, which it sums in.
         tell: is called with what is being done.
 
+    Returns:
+        The verdict (`drift`, `p_value`), the columns with their tests and distances (`columns`, `changed`,
+        `to_frame`), pairs of columns, and unlike rows. As text it is the verdict with its reasons.
+
     Raises:
         BlockError: tables that cannot be compared.
         UsageError: no such device.
@@ -171,7 +80,7 @@ def compare_tables(
     device = resolve_device(device, double_precision=True)
     reference, current = pandas_frame(reference, "reference"), pandas_frame(current, "current table")
     permutations = max(permutations, ceil(2 / level))  # half the level must be in reach
-    usable = choose_columns(reference, current, columns=columns, ignore=ignore)
+    usable = choose_columns(reference, current, columns=as_names(columns), ignore=as_names(ignore))
     tell(f"comparing {len(usable.names)} columns")
     matrices = usable.matrices()
     places = [str(at) for at in range(len(matrices.labels))]  # labels of two features may be one text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from drift.data.blocks import Table
 from drift.data.schema import time_option
 from drift.errors import DataError, UsageError
 from drift.invocation import Options, table_options
+from drift.system.options import as_names
 from drift.system.streams import broken, one_line
 
 
@@ -33,16 +35,26 @@ class DataSource:
 
     Attributes:
         path: of a CSV or Parquet file in time order; None is the embedded stream ELEC.
-        label: column with the class.
+        label: column with the class. All other columns, but for `time` and those in `ignore`, must be numbers.
         time: column with the time, from which calendar features are computed, with :day_first or :month_first if that
             was said; None if there is none.
-        ignore: columns that are left out.
+        ignore: columns that are left out; a text is the name of one.
     """
 
     path: str | None = None
     label: str | None = None
     time: str | None = None
     ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            if not isinstance(self.path, (str, PathLike)):
+                raise UsageError(
+                    "expected DataSource.path to be the path of a CSV or Parquet file, or None, got"
+                    f" {type(self.path).__name__}"
+                )
+            object.__setattr__(self, "path", fspath(self.path))
+        object.__setattr__(self, "ignore", as_names(self.ignore))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DataSource:
@@ -84,6 +96,20 @@ class DataSource:
         if self.label is None:
             raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
         return load_table_once(self.file or Path(self.path), label=self.label, time=self.time, ignore=self.ignore)
+
+
+def source_of(source: DataSource | None) -> DataSource:
+    """The source that a function takes: the embedded stream ELEC for None.
+
+    Raises:
+        UsageError: it is something else, such as a path or a data frame.
+    """
+    if source is not None and not isinstance(source, DataSource):
+        raise UsageError(
+            f"expected drift.DataSource(path, label=...), the path of a CSV or Parquet file and its column with the"
+            f" class, got {type(source).__name__}"
+        )
+    return source or DataSource()
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from drift import next_steps
-from drift.errors import ExitCode, UsageError
+from drift.errors import ExitCode, StateError, UsageError
 from drift.loop import deploy as deployments
-from drift.loop.card import DataSource
+from drift.loop.card import DataSource, source_of
 from drift.loop.context import DeploymentContext, ReportWriter
 from drift.loop.events import RolledBack, Tell, nobody
 from drift.loop.journal.journal import Journal
@@ -41,7 +41,7 @@ from drift.loop.serve import serve
 from drift.loop.servers import deployment_server, find_service
 from drift.loop.status import status_of
 from drift.loop.training.base import BaseResult, next_step, train_base
-from drift.system.options import as_options
+from drift.system.options import as_options, record_of
 from drift.system.person import person
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.registry import Registry
@@ -122,6 +122,11 @@ def _in_folder(
     @wraps(method)
     def inside(self: Loop, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         before = os.environ.get(TRACKING_URI)
+        if self.folder is not None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StateError(f"expected a folder that can be made at {self.folder}: {error.strerror}") from error
         with nullcontext() if self.folder is None else chdir(self.folder):
             try:
                 return method(self, *args, **kwargs)
@@ -138,9 +143,9 @@ class Loop:
     Every method opens what it needs and leaves nothing running. Steps are reported as events (`drift.loop.events`).
 
     Args:
-        folder: of the project, made the current folder while a method runs; relative paths are of this folder. It gets
-            `.drift`, `reports` and `mlflow.db`, unless DRIFT_HOME and MLFLOW_TRACKING_URI say otherwise. None for the
-            current folder.
+        folder: of the project, made the current folder while a method runs; relative paths are of this folder. It is
+            created if it is missing, and gets `.drift`, `reports` and `mlflow.db`, unless DRIFT_HOME and
+            MLFLOW_TRACKING_URI say otherwise. None for the current folder.
         server: a TorchServe of the user's own; None starts one for each deployment.
         port: of the server that is started; None for any free one.
         tell: is called with each event.
@@ -174,6 +179,10 @@ class Loop:
         if self.server.server is not None and port is not None:
             raise UsageError("expected --server URL without --port: it has a port of its own")
 
+    def __repr__(self) -> str:
+        folder = "" if self.folder is None else repr(str(self.folder))
+        return f"{type(self).__name__}({folder})"
+
     @cached_property
     def store(self) -> Store:
         """MLflow.
@@ -194,12 +203,16 @@ class Loop:
             options: rows, trials and epochs.
             resume: go on with the last unfinished base training of the same options.
 
+        Returns:
+            The run, its accuracy on the validation rows, every trial, and the command that deploys the model.
+
         Raises:
+            UsageError: `source` is no `DataSource`.
             DataError: the table cannot be used.
             TrainingError: no trial gave a usable network.
             TrackingError: MLflow is away.
         """
-        source, options = (source or DataSource()).absolute(), options or BaseOptions()
+        source, options = source_of(source).absolute(), record_of(BaseOptions, options)
         train = options.train.on_device()
         table = source.load()
         home = ProjectDir()
@@ -215,9 +228,16 @@ class Loop:
     def deploy(self, options: DeployOptions | None = None, source: DataSource | None = None) -> DeployResult:
         """Serve the best model of an experiment and score the rows after its training rows, block by block.
 
+        In a program nobody can be asked, unless `questions` says how: with the default `RetrainMode.ASK`, flagged
+        blocks are only reported. Pass `DeployOptions(ask=RetrainMode.ALWAYS)` to retrain on them.
+
         Args:
             options: rows, blocks, policy, and how to retrain.
             source: the table; None is the one that the model was trained on.
+
+        Returns:
+            The scored blocks, the decisions about flagged ones, and a summary. `exit_code` is `ExitCode.DRIFT` where
+            drift was flagged and the model was not retrained.
 
         Raises:
             UsageError: options that contradict each other.
@@ -226,10 +246,11 @@ class Loop:
             ServingError: the server cannot do what is asked.
             StateError: the project's folder cannot be used.
         """
-        options = (options or DeployOptions()).on_device()
+        source = None if source is None else source_of(source).absolute()
+        options = record_of(DeployOptions, options).on_device()
         self._require_person(options.promote)
         context = self._context(options)
-        return deployments.deploy(context, options, source and source.absolute())
+        return deployments.deploy(context, options, source)
 
     @_in_folder
     def kept_options(
@@ -248,7 +269,7 @@ class Loop:
         """
         registry, journal = Registry(self.store, options.model_name), Journal(ProjectDir().log)
         require_log(registry, journal)
-        return kept_options(unfinished(journal, options.model_name), options, source or DataSource(), given)
+        return kept_options(unfinished(journal, options.model_name), options, source_of(source), given)
 
     @_in_folder
     def resume(self, options: DeployOptions) -> DeployResult:
@@ -270,12 +291,15 @@ class Loop:
         Args:
             options: how, and who decides.
 
+        Returns:
+            The last try, with its test against the champion, and whether the challenger was promoted.
+
         Raises:
             DataError: too few rows.
             TrainingError: no trial gave a usable network.
             TrackingError: MLflow is away, or has no champion.
         """
-        options = options or ManualRetrainOptions()
+        options = record_of(ManualRetrainOptions, options)
         self._require_person(options.promote)
         championship = self._championship(options.model_name)
         config = ChallengeConfig(
@@ -291,9 +315,14 @@ class Loop:
     def rollback(self, model_name: str = next_steps.DEFAULT_MODEL, *, reason: str = NO_REASON) -> RollbackResult:
         """Put the previous version back as champion, in the registry and in a running server.
 
+        Champion and previous version are swapped: calling it twice undoes it.
+
         Args:
             model_name: in the registry.
             reason: why, for the audit trail.
+
+        Returns:
+            Which version is champion again, and which was before.
 
         Raises:
             TrackingError: there is no previous version.

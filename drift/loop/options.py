@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from drift import next_steps
 from drift.errors import ServingError, UsageError
 from drift.system.devices import Device, Seed, resolve_device
-from drift.system.options import DATA, MORE, Option, as_options, documented
+from drift.system.options import DATA, MORE, CheckedOptions, Option, as_options, documented
 
 if TYPE_CHECKING:
     from drift.loop.card import DataSource
@@ -66,7 +67,7 @@ ModelName = Annotated[
 
 @documented
 @dataclass(frozen=True)
-class TableOptions:
+class TableOptions(CheckedOptions):
     """A user's own table, or the embedded stream ELEC."""
 
     data: Annotated[Path | None, Option("CSV or Parquet, in time order. Default: ELEC.", DATA)] = None
@@ -110,13 +111,14 @@ def split_names(text: str) -> tuple[str, ...]:
 
 @documented
 @dataclass(frozen=True)
-class ServerOptions:
+class ServerOptions(CheckedOptions):
     """A server of the user's own that a command uses, instead of one that it starts."""
 
     server: Annotated[str | None, Option("The TorchServe at this URL, instead of one of our own.", MORE)] = None
     server_folder: Annotated[Path | None, Option("Its working directory: key_file.json and model_store/.", MORE)] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.server is None) != (self.server_folder is None):
             raise UsageError("expected --server URL with --server_folder DIR (its key_file.json and model_store/)")
         if self.server is not None:
@@ -130,7 +132,7 @@ class ServerOptions:
 
 @documented
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(CheckedOptions):
     """How much to try in a search for parameters, and where; trained networks are returned on the CPU."""
 
     max_epochs: Annotated[int, Option("Passes over the training rows in each trial.", min=1)] = 3
@@ -149,17 +151,25 @@ class TrainOptions:
 
 @documented
 @dataclass(frozen=True)
-class BaseOptions:
+class BaseOptions(CheckedOptions):
     """What `drift base` is asked for."""
 
     experiment: Experiment = next_steps.DEFAULT_EXPERIMENT
     train: TrainOptions = field(default_factory=TrainOptions)
     train_rows: Annotated[float, Option("Rows to train on, from the first: a share below 1, or a number.")] = 0.7
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isfinite(self.train_rows) and self.train_rows > 1 and self.train_rows % 1:
+            raise UsageError(
+                "expected train_rows to be a share of the rows below 1, or a whole number of rows, got"
+                f" {self.train_rows:g}"
+            )
+
 
 @documented
 @dataclass(frozen=True)
-class RetrainOptions:
+class RetrainOptions(CheckedOptions):
     """How to make a challenger, and when it counts as better."""
 
     train: TrainOptions = field(default_factory=lambda: TrainOptions(total_trials=2))
@@ -204,7 +214,7 @@ class RetrainOptions:
 
 @documented
 @dataclass(frozen=True)
-class ManualRetrainOptions:
+class ManualRetrainOptions(CheckedOptions):
     """What `drift retrain` is asked for."""
 
     experiment: Experiment = next_steps.DEFAULT_EXPERIMENT
@@ -213,13 +223,20 @@ class ManualRetrainOptions:
     promote: Annotated[PromoteMode, Option("auto: if the paired test says better.")] = PromoteMode.AUTO
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.retrain.require_acceptable(self.promote)
 
 
 @documented
 @dataclass(frozen=True)
-class DeployOptions:
-    """What `drift deploy` is asked for; kept in the log, so that a resumed deployment is the same one."""
+class DeployOptions(CheckedOptions):
+    """What `drift deploy` is asked for; kept in the log, so that a resumed deployment is the same one.
+
+    Policies, with their numbers after colons: `never`, `every:K`, `threshold:ACCURACY`, `evidence:LOSS:BLOCKS` (or
+    `harm`), `forecast:BLOCKS:ACCURACY`, `cost:ANSWERS`, `spaced:R`; and the name of a detector, for when
+    it alarms: `accuracy`, `adwin`, `classifier`, `ddm`, `distances`, `eddm`, `energy`, `features`, `fhddm`, `hddm_a`,
+    `hddm_w`, `kswin`, `mmd`, `page_hinkley`, `predictions`. `drift.policies.describe.policy_lines` says what each is.
+    """
 
     experiment: Experiment = next_steps.DEFAULT_EXPERIMENT
     model_name: ModelName = next_steps.DEFAULT_MODEL
@@ -273,6 +290,7 @@ class DeployOptions:
     format: Annotated[Literal["npy", "json"], Option("How rows travel.", MORE)] = "npy"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.shadow and self.retrain.until_accepted:
             raise UsageError("expected --shadow or --until_accepted, got both: a shadow is judged on blocks to come")
         self.retrain.require_acceptable(self.promote)
@@ -347,8 +365,7 @@ class DeployOptions:
         """The options that `to_json` wrote; a log without a device is of the CPU."""
         retrain = dict(values["retrain"])
         retrain["train"] = TrainOptions(**{"device": "cpu"} | retrain["train"])
-        modes = {"promote": PromoteMode(values["promote"]), "ask": RetrainMode(values["ask"])}
-        return cls(**values | modes | {"retrain": RetrainOptions(**retrain)})
+        return cls(**values | {"retrain": RetrainOptions(**retrain)})
 
     def on_device(self, device: str | None = None) -> DeployOptions:
         """The same with retrains on a device that this machine has; see `TrainOptions.on_device`."""

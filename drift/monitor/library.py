@@ -11,6 +11,7 @@ from drift.errors import UsageError
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.location import locate_store, next_command
+from drift.system.options import as_names
 from drift.system.person import person
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ class Monitor:
         """Follow a monitor of a store.
 
         Args:
-            store: that is open.
+            store: that is open, or else `UsageError` is raised: `Monitor.open` opens one by its path.
             name: of the monitor.
             option: how the store was named, for commands in messages; empty for the default store.
         """
+        if not isinstance(store, MonitorStore):
+            raise UsageError(f"expected an open store, got {type(store).__name__}: use drift.Monitor.open(path)")
         self.store, self.name, self._option = store, name, option
 
     @classmethod
@@ -82,6 +85,11 @@ class Monitor:
         """
         option, name = str(store or ""), name or "default"
         return cls(MonitorStore(locate_store(option, name, create=create)), name, option=option)
+
+    def __repr__(self) -> str:
+        from drift.monitor.frames import monitor_words
+
+        return f"Monitor({self.name!r}, {monitor_words(self.store, self.name)})"
 
     def __enter__(self) -> Self:
         return self
@@ -143,10 +151,10 @@ class Monitor:
         probability: str = "",
         positive: str = "",
         probabilities: str = "",
-        ignore: Sequence[str] = (),
-        categories: Sequence[str] = (),
+        ignore: str | Sequence[str] = (),
+        categories: str | Sequence[str] = (),
         task: Task | None = None,
-        slices: Sequence[str] = (),
+        slices: str | Sequence[str] = (),
         deployment: str = "",
         replace: bool = False,
         partial: bool = False,
@@ -172,7 +180,7 @@ class Monitor:
             probability: column with the probability of the predicted class, from 0 to 1.
             positive: the class that `probability` is of, whichever is predicted.
             probabilities: what the columns of all classes' probabilities begin with, such as `p_`.
-            ignore: columns that are no features.
+            ignore: columns that are no features. Here, in `categories` and in `slices` a text is one, a list several.
             categories: features that are categories though they are numbers.
             task: `classification` or `regression`; by default as the predictions look.
             slices: rows to follow apart, such as `night: hour < 6 and state == 'NSW'`.
@@ -180,6 +188,10 @@ class Monitor:
             replace: replace batches that are stored with other rows.
             partial: also store the last batch of `every` or `batch_size`, for which more rows may come.
             progress: called with words, how much is done, and of how much (0: not known).
+
+        Returns:
+            How many batches and rows were stored. A batch that is stored with other rows is left as it is: `refused`
+            has a message about each; `replace=True` replaces them.
 
         Raises:
             UsageError: columns that contradict each other, or differ from those that the monitor began with.
@@ -192,16 +204,17 @@ class Monitor:
         from drift.monitor.sources.column_roles import Columns
 
         time_name, time_format = time_option(time)
+        slices = as_names(slices)
         requested = Columns(
             prediction, label, key, time_name, batch, every, batch_size, version, probability, positive, probabilities,
-            tuple(ignore), tuple(categories), task, time_format=time_format,
+            as_names(ignore), as_names(categories), task, time_format=time_format,
         )  # fmt: skip
         rows = open_ingest(
             self.store, self.name, source, requested=requested, query=query, deployment=deployment, slices=slices
         )
         result = ingest(
             self.store, self.name, rows.chunks, source=rows.chunks.name, columns=rows.columns, batching=rows.batching,
-            ordered=rows.ordered, slices=tuple(slices), replace=replace, partial=partial, of_one_class=not rows.model,
+            ordered=rows.ordered, slices=slices, replace=replace, partial=partial, of_one_class=not rows.model,
             progress=progress,
         )  # fmt: skip
         if rows.model:
@@ -228,6 +241,9 @@ class Monitor:
             key: column with the keys; by default the one of the monitor's rows.
             label: column with the labels; by default the one of the monitor's rows.
             progress: called with words, how much is done, and of how much.
+
+        Returns:
+            How many labels were joined, how many changed one, and how many wait for their rows.
 
         Raises:
             UsageError: rows of the monitor have no keys, or no column of labels is known.
@@ -285,6 +301,10 @@ class Monitor:
             alarms: what counts as bad, and how rarely by chance.
             progress: called with words, how much is done, and of how much.
 
+        Returns:
+            The version that was stored, how many batches were measured against it, and notes about a reference that is
+            small.
+
         Raises:
             UsageError: not exactly one choice of rows, or none of such rows.
             DataError: fewer than 50 rows.
@@ -303,9 +323,18 @@ class Monitor:
     def check(self, watch: Watch | None = None, *, progress: Progress = ignore_progress) -> Checked:
         """Judge new batches, open and close alerts, and queue messages about them.
 
+        Without a reference, `reference` of the result is None and no batch is judged: no open alert says nothing then.
+        Only freshness is followed, where `watch.expect_every` asks for it.
+
         Args:
             watch: what is watched for, and who gets messages.
             progress: called with words, how much is done, and of how much.
+
+        Returns:
+            The alerts that were opened and closed now, and all that are open or acknowledged.
+
+        Raises:
+            UsageError: there is no such monitor.
         """
         from drift.monitor.alerts.check import check
         from drift.monitor.alerts.messages import Watch
@@ -380,21 +409,21 @@ class Monitor:
             One row for each measure of a batch, oldest batch first, with columns batch, first_time, last_time, measure,
             of_class and of_slice (None: of all), value, low and high (95 % interval, NaN without one) and rows.
         """
-        import pandas as pd
+        from drift.monitor.frames import measure_frame
 
-        from drift.monitor.report import batch_records
+        return measure_frame(self.store, self.record)
 
-        names = ("batch", "first_time", "last_time")
-        rows = [
-            {name: batch[name] for name in names} | measure
-            for batch in batch_records(self.store, self.record)
-            for measure in batch["measures"]
-        ]
-        columns = [*names, "measure", "of_class", "of_slice", "value", "low", "high", "rows"]
-        frame = pd.DataFrame(rows).rename(columns={"name": "measure"}).reindex(columns=columns)
-        of = ["of_class", "of_slice"]
-        frame[of] = frame[of].astype(object).where(frame[of].notna(), None)
-        return frame.astype({"value": float, "low": float, "high": float})
+    def distances(self) -> pd.DataFrame:
+        """Distances of every signal of the batches from the reference in force.
+
+        Returns:
+            One row for each signal of a measured batch, oldest batch first, with columns batch, signal, value
+            (Jensen-Shannon divergence in nats), limit (infinite where none is calibrated) and bad; none without a
+            reference.
+        """
+        from drift.monitor.frames import distance_frame
+
+        return distance_frame(self.store, self.record)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the monitor's history as one HTML file, whose path is returned: aggregates only, no network.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from drift.data.blocks import Table
-from drift.loop.card import DataSource
+from drift.loop.card import DataSource, source_of
 from drift.loop.project_dir import ProjectDir
 from drift.policies.parser import fit_names, names_in
 from drift.replays.ensembles import family_on, fit_member_of_family
@@ -19,8 +19,10 @@ from drift.replays.options import POLICIES, ReplayOptions
 from drift.replays.play import Stream
 from drift.replays.served_replay import ServedCounts, ServedReplay, own_server
 from drift.replays.summary import ReplaySummary, summarise
+from drift.replays.text import table_lines
 from drift.replays.versions import ReplayVersions
 from drift.system.devices import resolve_device
+from drift.system.options import record_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class ReplayResult:
     summary: ReplaySummary
     advice: list[PolicyAdvice]
     served: ServedCounts | None
+
+    def __str__(self) -> str:
+        """The table of policies, the most accurate first."""
+        return "\n".join(table_lines(self.results))
 
     @property
     def records(self) -> list[dict[str, object]]:
@@ -68,19 +74,20 @@ def replay(
         tell: is called with how far the replay has come.
 
     Returns:
-        ReplayResults by block, and their summary.
+        Every policy block by block (`results`, `records`), and the policies compared (`summary`). As text it is the
+        table of policies.
 
     Raises:
-        UsageError: no such policy, or one that cannot be served.
+        UsageError: no such policy, or one that cannot be served; or `data` is neither a table nor a `DataSource`.
         DataError: the table is too short, or cannot be used.
 
     >>> short = ReplayOptions("never,every:1", test_data_rows=672)
     >>> [policy.name for policy in replay(None, short).summary.policies]  # doctest: +SKIP
     ['every:1', 'never']
     """
-    options = options or ReplayOptions()
+    options = record_of(ReplayOptions, options)
     device = resolve_device(options.device)
-    table = data if isinstance(data, Table) else (data or DataSource()).load()
+    table = data if isinstance(data, Table) else source_of(data).load()
     require_row_wise(table)
     stream = Stream.of_first(table, options.start_rows, options.block_size, options.test_data_rows)
     names = names_in(options.policies)

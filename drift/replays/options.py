@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from drift.system.devices import Device, Seed
-from drift.system.options import Option, documented
+from drift.system.options import CheckedOptions, Option, documented
 
 POLICIES = "never,every:4,spaced:10,spaced:10+mix,threshold:.7,harm,adwin,oracle:10"
 
 
 @documented
 @dataclass(frozen=True)
-class ReplayOptions:
-    """What `drift replay` is asked for."""
+class ReplayOptions(CheckedOptions):
+    """What `drift replay` is asked for; a program may give `policies` as a list, too.
+
+    Policies, with their numbers after colons: `never`, `every:K`, `threshold:ACCURACY`, `evidence:LOSS:BLOCKS` (or
+    `harm`), `forecast:BLOCKS:ACCURACY`, `cost:ANSWERS`, `spaced:R`, `oracle:R`; and the name of a detector, for when
+    it alarms: `accuracy`, `adwin`, `classifier`, `ddm`, `distances`, `eddm`, `energy`, `features`, `fhddm`, `hddm_a`,
+    `hddm_w`, `kswin`, `mmd`, `page_hinkley`, `predictions`. `drift.policies.describe.policy_lines` says what each is.
+    """
 
     policies: Annotated[str, Option("Which to compare, by commas, of those listed below.")] = POLICIES
     block_size: Annotated[int, Option("Rows scored together.", min=1)] = 336
@@ -33,4 +39,8 @@ class ReplayOptions:
     def __post_init__(self) -> None:
         from drift.policies.parser import names_in
 
+        policies: Any = self.policies
+        if isinstance(policies, (list, tuple)):  # which programs may give instead of one text
+            object.__setattr__(self, "policies", ",".join(map(str, policies)))
+        super().__post_init__()
         names_in(self.policies)

@@ -7,7 +7,7 @@ from pathlib import Path
 from drift.charts.palette import PALE, VERMILLION
 from drift.charts.plots import LEGEND_ABOVE, Chart, axis, bars, chart, plain, share_bars
 from drift.comparison import Comparison
-from drift.comparison.describe import reasons, verdict
+from drift.comparison.result import reasons, verdict
 from drift.detect.permutation.p_values import format_p_value, p_text
 from drift.report.page import page_of, write_whole
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from drift.errors import UsageError
-from drift.system.options import MORE, Option, documented
+from drift.system.options import MORE, CheckedOptions, Option, documented
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
 Seed = Annotated[int, Option("Same seed, same numbers.", MORE, min=0, max=2**32 - 1)]
@@ -22,7 +22,7 @@ Device = Annotated[
 
 @documented
 @dataclass(frozen=True)
-class ComputeOptions:
+class ComputeOptions(CheckedOptions):
     """What every command that computes takes."""
 
     seed: Seed = 0

@@ -7,11 +7,19 @@ is to say of an option: type, default, bounds and help. `drift.commands.records`
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields, is_dataclass
 from enum import Enum, EnumType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from drift.errors import UsageError
+
+KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", Path: "a path"}  # in words
 MAIN, DATA, MORE = "Main options", "Your own table", "More"  # headings of the help
 
 Record = TypeVar("Record")
@@ -42,6 +50,21 @@ class Option:
     envvar: str | None = None
     metavar: str | None = None
     check: Callable[[Any], Any] | None = None
+
+
+class CheckedOptions:
+    """Base class of records of options, which checks and converts the values that one is made of.
+
+    The text of an enumeration's value becomes its member, a text a path; None is taken where the annotation allows it.
+
+    Raises:
+        UsageError: a value of another type, beyond the bounds, or not among the choices.
+    """
+
+    def __post_init__(self) -> None:
+        for field, kind, option in _described(type(self)):
+            value = checked_value(f"{type(self).__name__}.{field.name}", getattr(self, field.name), kind, option)
+            object.__setattr__(self, field.name, value)  # the records are frozen
 
 
 @dataclass(frozen=True)
@@ -83,8 +106,7 @@ def build(record: type[Record], values: Mapping[str, Any]) -> Record:
         if option is None:
             arguments[field.name] = build(kind, values)
         else:
-            value = values[option.name or field.name]
-            arguments[field.name] = kind(value) if isinstance(kind, EnumType) else value
+            arguments[field.name] = values[option.name or field.name]
     return record(**arguments)
 
 
@@ -107,13 +129,77 @@ def as_options(*records: object, **more: object) -> dict[str, Any]:
 
 
 def documented(record: type[Record]) -> type[Record]:
-    """Let `help` show what the options of a record say, under Attributes."""
+    """Let `help` show what the options of a record say, under Attributes after the first paragraph."""
+    summary, _, rest = inspect.cleandoc(record.__doc__ or "").partition("\n\n")
     lines = [
         f"    {field.name}: {option.help if option else f'see `{kind.__name__}`.'}"
         for field, kind, option in _described(record)
     ]
-    record.__doc__ = "\n".join([f"{inspect.cleandoc(record.__doc__ or '')}\n", "Attributes:", *lines])
+    record.__doc__ = "\n".join([f"{summary}\n", "Attributes:", *lines, *(["", rest] if rest else [])])
     return record
+
+
+def checked_value(name: str, value: Any, kind: Any, option: Option | None) -> Any:
+    """A value of an option, converted to the type of its field.
+
+    Args:
+        name: of the option, for messages.
+        value: as given.
+        kind: type of the field, without its option.
+        option: with the bounds and the check; None for a field that is a record.
+
+    Returns:
+        The value; the member for the text of an enumeration's value, and a path for the text of one.
+
+    Raises:
+        UsageError: the value is not taken.
+
+    >>> checked_value("size", 70, float, Option("How large.", max=1))
+    Traceback (most recent call last):
+    drift.errors.UsageError: expected size to be a number of at most 1, got 70
+    """
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    if value is None and NoneType in kinds:
+        return None
+    (kind,) = (alternative for alternative in kinds if alternative is not NoneType)
+    least, most = (option.min, option.max) if option else (None, None)
+    converted = _converted(value, kind)
+    within = converted is not None and (least is None or converted >= least) and (most is None or converted <= most)
+    if not within:
+        optional = ", or None" if NoneType in kinds else ""
+        plain = value is None or isinstance(value, (str, int, float))
+        raise UsageError(
+            f"expected {name} to be {_kind_words(kind)}{_bounds_words(least, most)}{optional}, got"
+            f" {reprlib.repr(value) if plain else type(value).__name__}"
+        )
+    if option is None or option.check is None:
+        return converted
+    try:
+        return option.check(converted)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def record_of(kind: type[Record], options: Record | None) -> Record:
+    """A record that a function takes: its defaults for None.
+
+    Raises:
+        UsageError: it is of another class.
+    """
+    if options is None:
+        return kind()
+    if not isinstance(options, kind):
+        raise UsageError(f"expected a drift.{kind.__name__}, got {type(options).__name__}")
+    return options
+
+
+def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names as a tuple; a text is one name, not a sequence of letters.
+
+    >>> as_names("note"), as_names(["note", "id"])
+    (('note',), ('note', 'id'))
+    """
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def split_option(kind: Any) -> tuple[Any, Option | None]:
@@ -123,6 +209,41 @@ def split_option(kind: Any) -> tuple[Any, Option | None]:
     inner, *details = get_args(kind)
     option = next((detail for detail in details if isinstance(detail, Option)), None)
     return (kind, None) if option is None else (inner, option)
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """A value as one of a type; None where it is none."""
+    if isinstance(kind, EnumType) or get_origin(kind) is Literal:
+        return _choices(kind).get(value) if isinstance(value, str) else None
+    if kind is Path:
+        return Path(value) if isinstance(value, (str, PathLike)) else None
+    if kind in (int, float) and not isinstance(value, bool) and isinstance(value, Real):
+        exact = isinstance(value, (int, float))  # other numbers are those of NumPy, which JSON does not take
+        return _whole(value) if kind is int else value if exact else float(value)
+    return value if isinstance(value, kind) and kind not in (int, float) else None
+
+
+def _whole(value: Real) -> int | None:
+    return int(value) if isinstance(value, Integral) else None
+
+
+def _choices(kind: Any) -> dict[str, Any]:
+    """The values of an enumeration or of literals, by their texts; empty for other types."""
+    members: list[Enum] = list(kind) if isinstance(kind, EnumType) else []
+    return {member.value: member for member in members} or {text: text for text in get_args(kind)}
+
+
+def _kind_words(kind: Any) -> str:
+    """What values of a type are, for a message."""
+    choices = _choices(kind)
+    return f"one of {', '.join(choices)}" if choices else KINDS.get(kind, f"a {getattr(kind, '__name__', kind)}")
+
+
+def _bounds_words(least: float | None, most: float | None) -> str:
+    """Bounds of a number, for a message; empty where there are none."""
+    if least is not None and most is not None:
+        return f" from {least:,g} to {most:,g}"
+    return f" of {least:,g} or more" if least is not None else f" of at most {most:,g}" if most is not None else ""
 
 
 def _described(record: Any) -> list[tuple[Field[Any], Any, Option | None]]:

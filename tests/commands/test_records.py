@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -16,7 +19,11 @@ import drift
 from drift.cli import app
 from drift.commands.ending import command
 from drift.errors import UsageError
-from drift.system.options import MORE, Option, as_options, build, declared_options, documented
+from drift.loop import options as loop_options
+from drift.policies.parser import known_forms, parse_policy
+from drift.replays import options as replay_options
+from drift.system import devices
+from drift.system.options import MORE, CheckedOptions, Option, as_options, build, declared_options, documented
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 RECORDS = {
@@ -39,13 +46,13 @@ def even(value: int) -> int:
 
 
 @dataclass(frozen=True)
-class Inner:
+class Inner(CheckedOptions):
     size: Annotated[int, Option("How large.", MORE, min=1, check=even)] = 2
 
 
 @documented
 @dataclass(frozen=True)
-class Outer:
+class Outer(CheckedOptions):
     """A record."""
 
     colour: Annotated[Colour, Option("Which.", name="paint")] = Colour.RED
@@ -109,11 +116,11 @@ def test_the_docstring_of_a_record_has_its_fields() -> None:
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_field_is_an_option_with_its_default(name: str) -> None:
     """A default is written once: on the record. No command has one of its own for a field."""
-    options = {option.name: option for option in COMMANDS[name].params}
+    parameters = {option.name: option for option in COMMANDS[name].params}
     for declared in declared_options(RECORDS[name]):
         default = getattr(declared.default, "value", declared.default)
-        assert options[declared.name].default == default, declared.name
-        assert options[declared.name].help.startswith(declared.option.help), declared.name
+        assert parameters[declared.name].default == default, declared.name
+        assert parameters[declared.name].help.startswith(declared.option.help), declared.name
     assert build(RECORDS[name], {option.name: option.default for option in COMMANDS[name].params}) == RECORDS[name]()
 
 
@@ -143,3 +150,58 @@ def test_functions_of_the_library_repeat_no_other_default() -> None:
     names = {"rows": "unlike_rows"}
     for name in ("level", "permutations", "rows", "seed"):
         assert own[name].default == options[names.get(name, name)], name
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: drift.DeployOptions(ask="sometimes"), r"DeployOptions\.ask to be one of ask, always, never, got 'so"),  # type: ignore[arg-type]
+        (lambda: drift.DeployOptions(promote="bogus"), r"promote to be one of auto, ask, always, never, got 'bogus'"),  # type: ignore[arg-type]
+        (lambda: drift.DeployOptions(threshold_accuracy=70), "threshold_accuracy to be a number from 0 to 1, got 70"),
+        (lambda: drift.DeployOptions(threshold_accuracy=float("nan")), "from 0 to 1, got nan"),
+        (lambda: drift.DeployOptions(block_size="20"), "block_size to be a whole number of 1 or more, got '20'"),  # type: ignore[arg-type]
+        (lambda: drift.DeployOptions(shadow=1), "shadow to be True or False, got 1"),  # type: ignore[arg-type]
+        (lambda: drift.DeployOptions(start_row=-1), "start_row to be a whole number of 0 or more, or None, got -1"),
+        (lambda: drift.DeployOptions(retrain={}), "retrain to be a RetrainOptions, got dict"),  # type: ignore[arg-type]
+        (lambda: drift.DeployOptions(format="csv"), "format to be one of npy, json, got 'csv'"),  # type: ignore[arg-type]
+        (lambda: drift.DeployOptions(model_name="a b"), "DeployOptions.model_name: expected 1 to 100 letters"),
+        (lambda: drift.TrainOptions(max_epochs=0), "max_epochs to be a whole number of 1 or more, got 0"),
+        (lambda: drift.TrainOptions(max_epochs=True), "max_epochs to be a whole number of 1 or more, got True"),
+        (lambda: drift.BaseOptions(train_rows=1.5), "or a whole number of rows, got 1.5"),
+        (lambda: drift.BaseOptions(train_rows=None), "train_rows to be a number, got None"),  # type: ignore[arg-type]
+        (lambda: drift.RetrainOptions(window_rows=10), "window_rows to be a whole number of 200 or more, or None"),
+        (lambda: drift.ServerOptions(server=8080), "server to be a text, or None, got 8080"),  # type: ignore[arg-type]
+        (lambda: drift.ReplayOptions(seeds=0), "seeds to be a whole number from 1 to 1,000, got 0"),
+        (lambda: drift.ReplayOptions(policies=["never", "nonsense"]), "expected a policy among"),  # type: ignore[arg-type]
+        (lambda: drift.ReplayOptions(policies=3), "policies to be a text, got 3"),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_a_record_made_by_a_program_refuses_what_its_option_does_not_take(
+    make: Callable[[], object], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        make()
+
+
+def test_a_record_made_by_a_program_converts_texts() -> None:
+    options = drift.DeployOptions(ask="always", promote="never", threshold_accuracy=1)  # type: ignore[arg-type]
+    assert (options.ask, options.promote) == (drift.RetrainMode.ALWAYS, drift.PromoteMode.NEVER)
+    assert drift.DeployOptions.from_json(json.loads(json.dumps(options.to_json()))) == options
+    assert drift.TrainOptions(max_epochs=np.int64(2)).max_epochs.__class__ is int  # type: ignore[arg-type]
+    assert Outer(file="a.csv").file == Path("a.csv")  # type: ignore[arg-type]
+    assert drift.ReplayOptions(policies=["never", "every:4"]) == drift.ReplayOptions("never,every:4")  # type: ignore[arg-type]
+
+
+def test_the_docstrings_of_records_name_every_policy() -> None:
+    for record, replayed in ((drift.DeployOptions, False), (drift.ReplayOptions, True)):
+        text = inspect.getdoc(record) or ""
+        assert text.index("listed below") < text.index("Policies, with")
+        for form in known_forms():
+            assert (f"`{form}`" in text) == (replayed or not parse_policy(form.split(":")[0]).replay_only), form
+
+
+def test_every_record_of_the_library_checks_its_values() -> None:
+    for module in (loop_options, replay_options, devices):
+        for record in vars(module).values():
+            if inspect.isclass(record) and is_dataclass(record) and record.__module__ == module.__name__:
+                assert issubclass(record, CheckedOptions), record

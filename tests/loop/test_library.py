@@ -49,9 +49,28 @@ def test_a_base_model_is_that_of_the_command(folders: tuple[Path, Path]) -> None
     source = DataSource(str(folder / "sales.csv"), "returned", "sold_at", ("order_id", "note"))
     result = Loop(folder).base(source, BaseOptions(train=TRAIN))
     assert (result.accuracy, result.trials) == (written["accuracy"], written["records"])
+    assert str(result) == (
+        f"base model of run {result.run_id}: accuracy {result.accuracy:.4f}, the best of 1 trial\n"
+        f"next: {result.next_step}"
+    )
+    assert repr(Loop("shop")) == "Loop('shop')"
     assert result.next_step.startswith("drift deploy ") and str(folder) in result.next_step
     assert {path.name for path in folder.iterdir()} >= {".drift", "mlflow.db"}
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_missing_folder_is_created_and_what_is_no_source_is_refused(folders: tuple[Path, Path]) -> None:
+    _, library = folders
+    with pytest.raises(TrackingError, match=r"there is no .*missing/folder/mlflow\.db"):
+        Loop(library / "missing" / "folder").retrain()
+    with pytest.raises(StateError, match=r"expected a folder that can be made at .*sales\.csv"):
+        Loop(library / "sales.csv").retrain()
+    loop = Loop(library)
+    for call in (lambda: loop.base("t.csv"), lambda: loop.deploy(source="t.csv")):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"expected drift\.DataSource\(path, label="):
+            call()
+    with pytest.raises(UsageError, match=r"expected a drift\.DeployOptions, got DataSource"):
+        loop.deploy(DataSource())  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -68,6 +87,7 @@ def test_a_deployment_is_that_of_the_command(folders: tuple[Path, Path]) -> None
     assert (result.summary.accuracy, int(result.exit_code)) == (written["accuracy"], written["exit_code"])
     assert result.numbers.keys() == written.keys() - {"options", "versions", "records"}
     assert result.report is None
+    assert str(result).startswith(f"60 rows in {result.summary.blocks} blocks: accuracy ")
     assert loop.status()["champion"]["version"] == 1
     with pytest.raises(TrackingError, match="no previous version"):
         loop.rollback()

@@ -34,6 +34,7 @@ def test_sources_give_the_same_batches(kind: str, tmp_path: Path) -> None:
         "file": tmp_path / "rows.parquet",
     }[kind]
     with Monitor.open(tmp_path / "m.db", "shop") as monitor:
+        assert repr(monitor) == "Monitor('shop', no batches)"
         result = monitor.ingest(source, prediction="prediction", label="truth", **ROLES)
         assert (result.stored, result.rows, result.begun) == (3, 600, True)
         again = monitor.ingest(frame)
@@ -55,8 +56,17 @@ def test_labels_come_later_and_an_alert_is_looked_after(tmp_path: Path) -> None:
         assert metrics.loc[metrics["measure"] == "accuracy", "of_class"].tolist() == [None] * 16
 
         assert monitor.reference is None
+        assert (repr(monitor), len(monitor.distances())) == ("Monitor('default', 16 batches, no reference)", 0)
         result = monitor.set_reference(first_batches=8, why="accepted", by="the buyers")
         assert (result.measured, result.reference.agreed_by) == (16, "the buyers")
+        assert str(result).startswith(
+            "reference 1: 1,200 rows, the first 8 batches; by the buyers; 16 batches measured"
+        )
+        assert repr(monitor) == "Monitor('default', 16 batches, reference 1)"
+        distances = monitor.distances()
+        assert list(distances.columns) == ["batch", "signal", "value", "limit", "bad"]
+        bad = distances[distances["signal"] == "feature:a"].groupby("batch")["bad"].first()
+        assert bad.tolist() == [False] * 8 + [True] * 8
         checked = monitor.check()
         [alert] = [alert for alert in checked.open if alert.signal == "feature:a"]
         assert monitor.acknowledge(alert.id, why="on it", by="ada").acknowledged_by == "ada"
@@ -65,6 +75,18 @@ def test_labels_come_later_and_an_alert_is_looked_after(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="expected an alert that is not closed"):
             monitor.acknowledge(alert.id, why="again")
         assert monitor.report(tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_one_text_is_one_name_and_a_path_is_no_store(tmp_path: Path) -> None:
+    with Monitor.open(tmp_path / "m.db") as monitor:
+        monitor.ingest(
+            World(batches=1).batch(0), prediction="prediction", label="truth", **ROLES, ignore="a", slices="high: b > 0"
+        )
+        record = monitor.record
+        assert (record.columns.ignore, tuple(record.slices)) == (("a",), ("high: b > 0",))
+    for store in (tmp_path / "m.db", str(tmp_path / "m.db")):
+        with pytest.raises(UsageError, match=r"use drift\.Monitor\.open\(path\)"):
+            Monitor(store)  # type: ignore[arg-type]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

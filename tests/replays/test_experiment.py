@@ -14,9 +14,10 @@ from drift.errors import UsageError
 from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replays import experiment
+from drift.replays import library
 from drift.replays.evaluation.threshold_advice import policy_advice
 from drift.replays.experiment import ReplayResults, compare_policies
+from drift.replays.library import ReplayResult
 from drift.replays.logged import log_results
 from drift.replays.play import Stream
 from drift.replays.summary import summarise
@@ -46,7 +47,7 @@ def test_a_part_is_replayed_without_naming_policies(
         raise UsageError(f"taken: {','.join(names)}")
 
     fresh_store(tmp_path, monkeypatch)
-    monkeypatch.setattr(experiment, "compare_policies", compare)
+    monkeypatch.setattr(library, "compare_policies", compare)
     done = CliRunner().invoke(app, ["replay", "--test_data_rows", "3000", *given])
     assert words in done.output
 
@@ -103,6 +104,7 @@ def test_the_table_and_the_page_say_the_same(results: ReplayResults, tmp_path: P
     text = list(table_lines(results))
     assert len(text) == len(NAMES) + 2
     summary = summarise(results)
+    assert str(ReplayResult(results, summary, [], None)).splitlines() == text
     order = [line.name for line in summary.policies]
     assert [line.split()[0] for line in text[1:-1]] == order
     page = write_replay(results, summary, tmp_path / "page.html").read_text()

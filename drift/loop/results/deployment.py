@@ -51,6 +51,10 @@ class DeployResult:
     rows_left: int = 0
     threshold_advice: ThresholdAdvice | None = None
 
+    def __str__(self) -> str:
+        """The deployment in a few numbers."""
+        return "\n".join(self.summary.lines())
+
     @property
     def summary(self) -> Summary:
         """The deployment in a few numbers."""

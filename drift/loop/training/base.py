@@ -56,6 +56,13 @@ class BaseResult:
     tracking_uri: str
     next_step: str = ""
 
+    def __str__(self) -> str:
+        """Its accuracy, and what to do now."""
+        count = len(self.fitted.outcomes)
+        trials = "1 trial" if count == 1 else f"{count} trials"
+        text = f"base model of run {self.run_id}: accuracy {self.accuracy:.4f}, the best of {trials}"
+        return f"{text}\nnext: {self.next_step}" if self.next_step else text
+
     @property
     def trials(self) -> list[dict[str, object]]:
         """Every trial of the search, as plain values."""

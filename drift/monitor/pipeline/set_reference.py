@@ -38,6 +38,12 @@ class ReferenceResult:
     measured: int
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Which rows are the reference, and what is doubtful about them."""
+        reference = self.reference
+        text = f"reference {reference.version}: {reference.rows:,} rows, {reference.chosen}; by {reference.agreed_by}"
+        return "\n".join([f"{text}; {self.measured:,} batches measured against it", *self.notes])
+
 
 def set_reference(
     store: MonitorStore,
