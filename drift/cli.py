@@ -12,9 +12,8 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import champion, comparing, deploying, example, images, monitor, replaying, training, trusting
-from drift.commands.flags import MaskedGroup, PlainFlags
-from drift.commands.policy_help import DeployedPolicyHelp, PolicyHelp
+from drift.commands import images, loop, monitor, replaying, tables, trusting
+from drift.commands.flags import DeployedPolicyHelp, MaskedGroup, PlainFlags, PolicyHelp
 from drift.invocation import ENTRY_POINTS
 from drift.system.secrets import hide_passwords_in
 
@@ -31,18 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"token_normalize_func": lambda name: name.replace("-", "_") if name != "-" else name},
 )
-_LIST_POLICIES = {deploying.deploy: DeployedPolicyHelp, replaying.replay: PolicyHelp}
+_LIST_POLICIES = {loop.deploy: DeployedPolicyHelp, replaying.replay: PolicyHelp}
 for _command in (
-    training.base,
-    deploying.deploy,
-    training.retrain,
-    champion.status,
-    champion.history,
-    champion.rollback,
+    loop.base,
+    loop.deploy,
+    loop.retrain,
+    loop.status,
+    loop.history,
+    loop.rollback,
     trusting.accept,
-    deploying.serve,
-    comparing.compare,
-    example.example,
+    loop.serve,
+    tables.compare,
+    tables.example,
     replaying.replay,
 ):
     app.command(cls=_LIST_POLICIES.get(_command, PlainFlags))(_command)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from types import FrameType
-from typing import Any, overload
+from typing import Any
 
 import typer
 
@@ -22,24 +22,13 @@ from drift.system.signals import forget_interrupt, ignore_hang_ups, note_interru
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
 
-
 Command = Callable[..., ExitCode | None]
 
 
-@overload
-def command(function: Command) -> Callable[..., None]: ...
-
-
-@overload
-def command(*, order: str = "", needs: Sequence[str] = ()) -> Callable[[Command], Callable[..., None]]: ...
-
-
-def command(
-    function: Command | None = None, *, order: str = "", needs: Sequence[str] = ()
-) -> Callable[..., None] | Callable[[Command], Callable[..., None]]:
+def command(function: Command | None = None, *, order: str = "", needs: Sequence[str] = ()) -> Any:
     """Turn a function into a command: its records into options, its errors into one line and an exit code.
 
-    Signals end it cleanly.
+    Every command has `--verbose`, too. Signals end it cleanly.
 
     Args:
         function: takes records of options (`drift.system.options`), or what Typer knows.
@@ -47,12 +36,8 @@ def command(
         needs: modules of extras that have to be installed.
     """
     if function is None:
-        return lambda function: _command(function, order.split(), needs)
-    return _command(function, [], ())
-
-
-def _command(function: Command, order: Sequence[str], needs: Sequence[str]) -> Callable[..., None]:
-    signature, arguments = spread(function, order)
+        return functools.partial(command, order=order, needs=needs)
+    signature, arguments = spread(function, order.split())
 
     @functools.wraps(function)
     def ended(**kwargs: Any) -> None:
@@ -76,12 +61,8 @@ def _command(function: Command, order: Sequence[str], needs: Sequence[str]) -> C
         except ModuleNotFoundError as error:  # of an extra that is not installed
             _fail(error, ExitCode.ERROR, verbose, str(missing_package(error)))
         except KeyboardInterrupt as error:
-            for number in (
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGHUP,
-            ):  # all is put away; an impatient second one is too late
-                signal.signal(number, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # all is put away; an impatient second one is too late
             streams.discard_lost_terminal()
             resumable = isinstance(error, ResumableInterrupt)
             again = "the same command with --resume goes on" if resumable else "run the same command again"

@@ -1,4 +1,4 @@
-"""What commands make of words that typer refuses: flags with a value, and percentages where a share is expected.
+"""What Typer makes of a command: flags with a value, percentages where a share is expected, policies in the help.
 
 `mlflow run -P shadow=true` arrives as `--shadow true`.
 """
@@ -111,3 +111,22 @@ class PlainFlags(PlainShares):
             rest.pop(0)
             plain += [flag[0]] if value in TRUE else [flag[1]] if flag[1] else []
         return super().parse_args(ctx, plain)
+
+
+class PolicyHelp(PlainFlags):
+    """A command whose help lists every policy: when help is shown, since the list loads the detectors."""
+
+    deployed = False  # whether the policies are to be deployed, not replayed
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help, with the registry's policies below it."""
+        from drift.policies.describe import policy_lines
+
+        self.epilog = "\n\n".join(["Policies:", *policy_lines(deployed=self.deployed)])
+        super().format_help(ctx, formatter)
+
+
+class DeployedPolicyHelp(PolicyHelp):
+    """A command that deploys a policy."""
+
+    deployed = True

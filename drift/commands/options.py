@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from drift.system.options import MAIN, MORE, Option
-
-__all__ = ["MAIN", "MORE", "Json", "Page", "Port", "Resume", "Verbose"]
+from drift.system.options import MORE, Option
 
 Json = Annotated[Path | None, Option("Also write the numbers to this file.", MORE)]
-Verbose = Annotated[bool, Option("Show the whole trace of an error.", MORE)]
 Resume = Annotated[bool, Option("Go on with what was interrupted.")]
 Port = Annotated[int | None, Option("Port of our TorchServe. Default, and 0: any free one.", MORE, min=0, max=65535)]
 Page = Annotated[Path | None, Option("Where the page goes. Default: reports/.", MORE, name="html")]

@@ -1,4 +1,4 @@
-"""The file of numbers that a command leaves, and the options that it says it was called with."""
+"""Files that a command leaves, such as that of its numbers, and the options that it says it was called with."""
 
 from __future__ import annotations
 
@@ -39,8 +39,17 @@ def write_json(path: Path | None, options: Mapping[str, Any], records: list[dict
             packages[name] = version(name)
     assert not {"versions"} & set(more), "a key of every command's file would be lost"  # noqa: S101
     whole = {"options": options, "versions": {"drift": __version__, **packages}, **more, "records": records}
+    write_file(path, json.dumps(_finite(whole), indent=2, allow_nan=False).encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        StateError: it cannot be written.
+    """
     try:
-        write_at_once(path, json.dumps(_finite(whole), indent=2, allow_nan=False).encode())
+        write_at_once(path, content)
     except OSError as error:
         raise StateError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -11,15 +11,16 @@ from typing import Annotated, Any, Literal, get_type_hints
 import typer
 
 from drift.errors import UsageError
-from drift.system.options import DeclaredOption, Option, build, declared_options, split_option
+from drift.system.options import MORE, DeclaredOption, Option, build, declared_options, split_option
 
 Values = dict[str, Any]
+VERBOSE = DeclaredOption("verbose", bool, Option("Show the whole trace of an error.", MORE), False)
 
 
 def spread(
     function: Callable[..., Any], order: Sequence[str] = ()
 ) -> tuple[inspect.Signature, Callable[[Values], Values]]:
-    """The signature of a command with every option of its records as a parameter, for Typer to read.
+    """The signature of a command with every option of its records as a parameter, and `--verbose`, for Typer to read.
 
     Args:
         function: whose parameters are records, single options, or what Typer knows.
@@ -40,6 +41,7 @@ def spread(
         else:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
     parameters.sort(key=lambda parameter: order.index(parameter.name) if parameter.name in order else len(order))
+    parameters.append(_parameter(VERBOSE))
 
     def arguments(values: Values) -> Values:
         own = {name: value for name, value in values.items() if name in hints and name not in records}

@@ -8,7 +8,6 @@ from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.parts import write_json
-from drift.errors import ExitCode
 from drift.loop.options import Experiment, TableOptions
 from drift.replays.options import ReplayOptions
 from drift.system.devices import resolve_device
@@ -23,8 +22,7 @@ def replay(
     mlflow_experiment_name: Experiment = next_steps.DEFAULT_EXPERIMENT,
     html: o.Page = None,
     json: o.Json = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Replay a whole stream under several policies: when would each have retrained, and what did it gain?
 
     Labels of a block arrive when it ends; features are those of a row alone. What was trained once is kept, so that an
@@ -60,4 +58,3 @@ def replay(
     print(f"page: {page}")
     print(f"next, to train a model of this table: {next_steps.train_base(experiment, source.options)}")
     write_json(json, called, result.records, run_id=run, **result.numbers)
-    return ExitCode.DONE

@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from drift import next_steps
-from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.flags import MaskedGroup, PlainFlags
-from drift.errors import ExitCode
 from drift.loop.options import ModelName
 from drift.system.options import Option
 
@@ -20,8 +18,7 @@ def accept(
     register_model_name: ModelName = next_steps.DEFAULT_MODEL,
     version: Annotated[int | None, Option("Registered version. Default: the champion.", "", min=1)] = None,
     run_id: Annotated[str | None, Option("A base run whose model was not registered yet.", "")] = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Accept a model that was trained elsewhere, so that it may be served here: its digest is kept in this folder.
 
     What was trained in this folder, or is signed by a trusted key (drift keys), needs no acceptance.
@@ -35,7 +32,6 @@ def accept(
     for line in accepted.lines:
         print(fold(line, indent=2))
     print(f"next: {accepted.next_step}")
-    return ExitCode.DONE
 
 
 keys = typer.Typer(
@@ -50,8 +46,7 @@ keys = typer.Typer(
 @command(needs=("mlflow",))
 def new(
     name: Annotated[str, Option("Whose key it is, for people.", "")] = "",
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Make a key pair: what this user trains from now on is signed with it.
 
     Example: drift keys new --name training-machine
@@ -63,12 +58,11 @@ def new(
     print(f"{key.text} {key.name}")
     print(f"the private key is in {signing.keys_folder()}; models that are trained from now on are signed with it")
     print(f"next, on the machine that serves: drift keys trust '{key.text} {key.name}'")
-    return ExitCode.DONE
 
 
 @keys.command("list", cls=PlainFlags)
 @command
-def list_keys(verbose: o.Verbose = False) -> ExitCode:
+def list_keys() -> None:
     """The keys that are trusted, each as a line to give to others.
 
     Example: drift keys list
@@ -83,15 +77,13 @@ def list_keys(verbose: o.Verbose = False) -> ExitCode:
         print(
             f"no key is trusted in {signing.keys_folder()}: drift keys new makes one, drift keys trust adds another's"
         )
-    return ExitCode.DONE
 
 
 @keys.command(cls=PlainFlags)
 @command
 def trust(
     key: Annotated[str, typer.Argument(help="A line that drift keys list or new printed, or a file that holds one.")],
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Serve what the owner of a key has signed.
 
     Example: drift keys trust ed25519:pypRrFg+BiawcOOIGSvLox6xfytkQFyiBy7Y2LE85Xc=
@@ -101,15 +93,13 @@ def trust(
     public = signing.read_public_key(key)
     added = signing.trust(public)
     print(f"{'trusted' if added else 'trusted already'}: {public.words}; compare the fingerprint with its owner's")
-    return ExitCode.DONE
 
 
 @keys.command(cls=PlainFlags)
 @command
 def distrust(
     fingerprint: Annotated[str, typer.Argument(help="As drift keys list prints it.")],
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Serve nothing new that a key has signed; what was served because of it stays known here.
 
     Example: drift keys distrust b7979baea184f65a
@@ -117,4 +107,3 @@ def distrust(
     from drift.system import signing
 
     print(f"not trusted any more: {signing.distrust(fingerprint).words}")
-    return ExitCode.DONE

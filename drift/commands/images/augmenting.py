@@ -11,7 +11,7 @@ from drift.commands.ending import command
 from drift.commands.images.options import DataSet, OutputOptions, PerturbationName, required_perturbation
 from drift.commands.images.preparing import NetworkOptions, images_of
 from drift.commands.parts import write_json
-from drift.errors import ExitCode, UsageError
+from drift.errors import UsageError
 from drift.invocation import shell_words
 from drift.system.devices import ComputeOptions
 from drift.system.options import MORE, Option, as_options
@@ -47,8 +47,7 @@ def augment(
     output: OutputOptions,
     compute: ComputeOptions,
     json: o.Json = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Train one network without and one with augmentation, and test what each sees of perturbed test images for drift.
 
     Example: drift images augment --data cifar-10 --quick
@@ -111,4 +110,3 @@ def augment(
     print(f"page: {page}, and {text.name} beside it")
     records = [asdict(test) | {"epochs": trained[test.model].epochs} for test in seen]
     write_json(json, called, records, run_id=run_id)
-    return ExitCode.DONE

@@ -18,7 +18,7 @@ from drift.commands.images.options import (
 )
 from drift.commands.images.preparing import NetworkOptions, images_of
 from drift.commands.parts import write_json
-from drift.errors import ExitCode, UsageError
+from drift.errors import UsageError
 from drift.system.devices import ComputeOptions
 from drift.system.options import MORE, Option, as_options
 
@@ -72,8 +72,7 @@ def kernels(
     picture: Annotated[Path | None, Option("Also write the planes to this PNG.", MORE)] = None,
     compute: ComputeOptions,
     json: o.Json = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Put detectors side by side on clean, perturbed and foreign images: score, p-value, and how many images they need.
 
     Example: drift images kernels --data mnist --other_data fashion-mnist --quick
@@ -145,4 +144,3 @@ def kernels(
     print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"page: {page}")
     write_json(json, called, [cell.record for cell in comparison.cells], run_id=run_id)
-    return ExitCode.DONE

@@ -11,7 +11,6 @@ from drift.commands.ending import command
 from drift.commands.images.options import DataSet, OutputOptions, PerturbationName, ReferenceRows, require_choice
 from drift.commands.images.preparing import NetworkOptions, images_of
 from drift.commands.parts import write_json
-from drift.errors import ExitCode
 from drift.invocation import command_line, shell_words
 from drift.loop.options import split_names
 from drift.system.devices import ComputeOptions
@@ -94,8 +93,7 @@ def simulate(
     ] = None,
     compute: ComputeOptions,
     json: o.Json = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Train a network, let its images drift batch by batch, and see what is lost and which detector notices when.
 
     Example: drift images simulate --perturbation gaussian_blur --quick
@@ -196,4 +194,3 @@ def simulate(
         "first_alarms": {name: simulated.first_alarm(name) for name in simulated.detectors},
     }
     write_json(json, called, batch_records(simulated), run_id=run_id, summary=summary)
-    return ExitCode.DONE

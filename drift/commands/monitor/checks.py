@@ -10,6 +10,7 @@ from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 from drift.monitor.alerts.channels import AllChannels, channels_of, shown_options
+from drift.system.options import Option
 
 
 @command
@@ -17,25 +18,15 @@ def check(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     expect_every: Annotated[
-        str, m.option("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", "expect_every", m.ALERTS)
+        str, Option("Alert if no newer rows have come for so long: 30min, 6h, 1d, 1w.", m.ALERTS)
     ] = "",
     cooldown: Annotated[
-        int,
-        m.option(
-            "Batches after an alert's end in which the same signal opens none.",
-            "cooldown",
-            m.ALERTS,
-            min=0,
-            show_default=True,
-        ),
+        int, Option("Batches after an alert's end in which the same signal opens none.", m.ALERTS, min=0)
     ] = 4,
     channels: AllChannels = AllChannels(),  # noqa: B008 - a frozen record
-    quiet_hours: Annotated[
-        str, m.option("Hold messages back in these hours: 22:00-07:00.", "quiet_hours", m.ALERTS)
-    ] = "",
-    link: Annotated[str, m.option("Address of the monitor's page, for messages.", "link", m.ALERTS)] = "",
+    quiet_hours: Annotated[str, Option("Hold messages back in these hours: 22:00-07:00.", m.ALERTS)] = "",
+    link: Annotated[str, Option("Address of the monitor's page, for messages.", m.ALERTS)] = "",
     json: o.Json = None,
-    verbose: o.Verbose = False,
 ) -> ExitCode:
     """Judge new batches, open and close alerts, deliver messages. Exit code 3: an alert is open; 0: none is.
 
@@ -99,14 +90,13 @@ def check(
 
 @command
 def alerts(
-    acknowledge: Annotated[int, m.option("You look after this alert.", "acknowledge", min=0)] = 0,
-    close: Annotated[int, m.option("You are done with this alert.", "close", min=0)] = 0,
-    why: Annotated[str, m.option("Why: kept, and shown.", "why")] = "",
+    acknowledge: Annotated[int, m.number("acknowledge", "You look after this alert.")] = 0,
+    close: Annotated[int, m.number("close", "You are done with this alert.")] = 0,
+    why: Annotated[str, Option("Why: kept, and shown.")] = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
     json: o.Json = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """List a monitor's alerts, acknowledge one, or close one.
 
     Example: drift monitor alerts
@@ -146,4 +136,3 @@ def alerts(
     write_json(
         json, options_as_called(alerts, locals()) | {"store": opened.store.name}, [vars(alert) for alert in rows]
     )
-    return ExitCode.DONE

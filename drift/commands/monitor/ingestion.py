@@ -10,6 +10,8 @@ from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
+from drift.loop.options import split_names
+from drift.system.options import MORE, Option
 from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
@@ -25,67 +27,47 @@ def ingest(
     query: m.Query = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    batch: Annotated[str, m.option("Column that says which batch a row is of.", "batch")] = "",
-    every: Annotated[str, m.option("A batch for every period of --time: 30min, 6h, 1d, 1w from Monday.", "every")] = "",
+    batch: Annotated[str, Option("Column that says which batch a row is of.")] = "",
+    every: Annotated[str, Option("A batch for every period of --time: 30min, 6h, 1d, 1w from Monday.")] = "",
     batch_size: Annotated[
-        int, m.option("A batch for every so many rows, of a source that grows at its end.", "batch_size", min=0)
+        int, m.number("batch_size", "A batch for every so many rows, of a source that grows at its end.")
     ] = 0,
     prediction: m.Prediction = "",
     truth: m.Truth = "",
     key: m.Key = "",
     time: Annotated[
         str,
-        m.option(
+        Option(
             "Column with each row's time; UTC, unless it tells its zone. NAME:day_first or NAME:month_first says how"
             " 01/02/2026 is meant.",
-            "time",
             m.COLUMNS,
         ),
     ] = "",
     probability: Annotated[
-        str,
-        m.option(
-            "Column with the probability of the predicted class (of --positive, if given).", "probability", m.COLUMNS
-        ),
+        str, Option("Column with the probability of the predicted class (of --positive, if given).", m.COLUMNS)
     ] = "",
-    positive: Annotated[str, m.option("The class that --probability is of.", "positive", m.COLUMNS)] = "",
+    positive: Annotated[str, Option("The class that --probability is of.", m.COLUMNS)] = "",
     probabilities: Annotated[
-        str,
-        m.option(
-            "What the columns of all classes' probabilities begin with: p_ for p_UP, p_DOWN.",
-            "probabilities",
-            m.COLUMNS,
-        ),
+        str, Option("What the columns of all classes' probabilities begin with: p_ for p_UP, p_DOWN.", m.COLUMNS)
     ] = "",
-    version: Annotated[str, m.option("Column with the model's version.", "version", m.COLUMNS)] = "",
-    ignore: Annotated[str, m.option("Columns that are no features: a,b,c.", "ignore", m.COLUMNS)] = "",
-    categories: Annotated[
-        str, m.option("Features that are categories though they are numbers: a,b,c.", "categories", m.COLUMNS)
-    ] = "",
-    task: Annotated[
-        str, m.option("classification or regression. Default: as the predictions look.", "task", m.COLUMNS)
-    ] = "",
+    version: Annotated[str, Option("Column with the model's version.", m.COLUMNS)] = "",
+    ignore: Annotated[str, Option("Columns that are no features: a,b,c.", m.COLUMNS)] = "",
+    categories: Annotated[str, Option("Features that are categories though they are numbers: a,b,c.", m.COLUMNS)] = "",
+    task: Annotated[str, Option("classification or regression. Default: as the predictions look.", m.COLUMNS)] = "",
     slices: Annotated[
         list[str] | None,
-        m.option(
-            "Rows to follow apart: 'night: period < 0.25 and day == 6'. May be given several times.", "slice", m.COLUMNS
+        Option(
+            "Rows to follow apart: 'night: period < 0.25 and day == 6'. May be given several times.",
+            m.COLUMNS,
+            flags="--slice",
         ),
     ] = None,
     deployment: Annotated[
-        str,
-        m.option("Of the scoring log: which. Default: the one that is followed, or the newest.", "deployment", o.MORE),
+        str, Option("Of the scoring log: which. Default: the one that is followed, or the newest.", MORE)
     ] = "",
-    replace: Annotated[
-        bool, m.option("Replace batches that are stored with other rows.", "replace", o.MORE, show_default=True)
-    ] = False,
-    partial: Annotated[
-        bool,
-        m.option(
-            "Also store the last, unfinished batch of --every or --batch_size.", "partial", o.MORE, show_default=True
-        ),
-    ] = False,
+    replace: Annotated[bool, Option("Replace batches that are stored with other rows.", MORE)] = False,
+    partial: Annotated[bool, Option("Also store the last, unfinished batch of --every or --batch_size.", MORE)] = False,
     json: o.Json = None,
-    verbose: o.Verbose = False,
 ) -> ExitCode:
     """Read batches of predictions into the monitor's store; what is stored already stays as it is.
 
@@ -107,7 +89,7 @@ def ingest(
         result = opened.ingest(
             source, query=query, prediction=prediction, label=truth, key=key, time=time, batch=batch, every=every,
             batch_size=batch_size, version=version, probability=probability, positive=positive,
-            probabilities=probabilities, ignore=m.names_in(ignore), categories=m.names_in(categories), task=of_task,
+            probabilities=probabilities, ignore=split_names(ignore), categories=split_names(categories), task=of_task,
             slices=slices or (), deployment=deployment, replace=replace, partial=partial, progress=progress,
         )  # fmt: skip
     record = opened.find()
@@ -135,10 +117,9 @@ def truth(
     query: m.Query = "",
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    key: Annotated[str, m.option("Column with the key. Default: as in the monitor's rows.", "key")] = "",
-    truth: Annotated[str, m.option("Column with the truth. Default: as in the monitor's rows.", "truth")] = "",
-    verbose: o.Verbose = False,
-) -> ExitCode:
+    key: Annotated[str, Option("Column with the key. Default: as in the monitor's rows.")] = "",
+    truth: Annotated[str, Option("Column with the truth. Default: as in the monitor's rows.")] = "",
+) -> None:
     """Join truth that came later to the rows of a monitor, by key.
 
     Truth of rows that have not come yet is kept, and joined when they come. The batches are measured anew.
@@ -157,7 +138,6 @@ def truth(
         f" {result.waiting:,} wait for their rows ({result.measured:,} batches measured anew)"
     )
     print(f"next: {opened.next_command('monitor check')}")
-    return ExitCode.DONE
 
 
 def _next_command(monitor: Monitor, result: Ingested) -> str:

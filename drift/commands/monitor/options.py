@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.commands import options as o
 from drift.errors import UsageError
+from drift.system.options import MAIN, Option
 
 if TYPE_CHECKING:
     from drift.monitor.library import Monitor
@@ -16,30 +16,20 @@ REASON = "REASON"  # stands in printed commands for what the user is to say; ref
 COLUMNS, ALERTS = "Columns, at a monitor's first ingest", "Alerts"
 
 
-def option(
-    help: str, name: str, panel: str = o.MAIN, *, show_default: bool = False, **bounds: float
-) -> typer.models.OptionInfo:
-    """An option of one name.
-
-    Args:
-        help: what it does.
-        name: without dashes.
-        panel: of the help.
-        show_default: whether the help shows the default.
-        bounds: `min` and `max` of a number.
-    """
-    shown: Any = {"help": help, "rich_help_panel": panel, "show_default": show_default, **bounds}
-    info: typer.models.OptionInfo = typer.Option(f"--{name}", **shown)
+def number(name: str, help: str) -> typer.models.OptionInfo:
+    """An option that takes a positive number; the help does not show 0, which stands for none."""
+    info: typer.models.OptionInfo = typer.Option(
+        f"--{name}", help=help, rich_help_panel=MAIN, show_default=False, min=0
+    )
     return info
 
 
-Name = Annotated[str, option("Which deployed model is followed.", "monitor", show_default=True)]
+Name = Annotated[str, Option("Which deployed model is followed.")]
 StoreOption = Annotated[
     str,
-    option(
+    Option(
         "Where all is kept: a file (SQLite), or PostgreSQL's URL; one with a password as env:NAME or @FILE, which"
-        " others cannot see in the process list. Default: DRIFT_MONITOR_STORE, or else .drift/monitor.db.",
-        "store",
+        " others cannot see in the process list. Default: DRIFT_MONITOR_STORE, or else .drift/monitor.db."
     ),
 ]
 Source = Annotated[
@@ -58,10 +48,10 @@ TruthSource = Annotated[
         show_default=False,
     ),
 ]
-Query = Annotated[str, option("What to read from a database: a SELECT, or the name of a table.", "query")]
-Prediction = Annotated[str, option("Column with the model's answer: a class, or a number.", "prediction", COLUMNS)]
-Truth = Annotated[str, option("Column with the truth; empty where it has not come yet.", "truth", COLUMNS)]
-Key = Annotated[str, option("Column that tells rows apart; truth that comes later is joined by it.", "key", COLUMNS)]
+Query = Annotated[str, Option("What to read from a database: a SELECT, or the name of a table.")]
+Prediction = Annotated[str, Option("Column with the model's answer: a class, or a number.", COLUMNS)]
+Truth = Annotated[str, Option("Column with the truth; empty where it has not come yet.", COLUMNS)]
+Key = Annotated[str, Option("Column that tells rows apart; truth that comes later is joined by it.", COLUMNS)]
 
 
 def open_monitor(store: str, monitor: str = "default", *, create: bool = False) -> Monitor:
@@ -86,8 +76,3 @@ def require_reason(why: str, expected: str) -> str:
     if why.strip() == REASON:
         raise UsageError(f"{expected}; got the word {REASON}, which stands for your own reason")
     return why.strip()
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """a,b,c as names."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -10,42 +10,30 @@ from typing import Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
-from drift.commands.parts import options_as_called, write_json
-from drift.errors import ExitCode, StateError
+from drift.commands.parts import options_as_called, write_file, write_json
+from drift.system.options import MORE, Option
 
 
 @command
 def serve(
     store: m.StoreOption = "",
-    host: Annotated[
-        str, m.option("Address to listen on; others than loopback are seen by others.", "host", show_default=True)
-    ] = "127.0.0.1",
-    port: Annotated[int, m.option("0 takes a free one.", "port", min=0, max=65535, show_default=True)] = 8080,
+    host: Annotated[str, Option("Address to listen on; others than loopback are seen by others.")] = "127.0.0.1",
+    port: Annotated[int, Option("0 takes a free one.", min=0, max=65535)] = 8080,
     write: Annotated[
-        bool,
-        m.option(
-            "Let those write who know the token: DRIFT_MONITOR_TOKEN, or one made up and printed here.",
-            "write",
-            show_default=True,
-        ),
+        bool, Option("Let those write who know the token: DRIFT_MONITOR_TOKEN, or one made up and printed here.")
     ] = False,
     read_token: Annotated[
         bool,
-        m.option(
+        Option(
             "Let only those read who know a token: DRIFT_MONITOR_READ_TOKEN, or one made up and printed here."
-            " Always so where --host is not loopback.",
-            "read_token",
-            show_default=True,
+            " Always so where --host is not loopback."
         ),
     ] = False,
     name: Annotated[
-        list[str] | None, m.option("Another name that browsers may ask for, such as that of a proxy.", "name", o.MORE)
+        list[str] | None, Option("Another name that browsers may ask for, such as that of a proxy.", MORE)
     ] = None,
-    https: Annotated[
-        bool, m.option("Browsers come by https, through a proxy.", "https", o.MORE, show_default=True)
-    ] = False,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+    https: Annotated[bool, Option("Browsers come by https, through a proxy.", MORE)] = False,
+) -> None:
     """The monitor's page, until Ctrl-C: overview, batches, features, worst rows, alerts, findings.
 
     /metrics is for Prometheus, with the token for reading as bearer token. Read only, and on loopback, unless you say
@@ -78,17 +66,15 @@ def serve(
 
     with current().muted():
         run(opened, Gate(token, reading), host=host, port=port, names=tuple(name or ()), secure=https, ready=ready)
-    return ExitCode.DONE
 
 
 @command
 def report(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    html: Annotated[Path | None, m.option("Where to. Default: reports/monitor-NAME.html.", "html")] = None,
+    html: Annotated[Path | None, Option("Where to. Default: reports/monitor-NAME.html.")] = None,
     json: o.Json = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """One HTML file with the monitor's history: aggregates only, no rows, and nothing asked of the network.
 
     Example: drift monitor report
@@ -100,32 +86,25 @@ def report(
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     options = options_as_called(report, locals()) | {"store": opened.store.name}
     write_json(json, options, batch_records(opened.store, opened.record), page=str(path))
-    return ExitCode.DONE
 
 
 @command
 def findings(
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    out: Annotated[Path | None, m.option("Write to this file. Default: print.", "out")] = None,
-    verbose: o.Verbose = False,
-) -> ExitCode:
+    out: Annotated[Path | None, Option("Write to this file. Default: print.")] = None,
+) -> None:
     """What people found out about rows, as Markdown.
 
     Example: drift monitor findings --out findings.md
     """
     from drift.monitor.analysis.annotations import as_markdown
-    from drift.system.disk import write_at_once
 
     opened = m.open_monitor(store, monitor)
     written = opened.findings
     text = as_markdown(opened.record, written)
     if out is None:
         print(text, end="")
-        return ExitCode.DONE
-    try:
-        write_at_once(out, text.encode())
-    except OSError as error:
-        raise StateError(f"{out} cannot be written: {error.strerror}") from error
-    print(f"{len(written)} findings: {out}")
-    return ExitCode.DONE
+    else:
+        write_file(out, text.encode())
+        print(f"{len(written)} findings: {out}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
-from drift.errors import ExitCode
+from drift.system.options import Option
 from drift.system.secrets import read_option
 
 if TYPE_CHECKING:
@@ -16,60 +15,41 @@ if TYPE_CHECKING:
 
 @command
 def reference(
-    first_batches: Annotated[int, m.option("The monitor's first so many batches.", "first_batches", min=0)] = 0,
-    since: Annotated[str, m.option("Rows of a period, from this time (ISO 8601) on.", "from")] = "",
-    until: Annotated[str, m.option("Rows of a period, up to before this time.", "to")] = "",
-    data: Annotated[
-        str, m.option("Rows of a file, folder or database (with --query), with the same columns.", "data")
-    ] = "",
+    first_batches: Annotated[int, m.number("first_batches", "The monitor's first so many batches.")] = 0,
+    since: Annotated[str, Option("Rows of a period, from this time (ISO 8601) on.", flags="--from")] = "",
+    until: Annotated[str, Option("Rows of a period, up to before this time.", flags="--to")] = "",
+    data: Annotated[str, Option("Rows of a file, folder or database (with --query), with the same columns.")] = "",
     query: m.Query = "",
     training_run: Annotated[
         str,
-        m.option(
+        Option(
             "The rows that a model of the loop was accepted on, by its run's MLflow id; deployed: of the"
-            " deployment that is followed.",
-            "training_run",
+            " deployment that is followed."
         ),
     ] = "",
-    why: Annotated[str, m.option("Why these rows are good: kept, and shown.", "why")] = "",
-    by: Annotated[str, m.option("Who agrees. Default: you.", "by")] = "",
-    name: Annotated[str, m.option("Of the reference.", "name")] = "",
+    why: Annotated[str, Option("Why these rows are good: kept, and shown.")] = "",
+    by: Annotated[str, Option("Who agrees. Default: you.")] = "",
+    name: Annotated[str, Option("Of the reference.")] = "",
     expected_run_length: Annotated[
-        float,
-        m.option(
-            "Batches between false alarms, in the mean and at least.",
-            "expected_run_length",
-            m.ALERTS,
-            min=10,
-            show_default=True,
-        ),
+        float, Option("Batches between false alarms, in the mean and at least.", m.ALERTS, min=10)
     ] = 1000.0,
-    bad_batches: Annotated[
-        str,
-        m.option("Bad batches that alarm: 3/4 is three of the last four.", "bad_batches", m.ALERTS, show_default=True),
-    ] = "3/4",
+    bad_batches: Annotated[str, Option("Bad batches that alarm: 3/4 is three of the last four.", m.ALERTS)] = "3/4",
     tolerated_loss: Annotated[
-        float,
-        m.option(
-            "Accuracy that may be lost without an alert.", "tolerated_loss", m.ALERTS, min=0, max=0.9, show_default=True
-        ),
+        float, Option("Accuracy that may be lost without an alert.", m.ALERTS, min=0, max=0.9)
     ] = 0.02,
     truth_share: Annotated[
         float,
-        m.option(
+        Option(
             "Share of a batch's truth that must be known before its errors count; a small one only if rows are"
             " labelled at random.",
-            "truth_share",
             m.ALERTS,
             min=0.001,
             max=1,
-            show_default=True,
         ),
     ] = 0.9,
     monitor: m.Name = "default",
     store: m.StoreOption = "",
-    verbose: o.Verbose = False,
-) -> ExitCode:
+) -> None:
     """Agree on the rows that batches are judged against; a new version takes the place of the last.
 
     What counts as bad is agreed with them. All stored batches are measured against it. Ten batches of rows or more
@@ -83,7 +63,8 @@ def reference(
     alarms = AlarmSpec(expected_run_length, RunRule.parse(bad_batches), tolerated_loss, truth_share)
     opened = m.open_monitor(store, monitor)
     if not any((first_batches, since, until, data, training_run)):
-        return _list_references(opened)
+        _list_references(opened)
+        return
     why = m.require_reason(why, "expected --why TEXT: on what grounds are these rows good?")
     source = read_option(data, option="--data") if data else None
     with counting() as progress:
@@ -102,10 +83,9 @@ def reference(
     if stored.version > 1:
         print("the next check closes alerts about the last reference; only batches that come from now on alarm")
     print(f"{result.measured:,} batches measured against it; next: {opened.next_command('monitor check')}")
-    return ExitCode.DONE
 
 
-def _list_references(monitor: Monitor) -> ExitCode:
+def _list_references(monitor: Monitor) -> None:
     stored = monitor.references
     for reference in stored:
         agreed = f"{reference.agreed_at[:16].replace('T', ' ')} by {reference.agreed_by}"
@@ -113,4 +93,3 @@ def _list_references(monitor: Monitor) -> ExitCode:
     if not stored:
         example = monitor.next_command("monitor reference", first_batches=20, why=m.REASON)
         print(f"no reference yet; for example: {example}")
-    return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""`drift compare`: do two tables differ, and where?"""
+"""`drift compare` and `drift example`: two tables that may differ, and tables to try the commands on."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ class CompareOptions:
 
 
 @command
-def compare(
-    reference: Table, current: Table, options: CompareOptions, json: o.Json = None, verbose: o.Verbose = False
-) -> ExitCode:
+def compare(reference: Table, current: Table, options: CompareOptions, json: o.Json = None) -> ExitCode:
     """Do two tables differ, beyond chance, and where? Exit code 0: no drift; 3: drift.
 
     Needs no model, no server and no project. Columns that are dates or sorted in both tables are left out, since they
@@ -86,3 +84,20 @@ def compare(
     called = as_options(options, reference=reference, current=current)
     write_json(json, called, [vars(column) for column in comparison.columns], **more)
     return ExitCode.DRIFT if comparison.drift else ExitCode.DONE
+
+
+@command
+def example(
+    folder: Annotated[Path, typer.Argument(help="Where to. Default: here.", show_default=False)] = Path(),
+) -> None:
+    """Write the small tables that the documentation's examples name: sales.csv, predictions.csv and others.
+
+    They are made up, the same whenever they are written, and something drifts in each. A file that is there already
+    is never replaced by another one.
+
+    Example: drift example
+    """
+    from drift.datasets.example import write_example
+
+    for path, words in write_example(folder).items():
+        print(f"{path}: {words}")
