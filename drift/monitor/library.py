@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from drift.errors import UsageError
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.location import locate_store, next_command
+from drift.monitor.store.opening import locate_store, next_command
 from drift.system.options import as_names
 from drift.system.person import person
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.monitor.alerts.check import Checked
-    from drift.monitor.alerts.delivery import Delivered
-    from drift.monitor.alerts.messages import Watch
+    from drift.monitor.alerts.messages import Delivered, Watch
     from drift.monitor.pipeline.batch_writer import Ingested
     from drift.monitor.pipeline.labels import JoinedLabels
     from drift.monitor.pipeline.set_reference import ReferenceResult
@@ -87,7 +86,7 @@ class Monitor:
         return cls(MonitorStore(locate_store(option, name, create=create)), name, option=option)
 
     def __repr__(self) -> str:
-        from drift.monitor.frames import monitor_words
+        from drift.monitor.report import monitor_words
 
         return f"Monitor({self.name!r}, {monitor_words(self.store, self.name)})"
 
@@ -198,8 +197,7 @@ class Monitor:
             DataError: rows that cannot be used; the batches before them are stored.
         """
         from drift.data.schema import time_option
-        from drift.monitor.collection.row_source import open_ingest
-        from drift.monitor.collection.scoring_log import deployment_notes
+        from drift.monitor.collection.row_source import deployment_notes, open_ingest
         from drift.monitor.pipeline.ingest import ingest
         from drift.monitor.sources.column_roles import Columns
 
@@ -343,7 +341,7 @@ class Monitor:
 
     def deliver(self, watch: Watch) -> Delivered:
         """Deliver queued messages to the channels of a watch; what fails waits for the next call."""
-        from drift.monitor.alerts.delivery import deliver
+        from drift.monitor.alerts.messages import deliver
 
         quiet = {"quiet": watch.quiet_hours.over} if watch.quiet_hours else {}
         return deliver(self.store, self.record, watch.channels, **quiet)
@@ -364,7 +362,7 @@ class Monitor:
         Raises:
             UsageError: there is no such alert, or it is closed.
         """
-        from drift.monitor.alerts.handling import acknowledge
+        from drift.monitor.alerts.check import acknowledge
 
         return acknowledge(
             self.store, self.record, self._alert(alert), by=by or person(), why=why.strip()[:LONGEST_REASON]
@@ -385,7 +383,7 @@ class Monitor:
         Raises:
             UsageError: there is no such alert, or it is closed.
         """
-        from drift.monitor.alerts.handling import close, still_bad
+        from drift.monitor.alerts.check import close, still_bad
 
         record = self.record
         closed = close(self.store, record, self._alert(alert), by=by or person(), why=why.strip()[:LONGEST_REASON])
@@ -409,7 +407,7 @@ class Monitor:
             One row for each measure of a batch, oldest batch first, with columns batch, first_time, last_time, measure,
             of_class and of_slice (None: of all), value, low and high (95 % interval, NaN without one) and rows.
         """
-        from drift.monitor.frames import measure_frame
+        from drift.monitor.report import measure_frame
 
         return measure_frame(self.store, self.record)
 
@@ -421,7 +419,7 @@ class Monitor:
             (Jensen-Shannon divergence in nats), limit (infinite where none is calibrated) and bad; none without a
             reference.
         """
-        from drift.monitor.frames import distance_frame
+        from drift.monitor.report import distance_frame
 
         return distance_frame(self.store, self.record)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drift import __version__
 from drift.charts.plots import Chart
+from drift.errors import DriftError
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import MonitorRecord, now
@@ -14,6 +15,9 @@ from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import OF_CHANCE, Views, points_of
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment, plotly_library, write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_SIGNALS = 50  # that have a chart of their own
 
@@ -87,3 +91,52 @@ def _signal_charts(store: MonitorStore, monitor: MonitorRecord) -> dict[str, Cha
         chart = distance_chart(points_of(everything, kl), limits, name="KL", limit=OF_CHANCE)
         charts[display_name(signal)] = unlinked(chart)
     return charts
+
+
+NAMES = ("batch", "first_time", "last_time")
+
+
+def monitor_words(store: MonitorStore, name: str) -> str:
+    """How many batches a monitor has, and which reference is in force."""
+    try:
+        with store.read() as connection:
+            monitor = batches.find_monitor(connection, name)
+            if monitor is None:
+                return "no batches"
+            count = len(batches.all_batches(connection, monitor))
+            reference = references.current_reference(connection, monitor)
+    except DriftError as error:
+        return str(error)
+    version = f"reference {reference.version}" if reference else "no reference"
+    return f"{count:,} batch{'' if count == 1 else 'es'}, {version}"
+
+
+def measure_frame(store: MonitorStore, monitor: MonitorRecord) -> pd.DataFrame:
+    """Measures of all batches; see `drift.monitor.library.Monitor.metrics`."""
+    import pandas as pd
+
+    rows = [
+        {name: batch[name] for name in NAMES} | measure
+        for batch in batch_records(store, monitor)
+        for measure in batch["measures"]
+    ]
+    columns = [*NAMES, "measure", "of_class", "of_slice", "value", "low", "high", "rows"]
+    frame = pd.DataFrame(rows).rename(columns={"name": "measure"}).reindex(columns=columns)
+    of = ["of_class", "of_slice"]
+    frame[of] = frame[of].astype(object).where(frame[of].notna(), None)
+    return frame.astype({"value": float, "low": float, "high": float})
+
+
+def distance_frame(store: MonitorStore, monitor: MonitorRecord) -> pd.DataFrame:
+    """Distances of every signal from the reference in force; see `drift.monitor.library.Monitor.distances`."""
+    import pandas as pd
+
+    rows: list[tuple[Any, ...]] = []
+    with store.read() as connection:
+        reference = references.current_reference(connection, monitor)
+        if reference is not None:
+            names = {batch.id: batch.name for batch in batches.all_batches(connection, monitor)}
+            history = references.signal_history(connection, reference, "jensen_shannon", "limit", "bad")
+            rows = [(names[number], *values) for number, *values in history]
+    frame = pd.DataFrame(rows, columns=["batch", "signal", "value", "limit", "bad"])
+    return frame.astype({"value": float, "limit": float, "bad": bool})

@@ -17,7 +17,7 @@ import typer
 from drift.commands.monitor import ingestion
 from drift.data.readers import open_source
 from drift.errors import DataError, UsageError
-from drift.monitor.collection import scoring_log
+from drift.monitor.collection import row_source
 from drift.monitor.pipeline.batch_writer import Ingested
 from drift.monitor.pipeline.ingest import ingest
 from drift.monitor.sources.batches import Batching
@@ -119,12 +119,12 @@ def test_the_reason_is_the_users_own(commands: Commands) -> None:
     assert refused.code == 2 and "got the word REASON" in refused.err
 
 
-class Log(scoring_log.LogRows):
+class Log(row_source.LogRows):
     """A deployment that scored blocks of seven rows, with a version that changed."""
 
     @property
     def columns(self) -> Columns:
-        return replace(scoring_log.COLUMNS, time="")
+        return replace(row_source.COLUMNS, time="")
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         for block in range(6):
@@ -144,7 +144,7 @@ def test_a_log_of_small_blocks_and_several_versions_says_so(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRIFT_MONITOR_STORE", raising=False)
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
-    monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
+    monkeypatch.setattr(row_source.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
     with pytest.raises(typer.Exit):
         ingestion.ingest(source="log", store=str(tmp_path / "m.db"))
     told = capsys.readouterr().out

@@ -18,7 +18,7 @@ import requests
 import sqlalchemy as sql
 
 from drift.monitor.store import MonitorStore
-from drift.monitor.store.location import file_of_store
+from drift.monitor.store.opening import file_of_store
 from tests.monitor.commands import Commands
 from tests.monitor.worlds import World, agree, take_in
 from tests.postgres import PASSWORD

@@ -9,7 +9,7 @@ guarantee holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -22,6 +22,7 @@ from drift.monitor.drift.signals import Losses
 from drift.monitor.reference.limits import RunRule
 from drift.monitor.store.records import Alert, Batch
 
+FRESHNESS = "freshness"  # signal of the alert that no rows come
 HIGHEST_RISK = 0.999  # an accepted loss beyond this cannot become worse
 LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before
 
@@ -191,32 +192,34 @@ def follow_harm(
     return []
 
 
-def follow_freshness(
-    signal: str,
-    newest: Batch | None,
-    *,
-    seconds: float,
-    now: float,
-    last: Alert | None,
-    format_seconds: Callable[[float], str],
-) -> list[Change]:
+def follow_freshness(newest: Batch | None, *, seconds: float, now: float, last: Alert | None) -> list[Change]:
     """Whether the newest batch is too old.
 
     Args:
-        signal: which.
         newest: batch, by its newest row.
         seconds: that may pass after it.
         now: since 1970.
-        last: the newest alert of the signal.
-        format_seconds: how a number of seconds is said.
+        last: the newest alert about it.
     """
     if newest is None:
         return []
     old = now - newest.fresh_at
     late, active = old > seconds, last is not None and last.state != "closed"
     if late and not active and (last is None or newest.at > last.batch_at):
-        reason = f"the newest rows are {format_seconds(old)} old, expected at most {format_seconds(seconds)}"
-        return [Change(signal, "open", newest, reason, ())]
+        reason = f"the newest rows are {duration(old)} old, expected at most {duration(seconds)}"
+        return [Change(FRESHNESS, "open", newest, reason, ())]
     if active and not late:
-        return [Change(signal, "close", newest, f"rows have come that are {format_seconds(old)} old", ())]
+        return [Change(FRESHNESS, "close", newest, f"rows have come that are {duration(old)} old", ())]
     return []
+
+
+def duration(seconds: float) -> str:
+    """A number of seconds as people say it.
+
+    >>> duration(5400), duration(200_000), duration(2e7)
+    ('90 minutes', '2.3 days', '231 days')
+    """
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit or (unit == 60 and seconds >= 60):
+            return f"{seconds / unit:.{0 if seconds >= 10 * unit else 1}f} {name}"
+    return f"{seconds:.0f} seconds"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-from drift.data.urls import CONNECT_SECONDS, parse_url, reason_of, shown
+from drift.data.urls import CONNECT_SECONDS, masked, parse_url, reason_of, shown
 from drift.errors import StateError, UsageError
+from drift.invocation import command_line
 from drift.system.disk import alone_in
 from drift.system.extras import missing_package
+from drift.system.secrets import read_option
 from drift.system.sqlite import advice
 
 PATIENCE_SECONDS = 60  # for another process that is writing
@@ -137,3 +140,58 @@ def _migrate(connection: sql.Connection) -> None:
         command.upgrade(config, HEAD)
     except CommandError as error:
         raise StateError(f"the monitor's store was written by another version of drift: {error}") from error
+
+
+STORE_VARIABLE = "DRIFT_MONITOR_STORE"
+
+
+def locate_store(option: str, monitor: str, *, create: bool) -> str:
+    """The file or URL of the store that is named.
+
+    Args:
+        option: a file or a URL, `env:NAME` or `@FILE`; empty for what `DRIFT_MONITOR_STORE` names, or else
+            `.drift/monitor.db` of the project.
+        monitor: name of the monitor that is asked for, for the message.
+        create: whether the store may be missing.
+
+    Raises:
+        UsageError: the store is missing and may not be, or there is no folder for it.
+    """
+    place = read_option(option, option="--store") or os.environ.get(STORE_VARIABLE, "")
+    if place and "://" not in place and not Path(place).absolute().parent.is_dir():
+        hidden = masked(place)
+        raise UsageError(f"there is no folder {Path(hidden).parent} for the store {hidden}: make it first")
+    if not place:
+        from drift.loop.project_dir import ProjectDir
+
+        place = str(ProjectDir(read=not create).path / "monitor.db")
+    if not create and (file := file_of_store(place)) is not None and not file.exists():
+        from_log = next_command("monitor ingest log", monitor, option)
+        from_file = next_command("monitor ingest FILE", monitor, option, prediction="COLUMN")
+        raise UsageError(
+            f"there is no monitor yet: no store {masked(str(file))}. To begin one: {from_log} (the log of a"
+            f" deployment) or {from_file}"
+        )
+    return place
+
+
+def file_of_store(place: str) -> Path | None:
+    """The file of a store in SQLite; None for another database, and for one in memory."""
+    if "://" not in place:
+        return Path(place)
+    url = parse_url(place)
+    named = url.database if url.get_backend_name() == "sqlite" else None
+    return None if not named or named.startswith(("file:", ":memory:")) else Path(named)
+
+
+def next_command(command: str, monitor: str, option: str, **options: object) -> str:
+    """A command about a monitor, to be printed; a password in the store's URL is not.
+
+    Args:
+        command: such as `monitor check`.
+        monitor: its name.
+        option: how the store was named, empty for the default.
+        options: further ones, by name without dashes.
+    """
+    named = {"monitor": None if monitor == "default" else monitor, "store": masked(option) if option else None}
+    return command_line(command, {**named, **options})

@@ -18,9 +18,8 @@ from starlette.requests import ClientDisconnect
 from drift.errors import DriftError
 from drift.monitor.store import MonitorStore
 from drift.monitor.web.pages import MonitorPages
-from drift.monitor.web.request_data import MOST_BYTES, session_cookie, user_of
 from drift.monitor.web.sections import SECTIONS
-from drift.monitor.web.security import HEADERS, Gate, foreign_load, known_host
+from drift.monitor.web.security import HEADERS, MOST_BYTES, Gate, foreign_load, known_host, session_cookie, user_of
 from drift.report.page import plotly_library
 
 STATIC = Path(__file__).parent / "static"

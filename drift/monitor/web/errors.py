@@ -9,9 +9,7 @@ import numpy as np
 
 from drift.monitor.alerts.series import loss_name
 from drift.monitor.analysis.anomaly import Anomaly, Neighbourhood
-from drift.monitor.analysis.correlated_signals import Moved, moved_together
-from drift.monitor.analysis.error_slices import ErrorSlice, find_error_slices
-from drift.monitor.analysis.row_losses import largest, row_losses
+from drift.monitor.analysis.errors import ErrorSlice, Moved, find_error_slices, largest, moved_together, row_losses
 from drift.monitor.drift.signals import LABEL, losses_of
 from drift.monitor.sources.rows import PredictionRows, joined
 from drift.monitor.store import alerts, batches, references

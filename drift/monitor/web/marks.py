@@ -9,7 +9,7 @@ from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store.records import Alert, Batch, MonitorReference, SliceMeasure
-from drift.monitor.web.metric import AlertSpan, Marks
+from drift.monitor.web.charts import AlertSpan, Marks
 
 
 def marks_of(

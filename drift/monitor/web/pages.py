@@ -15,16 +15,26 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from drift import __version__
 from drift.errors import DriftError
-from drift.monitor.alerts.handling import acknowledge, close
+from drift.monitor.alerts.check import acknowledge, close
 from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.drift.signals import display_name
 from drift.monitor.prometheus import exposition
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.store.records import Batch, MonitorRecord
-from drift.monitor.web.request_data import cookie_name, local_path, read_form, session_cookie, user_of
 from drift.monitor.web.sections import SECTIONS
 from drift.monitor.web.sections.protocol import Section
-from drift.monitor.web.security import LATE_SECONDS, SESSION_SECONDS, Gate, Session, same_site
+from drift.monitor.web.security import (
+    LATE_SECONDS,
+    SESSION_SECONDS,
+    Gate,
+    Session,
+    cookie_name,
+    local_path,
+    read_form,
+    same_site,
+    session_cookie,
+    user_of,
+)
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import FILTERS
 from drift.report.page import environment

@@ -14,10 +14,9 @@ from drift.metrics import metrics_by_name
 from drift.monitor.drift.signals import LABEL, display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Alert, Batch, Drift, MonitorRecord, MonitorReference, SliceMeasure
-from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart
+from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart, metric_chart
 from drift.monitor.web.errors import ErrorViews
 from drift.monitor.web.marks import accepted_value, is_worse, marks_of, measures_of, tolerated, versions_of
-from drift.monitor.web.metric import metric_chart
 from drift.monitor.web.reading import Reading, beside, stamp
 
 MOST_SIGNALS = 20  # rows of the overview's map

@@ -13,8 +13,7 @@ import pytest
 
 from drift.errors import StateError, UsageError
 from drift.monitor.alerts.channels import Message
-from drift.monitor.alerts.check import check, duration
-from drift.monitor.alerts.handling import acknowledge, close
+from drift.monitor.alerts.check import acknowledge, check, close
 from drift.monitor.alerts.messages import QuietHours, Watch
 from drift.monitor.alerts.rules import (
     DistancePoint,
@@ -159,7 +158,7 @@ def test_harm_keeps_its_promise_where_the_loss_is_tolerated() -> None:
 
 def test_rows_that_stay_away_open_an_alert_and_their_coming_closes_it() -> None:
     def follow(now: float, newest: int, last: Alert | None = None) -> list[str]:
-        found = follow_freshness("f", batch(newest), seconds=100, now=now, last=last, format_seconds=duration)
+        found = follow_freshness(batch(newest), seconds=100, now=now, last=last)
         return [one.what for one in found]
 
     assert follow(90, 0) == []
@@ -168,7 +167,7 @@ def test_rows_that_stay_away_open_an_alert_and_their_coming_closes_it() -> None:
     assert follow(500, 0, opened) == []
     assert follow(510, 500, opened) == ["close"]
     assert follow(700, 0, replace(opened, state="closed")) == []  # the same silence is told once
-    assert follow_freshness("f", None, seconds=1, now=9, last=None, format_seconds=duration) == []
+    assert follow_freshness(None, seconds=1, now=9, last=None) == []
 
 
 def test_an_alert_is_opened_once_however_often_it_is_looked_for(store: MonitorStore) -> None:

@@ -22,10 +22,8 @@ from drift.monitor.alerts.channels import Channel, Message
 from drift.monitor.alerts.channels.command import Command
 from drift.monitor.alerts.channels.file import File
 from drift.monitor.alerts.channels.webhook import Webhook, verify
-from drift.monitor.alerts.check import check
-from drift.monitor.alerts.delivery import CLAIM_SECONDS, FIRST_WAIT, deliver
-from drift.monitor.alerts.handling import close
-from drift.monitor.alerts.messages import Watch
+from drift.monitor.alerts.check import check, close
+from drift.monitor.alerts.messages import CLAIM_SECONDS, FIRST_WAIT, Watch, deliver
 from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.tables import update
 from tests.monitor.receiver import receiver
@@ -403,7 +401,7 @@ def test_what_happened_is_told_in_its_order_also_by_who_was_away(alarmed: Monito
     watch = Watch(channels=(away, there))
     [alert] = check(alarmed, monitor_of(alarmed), watch).opened
     assert deliver(alarmed, monitor_of(alarmed), [away]).done == 0
-    close(alarmed, monitor_of(alarmed), alert, by="Ada", why="mended", watch=watch)
+    close(alarmed, monitor_of(alarmed), alert, by="Ada", why="mended")
     with receiver(int(away.url.rsplit(":", 1)[1])) as back:
         assert deliver(alarmed, monitor_of(alarmed), [away]).done == 0  # it waits for the one before it
         age(alarmed, 10 * FIRST_WAIT)

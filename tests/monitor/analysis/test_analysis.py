@@ -10,9 +10,7 @@ from scipy.stats import binom, hypergeom
 from drift.errors import UsageError
 from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.analysis.anomaly import Neighbourhood
-from drift.monitor.analysis.correlated_signals import moved_together
-from drift.monitor.analysis.error_slices import find_error_slices
-from drift.monitor.analysis.row_losses import largest, row_losses
+from drift.monitor.analysis.errors import find_error_slices, largest, moved_together, row_losses
 from drift.monitor.sources.rows import PredictionRows
 from drift.monitor.sources.slices import Condition, parse_slice
 from drift.monitor.store.records import Batch, MonitorRecord, Quality

@@ -15,8 +15,8 @@ import typer
 from drift.commands.monitor import ingestion
 from drift.data.blocks import Reference
 from drift.data.calendar import CALENDAR_NAMES, calendar_features
-from drift.monitor.collection import row_source, scoring_log
-from drift.monitor.collection.scoring_log import COLUMNS, LogRows, without_calendar
+from drift.monitor.collection import row_source
+from drift.monitor.collection.row_source import COLUMNS, LogRows, without_calendar
 from drift.monitor.pipeline.set_reference import rows_of_run
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import MonitorStore, batches
@@ -49,7 +49,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MonitorStore:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRIFT_MONITOR_STORE", raising=False)
     deployment: Any = SimpleNamespace(id="shop-1", model="shop_model")
-    monkeypatch.setattr(scoring_log.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
+    monkeypatch.setattr(row_source.LogRows, "newest", classmethod(lambda _class, path, name="": Log(path, deployment)))
     return MonitorStore(tmp_path / "m.db")
 
 

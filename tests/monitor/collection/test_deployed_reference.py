@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from drift.errors import StateError
-from drift.monitor.collection.row_source import open_log
-from drift.monitor.collection.scoring_log import LogRows
+from drift.monitor.collection.row_source import LogRows, open_log
 from drift.monitor.store import batches
 
 RUNS = {"loans-1": "run of loans", "elec-2": "run of elec"}  # by deployment, the newest last

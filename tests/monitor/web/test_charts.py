@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from drift.charts.batch_axis import BatchAxis, Point
-from drift.monitor.alerts.check import check
-from drift.monitor.alerts.handling import close
+from drift.monitor.alerts.check import check, close
 from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
-from drift.monitor.web.charts import heat_chart
-from drift.monitor.web.metric import BEYOND, AlertSpan, Marks, metric_chart
+from drift.monitor.web.charts import BEYOND, AlertSpan, Marks, heat_chart, metric_chart
 from drift.monitor.web.views import Views
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.metrics.classification.counts import LEAST
+from drift.monitor.sources.rows import PredictionRows
 from drift.monitor.sources.slices import Condition
 
 if TYPE_CHECKING:
@@ -153,3 +156,75 @@ def _conditions(name: str, column: pd.Series) -> list[tuple[tuple[Condition, ...
         if limits:
             conditions.append((tuple(limits), inside))
     return conditions
+
+
+def row_losses(rows: PredictionRows) -> NDArray[np.float64]:
+    """The loss of each row, (n,): -ln of the label's probability, or 0 and 1 without probabilities, or absolute error.
+
+    NaN where there is no label. With the probability of the predicted class alone, that of the label is what it
+    leaves over, which is exact for two classes and the most that it can be for more.
+    """
+    known = rows.labelled
+    losses = np.full(len(rows), np.nan)
+    labels, prediction = rows.labels[known], rows.prediction[known]
+    if rows.prediction.dtype == np.float64:
+        losses[known] = np.abs(prediction - labels)
+        return losses
+    right = np.asarray(labels == prediction, bool)
+    if rows.probabilities is not None:
+        places = {name: at for at, name in enumerate(rows.classes)}
+        codes = np.asarray([places.get(name, -1) for name in labels])
+        probable = rows.probabilities[known]
+        of_truth = np.where(codes >= 0, probable[np.arange(len(codes)), np.maximum(codes, 0)], 0.0)
+    elif rows.confidence is not None:
+        of_truth = np.where(right, rows.confidence[known], 1 - rows.confidence[known])
+    else:
+        losses[known] = 1.0 - right
+        return losses
+    losses[known] = -np.log(np.clip(of_truth, LEAST, 1.0))
+    return losses
+
+
+def largest(losses: NDArray[np.float64], *, most: int) -> NDArray[np.intp]:
+    """Positions of the rows with the largest losses, worst first; of equal ones the first; none without a loss."""
+    positive = np.flatnonzero(~np.isnan(losses) & (losses > 0))
+    return positive[np.argsort(-losses[positive], kind="stable")[:most]]
+
+
+LEAST_BATCHES = 5
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A signal whose distance from the reference rises and falls with the errors, or against them.
+
+    Attributes:
+        signal: a feature, the prediction or its confidence.
+        correlation: Spearman's, from -1 to 1.
+        batches: that both are known of.
+    """
+
+    signal: str
+    correlation: float
+    batches: int
+
+
+def moved_together(distances: Mapping[str, Sequence[float]], losses: Sequence[float]) -> tuple[Moved, ...]:
+    """Rank correlation of each signal's distance with the loss, the strongest first.
+
+    Batches are not independent, so there is no p-value: this is where to look, and no proof.
+
+    Args:
+        distances: by signal, of each batch; NaN where not known.
+        losses: of each batch; NaN where not known.
+    """
+    from scipy.stats import spearmanr
+
+    lost = np.asarray(losses, np.float64)
+    moved = []
+    for signal, values in distances.items():
+        apart = np.asarray(values, np.float64)
+        both = ~np.isnan(apart) & ~np.isnan(lost)
+        if both.sum() >= LEAST_BATCHES and np.ptp(apart[both]) > 0 and np.ptp(lost[both]) > 0:
+            moved.append(Moved(signal, float(spearmanr(apart[both], lost[both]).statistic), int(both.sum())))
+    return tuple(sorted(moved, key=lambda signal: -abs(signal.correlation)))
