@@ -197,30 +197,18 @@ class Monitor:
             DataError: rows that cannot be used; the batches before them are stored.
         """
         from drift.data.schema import time_option
-        from drift.monitor.collection.row_source import deployment_notes, open_ingest
-        from drift.monitor.pipeline.ingest import ingest
+        from drift.monitor.pipeline.ingest import ingest_source
         from drift.monitor.sources.column_roles import Columns
 
         time_name, time_format = time_option(time)
-        slices = as_names(slices)
         requested = Columns(
             prediction, label, key, time_name, batch, every, batch_size, version, probability, positive, probabilities,
             as_names(ignore), as_names(categories), task, time_format=time_format,
         )  # fmt: skip
-        rows = open_ingest(
-            self.store, self.name, source, requested=requested, query=query, deployment=deployment, slices=slices
-        )
-        result = ingest(
-            self.store, self.name, rows.chunks, source=rows.chunks.name, columns=rows.columns, batching=rows.batching,
-            ordered=rows.ordered, slices=slices, replace=replace, partial=partial, of_one_class=not rows.model,
-            progress=progress,
+        return ingest_source(
+            self.store, self.name, source, requested=requested, query=query, deployment=deployment,
+            slices=as_names(slices), replace=replace, partial=partial, progress=progress,
         )  # fmt: skip
-        if rows.model:
-            result.model, record = rows.model, self.find()
-            with self.store.read() as connection:
-                stored = batches.all_batches(connection, record) if record is not None else []
-            result.notes = deployment_notes([batch for batch in stored if batch.source == result.source])
-        return result
 
     def labels(
         self,

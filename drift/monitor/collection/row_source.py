@@ -1,9 +1,10 @@
-"""The source of an ingest: a file, a folder, a database, a data frame, or the scoring log of the loop."""
+"""Sources of rows: a file, a folder, a database, a data frame, or the scoring log of the loop."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,10 @@ import numpy as np
 from drift.data.calendar import CALENDAR_NAMES
 from drift.data.frames import is_frame, pandas_frame
 from drift.data.readers import Chunks, open_source
-from drift.errors import DataError, StateError, UsageError
+from drift.errors import DataError, StateError
 from drift.loop.card import DataSource
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
-from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches
@@ -26,18 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.data.blocks import Table
-    from drift.monitor.store import MonitorStore
     from drift.monitor.store.records import Batch
 
+LOG = "log"  # the source that is the loop's own log
 FEW_ROWS = 20  # of a batch, in the mean
 COLUMNS = Columns(
-    prediction="prediction",
-    truth="truth",
-    key="row",
-    time="time",
-    batch="block",
-    version="version",
-    probability="confidence",
+    "prediction", truth="truth", key="row", time="time", batch="block", version="version", probability="confidence"
 )
 
 
@@ -101,28 +95,6 @@ class LogRows:
             raise StateError(f"the scoring log {path} has no deployment{f' {deployment!r}' if deployment else ''}")
         return cls(path, deployments[-1])
 
-    @classmethod
-    def followed(cls, path: Path, store: MonitorStore, monitor: str) -> LogRows | None:
-        """The deployment that the newest batch of a monitor came from.
-
-        Args:
-            path: of the scoring log.
-            store: of the monitor.
-            monitor: its name.
-
-        Returns:
-            None if there is no such monitor, if it has no batches, or if their deployment is not in this log.
-        """
-        from drift.monitor.store import batches
-
-        with store.read() as connection:
-            record = batches.find_monitor(connection, monitor)
-            stored = batches.all_batches(connection, record) if record is not None else []
-        try:
-            return cls.newest(path, stored[-1].source) if stored and stored[-1].source else None
-        except StateError:
-            return None
-
     @property
     def name(self) -> str:
         """The deployment."""
@@ -157,9 +129,6 @@ class LogRows:
         classes = np.asarray(table.classes, object)
         for block in Journal(self.path).predictions(self.deployment.id):
             part = slice(int(block["row"][0]), int(block["row"][-1]) + 1)
-            features: Mapping[str, object] = {
-                name: table.features[part, at] for at, name in enumerate(table.feature_names)
-            }
             labels = block["label"]
             columns = {
                 "row": block["row"],
@@ -171,7 +140,8 @@ class LogRows:
             }
             if table.timestamps is not None:
                 columns["time"] = table.timestamps[part]
-            yield pd.DataFrame(columns | dict(features))
+            columns |= {name: table.features[part, at] for at, name in enumerate(table.feature_names)}
+            yield pd.DataFrame(columns)
 
     def _table(self) -> Table:
         from drift.loop.releases.promote import card_of
@@ -182,28 +152,6 @@ class LogRows:
         registry = trusted_registry(connect(), self.deployment.model, Journal(self.path))
         card = card_of(registry, registry.get(self.deployment.first_champion))
         return source.load().recoded(card.classes)
-
-
-LOG = "log"  # the source that is the loop's own log
-
-
-@dataclass(frozen=True)
-class RowSource:
-    """What an ingest reads.
-
-    Attributes:
-        chunks: rows, in the order of the source.
-        columns: which column is what, as the monitor has to be asked for.
-        batching: how rows are cut into batches.
-        ordered: whether the rows of a batch come one after the other.
-        model: registered name of the model whose scoring log this is; empty for another source.
-    """
-
-    chunks: Chunks
-    columns: Columns
-    batching: Batching
-    ordered: bool
-    model: str
 
 
 @dataclass(frozen=True)
@@ -234,59 +182,6 @@ def open_rows(source: Any, *, query: str = "", **reading: Any) -> Chunks:
     return open_source(str(source), query=query, **reading)
 
 
-def open_ingest(
-    store: MonitorStore,
-    monitor: str,
-    source: Any,
-    *,
-    requested: Columns,
-    query: str = "",
-    deployment: str = "",
-    slices: Collection[str] = (),
-) -> RowSource:
-    """The source of an ingest, with the columns that the monitor knows already.
-
-    Args:
-        store: of the monitor.
-        monitor: its name; it need not be there yet.
-        source: `log`, or what `open_rows` takes.
-        requested: which column is what, as far as it was named.
-        query: of a database.
-        deployment: of the scoring log; by default the one that the monitor follows, or else the newest.
-        slices: texts of the slices that were named.
-
-    Raises:
-        UsageError: no column of predictions is named, or columns differ from those of the monitor.
-        StateError: there is no scoring log.
-    """
-    is_log = not is_frame(source) and str(source) == LOG
-    known = settled_columns(store, monitor, unless_empty=bool(requested.prediction) or is_log)
-    if is_log:
-        log = open_log(store, monitor, deployment)
-        columns = log.columns if known is not None else without_calendar(log.columns, slices)
-        return RowSource(log, columns, Batching(column=columns.batch), True, log.deployment.model)
-    Batching(requested.batch, requested.every, requested.batch_size)  # raises where several of them are named
-    if known is None and not requested.prediction:
-        raise UsageError(
-            "expected --prediction COLUMN at a monitor's first ingest: which column holds the model's answer?"
-        )
-    columns = requested if known is None else known.fit_to(requested)
-    batching = Batching(columns.batch, columns.every, columns.batch_size)
-    order = batching.order(columns)
-    chunks = open_rows(
-        source, query=query, columns=columns.needed, texts=columns.texts, order=order,
-        ignore=[name for name in columns.ignore if name not in columns.named],
-    )  # fmt: skip
-    keeps_order = chunks.files or is_frame(source) or str(source).startswith("sqlite")  # gives rows as they were put in
-    if batching.size and not (keeps_order or order or "order by" in query.lower()):
-        raise UsageError(
-            "expected --time, --key or a query with ORDER BY beside --batch_size: rows of a database have no order of"
-            " their own, and every so many of them would be others each time"
-        )
-    ordered = not chunks.files or bool(batching.size) or not (batching.column or batching.every)
-    return RowSource(chunks, requested, batching, ordered, "")
-
-
 def open_log(store: MonitorStore, monitor: str, deployment: str = "") -> LogRows:
     """The rows of the deployment that is named, else of the one that the monitor follows, else of the newest one.
 
@@ -296,20 +191,11 @@ def open_log(store: MonitorStore, monitor: str, deployment: str = "") -> LogRows
     from drift.loop.project_dir import ProjectDir
 
     path = ProjectDir(create=False).log
-    followed = None if deployment else LogRows.followed(path, store, monitor)
-    return followed or LogRows.newest(path, deployment)
-
-
-def settled_columns(store: MonitorStore, monitor: str, *, unless_empty: bool = False) -> Columns | None:
-    """The columns that a monitor was begun with.
-
-    Args:
-        store: of the monitor.
-        monitor: its name.
-        unless_empty: None, too, where it has neither batches nor a reference.
-    """
-    with store.read() as connection:
-        record = batches.find_monitor(connection, monitor)
-        if record is None or (unless_empty and batches.is_empty(connection, record)):
-            return None
-    return record.columns
+    if not deployment:
+        with store.read() as connection:
+            record = batches.find_monitor(connection, monitor)
+            stored = batches.all_batches(connection, record) if record is not None else []
+        if stored and stored[-1].source:
+            with suppress(StateError):  # it is not in this log
+                return LogRows.newest(path, stored[-1].source)
+    return LogRows.newest(path, deployment)

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.frames import is_frame
 from drift.errors import UsageError
+from drift.monitor.collection.row_source import LOG, deployment_notes, open_log, open_rows, without_calendar
 from drift.monitor.pipeline.batch_builder import BatchBuilder
 from drift.monitor.pipeline.batch_writer import BatchWriter, Ingested
 from drift.monitor.pipeline.labels import in_force
@@ -26,7 +28,80 @@ from drift.monitor.store.records import MonitorRecord
 if TYPE_CHECKING:
     import pandas as pd
 
+UNLIKELY_SHARE, ENOUGH_ROWS = 0.01, 100  # rows with too small a probability are an error from these on
+ROUNDING = 1e-6  # of a probability
 MOST_BUFFERED = 1_000_000  # rows of all open batches that are not compressed yet
+
+
+def ingest_source(
+    store: MonitorStore,
+    monitor: str,
+    source: Any,
+    *,
+    requested: Columns,
+    query: str = "",
+    deployment: str = "",
+    slices: tuple[str, ...] = (),
+    **options: Any,
+) -> Ingested:
+    """Read a source by its address, with the columns that the monitor knows already.
+
+    Args:
+        store: of the monitor.
+        monitor: its name; it need not be there yet.
+        source: `log`, or what `open_rows` takes.
+        requested: which column is what, as far as it was named.
+        query: of a database.
+        deployment: of the scoring log; by default the one that the monitor follows, or else the newest.
+        slices: texts of the slices that were named.
+        options: others of `ingest`.
+
+    Raises:
+        UsageError: no column of predictions is named, or columns differ from those of the monitor.
+        StateError: there is no scoring log.
+    """
+    is_log = not is_frame(source) and str(source) == LOG
+    with store.read() as connection:
+        record = batches.find_monitor(connection, monitor)
+        may_begin = bool(requested.prediction) or is_log  # anew, where nothing is stored yet
+        if record is not None and may_begin and batches.is_empty(connection, record):
+            record = None
+    if is_log:
+        log = open_log(store, monitor, deployment)
+        columns = log.columns if record is not None else without_calendar(log.columns, slices)
+        result = ingest(
+            store, monitor, log, source=log.name, columns=columns, batching=Batching(column=columns.batch),
+            ordered=True, slices=slices, of_one_class=False, **options,
+        )  # fmt: skip
+        result.model = log.deployment.model
+        with store.read() as connection:
+            record = batches.find_monitor(connection, monitor)
+            stored = batches.all_batches(connection, record) if record is not None else []
+        result.notes = deployment_notes([batch for batch in stored if batch.source == result.source])
+        return result
+    Batching(requested.batch, requested.every, requested.batch_size)  # raises where several of them are named
+    if record is None and not requested.prediction:
+        raise UsageError(
+            "expected --prediction COLUMN at a monitor's first ingest: which column holds the model's answer?"
+        )
+    columns = requested if record is None else record.columns.fit_to(requested)
+    batching = Batching(columns.batch, columns.every, columns.batch_size)
+    order = batching.order(columns)
+    chunks = open_rows(
+        source, query=query, columns=columns.needed, texts=columns.texts, order=order,
+        ignore=[name for name in columns.ignore if name not in columns.named],
+    )  # fmt: skip
+    keeps_order = chunks.files or is_frame(source) or str(source).startswith("sqlite")  # gives rows as they were put in
+    if batching.size and not (keeps_order or order or "order by" in query.lower()):
+        raise UsageError(
+            "expected --time, --key or a query with ORDER BY beside --batch_size: rows of a database have no order of"
+            " their own, and every so many of them would be others each time"
+        )
+    ordered = not chunks.files or bool(batching.size) or not (batching.column or batching.every)
+    return ingest(
+        store, monitor, chunks, source=chunks.name, columns=requested, batching=batching, ordered=ordered,
+        slices=slices, **options,
+    )  # fmt: skip
 
 
 def ingest(
@@ -215,10 +290,6 @@ def _groups(labels: Texts) -> Iterator[tuple[str, NDArray[np.intp]]]:
     ends = np.cumsum(np.bincount(codes, minlength=len(names)))
     for name, positions in zip(names, np.split(order, ends[:-1]), strict=True):
         yield str(name), positions
-
-
-UNLIKELY_SHARE, ENOUGH_ROWS = 0.01, 100  # rows with too small a probability are an error from these on
-ROUNDING = 1e-6  # of a probability
 
 
 class ProbabilityCheck:

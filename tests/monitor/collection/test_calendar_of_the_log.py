@@ -80,7 +80,7 @@ def test_one_that_a_slice_names_is_followed(store: MonitorStore) -> None:
 def test_a_monitor_that_follows_them_goes_on(store: MonitorStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is what an earlier version of this package began."""
     with monkeypatch.context() as earlier:
-        earlier.setattr(row_source, "without_calendar", lambda columns, slices: columns)
+        earlier.setattr("drift.monitor.pipeline.ingest.without_calendar", lambda columns, slices: columns)
         assert begin(store) == ("x", *CALENDAR_NAMES)
     assert begin(store) == ("x", *CALENDAR_NAMES)
 
