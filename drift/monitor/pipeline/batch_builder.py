@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from drift.monitor.pipeline.measure import Limits, Measured, Measuring
 from drift.monitor.sources.rows import PredictionRows, Texts, from_bytes, joined, to_bytes
 from drift.monitor.sources.slices import Slice
-from drift.monitor.store.batches import BatchPart, Hashes
+from drift.monitor.store.batches import Hashes
 from drift.monitor.store.records import Batch, MonitorReference, now
 
 PART_ROWS = 100_000  # that are kept together
@@ -101,8 +100,8 @@ class BatchBuilder:
 
     def finish(
         self, *, limits: Limits | None = None, seen: SeenKeys | None = None, own: Hashes | None = None
-    ) -> Gathered:
-        """The whole batch, ready to be stored; nothing can be added afterwards.
+    ) -> tuple[Batch, Measured]:
+        """The record of the whole batch, and its measures; nothing can be added afterwards.
 
         Args:
             limits: of distances, for the run rule.
@@ -135,18 +134,18 @@ class BatchBuilder:
             quality=measured.quality,
             ingested_at=came,
         )
-        return Gathered(batch, measured, self)
+        return batch, measured
 
-    def parts(self) -> Iterator[BatchPart]:
-        """Its rows, part by part."""
+    def parts(self) -> Iterator[Mapping[str, Any]]:
+        """Its rows, part by part, as `add_batch` takes them."""
         self._bodies.seek(0)
         for rows, hashes, size in self._parts:
-            yield BatchPart(rows, hashes.tobytes(), self._bodies.read(size))
+            yield {"rows": rows, "hashes": hashes.tobytes(), "body": self._bodies.read(size)}
 
     def rows(self) -> Iterator[PredictionRows]:
         """Its rows, part by part, decoded."""
         for part in self.parts():
-            yield from_bytes(part.body)
+            yield from_bytes(part["body"])
 
     @property
     def hashes(self) -> Hashes:
@@ -174,21 +173,6 @@ class BatchBuilder:
                 if not known:
                     labels[at] = self.waiting[key]
         return rows.with_labels(labels)
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """A batch that is ready to be stored.
-
-    Attributes:
-        batch: its record.
-        measured: its measures and its drift.
-        gathering: that holds its rows.
-    """
-
-    batch: Batch
-    measured: Measured
-    gathering: BatchBuilder
 
 
 def _median(middles: Sequence[tuple[np.datetime64, int]]) -> np.datetime64:

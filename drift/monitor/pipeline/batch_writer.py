@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from drift.errors import StateError
-from drift.monitor.pipeline.batch_builder import BatchBuilder, Gathered, SeenKeys
-from drift.monitor.pipeline.labels import join_labels, keep_limits
+from drift.monitor.pipeline.batch_builder import BatchBuilder, SeenKeys
+from drift.monitor.pipeline.labels import join_labels, keep_limits, put_measures
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.sources.slices import parse_slice
-from drift.monitor.store import MonitorStore, batches, references
+from drift.monitor.store import MonitorStore, batches
 from drift.monitor.store.batches import Hashes
 from drift.monitor.store.records import Batch, MonitorRecord
 
@@ -123,30 +123,30 @@ class BatchWriter:
             if builder.name in self.names:
                 with self._store.read() as connection:
                     stored = batches.find_batch(connection, self.monitor, name=builder.name)
-                    if stored is not None:
-                        own_keys = batches.hashes_of(connection, stored.id)
+                    own_keys = batches.hashes_of(connection, stored.id) if stored is not None else None
                 if stored is not None and builder.says_nothing_new(stored):
                     self.result.unchanged += 1
                     return
             limits = self._calibration.limits if self._calibration else None
-            gathered = builder.finish(limits=limits, seen=self._seen, own=own_keys)
+            batch, measured = builder.finish(limits=limits, seen=self._seen, own=own_keys)
             with self._store.write() as connection:
                 if batches.find_monitor(connection, self.monitor.name) != self.monitor:
                     raise StateError(
                         f"monitor {self.monitor.name} was begun anew meanwhile, with other columns: run this again"
                     )
                 stored = batches.find_batch(connection, self.monitor, name=builder.name)
-                action = self._action(stored, gathered.batch)
+                action = self._action(stored, batch)
                 if action == "replace" and stored is not None:
                     batches.remove_batch(connection, stored)
-                    gathered = replace(gathered, batch=_in_place_of(stored, gathered.batch))
+                    batch = _in_place_of(stored, batch)
                 if action in ("store", "replace"):
-                    self._put(connection, gathered)
+                    number = batches.add_batch(connection, self.monitor, batch, builder.parts())
+                    put_measures(connection, number, measured, self._calibration)
                     batches.remove_waiting_labels(connection, self.monitor, builder.joined_labels)
                 waiting = self._typed(batches.waiting_labels(connection, self.monitor))
             keep_limits(self._store, self._calibration)
             self._join_new(waiting, builder.waiting)
-            self._count(action, stored, gathered)
+            self._count(action, stored, batch, builder)
             self.names.add(builder.name)
             self._seen.add(builder.hashes)
         finally:
@@ -156,13 +156,6 @@ class BatchWriter:
         """Labels from their texts in the store."""
         regression = self.monitor.columns.task == "regression"
         return {key: float(text) for key, text in labels.items()} if regression else labels
-
-    def _put(self, connection: Any, gathered: Gathered) -> None:
-        """Store a batch with its rows, its measures and its drift."""
-        number = batches.add_batch(connection, self.monitor, gathered.batch, gathered.gathering.parts())
-        batches.set_measures(connection, number, gathered.measured.measures)
-        if self._calibration is not None and gathered.measured.drift is not None:
-            references.set_drift(connection, number, self._calibration.reference, gathered.measured.drift)
 
     def _join_new(self, waiting: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         """Join labels that another process has left since a batch was begun: its rows are stored by now."""
@@ -186,8 +179,8 @@ class BatchWriter:
             return "join"  # some of the labels may have come by another way
         return "replace" if new.known >= stored.known else "keep"
 
-    def _count(self, action: str, stored: Batch | None, gathered: Gathered) -> None:
-        result, new = self.result, gathered.batch
+    def _count(self, action: str, stored: Batch | None, new: Batch, builder: BatchBuilder) -> None:
+        result = self.result
         if stored is None:
             result.stored += 1
             result.rows += new.rows
@@ -198,14 +191,10 @@ class BatchWriter:
         elif action == "keep":
             result.unchanged += 1
         elif action == "join":
-            for rows in gathered.gathering.rows():
+            for rows in builder.rows():
+                keys, labels = rows.keys[rows.labelled], rows.labels[rows.labelled]
                 joined = join_labels(
-                    self._store,
-                    self.monitor,
-                    rows.keys[rows.labelled],
-                    rows.labels[rows.labelled],
-                    calibration=self._calibration,
-                    within=stored.id,
+                    self._store, self.monitor, keys, labels, calibration=self._calibration, within=stored.id
                 )
                 result.truths += joined.joined + joined.changed
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.monitor.pipeline.batch_builder import among, hash_keys, label_digest
-from drift.monitor.pipeline.measure import Measuring
+from drift.monitor.pipeline.measure import Measured, Measuring
 from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
-from drift.monitor.sources.rows import PredictionRows, Texts, present, to_bytes
+from drift.monitor.sources.rows import Texts, to_bytes
 from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches, references
-from drift.monitor.store.records import MonitorRecord
+from drift.monitor.store.records import MonitorRecord, Quality
 
 NO_LIMIT = 1_000_000_000_000
 
@@ -65,13 +66,13 @@ def join_labels(
     """
     by_key = dict(zip(keys.tolist(), labels.tolist(), strict=True))
     hashes = np.sort(hash_keys(np.asarray(list(by_key), object))) if by_key else np.zeros(0, np.uint64)
-    joined, done, measured = _Joined(set(by_key)), set[int](), 0
+    left, counts, done, measured = set(by_key), Counter[str](), set[int](), 0
     while True:
         with store.write() as connection:  # batches that come meanwhile are found in the next round
             numbers = {within} if within is not None else _batches_of(connection, monitor, hashes)
             if numbers <= done:
-                if joined.left and within is None:
-                    batches.add_waiting_labels(connection, monitor, {key: str(by_key[key]) for key in joined.left})
+                if left and within is None:
+                    batches.add_waiting_labels(connection, monitor, {key: str(by_key[key]) for key in left})
                 break
         for at, batch in enumerate(sorted(numbers - done)):
             if calibration is not None:
@@ -79,38 +80,40 @@ def join_labels(
                     stored = batches.find_batch(connection, monitor, id=batch)
                 calibration.limits(stored.rows if stored else 1)  # it takes a while: not while others wait to write
             with store.write() as connection:
-                if joined.take(connection, monitor, batch, by_key):
+                met, counted = _join_in_batch(connection, monitor, batch, by_key)
+                if _new(counted):
                     measure_again(connection, monitor, batch, calibration)
                     measured += 1
+            left -= met
+            counts += counted
             keep_limits(store, calibration)
             progress("truths", len(done) + at + 1, len(numbers))
         done |= numbers
-    return JoinedLabels(joined.joined, joined.changed, joined.same, len(joined.left), len(done), measured)
+    return JoinedLabels(counts["joined"], counts["changed"], counts["same"], len(left), len(done), measured)
 
 
-@dataclass
-class _Joined:
-    """Labels that were joined so far."""
+def _join_in_batch(
+    connection: Any, monitor: MonitorRecord, batch: int, labels: Mapping[str, Any]
+) -> tuple[set[str], Counter[str]]:
+    """Join labels to the rows of a batch: the keys that it has, and how many are joined, changed or the same."""
+    met, counts = set[str](), Counter[str]()
+    for number, rows in batches.rows_of(connection, batch):
+        new, before, labelled = rows.labels.copy(), _new(counts), rows.labelled
+        for at, key in enumerate(rows.keys.tolist()):
+            if key in labels:
+                met.add(key)
+                kind = "joined" if not labelled[at] else "same" if new[at] == labels[key] else "changed"
+                counts[kind] += 1
+                new[at] = new[at] if kind == "same" else labels[key]
+        if _new(counts) > before:
+            batches.set_part(connection, batch, number, to_bytes(rows.with_labels(new)))
+    batches.remove_waiting_labels(connection, monitor, met)  # that may have waited
+    return met, counts
 
-    left: set[str]  # keys without a row
-    joined: int = 0
-    changed: int = 0
-    same: int = 0
 
-    def take(self, connection: Any, monitor: MonitorRecord, batch: int, labels: dict[str, Any]) -> bool:
-        """Join labels to the rows of a batch; whether any is new to it."""
-        touched, met = False, set[str]()
-        for number, rows in batches.rows_of(connection, batch):
-            new, counts = _with_labels(rows, labels, met)
-            self.joined, self.changed, self.same = (
-                count + more for count, more in zip((self.joined, self.changed, self.same), counts, strict=True)
-            )
-            if counts[0] or counts[1]:
-                batches.set_part(connection, batch, number, to_bytes(new))
-                touched = True
-        self.left -= met
-        batches.remove_waiting_labels(connection, monitor, met)  # that may have waited
-        return touched
+def _new(counts: Counter[str]) -> int:
+    """Labels that the store did not have."""
+    return counts["joined"] + counts["changed"]
 
 
 def _batches_of(connection: Any, monitor: MonitorRecord, hashes: NDArray[np.uint64]) -> set[int]:
@@ -128,17 +131,18 @@ def measure_again(connection: Any, monitor: MonitorRecord, batch: int, calibrati
         measuring.add(rows)
         digest = (digest + label_digest(rows)) % 2**64
     stored = batches.find_batch(connection, monitor, id=batch)
-    quality = stored.quality if stored is not None else None
-    measured = measuring.result(
-        limits=calibration.limits if calibration else None,
-        duplicates=quality.duplicates if quality else 0,
-        repeated=quality.repeated if quality else 0,
-    )
-    batches.set_known(connection, batch, measured.known, f"{digest:016x}")
-    batches.set_quality(connection, batch, measured.quality)
+    quality = stored.quality if stored is not None else Quality()
+    limits = calibration.limits if calibration else None
+    measured = measuring.result(limits=limits, duplicates=quality.duplicates, repeated=quality.repeated)
+    batches.set_labels(connection, batch, measured.known, f"{digest:016x}", measured.quality)
+    put_measures(connection, batch, measured, calibration)
+
+
+def put_measures(connection: Any, batch: int, measured: Measured, calibration: ReferenceLimits | None) -> None:
+    """Store the measures and the drift of a batch in the place of earlier ones."""
     batches.set_measures(connection, batch, measured.measures)
-    if reference is not None and measured.drift is not None:
-        references.set_drift(connection, batch, reference, measured.drift)
+    if calibration is not None and measured.drift is not None:
+        references.set_drift(connection, batch, calibration.reference, measured.drift)
 
 
 def measure_all(
@@ -165,15 +169,7 @@ def in_force(store: MonitorStore, monitor: MonitorRecord) -> ReferenceLimits | N
     """The reference that batches are measured against, with the limits that are remembered of it."""
     with store.read() as connection:
         reference = references.current_reference(connection, monitor)
-    if reference is None:
-        return None
-    agreed = reference
-
-    def known(rows: int) -> Mapping[str, float]:
-        with store.read() as connection:
-            return references.known_limits(connection, agreed, rows)
-
-    return ReferenceLimits(reference, known=known)
+        return ReferenceLimits(reference, references.known_limits(connection, reference)) if reference else None
 
 
 def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> None:
@@ -184,24 +180,3 @@ def keep_limits(store: MonitorStore, calibration: ReferenceLimits | None) -> Non
         for rows, limits in calibration.fresh.items():
             references.add_limits(connection, calibration.reference, rows, limits)
     calibration.fresh.clear()
-
-
-def _with_labels(
-    rows: PredictionRows, labels: dict[str, Any], met: set[str]
-) -> tuple[PredictionRows, tuple[int, int, int]]:
-    """Rows with their labels, and counts of new, changed and equal ones; their keys are added to `met`."""
-    joined_labels, labelled = rows.labels.copy(), present(rows.labels)
-    joined = changed = same = 0
-    for at, key in enumerate(rows.keys.tolist()):
-        if key not in labels:
-            continue
-        met.add(key)
-        if not labelled[at]:
-            joined += 1
-        elif joined_labels[at] == labels[key]:
-            same += 1
-            continue
-        else:
-            changed += 1
-        joined_labels[at] = labels[key]
-    return rows.with_labels(joined_labels), (joined, changed, same)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.detect import learn_binning, merge, profile
-from drift.detect.profiles.binning import Binning, QuantileBins, ValueBins
+from drift.detect.profiles.binning import QuantileBins, ValueBins
 from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.detect.profiles.profiles import Profile
 from drift.metrics import measures_of
@@ -26,14 +26,7 @@ from drift.monitor.sources.slices import Slice
 from drift.monitor.store.records import Drift, MonitorReference, Quality, SliceMeasure
 
 Counts: TypeAlias = ClassificationCounts | RegressionSums
-
-
-class Limits(Protocol):
-    """Tells limits by signal."""
-
-    def __call__(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
-        """For a batch of so many rows, or for so many labels."""
-        ...
+Limits: TypeAlias = Callable[..., Mapping[str, float]]  # by signal: `ReferenceLimits.limits`
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ class Measuring:
         self.large_error = reference.large_error if reference is not None else large_error
         self.rows = self.known = 0
         self._missing: Counter[str] = Counter()
-        self._answers: dict[str, Counts] = {}  # by slice; of all by the empty name
+        self._answers: dict[str, Any] = {}  # counts by slice; of all by the empty name
         self._inputs: Profile | None = None
         self._labels: Profile | None = None
         self._sample: PredictionRows | None = None
@@ -106,20 +99,15 @@ class Measuring:
         measures = [
             SliceMeasure(measure, name) for name, answers in self._answers.items() for measure in measures_of(answers)
         ]
-        return Measured(
-            self.rows,
-            self.known,
-            tuple(measures),
-            self._quality(duplicates, repeated),
-            self._drift(limits) if self.reference is not None else None,
-        )
+        quality = self._quality(duplicates, repeated)
+        return Measured(self.rows, self.known, tuple(measures), quality, self._drift(limits))
 
     def _count(self, name: str, rows: PredictionRows, chosen: NDArray[np.bool_]) -> None:
         if not chosen.any():
             return
         some = rows if chosen.all() else rows.take(chosen)
         counts, before = _counted(some, self.large_error), self._answers.get(name)
-        self._answers[name] = counts if before is None else _both(before, counts)
+        self._answers[name] = counts if before is None else before + counts
 
     def _profile(self, rows: PredictionRows, reference: MonitorReference) -> None:
         inputs = profile(reference.inputs.binning, inputs_of(rows))
@@ -177,21 +165,9 @@ def strange_values(reference: Profile, current: Profile) -> tuple[dict[str, int]
 
 def bins_of(rows: PredictionRows) -> tuple[Profile, Profile | None]:
     """The profiles that a reference's rows teach: of what needs no labels, and of the labels, if there are any."""
-    inputs = inputs_of(rows)
-    binning = learn_binning(inputs)
-    labels = labels_of(rows)
-    if not len(labels[LABEL]):
-        return profile(binning, inputs), None
-    of_labels: Binning = learn_binning(labels)
-    return profile(binning, inputs), profile(of_labels, labels)
-
-
-def _both(counts: Counts, other: Counts) -> Counts:
-    if isinstance(counts, ClassificationCounts):
-        assert isinstance(other, ClassificationCounts)  # noqa: S101 - a monitor has one task
-        return counts + other
-    assert isinstance(other, RegressionSums)  # noqa: S101
-    return counts + other
+    inputs, labels = inputs_of(rows), labels_of(rows)
+    of_labels = profile(learn_binning(labels), labels) if len(labels[LABEL]) else None
+    return profile(learn_binning(inputs), inputs), of_labels
 
 
 def _counted(rows: PredictionRows, large_error: float | None) -> Counts:

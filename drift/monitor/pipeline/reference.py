@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,13 +92,10 @@ def make_reference(
 class ReferenceLimits:
     """Limits of a reference for batches of any size, each calibrated once."""
 
-    def __init__(
-        self, reference: MonitorReference, *, known: Callable[[int], Mapping[str, float]] = lambda rows: {}
-    ) -> None:
-        """`known` answers with limits that were calibrated before, by rows."""
-        self.reference, self._known = reference, known
+    def __init__(self, reference: MonitorReference, known: dict[int, dict[str, float]] | None = None) -> None:
+        """`known` are limits that were calibrated before, by signal for batches of so many rows."""
+        self.reference, self._known = reference, known or {}
         self._columns = inputs_of(reference.sample) | labels_of(reference.sample)
-        self._found: dict[int, dict[str, float]] = {}
         self.fresh: dict[int, dict[str, float]] = {}  # calibrated here, by rows; for the caller to remember
 
     @property
@@ -110,9 +107,8 @@ class ReferenceLimits:
     def limits(self, rows: int, *, of_labels: bool = False) -> Mapping[str, float]:
         """Limits of the Jensen-Shannon divergence by signal, for a batch of `rows`, or for so many labels."""
         size = bucket(rows)
-        if size not in self._found:
-            self._found[size] = dict(self._known(size))
-        limits, profile = self._found[size], self.reference.labels if of_labels else self.reference.inputs
+        profile = self.reference.labels if of_labels else self.reference.inputs
+        limits = self._known.setdefault(size, {})
         left = [signal for signal in profile.columns if signal not in limits] if profile is not None else []
         if profile is not None and left:
             fresh = {signal: self._calibrated(profile, signal, size) for signal in left}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sql
@@ -27,21 +28,6 @@ from drift.monitor.store.tables import (
 )
 
 Hashes = NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class BatchPart:
-    """Some of a batch's rows, ready to be stored.
-
-    Attributes:
-        rows: how many.
-        hashes: of their keys, uint64.
-        body: a Parquet file.
-    """
-
-    rows: int
-    hashes: bytes
-    body: bytes
 
 
 def find_monitor(connection: sql.Connection, name: str) -> MonitorRecord | None:
@@ -97,15 +83,24 @@ def find_batch(
     return read_first(connection, Batch, batches.c.monitor == monitor.id, which)
 
 
-def add_batch(connection: sql.Connection, monitor: MonitorRecord, batch: Batch, stored: Iterable[BatchPart]) -> int:
+def add_batch(
+    connection: sql.Connection, monitor: MonitorRecord, batch: Batch, stored: Iterable[Mapping[str, Any]]
+) -> int:
     """Store a new batch with its rows, under the number that it has, if any.
+
+    Args:
+        connection: to the store.
+        monitor: whose.
+        batch: its record.
+        stored: its rows, in parts of some `rows` each: with the `hashes` of their keys (uint64), and the `body`, which
+            is a Parquet file.
 
     Returns:
         Its number.
     """
     number = insert(connection, batch, monitor=monitor.id)
     for at, part in enumerate(stored):
-        connection.execute(parts.insert().values(batch=number, part=at, **asdict(part)))
+        connection.execute(parts.insert().values(batch=number, part=at, **part))
     return number
 
 
@@ -114,15 +109,10 @@ def remove_batch(connection: sql.Connection, batch: Batch) -> None:
     connection.execute(batches.delete().where(batches.c.id == batch.id))
 
 
-def set_known(connection: sql.Connection, batch: int, known: int, truth_digest: str) -> None:
-    """Store how many rows of a batch have a label, and the digest of these."""
-    changed = {"known": known, "truth_digest": truth_digest}
+def set_labels(connection: sql.Connection, batch: int, known: int, truth_digest: str, quality: Quality) -> None:
+    """Store how many rows of a batch have a label, the digest of these, and the counts of wrong rows."""
+    changed = {"known": known, "truth_digest": truth_digest, "quality": quality}
     connection.execute(batches.update().where(batches.c.id == batch).values(**changed))
-
-
-def set_quality(connection: sql.Connection, batch: int, quality: Quality) -> None:
-    """Replace the counts of a batch's wrong rows."""
-    connection.execute(batches.update().where(batches.c.id == batch).values(quality=quality))
 
 
 def rows_of(connection: sql.Connection, batch: int) -> Iterator[tuple[int, PredictionRows]]:

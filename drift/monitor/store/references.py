@@ -114,17 +114,20 @@ def joint_history(connection: sql.Connection, reference: MonitorReference) -> di
     return dict(connection.execute(query).tuples().all())
 
 
-def known_limits(connection: sql.Connection, reference: MonitorReference, rows: int) -> dict[str, float]:
-    """Limits that were calibrated for batches of `rows`, by signal."""
-    query = sql.select(limits.c.signal, limits.c.value).where(limits.c.reference == reference.id, limits.c.rows == rows)
-    return dict(connection.execute(query).tuples().all())
+def known_limits(connection: sql.Connection, reference: MonitorReference) -> dict[int, dict[str, float]]:
+    """Limits that were calibrated, by signal for batches of so many rows."""
+    query = sql.select(limits.c.rows, limits.c.signal, limits.c.value).where(limits.c.reference == reference.id)
+    stored: dict[int, dict[str, float]] = {}
+    for rows, signal, value in connection.execute(query):
+        stored.setdefault(rows, {})[signal] = value
+    return stored
 
 
 def add_limits(
     connection: sql.Connection, reference: MonitorReference, rows: int, calibrated: Mapping[str, float]
 ) -> None:
     """Store calibrated limits; those that another process has stored meanwhile stay."""
-    stored = known_limits(connection, reference, rows)
+    stored = known_limits(connection, reference).get(rows, {})
     own = {"reference": reference.id, "rows": rows}
     new = [own | {"signal": signal, "value": value} for signal, value in calibrated.items() if signal not in stored]
     if new:
