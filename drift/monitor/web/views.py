@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from drift.charts.batch_axis import Point
@@ -11,12 +12,13 @@ from drift.charts.plots import Chart
 from drift.detect.profiles.aligned_counts import sides_of
 from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
+from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
+from drift.monitor.alerts.series import counts_for, is_judged, loss_name
 from drift.monitor.drift.signals import LABEL, display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Alert, Batch, Drift, MonitorRecord, MonitorReference, SliceMeasure
-from drift.monitor.web.charts import cells_chart, distance_chart, heat_chart, metric_chart
+from drift.monitor.web.charts import AlertSpan, Marks, cells_chart, distance_chart, heat_chart, metric_chart
 from drift.monitor.web.errors import ErrorViews
-from drift.monitor.web.marks import accepted_value, is_worse, marks_of, measures_of, tolerated, versions_of
 from drift.monitor.web.reading import Reading, beside, stamp
 
 MOST_SIGNALS = 20  # rows of the overview's map
@@ -71,7 +73,6 @@ class Overview:
     """A monitor at a glance.
 
     Attributes:
-        monitor: its record.
         reference: in force.
         metric: name of the measure that is drawn.
         metrics: names of those that there are.
@@ -89,7 +90,6 @@ class Overview:
         left_out: signals that the heat chart does not show.
     """
 
-    monitor: MonitorRecord
     reference: MonitorReference | None
     metric: str
     metrics: tuple[str, ...]
@@ -150,7 +150,7 @@ class Views:
             history = self._reading.once(("metrics", *key), lambda: batches.history(connection, monitor))
             far = self._reading.once(("far", *key), lambda: self._far(connection, reference))
             joint = references.joint_history(connection, reference) if reference else {}
-        names = tuple(_in_order({measured.measure.name for many in history.values() for measured in many}))
+        names = tuple(sorted({measured.measure.name for many in history.values() for measured in many}, key=_place))
         if metric and metric not in names and (names or metric not in metrics_by_name()):
             raise LookupError(f"there is no metric {metric!r} of this monitor; it has {', '.join(names) or 'none yet'}")
         chosen = metric if metric in names else names[0] if names else ""
@@ -162,13 +162,23 @@ class Views:
         newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
         ratios, bad = far
         shown = _most_remarkable(ratios)
-        points = points_of(everything, [None] * len(everything))
+        limit = tolerated(reference, chosen)
+        worse = _worse([batch for batch in everything if batch.id in by_batch], by_batch, chosen, reference, limit)
+
+        def line(batch: Batch) -> BatchLine:
+            own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
+            worst = max(own, key=lambda signal: own[signal], default="")
+            return BatchLine(
+                batch, by_batch.get(batch.id), batch.id in worse, bad.get(batch.id, 0), len(own), worst,
+                own.get(worst, 0.0), joint.get(batch.id),
+            )  # fmt: skip
+
+        measured = [by_batch[batch.id].measure if batch.id in by_batch else None for batch in everything]
         return Overview(
-            monitor=monitor,
             reference=reference,
             metric=chosen,
             metrics=names,
-            lines=[_line(batch, by_batch, ratios, bad, joint, chosen, reference) for batch in newest_first],
+            lines=[line(batch) for batch in newest_first],
             page=page,
             pages=pages,
             batches=len(everything),
@@ -178,19 +188,25 @@ class Views:
             open=[alert for alert in stored_alerts if alert.state == "open"],
             acknowledged=[alert for alert in stored_alerts if alert.state == "acknowledged"],
             metric_chart=metric_chart(
-                [_with_interval(batch, by_batch.get(batch.id)) for batch in everything],
+                [
+                    _point(batch, each.value, each.low, each.high) if each else _point(batch)
+                    for batch, each in zip(everything, measured, strict=True)
+                ],
                 chosen.replace("_", " "),
                 accepted=accepted_value(reference, chosen),
-                limit=tolerated(reference, chosen),
+                limit=limit,
                 versions=versions_of(everything),
-                marks=marks_of(
-                    everything, by_batch, metric=chosen, reference=reference, beyond=bad, alerts=stored_alerts
+                marks=Marks(
+                    worse=[at for at, batch in enumerate(everything) if batch.id in worse],
+                    beyond={at: bad[batch.id] for at, batch in enumerate(everything) if bad.get(batch.id)},
+                    spans=_spans(everything, stored_alerts),
                 ),
             )
             if by_batch
             else None,
             heat_chart=heat_chart(
-                points, {display_name(name): [ratios[name].get(batch.id) for batch in everything] for name in shown}
+                [_point(batch) for batch in everything],
+                {display_name(name): [ratios[name].get(batch.id) for batch in everything] for name in shown},
             )
             if shown
             else None,
@@ -211,16 +227,11 @@ class Views:
             drift = references.drift_of_batch(connection, batch.id, reference) if reference else None
             everything = batches.all_batches(connection, monitor)
             key = stamp(connection, monitor, reference, everything)
-        accepted = {
-            (each.measure.name, each.measure.of_class, each.of_slice): each.measure for each in measures_of(reference)
-        }
+        accepted = {_key(each): each.measure for each in reference.measures} if reference else {}
         return {
             "batch": batch,
             "reference": reference,
-            "measures": [
-                (each, accepted.get((each.measure.name, each.measure.of_class, each.of_slice)))
-                for each in _sorted(measured)
-            ],
+            "measures": [(each, accepted.get(_key(each))) for each in sorted(measured, key=_key)],
             "signals": sorted(drift.signals, key=lambda each: -each.kl) if drift else [],
             "joint": drift.joint if drift else None,
             "slices": self.errors.slices(batch, reference, key),
@@ -293,33 +304,8 @@ def points_of(everything: Sequence[Batch], values: Iterable[float | None]) -> li
     return [_point(batch, value) for batch, value in zip(everything, values, strict=True)]
 
 
-def _point(batch: Batch, value: float | None, low: float | None = None, high: float | None = None) -> Point:
-    at = batch.at if batch.last_time is not None else None
-    return Point(batch.id, batch.name, value, low, high, at)
-
-
-def _with_interval(batch: Batch, measured: SliceMeasure | None) -> Point:
-    if measured is None:
-        return _point(batch, None)
-    return _point(batch, measured.measure.value, measured.measure.low, measured.measure.high)
-
-
-def _line(
-    batch: Batch,
-    by_batch: Mapping[int, SliceMeasure],
-    ratios: Mapping[str, Mapping[int, float]],
-    bad: Mapping[int, int],
-    joint: Mapping[int, float],
-    metric: str,
-    reference: MonitorReference | None,
-) -> BatchLine:
-    own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
-    worst = max(own, key=lambda signal: own[signal], default="")
-    measured = by_batch.get(batch.id)
-    worse = measured is not None and is_worse(measured, batch, metric=metric, reference=reference)
-    return BatchLine(
-        batch, measured, worse, bad.get(batch.id, 0), len(own), worst, own.get(worst, 0.0), joint.get(batch.id)
-    )
+def _point(batch: Batch, value: float | None = None, low: float | None = None, high: float | None = None) -> Point:
+    return Point(batch.id, batch.name, value, low, high, batch.at if batch.last_time is not None else None)
 
 
 def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
@@ -331,15 +317,73 @@ def _most_remarkable(ratios: Mapping[str, Mapping[int, float]]) -> list[str]:
     return [name for name in order if name in set(chosen[:MOST_SIGNALS])]
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
-    """Metrics in the order of the registry; then those that it does not have, by name."""
+def _place(name: str) -> tuple[int, str]:
+    """Sorts metrics in the order of the registry; then those that it does not have, by name."""
     order = list(metrics_by_name())
-    return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return order.index(name) if name in order else len(order), name
 
 
-def _sorted(measures: Sequence[SliceMeasure]) -> list[SliceMeasure]:
-    order = {name: at for at, name in enumerate(_in_order({measured.measure.name for measured in measures}))}
-    return sorted(
-        measures,
-        key=lambda measured: (measured.of_slice, measured.measure.of_class or "", order[measured.measure.name]),
-    )
+def _key(measured: SliceMeasure) -> tuple[str, str, tuple[int, str]]:
+    """Names and sorts measures: those of all rows come first, then those of classes, then those of slices."""
+    return measured.of_slice, measured.measure.of_class or "", _place(measured.measure.name)
+
+
+def _worse(
+    measured: Sequence[Batch],
+    by_batch: Mapping[int, SliceMeasure],
+    metric: str,
+    reference: MonitorReference | None,
+    limit: float | None,
+) -> set[int]:
+    """Numbers of the batches that are judged by their losses, and whose measure is worse than tolerated."""
+    if reference is None or limit is None:
+        return set()
+    judged = (batch for batch in measured if counts_for(reference, batch))
+    values = {
+        batch.id: by_batch[batch.id].measure.value for batch in judged if is_judged(batch, metric, reference.promise)
+    }
+    return {number for number, value in values.items() if (value > limit if metric == LARGE_ERRORS else value < limit)}
+
+
+def _spans(everything: Sequence[Batch], alerts: Sequence[Alert]) -> list[AlertSpan]:
+    """Alerts from the batch at which they opened to the last one that was looked at before they were closed."""
+    by_name = {batch.name: at for at, batch in enumerate(everything)}
+    by_number = {batch.id: at for at, batch in enumerate(everything)}
+    spans = []
+    for alert in alerts:
+        if alert.batch not in by_name:
+            continue
+        first = by_name[alert.batch]
+        last = len(everything) - 1
+        if alert.state == "closed":
+            last = max([first, *(by_number[number] for number in alert.seen if number in by_number)])
+        spans.append(AlertSpan(display_name(alert.signal), alert.state, first, last, alert.reason))
+    return spans
+
+
+def versions_of(everything: Sequence[Batch]) -> list[tuple[int, str]]:
+    """Positions at which another version of the model begins to answer."""
+    told_versions = [batch.version for batch in everything]
+    return [
+        (at, f"v{now}" if now.isdigit() else now)
+        for at, (before, now) in enumerate(pairwise(told_versions), start=1)
+        if before != now and now
+    ]
+
+
+def accepted_value(reference: MonitorReference | None, name: str) -> float | None:
+    """The value of a measure on the reference."""
+    if reference is not None and name == LARGE_ERRORS:
+        return float(reference.losses.mean()) if len(reference.losses) else None
+    accepted = reference.measures if reference else ()
+    whole = (each.measure for each in accepted if not each.of_slice and not each.measure.of_class)
+    return next((measure.value for measure in whole if measure.name == name), None)
+
+
+def tolerated(reference: MonitorReference | None, name: str) -> float | None:
+    """What accuracy (or the share of large errors) may come to without an alert."""
+    accepted = accepted_value(reference, name)
+    if reference is None or accepted is None or name != loss_name(reference):
+        return None
+    allowed = reference.promise.tolerated_loss
+    return accepted + allowed if name == LARGE_ERRORS else accepted - allowed
