@@ -7,24 +7,29 @@ from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import numpy as np
+
+from drift.data.schema import time_option
 from drift.errors import UsageError
+from drift.monitor.alerts.check import Checked, acknowledge, check, close, still_bad
+from drift.monitor.alerts.messages import Delivered, Watch, deliver
+from drift.monitor.collection.row_source import open_rows
+from drift.monitor.pipeline.batch_writer import Ingested
+from drift.monitor.pipeline.ingest import ingest_source
+from drift.monitor.pipeline.labels import JoinedLabels, in_force, join_labels, measure_all
+from drift.monitor.pipeline.set_reference import ReferenceResult, reference_notes, set_reference
 from drift.monitor.progress import Progress, ignore_progress
+from drift.monitor.reference.limits import AlarmSpec
+from drift.monitor.sources.column_roles import Columns
+from drift.monitor.sources.rows import Task
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.opening import locate_store, next_command
+from drift.monitor.store.records import Alert, Finding, MonitorRecord, MonitorReference
 from drift.system.options import as_names
 from drift.system.person import person
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from drift.monitor.alerts.check import Checked
-    from drift.monitor.alerts.messages import Delivered, Watch
-    from drift.monitor.pipeline.batch_writer import Ingested
-    from drift.monitor.pipeline.labels import JoinedLabels
-    from drift.monitor.pipeline.set_reference import ReferenceResult
-    from drift.monitor.reference.limits import AlarmSpec
-    from drift.monitor.sources.rows import Task
-    from drift.monitor.store.records import Alert, Finding, MonitorRecord, MonitorReference
 
 LONGEST_REASON = 1000  # characters
 T = TypeVar("T")
@@ -196,10 +201,6 @@ class Monitor:
             UsageError: columns that contradict each other, or differ from those that the monitor began with.
             DataError: rows that cannot be used; the batches before them are stored.
         """
-        from drift.data.schema import time_option
-        from drift.monitor.pipeline.ingest import ingest_source
-        from drift.monitor.sources.column_roles import Columns
-
         time_name, time_format = time_option(time)
         requested = Columns(
             prediction, label, key, time_name, batch, every, batch_size, version, probability, positive, probabilities,
@@ -234,11 +235,6 @@ class Monitor:
         Raises:
             UsageError: rows of the monitor have no keys, or no column of labels is known.
         """
-        import numpy as np
-
-        from drift.monitor.collection.row_source import open_rows
-        from drift.monitor.pipeline.labels import in_force, join_labels
-
         record = self.record
         columns = replaced(record.columns, key=key or record.columns.key, truth=label or record.columns.truth)
         if not columns.key or not columns.truth or not record.columns.key:
@@ -295,9 +291,6 @@ class Monitor:
             UsageError: not exactly one choice of rows, or none of such rows.
             DataError: fewer than 50 rows.
         """
-        from drift.monitor.pipeline.labels import measure_all
-        from drift.monitor.pipeline.set_reference import ReferenceResult, reference_notes, set_reference
-
         record = self.record
         limits = set_reference(
             self.store, record, by=by or person(), why=why.strip()[:LONGEST_REASON], first_batches=first_batches,
@@ -322,15 +315,10 @@ class Monitor:
         Raises:
             UsageError: there is no such monitor.
         """
-        from drift.monitor.alerts.check import check
-        from drift.monitor.alerts.messages import Watch
-
         return check(self.store, self.record, watch or Watch(), progress=progress)
 
     def deliver(self, watch: Watch) -> Delivered:
         """Deliver queued messages to the channels of a watch; what fails waits for the next call."""
-        from drift.monitor.alerts.messages import deliver
-
         quiet = {"quiet": watch.quiet_hours.over} if watch.quiet_hours else {}
         return deliver(self.store, self.record, watch.channels, **quiet)
 
@@ -350,8 +338,6 @@ class Monitor:
         Raises:
             UsageError: there is no such alert, or it is closed.
         """
-        from drift.monitor.alerts.check import acknowledge
-
         return acknowledge(
             self.store, self.record, self._alert(alert), by=by or person(), why=why.strip()[:LONGEST_REASON]
         )
@@ -371,8 +357,6 @@ class Monitor:
         Raises:
             UsageError: there is no such alert, or it is closed.
         """
-        from drift.monitor.alerts.check import close, still_bad
-
         record = self.record
         closed = close(self.store, record, self._alert(alert), by=by or person(), why=why.strip()[:LONGEST_REASON])
         return closed, still_bad(self.store, record, closed)

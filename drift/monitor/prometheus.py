@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import Batch, MonitorRecord
-
-if TYPE_CHECKING:
-    from prometheus_client.metrics_core import GaugeMetricFamily
 
 GAUGES = {
     "batches": ("Batches stored.", ()),
@@ -28,31 +26,19 @@ GAUGES = {
 
 def exposition(store: MonitorStore) -> str:
     """Gauges of every monitor's newest state, format 0.0.4."""
-    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client import generate_latest
+    from prometheus_client.metrics_core import GaugeMetricFamily
 
-    registry = CollectorRegistry()
-    registry.register(_Collector(store))
+    families = {
+        name: GaugeMetricFamily(f"drift_monitor_{name}", words, labels=["monitor", *labels])
+        for name, (words, labels) in GAUGES.items()
+    }
+    with store.read() as connection:
+        for monitor in batches.all_monitors(connection):
+            for name, labels, value in _state(connection, monitor):
+                families[name].add_metric([monitor.name, *labels], value)
+    registry: Any = SimpleNamespace(collect=families.values)
     return generate_latest(registry).decode()
-
-
-class _Collector:
-    """Reads the store when it is asked."""
-
-    def __init__(self, store: MonitorStore) -> None:
-        self._store = store
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        from prometheus_client.metrics_core import GaugeMetricFamily
-
-        families = {
-            name: GaugeMetricFamily(f"drift_monitor_{name}", words, labels=["monitor", *labels])
-            for name, (words, labels) in GAUGES.items()
-        }
-        with self._store.read() as connection:
-            for monitor in batches.all_monitors(connection):
-                for name, labels, value in _state(connection, monitor):
-                    families[name].add_metric([monitor.name, *labels], value)
-        return families.values()
 
 
 def _state(connection: Any, monitor: MonitorRecord) -> Iterator[tuple[str, tuple[str, ...], float]]:

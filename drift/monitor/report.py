@@ -13,8 +13,8 @@ from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import MonitorRecord, now
 from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import OF_CHANCE, Views, points_of
-from drift.monitor.web.wording import FILTERS
-from drift.report.page import environment, plotly_library, write_whole
+from drift.monitor.web.wording import templates
+from drift.report.page import plotly_library, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,20 +30,22 @@ def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path
         stored_alerts = alerts.all_alerts(connection, monitor)
         findings = alerts.all_findings(connection, monitor)
         reference = references.current_reference(connection, monitor)
-    templates = environment("monitor/web/templates")
-    templates.filters |= FILTERS
-    html = templates.get_template("report.html.j2").render(
-        monitor=monitor,
-        shown=shown,
-        metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
-        signal_charts=_signal_charts(store, monitor) if reference else {},
-        alerts=stored_alerts,
-        verdicts={name: sum(finding.verdict == name for finding in findings) for name in ("anomaly", "real")},
-        style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
-        script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
-        plotly=plotly_library(),
-        made_at=now(),
-        version=__version__,
+    html = (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            monitor=monitor,
+            shown=shown,
+            metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
+            signal_charts=_signal_charts(store, monitor) if reference else {},
+            alerts=stored_alerts,
+            verdicts={name: sum(finding.verdict == name for finding in findings) for name in ("anomaly", "real")},
+            style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
+            script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
+            plotly=plotly_library(),
+            made_at=now(),
+            version=__version__,
+        )
     )
     return write_whole(html, path)
 

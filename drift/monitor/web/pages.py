@@ -36,8 +36,7 @@ from drift.monitor.web.security import (
     user_of,
 )
 from drift.monitor.web.views import Views
-from drift.monitor.web.wording import FILTERS
-from drift.report.page import environment
+from drift.monitor.web.wording import templates
 
 LONGEST_NAME, LONGEST_NOTE = 100, 4_000
 MOST_NUMBER = 2**31 - 1  # that a database's integers hold
@@ -49,8 +48,7 @@ class MonitorPages:
     def __init__(self, store: MonitorStore, gate: Gate, *, secure: bool) -> None:
         self._store, self._gate, self._secure = store, gate, secure
         self._views = Views(store)
-        self._templates = environment("monitor/web/templates")
-        self._templates.filters |= FILTERS
+        self._templates = templates()
 
     def home(self, request: Request) -> Response:
         """All monitors; if there is but one, its overview."""

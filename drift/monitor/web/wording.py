@@ -1,13 +1,13 @@
-"""Values as templates show them."""
+"""The templates of the pages, and values as these show them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from drift.charts.plots import as_json
 from drift.invocation import shell_words
 from drift.monitor.drift.signals import display_name
+from drift.report.page import environment
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -34,11 +34,15 @@ def moment(text: str | None) -> str:
     return "" if text is None else text[:16].replace("T", " ")
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {
-    "display_name": display_name,
-    "chart": as_json,
-    "number": number,
-    "count": count,
-    "moment": moment,
-    "shell_words": shell_words,
-}
+def templates() -> Any:
+    """The templates of the pages and of the report."""
+    made = environment("monitor/web/templates")
+    made.filters |= {
+        "display_name": display_name,
+        "chart": as_json,
+        "number": number,
+        "count": count,
+        "moment": moment,
+        "shell_words": shell_words,
+    }
+    return made
