@@ -8,8 +8,7 @@ from typing import Annotated
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.images.options import DataSet, OutputOptions, PerturbationName, required_perturbation
-from drift.commands.images.preparing import NetworkOptions, images_of
+from drift.commands.images import options as lab
 from drift.commands.parts import write_json
 from drift.errors import UsageError
 from drift.invocation import shell_words
@@ -28,8 +27,8 @@ SEEN_SAYS = (
 class AugmentOptions:
     """What is trained away, and how long."""
 
-    data: DataSet = "cifar-10"
-    perturbation: PerturbationName = "cifar10_augmentation"
+    data: lab.DataSet = "cifar-10"
+    perturbation: lab.PerturbationName = "cifar10_augmentation"
     images: Annotated[int, Option("On each side of the drift test.", min=20)] = 500
     level: Annotated[float, Option("Of the test.", MORE, min=1e-4, max=0.5)] = 0.05
     minutes: Annotated[
@@ -42,9 +41,9 @@ class AugmentOptions:
 def augment(
     *,
     options: AugmentOptions,
-    network: NetworkOptions,
+    network: lab.NetworkOptions,
     tensorboard: Annotated[Path, Option("Folder for TensorBoard, one below it for each network.", MORE)] = Path("runs"),
-    output: OutputOptions,
+    output: lab.OutputOptions,
     compute: ComputeOptions,
     json: o.Json = None,
 ) -> None:
@@ -62,28 +61,21 @@ def augment(
     from drift.tracking.connection.store import connect
 
     compute = compute.on_device()
-    changes = required_perturbation(options.perturbation, "augment with")
+    changes = lab.required_perturbation(options.perturbation, "augment with")
     if output.html is not None and output.html.suffix == ".md":
         raise UsageError(f"expected --html to name a page, got {output.html}: Markdown is written beside it")
     minutes = options.minutes or (1 if network.quick else 20)
     network.require_known()
     store = connect(create=True)
     with counting() as tell:
-        parts = network.roles(images_of(options.data, tell), seed=compute.seed, reference_rows=100)
+        parts = network.roles(lab.images_of(options.data, tell), seed=compute.seed, reference_rows=100)
         trained = {}
         for name, hook in (("without augmentation", None), ("with augmentation", changes)):
             trained[name] = network.trained(
-                parts,
-                tell,
-                compute,
-                epochs=20,
-                seconds=60 * minutes,
-                augment=hook,
-                augmented_by=options.perturbation if hook else "",
-                whole=True,
-                board=tensorboard / name.replace(" ", "-"),
-                words=f"training {name}",
-            )
+                parts, tell, compute, epochs=20, seconds=60 * minutes, augment=hook,
+                augmented_by=options.perturbation if hook else "", whole=True,
+                board=tensorboard / name.replace(" ", "-"), words=f"training {name}",
+            )  # fmt: skip
         samples = {
             CLEAN: parts.pool,
             PERTURBED: ImagePool(changes(parts.pool.pixels, 1.0, compute.seed), parts.pool.labels),

@@ -8,15 +8,7 @@ from typing import Annotated
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.images.options import (
-    DataSet,
-    OutputOptions,
-    PerturbationName,
-    ReferenceRows,
-    require_choice,
-    required_perturbation,
-)
-from drift.commands.images.preparing import NetworkOptions, images_of
+from drift.commands.images import options as lab
 from drift.commands.parts import write_json
 from drift.errors import UsageError
 from drift.system.devices import ComputeOptions
@@ -39,9 +31,9 @@ KERNELS_SAY = (
 class KernelsOptions:
     """What detectors are compared on, and how."""
 
-    data: DataSet = "mnist"
+    data: lab.DataSet = "mnist"
     other_data: Annotated[str, Option("Out-of-distribution images: another data set, or a folder.")] = "fashion-mnist"
-    perturbation: PerturbationName = "gaussian_blur"
+    perturbation: lab.PerturbationName = "gaussian_blur"
     severity: Annotated[float, Option("Of the perturbation.", min=0, max=1)] = 0.3
     images: Annotated[int, Option("In each sample, and in each plane.", min=10)] = 100
     detectors: Annotated[
@@ -60,15 +52,15 @@ class KernelsOptions:
         Option("Samples of each size, for the images needed. Default: 20; 10 with --quick.", MORE, min=5),
     ] = None
     level: Annotated[float, Option("Of each test.", MORE, min=1e-4, max=0.5)] = 0.05
-    reference_rows: ReferenceRows = None
+    reference_rows: lab.ReferenceRows = None
 
 
 @command(needs=NEEDS)
 def kernels(
     *,
     options: KernelsOptions,
-    network: NetworkOptions,
-    output: OutputOptions,
+    network: lab.NetworkOptions,
+    output: lab.OutputOptions,
     picture: Annotated[Path | None, Option("Also write the planes to this PNG.", MORE)] = None,
     compute: ComputeOptions,
     json: o.Json = None,
@@ -92,15 +84,15 @@ def kernels(
         raise UsageError(f"expected --space features or pixels, got {options.space!r}")
     compute = compute.on_device()
     watching = chosen(options.detectors or ",".join(image_detectors()), options.space)
-    changes = required_perturbation(options.perturbation, "put beside clean and foreign images")
-    require_choice("embedding", options.embedding, EMBEDDINGS)
+    changes = lab.required_perturbation(options.perturbation, "put beside clean and foreign images")
+    lab.require_choice("embedding", options.embedding, EMBEDDINGS)
     if picture is not None and not picture.parent.is_dir():
         raise UsageError(f"expected --picture in a folder that is there, got {picture}")
     network.require_known()
     store = connect(create=True)
     with counting() as tell:
-        images = images_of(options.data, tell)
-        other = images_of(options.other_data, tell)[1]
+        images = lab.images_of(options.data, tell)
+        other = lab.images_of(options.other_data, tell)[1]
         parts = network.roles(images, seed=compute.seed, reference_rows=options.reference_rows, other=other)
         trained = network.trained(parts, tell, compute)
         assert isinstance(parts.out_of_distribution, ImagePool)  # noqa: S101  # another data set was asked for

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.images.options import DataSet, OutputOptions, PerturbationName, ReferenceRows, require_choice
-from drift.commands.images.preparing import NetworkOptions, images_of
+from drift.commands.images import options as lab
 from drift.commands.parts import write_json
 from drift.invocation import command_line, shell_words
 from drift.loop.options import split_names
@@ -36,8 +35,8 @@ BATCHES_SAY = (
 class SimulateOptions:
     """What drifts, how, and who is to notice."""
 
-    data: DataSet = "mnist"
-    perturbation: PerturbationName = "gaussian_blur"
+    data: lab.DataSet = "mnist"
+    perturbation: lab.PerturbationName = "gaussian_blur"
     ramp: Annotated[str, Option("How severity goes over the batches: gradual, sudden, recurring, or clean (none).")] = (
         "gradual"
     )
@@ -75,15 +74,15 @@ class SimulateOptions:
             max=0.5,
         ),
     ] = 0.01
-    reference_rows: ReferenceRows = None
+    reference_rows: lab.ReferenceRows = None
 
 
 @command(needs=NEEDS)
 def simulate(
     *,
     options: SimulateOptions,
-    network: NetworkOptions,
-    output: OutputOptions,
+    network: lab.NetworkOptions,
+    output: lab.OutputOptions,
     rows: Annotated[
         Path | None,
         Option(
@@ -112,7 +111,7 @@ def simulate(
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect
 
-    require_choice("ramp", options.ramp, RAMPS)
+    lab.require_choice("ramp", options.ramp, RAMPS)
     compute = compute.on_device()
     watching = chosen(options.detectors)
     changes = perturb_by(options.perturbation)
@@ -125,8 +124,8 @@ def simulate(
     network.require_known()
     store = connect(create=True)
     with counting() as tell:
-        images = images_of(options.data, tell)
-        other = images_of(options.other_data, tell)[1] if options.other_data else None
+        images = lab.images_of(options.data, tell)
+        other = lab.images_of(options.other_data, tell)[1] if options.other_data else None
         parts = network.roles(
             images,
             seed=compute.seed,
