@@ -49,17 +49,8 @@ def batches_since(connection: Any, monitor: MonitorRecord, reference: MonitorRef
 def run_histories(
     connection: Any, monitor: MonitorRecord, calibration: ReferenceLimits, since: Sequence[Batch]
 ) -> list[tuple[str, list[DistancePoint]]]:
-    """All series under the run rule: distances of signals, and losses of slices."""
-    return [
-        *_distance_histories(connection, calibration.reference, since),
-        *_slice_histories(connection, monitor, calibration, since),
-    ]
-
-
-def _distance_histories(
-    connection: Any, reference: MonitorReference, since: Sequence[Batch]
-) -> list[tuple[str, list[DistancePoint]]]:
-    """The distance of each signal from the reference, over batches."""
+    """All series under the run rule: the distance of each signal from the reference, and losses of slices."""
+    reference = calibration.reference
     by_id = {batch.id: batch for batch in since}
     histories: dict[str, list[DistancePoint]] = {}
     for number, signal, value, limit, bad in references.signal_history(
@@ -69,7 +60,7 @@ def _distance_histories(
         if batch is not None and is_judged(batch, signal, reference.promise):
             words = f"{display_name(signal)}: Jensen-Shannon {value:.3g} from the reference, limit {limit:.3g}"
             histories.setdefault(signal, []).append(DistancePoint(batch, bad, words))
-    return list(histories.items())
+    return [*histories.items(), *_slice_histories(connection, monitor, calibration, since)]
 
 
 def loss_history(

@@ -51,13 +51,6 @@ class ErrorSlice:
         return " and ".join(map(str, self.conditions))
 
 
-@dataclass(frozen=True, eq=False)
-class _Tried:
-    conditions: tuple[Condition, ...]
-    rows: NDArray[np.bool_]
-    p_value: float
-
-
 def find_error_slices(
     features: pd.DataFrame, wrong: NDArray[np.float64], *, level: float = 0.05, most: int = 5, seed: int = 0
 ) -> tuple[ErrorSlice, ...]:
@@ -88,46 +81,42 @@ def find_error_slices(
     if not singles or not bad.any():
         return ()
     tests = len(singles) * (len(singles) + 1) // 2
-    tried = _judged(singles, bad)
-    best = sorted(tried, key=lambda condition: condition.p_value)[:BEST]
+    tried = _tried(singles, bad, tests)
+    best = sorted(tried, key=lambda pair: pair[0].p_value)[:BEST]
     pairs = []
-    for first, second in combinations(best, 2):
+    for (first, rows), (second, others) in combinations(best, 2):
         if {c.column for c in first.conditions} & {c.column for c in second.conditions}:
             continue
-        both = first.rows & second.rows
+        both = rows & others
         if both.sum() >= LEAST_ROWS:
             pairs.append(((*first.conditions, *second.conditions), both))
-    slices: list[_Tried] = []
-    for condition in sorted(
-        [*tried, *_judged(pairs, bad)], key=lambda condition: (condition.p_value, len(condition.conditions))
+    chosen: list[tuple[ErrorSlice, NDArray[np.bool_]]] = []
+    for each, rows in sorted(
+        [*tried, *_tried(pairs, bad, tests)], key=lambda pair: (pair[0].p_value, len(pair[0].conditions))
     ):
-        if condition.p_value * tests > level or len(slices) == most:
+        if each.p_value * tests > level or len(chosen) == most:
             break
-        if all(
-            (condition.rows & other.rows).sum() <= OVERLAP * (condition.rows | other.rows).sum() for other in slices
-        ):
-            slices.append(condition)
-    return tuple(_slice(condition, bad, tests) for condition in slices)
+        if all((rows & others).sum() <= OVERLAP * (rows | others).sum() for _, others in chosen):
+            chosen.append((each, rows))
+    return tuple(each for each, _ in chosen)
 
 
-def _slice(condition: _Tried, bad: NDArray[np.bool_], tests: int) -> ErrorSlice:
-    rows, inside = int(condition.rows.sum()), int((condition.rows & bad).sum())
-    rest = max(1, len(bad) - rows)
-    return ErrorSlice(
-        condition.conditions, rows, inside, inside / rows, (int(bad.sum()) - inside) / rest, condition.p_value,
-        min(1.0, condition.p_value * tests),
-    )  # fmt: skip
-
-
-def _judged(conditions: list[tuple[tuple[Condition, ...], NDArray[np.bool_]]], bad: NDArray[np.bool_]) -> list[_Tried]:
+def _tried(
+    conditions: list[tuple[tuple[Condition, ...], NDArray[np.bool_]]], bad: NDArray[np.bool_], tests: int
+) -> list[tuple[ErrorSlice, NDArray[np.bool_]]]:
+    """The slice of each of some conditions, with its rows."""
     from scipy.stats import hypergeom
 
     if not conditions:
         return []
-    rows = np.asarray([part.sum() for _, part in conditions])
-    inside = np.asarray([(part & bad).sum() for _, part in conditions])
-    p_values = hypergeom.sf(inside - 1, len(bad), bad.sum(), rows)
-    return [_Tried(*pair, float(p)) for pair, p in zip(conditions, np.minimum(p_values, 1.0), strict=True)]
+    sizes = np.asarray([rows.sum() for _, rows in conditions])
+    inside = np.asarray([(rows & bad).sum() for _, rows in conditions])
+    wrong = int(bad.sum())
+    p_values = np.minimum(hypergeom.sf(inside - 1, len(bad), wrong, sizes), 1.0)
+    return [
+        (ErrorSlice(part, n, k, k / n, (wrong - k) / max(1, len(bad) - n), p, min(1.0, p * tests)), rows)
+        for (part, rows), n, k, p in zip(conditions, sizes.tolist(), inside.tolist(), p_values.tolist(), strict=True)
+    ]
 
 
 def _conditions(name: str, column: pd.Series) -> list[tuple[tuple[Condition, ...], NDArray[np.bool_]]]:

@@ -6,7 +6,7 @@ numbers stays numbers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -192,8 +192,9 @@ class Columns:
             if self.key
             else np.asarray([str(at) for at in range(first, first + count)], object)
         )
-        if (missing := _first_missing(keys)) is not None:
-            raise DataError(f"expected a key in every row, got none in column {self.key!r}, row {first + missing}")
+        if (missing := ~present(keys)).any():
+            row = first + int(missing.argmax())
+            raise DataError(f"expected a key in every row, got none in column {self.key!r}, row {row}")
         prediction = self._answers(frame[self.prediction], self.prediction)
         gone = ~present(prediction)
         if gone.any():
@@ -331,7 +332,3 @@ def _task_of(prediction: pd.Series) -> Task:
     present = prediction.dropna()
     whole = bool((present % 1 == 0).all())
     return "classification" if whole and present.nunique() <= MOST_CLASSES else "regression"
-
-
-def _first_missing(texts: Iterable[object]) -> int | None:
-    return next((at for at, text in enumerate(texts) if text is None), None)

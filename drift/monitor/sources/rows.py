@@ -21,6 +21,7 @@ Texts: TypeAlias = NDArray[np.object_]  # str, or None where missing
 Task: TypeAlias = Literal["classification", "regression"]
 
 FEATURE, PROBABILITY = "f:", "p:"  # before the names of stored columns
+ARRAYS = ("keys", "prediction", "labels", "times", "versions", "confidence")  # with a value for each row
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +60,10 @@ class PredictionRows:
 
     def take(self, chosen: NDArray[Any]) -> PredictionRows:
         """Some of the rows: positions, or a mask."""
-        optional = {name: getattr(self, name) for name in ("times", "versions", "confidence", "probabilities")}
+        arrays = {name: getattr(self, name) for name in (*ARRAYS, "probabilities")}
         features = self.features[chosen] if chosen.dtype == np.bool_ else self.features.iloc[chosen]
-        return replace(
-            self,
-            keys=self.keys[chosen],
-            prediction=self.prediction[chosen],
-            labels=self.labels[chosen],
-            features=features.reset_index(drop=True),
-            **{name: part[chosen] for name, part in optional.items() if part is not None},
-        )
+        taken = {name: values[chosen] for name, values in arrays.items() if values is not None}
+        return replace(self, features=features.reset_index(drop=True), **taken)
 
     def with_labels(self, labels: NDArray[Any]) -> PredictionRows:
         """The same rows with other labels."""
@@ -90,24 +85,13 @@ def joined(parts: list[PredictionRows]) -> PredictionRows:
     if len(parts) == 1:
         return first
     classes = tuple(sorted({name for part in parts for name in part.classes}))
-    probabilities = None
-    if first.probabilities is not None:
-        probabilities = np.concatenate([_over(part, classes) for part in parts])
-
-    def concatenated(name: str) -> Any:
-        arrays = [getattr(part, name) for part in parts]
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    return PredictionRows(
-        concatenated("keys"),
-        concatenated("prediction"),
-        concatenated("labels"),
-        pd.concat([part.features for part in parts], ignore_index=True),
-        concatenated("times"),
-        concatenated("versions"),
-        concatenated("confidence"),
-        probabilities,
-        classes,
+    arrays = {name: [getattr(part, name) for part in parts] for name in ARRAYS if getattr(first, name) is not None}
+    return replace(
+        first,
+        features=pd.concat([part.features for part in parts], ignore_index=True),
+        probabilities=None if first.probabilities is None else np.concatenate([_over(part, classes) for part in parts]),
+        classes=classes,
+        **{name: np.concatenate(values) for name, values in arrays.items()},
     )
 
 

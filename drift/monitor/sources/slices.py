@@ -88,9 +88,6 @@ class Slice:
             holds &= condition.rows(frame)
         return holds
 
-    def __str__(self) -> str:
-        return " and ".join(map(str, self.conditions))
-
 
 def parse_slice(text: str) -> Slice:
     """A slice from `NAME: CONDITION and CONDITION`; a condition is `feature <= 0.25` or `state == 'NSW'`.
@@ -100,8 +97,8 @@ def parse_slice(text: str) -> Slice:
     Raises:
         UsageError: anything else.
 
-    >>> str(parse_slice("night: period < 0.25 and state != 'VIC'"))
-    "period < 0.25 and state != 'VIC'"
+    >>> [str(condition) for condition in parse_slice("night: period < 0.25 and state != 'VIC'").conditions]
+    ['period < 0.25', "state != 'VIC'"]
     """
     name, colon, rest = text.partition(":")
     if not colon or not name.strip() or not rest.strip():

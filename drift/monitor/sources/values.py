@@ -43,10 +43,7 @@ def numbers(column: pd.Series, name: str, *, exact: bool = False) -> NDArray[np.
             f" convert it, or begin another monitor with {shell_words('--categories', name)} or"
             f" {shell_words('--ignore', name)}"
         )
-    return _bounded(read.astype(np.float64) if exact else widened(read))
-
-
-def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = read.astype(np.float64) if exact else widened(read)
     large = np.abs(values) > LARGEST
     if large.any():
         values = np.where(large & np.isfinite(values), np.copysign(np.inf, values), values)

@@ -74,12 +74,9 @@ class MonitorStore:
         try:
             yield
         except SQLAlchemyError as error:
-            raise StateError(f"the monitor's store {self.name} cannot be {done}: {self._reason(error)}") from error
-
-    def _reason(self, error: SQLAlchemyError) -> str:
-        """Why, and for a file what to do about it."""
-        reason = reason_of(error, self.url)
-        return reason + advice(reason) if self.url.get_backend_name() == "sqlite" else reason
+            reason = reason_of(error, self.url)
+            reason += advice(reason) if self.url.get_backend_name() == "sqlite" else ""  # what to do about a file
+            raise StateError(f"the monitor's store {self.name} cannot be {done}: {reason}") from error
 
 
 def _url(place: str | Path) -> sql.URL:

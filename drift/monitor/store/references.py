@@ -88,12 +88,6 @@ def measured_batches(connection: sql.Connection, reference: MonitorReference) ->
     return set(connection.execute(query).scalars())
 
 
-def count_measured(connection: sql.Connection, reference: MonitorReference) -> int:
-    """Number of batches whose drift from a reference is known."""
-    query = sql.select(sql.func.count()).select_from(drifts).where(drifts.c.reference == reference.id)
-    return int(connection.execute(query).scalar_one())
-
-
 def signal_history(
     connection: sql.Connection, reference: MonitorReference, *names: str, signals: Iterable[str] | None = None
 ) -> list[tuple[Any, ...]]:

@@ -122,30 +122,27 @@ def _fields(record: type) -> list[sql.Column[Any]]:
     return columns
 
 
-def _of(table: str, *, key: bool = False, name: str = "") -> sql.Column[int]:
-    """A column that names a row of another table, and goes with it."""
+def _of(record: str, *, key: bool = False) -> sql.Column[int]:
+    """A column that names a record of another table, and goes with it."""
+    table = "batches" if record == "batch" else f"{record}s"
     own = sql.ForeignKey(f"{table}.id", ondelete="CASCADE")
-    return sql.Column(name or table.removesuffix("s"), sql.Integer, own, nullable=False, primary_key=key)
-
-
-def _of_batch() -> sql.Column[int]:
-    return _of("batches", key=True, name="batch")
+    return sql.Column(record, sql.Integer, own, nullable=False, primary_key=key)
 
 
 monitors = sql.Table("monitors", metadata, *_fields(MonitorRecord), sql.UniqueConstraint("name"))
-batches = sql.Table("batches", metadata, _of("monitors"), *_fields(Batch), sql.UniqueConstraint("monitor", "name"))
+batches = sql.Table("batches", metadata, _of("monitor"), *_fields(Batch), sql.UniqueConstraint("monitor", "name"))
 sql.Index("batches_in_order", batches.c.monitor, batches.c.at, batches.c.id)
 references = sql.Table(
-    "references", metadata, _of("monitors"), *_fields(MonitorReference), sql.UniqueConstraint("monitor", "version")
+    "references", metadata, _of("monitor"), *_fields(MonitorReference), sql.UniqueConstraint("monitor", "version")
 )
-alerts = sql.Table("alerts", metadata, _of("monitors"), *_fields(Alert))
+alerts = sql.Table("alerts", metadata, _of("monitor"), *_fields(Alert))
 findings = sql.Table(
-    "findings", metadata, _of("monitors"), *_fields(Finding), sql.UniqueConstraint("monitor", "batch", "key")
+    "findings", metadata, _of("monitor"), *_fields(Finding), sql.UniqueConstraint("monitor", "batch", "key")
 )
 deliveries = sql.Table("deliveries", metadata, *_fields(Delivery))
 deliveries.c.alert.append_foreign_key(sql.ForeignKey("alerts.id", ondelete="CASCADE"))
 distances = sql.Table(  # of one signal of a batch from a reference
-    "distances", metadata, _of("batches", name="batch"), _of("references"), *_fields(SignalDrift),
+    "distances", metadata, _of("batch"), _of("reference"), *_fields(SignalDrift),
     sql.PrimaryKeyConstraint("batch", "reference", "signal"),
 )  # fmt: skip
 sql.Index("distances_of_signal", distances.c.reference, distances.c.signal)
@@ -162,7 +159,7 @@ TABLES: Mapping[type, sql.Table] = {
 parts = sql.Table(
     "parts",  # of a batch's rows, each a Parquet file
     metadata,
-    _of_batch(),
+    _of("batch", key=True),
     sql.Column("part", sql.Integer, primary_key=True),
     sql.Column("rows", sql.Integer, nullable=False),
     sql.Column("hashes", sql.LargeBinary, nullable=False),  # of its keys, uint64 in row order
@@ -171,7 +168,7 @@ parts = sql.Table(
 measures = sql.Table(
     "measures",
     metadata,
-    _of_batch(),
+    _of("batch", key=True),
     sql.Column("name", sql.String, primary_key=True),
     sql.Column("of_class", sql.String, primary_key=True),  # empty: of all
     sql.Column("of_slice", sql.String, primary_key=True),  # empty: of all
@@ -183,8 +180,8 @@ measures = sql.Table(
 drifts = sql.Table(
     "drifts",  # of a batch from a reference, as a whole
     metadata,
-    _of_batch(),
-    _of("references", key=True),
+    _of("batch", key=True),
+    _of("reference", key=True),
     sql.Column("inputs", sql.JSON, nullable=False),  # profile
     sql.Column("labels", sql.JSON),
     sql.Column("joint_p_value", sql.Float),  # MMD, of samples
@@ -193,7 +190,7 @@ drifts = sql.Table(
 limits = sql.Table(
     "limits",  # that were calibrated
     metadata,
-    _of("references", key=True),
+    _of("reference", key=True),
     sql.Column("signal", sql.String, primary_key=True),
     sql.Column("rows", sql.Integer, primary_key=True),  # of a batch, at least
     sql.Column("value", sql.Float, nullable=False),
@@ -201,7 +198,7 @@ limits = sql.Table(
 truths = sql.Table(
     "truths",  # labels that came before their rows
     metadata,
-    _of("monitors", key=True),
+    _of("monitor", key=True),
     sql.Column("key", sql.String, primary_key=True),
     sql.Column("truth", sql.String, nullable=False),
     sql.Column("came_at", sql.String, nullable=False),

@@ -65,7 +65,18 @@ class ErrorViews:
 
     def slices(self, batch: Batch, reference: MonitorReference | None, key: tuple[Any, ...]) -> tuple[ErrorSlice, ...]:
         """Where the errors of a batch concentrate."""
-        return self._reading.once(("slices", batch.id, *key), lambda: self._error_slices(batch, reference), large=True)
+
+        def find() -> tuple[ErrorSlice, ...]:
+            rows = self._rows(batch)
+            if rows is None or not rows.labelled.any():
+                return ()
+            labelled = rows.take(rows.labelled)
+            large = reference.large_error if reference else None
+            if labelled.prediction.dtype == np.float64 and large is None:
+                return ()
+            return find_error_slices(labelled.features, losses_of(labelled, large))
+
+        return self._reading.once(("slices", batch.id, *key), find, large=True)
 
     def moved(
         self, monitor: MonitorRecord, reference: MonitorReference | None, key: tuple[Any, ...]
@@ -82,16 +93,6 @@ class ErrorViews:
                 if count >= MOST_ANALYSED:
                     break
         return joined(parts) if parts else None
-
-    def _error_slices(self, batch: Batch, reference: MonitorReference | None) -> tuple[ErrorSlice, ...]:
-        rows = self._rows(batch)
-        if rows is None or not rows.labelled.any():
-            return ()
-        labelled = rows.take(rows.labelled)
-        large = reference.large_error if reference else None
-        if labelled.prediction.dtype == np.float64 and large is None:
-            return ()
-        return find_error_slices(labelled.features, losses_of(labelled, large))
 
     def _moved(self, monitor: MonitorRecord, reference: MonitorReference | None) -> tuple[Moved, ...]:
         if reference is None:
@@ -122,22 +123,20 @@ class ErrorViews:
         usual = self.neighbourhood(reference) if reference is not None and len(some) else None
         strange: Sequence[Anomaly | None] = usual.anomalies(some.features) if usual else [None] * len(some)
         near = usual.nearest(some.features) if usual else [()] * len(some)
-        shown = []
-        for at in range(len(some)):
-            shown.append(
-                {
-                    **_row(some, at),
-                    "loss": float(losses[chosen[at]]),
-                    "anomaly": strange[at],
-                    "near": [
-                        {**_row(reference.sample, neighbour.position), "distance": neighbour.distance}
-                        for neighbour in near[at]
-                        if reference is not None
-                    ],
-                    "frame": some.features.iloc[[at]],
-                }
-            )
-        return shown
+        return [
+            {
+                **_row(some, at),
+                "loss": float(losses[chosen[at]]),
+                "anomaly": strange[at],
+                "near": [
+                    {**_row(reference.sample, neighbour.position), "distance": neighbour.distance}
+                    for neighbour in near[at]
+                    if reference is not None
+                ],
+                "frame": some.features.iloc[[at]],
+            }
+            for at in range(len(some))
+        ]
 
     def _with_findings(
         self, row: dict[str, Any], findings: Sequence[Finding], batch: Batch, reference: MonitorReference | None

@@ -72,7 +72,7 @@ def stamp(
     connection: Any, monitor: MonitorRecord, reference: MonitorReference | None, everything: Sequence[Batch]
 ) -> tuple[Any, ...]:
     """A cache key that changes with the monitor's batches, labels and reference."""
-    measured = references.count_measured(connection, reference) if reference else 0
+    measured = len(references.measured_batches(connection, reference)) if reference else 0
     digest = hash(tuple((batch.id, batch.digest, batch.truth_digest) for batch in everything))
     return monitor.id, reference.id if reference else 0, len(everything), measured, digest
 
