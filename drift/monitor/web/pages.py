@@ -21,20 +21,9 @@ from drift.monitor.drift.signals import display_name
 from drift.monitor.prometheus import exposition
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.store.records import Batch, MonitorRecord
+from drift.monitor.web import security
 from drift.monitor.web.sections import SECTIONS
 from drift.monitor.web.sections.protocol import Section
-from drift.monitor.web.security import (
-    LATE_SECONDS,
-    SESSION_SECONDS,
-    Gate,
-    Session,
-    cookie_name,
-    local_path,
-    read_form,
-    same_site,
-    session_cookie,
-    user_of,
-)
 from drift.monitor.web.views import Views
 from drift.monitor.web.wording import templates
 
@@ -45,7 +34,7 @@ MOST_NUMBER = 2**31 - 1  # that a database's integers hold
 class MonitorPages:
     """Answers requests."""
 
-    def __init__(self, store: MonitorStore, gate: Gate, *, secure: bool) -> None:
+    def __init__(self, store: MonitorStore, gate: security.Gate, *, secure: bool) -> None:
         self._store, self._gate, self._secure = store, gate, secure
         self._views = Views(store)
         self._templates = templates()
@@ -114,22 +103,22 @@ class MonitorPages:
 
     async def signed_in(self, request: Request) -> Response:
         """Begin a session."""
-        if not same_site(request.headers):
+        if not security.same_site(request.headers):
             raise HTTPException(403, "this form did not come from a page of ours")
-        form = await read_form(request)
+        form = await security.read_form(request)
         name = " ".join(form.get("name", "").split())[:LONGEST_NAME]
-        session = self._gate.enter(form.get("token", ""), name, user_of(request)) if name else None
+        session = self._gate.enter(form.get("token", ""), name, security.user_of(request)) if name else None
         if session is None and self._gate.blocked:  # a right token waits for nobody, and is kept out by nobody
             with self._gate.attempt(request.client.host if request.client else "") as admitted:
                 if admitted:
-                    await asyncio.sleep(LATE_SECONDS)
+                    await asyncio.sleep(security.LATE_SECONDS)
             raise HTTPException(429, "too many wrong tokens lately: look at the token again")
         if session is None:
             return self._page("sign_in", request, wrong=True, status=403)
-        response = RedirectResponse(local_path(form.get("next", "/")), 303)
+        response = RedirectResponse(security.local_path(form.get("next", "/")), 303)
         response.set_cookie(
-            cookie_name(request), session.number, max_age=int(SESSION_SECONDS), httponly=True, samesite="strict",
-            secure=self._secure,
+            security.cookie_name(request), session.number, max_age=int(security.SESSION_SECONDS), httponly=True,
+            samesite="strict", secure=self._secure,
         )  # fmt: skip
         return response
 
@@ -137,7 +126,7 @@ class MonitorPages:
         """End a session."""
         self._gate.leave((await self._signed_in(request))[0])
         response = RedirectResponse("/", 303)
-        response.delete_cookie(cookie_name(request))
+        response.delete_cookie(security.cookie_name(request))
         return response
 
     async def add_finding(self, request: Request, monitor: int, batch: int) -> Response:
@@ -187,24 +176,27 @@ class MonitorPages:
         """A page that says what is wrong."""
         return self._page("problem", None, text=text, status=status)
 
-    async def _writing(self, request: Request) -> tuple[Session, Mapping[str, str]]:
+    async def _writing(self, request: Request) -> tuple[security.Session, Mapping[str, str]]:
         """Who writes, and what; refused unless all of it is ours."""
         session, form = await self._signed_in(request)
         if not session.writes:
             raise HTTPException(403, "writing needs the token for writing: sign in with that")
         return session, form
 
-    async def _signed_in(self, request: Request) -> tuple[Session, Mapping[str, str]]:
+    async def _signed_in(self, request: Request) -> tuple[security.Session, Mapping[str, str]]:
         """The session of a form of ours, and the form."""
-        if not same_site(request.headers):
+        if not security.same_site(request.headers):
             raise HTTPException(403, "this form did not come from a page of ours")
-        session = self._gate.session(session_cookie(request), user_of(request))
+        session = self._reader(request)
         if session is None:
             raise HTTPException(403, "writing needs the token: sign in first")
-        form = await read_form(request)
+        form = await security.read_form(request)
         if not self._gate.of_our_form(session, form.get("form_secret", "")):
             raise HTTPException(403, "this form is not of your session: open the page again")
         return session, form
+
+    def _reader(self, request: Request) -> security.Session | None:
+        return self._gate.session(security.session_cookie(request), security.user_of(request))
 
     def _monitor(self, number: int) -> MonitorRecord:
         record = next((record for record in self._views.monitors() if record.id == number), None)
@@ -223,7 +215,7 @@ class MonitorPages:
         return record, batch
 
     def _page(self, name: str, request: Request | None, *, status: int = 200, **shown: Any) -> Response:
-        reader = self._gate.session(session_cookie(request), user_of(request)) if request is not None else None
+        reader = self._reader(request) if request is not None else None
         html = self._templates.get_template(f"{name}.html.j2").render(
             **{"monitor": None} | shown,
             page_name=name,
