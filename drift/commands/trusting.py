@@ -44,9 +44,7 @@ keys = typer.Typer(
 
 @keys.command(cls=PlainFlags)
 @command(needs=("mlflow",))
-def new(
-    name: Annotated[str, Option("Whose key it is, for people.", "")] = "",
-) -> None:
+def new(name: Annotated[str, Option("Whose key it is, for people.", "")] = "") -> None:
     """Make a key pair: what this user trains from now on is signed with it.
 
     Example: drift keys new --name training-machine
@@ -97,9 +95,7 @@ def trust(
 
 @keys.command(cls=PlainFlags)
 @command
-def distrust(
-    fingerprint: Annotated[str, typer.Argument(help="As drift keys list prints it.")],
-) -> None:
+def distrust(fingerprint: Annotated[str, typer.Argument(help="As drift keys list prints it.")]) -> None:
     """Serve nothing new that a key has signed; what was served because of it stays known here.
 
     Example: drift keys distrust b7979baea184f65a

@@ -212,13 +212,7 @@ class Monitor:
         )  # fmt: skip
 
     def labels(
-        self,
-        source: Any,
-        *,
-        query: str = "",
-        key: str = "",
-        label: str = "",
-        progress: Progress = ignore_progress,
+        self, source: Any, *, query: str = "", key: str = "", label: str = "", progress: Progress = ignore_progress
     ) -> JoinedLabels:
         """Join labels that came later to the stored rows, by key; those whose rows have not come wait for them.
 

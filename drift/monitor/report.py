@@ -10,7 +10,7 @@ from drift.charts.plots import Chart
 from drift.errors import DriftError
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import MonitorRecord, now
+from drift.monitor.store.records import MonitorRecord, MonitorReference, now
 from drift.monitor.web.charts import distance_chart, unlinked
 from drift.monitor.web.views import OF_CHANCE, Views, points_of
 from drift.monitor.web.wording import templates
@@ -30,22 +30,19 @@ def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path
         stored_alerts = alerts.all_alerts(connection, monitor)
         findings = alerts.all_findings(connection, monitor)
         reference = references.current_reference(connection, monitor)
-    html = (
-        templates()
-        .get_template("report.html.j2")
-        .render(
-            monitor=monitor,
-            shown=shown,
-            metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
-            signal_charts=_signal_charts(store, monitor) if reference else {},
-            alerts=stored_alerts,
-            verdicts={name: sum(finding.verdict == name for finding in findings) for name in ("anomaly", "real")},
-            style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
-            script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
-            plotly=plotly_library(),
-            made_at=now(),
-            version=__version__,
-        )
+    template = templates().get_template("report.html.j2")
+    html = template.render(
+        monitor=monitor,
+        shown=shown,
+        metric_charts={name: unlinked(chart) for name, chart in views.metric_charts(monitor).items()},
+        signal_charts=_signal_charts(store, monitor, reference) if reference else {},
+        alerts=stored_alerts,
+        verdicts={name: sum(finding.verdict == name for finding in findings) for name in ("anomaly", "real")},
+        style=(Path(__file__).parent / "web" / "static" / "monitor.css").read_text(),
+        script=(Path(__file__).parent / "web" / "static" / "monitor.js").read_text(),
+        plotly=plotly_library(),
+        made_at=now(),
+        version=__version__,
     )
     return write_whole(html, path)
 
@@ -76,12 +73,9 @@ def batch_records(store: MonitorStore, monitor: MonitorRecord) -> list[dict[str,
     ]
 
 
-def _signal_charts(store: MonitorStore, monitor: MonitorRecord) -> dict[str, Chart]:
+def _signal_charts(store: MonitorStore, monitor: MonitorRecord, reference: MonitorReference) -> dict[str, Chart]:
     """KL of each signal over batches, with what chance explains."""
     with store.read() as connection:
-        reference = references.current_reference(connection, monitor)
-        if reference is None:
-            return {}
         everything = batches.all_batches(connection, monitor)
         rows = references.signal_history(connection, reference, "kl", "kl_threshold")
     by_signal: dict[str, dict[int, tuple[float, float]]] = {}

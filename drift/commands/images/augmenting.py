@@ -32,8 +32,7 @@ class AugmentOptions:
     images: Annotated[int, Option("On each side of the drift test.", min=20)] = 500
     level: Annotated[float, Option("Of the test.", MORE, min=1e-4, max=0.5)] = 0.05
     minutes: Annotated[
-        float | None,
-        Option("Most time to train each of the two networks. Default: 20; 1 with --quick.", min=0.1),
+        float | None, Option("Most time to train each of the two networks. Default: 20; 1 with --quick.", min=0.1)
     ] = None
 
 

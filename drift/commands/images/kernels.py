@@ -48,8 +48,7 @@ class KernelsOptions:
     ] = "features"
     embedding: Annotated[str, Option("Of the planes: isomap, pca, tsne, umap, or pacmap.")] = "isomap"
     repeats: Annotated[
-        int | None,
-        Option("Samples of each size, for the images needed. Default: 20; 10 with --quick.", MORE, min=5),
+        int | None, Option("Samples of each size, for the images needed. Default: 20; 10 with --quick.", MORE, min=5)
     ] = None
     level: Annotated[float, Option("Of each test.", MORE, min=1e-4, max=0.5)] = 0.05
     reference_rows: lab.ReferenceRows = None

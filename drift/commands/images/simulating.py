@@ -46,8 +46,7 @@ class SimulateOptions:
     batches: Annotated[int, Option("That come.", min=2)] = 20
     batch_size: Annotated[int, Option("Images in each.", min=2)] = 100
     new_classes: Annotated[
-        str,
-        Option("Data evolution: classes that the network is not shown, mixed in as severity grows; such as 8,9."),
+        str, Option("Data evolution: classes that the network is not shown, mixed in as severity grows; such as 8,9.")
     ] = ""
     other_data: Annotated[str, Option("Data evolution: another data set (or folder), mixed in as severity grows.")] = ""
     most_strange: Annotated[

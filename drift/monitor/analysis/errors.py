@@ -69,8 +69,8 @@ def find_error_slices(
         seed: of the draw.
     """
     if len(features) > MOST_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(features))[:MOST_ROWS])
-        features, wrong = features.iloc[chosen].reset_index(drop=True), wrong[chosen]
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(features))[:MOST_ROWS])
+        features, wrong = features.iloc[drawn].reset_index(drop=True), wrong[drawn]
     bad = wrong > 0
     singles = [
         (conditions, rows)

@@ -146,11 +146,7 @@ def put_measures(connection: Any, batch: int, measured: Measured, calibration: R
 
 
 def measure_all(
-    store: MonitorStore,
-    monitor: MonitorRecord,
-    calibration: ReferenceLimits,
-    *,
-    progress: Progress = ignore_progress,
+    store: MonitorStore, monitor: MonitorRecord, calibration: ReferenceLimits, *, progress: Progress = ignore_progress
 ) -> int:
     """Measure the batches whose drift from a reference is not known yet; how many there were."""
     with store.read() as connection:

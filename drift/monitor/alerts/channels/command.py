@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from drift.errors import DeliveryError, UsageError
+from drift.loop.options import split_names
 from drift.monitor.alerts.channels.protocol import PANEL, ChannelOptions, Message, body, shortened
 from drift.system.options import Option
 from drift.system.secrets import environment_without_secrets, read_option
@@ -113,5 +114,4 @@ class CommandOptions(ChannelOptions):
     def channel(self) -> Command | None:
         """The channel; None if no program is named."""
         command = read_option(self.run_command, option="--command")
-        keep = tuple(name.strip() for name in self.command_env.split(",") if name.strip())
-        return Command(command, keep=keep) if command else None
+        return Command(command, keep=split_names(self.command_env)) if command else None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Annotated, ClassVar
+from urllib.parse import urlsplit
 
 from drift.errors import DeliveryError, UsageError
 from drift.monitor.alerts.channels.protocol import PANEL, ChannelOptions, Message, body
@@ -45,8 +46,6 @@ class Webhook:
     patience: float = 20.0
 
     def __post_init__(self) -> None:
-        from urllib.parse import urlsplit
-
         try:
             sound = self.url.startswith(("http://", "https://")) and urlsplit(self.url).port != 0
         except ValueError:  # a port that is no number, or half an IPv6 address
@@ -57,8 +56,6 @@ class Webhook:
     @property
     def target(self) -> str:
         """The host alone, with a digest of the address: its path and query may be secrets, as Slack's are."""
-        from urllib.parse import urlsplit
-
         parts = urlsplit(self.url)
         host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
         return f"{parts.scheme}://{host}/… {hashlib.sha256(self.url.encode()).hexdigest()[:8]}"
