@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from drift.data.schema import time_option
-from drift.errors import UsageError
+from drift.errors import DriftError, UsageError
 from drift.monitor.alerts.check import Checked, acknowledge, check, close, still_bad
 from drift.monitor.alerts.messages import Delivered, Watch, deliver
 from drift.monitor.collection.row_source import open_rows
@@ -91,9 +91,17 @@ class Monitor:
         return cls(MonitorStore(locate_store(option, name, create=create)), name, option=option)
 
     def __repr__(self) -> str:
-        from drift.monitor.report import monitor_words
-
-        return f"Monitor({self.name!r}, {monitor_words(self.store, self.name)})"
+        try:
+            record = self.find()
+            if record is None:
+                return f"Monitor({self.name!r}, no batches)"
+            with self.store.read() as connection:
+                count = batches.count_batches(connection, record)
+                reference = references.current_reference(connection, record)
+            version = f"reference {reference.version}" if reference else "no reference"
+        except DriftError as error:
+            return f"Monitor({self.name!r}, {error})"
+        return f"Monitor({self.name!r}, {count:,} batch{'' if count == 1 else 'es'}, {version})"
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""A monitor's history as one HTML file: aggregates only, and nothing asked of the network."""
+"""A monitor's history: as one HTML file that asks nothing of the network, as plain records, and as data frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from drift import __version__
 from drift.charts.plots import Chart
-from drift.errors import DriftError
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
 from drift.monitor.store.records import MonitorRecord, MonitorReference, now
@@ -90,21 +89,6 @@ def _signal_charts(store: MonitorStore, monitor: MonitorRecord, reference: Monit
 
 
 NAMES = ("batch", "first_time", "last_time")
-
-
-def monitor_words(store: MonitorStore, name: str) -> str:
-    """How many batches a monitor has, and which reference is in force."""
-    try:
-        with store.read() as connection:
-            monitor = batches.find_monitor(connection, name)
-            if monitor is None:
-                return "no batches"
-            count = len(batches.all_batches(connection, monitor))
-            reference = references.current_reference(connection, monitor)
-    except DriftError as error:
-        return str(error)
-    version = f"reference {reference.version}" if reference else "no reference"
-    return f"{count:,} batch{'' if count == 1 else 'es'}, {version}"
 
 
 def measure_frame(store: MonitorStore, monitor: MonitorRecord) -> pd.DataFrame:

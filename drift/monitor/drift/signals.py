@@ -16,11 +16,6 @@ FEATURE = "feature:"
 ACCURACY = "accuracy"  # not of a profile: the share of right answers, or of small errors
 
 
-def feature_signal(name: str) -> str:
-    """The signal of a feature."""
-    return FEATURE + name
-
-
 def display_name(signal: str) -> str:
     """A signal as people read it: a feature by its name alone, unless that says something else already."""
     name = signal.removeprefix(FEATURE)
@@ -29,7 +24,7 @@ def display_name(signal: str) -> str:
 
 def inputs_of(rows: PredictionRows) -> dict[str, Any]:
     """The columns that need no labels."""
-    columns: dict[str, Any] = {feature_signal(str(name)): rows.features[name] for name in rows.features}
+    columns: dict[str, Any] = {f"{FEATURE}{name}": rows.features[name] for name in rows.features}
     columns[PREDICTION] = rows.prediction
     if rows.confidence is not None:
         columns[CONFIDENCE] = rows.confidence

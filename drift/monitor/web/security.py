@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import re
@@ -74,7 +73,6 @@ class Gate:
 
     token: str = field(default="", repr=False)
     read_token: str = field(default="", repr=False)
-    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
     _failures: list[float] = field(default_factory=list, repr=False)
     _attempts: Counter[str] = field(default_factory=Counter, repr=False)  # under way, by address
@@ -138,7 +136,7 @@ class Gate:
                 self._failures.append(monotonic())
             return None
         number = secrets.token_urlsafe(24)
-        session = Session(number, name, monotonic() + SESSION_SECONDS, self._form_secret(number), writes, user)
+        session = Session(number, name, monotonic() + SESSION_SECONDS, secrets.token_hex(32), writes, user)
         with self._lock:
             self._sessions = {key: other for key, other in self._sessions.items() if other.until > monotonic()}
             self._sessions[number] = session
@@ -165,9 +163,6 @@ class Gate:
     def of_our_form(self, session: Session, secret: str) -> bool:
         """Whether a form's secret is that of the session."""
         return hmac.compare_digest(secret.encode(), session.form_secret.encode())
-
-    def _form_secret(self, number: str) -> str:
-        return hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()
 
 
 def token_of(variable: str) -> tuple[str, bool]:
