@@ -25,7 +25,7 @@ WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progre
 Command = Callable[..., ExitCode | None]
 
 
-def command(function: Command | None = None, *, order: str = "", needs: Sequence[str] = ()) -> Any:
+def command(function: Command | None = None, *, order: str = "", needs: Sequence[str] = ()) -> Callable[..., Any]:
     """Turn a function into a command: its records into options, its errors into one line and an exit code.
 
     Every command has `--verbose`, too. Signals end it cleanly.
