@@ -32,7 +32,8 @@ def loss_words(reference: MonitorReference) -> str:
     return "error rate" if large is None else f"share of errors above {large:.3g}"
 
 
-def _loss(measured: SliceMeasure) -> float:
+def loss_of(measured: SliceMeasure) -> float:
+    """The loss that a measure of accuracy or of large errors says."""
     return 1 - measured.measure.value if measured.measure.name == ACCURACY else measured.measure.value
 
 
@@ -70,7 +71,7 @@ def loss_history(
     name = loss_name(reference)
     history = batches.history(connection, monitor, [name])
     return [
-        LossPoint(batch, _loss(history[batch.id][0]), history[batch.id][0].measure.rows)
+        LossPoint(batch, loss_of(history[batch.id][0]), history[batch.id][0].measure.rows)
         for batch in since
         if batch.id in history and is_judged(batch, name, reference.promise)
     ]
@@ -98,15 +99,15 @@ def _slice_histories(
                 continue
             was, rows = accepted[measured.of_slice], measured.measure.rows
             limit = loss_limit(
-                _loss(was) * was.measure.rows,
+                loss_of(was) * was.measure.rows,
                 was.measure.rows,
                 rows,
                 rate=rate,
                 rule=alarms.rule,
                 inflation=rows / measure_dependence(reference.losses, rows).effective_rows,
             )
-            words = f"{loss_words(reference)} {_loss(measured):.3f} where {measured.of_slice}"
-            words += f", {_loss(was):.3f} in the reference, limit {limit:.3f}"
-            followed = DistancePoint(batch, _loss(measured) > limit, words)
+            words = f"{loss_words(reference)} {loss_of(measured):.3f} where {measured.of_slice}"
+            words += f", {loss_of(was):.3f} in the reference, limit {limit:.3f}"
+            followed = DistancePoint(batch, loss_of(measured) > limit, words)
             histories.setdefault(f"{name} of {measured.of_slice}", []).append(followed)
     return list(histories.items())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drift.monitor.alerts.series import loss_name
+from drift.monitor.alerts.series import loss_name, loss_of
 from drift.monitor.analysis.anomaly import Anomaly, Neighbourhood
 from drift.monitor.analysis.errors import ErrorSlice, Moved, find_error_slices, largest, moved_together, row_losses
 from drift.monitor.drift.signals import LABEL, losses_of
@@ -82,7 +82,25 @@ class ErrorViews:
         self, monitor: MonitorRecord, reference: MonitorReference | None, key: tuple[Any, ...]
     ) -> tuple[Moved, ...]:
         """Signals that move with the errors over the last batches."""
-        return self._reading.once(("moved", *key), lambda: self._moved(monitor, reference), large=True)
+
+        def find() -> tuple[Moved, ...]:
+            if reference is None:
+                return ()
+            with self._reading.store.read() as connection:
+                order = [batch.id for batch in batches.all_batches(connection, monitor)][-LAST_BATCHES:]
+                lost = batches.history(connection, monitor, [loss_name(reference)])
+                rows = references.signal_history(connection, reference, "jensen_shannon")
+            losses = {number: loss_of(many[0]) for number, many in lost.items()}
+            distances: dict[str, dict[int, float]] = {}
+            for number, signal, value in rows:
+                if signal != LABEL:
+                    distances.setdefault(signal, {})[number] = value
+            return moved_together(
+                {name: [known.get(number, np.nan) for number in order] for name, known in distances.items()},
+                [losses.get(number, np.nan) for number in order],
+            )
+
+        return self._reading.once(("moved", *key), find, large=True)
 
     def _rows(self, batch: Batch) -> PredictionRows | None:
         with self._reading.store.read() as connection:
@@ -93,25 +111,6 @@ class ErrorViews:
                 if count >= MOST_ANALYSED:
                     break
         return joined(parts) if parts else None
-
-    def _moved(self, monitor: MonitorRecord, reference: MonitorReference | None) -> tuple[Moved, ...]:
-        if reference is None:
-            return ()
-        with self._reading.store.read() as connection:
-            order = [batch.id for batch in batches.all_batches(connection, monitor)][-LAST_BATCHES:]
-            lost = batches.history(connection, monitor, [loss_name(reference)])
-            rows = references.signal_history(connection, reference, "jensen_shannon")
-        places = {number: at for at, number in enumerate(order)}
-        losses = np.full(len(order), np.nan)
-        for number, many in lost.items():
-            if number in places:
-                value = many[0].measure.value
-                losses[places[number]] = value if reference.large_error is not None else 1 - value
-        distances: dict[str, Any] = {}
-        for number, signal, value in rows:
-            if number in places and signal != LABEL:
-                distances.setdefault(signal, np.full(len(order), np.nan))[places[number]] = value
-        return moved_together(distances, losses.tolist())
 
     def _worst(self, batch: Batch, reference: MonitorReference | None) -> list[dict[str, Any]]:
         rows = self._rows(batch)

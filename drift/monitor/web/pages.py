@@ -20,7 +20,7 @@ from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.drift.signals import display_name
 from drift.monitor.prometheus import exposition
 from drift.monitor.store import MonitorStore, alerts, batches
-from drift.monitor.store.records import Batch, MonitorRecord
+from drift.monitor.store.records import Batch, Finding, MonitorRecord
 from drift.monitor.web import security
 from drift.monitor.web.sections import SECTIONS
 from drift.monitor.web.sections.protocol import Section
@@ -132,45 +132,44 @@ class MonitorPages:
     async def add_finding(self, request: Request, monitor: int, batch: int) -> Response:
         """Remember what a person made of a row."""
         session, form = await self._writing(request)
-        record, stored = await run_in_threadpool(self._batch, monitor, batch)
-        row = await run_in_threadpool(self._views.errors.worst_row, record, stored, form.get("key", ""))
-        if row is None:
-            raise HTTPException(404, "expected the key of a row on this page")
-        try:
-            finding = finding_of(stored, row, form, by=session.name)
-        except DriftError as error:
-            raise HTTPException(400, str(error)) from error
 
-        def keep() -> None:
+        def add() -> tuple[str, Finding]:
+            record, stored = self._batch(monitor, batch)
+            row = self._views.errors.worst_row(record, stored, form.get("key", ""))
+            if row is None:
+                raise HTTPException(404, "expected the key of a row on this page")
+            try:
+                finding = finding_of(stored, row, form, by=session.name)
+            except DriftError as error:
+                raise HTTPException(400, str(error)) from error
             with self._store.write() as connection:
                 alerts.set_finding(connection, record, finding)
+            return f"/monitors/{record.id}/batches/{stored.id}/errors", finding
 
-        await run_in_threadpool(keep)
+        page, finding = await run_in_threadpool(add)
         if request.headers.get("accept") == "application/json":
             return Response(json.dumps({"by": finding.by, "verdict": finding.verdict}), media_type="application/json")
-        return RedirectResponse(f"/monitors/{record.id}/batches/{stored.id}/errors", 303)
+        return RedirectResponse(page, 303)
 
     async def change_alert(self, request: Request, monitor: int, alert: int) -> Response:
         """Acknowledge or close an alert."""
         session, form = await self._writing(request)
-        record = await run_in_threadpool(self._monitor, monitor)
         why = form.get("why", "").strip()[:LONGEST_NOTE]
         change = {"acknowledge": acknowledge, "close": close}.get(form.get("change", ""))
 
         def changed() -> str:
-            stored = None
+            record, stored = self._monitor(monitor), None
             if 0 < alert <= MOST_NUMBER:
                 with self._store.read() as connection:
                     stored = alerts.find_alert(connection, record, alert)
             if stored is None or stored.state == "closed" or change is None or not why:
-                return "expected an alert that is not closed, whether to acknowledge or to close it, and why"
+                raise HTTPException(
+                    400, "expected an alert that is not closed, whether to acknowledge or to close it, and why"
+                )
             change(self._store, record, stored, by=session.name, why=why)
-            return ""
+            return f"/monitors/{record.id}/alerts"
 
-        problem = await run_in_threadpool(changed)
-        if problem:
-            raise HTTPException(400, problem)
-        return RedirectResponse(f"/monitors/{record.id}/alerts", 303)
+        return RedirectResponse(await run_in_threadpool(changed), 303)
 
     def problem(self, text: str, status: int) -> Response:
         """A page that says what is wrong."""
