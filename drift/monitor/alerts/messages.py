@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.alerts.channels import EVENTS, Channel, Message
+from drift.monitor.alerts.channels.protocol import EVENTS, Channel, Message
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.records import Alert, Delivery, MonitorRecord, now

@@ -162,8 +162,9 @@ class Views:
         newest_first = everything[::-1][(page - 1) * PER_PAGE : page * PER_PAGE]
         ratios, bad = far
         shown = _most_remarkable(ratios)
+        measured = [(batch, by_batch[batch.id].measure if batch.id in by_batch else None) for batch in everything]
         limit = tolerated(reference, chosen)
-        worse = _worse([batch for batch in everything if batch.id in by_batch], by_batch, chosen, reference, limit)
+        worse = _worse(((batch, each.value) for batch, each in measured if each), chosen, reference, limit)
 
         def line(batch: Batch) -> BatchLine:
             own = {signal: values[batch.id] for signal, values in ratios.items() if batch.id in values}
@@ -173,7 +174,6 @@ class Views:
                 own.get(worst, 0.0), joint.get(batch.id),
             )  # fmt: skip
 
-        measured = [by_batch[batch.id].measure if batch.id in by_batch else None for batch in everything]
         return Overview(
             reference=reference,
             metric=chosen,
@@ -188,10 +188,7 @@ class Views:
             open=[alert for alert in stored_alerts if alert.state == "open"],
             acknowledged=[alert for alert in stored_alerts if alert.state == "acknowledged"],
             metric_chart=metric_chart(
-                [
-                    _point(batch, each.value, each.low, each.high) if each else _point(batch)
-                    for batch, each in zip(everything, measured, strict=True)
-                ],
+                [_point(batch, each.value, each.low, each.high) if each else _point(batch) for batch, each in measured],
                 chosen.replace("_", " "),
                 accepted=accepted_value(reference, chosen),
                 limit=limit,
@@ -329,20 +326,18 @@ def _key(measured: SliceMeasure) -> tuple[str, str, tuple[int, str]]:
 
 
 def _worse(
-    measured: Sequence[Batch],
-    by_batch: Mapping[int, SliceMeasure],
-    metric: str,
-    reference: MonitorReference | None,
-    limit: float | None,
+    values: Iterable[tuple[Batch, float]], metric: str, reference: MonitorReference | None, limit: float | None
 ) -> set[int]:
     """Numbers of the batches that are judged by their losses, and whose measure is worse than tolerated."""
     if reference is None or limit is None:
         return set()
-    judged = (batch for batch in measured if counts_for(reference, batch))
-    values = {
-        batch.id: by_batch[batch.id].measure.value for batch in judged if is_judged(batch, metric, reference.promise)
+    return {
+        batch.id
+        for batch, value in values
+        if (value > limit if metric == LARGE_ERRORS else value < limit)
+        and counts_for(reference, batch)
+        and is_judged(batch, metric, reference.promise)
     }
-    return {number for number, value in values.items() if (value > limit if metric == LARGE_ERRORS else value < limit)}
 
 
 def _spans(everything: Sequence[Batch], alerts: Sequence[Alert]) -> list[AlertSpan]:

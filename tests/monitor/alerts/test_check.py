@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from drift.errors import StateError, UsageError
-from drift.monitor.alerts.channels import Message
+from drift.monitor.alerts.channels.protocol import Message
 from drift.monitor.alerts.check import acknowledge, check, close
 from drift.monitor.alerts.messages import QuietHours, Watch
 from drift.monitor.alerts.rules import (

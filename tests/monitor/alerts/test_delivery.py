@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.alerts.channels import Channel, Message
 from drift.monitor.alerts.channels.command import Command
 from drift.monitor.alerts.channels.file import File
+from drift.monitor.alerts.channels.protocol import Channel, Message
 from drift.monitor.alerts.channels.webhook import Webhook, verify
 from drift.monitor.alerts.check import check, close
 from drift.monitor.alerts.messages import CLAIM_SECONDS, FIRST_WAIT, Watch, deliver

@@ -9,11 +9,8 @@ from typing import Any
 
 from drift.monitor.alerts.channels.command import CommandOptions as CommandOptions
 from drift.monitor.alerts.channels.file import FileOptions as FileOptions
-from drift.monitor.alerts.channels.protocol import EVENTS as EVENTS
-from drift.monitor.alerts.channels.protocol import Channel as Channel
+from drift.monitor.alerts.channels.protocol import Channel
 from drift.monitor.alerts.channels.protocol import ChannelOptions as ChannelOptions
-from drift.monitor.alerts.channels.protocol import Message as Message
-from drift.monitor.alerts.channels.protocol import text as text
 from drift.monitor.alerts.channels.webhook import WebhookOptions as WebhookOptions
 
 CHANNELS: tuple[type[ChannelOptions], ...] = tuple(
