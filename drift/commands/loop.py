@@ -11,7 +11,6 @@ import typer
 from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import write_json
 from drift.errors import ExitCode
 from drift.loop.options import (
     NO_REASON,
@@ -45,7 +44,7 @@ def base(options: BaseOptions, table: TableOptions, resume: o.Resume = False, js
         screen.last_line(f"run {result.run_id} in experiment {result.experiment} of {result.tracking_uri}")
         screen.last_line(f"next: {result.next_step}")
     called = as_options(options, table, resume=resume)
-    write_json(json, called, result.trials, run_id=result.run_id, accuracy=result.accuracy)
+    o.write_json(json, called, result.trials, run_id=result.run_id, accuracy=result.accuracy)
 
 
 @command(
@@ -89,7 +88,7 @@ def deploy(
             screen.last_line(line)
         screen.last_line(f"report: {result.report}")
     called = options.as_called() | {"data": result.deployment.options["source"]}
-    write_json(json, called, result.records, **result.numbers)
+    o.write_json(json, called, result.records, **result.numbers)
     return result.exit_code
 
 
@@ -113,7 +112,7 @@ def retrain(options: ManualRetrainOptions, server: ServerOptions, json: o.Json =
         run_id = result.last.challenger.run_id
         screen.last_line(f"challenger's run {run_id} in experiment {result.experiment} of {result.tracking_uri}")
         screen.last_line(result.next_step)
-    write_json(json, as_options(options, server), result.records, run_id=run_id, exit_code=int(result.exit_code))
+    o.write_json(json, as_options(options, server), result.records, run_id=run_id, exit_code=int(result.exit_code))
     return result.exit_code
 
 
@@ -130,7 +129,7 @@ def status(register_model_name: ModelName = next_steps.DEFAULT_MODEL, json: o.Js
     standing = Loop().status(register_model_name)
     for line in status_lines(standing):
         print(fold(line, indent=14))
-    write_json(json, {"register_model_name": register_model_name}, [standing])
+    o.write_json(json, {"register_model_name": register_model_name}, [standing])
 
 
 @command
@@ -149,7 +148,7 @@ def history(register_model_name: ModelName = next_steps.DEFAULT_MODEL, json: o.J
         print(fold(line, indent=indent))
     if trail.note:
         print(trail.note)
-    write_json(json, {"register_model_name": register_model_name}, [vars(line) for line in trail.changes])
+    o.write_json(json, {"register_model_name": register_model_name}, [vars(line) for line in trail.changes])
 
 
 @command(needs=("mlflow",))

@@ -7,7 +7,6 @@ from dataclasses import replace as changed
 from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import write_json
 from drift.loop.options import Experiment, TableOptions
 from drift.replays.options import ReplayOptions
 from drift.system.devices import resolve_device
@@ -57,4 +56,4 @@ def replay(
     print(f"run {run} in experiment {experiment} of {store.address}")
     print(f"page: {page}")
     print(f"next, to train a model of this table: {next_steps.train_base(experiment, source.options)}")
-    write_json(json, called, result.records, run_id=run, **result.numbers)
+    o.write_json(json, called, result.records, run_id=run, **result.numbers)

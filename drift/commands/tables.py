@@ -11,7 +11,6 @@ import typer
 
 from drift.commands import options as o
 from drift.commands.ending import command
-from drift.commands.parts import write_json
 from drift.errors import ExitCode
 from drift.loop.options import split_names
 from drift.system.devices import ComputeOptions
@@ -82,7 +81,7 @@ def compare(reference: Table, current: Table, options: CompareOptions, json: o.J
     more = {name: getattr(comparison, name) for name in names}
     more |= {"verdict": verdict(comparison), "reasons": list(reasons(comparison))}
     called = as_options(options, reference=reference, current=current)
-    write_json(json, called, [vars(column) for column in comparison.columns], **more)
+    o.write_json(json, called, [vars(column) for column in comparison.columns], **more)
     return ExitCode.DRIFT if comparison.drift else ExitCode.DONE
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.commands.parts import write_json
+from drift.commands.options import write_json
 from drift.errors import StateError
 from drift.terminal import has_terminal
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drift.cli import app
-from drift.commands.parts import write_json
+from drift.commands.options import write_json
 from drift.detect import ESTIMATORS
 from drift.errors import UsageError
 from drift.loop.advice.threshold_advice import threshold_advice

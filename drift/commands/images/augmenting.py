@@ -9,7 +9,6 @@ from typing import Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.images import options as lab
-from drift.commands.parts import write_json
 from drift.errors import UsageError
 from drift.invocation import shell_words
 from drift.system.devices import ComputeOptions
@@ -100,4 +99,4 @@ def augment(
     print(f"TensorBoard: {shell_words('tensorboard', '--logdir', tensorboard)}")
     print(f"page: {page}, and {text.name} beside it")
     records = [asdict(test) | {"epochs": trained[test.model].epochs} for test in seen]
-    write_json(json, called, records, run_id=run_id)
+    o.write_json(json, called, records, run_id=run_id)

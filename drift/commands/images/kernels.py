@@ -9,7 +9,6 @@ from typing import Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.images import options as lab
-from drift.commands.parts import write_json
 from drift.errors import UsageError
 from drift.system.devices import ComputeOptions
 from drift.system.options import MORE, Option, as_options
@@ -134,4 +133,4 @@ def kernels(
     run_id = log_table(comparison, store, output.experiment, options=called, page=page, figure=figure)
     print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"page: {page}")
-    write_json(json, called, [cell.record for cell in comparison.cells], run_id=run_id)
+    o.write_json(json, called, [cell.record for cell in comparison.cells], run_id=run_id)

@@ -9,7 +9,6 @@ from typing import Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.images import options as lab
-from drift.commands.parts import write_json
 from drift.invocation import command_line, shell_words
 from drift.loop.options import split_names
 from drift.system.devices import ComputeOptions
@@ -191,4 +190,4 @@ def simulate(
         "lost_at": simulated.lost_at,
         "first_alarms": {name: simulated.first_alarm(name) for name in simulated.detectors},
     }
-    write_json(json, called, batch_records(simulated), run_id=run_id, summary=summary)
+    o.write_json(json, called, batch_records(simulated), run_id=run_id, summary=summary)

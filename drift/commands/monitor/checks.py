@@ -7,7 +7,6 @@ from typing import Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
-from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 from drift.monitor.alerts.channels import AllChannels, channels_of, shown_options
 from drift.system.options import Option
@@ -84,7 +83,7 @@ def check(
         "monitor": monitor, "store": opened.store.name, "expect_every": expect_every, "cooldown": cooldown,
         "quiet_hours": quiet_hours, "link": link,
     } | shown_options(channels)  # fmt: skip
-    write_json(json, called, records, delivered=delivered.done, waiting=delivered.waiting)
+    o.write_json(json, called, records, delivered=delivered.done, waiting=delivered.waiting)
     return ExitCode.DRIFT if checked.open else ExitCode.DONE
 
 
@@ -133,6 +132,6 @@ def alerts(
         print(
             f"next: {seen}; when it is done: {closing}" if left.state == "open" else f"next, when it is done: {closing}"
         )
-    write_json(
-        json, options_as_called(alerts, locals()) | {"store": opened.store.name}, [vars(alert) for alert in rows]
+    o.write_json(
+        json, o.options_as_called(alerts, locals()) | {"store": opened.store.name}, [vars(alert) for alert in rows]
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
-from drift.commands.parts import options_as_called, write_json
 from drift.errors import ExitCode, UsageError
 from drift.loop.options import split_names
 from drift.system.options import MORE, Option
@@ -104,8 +103,8 @@ def ingest(
             print(f"note: {note}")
     print_ingested(result, dict(columns.left_out) if columns is not None else {})
     print(f"store: {opened.store.name}; next: {_next_command(opened, result)}")
-    write_json(
-        json, options_as_called(ingest, locals()) | {"store": opened.store.name, "source": result.source},
+    o.write_json(
+        json, o.options_as_called(ingest, locals()) | {"store": opened.store.name, "source": result.source},
         [result.record()],
     )  # fmt: skip
     return ExitCode.ERROR if result.refused else ExitCode.DONE

@@ -10,7 +10,6 @@ from typing import Annotated
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
-from drift.commands.parts import options_as_called, write_file, write_json
 from drift.system.options import MORE, Option
 
 
@@ -84,8 +83,8 @@ def report(
     opened = m.open_monitor(store, monitor)
     path = opened.report(html)
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    options = options_as_called(report, locals()) | {"store": opened.store.name}
-    write_json(json, options, batch_records(opened.store, opened.record), page=str(path))
+    options = o.options_as_called(report, locals()) | {"store": opened.store.name}
+    o.write_json(json, options, batch_records(opened.store, opened.record), page=str(path))
 
 
 @command
@@ -106,5 +105,5 @@ def findings(
     if out is None:
         print(text, end="")
     else:
-        write_file(out, text.encode())
+        o.write_file(out, text.encode())
         print(f"{len(written)} findings: {out}")
