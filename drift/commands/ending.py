@@ -1,4 +1,4 @@
-"""How a command ends: with an exit code, and with one line if it could not do what was asked."""
+"""How a function becomes a command: its records as options, an exit code, one line if it could not do its work."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import is_dataclass
+from enum import Enum, EnumType
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from drift.commands.records import spread
-from drift.errors import DriftError, ExitCode, ResumableInterrupt
+from drift.errors import DriftError, ExitCode, ResumableInterrupt, UsageError
 from drift.invocation import typed_command
 from drift.system import streams
 from drift.system.extras import missing_package, require
+from drift.system.options import MORE, DeclaredOption, Option, build, declared_options, split_option
 from drift.system.signals import forget_interrupt, ignore_hang_ups, note_interrupt
 
 WRITES_AS_IT_GOES = ("base", "deploy", "retrain", "serve", "rollback")  # progress is among a command's own lines
 
 Command = Callable[..., ExitCode | None]
+Values = dict[str, Any]
+VERBOSE = DeclaredOption("verbose", bool, Option("Show the whole trace of an error.", MORE), False)
 
 
 def command(function: Command | None = None, *, order: str = "", needs: Sequence[str] = ()) -> Callable[..., Any]:
@@ -118,3 +122,73 @@ def _interrupt(_signal: int, _frame: object) -> None:
     ignore_hang_ups()
     note_interrupt()
     raise KeyboardInterrupt
+
+
+def spread(
+    function: Callable[..., Any], order: Sequence[str] = ()
+) -> tuple[inspect.Signature, Callable[[Values], Values]]:
+    """The signature of a command with every option of its records as a parameter, and `--verbose`, for Typer to read.
+
+    Args:
+        function: whose parameters are records, single options, or what Typer knows.
+        order: options that come first; the others follow in the order of parameters and fields.
+
+    Returns:
+        The signature, and what makes the function's arguments of the values that Typer parsed.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    records: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        kind, option = split_option(hints[parameter.name])
+        if parameter.name in records:
+            parameters += [_parameter(declared) for declared in declared_options(kind)]
+        elif option is not None:
+            parameters.append(_parameter(DeclaredOption(parameter.name, kind, option, parameter.default)))
+        else:
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+    parameters.sort(key=lambda parameter: order.index(parameter.name) if parameter.name in order else len(order))
+    parameters.append(_parameter(VERBOSE))
+
+    def arguments(values: Values) -> Values:
+        own = {name: value for name, value in values.items() if name in hints and name not in records}
+        return own | {name: build(kind, values) for name, kind in records.items()}
+
+    return inspect.Signature(parameters), arguments
+
+
+def _parameter(declared: DeclaredOption) -> inspect.Parameter:
+    """An option as Typer takes it; one of an enumeration as text, since its choices are the values."""
+    option, kind, default = declared.option, declared.kind, declared.default
+    if isinstance(kind, EnumType):
+        members: list[Enum] = list(kind)
+        kind, default = Literal[tuple(member.value for member in members)], default.value
+    described = typer.Option(
+        option.flags or f"--{declared.name}",
+        help=option.help,
+        rich_help_panel=option.panel or None,
+        min=option.min,
+        max=option.max,
+        envvar=option.envvar,
+        metavar=option.metavar,
+        show_default=default not in (None, ""),
+        callback=_callback(option),
+    )
+    return inspect.Parameter(
+        declared.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, described]
+    )
+
+
+def _callback(option: Option) -> Callable[[Any], Any] | None:
+    """The check of a value, whose error names the option as all others of Typer do."""
+    if option.check is None:
+        return None
+    check = option.check
+
+    def checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return checked

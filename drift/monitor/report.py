@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_SIGNALS = 50  # that have a chart of their own
+NAMES = ("batch", "first_time", "last_time")
 
 
 def write_monitor_report(store: MonitorStore, monitor: MonitorRecord, path: Path) -> Path:
@@ -86,9 +87,6 @@ def _signal_charts(store: MonitorStore, monitor: MonitorRecord, reference: Monit
         chart = distance_chart(points_of(everything, kl), limits, name="KL", limit=OF_CHANCE)
         charts[display_name(signal)] = unlinked(chart)
     return charts
-
-
-NAMES = ("batch", "first_time", "last_time")
 
 
 def measure_frame(store: MonitorStore, monitor: MonitorRecord) -> pd.DataFrame:

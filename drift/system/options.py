@@ -1,7 +1,7 @@
 """Options of commands, each declared once: on the field of the record that the library takes.
 
 A field such as `max_epochs: Annotated[int, Option("Passes over the training rows.", min=1)] = 3` holds all that there
-is to say of an option: type, default, bounds and help. `drift.commands.records` makes the command line of it.
+is to say of an option: type, default, bounds and help. `drift.commands.ending` makes the command line of it.
 """
 
 from __future__ import annotations

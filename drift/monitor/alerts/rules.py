@@ -25,6 +25,7 @@ from drift.monitor.store.records import Alert, Batch
 FRESHNESS = "freshness"  # signal of the alert that no rows come
 HIGHEST_RISK = 0.999  # an accepted loss beyond this cannot become worse
 LEAST_BATCHES = 2  # whose evidence alarms, unless there was some before
+OfBatch = TypeVar("OfBatch", bound="DistancePoint | LossPoint")
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,6 @@ class DistancePoint:
     batch: Batch
     bad: bool
     words: str
-
-
-OfBatch = TypeVar("OfBatch", bound="DistancePoint | LossPoint")
 
 
 def _unseen(history: Sequence[OfBatch], last: Alert | None) -> list[OfBatch]:

@@ -1,4 +1,4 @@
-"""Where do errors concentrate? A search over conditions on one or two features, corrected for everything it tried."""
+"""Errors of a batch: the worst rows, the slices where errors concentrate, and the signals that moved with them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ BEST = 12  # conditions that are also tried in pairs
 LEAST_ROWS = 20
 OVERLAP = 0.5  # Jaccard index beyond which two slices are the same one
 MOST_ROWS = 50_000
+LEAST_BATCHES = 5
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,6 @@ def largest(losses: NDArray[np.float64], *, most: int) -> NDArray[np.intp]:
     """Positions of the rows with the largest losses, worst first; of equal ones the first; none without a loss."""
     positive = np.flatnonzero(~np.isnan(losses) & (losses > 0))
     return positive[np.argsort(-losses[positive], kind="stable")[:most]]
-
-
-LEAST_BATCHES = 5
 
 
 @dataclass(frozen=True)

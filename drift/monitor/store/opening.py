@@ -1,4 +1,4 @@
-"""Opening a store: its URL, its tables, and transactions that are kept whole or not at all."""
+"""Where a store is, and opening it: its URL, its tables, and transactions that are kept whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from drift.system.sqlite import advice
 PATIENCE_SECONDS = 60  # for another process that is writing
 WRITER = 7_374_116_601  # PostgreSQL's advisory lock that a writer holds; any number that is always the same
 HEAD = "0003"  # the newest migration
+STORE_VARIABLE = "DRIFT_MONITOR_STORE"
 
 
 class MonitorStore:
@@ -137,9 +138,6 @@ def _migrate(connection: sql.Connection) -> None:
         command.upgrade(config, HEAD)
     except CommandError as error:
         raise StateError(f"the monitor's store was written by another version of drift: {error}") from error
-
-
-STORE_VARIABLE = "DRIFT_MONITOR_STORE"
 
 
 def locate_store(option: str, monitor: str, *, create: bool) -> str:

@@ -1,4 +1,4 @@
-"""Charts of a signal's drift: a map over batches, one distance over batches, and values cell by cell."""
+"""Charts of the pages: a measure over batches with its alerts, distances of signals, and values cell by cell."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ RATIOS = [  # of a distance to its limit: pale below it, dark above; they differ
 ]
 MOST_RATIO = 3.0
 MOST_CELLS = 40
+STATES = {"open": (VERMILLION, "x"), "acknowledged": (ORANGE, "diamond"), "closed": (GREEN, "circle")}
+BEYOND = "signals beyond limit"
+MOST_ROWS = 12  # signals with alerts
+ROW = 22  # pixels
 
 
 def heat_chart(points: Sequence[Point], rows: Mapping[str, Sequence[float | None]]) -> Chart:
@@ -147,12 +151,6 @@ class Marks:
     worse: Sequence[int] = ()
     beyond: Mapping[int, int] = field(default_factory=dict)
     spans: Sequence[AlertSpan] = ()
-
-
-STATES = {"open": (VERMILLION, "x"), "acknowledged": (ORANGE, "diamond"), "closed": (GREEN, "circle")}
-BEYOND = "signals beyond limit"
-MOST_ROWS = 12  # signals with alerts
-ROW = 22  # pixels
 
 
 def metric_chart(

@@ -1,4 +1,4 @@
-"""Who may read and write: sessions begun with a token, forms of our own pages only, headers that keep others out."""
+"""Who may read and write: sessions begun with a token, forms of our own pages only, what a request says of itself."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+MOST_BYTES = 64_000  # of a form
+USER = "drift.user"  # of a request's scope
 
 
 @dataclass(frozen=True)
@@ -209,10 +211,6 @@ def port_of(host: str) -> int:
     """The port in a header `Host`; 0 if there is none."""
     parts = HOST.fullmatch(host)
     return int(parts["port"] or 0) if parts else 0
-
-
-MOST_BYTES = 64_000  # of a form
-USER = "drift.user"  # of a request's scope
 
 
 def cookie_name(request: Request) -> str:
