@@ -9,7 +9,7 @@ from typing import Any
 
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
-from drift.monitor.store.records import Batch, MonitorRecord
+from drift.monitor.store.records import MonitorRecord
 
 GAUGES = {
     "batches": ("Batches stored.", ()),
@@ -49,23 +49,17 @@ def _state(connection: Any, monitor: MonitorRecord) -> Iterator[tuple[str, tuple
         yield "newest_batch_timestamp_seconds", (), max(batch.fresh_at for batch in everything)
         stored = max(datetime.fromisoformat(batch.ingested_at).timestamp() for batch in everything)
         yield "last_ingest_timestamp_seconds", (), stored
-        yield from _newest(connection, monitor, everything)
     counted = alerts.count_alerts(connection, monitor)
     for state in ("open", "acknowledged", "closed"):
         yield "alerts", (state,), counted.get(state, 0)
     yield "deliveries_pending", (), len(alerts.deliveries_of(connection, monitor, "pending"))
-
-
-def _newest(
-    connection: Any, monitor: MonitorRecord, everything: list[Batch]
-) -> Iterator[tuple[str, tuple[str, ...], float]]:
     reference = references.current_reference(connection, monitor)
     share = reference.promise.truth_share if reference is not None else 0.0
     known = next((batch for batch in reversed(everything) if batch.known >= max(1, share * batch.rows)), None)
     for measured in batches.measures_of_batch(connection, known.id) if known else ():
         if not measured.of_slice and not measured.measure.of_class:
             yield "metric", (measured.measure.name,), measured.measure.value
-    drift = references.drift_of_batch(connection, everything[-1].id, reference) if reference else None
+    drift = references.drift_of_batch(connection, everything[-1].id, reference) if reference and everything else None
     for signal in drift.signals if drift else ():
         yield "distance", (display_name(signal.signal),), signal.jensen_shannon
         yield "distance_limit", (display_name(signal.signal),), signal.limit

@@ -42,16 +42,6 @@ class ErrorViews:
             **beside(everything, batch),
         }
 
-    def findings(self, monitor: MonitorRecord, *, verdict: str = "", tag: str = "") -> list[Finding]:
-        """What people found out, newest first."""
-        with self._reading.store.read() as connection:
-            findings = alerts.all_findings(connection, monitor)
-        return [
-            finding
-            for finding in findings
-            if (not verdict or finding.verdict == verdict) and (not tag or tag in finding.tags)
-        ]
-
     def worst_row(self, monitor: MonitorRecord, batch: Batch, key: str) -> Mapping[str, Any] | None:
         """One of the rows on the page of errors, by its key."""
         rows = self.worst(monitor, batch)["rows"]

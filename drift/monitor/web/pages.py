@@ -89,7 +89,8 @@ class MonitorPages:
     def findings_markdown(self, monitor: int) -> Response:
         """The findings as Markdown."""
         record = self._monitor(monitor)
-        text = as_markdown(record, self._views.errors.findings(record))
+        with self._store.read() as connection:
+            text = as_markdown(record, alerts.all_findings(connection, record))
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(record.name)}-findings.md"}
         return PlainTextResponse(text, media_type="text/markdown; charset=utf-8", headers=headers)
 

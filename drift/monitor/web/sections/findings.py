@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drift.monitor.store import MonitorStore
+from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.records import MonitorRecord
 from drift.monitor.web.sections.protocol import Section
-from drift.monitor.web.views import Views
 
 
 def _show(store: MonitorStore, monitor: MonitorRecord, query: Mapping[str, str]) -> Mapping[str, Any]:
     verdict, tag = query.get("verdict", ""), query.get("tag", "")
-    rows = Views(store).errors.findings(monitor, verdict=verdict, tag=tag)
+    with store.read() as connection:
+        everything = alerts.all_findings(connection, monitor)
+    rows = [row for row in everything if verdict in ("", row.verdict) and (not tag or tag in row.tags)]
     return {"findings": rows, "verdict": verdict, "tag": tag}
 
 
