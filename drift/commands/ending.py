@@ -57,7 +57,9 @@ def command(function: Command | None = None, *, order: str = "", needs: Sequence
         try:
             out = sys.stdout if function.__name__ in WRITES_AS_IT_GOES else sys.stderr
             progress = progress_lines(_called(function), out) if streams.owns_process() else nullcontext()
-            with typed_command(_called(function).removeprefix("drift "), _given(signature, kwargs)), progress:
+            defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+            given = {name: value for name, value in kwargs.items() if value != defaults.get(name, value)}
+            with typed_command(_called(function).removeprefix("drift "), given), progress:
                 require(*needs)
                 code = function(**arguments(kwargs))
         except DriftError as error:
@@ -92,12 +94,6 @@ def _called(function: Callable[..., object]) -> str:
     package = function.__module__.rpartition(".")[0].rpartition(".")[2]
     group = [] if package in ("", "commands") else [package]
     return " ".join(["drift", *group, function.__name__.replace("_", "-")])
-
-
-def _given(signature: inspect.Signature, values: dict[str, Any]) -> dict[str, Any]:
-    """The options of a command that differ from their defaults."""
-    known = signature.parameters
-    return {name: value for name, value in values.items() if name in known and value != known[name].default}
 
 
 def _fail(error: BaseException, code: ExitCode, verbose: bool, text: str | None = None) -> None:
