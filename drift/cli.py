@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from drift import __version__
-from drift.commands import images, loop, monitor, replaying, tables, trusting
+from drift.commands import images, loop, monitor, tables, trusting
 from drift.commands.flags import DeployedPolicyHelp, MaskedGroup, PlainFlags, PolicyHelp
 from drift.invocation import ENTRY_POINTS
 from drift.system.secrets import hide_passwords_in
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"token_normalize_func": lambda name: name.replace("-", "_") if name != "-" else name},
 )
-_LIST_POLICIES = {loop.deploy: DeployedPolicyHelp, replaying.replay: PolicyHelp}
+_LIST_POLICIES = {loop.deploy: DeployedPolicyHelp, loop.replay: PolicyHelp}
 for _command in (
     loop.base,
     loop.deploy,
@@ -42,7 +42,7 @@ for _command in (
     loop.serve,
     tables.compare,
     tables.example,
-    replaying.replay,
+    loop.replay,
 ):
     app.command(cls=_LIST_POLICIES.get(_command, PlainFlags))(_command)
 app.add_typer(images.app)

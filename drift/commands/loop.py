@@ -1,4 +1,4 @@
-"""`drift base`, `deploy`, `retrain`, `rollback`, `serve`, `status` and `history`: a model, and those that follow it."""
+"""`drift base`, `deploy`, `retrain`, `rollback`, `serve`, `status`, `history`, `replay`: a model and its successors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,10 @@ from drift import next_steps
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.errors import ExitCode
-from drift.loop.options import (
-    NO_REASON,
-    BaseOptions,
-    DeployOptions,
-    ManualRetrainOptions,
-    ModelName,
-    ServerOptions,
-    TableOptions,
-)
+from drift.loop import options as loop_options
+from drift.replays.options import ReplayOptions
+from drift.system.devices import resolve_device
+from drift.system.extras import require
 from drift.system.options import Option, as_options
 
 TRAINS = ("mlflow", "ax", "cryptography", "matplotlib")
@@ -28,7 +23,9 @@ SERVES = ("mlflow", "cryptography", "ts", "model_archiver", "yaml")
 
 
 @command(order="max_epochs", needs=TRAINS)
-def base(options: BaseOptions, table: TableOptions, resume: o.Resume = False, json: o.Json = None) -> None:
+def base(
+    options: loop_options.BaseOptions, table: loop_options.TableOptions, resume: o.Resume = False, json: o.Json = None
+) -> None:
     """Train the base model: search parameters with Ax, log every trial to MLflow.
 
     Example: drift base --max_epochs 3 --total_trials 5
@@ -56,9 +53,9 @@ def base(options: BaseOptions, table: TableOptions, resume: o.Resume = False, js
 )
 def deploy(
     context: typer.Context,
-    options: DeployOptions,
-    table: TableOptions,
-    server: ServerOptions,
+    options: loop_options.DeployOptions,
+    table: loop_options.TableOptions,
+    server: loop_options.ServerOptions,
     port: o.Port = None,
     resume: o.Resume = False,
     json: o.Json = None,
@@ -97,7 +94,9 @@ def deploy(
     " warm_start promote_level",
     needs=TRAINS,
 )
-def retrain(options: ManualRetrainOptions, server: ServerOptions, json: o.Json = None) -> ExitCode:
+def retrain(
+    options: loop_options.ManualRetrainOptions, server: loop_options.ServerOptions, json: o.Json = None
+) -> ExitCode:
     """Train a challenger on the rows seen so far; promote it if it beats the champion on the newest ones.
 
     Example: drift retrain --max_epochs 3 --total_trials 2 --window_rows 3021
@@ -117,7 +116,7 @@ def retrain(options: ManualRetrainOptions, server: ServerOptions, json: o.Json =
 
 
 @command(needs=("mlflow",))
-def status(register_model_name: ModelName = next_steps.DEFAULT_MODEL, json: o.Json = None) -> None:
+def status(register_model_name: loop_options.ModelName = next_steps.DEFAULT_MODEL, json: o.Json = None) -> None:
     """Who is champion, since when, on what evidence, and what is running.
 
     Example: drift status
@@ -133,7 +132,7 @@ def status(register_model_name: ModelName = next_steps.DEFAULT_MODEL, json: o.Js
 
 
 @command
-def history(register_model_name: ModelName = next_steps.DEFAULT_MODEL, json: o.Json = None) -> None:
+def history(register_model_name: loop_options.ModelName = next_steps.DEFAULT_MODEL, json: o.Json = None) -> None:
     """The audit trail: who or what changed the champion, when and why.
 
     It guards against accidents: a line that was changed afterwards is told, but the file's owner can write another one.
@@ -154,9 +153,9 @@ def history(register_model_name: ModelName = next_steps.DEFAULT_MODEL, json: o.J
 @command(needs=("mlflow",))
 def rollback(
     *,
-    register_model_name: ModelName = next_steps.DEFAULT_MODEL,
-    reason: Annotated[str, Option("Why, for the audit trail.", "")] = NO_REASON,
-    server: ServerOptions,
+    register_model_name: loop_options.ModelName = next_steps.DEFAULT_MODEL,
+    reason: Annotated[str, Option("Why, for the audit trail.", "")] = loop_options.NO_REASON,
+    server: loop_options.ServerOptions,
 ) -> None:
     """Put the previous version back as champion, in the registry and in a running server.
 
@@ -169,7 +168,7 @@ def rollback(
 
 
 @command(needs=SERVES)
-def serve(register_model_name: ModelName = next_steps.DEFAULT_MODEL, port: o.Port = None) -> None:
+def serve(register_model_name: loop_options.ModelName = next_steps.DEFAULT_MODEL, port: o.Port = None) -> None:
     """Serve the champion until Ctrl-C and say how to ask it; other commands find the server, or take it by --server.
 
     Example: drift serve
@@ -191,3 +190,48 @@ def serve(register_model_name: ModelName = next_steps.DEFAULT_MODEL, port: o.Por
         except KeyboardInterrupt:
             if not answers:  # nothing was served: the command did not do what it was called for
                 raise
+
+
+@command(order="policies html")
+def replay(
+    options: ReplayOptions,
+    table: loop_options.TableOptions,
+    mlflow_experiment_name: loop_options.Experiment = next_steps.DEFAULT_EXPERIMENT,
+    html: o.Page = None,
+    json: o.Json = None,
+) -> None:
+    """Replay a whole stream under several policies: when would each have retrained, and what did it gain?
+
+    Labels of a block arrive when it ends; features are those of a row alone. What was trained once is kept, so that an
+    interrupted replay goes on where it was, and another policy costs little.
+
+    Example: drift replay --policies never,spaced:10,harm --block_size 1007
+    """
+    require("mlflow", *(("ts", "model_archiver", "yaml") if options.serve else ()))
+    from drift.loop.project_dir import ProjectDir
+    from drift.replays import library
+    from drift.replays.logged import log_results
+    from drift.replays.text import table_lines
+    from drift.report.replay import write_replay
+    from drift.terminal import counting, line_width
+    from drift.tracking.connection.store import connect
+
+    source, options = table.source, replace(options, device=resolve_device(options.device))
+    rows = source.load()
+    home, store = ProjectDir(), connect(create=True)
+    with counting() as tell:
+        result = library.replay(rows, options, tell=lambda step: tell(step.words, step.done, step.total))
+    for line in table_lines(result.results, width=line_width()):
+        print(line)
+    if result.served is not None:
+        print(result.served)
+    for warned in result.advice:
+        print(warned.words)
+    experiment = mlflow_experiment_name
+    called = as_options(options, table, mlflow_experiment_name=experiment, html=html)
+    page = write_replay(result.results, result.summary, html or home.new_report("replay"))
+    run = log_results(result.results, store, experiment, options=called, page=page)
+    print(f"run {run} in experiment {experiment} of {store.address}")
+    print(f"page: {page}")
+    print(f"next, to train a model of this table: {next_steps.train_base(experiment, source.options)}")
+    o.write_json(json, called, result.records, run_id=run, **result.numbers)

@@ -3,10 +3,9 @@
 import typer
 
 from drift.commands.flags import MaskedGroup, PlainShares
-from drift.commands.monitor.checks import alerts, check
+from drift.commands.monitor.checks import alerts, check, reference
 from drift.commands.monitor.ingestion import ingest, truth
 from drift.commands.monitor.pages import findings, report, serve
-from drift.commands.monitor.set_reference import reference
 
 app = typer.Typer(
     cls=MaskedGroup,
