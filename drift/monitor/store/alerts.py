@@ -7,7 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sql
 
 from drift.monitor.store.records import Alert, Delivery, Finding, MonitorRecord
-from drift.monitor.store.tables import alerts, deliveries, findings, insert, read, read_first, values_of
+from drift.monitor.store.tables import alerts, deliveries, findings, insert, read, read_first
 
 
 def all_alerts(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Alert]:
@@ -34,7 +34,7 @@ def count_alerts(connection: sql.Connection, monitor: MonitorRecord) -> dict[str
 
 def add_delivery(connection: sql.Connection, delivery: Delivery) -> None:
     """A message that is to go out."""
-    connection.execute(deliveries.insert().values(**values_of(delivery)))
+    connection.execute(deliveries.insert().values(**vars(delivery)))
 
 
 def deliveries_of(connection: sql.Connection, monitor: MonitorRecord, *states: str) -> list[Delivery]:

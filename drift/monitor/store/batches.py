@@ -14,18 +14,7 @@ from drift.metrics.protocol import Measure
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import PredictionRows, from_bytes
 from drift.monitor.store.records import Batch, MonitorRecord, Quality, SliceMeasure, now
-from drift.monitor.store.tables import (
-    batches,
-    insert,
-    measures,
-    monitors,
-    parts,
-    read,
-    read_first,
-    references,
-    truths,
-    update,
-)
+from drift.monitor.store.tables import batches, insert, measures, monitors, parts, read, read_first, references, truths
 
 Hashes = NDArray[np.uint64]
 
@@ -48,7 +37,7 @@ def begin_monitor(connection: sql.Connection, name: str, columns: Columns, slice
         return replace(new, id=insert(connection, new))
     if (stored.columns, stored.slices) == (new.columns, new.slices) or not is_empty(connection, stored):
         return stored
-    update(connection, new)
+    connection.execute(monitors.update().where(monitors.c.id == new.id).values(**vars(new)))
     return new
 
 

@@ -11,17 +11,7 @@ import sqlalchemy as sql
 from drift.detect.profiles.profiles import Profile
 from drift.monitor.drift.distances import JointDrift, SignalDrift
 from drift.monitor.store.records import Drift, MonitorRecord, MonitorReference
-from drift.monitor.store.tables import (
-    batches,
-    distances,
-    drifts,
-    insert,
-    limits,
-    read,
-    read_first,
-    references,
-    values_of,
-)
+from drift.monitor.store.tables import batches, distances, drifts, insert, limits, read, read_first, references
 
 
 def add_reference(connection: sql.Connection, monitor: MonitorRecord, reference: MonitorReference) -> int:
@@ -65,7 +55,7 @@ def set_drift(connection: sql.Connection, batch: int, reference: MonitorReferenc
         )
     )
     if drift.signals:
-        connection.execute(distances.insert(), [own | values_of(signal) for signal in drift.signals])
+        connection.execute(distances.insert(), [own | vars(signal) for signal in drift.signals])
 
 
 def drift_of_batch(connection: sql.Connection, batch: int, reference: MonitorReference) -> Drift | None:

@@ -1,7 +1,7 @@
 """The tables of a monitor's store, as the newest migration leaves them. SQLite and PostgreSQL alike.
 
-A table of records has a column for each field of the record, so that fields are written once; `read` and `values_of`
-are the only translation between the two.
+A table of records has a column for each field of the record, so that fields are written once; `read`, `insert`
+and `update` are the only translation between the two.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def insert(connection: sql.Connection, record: Any, **columns: Any) -> int:
         Its number.
     """
     table = TABLES[type(record)]
-    values = values_of(record) | columns
+    values = vars(record) | columns
     if values.get("id") == 0:
         del values["id"]
     number: int = connection.execute(table.insert().values(**values).returning(table.c.id)).scalar_one()
@@ -252,9 +252,4 @@ def insert(connection: sql.Connection, record: Any, **columns: Any) -> int:
 def update(connection: sql.Connection, record: Any) -> None:
     """Replace the stored record of the same `id`."""
     table = TABLES[type(record)]
-    connection.execute(table.update().where(table.c.id == record.id).values(**values_of(record)))
-
-
-def values_of(record: Any) -> dict[str, Any]:
-    """Fields of a record, as values of columns."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    connection.execute(table.update().where(table.c.id == record.id).values(**vars(record)))
