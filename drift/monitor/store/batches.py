@@ -17,6 +17,7 @@ from drift.monitor.store.records import Batch, MonitorRecord, Quality, SliceMeas
 from drift.monitor.store.tables import batches, insert, measures, monitors, parts, read, read_first, references, truths
 
 Hashes = NDArray[np.uint64]
+MOST_AT_ONCE = 500  # values of one statement
 
 
 def find_monitor(connection: sql.Connection, name: str) -> MonitorRecord | None:
@@ -174,29 +175,25 @@ def history(
 
 
 def add_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, waiting: Mapping[str, str]) -> None:
-    """Keep labels whose rows have not come yet; a newer one takes the place of an older."""
-    for keys in _some(list(waiting)):
-        connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(keys)))
-        came = now()
-        rows = [{"monitor": monitor.id, "key": key, "truth": waiting[key], "came_at": came} for key in keys]
-        connection.execute(truths.insert(), rows)
+    """Keep labels whose rows have not come yet, one or more; a newer one takes the place of an older."""
+    remove_waiting_labels(connection, monitor, waiting)
+    came = now()
+    rows = [{"monitor": monitor.id, "key": key, "truth": truth, "came_at": came} for key, truth in waiting.items()]
+    connection.execute(truths.insert(), rows)
 
 
 def remove_waiting_labels(connection: sql.Connection, monitor: MonitorRecord, keys: Iterable[str]) -> None:
     """Remove waiting labels whose rows have come."""
-    for some in _some(list(keys)):
-        connection.execute(truths.delete().where(truths.c.monitor == monitor.id, truths.c.key.in_(some)))
+    left = list(keys)
+    for start in range(0, len(left), MOST_AT_ONCE):
+        some = truths.c.key.in_(left[start : start + MOST_AT_ONCE])
+        connection.execute(truths.delete().where(truths.c.monitor == monitor.id, some))
 
 
 def waiting_labels(connection: sql.Connection, monitor: MonitorRecord) -> dict[str, str]:
     """Labels whose rows have not come yet, by key."""
     query = sql.select(truths.c.key, truths.c.truth).where(truths.c.monitor == monitor.id)
     return dict(connection.execute(query).tuples().all())
-
-
-def _some(keys: list[str], most: int = 500) -> Iterator[list[str]]:
-    for start in range(0, len(keys), most):
-        yield keys[start : start + most]
 
 
 def _slice_measure(row: sql.RowMapping) -> SliceMeasure:
