@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.frames import number_rows
+from drift.detect.two_sample.classifier import boosted_trees
 from drift.errors import BlockError
 from drift.system.quiet import not_autologged
 
@@ -60,7 +61,6 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
     >>> density_ratio(x, rng.normal(9, 1, size=(500, 2))).overlap < 0.1
     True
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     reference, names = number_rows(reference, "reference")
@@ -82,13 +82,7 @@ def density_ratio(reference: Sample, current: Sample, *, seed: int = 0) -> Densi
     with not_autologged(), threadpool_limits(1, user_api="openmp"):
         for held in range(FOLDS):
             train, left_out = fold != held, fold[:n] == held
-            model = HistGradientBoostingClassifier(
-                max_iter=50,
-                max_leaf_nodes=8,
-                min_samples_leaf=min(20, max(2, int(train.sum()) // 8)),
-                early_stopping=False,
-                random_state=seed,
-            )
+            model = boosted_trees(int(train.sum()), seed)
             model.fit(rows[train], is_current[train])
             odds[left_out] = np.exp(model.decision_function(reference[left_out]))
     ratio = odds * (n / m)

@@ -9,9 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from drift.data.blocks import Reference, ScoredBlock
-from drift.detect.label_free.calibration import Calibration
 from drift.detect.label_free.density_ratio import density_ratio
-from drift.detect.label_free.protocol import FromReference, Resamples
+from drift.detect.label_free.protocol import Calibration, FromReference, Resamples
 from drift.errors import BlockError, LittleOverlapWarning
 
 FEWEST_EFFECTIVE, LEAST_OVERLAP = 30, 0.1  # refused below

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from drift.data.blocks import Reference, ScoredBlock
 from drift.detect.detectors.protocol import Score, require_finite
-from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence
+from drift.detect.sequential.evidence import Evidence, after, alternatives, log_bets, nothing
 from drift.detect.sequential.intervals import mean_interval
-from drift.detect.sequential.run_length import Evidence, after, nothing
 from drift.errors import BlockError
 
 HIGHEST = 0.999  # mean under the null from which on there is nothing to bet on

@@ -111,14 +111,11 @@ def mmd_test(
 
     result = permutation_result(draw_until_decided(draw, permutations, stop_after), level=level, stop_after=stop_after)
     return MMDTest(
-        statistic=result.statistic,
-        p_value=result.p_value,
-        threshold=result.threshold,
+        **vars(result),
         level=level,
         kernel=name,
         bandwidths=() if callable(terms) else tuple(term.bandwidth for term in terms),
         scheme=sampler.scheme,
-        permutations=result.permutations,
         rows=sampler.rows,
     )
 

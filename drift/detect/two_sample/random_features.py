@@ -176,9 +176,7 @@ def compare_sketches(
     bins = PermutationBins(width, len(first), len(second))
     permuted = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
     verdict = permutation_result(PermutedStatistics(permuted.unbiased()[0], 1e-12), level=level)
-    return PermutationTest(
-        verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (permuted.n, permuted.m)
-    )
+    return PermutationTest(**vars(verdict), level=level, scheme="bins", rows=(permuted.n, permuted.m))
 
 
 def mmd_features_test(

@@ -9,11 +9,10 @@ from benchmarks.run_lengths import ours
 from benchmarks.streams import Law, independent, moving, runs
 from drift.data.blocks import Reference, ScoredBlock
 from drift.detect import Harm
-from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import effective_rows, measure_dependence
+from drift.detect.sequential.evidence import Evidence, Form, after, alternatives, log_bets, nothing
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
 from drift.detect.sequential.paired_test import GainSums, SequentialPairedTest, TestState, duel, gain_bound, tally
-from drift.detect.sequential.run_length import Evidence, Form, after, nothing
 from drift.errors import BlockError
 
 
