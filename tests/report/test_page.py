@@ -20,10 +20,8 @@ from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionL
 from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome
 from drift.loop.results.summary import summary
 from drift.policies.history import BlockRecord
-from drift.report.charts import accuracy_chart
-from drift.report.deployment import _of_deployment
-from drift.report.forecasts import forecast_chart
-from drift.report.page import ReportData, render, write_report
+from drift.report.charts import accuracy_chart, forecast_chart
+from drift.report.deployment import ReportData, _of_deployment, render
 from drift.tracking.registry import Version
 
 TEST = {
