@@ -222,12 +222,12 @@ def test_one_block_is_enough() -> None:
 
 
 def test_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = write_report(data().report_data, tmp_path / "reports" / "r.html")
+    path = write_whole(page_of(data()), tmp_path / "reports" / "r.html")
     assert path.read_text().rstrip().endswith("</html>")
     assert list(path.parent.iterdir()) == [path]
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be written"):
-        write_report(data().report_data, tmp_path / "file" / "r.html")
+        write_whole(page_of(data()), tmp_path / "file" / "r.html")
 
 
 def test_the_forecast_is_drawn_and_said() -> None:
