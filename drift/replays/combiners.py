@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,40 +33,37 @@ class Combiner(Protocol):
         ...
 
 
-@runtime_checkable
-class SingleVersionCombiner(Combiner, Protocol):
+class SingleVersionCombiner(ABC):
     """A combiner by which one version answers a block alone: it can be served."""
 
+    name: str
+
+    @abstractmethod
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The version that answers a block; arguments as those of `answer`."""
-        ...
+
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
+        """Look the selected version's answers up."""
+        return self.select(block, versions).answers(block.rows)
 
 
-class Newest:
+class Newest(SingleVersionCombiner):
     """The newest version answers alone."""
 
     name = "newest"
-
-    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
-        """Look its answers up."""
-        return self.select(block, versions).answers(block.rows)
 
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The last one trained."""
         return versions[-1]
 
 
-class Recall:
+class Recall(SingleVersionCombiner):
     """The stored version that was right most often on the newest rows answers alone: an old one may come back.
 
     Rows that a version was trained on count, too: that is what lets a new one in before it has answered anything.
     """
 
     name = "recall"
-
-    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
-        """Look the best one's answers up."""
-        return self.select(block, versions).answers(block.rows)
 
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The best one; the newest of equals."""

@@ -9,7 +9,7 @@ from typing import Any
 from drift.charts.palette import BLACK, BLUE, GREY, SKY, VERSIONS, Style, series_style
 from drift.charts.plots import LEGEND_AT_BOTTOM, Chart, Trace, axis, band, chart, error_bars, series, with_rows
 from drift.policies.history import BlockRecord
-from drift.replays.evaluation.concept import has_concept
+from drift.replays.evaluation.known_drift import has_concept
 from drift.replays.evaluation.label_proxies import LabelFreeEstimates
 from drift.replays.experiment import ReplayResults
 from drift.replays.summary import AccuracyCurves, KnownDisplacement, ReplaySummary, RiskSeries

@@ -20,8 +20,7 @@ from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.library import ReplayResult
 from drift.replays.logged import log_results
 from drift.replays.play import Stream
-from drift.replays.summary import summarise
-from drift.replays.text import table_lines
+from drift.replays.summary import summarise, table_lines
 from drift.replays.versions import ReplayVersions
 from drift.report.replay import write_replay
 from drift.tracking.runs.lookup import find_runs

@@ -22,6 +22,7 @@ from drift.loop.results.summary import summary
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart, forecast_chart
 from drift.report.deployment import ReportData, _of_deployment, render
+from drift.report.page import write_whole
 from drift.tracking.registry import Version
 
 TEST = {
