@@ -32,8 +32,7 @@ from drift.datasets.images import (
     pickled,
     sets,
 )
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.images.record import Labels
+from drift.datasets.images.pixels import Labels, Pixels
 from drift.errors import DataError
 from tests.datasets.web import Web, web
 
