@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -98,6 +98,10 @@ class Evolution:
 
     def __len__(self) -> int:
         return len(self.severities)
+
+    def batches(self) -> Iterator[ImageBatch]:
+        """All of them, in order."""
+        return map(self.batch, range(len(self)))
 
     def batch(self, index: int) -> ImageBatch:
         """The batch of that index; each image of the pool is in one batch at most."""
