@@ -16,8 +16,6 @@ from drift.errors import UsageError
 from drift.images.detection.spaces import FeatureSpaces
 
 MMD = "mmd_"  # before the name of a kernel
-FUSED = "mmd_fused"
-
 
 TestResult: TypeAlias = MMDTest | FeatureTests
 Test: TypeAlias = Callable[[Floats, Floats, int, float, int], TestResult]
