@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from drift.data.frames import column_names, require_different_names
 from drift.detect.columns.univariate import adjusted, feature_tests
-from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+from drift.detect.two_sample.kernel_matrix import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KernelDistance
 from drift.detect.two_sample.samples import two_samples
 from drift.errors import BlockError

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats
-from drift.detect.two_sample.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
+from drift.detect.two_sample.kernel_matrix import bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, KernelDistance, Laplacian
 from drift.errors import BlockError, UsageError
 from drift.system.extras import missing_package

@@ -1,4 +1,4 @@
-"""What a replay found, in numbers and as lines of text: one record that the page draws and `--json` has."""
+"""What a replay found: one record that the page draws and `--json` has, advice on thresholds, and lines of text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from drift.detect.sequential.intervals import RiskInterval, risk_intervals
+from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
+from drift.policies.history import BlockRecord
 from drift.policies.parser import parse_policy
+from drift.policies.protocol import PolicySettings, threshold_of
 from drift.replays.evaluation.known_drift import known_drift
 from drift.replays.evaluation.label_proxies import LabelFreeEstimates, estimate_stream
 from drift.replays.experiment import ReplayResults
+from drift.replays.play import PolicyRun
 
 RISK_BLOCKS = 5  # that an interval of the risk is about
 SMOOTHED = 0.06  # share of the blocks that a point of an accuracy curve is the mean of
@@ -243,3 +247,51 @@ def _fitted(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     for row in rows:
         cells = [text.rjust(wide) for text, wide in zip(row, widths, strict=False)]
         yield (" " * gap).join([row[0].ljust(widths[0]), *cells[1:]]).rstrip()
+
+
+@dataclass(frozen=True)
+class PolicyAdvice:
+    """A policy with a threshold that is too high for versions that it trained.
+
+    Attributes:
+        policy: its name.
+        versions: number of versions, over all seeds, for which the threshold is too high.
+        of: number of versions that answered.
+        first: the advice for the first of them; its accepted accuracy is that of the version's first block.
+    """
+
+    policy: str
+    versions: int
+    of: int
+    first: ThresholdAdvice
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        finding = self.first.finding("a threshold of")
+        return f"warning: policy {self.policy}, {self.versions} of {self.of} versions: {finding}"
+
+
+def policy_advice(results: ReplayResults) -> list[PolicyAdvice]:
+    """One for each policy whose threshold is above, or close to, the accuracy that a version was accepted with."""
+    advised = []
+    for name in results.names:
+        settings = PolicySettings(len(results.stream.blocks), hindsight=lambda retrains: ())
+        threshold = threshold_of(parse_policy(name).policy(settings))
+        if threshold is None:
+            continue
+        firsts = [block for outcome in results.of(name) for block in _accepted_on(outcome.run)]
+        advice = [threshold_advice(threshold, block.accuracy, results.stream.block_size) for block in firsts]
+        too_high = [each for each in advice if each is not None]
+        if too_high:
+            advised.append(PolicyAdvice(name, len(too_high), len(firsts), too_high[0]))
+    return advised
+
+
+def _accepted_on(played: PolicyRun) -> Iterator[BlockRecord]:
+    """The first block of each version."""
+    version = None
+    for block in played.blocks:
+        if block.version != version:
+            version = block.version
+            yield block

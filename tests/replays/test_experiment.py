@@ -15,12 +15,11 @@ from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replays import library
-from drift.replays.evaluation.threshold_advice import policy_advice
 from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.library import ReplayResult
 from drift.replays.logged import log_results
 from drift.replays.play import Stream
-from drift.replays.summary import summarise, table_lines
+from drift.replays.summary import policy_advice, summarise, table_lines
 from drift.replays.versions import ReplayVersions
 from drift.report.replay import write_replay
 from drift.tracking.runs.lookup import find_runs

@@ -107,8 +107,7 @@ def simulate(
     from drift.images.results.summaries import batch_records, batch_rows, ramp_words, text_table
     from drift.images.rows import table_of, write_rows
     from drift.images.setup import relabelled
-    from drift.images.streams.evolution import Evolution
-    from drift.images.streams.ramps import RAMPS
+    from drift.images.streams.evolution import RAMPS, Evolution
     from drift.images.streams.simulate import simulate as run
     from drift.report.images import Numbers, Picture, Tile, write_images
     from drift.terminal import counting, line_width

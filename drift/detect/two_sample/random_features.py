@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from drift.data.frames import is_frame, number_rows
 from drift.detect.permutation.kernel_sums import PermutationBins, sums_of_pairs
 from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result, require_reachable
-from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+from drift.detect.two_sample.kernel_matrix import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Kernel
 from drift.detect.two_sample.mmd import MMDTest
 from drift.detect.two_sample.samples import two_samples

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from drift.images.augment import SampleComparison
 from drift.images.detection.detector_comparison import DetectorComparison
-from drift.images.streams.simulate import BatchResult, RampResult
+from drift.images.streams.simulate import RampResult
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
@@ -27,7 +27,8 @@ def ramp_points(ramp: RampResult) -> list[LoggedMetric]:
             "batch/confidence": batch.confidence,
             "batch/calibration_error": batch.calibration_error,
         }
-        values |= {f"class/{plain(name)}": share for name, share in _shares(ramp, batch)}
+        by_class = zip(ramp.classes, batch.by_class, strict=True)
+        values |= {f"class/{plain(name)}": share for name, share in by_class if share is not None}
         values |= {f"detector/{s.detector}_p_value": s.p_value for s in batch.scores if s.p_value is not None}
         values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in batch.scores}
         points += [LoggedMetric(name, value, batch.index) for name, value in values.items()]
@@ -52,11 +53,6 @@ def sample_points(results: list[SampleComparison]) -> list[LoggedMetric]:
         values = {key: getattr(result, key) for key in ("accuracy", "distance", "threshold", "p_value")}
         points += [LoggedMetric(f"{name}_{key}", value) for key, value in values.items()]
     return points
-
-
-def _shares(ramp: RampResult, batch: BatchResult) -> list[tuple[str, float]]:
-    known = zip(ramp.classes, batch.by_class, strict=True)
-    return [(name, share) for name, share in known if share is not None]
 
 
 def plain(name: str) -> str:

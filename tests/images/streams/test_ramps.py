@@ -4,7 +4,7 @@ import pytest
 
 from drift.errors import UsageError
 from drift.images import RAMPS, Ramp
-from drift.images.streams.ramps import clean, gradual, recurring, sudden
+from drift.images.streams.evolution import clean, gradual, recurring, sudden
 
 
 def over(ramp: Ramp, batches: int, **options: float) -> list[float]:
