@@ -53,11 +53,8 @@ def _kernel_values(rows: Floats, kernel: Kernel, bandwidth: float) -> NDArray[np
     from scipy.spatial.distance import cdist
 
     exact = rows.astype(np.float64)
-    if kernel.metric is KernelDistance.CITY_BLOCK:
-        scaled = torch.from_numpy(cdist(exact, exact, "cityblock"))
-    else:
-        scaled = torch.from_numpy(cdist(exact, exact, "sqeuclidean"))
-    scaled *= kernel.factor(bandwidth)
+    metric = "cityblock" if kernel.metric is KernelDistance.CITY_BLOCK else "sqeuclidean"
+    scaled = torch.from_numpy(cdist(exact, exact, metric)) * kernel.factor(bandwidth)
     kernel.apply(scaled)
     return np.asarray(scaled.numpy())
 
@@ -74,11 +71,8 @@ def embed(distances: Distances, method: str = "isomap", *, seed: int = 0) -> NDA
         raise UsageError(f"expected an embedding among {', '.join(EMBEDDINGS)}; got {method!r}")
     if len(distances) < FEWEST:
         raise BlockError(f"expected {FEWEST} points or more to embed, got {len(distances)}")
-    with (
-        warnings.catch_warnings(),
-        not_autologged(),
-    ):  # graphs in several parts are joined, which the methods say each time
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(), not_autologged():
+        warnings.simplefilter("ignore")  # graphs in several parts are joined, which the methods say each time
         return np.asarray(EMBEDDINGS[method](distances, seed), np.float64)
 
 

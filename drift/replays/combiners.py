@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +32,13 @@ class Combiner(Protocol):
         ...
 
 
-class SingleVersionCombiner(ABC):
+@runtime_checkable
+class SingleVersionCombiner(Combiner, Protocol):
     """A combiner by which one version answers a block alone: it can be served."""
 
-    name: str
-
-    @abstractmethod
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The version that answers a block; arguments as those of `answer`."""
+        ...
 
     def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
         """Look the selected version's answers up."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats, Integers, Reference, ScoredBlock
+from drift.detect.detectors.protocol import require_width
 from drift.errors import BlockError
 
 Array = NDArray[np.float64]
@@ -172,11 +173,7 @@ def check(reference: Reference, scored: ScoredBlock) -> None:
             f"expected probabilities ({len(features)}, {reference.probabilities.shape[1]}): a row for each row of the"
             f" block, a class for each class of the reference; got {answers.shape}. Is it another model's answer?"
         )
-    if features.ndim != 2 or features.shape[1] != reference.features.shape[1]:
-        raise BlockError(
-            f"expected {reference.features.shape[1]} features, as in the reference; got shape {features.shape}."
-            " Was the model retrained on other columns?"
-        )
+    require_width(features, reference.features.shape[1])
     _check_probabilities("the reference", reference.probabilities)
     _check_probabilities(f"block {scored.block.index}", answers)
     right = len(reference) - int(reference.losses.sum())

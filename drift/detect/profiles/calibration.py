@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.blocks import Integers
 from drift.detect.profiles.distances import Shares, cell_distances
 
-Integers: TypeAlias = NDArray[np.int64]
 MOST_KEPT = 40_000  # numbers in a null that is kept: under a megabyte
 
 

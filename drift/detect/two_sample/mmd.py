@@ -102,11 +102,9 @@ def mmd_test(
         sums = sampler.draw(count)
         by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
         rounding = sums.rounding(sampler.gram.precision)
-        return (
-            fuse(by_kernel, sums, rounding)
-            if name == "fused"
-            else PermutedStatistics(by_kernel.mean(axis=0), rounding.mean())
-        )
+        if name == "fused":
+            return fuse(by_kernel, sums, rounding)
+        return PermutedStatistics(by_kernel.mean(axis=0), rounding.mean())
 
     result = permutation_result(draw_until_decided(draw, permutations, stop_after), level=level, stop_after=stop_after)
     return MMDTest(
@@ -167,12 +165,11 @@ def _terms(
     if kernel == "fused":
         if bandwidth is not None:
             raise BlockError("expected no bandwidth with the fused kernel, which searches its own: name one kernel")
-        pooled = samples.pooled()
-        grids = (
-            (candidate, bandwidth_grid(candidate, distance_sample(pooled, candidate.metric, rng)))
-            for candidate in FUSED
-        )
-        return "fused", [ScaledKernel(candidate, step) for candidate, grid in grids for step in grid]
+        terms = []
+        for candidate in FUSED:
+            distances = distance_sample(samples.pooled(), candidate.metric, rng)
+            terms += [ScaledKernel(candidate, step) for step in bandwidth_grid(candidate, distances)]
+        return "fused", terms
     if isinstance(kernel, str):
         if kernel not in KERNELS:
             raise BlockError(f"expected kernel fused, {', '.join(sorted(KERNELS))} or a function, got {kernel!r}")
