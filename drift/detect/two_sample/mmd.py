@@ -167,7 +167,7 @@ def _terms(
             raise BlockError("expected no bandwidth with the fused kernel, which searches its own: name one kernel")
         terms = []
         for candidate in FUSED:
-            distances = distance_sample(samples.pooled(), candidate.metric, rng)
+            distances = distance_sample(samples.pooled, candidate.metric, rng)
             terms += [ScaledKernel(candidate, step) for step in bandwidth_grid(candidate, distances)]
         return "fused", terms
     if isinstance(kernel, str):
@@ -177,7 +177,7 @@ def _terms(
     if callable(kernel):
         return getattr(kernel, "__name__", "function"), kernel
     if bandwidth is None:
-        bandwidth = median_bandwidth(distance_sample(samples.pooled(), kernel.metric, rng))
+        bandwidth = median_bandwidth(distance_sample(samples.pooled, kernel.metric, rng))
     several = sorted(np.atleast_1d(np.asarray(bandwidth, np.float64)).tolist(), reverse=True)
     if not several or not all(0 < candidate < float("inf") for candidate in several):
         raise BlockError(f"expected bandwidths above 0, got {bandwidth}")

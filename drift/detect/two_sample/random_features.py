@@ -216,7 +216,7 @@ def mmd_features_test(
     first, first_all = _peek(reference, "reference", names)
     second, second_all = _peek(current, "current", names)
     samples = two_samples(first, second)
-    pooled, origin = samples.pooled(), samples.raw().double().mean(dim=0).cpu().numpy()
+    pooled, origin = samples.pooled, samples.raw().double().mean(dim=0).cpu().numpy()
     scale = bandwidth or median_bandwidth(distance_sample(pooled, chosen.metric, rng))
     frequencies = chosen.frequencies(features // 2, pooled.shape[1], scale, rng)
     sketches = FourierSketch(frequencies, origin), FourierSketch(frequencies, origin)

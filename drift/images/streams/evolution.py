@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -147,35 +148,10 @@ class Ramp(Protocol):
         ...
 
 
-def clean(index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5) -> float:
-    """No drift: what false alarms are counted on."""
-    _since(index, batches, start, severity, period)
-    return 0.0
-
-
-def sudden(index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5) -> float:
-    """Nothing, and from the start on all of it."""
-    return severity if _since(index, batches, start, severity, period) >= 0 else 0.0
-
-
-def gradual(index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5) -> float:
-    """From the start on a little more with every batch, and all of it at the last."""
-    since = _since(index, batches, start, severity, period)
-    return severity * (since + 1) / (since + batches - index) if since >= 0 else 0.0
-
-
-def recurring(index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5) -> float:
-    """From the start on `period` batches of all of it, as many of nothing, and again."""
-    since = _since(index, batches, start, severity, period)
-    return severity if since >= 0 and since // period % 2 == 0 else 0.0
-
-
-RAMPS: dict[str, Ramp] = {"clean": clean, "sudden": sudden, "gradual": gradual, "recurring": recurring}
-"""Every ramp by its name."""
-
-
-def _since(index: int, batches: int, start: float, severity: float, period: int) -> int:
-    """Batches since the drift began; below 0 if it has not."""
+def _severity(
+    ramp: str, index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5
+) -> float:
+    """Severity of a batch under one of `RAMPS`; arguments as those of `Ramp`."""
     if not 0 <= index < batches:
         raise UsageError(f"expected a batch from 0 to {batches - 1}, got {index}")
     if not 0 <= start <= 1:
@@ -184,4 +160,17 @@ def _since(index: int, batches: int, start: float, severity: float, period: int)
         raise UsageError(f"expected a severity from 0 (nothing) to 1 (strongest), got {severity}")
     if period < 1:
         raise UsageError(f"expected a period of 1 batch or more, got {period}")
-    return index - round(start * batches)
+    since = index - round(start * batches)
+    if ramp == "clean" or since < 0 or (ramp == "recurring" and since // period % 2):
+        return 0.0
+    return severity * (since + 1) / (since + batches - index) if ramp == "gradual" else severity
+
+
+RAMPS: dict[str, Ramp] = {name: partial(_severity, name) for name in ("clean", "sudden", "gradual", "recurring")}
+"""Every ramp by its name.
+
+- clean: no drift, which is what false alarms are counted on.
+- sudden: nothing, and from the start on all of it.
+- gradual: from the start on a little more with every batch, and all of it at the last.
+- recurring: from the start on `period` batches of all of it, as many of nothing, and again.
+"""

@@ -161,9 +161,9 @@ def test_the_rank_null_is_the_urn() -> None:
         x = np.sort(rng.standard_cauchy(n))
         edges = np.append(x[np.arange(4) * n // 4], x[-1])
         truth[run] = np.bincount(np.searchsorted(edges, rng.standard_cauchy(m)), minlength=6)
-    null = rank_null(binning.counts, binning.weights, (0, 0), m, runs, 0)
-    drawn = null.current[:-1].T * m
-    assert null.reference[:, 0] * n == pytest.approx([0, 15, 15, 15, 15, 0, 0])
+    reference, current, _ = rank_null(binning.counts, binning.weights, (0, 0), m, runs, 0)
+    drawn = current[:-1].T * m
+    assert reference[:, 0] * n == pytest.approx([0, 15, 15, 15, 15, 0, 0])
     np.testing.assert_allclose(drawn.mean(axis=0), truth.mean(axis=0), atol=5 * truth.std(axis=0).max() / sqrt(runs))
     np.testing.assert_allclose(drawn.std(axis=0), truth.std(axis=0), rtol=0.08)
 
