@@ -190,7 +190,6 @@ def compare_policies(
     *,
     seeds: Sequence[int],
     window_rows: int,
-    hindsight: bool = False,
     serving: ServedReplay | None = None,
     tell: Callable[[Step], None] = lambda step: None,
 ) -> ReplayResults:
@@ -202,7 +201,6 @@ def compare_policies(
         names: of policies, see `drift.policies.parser`.
         seeds: of the training.
         window_rows: that retrains learn from.
-        hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
         serving: answers the blocks over HTTP; by default what the versions answered in this process is looked up.
         tell: is called after every block, and when something is loaded into a server.
 
@@ -217,7 +215,7 @@ def compare_policies(
         policy.policy(PolicySettings(len(blocks), hindsight=lambda retrains: ()))
         if serving is not None:
             serving.require_one_at_a_time(name, COMBINERS[policy.answering])
-    hindsight = hindsight or any(policy.needs_hindsight for policy in parsed.values())
+    hindsight = any(policy.needs_hindsight for policy in parsed.values())
     outcomes: list[PolicyOutcome] = []
     oracles: dict[int, list[Schedule]] = {}
     for seed in seeds:

@@ -54,7 +54,7 @@ def test_a_part_is_replayed_without_naming_policies(
 def results() -> ReplayResults:
     stream = Stream(moving_table(), START, SIZE)
     versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
-    return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100, hindsight=True)
+    return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100)
 
 
 def test_nobody_beats_hindsight(results: ReplayResults) -> None:
@@ -82,7 +82,7 @@ def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
     stream = Stream(moving_table(), START, SIZE)
     versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
     names = ("never", "threshold:1", "threshold:1@change", "forecast:3:1+recall", "threshold:.1", "oracle:1")
-    found = compare_policies(stream, versions, names, seeds=(0, 1), window_rows=100, hindsight=True)
+    found = compare_policies(stream, versions, names, seeds=(0, 1), window_rows=100)
     advice = policy_advice(found)
     assert [one.policy for one in advice] == ["threshold:1", "threshold:1@change", "forecast:3:1+recall"]
     for one in advice:
