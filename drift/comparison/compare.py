@@ -12,16 +12,7 @@ from numpy.typing import NDArray
 from drift.comparison.comparable_columns import ComparableColumns, Matrices, choose_columns
 from drift.comparison.result import WITHIN_CHANCE, ColumnChange, Comparison, OddRow, change_in_words
 from drift.data.frames import pandas_frame
-from drift.detect import (
-    MMDTest,
-    adjusted,
-    compare_profiles,
-    explain,
-    feature_tests,
-    learn_binning,
-    mmd_test,
-    profile,
-)
+from drift.detect import MMDTest, adjusted, compare_profiles, explain, feature_tests, learn_binning, mmd_test, profile
 from drift.detect.explain import MOST_PAIRED, LowDensityRow, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device

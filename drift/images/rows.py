@@ -22,11 +22,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one of the
 
 
 def table_of(
-    network: FeatureNetwork,
-    evolution: Evolution,
-    reference: ImagePool,
-    *,
-    classes: tuple[str, ...],
+    network: FeatureNetwork, evolution: Evolution, reference: ImagePool, *, classes: tuple[str, ...]
 ) -> pd.DataFrame:
     """One row an image: `batch`, `row`, `predicted`, `truth`, `confidence`, and three features of its pixels.
 
