@@ -53,8 +53,9 @@ def _kernel_values(rows: Floats, kernel: Kernel, bandwidth: float) -> NDArray[np
     from scipy.spatial.distance import cdist
 
     exact = rows.astype(np.float64)
-    metric = "cityblock" if kernel.metric is KernelDistance.CITY_BLOCK else "sqeuclidean"
-    scaled = torch.from_numpy(cdist(exact, exact, metric)) * kernel.factor(bandwidth)
+    in_blocks = kernel.metric is KernelDistance.CITY_BLOCK
+    distances = cdist(exact, exact, "cityblock") if in_blocks else cdist(exact, exact, "sqeuclidean")
+    scaled = torch.from_numpy(distances) * kernel.factor(bandwidth)
     kernel.apply(scaled)
     return np.asarray(scaled.numpy())
 

@@ -8,8 +8,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift.datasets.fetch import Tell, obtain
 from drift.datasets.images.pixels import Images, Labels, Pixels, Split
@@ -98,7 +100,8 @@ def _checked(entry: ImageSet, split: Split, pixels: Pixels, labels: Labels) -> I
 
 
 def _keep(images: Images, split: Split, folder: Path) -> None:
-    for path, array in zip(_paths(folder, split), (images.pixels, images.labels), strict=True):
+    arrays: list[NDArray[Any]] = [images.pixels, images.labels]
+    for path, array in zip(_paths(folder, split), arrays, strict=True):
         with at_once(path) as beside, beside.open("wb") as file:
             np.save(file, array, allow_pickle=False)
 
