@@ -106,22 +106,6 @@ class ErrorDetector(ABC):
                 yield seen - 1
 
 
-@dataclass(frozen=True)
-class RowAlarm:
-    """An alarm of a detector that judges every row.
-
-    Attributes:
-        row: from 0, of the rows it was given: those of one block where an alarm is told.
-        rose: whether the mean error rose; else it fell.
-    """
-
-    row: int
-    rose: bool
-
-    def __str__(self) -> str:
-        return f"error {'rose' if self.rose else 'fell'} at row {self.row} of the block"
-
-
 @dataclass(eq=False)
 class RowwiseDetector(ErrorDetector):
     """A detector that judges every row; the statistic of a block is the number of alarms in it, the threshold 1.
@@ -156,21 +140,22 @@ class RowwiseDetector(ErrorDetector):
 
     def _step(self, state: Any, losses: Losses) -> tuple[Any, Score]:
         after = deepcopy(state)  # it changes in place
-        alarms = list(self._follow(after, losses.tolist()))
-        details = [str(alarm) + ("" if self._counts(alarm) else " (not counted)") for alarm in alarms]
-        return after, Score(self.name, float(sum(map(self._counts, alarms))), threshold=1.0, detail=", ".join(details))
+        details, count = [], 0.0
+        for row, rose in self._follow(after, losses.tolist()):
+            counts = rose or not self.only_worse
+            count += counts
+            counted = "" if counts else " (not counted)"
+            details.append(f"error {'rose' if rose else 'fell'} at row {row} of the block{counted}")
+        return after, Score(self.name, count, threshold=1.0, detail=", ".join(details))
 
-    def _counts(self, alarm: RowAlarm) -> bool:
-        return alarm.rose or not self.only_worse
-
-    def _follow(self, detector: Any, losses: Iterable[float]) -> Iterator[RowAlarm]:
-        """Every alarm of `detector`, which changes."""
+    def _follow(self, detector: Any, losses: Iterable[float]) -> Iterator[tuple[int, bool]]:
+        """Row of every alarm of `detector`, which changes, and whether the error rose."""
         for row, loss in enumerate(self._given(losses)):
             before = self._before(detector)
             detector.update(loss)
             if detector.drift_detected:
-                yield RowAlarm(row, self._rose(detector, before, loss))
+                yield row, self._rose(detector, before, loss)
 
     def _alarms(self, losses: Iterable[float], block_size: int) -> Iterator[int]:
         """The rows at which it would alarm; they are the same whatever the block size."""
-        return (alarm.row for alarm in self._follow(self._made(), losses) if self._counts(alarm))
+        return (row for row, rose in self._follow(self._made(), losses) if rose or not self.only_worse)
