@@ -15,6 +15,7 @@ from drift.replays.experiment import ReplayResults
 from drift.replays.summary import AccuracyCurves, KnownDisplacement, ReplaySummary, RiskSeries
 from drift.report.page import page_of, write_whole
 
+WITH_BAND = "cbpe"  # the method whose interval is drawn: three of them would cover one another
 LINE_HEIGHT, ROW_HEIGHT = 22, 24  # pixels of a legend's line, and of a policy's row of alarms
 PER_LINE = 6  # names on a legend's line of a page of 1,080 pixels
 
@@ -157,9 +158,6 @@ def _chart(data: Sequence[Trace], names: int, height: int, **more: Any) -> Chart
 def _times(blocks: Sequence[BlockRecord]) -> list[str | int]:
     """Where blocks stand on the axis: at their last rows' times, or their numbers."""
     return [block.index if block.last_time is None else block.last_time[:16] for block in blocks]
-
-
-WITH_BAND = "cbpe"  # the method whose interval is drawn: three of them would cover one another
 
 
 def estimates_chart(estimates: LabelFreeEstimates) -> Chart:

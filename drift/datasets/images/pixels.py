@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from drift.errors import BlockError
 
+Split = Literal["train", "test"]
+Labels = NDArray[np.int64]  # (n,)
 Pixels: TypeAlias = NDArray[np.uint8]
 """(n, height, width, channels), 0 to 255, with 1 channel (grey) or 3 (red, green, blue)."""
 
@@ -48,10 +50,6 @@ def checked(
 def as_bytes(values: NDArray[Any]) -> Pixels:
     """Values rounded to whole numbers and held to 0 to 255."""
     return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
-
-
-Split = Literal["train", "test"]
-Labels = NDArray[np.int64]  # (n,)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from drift.errors import BlockError
 
+Form: TypeAlias = Literal["shiryaev-roberts", "cusum"]
 ALTERNATIVES = 12
 ROUNDING = 1e-9  # of means of losses
 NEAREST = 0.01  # of an alternative to the null, in risk; a harm smaller than this is found late
@@ -76,9 +77,6 @@ def log_bets(
     product = rows * (mean * wrong + (1 - mean) * right)
     safe = np.log1p((against - risk) * (mean - risk) / (risk * (1 - risk)))
     return np.asarray(np.where(rows > 1, product, safe))
-
-
-Form: TypeAlias = Literal["shiryaev-roberts", "cusum"]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from drift.data.blocks import Table
 from drift.replays.play import PolicyRun, Stream
 
+TOLERATED = 0.05  # share of labels that may turn before one speaks of drift
 DAY = 48  # rows
 
 
@@ -37,9 +38,6 @@ def displacement(table: Table, rows: range, learned: range) -> float:
 def has_concept(table: Table) -> bool:
     """Whether the table is ELEC, whose concept is known."""
     return table.name == "elec"
-
-
-TOLERATED = 0.05  # share of labels that may turn before one speaks of drift
 
 
 @dataclass(frozen=True)
