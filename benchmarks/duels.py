@@ -36,7 +36,7 @@ def simulate(
         found, verdict, better = GainSums(), TestState.OPEN, False
         for plus, minus, rest in counts:
             found = GainSums(found.gained + plus, found.lost + minus, found.rows + plus + minus + rest)
-            verdict = duel(found, level=LEVEL, least_gain=LEAST_GAIN, inflation=run).verdict
+            verdict = duel({run: found}, level=LEVEL, least_gain=LEAST_GAIN).verdict
             if verdict is not TestState.OPEN:
                 break
         sums = np.cumsum(counts[:, :2], axis=0)

@@ -27,9 +27,8 @@ from drift.data.blocks import Table
 from drift.datasets.elec import load_elec
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
-from drift.replays.ensembles import FAMILY, fit_member_of_family
 from drift.replays.play import PolicyRun, Stream, play
-from drift.replays.versions import ReplayVersions
+from drift.replays.versions import FAMILY, ReplayVersions, fit_member_of_family
 
 START_ROWS, WINDOW_ROWS = 1_007, 4_032
 POLICIES = ("threshold:{:g}", "forecast:3:{:g}", "forecast:10:{:g}")

@@ -25,7 +25,7 @@ from benchmarks.run_lengths import by_row, ours
 from benchmarks.streams import Law, independent, moving, runs, shuffled
 from drift.data.blocks import Reference
 from drift.detect import STREAMING
-from drift.detect.streaming.rowwise import RowwiseDetector
+from drift.detect.streaming.protocol import RowwiseDetector
 
 CUT = 10  # promises, at which a run is cut short
 SLOW = {"kswin": 5}  # whose rows cost a millisecond: streams

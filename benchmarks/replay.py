@@ -37,11 +37,10 @@ from benchmarks.measuring import write_json
 from drift.data.blocks import Integers
 from drift.datasets.elec import load_elec
 from drift.metrics.stream import baselines, stream_measures
-from drift.replays.ensembles import FAMILY, fit_member_of_family
 from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.options import POLICIES
 from drift.replays.play import Stream
-from drift.replays.versions import Fit, ReplayVersions
+from drift.replays.versions import FAMILY, Fit, ReplayVersions, fit_member_of_family
 
 FORMS = {"retrains": "d", "accuracy": ".4f", "kappa_temporal": ".3f", "seconds": ".1f", "cpu_seconds": ".1f"}
 NONE = -1  # the prediction of a learner that has none: it is wrong

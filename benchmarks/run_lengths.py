@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.streams import Law
-from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import measure_dependence
-from drift.detect.sequential.run_length import Form, after, nothing
+from drift.detect.sequential.evidence import Form, after, alternatives, log_bets, nothing
 from drift.detect.streaming import ErrorDetector
 
 REFERENCE_BLOCKS = 60

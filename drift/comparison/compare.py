@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.comparison.column_changes import WITHIN_CHANCE, change_in_words
 from drift.comparison.comparable_columns import ComparableColumns, Matrices, choose_columns
-from drift.comparison.result import ColumnChange, Comparison, OddRow
+from drift.comparison.result import WITHIN_CHANCE, ColumnChange, Comparison, OddRow, change_in_words
 from drift.data.frames import pandas_frame
-from drift.detect import (
-    MMDTest,
-    adjusted,
-    compare_profiles,
-    explain,
-    feature_tests,
-    learn_binning,
-    mmd_test,
-    profile,
-)
+from drift.detect import MMDTest, adjusted, compare_profiles, explain, feature_tests, learn_binning, mmd_test, profile
 from drift.detect.explain import MOST_PAIRED, LowDensityRow, pair_changes
 from drift.detect.two_sample.samples import two_samples
 from drift.system.devices import resolve_device
@@ -130,32 +119,26 @@ def _changes(
         name: _column_test(before[name], after[name], numeric=name in usable.numeric, seed=seed)
         for name in usable.names
     }
-    tested = [
-        ColumnChange(
-            column=name,
-            kind="numbers" if name in usable.numeric else "categories",
-            change=change_in_words(usable.reference[name], usable.current[name], numeric=name in usable.numeric),
-            test=tests[name][0],
-            statistic=tests[name][1],
-            p_value=tests[name][2],
-            adjusted=1.0,
-            share=shares[name],
-            changed=False,
-            distances=distances[name],
+    corrected = adjusted(np.asarray([p_value for _, _, p_value in tests.values()]), "holm")
+    changes = []
+    for (name, (test, statistic, p_value)), value in zip(tests.items(), corrected, strict=True):
+        numeric, changed = name in usable.numeric, bool(value <= level)
+        words = change_in_words(usable.reference[name], usable.current[name], numeric=numeric)
+        changes.append(
+            ColumnChange(
+                column=name,
+                kind="numbers" if numeric else "categories",
+                change=words if changed else words + WITHIN_CHANCE,
+                test=test,
+                statistic=statistic,
+                p_value=p_value,
+                adjusted=float(value),
+                share=shares[name],
+                changed=changed,
+                distances=distances[name],
+            )
         )
-        for name in usable.names
-    ]
-    corrected = adjusted(np.asarray([column.p_value for column in tested]), "holm")
-    judged = [
-        replace(
-            column,
-            adjusted=float(value),
-            changed=bool(value <= level),
-            change=column.change if value <= level else column.change + WITHIN_CHANCE,
-        )
-        for column, value in zip(tested, corrected, strict=True)
-    ]
-    return tuple(sorted(judged, key=lambda column: (-column.share, column.adjusted)))
+    return tuple(sorted(changes, key=lambda column: (-column.share, column.adjusted)))
 
 
 def _column_test(reference: pd.Series, current: pd.Series, *, numeric: bool, seed: int) -> tuple[str, float, float]:

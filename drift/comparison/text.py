@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from drift.comparison.column_changes import WITHIN_CHANCE
-from drift.comparison.result import Comparison, reasons, verdict
+from drift.comparison.result import WITHIN_CHANCE, Comparison, reasons, verdict
 from drift.detect.permutation.p_values import format_p_value, p_text
 
 MOST_COLUMNS = 30  # shown; --json and --html have all

@@ -17,14 +17,7 @@ from drift.errors import DataError
 SHA256 = "d57033945f27addc090ed881bcbf28cad45a0a472551f17da7faa17070a5e60b"
 START = np.datetime64("1996-05-07T00:00:00")
 STEP = np.timedelta64(30, "m")
-ROWS = 45_312
-FEATURES = (
-    "nswprice",
-    "nswdemand",
-    "vicprice",
-    "vicdemand",
-    "transfer",
-)  # scaled to [0, 1] by the data's authors
+FEATURES = ("nswprice", "nswdemand", "vicprice", "vicdemand", "transfer")  # scaled to [0, 1] by the data's authors
 CLASSES = ("DOWN", "UP")
 
 

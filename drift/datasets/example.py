@@ -128,14 +128,6 @@ def _predictions() -> tuple[list[Row], list[Row]]:
 ANSWERED = (*HEAD[:5], "day", "predicted", "p", "returned")
 
 
-def _predictions_csv() -> bytes:
-    return _csv(ANSWERED, _predictions()[0])
-
-
-def _returns() -> bytes:
-    return _csv(("order_id", "returned"), _predictions()[1])
-
-
 def _shop() -> bytes:
     """The table `predictions` in SQLite."""
     with sqlite3.connect(":memory:") as database:
@@ -153,7 +145,13 @@ FILES: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "sales.csv": (_sales, "6,000 orders and whether they were returned; the rule changes at row 5,200"),
     "last_month.csv": (lambda: _month(1), "1,000 orders"),
     "this_month.csv": (lambda: _month(2), "1,000 orders at other prices and discounts"),
-    "predictions.csv": (_predictions_csv, "120 days of a model's answers; returns of April are not known yet"),
-    "returns.csv": (_returns, "the returns of April, by order_id"),
+    "predictions.csv": (
+        lambda: _csv(ANSWERED, _predictions()[0]),
+        "120 days of a model's answers; returns of April are not known yet",
+    ),
+    "returns.csv": (
+        lambda: _csv(("order_id", "returned"), _predictions()[1]),
+        "the returns of April, by order_id",
+    ),
     "shop.db": (_shop, "the table predictions in SQLite, the same as predictions.csv"),
 }

@@ -198,3 +198,11 @@ def _begins_at(answer: requests.Response, *, start: int) -> int:
     """Where in the file an answer begins: not every server minds what it was asked."""
     partial = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
     return start if partial else 0
+
+
+def cache_folder() -> Path:
+    """`$DRIFT_CACHE`, or `$XDG_CACHE_HOME/drift`, or `~/.cache/drift`; it need not be there yet."""
+    if named := os.environ.get("DRIFT_CACHE"):
+        return Path(named).absolute()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return caches.absolute() / "drift"

@@ -85,20 +85,21 @@ def npm_registry() -> str:
     if npm is None:
         raise UnreachableError("the registry of npm: there is no npm")
     try:
-        done = subprocess.run(
-            [npm, "config", "get", "registry"],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=ANSWER_SECONDS,
-            check=True,
-        )
+        answer = _run([npm, "config", "get", "registry"], seconds=ANSWER_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
         raise UnreachableError(f"the registry of npm: npm does not say where it is ({type(error).__name__})") from error
-    address = done.stdout.strip().rstrip("/")
+    address = answer.strip().rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise UnreachableError(f"the registry of npm: expected an address, npm says {address!r}")
     return address
+
+
+def _run(command: list[str], *, seconds: float, folder: str | None = None) -> str:
+    """What a command that asks nothing prints."""
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds, check=True
+    )
+    return done.stdout
 
 
 def _by_command(command: list[str], part: Path, *, what: str, tell: Tell) -> None:
@@ -106,15 +107,7 @@ def _by_command(command: list[str], part: Path, *, what: str, tell: Tell) -> Non
     tell(f"downloading {what}", 0, None)
     with tempfile.TemporaryDirectory(dir=part.parent) as folder:
         try:
-            subprocess.run(
-                command,
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-                timeout=DOWNLOAD_SECONDS,
-                check=True,
-            )
+            _run(command, seconds=DOWNLOAD_SECONDS, folder=folder)
         except FileNotFoundError as error:
             raise UnreachableError(f"{what}: there is no {command[0]}") from error
         except subprocess.TimeoutExpired as error:

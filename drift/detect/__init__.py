@@ -40,9 +40,8 @@ from drift.detect.label_free import CBPE as CBPE
 from drift.detect.label_free import ESTIMATORS as ESTIMATORS
 from drift.detect.label_free import PAPE as PAPE
 from drift.detect.label_free import AccuracyEstimate as AccuracyEstimate
-from drift.detect.label_free import AccuracyEstimator as AccuracyEstimator
-from drift.detect.label_free.density_ratio import DensityRatio as DensityRatio
-from drift.detect.label_free.density_ratio import density_ratio as density_ratio
+from drift.detect.label_free.pape import DensityRatio as DensityRatio
+from drift.detect.label_free.pape import density_ratio as density_ratio
 from drift.detect.permutation.tests import PermutationTest as PermutationTest
 from drift.detect.profiles.binning import Binning as Binning
 from drift.detect.profiles.binning import learn_binning as learn_binning

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from drift.data.frames import column_names, require_different_names
 from drift.detect.columns.univariate import adjusted, feature_tests
-from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+from drift.detect.two_sample.kernel_matrix import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KernelDistance
 from drift.detect.two_sample.samples import two_samples
 from drift.errors import BlockError
@@ -30,6 +30,9 @@ ROWS_AT_ONCE = 1_000
 MOST_PAIRED = 60  # features; pairs grow with their square
 FEWEST_OF_A_VALUE = 20  # rows with the rarer of two values: with fewer, pairs are found too often where nothing changed
 FEWEST_OF_BOTH = 5  # rows with the rarer values of two such features, were these independent
+
+Pair: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Rows of the reference (n, d), and current rows (m, d)."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,16 @@ def explain(
     if len(names) != width:
         raise BlockError(f"expected {width} names, as there are features; got {len(names)}")
     names = require_different_names(names, "reference", what="features")
-    x, y = (part.double().cpu().numpy() for part in (samples.reference, samples.current))
-    scaled = samples.standardised()
-    u, v = (part.double().cpu().numpy() for part in (scaled.reference, scaled.current))
+    both, scaled = _as_arrays(samples), _as_arrays(samples.standardised())
     return Explanation(
-        features=_features(x, y, u, v, names),
-        pairs=pair_changes(x, y, names) if pairs and 2 <= width <= MOST_PAIRED else (),
-        rows=_rows(x, y, u, v, names, rows, np.random.default_rng(seed)),
+        features=_features(both, scaled, names),
+        pairs=pair_changes(*both, names) if pairs and 2 <= width <= MOST_PAIRED else (),
+        rows=_rows(both, scaled, names, rows, np.random.default_rng(seed)),
     )
+
+
+def _as_arrays(samples: TwoSamples) -> Pair:
+    return samples.reference.double().cpu().numpy(), samples.current.double().cpu().numpy()
 
 
 def energy_distance(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
@@ -162,13 +167,11 @@ def energy_distance(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 def largest_share(samples: TwoSamples, names: Sequence[str]) -> str:
     """The feature whose own energy distance is the largest; `samples` are standardised."""
-    x, y = (part.double().cpu().numpy() for part in (samples.reference, samples.current))
+    x, y = _as_arrays(samples)
     return names[int(np.argmax([energy_distance(x[:, at], y[:, at]) for at in range(len(names))]))]
 
 
-def likenesses(
-    reference: NDArray[np.float64], current: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def likenesses(reference: NDArray[np.float64], current: NDArray[np.float64]) -> Pair:
     """Mean Gaussian kernel values to the reference's rows (n, d): of each of those to the others, (n,), and of current.
 
     The bandwidth is half the median distance in the reference. In [0, 1]; proportional to an estimated density.
@@ -190,14 +193,9 @@ def likenesses(
     return (sums[0] - 1) / (len(reference) - 1), sums[1] / len(reference)
 
 
-def _features(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    u: NDArray[np.float64],
-    v: NDArray[np.float64],
-    names: Sequence[str],
-) -> tuple[FeatureShare, ...]:
-    tests = feature_tests(x, y, names=names, test="ks", correction="holm").features
+def _features(both: Pair, scaled: Pair, names: Sequence[str]) -> tuple[FeatureShare, ...]:
+    u, v = scaled
+    tests = feature_tests(*both, names=names, test="ks", correction="holm").features
     distances = np.asarray([energy_distance(u[:, j], v[:, j]) for j in range(len(names))])
     shares = distances / (distances.sum() or 1.0)
     before, after = (np.where(np.ptp(sample, axis=0) > 0, sample.std(axis=0), 0.0) for sample in (u, v))
@@ -307,14 +305,9 @@ class _Ranked:
 
 
 def _rows(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    u: NDArray[np.float64],
-    v: NDArray[np.float64],
-    names: Sequence[str],
-    count: int,
-    rng: np.random.Generator,
+    both: Pair, scaled: Pair, names: Sequence[str], count: int, rng: np.random.Generator
 ) -> tuple[LowDensityRow, ...]:
+    (x, y), (u, v) = both, scaled
     own, theirs = likenesses(u[rng.permutation(len(u))[:ROWS_AGAINST]], v)
     p_values = (1 + np.searchsorted(np.sort(own), theirs, side="right")) / (1 + len(own))
     unlike = []

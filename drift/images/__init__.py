@@ -16,8 +16,8 @@ from drift.images.detection.failing_loudly import FAILING_LOUDLY as FAILING_LOUD
 from drift.images.perturbations import PERTURBATIONS as PERTURBATIONS
 from drift.images.perturbations import FromAlbumentations as FromAlbumentations
 from drift.images.perturbations import Perturbation as Perturbation
-from drift.images.streams.ramps import RAMPS as RAMPS
-from drift.images.streams.ramps import Ramp as Ramp
+from drift.images.streams.evolution import RAMPS as RAMPS
+from drift.images.streams.evolution import Ramp as Ramp
 
 
 def named_perturbation(text: str) -> Perturbation:

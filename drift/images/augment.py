@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,6 @@ def compare_networks(
     n: int = 500,
     level: float = 0.05,
     seed: int = 0,
-    tell: Callable[[str], None] = lambda words: None,
 ) -> list[SampleComparison]:
     """Test, for each network, whether its features of samples differ from those of its training images.
 
@@ -71,7 +70,6 @@ def compare_networks(
         n: images of each side that are compared, at most; more show smaller differences.
         level: of the test.
         seed: of the choice and the permutations.
-        tell: is called with what is being done.
     """
     results = []
     rng = np.random.default_rng(seed)
@@ -79,7 +77,6 @@ def compare_networks(
     for model, network in networks.items():
         reference = network.features(before)
         for sample, pool in samples.items():
-            tell(f"{model} on {sample}")
             rows = np.sort(np.random.default_rng((seed, 1)).permutation(len(pool))[:n])
             current = network.features(pool.pixels[rows])
             test = mmd_test(

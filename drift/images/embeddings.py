@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats
-from drift.detect.two_sample.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
+from drift.detect.two_sample.kernel_matrix import bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, KernelDistance, Laplacian
 from drift.errors import BlockError, UsageError
 from drift.system.extras import missing_package
@@ -53,11 +53,9 @@ def _kernel_values(rows: Floats, kernel: Kernel, bandwidth: float) -> NDArray[np
     from scipy.spatial.distance import cdist
 
     exact = rows.astype(np.float64)
-    if kernel.metric is KernelDistance.CITY_BLOCK:
-        scaled = torch.from_numpy(cdist(exact, exact, "cityblock"))
-    else:
-        scaled = torch.from_numpy(cdist(exact, exact, "sqeuclidean"))
-    scaled *= kernel.factor(bandwidth)
+    in_blocks = kernel.metric is KernelDistance.CITY_BLOCK
+    distances = cdist(exact, exact, "cityblock") if in_blocks else cdist(exact, exact, "sqeuclidean")
+    scaled = torch.from_numpy(distances) * kernel.factor(bandwidth)
     kernel.apply(scaled)
     return np.asarray(scaled.numpy())
 
@@ -74,11 +72,8 @@ def embed(distances: Distances, method: str = "isomap", *, seed: int = 0) -> NDA
         raise UsageError(f"expected an embedding among {', '.join(EMBEDDINGS)}; got {method!r}")
     if len(distances) < FEWEST:
         raise BlockError(f"expected {FEWEST} points or more to embed, got {len(distances)}")
-    with (
-        warnings.catch_warnings(),
-        not_autologged(),
-    ):  # graphs in several parts are joined, which the methods say each time
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(), not_autologged():
+        warnings.simplefilter("ignore")  # graphs in several parts are joined, which the methods say each time
         return np.asarray(EMBEDDINGS[method](distances, seed), np.float64)
 
 

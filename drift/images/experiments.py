@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.data.blocks import Answer, Floats
-from drift.datasets.cache import cache_folder
+from drift.datasets.fetch import cache_folder
 from drift.datasets.images import Images, load_images
 from drift.datasets.images.pixels import Pixels
 from drift.errors import DataError, UsageError

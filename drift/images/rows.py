@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.data.blocks import Integers
 from drift.data.losses import predicted_classes
-from drift.datasets.images.pixels import Pixels
 from drift.errors import StateError
 from drift.images.detection.spaces import FeatureNetwork
-from drift.images.streams.evolution import Evolution
+from drift.images.streams.evolution import Evolution, ImageBatch, ImagePool
 from drift.system.disk import write_at_once
 
 if TYPE_CHECKING:
@@ -24,12 +22,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one of the
 
 
 def table_of(
-    network: FeatureNetwork,
-    evolution: Evolution,
-    reference_pixels: Pixels,
-    reference_labels: Integers,
-    *,
-    classes: tuple[str, ...],
+    network: FeatureNetwork, evolution: Evolution, reference: ImagePool, *, classes: tuple[str, ...]
 ) -> pd.DataFrame:
     """One row an image: `batch`, `row`, `predicted`, `truth`, `confidence`, and three features of its pixels.
 
@@ -39,16 +32,13 @@ def table_of(
     Args:
         network: that answers.
         evolution: the batches.
-        reference_pixels: (n, height, width, channels) on which it was accepted.
-        reference_labels: (n,).
+        reference: images on which it was accepted.
         classes: names of the network's classes.
     """
     import pandas as pd
 
-    parts = [_rows(network, reference_pixels, reference_labels, ACCEPTED, classes)]
-    for index in range(len(evolution)):
-        batch = evolution.batch(index)
-        parts.append(_rows(network, batch.pixels, batch.labels, f"batch {index:03d}", classes))
+    parts = [_rows(network, reference, ACCEPTED, classes)]
+    parts += [_rows(network, batch, f"batch {batch.index:03d}", classes) for batch in evolution.batches()]
     table = pd.concat(parts, ignore_index=True)
     table.insert(1, "row", np.arange(len(table)))
     return table
@@ -84,19 +74,19 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(
-    network: FeatureNetwork, pixels: Pixels, labels: Integers, batch: str, classes: tuple[str, ...]
+    network: FeatureNetwork, images: ImagePool | ImageBatch, batch: str, classes: tuple[str, ...]
 ) -> pd.DataFrame:
     import pandas as pd
 
-    probabilities = network.predict(pixels).probabilities
+    probabilities = network.predict(images.pixels).probabilities
     names = np.asarray([*classes, OF_NO_CLASS], object)
-    shares = pixels.astype(np.float32) / 255
+    shares = images.pixels.astype(np.float32) / 255
     across = [np.abs(np.diff(shares, axis=axis)).mean(axis=(1, 2, 3)) for axis in (1, 2)]
     return pd.DataFrame(
         {
             "batch": batch,
             "predicted": names[predicted_classes(probabilities)],
-            "truth": names[np.where(labels < 0, len(classes), labels)],
+            "truth": names[np.where(images.labels < 0, len(classes), images.labels)],
             "confidence": probabilities.max(axis=1).astype(np.float64),
             "brightness": shares.mean(axis=(1, 2, 3)),
             "contrast": shares.std(axis=(1, 2, 3)),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from drift.detect.accuracy.change_point import change_point
+from drift.detect.accuracy.block_tests import change_point
 from drift.errors import UsageError
 from drift.policies.history import History
 from drift.policies.protocol import Decision, Policy

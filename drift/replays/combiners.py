@@ -40,32 +40,28 @@ class SingleVersionCombiner(Combiner, Protocol):
         """The version that answers a block; arguments as those of `answer`."""
         ...
 
+    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
+        """Look the selected version's answers up."""
+        return self.select(block, versions).answers(block.rows)
 
-class Newest:
+
+class Newest(SingleVersionCombiner):
     """The newest version answers alone."""
 
     name = "newest"
-
-    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
-        """Look its answers up."""
-        return self.select(block, versions).answers(block.rows)
 
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The last one trained."""
         return versions[-1]
 
 
-class Recall:
+class Recall(SingleVersionCombiner):
     """The stored version that was right most often on the newest rows answers alone: an old one may come back.
 
     Rows that a version was trained on count, too: that is what lets a new one in before it has answered anything.
     """
 
     name = "recall"
-
-    def answer(self, block: Block, versions: Sequence[ReplayVersion], table: Table) -> Floats:
-        """Look the best one's answers up."""
-        return self.select(block, versions).answers(block.rows)
 
     def select(self, block: Block, versions: Sequence[ReplayVersion]) -> ReplayVersion:
         """The best one; the newest of equals."""

@@ -9,15 +9,86 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from drift.errors import TrainingError
+from drift.data.blocks import Integers
+from drift.errors import BlockError, TrainingError
 from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replays.combiners import COMBINERS
 from drift.replays.play import PolicyRun, Stream, play
-from drift.replays.schedules import CandidateModel, Schedule, best_schedules
 from drift.replays.served_replay import ServedReplay
 from drift.replays.versions import ReplayVersion, ReplayVersions
+
+
+@dataclass(frozen=True)
+class CandidateModel:
+    """A model that could have been trained.
+
+    Attributes:
+        block: the first one that it may answer: it was trained after the one before; 0 for the base model.
+        correct: (blocks,) right answers on each block; those before `block` are not looked at.
+        window_rows: that it was trained on.
+    """
+
+    block: int
+    correct: Integers
+    window_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Candidates, one after another.
+
+    Attributes:
+        chosen: the base model first.
+        correct: right answers on all blocks.
+    """
+
+    chosen: tuple[CandidateModel, ...]
+    correct: int
+
+    @property
+    def retrains(self) -> int:
+        """Models trained after the base model."""
+        return len(self.chosen) - 1
+
+
+def best_schedules(candidates: Sequence[CandidateModel], blocks: int, most_retrains: int) -> list[Schedule]:
+    """The best schedule with at most 0, 1, ... `most_retrains` retrains, by dynamic programming.
+
+    A schedule begins with a candidate of block 0, and changes at the candidates' own blocks: none is kept for later.
+    Costs about `retrains * blocks * candidates` additions.
+
+    Raises:
+        BlockError: no candidate can answer block 0.
+    """
+    if not any(candidate.block == 0 for candidate in candidates):
+        raise BlockError("expected a base model, a candidate of block 0, got none")
+    sums = [np.concatenate([[0], np.cumsum(candidate.correct[:blocks])]) for candidate in candidates]
+    best = np.full((most_retrains + 1, blocks + 1), -1, np.int64)  # right answers before a block, with some retrains
+    last = np.full((most_retrains + 1, blocks + 1), -1, np.int64)  # the candidate that answered the block before it
+    for used in range(most_retrains + 1):
+        for which, candidate in enumerate(candidates):
+            begin = candidate.block
+            if used == 0 and begin > 0:
+                continue
+            before = 0 if begin == 0 else (best[used - 1, begin] if used else -1)
+            if before < 0 or (begin == 0 and used > 0):
+                continue
+            reached = before + sums[which][begin + 1 :] - sums[which][begin]
+            better = reached > best[used, begin + 1 :]
+            best[used, begin + 1 :][better] = reached[better]
+            last[used, begin + 1 :][better] = which
+    schedules: list[Schedule] = []
+    for most in range(most_retrains + 1):
+        used = int(best[: most + 1, blocks].argmax())
+        chosen, at, left = [], blocks, used
+        while at > 0:
+            candidate = candidates[last[left, at]]
+            chosen.append(candidate)
+            at, left = candidate.block, left - 1
+        schedules.append(Schedule(tuple(reversed(chosen)), int(best[used, blocks])))
+    return schedules
 
 
 @dataclass(frozen=True)
@@ -119,7 +190,6 @@ def compare_policies(
     *,
     seeds: Sequence[int],
     window_rows: int,
-    hindsight: bool = False,
     serving: ServedReplay | None = None,
     tell: Callable[[Step], None] = lambda step: None,
 ) -> ReplayResults:
@@ -131,7 +201,6 @@ def compare_policies(
         names: of policies, see `drift.policies.parser`.
         seeds: of the training.
         window_rows: that retrains learn from.
-        hindsight: also compute the oracle for every number of retrains, which trains a version after every block.
         serving: answers the blocks over HTTP; by default what the versions answered in this process is looked up.
         tell: is called after every block, and when something is loaded into a server.
 
@@ -146,7 +215,7 @@ def compare_policies(
         policy.policy(PolicySettings(len(blocks), hindsight=lambda retrains: ()))
         if serving is not None:
             serving.require_one_at_a_time(name, COMBINERS[policy.answering])
-    hindsight = hindsight or any(policy.needs_hindsight for policy in parsed.values())
+    hindsight = any(policy.needs_hindsight for policy in parsed.values())
     outcomes: list[PolicyOutcome] = []
     oracles: dict[int, list[Schedule]] = {}
     for seed in seeds:

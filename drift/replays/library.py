@@ -11,16 +11,13 @@ from drift.data.blocks import Table
 from drift.loop.card import DataSource, source_of
 from drift.loop.project_dir import ProjectDir
 from drift.policies.parser import fit_names, names_in
-from drift.replays.ensembles import family_on, fit_member_of_family
-from drift.replays.evaluation.threshold_advice import PolicyAdvice, policy_advice
 from drift.replays.experiment import ReplayResults, Step, compare_policies
 from drift.replays.leakage import require_row_wise
 from drift.replays.options import POLICIES, ReplayOptions
 from drift.replays.play import Stream
 from drift.replays.served_replay import ServedCounts, ServedReplay, own_server
-from drift.replays.summary import ReplaySummary, summarise
-from drift.replays.text import table_lines
-from drift.replays.versions import ReplayVersions
+from drift.replays.summary import PolicyAdvice, ReplaySummary, policy_advice, summarise, table_lines
+from drift.replays.versions import ReplayVersions, family_on, fit_member_of_family
 from drift.system.devices import resolve_device
 from drift.system.options import record_of
 

@@ -39,12 +39,7 @@ def log_results(
             f"Replay of rows {words(rows)} of `{table.name}` in blocks of {stream.block_size} under"
             f" {len(results.names)} policies, each a child; the page is an artifact."
         )
-        parent.metrics(
-            [
-                LoggedMetric("majority", results.baselines.majority),
-                LoggedMetric("no_change", results.baselines.no_change),
-            ]
-        )
+        parent.metrics([LoggedMetric(name, accuracy) for name, accuracy in vars(results.baselines).items()])
         policies = {policy.name: policy for policy in policy_summaries(results)}
         for name in results.names:
             tags = {"policy": name}

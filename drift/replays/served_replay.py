@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
@@ -74,27 +73,19 @@ class ServedCounts:
         )
 
 
-class ServedReplay:
+class ServedReplay(ExitStack):
     """Answers blocks from a server, which starts when the first one is asked for and ends with this."""
 
     def __init__(self, versions: ReplayVersions, start: Callable[[], AbstractContextManager[ReplayService]]) -> None:
         """`versions` train the models; `start` gives a server without any version."""
+        super().__init__()
         self.tally = ServedCounts()
         self._versions = versions
         self._start = start
-        self._stack = ExitStack()
         self._service: ReplayService | None = None
         self._numbers: dict[ReplayVersion, int] = {}  # on the server, from 1
         self._archives: dict[ReplayVersion, Path] = {}
         self._default: ReplayVersion | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
 
     def require_one_at_a_time(self, policy: str, answering: Combiner) -> SingleVersionCombiner:
         """The answering of a policy; raises `UsageError` if several versions answer a block together."""
@@ -117,7 +108,7 @@ class ServedReplay:
         """
         if self._service is None:
             tell("starting TorchServe", block.index)
-            self._service = self._stack.enter_context(self._start())
+            self._service = self.enter_context(self._start())
         number = self._numbers.setdefault(version, len(self._numbers) + 1)
         if version is not self._default:
             tell(f"loading version {number}", block.index)

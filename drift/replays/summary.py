@@ -1,8 +1,8 @@
-"""What a replay found, in numbers: one record that the page draws and `--json` has."""
+"""What a replay found: one record that the page draws and `--json` has, advice on thresholds, and lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from drift.detect.sequential.intervals import RiskInterval, risk_intervals
+from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
+from drift.policies.history import BlockRecord
 from drift.policies.parser import parse_policy
+from drift.policies.protocol import PolicySettings, threshold_of
 from drift.replays.evaluation.known_drift import known_drift
 from drift.replays.evaluation.label_proxies import LabelFreeEstimates, estimate_stream
 from drift.replays.experiment import ReplayResults
+from drift.replays.play import PolicyRun
 
 RISK_BLOCKS = 5  # that an interval of the risk is about
 SMOOTHED = 0.06  # share of the blocks that a point of an accuracy curve is the mean of
@@ -207,3 +211,87 @@ def _displacement(results: ReplayResults) -> KnownDisplacement | None:
     never = next((name for name in results.names if name == "never"), results.names[0])
     known = known_drift(results.stream, results.of(never)[0].run)
     return None if known is None else KnownDisplacement(never, known.displacements)
+
+
+def table_lines(results: ReplayResults, *, width: int | None = None) -> Iterator[str]:
+    """A table, the most accurate policy first, and what needs no model.
+
+    Args:
+        results: of the policies.
+        width: characters that a line may have; with less than the table takes, columns stand closer, and the last ones
+            are left out.
+    """
+    header = ["policy", "retrains", "accuracy", "± seeds", "of hindsight", "kappa-t", "alarms", "seconds"]
+    rows = [header]
+    several = len(results.outcomes) > len(results.names)  # seeds
+    for line in policy_summaries(results):
+        spread = f"{line.spread:.4f}" if several else ""
+        share = "" if line.recovered is None else f"{line.recovered:.0%}"
+        numbers = f"{line.kappa_temporal:.3f}", f"{line.alarms:.3g}", f"{line.seconds:.1f}"
+        rows.append([line.name, f"{line.retrains:.3g}", f"{line.accuracy:.4f}", spread, share, *numbers])
+    yield from _fitted(rows, width)
+    yield (
+        f"without a model: majority {results.baselines.majority:.4f},"
+        f" repeating the last label {results.baselines.no_change:.4f} (which needs every label at once)"
+    )
+
+
+def _fitted(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    gap = 2
+    while width is not None and len(widths) > 2 and sum(widths) + gap * (len(widths) - 1) > width:
+        if gap == 2:
+            gap = 1
+        else:
+            widths.pop()
+    for row in rows:
+        cells = [text.rjust(wide) for text, wide in zip(row, widths, strict=False)]
+        yield (" " * gap).join([row[0].ljust(widths[0]), *cells[1:]]).rstrip()
+
+
+@dataclass(frozen=True)
+class PolicyAdvice:
+    """A policy with a threshold that is too high for versions that it trained.
+
+    Attributes:
+        policy: its name.
+        versions: number of versions, over all seeds, for which the threshold is too high.
+        of: number of versions that answered.
+        first: the advice for the first of them; its accepted accuracy is that of the version's first block.
+    """
+
+    policy: str
+    versions: int
+    of: int
+    first: ThresholdAdvice
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        finding = self.first.finding("a threshold of")
+        return f"warning: policy {self.policy}, {self.versions} of {self.of} versions: {finding}"
+
+
+def policy_advice(results: ReplayResults) -> list[PolicyAdvice]:
+    """One for each policy whose threshold is above, or close to, the accuracy that a version was accepted with."""
+    advised = []
+    for name in results.names:
+        settings = PolicySettings(len(results.stream.blocks), hindsight=lambda retrains: ())
+        threshold = threshold_of(parse_policy(name).policy(settings))
+        if threshold is None:
+            continue
+        firsts = [block for outcome in results.of(name) for block in _accepted_on(outcome.run)]
+        advice = [threshold_advice(threshold, block.accuracy, results.stream.block_size) for block in firsts]
+        too_high = [each for each in advice if each is not None]
+        if too_high:
+            advised.append(PolicyAdvice(name, len(too_high), len(firsts), too_high[0]))
+    return advised
+
+
+def _accepted_on(played: PolicyRun) -> Iterator[BlockRecord]:
+    """The first block of each version."""
+    version = None
+    for block in played.blocks:
+        if block.version != version:
+            version = block.version
+            yield block

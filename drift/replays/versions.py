@@ -20,6 +20,7 @@ from drift.data.losses import predicted_classes
 from drift.errors import DataError, TrainingError
 from drift.system.array_files import read_array, write_array
 
+FAMILY = "blend 1"  # ensembles on short and long windows; raise the number when what is fitted changes
 OWN_ROWS = 1_008  # newest rows of its window that a version's answers are kept for
 
 Fit: TypeAlias = Callable[[Rows, int, int], Predictor]
@@ -117,3 +118,16 @@ class ReplayVersions:
 def _first(rows: range) -> int:
     """Of the rows that a version trained on `rows` answers."""
     return max(rows.start, rows.stop - OWN_ROWS)
+
+
+def family_on(device: str) -> str:
+    """The family's name in the cache's key: what was trained on a GPU differs in its last digits."""
+    return FAMILY if device == "cpu" else f"{FAMILY} on {device}"
+
+
+def fit_member_of_family(train: Rows, classes: int, seed: int, *, device: str = "cpu") -> Predictor:
+    """A blend that was fitted on a device, and answers on the CPU."""
+    from drift.models.blend import fit_blend
+    from drift.models.predict import LocalPredictor
+
+    return LocalPredictor(fit_blend(train, seed=seed, classes=classes, device=device))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drift.charts.palette import PALE, VERMILLION
 from drift.charts.plots import LEGEND_ABOVE, Chart, axis, bars, chart, plain, share_bars
-from drift.comparison import Comparison
+from drift.comparison import ColumnChange, Comparison
 from drift.comparison.result import reasons, verdict
 from drift.detect.permutation.p_values import format_p_value, p_text
 from drift.report.page import page_of, write_whole
@@ -26,7 +26,7 @@ def write_comparison(comparison: Comparison, path: Path, *, reference: str, curr
         reference=reference,
         current=current,
         shares=share_chart(comparison),
-        values=[(column, value_chart(comparison, column.column)) for column in comparison.columns[:MOST_CELLS]],
+        values=[(column, value_chart(column)) for column in comparison.columns[:MOST_CELLS]],
         p_text=p_text,
         format_p_value=format_p_value,
     )
@@ -55,9 +55,8 @@ def share_chart(comparison: Comparison) -> Chart:
     return chart(data, height=120 + 26 * len(shown), x=x, y=y, legend=LEGEND_ABOVE, bargap=0.35)
 
 
-def value_chart(comparison: Comparison, name: str) -> Chart:
+def value_chart(column: ColumnChange) -> Chart:
     """Share of rows in each cell of a column, in the reference and in the current table."""
-    column = next(column for column in comparison.columns if column.column == name)
     cells = [cell for cell in column.distances.cells if cell.reference or cell.current]
     labels = [plain(cell.label, LONGEST) for cell in cells]
     ticks = [_lower_end(cell.label) for cell in cells] if column.kind == "numbers" else labels

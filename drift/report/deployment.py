@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drift.data.blocks import Table
 from drift.detect import ThresholdForecast
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.records import AuditLine, Deployment
+from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment, now
 from drift.loop.results.details import DeploymentDetails
 from drift.policies.history import BlockRecord
-from drift.report.page import ReportData, write_report
+from drift.report import charts
+from drift.report.page import page_of, write_whole
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a report is made from.
+
+    Attributes:
+        deployment: whose report.
+        threshold: of the accuracy; None for a policy that has none.
+        classes: names of the classes, by code.
+        blocks: that were scored, one or more.
+        decisions: that were made.
+        trail: lines of the audit trail about the deployment.
+        data_name: name of the table.
+        details: of its versions and features, and what came of it.
+        forecasts: made after each block, by its index.
+    """
+
+    deployment: Deployment
+    threshold: float | None
+    classes: tuple[str, ...]
+    blocks: Sequence[BlockRecord]
+    decisions: Sequence[DecisionRecord]
+    trail: Sequence[AuditLine]
+    data_name: str
+    details: DeploymentDetails
+    forecasts: Mapping[int, ThresholdForecast] = field(default_factory=dict)
 
 
 def write_deployment(
@@ -48,7 +77,31 @@ def write_deployment(
         details=details,
         forecasts=forecasts(blocks),
     )
-    return write_report(data, path)
+    return write_whole(render(data), path)
+
+
+def render(data: ReportData) -> str:
+    """The page as text."""
+    blocks, outcome = data.blocks, data.details.outcome
+    figures = {
+        "accuracy": charts.accuracy_chart(blocks, outcome, threshold=data.threshold),
+        "detectors": charts.detector_chart(blocks),
+    }
+    if data.forecasts:
+        figures["forecasts"] = charts.forecast_chart(data.forecasts, {block.index: block.version for block in blocks})
+    if any(decision.comparison for decision in data.decisions):
+        figures["differences"] = charts.difference_chart(data.decisions, blocks[-1].index)
+    return page_of(
+        "page.html.j2",
+        data=data,
+        details=data.details,
+        outcome=outcome,
+        summary=outcome.summary,
+        figures=figures,
+        forecast=data.forecasts.get(blocks[-1].index),
+        has_triangles=charts.has_triangles(blocks),
+        made_at=now(),
+    )
 
 
 def _of_deployment(line: AuditLine, deployment: Deployment, *, until: str) -> bool:

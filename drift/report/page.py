@@ -1,56 +1,18 @@
-"""The report of a deployment: one HTML file that asks the network for nothing; and what all pages are made with."""
+"""What all pages are made with: each is one HTML file that asks the network for nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift import __version__
 from drift.charts.plots import as_html
-from drift.detect import ThresholdForecast
 from drift.detect.permutation.p_values import format_p_value
 from drift.errors import StateError
-from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment, now
-from drift.loop.results.details import DeploymentDetails
-from drift.policies.history import BlockRecord
 from drift.system.disk import write_at_once
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-
-@dataclass(frozen=True)
-class ReportData:
-    """Everything a report is made from.
-
-    Attributes:
-        deployment: whose report.
-        threshold: of the accuracy; None for a policy that has none.
-        classes: names of the classes, by code.
-        blocks: that were scored, one or more.
-        decisions: that were made.
-        trail: lines of the audit trail about the deployment.
-        data_name: name of the table.
-        details: of its versions and features, and what came of it.
-        forecasts: made after each block, by its index.
-    """
-
-    deployment: Deployment
-    threshold: float | None
-    classes: tuple[str, ...]
-    blocks: Sequence[BlockRecord]
-    decisions: Sequence[DecisionRecord]
-    trail: Sequence[AuditLine]
-    data_name: str
-    details: DeploymentDetails
-    forecasts: Mapping[int, ThresholdForecast] = field(default_factory=dict)
-
-
-def write_report(data: ReportData, path: Path) -> Path:
-    """Write the page to `path`, whole or not at all."""
-    return write_whole(render(data), path)
 
 
 def write_whole(text: str, path: Path) -> Path:
@@ -61,33 +23,6 @@ def write_whole(text: str, path: Path) -> Path:
     except OSError as error:
         raise StateError(f"the report cannot be written to {path}: {error.strerror}") from error
     return path
-
-
-def render(data: ReportData) -> str:
-    """The page as text."""
-    from drift.report import charts
-    from drift.report.forecasts import forecast_chart
-
-    blocks, outcome = data.blocks, data.details.outcome
-    figures = {
-        "accuracy": charts.accuracy_chart(blocks, outcome, threshold=data.threshold),
-        "detectors": charts.detector_chart(blocks),
-    }
-    if data.forecasts:
-        figures["forecasts"] = forecast_chart(data.forecasts, {block.index: block.version for block in blocks})
-    if any(decision.comparison for decision in data.decisions):
-        figures["differences"] = charts.difference_chart(data.decisions, blocks[-1].index)
-    return page_of(
-        "page.html.j2",
-        data=data,
-        details=data.details,
-        outcome=outcome,
-        summary=outcome.summary,
-        figures=figures,
-        forecast=data.forecasts.get(blocks[-1].index),
-        has_triangles=charts.has_triangles(blocks),
-        made_at=now(),
-    )
 
 
 def page_of(template: str, **values: Any) -> str:

@@ -86,7 +86,7 @@ class Screen:
             case events.Notice(text):
                 if len(step := text.partition(" (")[0].partition("; ")[0]) <= LONGEST_STEP:  # a warning is no step
                     current().step(step)
-                self._line(Text(text, style="dim"))
+                self._line(text, style="dim")
             case events.SearchBegan(trials, epochs, done):
                 self._bar(f"search, {trials} trials", total=trials * epochs, completed=done * epochs)
             case events.EpochFinished():
@@ -95,45 +95,39 @@ class Screen:
                 current().step(task.description, task.completed, task.total or 0)
             case events.TrialFinished(trial, _, parameters, accuracy, status, seconds):
                 chosen = "  ".join(f"{name} {value:.4g}" for name, value in parameters.items())
-                self._line(
-                    Text(f"trial {trial}: {status}, validation accuracy {accuracy:.4f}, {seconds:.1f} s  ({chosen})")
-                )
+                self._line(f"trial {trial}: {status}, validation accuracy {accuracy:.4f}, {seconds:.1f} s  ({chosen})")
             case events.BlockScored(record, total, forecast):
                 self._block(record, total, forecast)
             case events.DriftFlagged(record, reason, _):
                 self._flag_reason = reason
                 block = f"block {record.index}"
                 what = f"{block} flagged" if record.flagged else f"a retrain is due after {block}"
-                self._line(Text(f"       ⚑ {what}: {reason}", style="bold red"))
+                self._line(f"       ⚑ {what}: {reason}", style="bold red")
             case events.RetrainDeclined(block, by, reason):
                 self._say_declined(block, by if reason == self._flag_reason else f"{by}; {reason}")
             case events.ChallengerCompared(champion, challenger, test, rows):
                 self._line(
-                    Text(
-                        f"       version {challenger} against version {champion} on rows {rows[0]} to {rows[1] - 1}:"
-                        f" {test.challenger_accuracy:.3f} against {test.champion_accuracy:.3f},"
-                        f" difference {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}],"
-                        f" McNemar p {p_text(test.p_value)}"
-                    )
+                    f"       version {challenger} against version {champion} on rows {rows[0]} to {rows[1] - 1}:"
+                    f" {test.challenger_accuracy:.3f} against {test.champion_accuracy:.3f},"
+                    f" difference {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}],"
+                    f" McNemar p {p_text(test.p_value)}"
                 )
             case events.ChallengerRefused(_, challenger, _, reason):
-                self._line(Text(f"       ✗ version {challenger} refused: {reason}", style="bold yellow"))
+                self._line(f"       ✗ version {challenger} refused: {reason}", style="bold yellow")
             case events.Promoted(champion, previous, by, reason):
                 came = f" (before: version {previous})" if previous else ""
-                self._line(Text(f"       ✓ version {champion} is champion{came}: {reason} [{by}]", style="bold green"))
+                self._line(f"       ✓ version {champion} is champion{came}: {reason} [{by}]", style="bold green")
             case events.RolledBack(champion, previous, by, served_by):
                 before = f"version {previous}" if previous else "none"
                 self._line(
-                    Text(
-                        f"✓ version {champion} is champion again, {before} is previous [{by}]; {served_by}",
-                        style="bold green",
-                    )
+                    f"✓ version {champion} is champion again, {before} is previous [{by}]; {served_by}",
+                    style="bold green",
                 )
 
     def _say_declined(self, block: int, why: str) -> None:
         """Say it once where nobody is there to be asked, or the same no answers every flag."""
         if why != self._declined:
-            self._line(Text(f"       not retrained after block {block}: {why}", style="yellow"))
+            self._line(f"       not retrained after block {block}: {why}", style="yellow")
         self._declined = why
 
     def question(self, flag: Flag) -> Reply:
@@ -218,12 +212,12 @@ class Screen:
     def _block(self, record: BlockRecord, total: int, forecast: ThresholdForecast | None) -> None:
         if not self._records:
             self._columns = columns_that_fit(record, self._width)
-            self._line(Text(header_line(self._columns), style="bold"))
+            self._line(header_line(self._columns), style="bold")
             self._bar("scoring", total=total, completed=record.index)
         self._records.append(record)
         self._total = total
         line = block_line(self._columns, record, forecast)
-        self._line(Text(line, style="red" if record.flagged else ""))
+        self._line(line, style="red" if record.flagged else "")
         self._bar("scoring", total=total, completed=record.index + 1)
 
     def _bar(self, words: str, *, total: float, completed: float) -> None:
@@ -246,8 +240,8 @@ class Screen:
         """Characters of a table's line; the last column of a terminal stays free."""
         return self.console.width - 1 if self.console.is_terminal else DEFAULT_WIDTH
 
-    def _line(self, text: Text) -> None:
-        self.console.print(text)
+    def _line(self, text: str, *, style: str = "") -> None:
+        self.console.print(Text(text, style=style))
         if not self.console.is_terminal:
             current().line_written(self.console.file)
 

@@ -13,8 +13,7 @@ import pytest
 from scipy.stats import binom
 
 from drift.comparison import choose_columns, compare_tables
-from drift.comparison.column_changes import change_in_words
-from drift.comparison.result import reasons, verdict
+from drift.comparison.result import change_in_words, reasons, verdict
 from drift.comparison.text import lines
 from drift.detect.explain import PairChange, pair_changes
 from drift.errors import BlockError

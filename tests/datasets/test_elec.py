@@ -17,7 +17,7 @@ CARD = Path(__file__).parents[2] / "data" / "README.md"
 
 def test_counts_and_time_span() -> None:
     table = load_elec()
-    assert len(table) == elec.ROWS == 45_312
+    assert len(table) == 45_312
     assert [int((table.labels == code).sum()) for code in (0, 1)] == [26_075, 19_237]
     assert table.timestamps is not None
     assert str(table.timestamps[0]) == "1996-05-07T00:00:00"

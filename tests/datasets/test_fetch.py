@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from drift.datasets import fetch, packages
-from drift.datasets.cache import cache_folder
-from drift.datasets.fetch import Address, Url, obtain
+from drift.datasets.fetch import Address, Url, cache_folder, obtain
 from drift.datasets.packages import Debian, Npm, PyPI
 from drift.errors import DataError, UnreachableError
 from tests.datasets.web import Web, web

@@ -15,7 +15,7 @@ import torch
 from drift.comparison import compare_tables
 from drift.data.blocks import Reference, ScoredBlock
 from drift.detect import DistanceShift, explain, feature_tests, learn_binning, profile
-from drift.detect.label_free.density_ratio import density_ratio
+from drift.detect.label_free.pape import density_ratio
 from drift.detect.two_sample.random_features import FourierSketch
 from drift.errors import BlockError
 

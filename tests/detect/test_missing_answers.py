@@ -10,7 +10,7 @@ import pytest
 
 from drift.data.blocks import Answer, Block, Reference, ScoredBlock
 from drift.detect import STREAMING, AccuracyDrop, Detector, Harm, forecast_threshold, mcnemar_test
-from drift.detect.sequential.bets import log_bets
+from drift.detect.sequential.evidence import log_bets
 from drift.detect.sequential.intervals import mean_interval, risk_intervals
 from drift.errors import BlockError
 from drift.metrics.classification.reliability import reliability

@@ -72,11 +72,12 @@ def test_a_board_is_of_the_network_that_is_given(
 def test_the_board_holds_what_was_written(digits: Digits, tmp_path: Path) -> None:
     """Read back as TensorBoard itself reads it."""
     pixels, labels = digits.pool.pixels[:40], digits.pool.labels[:40]
-    with TensorBoardLog(tmp_path / "board") as board:
-        for number in (1, 2):
-            board.epoch(number, train_loss=1 / number, val_accuracy=0.5 * number)
-            board.images("augmented", pixels, number)
-        board.projector("features", digits.network.features(pixels), labels, CLASSES, pixels)
+    board = TensorBoardLog(tmp_path / "board")
+    for number in (1, 2):
+        board.epoch(number, train_loss=1 / number, val_accuracy=0.5 * number)
+        board.images("augmented", pixels, number)
+    board.projector("features", digits.network.features(pixels), labels, CLASSES, pixels)
+    board.close()
     read = EventAccumulator(str(tmp_path / "board"), size_guidance={"images": 0})
     read.Reload()
     tags = read.Tags()

@@ -29,7 +29,8 @@ COLUMNS = Columns("predicted", truth="truth", key="row", batch="batch", probabil
 def rows_of(digits: Digits, severities: tuple[float, ...], **ingredients: object) -> pd.DataFrame:
     pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = Evolution(pool, severities, 49, perturb=noisy, **ingredients)  # type: ignore[arg-type]
-    return table_of(digits.network, evolution, digits.pool.pixels[:500], digits.pool.labels[:500], classes=CLASSES)
+    reference = ImagePool(digits.pool.pixels[:500], digits.pool.labels[:500])
+    return table_of(digits.network, evolution, reference, classes=CLASSES)
 
 
 def alarms(path: Path, table: pd.DataFrame) -> dict[str, str]:

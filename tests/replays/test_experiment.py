@@ -15,13 +15,11 @@ from drift.loop.advice.threshold_advice import threshold_advice
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
 from drift.replays import library
-from drift.replays.evaluation.threshold_advice import policy_advice
 from drift.replays.experiment import ReplayResults, compare_policies
 from drift.replays.library import ReplayResult
 from drift.replays.logged import log_results
 from drift.replays.play import Stream
-from drift.replays.summary import summarise
-from drift.replays.text import table_lines
+from drift.replays.summary import policy_advice, summarise, table_lines
 from drift.replays.versions import ReplayVersions
 from drift.report.replay import write_replay
 from drift.tracking.runs.lookup import find_runs
@@ -56,7 +54,7 @@ def test_a_part_is_replayed_without_naming_policies(
 def results() -> ReplayResults:
     stream = Stream(moving_table(), START, SIZE)
     versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
-    return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100, hindsight=True)
+    return compare_policies(stream, versions, NAMES, seeds=(0, 1), window_rows=100)
 
 
 def test_nobody_beats_hindsight(results: ReplayResults) -> None:
@@ -84,7 +82,7 @@ def test_thresholds_that_flag_every_block_are_warned_of_once_each() -> None:
     stream = Stream(moving_table(), START, SIZE)
     versions = ReplayVersions(stream.table, fit, family="threshold", cache=None)
     names = ("never", "threshold:1", "threshold:1@change", "forecast:3:1+recall", "threshold:.1", "oracle:1")
-    found = compare_policies(stream, versions, names, seeds=(0, 1), window_rows=100, hindsight=True)
+    found = compare_policies(stream, versions, names, seeds=(0, 1), window_rows=100)
     advice = policy_advice(found)
     assert [one.policy for one in advice] == ["threshold:1", "threshold:1@change", "forecast:3:1+recall"]
     for one in advice:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from drift.data.blocks import Table
 from drift.datasets.elec import load_elec
 from drift.errors import DataError
-from drift.replays.evaluation.concept import displacement, has_concept, thresholds
+from drift.replays.evaluation.known_drift import displacement, has_concept, thresholds
 from drift.replays.leakage import history_leaks, require_row_wise
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drift.errors import BlockError
-from drift.replays.schedules import CandidateModel, best_schedules
+from drift.replays.experiment import CandidateModel, best_schedules
 
 
 def naive(candidates: list[CandidateModel], blocks: int, retrains: int) -> int:

@@ -20,10 +20,9 @@ from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionL
 from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome
 from drift.loop.results.summary import summary
 from drift.policies.history import BlockRecord
-from drift.report.charts import accuracy_chart
-from drift.report.deployment import _of_deployment
-from drift.report.forecasts import forecast_chart
-from drift.report.page import ReportData, render, write_report
+from drift.report.charts import accuracy_chart, forecast_chart
+from drift.report.deployment import ReportData, _of_deployment, render
+from drift.report.page import write_whole
 from drift.tracking.registry import Version
 
 TEST = {
@@ -224,12 +223,12 @@ def test_one_block_is_enough() -> None:
 
 
 def test_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = write_report(data().report_data, tmp_path / "reports" / "r.html")
+    path = write_whole(page_of(data()), tmp_path / "reports" / "r.html")
     assert path.read_text().rstrip().endswith("</html>")
     assert list(path.parent.iterdir()) == [path]
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be written"):
-        write_report(data().report_data, tmp_path / "file" / "r.html")
+        write_whole(page_of(data()), tmp_path / "file" / "r.html")
 
 
 def test_the_forecast_is_drawn_and_said() -> None:

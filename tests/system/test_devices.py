@@ -260,7 +260,7 @@ def test_a_replay_trains_there(
 
 
 def test_caches_of_devices_are_apart() -> None:
-    from drift.replays.ensembles import FAMILY, family_on
+    from drift.replays.versions import FAMILY, family_on
 
     assert family_on("cpu") == FAMILY
     assert len({family_on(device) for device in ("cpu", "cuda", "mps")}) == 3

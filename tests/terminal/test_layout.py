@@ -9,7 +9,7 @@ import pytest
 from drift.comparison import compare_tables
 from drift.comparison.text import lines
 from drift.images.results.summaries import text_table
-from drift.replays.text import _fitted
+from drift.replays.summary import _fitted
 from drift.terminal import fold, line_width
 
 COLUMNS = ("batch", "severity", "accuracy", "confidence", "calibration error", "mmd_fused", "untrained_autoencoder")

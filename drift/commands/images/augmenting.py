@@ -50,7 +50,7 @@ def augment(
     Example: drift images augment --data cifar-10 --quick
     """
     from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
-    from drift.images.results.logged import log_augment
+    from drift.images.results.logged import log_experiment, sample_points
     from drift.images.results.summaries import sample_rows, text_table
     from drift.images.streams.evolution import ImagePool
     from drift.report.images import Numbers, markdown, write_images
@@ -94,7 +94,8 @@ def augment(
     text = page.with_suffix(".md")
     write_at_once(text, markdown(title, sentences, tables).encode())
     called = as_options(options, network, output, compute, tensorboard=str(tensorboard))
-    run_id = log_augment(seen, store, output.experiment, options=called, page=page, text=text)
+    points = sample_points(seen)
+    run_id = log_experiment("augment", points, store, output.experiment, options=called, page=page, text=text)
     print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"TensorBoard: {shell_words('tensorboard', '--logdir', tensorboard)}")
     print(f"page: {page}, and {text.name} beside it")

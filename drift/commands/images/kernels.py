@@ -70,7 +70,7 @@ def kernels(
     from drift.images.detection.detector_comparison import CLEAN, compare_detectors
     from drift.images.detection.image_detectors import chosen, image_detectors
     from drift.images.embeddings import EMBEDDINGS
-    from drift.images.results.logged import log_table
+    from drift.images.results.logged import log_experiment, table_points
     from drift.images.results.pictures import planes_picture
     from drift.images.results.summaries import comparison_rows, text_table
     from drift.images.streams.evolution import ImagePool
@@ -130,7 +130,8 @@ def kernels(
         tables=[Numbers(f"{options.images} images against {comparison.reference_rows:,}", columns, rows, KERNELS_SAY)],
     )
     called = as_options(options, network, output, compute, picture=picture)
-    run_id = log_table(comparison, store, output.experiment, options=called, page=page, figure=figure)
+    points, figures = table_points(comparison), {"planes": figure}
+    run_id = log_experiment("kernels", points, store, output.experiment, options=called, page=page, figures=figures)
     print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"page: {page}")
     o.write_json(json, called, [cell.record for cell in comparison.cells], run_id=run_id)

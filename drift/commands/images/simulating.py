@@ -97,13 +97,12 @@ def simulate(
     """
     from drift.images.detection.image_detectors import chosen
     from drift.images.experiments import perturb_by
-    from drift.images.results.logged import log_ramp
+    from drift.images.results.logged import log_experiment, ramp_points
     from drift.images.results.pictures import ramp_picture
     from drift.images.results.summaries import batch_records, batch_rows, ramp_words, text_table
     from drift.images.rows import table_of, write_rows
     from drift.images.setup import relabelled
-    from drift.images.streams.evolution import Evolution
-    from drift.images.streams.ramps import RAMPS
+    from drift.images.streams.evolution import RAMPS, Evolution
     from drift.images.streams.simulate import simulate as run
     from drift.report.images import Numbers, Picture, Tile, write_images
     from drift.terminal import counting, line_width
@@ -145,8 +144,7 @@ def simulate(
         simulated = run(
             learned,
             evolution,
-            parts.reference.pixels,
-            parts.reference.labels,
+            parts.reference,
             parts.validation.pixels,
             watching,
             classes=parts.classes,
@@ -159,8 +157,7 @@ def simulate(
     ingredients += [f"images of {options.other_data}"] if options.other_data else []
     ingredients += [f"{options.relabel} called otherwise"] if options.relabel else []
     if rows is not None:
-        accepted = parts.reference
-        write_rows(table_of(learned, evolution, accepted.pixels, accepted.labels, classes=parts.classes), rows)
+        write_rows(table_of(learned, evolution, parts.reference, classes=parts.classes), rows)
     sentences, (columns, lines) = ramp_words(simulated), batch_rows(simulated)
     for line in (*text_table(columns, lines, line_width()), "", *sentences):
         print(line)
@@ -178,7 +175,8 @@ def simulate(
         tables=[Numbers("Batch by batch", columns, lines, BATCHES_SAY)],
     )
     called = as_options(options, network, output, compute, rows=rows)
-    run_id = log_ramp(simulated, store, output.experiment, options=called, page=page, figure=figure)
+    points, figures = ramp_points(simulated), {"ramp": figure}
+    run_id = log_experiment("simulate", points, store, output.experiment, options=called, page=page, figures=figures)
     print(f"run {run_id} in experiment {output.experiment} of {store.address}")
     print(f"page: {page}")
     if rows is not None:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drift.datasets.cache import cache_folder
-from drift.datasets.fetch import Tell, to_nobody
+from drift.datasets.fetch import Tell, cache_folder, to_nobody
 from drift.datasets.images.array_cache import load_set
 from drift.datasets.images.folder import load_folder
-from drift.datasets.images.record import Images, Split
+from drift.datasets.images.pixels import Images, Split
 from drift.datasets.images.sets import IMAGE_SETS
 from drift.errors import DataError
 

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift.datasets.fetch import Tell, obtain
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.images.record import Images, Labels, Split
-from drift.datasets.images.sets import ImageSet, Source
+from drift.datasets.images.pixels import Images, Labels, Pixels, Split
+from drift.datasets.images.sets import ImageSet
 from drift.errors import DataError, UnreachableError
 from drift.system.disk import at_once
 
@@ -63,11 +64,11 @@ def _kept(entry: ImageSet, split: Split, folder: Path) -> Images | None:
 
 def _fetch(entry: ImageSet, folder: Path, *, tell: Tell) -> None:
     """Bring both splits from the first source that has them, and keep them."""
-    downloads = folder / "downloads"
-    tried = []
+    downloads, tried = folder / "downloads", []
+    downloads.mkdir(parents=True, exist_ok=True)
     for source in entry.sources:
         try:
-            paths = _obtained(source, downloads, tell=tell)
+            paths = [obtain(address, downloads, tell=tell) for address in source.addresses]
         except DataError as error:  # not to be had, or something else: a page that asks for a password, say
             tried.append(str(error))
             continue
@@ -87,11 +88,6 @@ def _fetch(entry: ImageSet, folder: Path, *, tell: Tell) -> None:
     )
 
 
-def _obtained(source: Source, downloads: Path, *, tell: Tell) -> list[Path]:
-    downloads.mkdir(parents=True, exist_ok=True)
-    return [obtain(address, downloads, tell=tell) for address in source.addresses]
-
-
 def _checked(entry: ImageSet, split: Split, pixels: Pixels, labels: Labels) -> Images:
     images = Images(entry.name, pixels, labels, entry.classes)
     digest = images.digest()
@@ -104,14 +100,10 @@ def _checked(entry: ImageSet, split: Split, pixels: Pixels, labels: Labels) -> I
 
 
 def _keep(images: Images, split: Split, folder: Path) -> None:
-    pixels, labels = _paths(folder, split)
-    _save(pixels, images.pixels)
-    _save(labels, images.labels)
-
-
-def _save(path: Path, array: Pixels | Labels) -> None:
-    with at_once(path) as beside, beside.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+    arrays: list[NDArray[Any]] = [images.pixels, images.labels]
+    for path, array in zip(_paths(folder, split), arrays, strict=True):
+        with at_once(path) as beside, beside.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
 
 
 @contextmanager

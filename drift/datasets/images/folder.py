@@ -17,7 +17,7 @@ import numpy as np
 from drift.data.readers.memory_limits import available_memory
 from drift.datasets.fetch import Tell
 from drift.datasets.images.pictures import PictureFormat, look_at, read_picture
-from drift.datasets.images.record import Images, Split
+from drift.datasets.images.pixels import Images, Split
 from drift.errors import DataError
 from drift.system.streams import broken, one_line
 

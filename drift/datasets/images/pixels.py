@@ -1,14 +1,19 @@
-"""Images as arrays of bytes: what they look like, and how values become bytes again."""
+"""Images as arrays of bytes, and the record of labelled ones. NumPy only."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import BlockError
 
+Split = Literal["train", "test"]
+Labels = NDArray[np.int64]  # (n,)
 Pixels: TypeAlias = NDArray[np.uint8]
 """(n, height, width, channels), 0 to 255, with 1 channel (grey) or 3 (red, green, blue)."""
 
@@ -45,3 +50,36 @@ def checked(
 def as_bytes(values: NDArray[Any]) -> Pixels:
     """Values rounded to whole numbers and held to 0 to 255."""
     return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Labelled images of one size.
+
+    Attributes:
+        name: of the set.
+        pixels: (n, height, width, channels), 1 channel (grey) or 3 (red, green, blue); may be read-only.
+        labels: (n,), codes into `classes`.
+        classes: names of the classes, by code.
+        left_out: files of a folder that could not be read, each with the reason.
+    """
+
+    name: str
+    pixels: Pixels
+    labels: Labels
+    classes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def part(self, rows: NDArray[np.int64] | slice) -> Images:
+        """Some of them, in the order of `rows`."""
+        return replace(self, pixels=self.pixels[rows], labels=self.labels[rows])
+
+    def digest(self) -> str:
+        """SHA-256 of shape, classes, pixels and labels: one for the same contents, whatever their source."""
+        digest = hashlib.sha256(json.dumps([self.pixels.shape, self.classes]).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return digest.hexdigest()

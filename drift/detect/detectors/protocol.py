@@ -123,6 +123,15 @@ class FixedReference(ABC):
         return Score(self.name, float(statistic), float(p_value), self.level, detail)
 
 
+def require_width(features: NDArray[Any], width: int) -> None:
+    """Raise if features are not (n, width)."""
+    if features.ndim != 2 or features.shape[1] != width:
+        raise BlockError(
+            f"expected {width} features, as in the reference; got shape {features.shape}."
+            " Was the model retrained on other columns?"
+        )
+
+
 def require_finite(rows: NDArray[Any], names: Sequence[str]) -> None:
     """Raise if a value of rows (n, d) is NaN or infinite.
 
@@ -170,11 +179,7 @@ class FeatureDetector(FixedReference):
             BlockError: another width than the reference's, or values that are missing or infinite: the first column of
                 them is named.
         """
-        if features.ndim != 2 or features.shape[1] != len(self.reference.names):
-            raise BlockError(
-                f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
-                " Was the model retrained on other columns?"
-            )
+        require_width(features, len(self.reference.names))
         kept = features[:, [at for at, name in enumerate(self.reference.names) if name not in self.ignore]]
         if not missing:
             require_finite(kept, self.watched)

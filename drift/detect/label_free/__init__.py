@@ -5,7 +5,6 @@ from drift.detect.label_free.atc import ConfidenceScore as ConfidenceScore
 from drift.detect.label_free.cbpe import CBPE as CBPE
 from drift.detect.label_free.pape import PAPE as PAPE
 from drift.detect.label_free.protocol import AccuracyEstimate as AccuracyEstimate
-from drift.detect.label_free.protocol import AccuracyEstimator as AccuracyEstimator
 from drift.detect.label_free.protocol import FromReference as FromReference
 
 ESTIMATORS: dict[str, type[FromReference]] = {

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Floats, Reference, ScoredBlock
-from drift.detect.label_free.calibration import Array
-from drift.detect.label_free.protocol import FromReference, Resamples
+from drift.detect.label_free.protocol import Array, FromReference, Resamples
 
 
 class ConfidenceScore(StrEnum):

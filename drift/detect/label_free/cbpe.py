@@ -8,8 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from drift.data.blocks import Reference, ScoredBlock
-from drift.detect.label_free.calibration import Calibration
-from drift.detect.label_free.protocol import FromReference, Resamples
+from drift.detect.label_free.protocol import Calibration, FromReference, Resamples
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an estimate of accuracy without labels is, and what all estimators share: checks, resamples, the interval."""
+"""What an estimate of accuracy without labels is, and what estimators share: checks, resamples, calibration."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.blocks import Floats, Reference, ScoredBlock
+from drift.data.blocks import Floats, Integers, Reference, ScoredBlock
+from drift.detect.detectors.protocol import require_width
 from drift.errors import BlockError
 
 Array = NDArray[np.float64]
 FEWEST_ROWS = 50  # of a reference
 FEWEST_RESAMPLES = 50
+FEWEST_OF_A_CLASS = 100  # reference rows with which a predicted class gets a curve of its own
 MOST_OFF_ONE = 1e-3  # probabilities of a row sum to one but for float32's rounding, and for servers that round
 
 
@@ -27,7 +29,7 @@ class AccuracyEstimate:
     Attributes:
         method: the estimator's name.
         accuracy: in [0, 1].
-        low: of the interval, in [0, 1]; what it covers is stated by `AccuracyEstimator`.
+        low: of the interval, in [0, 1]; what it covers is stated by `FromReference`.
         high: its upper end, in [0, 1].
         level: chance that the interval misses, if what the method assumes holds; in (0, 1).
         reference_accuracy: of the reference with its labels, in [0, 1].
@@ -83,29 +85,17 @@ class Resamples:
         return cls(shares, counted, effective_rows, detail)
 
 
-class AccuracyEstimator(Protocol):
+@dataclass(frozen=True)
+class FromReference(ABC):
     """Estimates the accuracy of a block from a reference with labels; a question, which changes nothing.
 
     The interval is of the share of right answers that will be counted when the labels of these very rows come. It
     covers the sampling error of the reference (its rows drawn anew) and of the labels (each right or wrong by its
     chance), and takes rows to be independent. It does not cover a broken assumption.
-    """
 
-    name: ClassVar[str]
-    assumes: ClassVar[str]
-    fails_when: ClassVar[str]
-
-    def accuracy(self, reference: Reference, scored: ScoredBlock) -> AccuracyEstimate:
-        """Estimate the accuracy of a block whose labels, if it has any, are not looked at."""
-        ...
-
-
-@dataclass(frozen=True)
-class FromReference(ABC):
-    """An estimator whose interval comes from a Bayesian bootstrap of the reference (Rubin 1981).
-
-    Each resample gives every reference row an exponential weight, so that no row and no class is ever lost. The
-    estimate is their mean. The block's own rows are never calibrated on.
+    It comes from a Bayesian bootstrap of the reference (Rubin 1981): each resample gives every reference row an
+    exponential weight, so that no row and no class is ever lost. The estimate is their mean. The block's own rows are
+    never calibrated on.
 
     Attributes:
         level: chance that the interval misses, in (0, 1).
@@ -183,11 +173,7 @@ def check(reference: Reference, scored: ScoredBlock) -> None:
             f"expected probabilities ({len(features)}, {reference.probabilities.shape[1]}): a row for each row of the"
             f" block, a class for each class of the reference; got {answers.shape}. Is it another model's answer?"
         )
-    if features.ndim != 2 or features.shape[1] != reference.features.shape[1]:
-        raise BlockError(
-            f"expected {reference.features.shape[1]} features, as in the reference; got shape {features.shape}."
-            " Was the model retrained on other columns?"
-        )
+    require_width(features, reference.features.shape[1])
     _check_probabilities("the reference", reference.probabilities)
     _check_probabilities(f"block {scored.block.index}", answers)
     right = len(reference) - int(reference.losses.sum())
@@ -209,3 +195,76 @@ def _check_probabilities(of: str, probabilities: Floats) -> None:
             f"expected probabilities in [0, 1] that sum to 1 in {of}, got {probabilities[at].tolist()} at row {at}"
             f" ({int(wrong.sum())} such rows): pass the answers of softmax, not scores"
         )
+
+
+@dataclass(frozen=True)
+class IsotonicKnots:
+    """Reference rows of one curve, gathered at their distinct confidences.
+
+    Attributes:
+        rows: (r,) their places in the reference.
+        at: (r,) the knot of each.
+        confidence: (k,) increasing, in [0, 1].
+        right: (r,) 1 where the prediction is right, else 0.
+    """
+
+    rows: Integers
+    at: Integers
+    confidence: Array
+    right: Array
+
+    @classmethod
+    def of(cls, rows: Integers, confidence: Array, right: Array) -> IsotonicKnots:
+        """The knots of `rows` of a reference, whose confidence and right are (n,)."""
+        distinct, at = np.unique(confidence[rows], return_inverse=True)
+        return cls(rows, at, distinct, right[rows])
+
+    def heights(self, weights: Array) -> Array:
+        """Isotonic regression of right on confidence, (k,) non-decreasing in [0, 1]; weights (n,) are above 0."""
+        from scipy.optimize import isotonic_regression
+
+        chosen = weights[self.rows]
+        total = np.bincount(self.at, chosen)
+        means = np.bincount(self.at, chosen * self.right) / total
+        return np.asarray(isotonic_regression(means, weights=total).x)
+
+
+class Calibration:
+    """Calibrated confidence: from weights of a reference's rows to the chance that each prediction of a block is right.
+
+    A curve for each predicted class, non-decreasing in the confidence (isotonic regression: Zadrozny and Elkan 2002),
+    so that any number of classes is as simple as two and nothing is left to normalise ("top-label" calibration: Gupta
+    and Ramdas 2022).
+    """
+
+    def __init__(self, labels: Integers, reference: Floats, current: Floats) -> None:
+        """Sort rows by predicted class and confidence, once for any number of weights.
+
+        Args:
+            labels: (n,) the reference's.
+            reference: (n, classes) probabilities; a class predicted for fewer than 100 rows shares the curve of all.
+            current: (m, classes) probabilities of the block.
+        """
+        predicted, of_block = reference.argmax(axis=1), current.argmax(axis=1)
+        confidence = reference.max(axis=1).astype(np.float64)
+        right = (predicted == labels).astype(np.float64)
+        counts = np.bincount(predicted, minlength=reference.shape[1])
+        own = np.flatnonzero(counts >= FEWEST_OF_A_CLASS)
+        self._confidence = current.max(axis=1).astype(np.float64)
+        self._curves = [
+            (np.flatnonzero(of_block == code), IsotonicKnots.of(np.flatnonzero(predicted == code), confidence, right))
+            for code in own
+        ]
+        others = np.flatnonzero(~np.isin(of_block, own))
+        self._curves.append((others, IsotonicKnots.of(np.arange(len(labels)), confidence, right)))
+
+    def chances(self, weights: Array) -> Array:
+        """The chance that each prediction of the block is right, (m,) in [0, 1], by reference rows weighted (n,) > 0.
+
+        Between knots a curve is linear; beyond the reference's least and greatest confidence it stays at its ends.
+        """
+        chances = np.empty(len(self._confidence))
+        for rows, knots in self._curves:
+            if len(rows):
+                chances[rows] = np.interp(self._confidence[rows], knots.confidence, knots.heights(weights))
+        return chances

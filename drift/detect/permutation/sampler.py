@@ -69,7 +69,7 @@ class PermutationSampler:
                 " permute rows instead"
             )
         _require_memory(samples, permutations if self._bins is None else 0)
-        rows = samples.raw() if callable(terms) else samples.pooled()
+        rows = samples.raw() if callable(terms) else samples.pooled
         if self._bins is None:
             self.scheme, self.rows = "rows", (n, m)
             require_reachable(level, permutations, n, m, of="rows")

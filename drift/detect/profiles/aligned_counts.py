@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.blocks import Integers
 from drift.detect.profiles.binning import Bins, QuantileBins, ValueBins
-from drift.detect.profiles.calibration import Integers
 from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.detect.profiles.distances import CELL_DISTANCES, Shares, cell_distances, wasserstein
 from drift.errors import BlockError
@@ -31,11 +31,6 @@ class AlignedCounts:
     current: Integers
     places: tuple[NDArray[np.float64], NDArray[np.float64]] | None
 
-    @property
-    def measurable(self) -> bool:
-        """Whether there is a Wasserstein distance: cells have places, and either side has rows in some."""
-        return self.places is not None and bool(self.reference[:-1].any()) and bool(self.current[:-1].any())
-
     def distances(
         self, p: Shares, q: Shares, cells: NDArray[np.float64] | None = None
     ) -> dict[str, NDArray[np.float64]]:
@@ -43,7 +38,7 @@ class AlignedCounts:
         if cells is None:
             cells = cell_distances(p, q, int(min(self.reference.sum(), self.current.sum())))
         values = dict(zip(CELL_DISTANCES, cells, strict=True))
-        if self.places is not None and self.measurable:
+        if self.places is not None and self.reference[:-1].any() and self.current[:-1].any():
             inside = len(self.places[0])
             values["wasserstein"] = wasserstein(_present(p, inside), _present(q, inside), *self.places)
         return values

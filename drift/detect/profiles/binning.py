@@ -115,11 +115,7 @@ class Binning:
     def to_json(self) -> dict[str, Any]:
         """Plain values, floats exactly."""
         kinds = {kind: name for name, kind in KINDS.items()}
-        plain = {name: {"kind": kinds[type(bins)], **asdict(bins)} for name, bins in self.columns.items()}
-        return {
-            name: {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
-            for name, fields in plain.items()
-        }
+        return {name: {"kind": kinds[type(bins)], **asdict(bins)} for name, bins in self.columns.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Mapping[str, Any]]) -> Binning:

@@ -6,37 +6,21 @@ row outside its own range, and its rows are spread evenly by construction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift.data.blocks import Integers
 from drift.detect.profiles.distances import Shares, cell_distances
 
-Integers: TypeAlias = NDArray[np.int64]
 MOST_KEPT = 40_000  # numbers in a null that is kept: under a megabyte
-
-
-@dataclass(frozen=True)
-class RankNullDistribution:
-    """Draws from the null of ranks; the last cell is the missing one.
-
-    Attributes:
-        reference: (k + 3, 1 or draws).
-        current: (k + 3, draws).
-        distances: (distances, draws), those that need no positions.
-    """
-
-    reference: Shares
-    current: Shares
-    distances: NDArray[np.float64]
 
 
 def rank_null(
     reference: tuple[int, ...], weights: tuple[float, ...], missing: tuple[int, int], rows: int, draws: int, seed: int
-) -> RankNullDistribution:
+) -> tuple[Shares, Shares, NDArray[np.float64]]:
     """The null of cells between the reference's own order statistics, whatever the distribution.
 
     A new row falls into each gap between the reference's values equally likely, and rows after it into the gaps that
@@ -54,6 +38,10 @@ def rank_null(
         rows: of the current sample, missing ones included.
         draws: how many.
         seed: of the draws.
+
+    Returns:
+        Shares of the reference (k + 3, 1 or draws) and of the current sample (k + 3, draws), of which the last cell is
+        the missing one, and those of their distances that need no positions, (distances, draws).
     """
     draw = _kept_rank_null if draws * len(weights) <= MOST_KEPT else _kept_rank_null.__wrapped__
     return draw(reference, weights, sum(reference) + missing[0], sum(missing), rows, draws, seed)
@@ -94,7 +82,7 @@ def bootstrap(reference: Integers, current: Integers, draws: int, seed: int) -> 
 @lru_cache(maxsize=64)
 def _kept_rank_null(
     reference: tuple[int, ...], weights: tuple[float, ...], n: int, missing: int, rows: int, draws: int, seed: int
-) -> RankNullDistribution:
+) -> tuple[Shares, Shares, NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
     present = sum(reference)
     if missing:
@@ -108,8 +96,8 @@ def _kept_rank_null(
     inside = np.asarray(reference, np.float64)[:, None] / max(present, 1) * (1 - without)
     shares = np.concatenate([inside, without[None]])
     current = np.concatenate([counts, np.broadcast_to(absent, (1, draws))]) / rows
-    null = RankNullDistribution(shares, current, cell_distances(shares, current, min(n, rows)))
-    for array in (null.reference, null.current, null.distances):
+    null = shares, current, cell_distances(shares, current, min(n, rows))
+    for array in null:
         array.setflags(write=False)  # others get the same one
     return null
 

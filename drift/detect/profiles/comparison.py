@@ -159,8 +159,8 @@ def _compare(
     kind: Literal["ranks", "permutation"] = "permutation"
     if isinstance(bins, QuantileBins) and before.counts == bins.counts:  # learned from these rows
         kind = "ranks"
-        drawn = rank_null(bins.counts, bins.weights, (before.missing, after.missing), m, draws, seed)
-        null = sides.distances(drawn.reference, drawn.current, drawn.distances)
+        missing = before.missing, after.missing
+        null = sides.distances(*rank_null(bins.counts, bins.weights, missing, m, draws, seed))
     else:
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))
     no_interval = sparse_cells(sides.reference, sides.current)

@@ -43,7 +43,7 @@ class CellCounts:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"counts": list(self.counts), "missing": self.missing, "moments": asdict(self.moments)}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CellCounts:

@@ -25,18 +25,6 @@ def smoothed(shares: Shares, rows: int) -> Shares:
     return (shares + half) / (1 + half * len(shares))
 
 
-def kullback_leibler(p: Shares, q: Shares) -> NDArray[np.float64]:
-    """Σ p ln(p / q) in nats, 0 or more; infinite where q is 0 and p is not (Kullback and Leibler 1951)."""
-    from scipy.special import rel_entr
-
-    return np.asarray(np.maximum(np.asarray(rel_entr(p, q)).sum(axis=0), 0.0))
-
-
-def population_stability(p: Shares, q: Shares) -> NDArray[np.float64]:
-    """PSI, Σ (p - q) ln(p / q): the sum of KL in both directions; 0 or more, no share may be 0."""
-    return np.asarray(((p - q) * np.log(p / q)).sum(axis=0))
-
-
 def jensen_shannon(p: Shares, q: Shares) -> NDArray[np.float64]:
     """Mean KL of p and of q from their mean, in nats: from 0 to ln 2; zeros are welcome (Lin 1991).
 

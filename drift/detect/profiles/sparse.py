@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.profiles.calibration import Integers
+from drift.data.blocks import Integers
 from drift.detect.profiles.distances import smoothed
 
 LEAST_EXPECTED = 10  # rows of the smaller sample in a cell that is not sparse

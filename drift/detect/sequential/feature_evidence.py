@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Reference, ScoredBlock
-from drift.detect.detectors.protocol import Score, require_finite
-from drift.detect.sequential.bets import alternatives, log_bets
+from drift.detect.detectors.protocol import Score, require_finite, require_width
 from drift.detect.sequential.dependence import Dependence, measure_dependence
+from drift.detect.sequential.evidence import Evidence, after, alternatives, log_bets, nothing
 from drift.detect.sequential.intervals import mean_interval
-from drift.detect.sequential.run_length import Evidence, after, nothing
 from drift.errors import BlockError
 
 HIGHEST = 0.999  # mean under the null from which on there is nothing to bet on
@@ -83,7 +82,7 @@ class FeatureEvidence:
         self._sorted = np.sort(reference.features[::2, self._watched].astype(np.float64), axis=0)
         self._statistics = self._learn(reference)
         self._dependence = dict[int, list[Dependence]]()
-        self._evidence = self._none()
+        self._evidence = [nothing(len(alternatives(min(HIGHEST, each.highest)))) for each in self._statistics]
 
     def score(self, scored: ScoredBlock) -> Score:
         """The evidence as if the block were taken into account now."""
@@ -100,11 +99,7 @@ class FeatureEvidence:
 
     def _values(self, features: NDArray[np.generic]) -> NDArray[np.float64]:
         """Statistics of rows (n, d), (n, 4 d'): larger, smaller, farther from the middle, nearer to it, by feature."""
-        if features.ndim != 2 or features.shape[1] != len(self.reference.names):
-            raise BlockError(
-                f"expected {len(self.reference.names)} features, as in the reference; got shape {features.shape}."
-                " Was the model retrained on other columns?"
-            )
+        require_width(features, len(self.reference.names))
         require_finite(features[:, self._watched], [self.reference.names[at] for at in self._watched])
         columns = []
         for place, at in enumerate(self._watched):
@@ -127,9 +122,6 @@ class FeatureEvidence:
             feature = reference.names[self._watched[at // 4]]
             statistics.append(FeatureStatistic(feature, changes[at % 4], highest))
         return statistics
-
-    def _none(self) -> list[Evidence]:
-        return [nothing(len(alternatives(min(HIGHEST, statistic.highest)))) for statistic in self._statistics]
 
     def _measured(self, rows: int) -> list[Dependence]:
         """Dependence of each statistic in blocks of so many rows, measured on the reference once."""

@@ -75,23 +75,6 @@ class SequentialPairedTest:
         return TestState.NOT_BETTER if self.log_wealth_against >= enough else TestState.OPEN
 
 
-@dataclass(frozen=True)
-class BlockGains:
-    """Gains of rows in blocks of one size.
-
-    Attributes:
-        plus: sum of the positive gains, in rows, 0 or more.
-        minus: sum of the negative gains without their sign, in rows, 0 or more.
-        rest: rows without a gain.
-        inflation: of the variance of a mean over a block of this size, 1 or more.
-    """
-
-    plus: float
-    minus: float
-    rest: float
-    inflation: float
-
-
 def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: GainSums | None = None) -> GainSums:
     """Add rows to a tally; losses are (n,) in [0, 1], of the same rows in the same order."""
     champion, challenger = checked_losses(champion_losses), checked_losses(challenger_losses)
@@ -106,83 +89,53 @@ def tally(champion_losses: ArrayLike, challenger_losses: ArrayLike, before: Gain
 
 
 def duel(
-    gains: GainSums | Mapping[float, GainSums], *, level: float = 0.05, least_gain: float = 0.0, inflation: float = 1.0
+    gains: GainSums | Mapping[float, GainSums], *, level: float = 0.05, least_gain: float = 0.0
 ) -> SequentialPairedTest:
     """Judge a tally.
 
     Args:
         gains: all rows on which both answered since the challenger was made; or those of blocks of different sizes, by
-            the inflation of their size.
+            the inflation of the variance of a mean by errors that come in runs, 1 or more (see `dependence`).
         level: of a wrong promotion, and of a wrong end, over all looks; in (0, 1).
         least_gain: in accuracy, in [0, 1): a challenger that gains less is given up. With 0, one that is neither
             better nor worse is never given up.
-        inflation: of the variance of a mean by errors that come in runs, 1 or more (see `dependence`); of a single
-            tally.
     """
     if not 0 < level < 1 or not 0 <= least_gain < 1:
         raise BlockError(f"expected a level in (0, 1) and a least gain in [0, 1), got {level:g} and {least_gain:g}")
-    parts = _parts(gains, inflation)
-    up = _wealth(parts, 0.0)
-    down = _wealth(_turned(parts), -least_gain)
+    up, down = _log_wealth(gains, 0.0), _log_wealth(gains, -least_gain, of_losses=True)
     return SequentialPairedTest(total(gains), up, down, level)
 
 
-def gain_bound(gains: GainSums | Mapping[float, GainSums], *, level: float = 0.05, inflation: float = 1.0) -> float:
+def gain_bound(gains: GainSums | Mapping[float, GainSums], *, level: float = 0.05) -> float:
     """Lower bound of the mean gain, in [-1, 1]; holds at all looks at once with probability `1 - level`.
 
     It inverts the bet of `duel`, so that it is above 0 where, and only where, the verdict is better.
     """
-    return _low(_parts(gains, inflation), level)
-
-
-def total(gains: GainSums | Mapping[float, GainSums]) -> GainSums:
-    """All rows together."""
-    if isinstance(gains, GainSums):
-        return gains
-    return GainSums(
-        sum(part.gained for part in gains.values()),
-        sum(part.lost for part in gains.values()),
-        sum(part.rows for part in gains.values()),
-    )
-
-
-def _parts(gains: GainSums | Mapping[float, GainSums], inflation: float) -> list[BlockGains]:
-    by_inflation = {inflation: gains} if isinstance(gains, GainSums) else gains
-    return [
-        BlockGains(part.gained, part.lost, part.rows - part.gained - part.lost, inflated)
-        for inflated, part in by_inflation.items()
-    ]
-
-
-def _turned(parts: list[BlockGains]) -> list[BlockGains]:
-    """The same rows, seen from the other side."""
-    return [BlockGains(part.minus, part.plus, part.rest, part.inflation) for part in parts]
-
-
-def _low(parts: list[BlockGains], level: float) -> float:
-    """The smallest mean against which the bet that it is more has not earned 1 / level."""
-    gained = sum(part.plus - part.minus for part in parts)
-    rows = sum(part.plus + part.minus + part.rest for part in parts)
-    excluded, holds = -1.0, gained / max(1.0, rows)
+    excluded, holds = -1.0, total(gains).mean_gain
     for _ in range(STEPS):
         middle = (excluded + holds) / 2
-        earned = _wealth(parts, middle)
+        earned = _log_wealth(gains, middle)
         excluded, holds = (middle, holds) if earned >= -np.log(level) else (excluded, middle)
     return excluded
 
 
-def _wealth(parts: list[BlockGains], at_most: float) -> float:
-    """Logarithm of a mixture of bets that the mean of values in [-1, 1] is above `at_most`."""
+def total(gains: GainSums | Mapping[float, GainSums]) -> GainSums:
+    """All rows together."""
+    parts = _by_inflation(gains).values()
+    return GainSums(sum(part.gained for part in parts), sum(part.lost for part in parts), sum(p.rows for p in parts))
+
+
+def _by_inflation(gains: GainSums | Mapping[float, GainSums]) -> Mapping[float, GainSums]:
+    return {1.0: gains} if isinstance(gains, GainSums) else gains
+
+
+def _log_wealth(gains: GainSums | Mapping[float, GainSums], at_most: float, *, of_losses: bool = False) -> float:
+    """Logarithm of a mixture of bets that the mean gain, or the mean loss, in [-1, 1], is above `at_most`."""
     share = np.geomspace(0.01, 0.95, BETS) / (1 + at_most)  # of the wealth that is put at risk
     logs: NDArray[np.float64] = np.zeros(BETS)
-    for part in parts:
-        logs = (
-            logs
-            + (
-                part.plus * np.log1p(share * (1 - at_most))
-                + part.minus * np.log1p(share * (-1 - at_most))
-                + part.rest * np.log1p(-share * at_most)
-            )
-            / part.inflation
-        )
+    for inflation, part in _by_inflation(gains).items():
+        plus, minus = (part.lost, part.gained) if of_losses else (part.gained, part.lost)
+        rest = part.rows - part.gained - part.lost
+        bets = plus * np.log1p(share * (1 - at_most)) + minus * np.log1p(share * (-1 - at_most))
+        logs = logs + (bets + rest * np.log1p(-share * at_most)) / inflation
     return float(np.logaddexp.reduce(logs) - np.log(BETS))

@@ -9,9 +9,8 @@ import numpy as np
 
 from drift.data.blocks import Reference
 from drift.detect.detectors.protocol import Score
-from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import Dependence, measure_dependence
-from drift.detect.sequential.run_length import Evidence, Form, after, nothing
+from drift.detect.sequential.evidence import Evidence, Form, after, alternatives, log_bets, nothing
 from drift.detect.streaming.protocol import ErrorDetector, Losses
 from drift.errors import BlockError
 

@@ -1,13 +1,15 @@
 """What detectors share that keep evidence over blocks: a state, and a step that one block of losses makes.
 
 They satisfy `Detector` of `drift.detect.detectors.protocol`. Here no block is judged alone, so that scores are evidence
-beside a threshold, and `update` matters.
+beside a threshold, and `update` matters. `RowwiseDetector` is for detectors that test after every row and change in
+place, as those of other libraries do.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar
@@ -102,3 +104,58 @@ class ErrorDetector(ABC):
             seen += len(block)
             if score.alarm:
                 yield seen - 1
+
+
+@dataclass(eq=False)
+class RowwiseDetector(ErrorDetector):
+    """A detector that judges every row; the statistic of a block is the number of alarms in it, the threshold 1.
+
+    The object behind it changes in place: `update(loss)` takes a row, `drift_detected` says whether it alarmed there,
+    and it restarts itself after an alarm. Alarms at which the error fell are named in the detail and restart it all the
+    same, but count only if `only_worse` is false.
+
+    Attributes:
+        only_worse: count only alarms at which the mean error rose.
+    """
+
+    only_worse: bool = True
+
+    @abstractmethod
+    def _made(self) -> Any:
+        """A new object with these options."""
+
+    def _given(self, losses: Iterable[float]) -> Iterable[float]:
+        """What the object is to be given for these losses."""
+        return losses
+
+    def _before(self, detector: Any) -> Any:
+        """What `_rose` has to know of the rows before one that may alarm."""
+
+    def _rose(self, detector: Any, before: Any, loss: float) -> bool:
+        """Whether the mean error rose, at an alarm; most detectors look for nothing else."""
+        return True
+
+    def _begin(self, reference: Reference) -> Any:
+        return self._made()
+
+    def _step(self, state: Any, losses: Losses) -> tuple[Any, Score]:
+        after = deepcopy(state)  # it changes in place
+        details, count = [], 0.0
+        for row, rose in self._follow(after, losses.tolist()):
+            counts = rose or not self.only_worse
+            count += counts
+            counted = "" if counts else " (not counted)"
+            details.append(f"error {'rose' if rose else 'fell'} at row {row} of the block{counted}")
+        return after, Score(self.name, count, threshold=1.0, detail=", ".join(details))
+
+    def _follow(self, detector: Any, losses: Iterable[float]) -> Iterator[tuple[int, bool]]:
+        """Row of every alarm of `detector`, which changes, and whether the error rose."""
+        for row, loss in enumerate(self._given(losses)):
+            before = self._before(detector)
+            detector.update(loss)
+            if detector.drift_detected:
+                yield row, self._rose(detector, before, loss)
+
+    def _alarms(self, losses: Iterable[float], block_size: int) -> Iterator[int]:
+        """The rows at which it would alarm; they are the same whatever the block size."""
+        return (row for row, rose in self._follow(self._made(), losses) if rose or not self.only_worse)

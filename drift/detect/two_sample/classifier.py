@@ -126,7 +126,7 @@ def _scores(
     """The classifier's name and what it says of held-out rows; larger is more like the current sample."""
     from threadpoolctl import threadpool_limits
 
-    model: Any = _default(len(rows), seed) if classifier is None else deepcopy(classifier)
+    model: Any = boosted_trees(len(rows), seed) if classifier is None else deepcopy(classifier)
     name = type(model).__name__
     decide = next(
         (method for method in ("decision_function", "predict_proba") if callable(getattr(model, method, None))), None
@@ -142,7 +142,8 @@ def _scores(
     return name, scores
 
 
-def _default(rows: int, seed: int) -> Any:
+def boosted_trees(rows: int, seed: int) -> Any:
+    """Gradient boosting that is to learn from so many rows, 16 or more."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drift.detect.permutation.sampler import PermutationSampler
 from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result
 from drift.detect.two_sample.kernel_matrix import ScaledKernel
-from drift.detect.two_sample.kernels import KernelDistance
+from drift.detect.two_sample.kernels import Kernel
 from drift.detect.two_sample.samples import two_samples
 from drift.system.threads import one_thread
 
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _MinusDistance:
+class _MinusDistance(Kernel):
     """-|x - y|: with it, MMD² is the energy distance (Sejdinovic et al. 2013, theorem 22)."""
 
     name: ClassVar[str] = "energy"
-    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
-    shrink: ClassVar[float | None] = None
 
     def factor(self, bandwidth: float) -> float:
         return 1.0
@@ -74,6 +72,4 @@ def energy_test(
     statistics = sums.within_n / sums.n**2 + sums.within_m / sums.m**2 - 2 * sums.between / (sums.n * sums.m)
     rounding = float(sums.rounding(sampler.gram.precision)[0])
     result = permutation_result(PermutedStatistics(statistics[0], rounding), level=level)
-    return PermutationTest(
-        result.statistic, result.p_value, result.threshold, level, sampler.scheme, permutations, sampler.rows
-    )
+    return PermutationTest(**vars(result), level=level, scheme=sampler.scheme, rows=sampler.rows)

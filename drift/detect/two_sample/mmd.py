@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from drift.detect.permutation.kernel_sums import KernelSums
 from drift.detect.permutation.sampler import PermutationSampler
 from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, draw_until_decided, permutation_result
-from drift.detect.two_sample.bandwidths import bandwidth_grid, distance_sample, median_bandwidth
-from drift.detect.two_sample.kernel_matrix import ScaledKernel
+from drift.detect.two_sample.kernel_matrix import ScaledKernel, bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, Laplacian
 from drift.detect.two_sample.samples import TwoSamples, two_samples
 from drift.errors import BlockError
@@ -103,22 +102,17 @@ def mmd_test(
         sums = sampler.draw(count)
         by_kernel = sums.unbiased() if estimator == "unbiased" else sums.biased()
         rounding = sums.rounding(sampler.gram.precision)
-        return (
-            fuse(by_kernel, sums, rounding)
-            if name == "fused"
-            else PermutedStatistics(by_kernel.mean(axis=0), rounding.mean())
-        )
+        if name == "fused":
+            return fuse(by_kernel, sums, rounding)
+        return PermutedStatistics(by_kernel.mean(axis=0), rounding.mean())
 
     result = permutation_result(draw_until_decided(draw, permutations, stop_after), level=level, stop_after=stop_after)
     return MMDTest(
-        statistic=result.statistic,
-        p_value=result.p_value,
-        threshold=result.threshold,
+        **vars(result),
         level=level,
         kernel=name,
         bandwidths=() if callable(terms) else tuple(term.bandwidth for term in terms),
         scheme=sampler.scheme,
-        permutations=result.permutations,
         rows=sampler.rows,
     )
 
@@ -171,12 +165,11 @@ def _terms(
     if kernel == "fused":
         if bandwidth is not None:
             raise BlockError("expected no bandwidth with the fused kernel, which searches its own: name one kernel")
-        pooled = samples.pooled()
-        grids = (
-            (candidate, bandwidth_grid(candidate, distance_sample(pooled, candidate.metric, rng)))
-            for candidate in FUSED
-        )
-        return "fused", [ScaledKernel(candidate, step) for candidate, grid in grids for step in grid]
+        terms = []
+        for candidate in FUSED:
+            distances = distance_sample(samples.pooled, candidate.metric, rng)
+            terms += [ScaledKernel(candidate, step) for step in bandwidth_grid(candidate, distances)]
+        return "fused", terms
     if isinstance(kernel, str):
         if kernel not in KERNELS:
             raise BlockError(f"expected kernel fused, {', '.join(sorted(KERNELS))} or a function, got {kernel!r}")
@@ -184,7 +177,7 @@ def _terms(
     if callable(kernel):
         return getattr(kernel, "__name__", "function"), kernel
     if bandwidth is None:
-        bandwidth = median_bandwidth(distance_sample(samples.pooled(), kernel.metric, rng))
+        bandwidth = median_bandwidth(distance_sample(samples.pooled, kernel.metric, rng))
     several = sorted(np.atleast_1d(np.asarray(bandwidth, np.float64)).tolist(), reverse=True)
     if not several or not all(0 < candidate < float("inf") for candidate in several):
         raise BlockError(f"expected bandwidths above 0, got {bandwidth}")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from drift.data.frames import is_frame, number_rows
 from drift.detect.permutation.kernel_sums import PermutationBins, sums_of_pairs
 from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result, require_reachable
-from drift.detect.two_sample.bandwidths import distance_sample, median_bandwidth
+from drift.detect.two_sample.kernel_matrix import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Kernel
 from drift.detect.two_sample.mmd import MMDTest
 from drift.detect.two_sample.samples import two_samples
@@ -176,9 +176,7 @@ def compare_sketches(
     bins = PermutationBins(width, len(first), len(second))
     permuted = sums_of_pairs(pairs[None], selves[None], bins, permutations, np.random.default_rng(seed))
     verdict = permutation_result(PermutedStatistics(permuted.unbiased()[0], 1e-12), level=level)
-    return PermutationTest(
-        verdict.statistic, verdict.p_value, verdict.threshold, level, "bins", permutations, (permuted.n, permuted.m)
-    )
+    return PermutationTest(**vars(verdict), level=level, scheme="bins", rows=(permuted.n, permuted.m))
 
 
 def mmd_features_test(
@@ -218,7 +216,7 @@ def mmd_features_test(
     first, first_all = _peek(reference, "reference", names)
     second, second_all = _peek(current, "current", names)
     samples = two_samples(first, second)
-    pooled, origin = samples.pooled(), samples.raw().double().mean(dim=0).cpu().numpy()
+    pooled, origin = samples.pooled, samples.raw().double().mean(dim=0).cpu().numpy()
     scale = bandwidth or median_bandwidth(distance_sample(pooled, chosen.metric, rng))
     frequencies = chosen.frequencies(features // 2, pooled.shape[1], scale, rng)
     sketches = FourierSketch(frequencies, origin), FourierSketch(frequencies, origin)

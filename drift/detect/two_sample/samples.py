@@ -47,15 +47,12 @@ class TwoSamples:
 
         return torch.cat([self.reference, self.current])
 
+    @cached_property
     def pooled(self) -> torch.Tensor:
         """All rows, (n + m, d), the reference's first, moved so that their mean is 0.
 
         A distance does not change by that, but fewer of its digits cancel.
         """
-        return self._centred
-
-    @cached_property
-    def _centred(self) -> torch.Tensor:
         rows = self.raw()
         return rows - rows.mean(dim=0)
 
@@ -63,15 +60,15 @@ class TwoSamples:
         """Whether sums of squared distances are neither too large nor too small for the type."""
         import torch
 
-        extent, limits = float(self._centred.abs().max()), torch.finfo(self.reference.dtype)
-        return sqrt(limits.tiny / limits.eps) < extent < sqrt(limits.max / (64 * self._centred.shape[1]))
+        extent, limits = float(self.pooled.abs().max()), torch.finfo(self.reference.dtype)
+        return sqrt(limits.tiny / limits.eps) < extent < sqrt(limits.max / (64 * self.pooled.shape[1]))
 
     def standardised(self) -> TwoSamples:
         """The same rows in units of each feature's standard deviation over both samples; 0 where it is constant.
 
         Both samples together give the scale, so tests that permute rows stay exact.
         """
-        rows = self.pooled()
+        rows = self.pooled
         spread = rows.std(dim=0, unbiased=False)
         rows = rows / spread.where(spread > 0, 1)
         return TwoSamples(rows[: self.n], rows[self.n :])
@@ -116,7 +113,7 @@ def two_samples(reference: Sample, current: Sample) -> TwoSamples:
     if not samples.squares_fit():
         raise BlockError(
             f"expected values whose squares fit {samples.reference.dtype}, got distances from the mean up to"
-            f" {float(samples.pooled().abs().max()):.3g} {shapes}: scale the features"
+            f" {float(samples.pooled.abs().max()):.3g} {shapes}: scale the features"
         )
     return samples
 

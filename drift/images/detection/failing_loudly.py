@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.datasets.images.pixels import Pixels, as_bytes, checked
-from drift.images.perturbations.opencv import about_centre, warped
+from drift.images.perturbations.opencv import about_centre, matrices, warped
 from drift.images.perturbations.protocol import Perturbation, generator
 
 
@@ -65,9 +65,9 @@ class ImageShift:
         angle, down, across, shear, zoom_down, zoom_across = ((2 * uniforms - 1) * ranges).T
         cosine, sine, shear = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle)), np.deg2rad(shear)
         zeros, ones = np.zeros_like(angle), np.ones_like(angle)
-        turned = _matrices(cosine, -sine, sine, cosine)
-        sheared = _matrices(ones, -np.sin(shear), zeros, np.cos(shear))
-        zoomed = _matrices(1 + zoom_down, zeros, zeros, 1 + zoom_across)
+        turned = matrices(cosine, -sine, sine, cosine)
+        sheared = matrices(ones, -np.sin(shear), zeros, np.cos(shear))
+        zoomed = matrices(1 + zoom_down, zeros, zeros, 1 + zoom_across)
         moved = (turned @ np.stack([down, across], axis=1)[:, :, None])[:, :, 0]
         return about_centre(turned @ sheared @ zoomed, moved, size)
 
@@ -116,9 +116,3 @@ def shifted_rows(uniforms: NDArray[np.float64], fraction: float) -> NDArray[np.i
     """Which rows are shifted: ceil(fraction * n), those of the smallest of uniforms (n,), in order."""
     count = math.ceil(round(fraction * len(uniforms), 9))  # 0.1 * 30 is 3, not a little more
     return np.sort(np.argsort(uniforms, kind="stable")[:count])
-
-
-def _matrices(
-    a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], d: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.stack([a, b, c, d], axis=1).reshape(-1, 2, 2)

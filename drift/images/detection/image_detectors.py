@@ -9,32 +9,16 @@ from typing import TypeAlias
 
 from drift.data.blocks import Floats
 from drift.datasets.images.pixels import Pixels
-from drift.detect import Score, bbsds_test, feature_tests, mmd_test
+from drift.detect import FeatureTests, MMDTest, Score, bbsds_test, feature_tests, mmd_test
 from drift.detect.two_sample.kernels import KERNELS
 from drift.detect.two_sample.samples import two_samples
 from drift.errors import UsageError
 from drift.images.detection.spaces import FeatureSpaces
 
 MMD = "mmd_"  # before the name of a kernel
-FUSED = "mmd_fused"
 
-
-@dataclass(frozen=True)
-class ImageTestResult:
-    """What a test said of two samples.
-
-    Attributes:
-        statistic: in the test's own units.
-        p_value: in (0, 1].
-        threshold: of the statistic, at the level; None where only p-values are compared.
-    """
-
-    statistic: float
-    p_value: float
-    threshold: float | None = None
-
-
-Test: TypeAlias = Callable[[Floats, Floats, int, float, int], ImageTestResult]
+TestResult: TypeAlias = MMDTest | FeatureTests
+Test: TypeAlias = Callable[[Floats, Floats, int, float, int], TestResult]
 """Of a reference (n, d), a sample (m, d), a number of permutations, a level, and a seed."""
 
 
@@ -56,19 +40,14 @@ class ImageDetector:
     kernel: str | None = None
     standardises: bool = False
 
-    def compare(self, spaces: FeatureSpaces, current: Pixels, *, level: float, seed: int) -> ImageTestResult:
-        """Test whether images come from where the reference came from."""
-        return self.compare_features(
-            spaces.reference(self.space), spaces.of(self.space, current), level=level, seed=seed
-        )
-
-    def compare_features(self, reference: Floats, current: Floats, *, level: float, seed: int) -> ImageTestResult:
+    def compare_features(self, reference: Floats, current: Floats, *, level: float, seed: int) -> TestResult:
         """Test rows that are in the detector's space already."""
         return self.test(reference, current, permutations_at(level), level, seed)
 
     def score(self, spaces: FeatureSpaces, current: Pixels, *, level: float, seed: int) -> Score:
-        """The same as a score, which is an alarm at p <= level."""
-        test = self.compare(spaces, current, level=level, seed=seed)
+        """Test whether images come from where the reference came from; an alarm at p <= level."""
+        before, after = spaces.reference(self.space), spaces.of(self.space, current)
+        test = self.compare_features(before, after, level=level, seed=seed)
         return Score(self.name, test.statistic, test.p_value, level)
 
 
@@ -78,25 +57,20 @@ def permutations_at(level: float) -> int:
 
 
 def _mmd(kernel: str, standardises: bool) -> Test:
-    def test(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> ImageTestResult:
+    def test(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> MMDTest:
         both = two_samples(reference, current)
         both = both.standardised() if standardises else both
-        result = mmd_test(
-            both.reference, both.current, kernel=kernel, permutations=permutations, level=level, seed=seed
-        )
-        return ImageTestResult(result.statistic, result.p_value, result.threshold)
+        return mmd_test(both.reference, both.current, kernel=kernel, permutations=permutations, level=level, seed=seed)
 
     return test
 
 
-def _ks(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> ImageTestResult:
-    result = feature_tests(reference, current, test="ks", correction="bonferroni", level=level, seed=seed)
-    return ImageTestResult(result.statistic, result.p_value)
+def _ks(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> FeatureTests:
+    return feature_tests(reference, current, test="ks", correction="bonferroni", level=level, seed=seed)
 
 
-def _bbsds(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> ImageTestResult:
-    result = bbsds_test(reference, current, level=level)
-    return ImageTestResult(result.statistic, result.p_value)
+def _bbsds(reference: Floats, current: Floats, permutations: int, level: float, seed: int) -> FeatureTests:
+    return bbsds_test(reference, current, level=level)
 
 
 def image_detectors(space: str = "features") -> dict[str, ImageDetector]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from drift.datasets.images.pixels import Pixels
-from drift.images.perturbations.opencv import about_centre, warped
+from drift.images.perturbations.opencv import matrices, moved
 from drift.images.perturbations.protocol import Seeded, signed_amounts
 
 
@@ -23,8 +23,7 @@ class Rotation(Seeded):
         """See `Seeded`."""
         angles = np.deg2rad(severity * self.degrees * signed_amounts(rng.random(len(pixels))))
         cosines, sines = np.cos(angles), np.sin(angles)
-        turns = np.stack([cosines, -sines, sines, cosines], axis=1).reshape(-1, 2, 2)
-        return warped(pixels, about_centre(turns, np.zeros((len(pixels), 2)), pixels.shape[1:3]))
+        return moved(pixels, matrices(cosines, -sines, sines, cosines))
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,8 @@ class Shift(Seeded):
 
     def perturbed(self, pixels: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
         """See `Seeded`."""
-        size = pixels.shape[1:3]
-        offset = severity * self.share * signed_amounts(rng.random((len(pixels), 2))) * np.array(size)
-        return warped(pixels, about_centre(np.broadcast_to(np.eye(2), (len(pixels), 2, 2)), offset, size))
+        offset = severity * self.share * signed_amounts(rng.random((len(pixels), 2))) * np.array(pixels.shape[1:3])
+        return moved(pixels, np.broadcast_to(np.eye(2), (len(pixels), 2, 2)), offset)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,4 @@ class Zoom(Seeded):
     def perturbed(self, pixels: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
         """See `Seeded`."""
         factors = self.factor ** (severity * signed_amounts(rng.random(len(pixels))))
-        return warped(
-            pixels,
-            about_centre(np.eye(2) / factors[:, None, None], np.zeros((len(pixels), 2)), pixels.shape[1:3]),
-        )
+        return moved(pixels, np.eye(2) / factors[:, None, None])

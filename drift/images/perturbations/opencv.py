@@ -15,7 +15,7 @@ from drift.datasets.images.pixels import Pixels
 
 
 def about_centre(
-    linear: NDArray[np.float64], offset: NDArray[np.float64], size: tuple[int, int]
+    linear: NDArray[np.float64], offset: NDArray[np.float64] | float, size: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Maps from the place of an output pixel to the place in the input that it shows.
 
@@ -24,7 +24,7 @@ def about_centre(
 
     Args:
         linear: (n, 2, 2).
-        offset: (n, 2), in pixels.
+        offset: (n, 2), in pixels; or 0.
         size: height and width.
 
     Returns:
@@ -32,6 +32,16 @@ def about_centre(
     """
     centre = (np.array(size) - 1) / 2
     return np.concatenate([linear, (offset + centre - linear @ centre)[:, :, None]], axis=2)
+
+
+def matrices(*entries: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrices (n, 2, 2) of their four entries (n,), row by row."""
+    return np.stack(entries, axis=1).reshape(-1, 2, 2)
+
+
+def moved(pixels: Pixels, linear: NDArray[np.float64], offset: NDArray[np.float64] | float = 0.0) -> Pixels:
+    """Images (n, height, width, channels) under the maps of `about_centre`; see `warped`."""
+    return warped(pixels, about_centre(linear, offset, (pixels.shape[1], pixels.shape[2])))
 
 
 def warped(pixels: Pixels, maps: NDArray[np.float64]) -> Pixels:

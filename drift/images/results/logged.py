@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from drift.images.augment import SampleComparison
 from drift.images.detection.detector_comparison import DetectorComparison
-from drift.images.streams.simulate import BatchResult, RampResult
+from drift.images.streams.simulate import RampResult
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def log_ramp(
-    ramp: RampResult, store: Store, experiment: str, *, options: Mapping[str, object], page: Path, figure: Figure
-) -> str:
-    """Log every batch's numbers; returns the run's id."""
+def ramp_points(ramp: RampResult) -> list[LoggedMetric]:
+    """Every batch's numbers."""
     points = [LoggedMetric("accepted_accuracy", ramp.accepted)]
     for batch in ramp.batches:
         values = {
@@ -29,52 +27,32 @@ def log_ramp(
             "batch/confidence": batch.confidence,
             "batch/calibration_error": batch.calibration_error,
         }
-        values |= {f"class/{plain(name)}": share for name, share in _shares(ramp, batch)}
+        by_class = zip(ramp.classes, batch.by_class, strict=True)
+        values |= {f"class/{plain(name)}": share for name, share in by_class if share is not None}
         values |= {f"detector/{s.detector}_p_value": s.p_value for s in batch.scores if s.p_value is not None}
         values |= {f"detector/{s.detector}_alarm": float(s.alarm) for s in batch.scores}
         points += [LoggedMetric(name, value, batch.index) for name, value in values.items()]
-    return log_experiment("simulate", points, store, experiment, options=options, page=page, figures={"ramp": figure})
+    return points
 
 
-def log_table(
-    comparison: DetectorComparison,
-    store: Store,
-    experiment: str,
-    *,
-    options: Mapping[str, object],
-    page: Path,
-    figure: Figure,
-) -> str:
-    """Log score and p-value of every detector on every shift; returns the run's id."""
+def table_points(comparison: DetectorComparison) -> list[LoggedMetric]:
+    """Score and p-value of every detector on every shift."""
     points = []
     for cell in comparison.cells:
         shift = plain(cell.shift)
         points += [LoggedMetric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
         points += [LoggedMetric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
-    return log_experiment("kernels", points, store, experiment, options=options, page=page, figures={"planes": figure})
+    return points
 
 
-def log_augment(
-    results: list[SampleComparison],
-    store: Store,
-    experiment: str,
-    *,
-    options: Mapping[str, object],
-    page: Path,
-    text: Path,
-) -> str:
-    """Log what each network sees of each sample, and the page with the Markdown; returns the run's id."""
+def sample_points(results: list[SampleComparison]) -> list[LoggedMetric]:
+    """What each network sees of each sample."""
     points = []
     for result in results:
         name = f"{plain(result.model)}/{plain(result.sample)}"
         values = {key: getattr(result, key) for key in ("accuracy", "distance", "threshold", "p_value")}
         points += [LoggedMetric(f"{name}_{key}", value) for key, value in values.items()]
-    return log_experiment("augment", points, store, experiment, options=options, page=page, figures={}, text=text)
-
-
-def _shares(ramp: RampResult, batch: BatchResult) -> list[tuple[str, float]]:
-    known = zip(ramp.classes, batch.by_class, strict=True)
-    return [(name, share) for name, share in known if share is not None]
+    return points
 
 
 def plain(name: str) -> str:
@@ -90,7 +68,7 @@ def log_experiment(
     *,
     options: Mapping[str, object],
     page: Path,
-    figures: Mapping[str, Figure],
+    figures: Mapping[str, Figure] | None = None,
     text: Path | None = None,
 ) -> str:
     """Log numbers, pictures and the page of one experiment, and its text; returns the run's id."""
@@ -98,7 +76,7 @@ def log_experiment(
         run.params(options)
         run.describe(f"Image experiment `drift images {name}`; its page is among the artifacts.")
         run.metrics(points)
-        for title, figure in figures.items():
+        for title, figure in (figures or {}).items():
             run.figure(title, figure)
         for file in (page, text) if text else (page,):
             run.file(file)

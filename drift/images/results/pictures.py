@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LOOKS = (
-    (BLUE, "o"),
-    (GREEN, "s"),
-    (PURPLE, "^"),
-    (SKY, "D"),
-    (ORANGE, "v"),
-    (GREY, "P"),
-    (VERMILLION, "X"),
-    (BLACK, "*"),
-)
+COLOURS, MARKERS = (BLUE, GREEN, PURPLE, SKY, ORANGE, GREY, VERMILLION, BLACK), "os^DvPX*"  # of detectors
 LINES = ("-", "--", ":")  # of detectors that share a colour
 MOST_STRIPS = 12  # batches in the filmstrip
 IMAGES_EACH = 3  # of a batch
@@ -128,20 +119,15 @@ def _alarms(axes: Axes, simulated: RampResult) -> None:
 
 def _p_values(axes: Axes, simulated: RampResult) -> None:
     for place, name in enumerate(simulated.detectors):
-        (colour, marker), line = LOOKS[place % len(LOOKS)], LINES[place // len(LOOKS) % len(LINES)]
+        repeat, at = divmod(place, len(COLOURS))
+        colour, marker, line = COLOURS[at], MARKERS[at], LINES[repeat % len(LINES)]
         scores = [
             (batch.index, score) for batch in simulated.batches for score in batch.scores if score.detector == name
         ]
         values = [(at, max(score.p_value, LOWEST_P)) for at, score in scores if score.p_value is not None]
         if values:
-            style: dict[str, Any] = {
-                "color": colour,
-                "marker": marker,
-                "linestyle": line,
-                "markersize": 4,
-                "linewidth": 1,
-            }
-            axes.plot(*zip(*values, strict=True), label=name, **style)
+            x, y = zip(*values, strict=True)
+            axes.plot(x, y, label=name, color=colour, marker=marker, linestyle=line, markersize=4, linewidth=1)
     level = simulated.level / len(simulated.batches)
     axes.axhline(level, color=GREY, linestyle=":", linewidth=1, label=f"alarm at {level:.2g} or less")
     axes.set(yscale="log", ylabel=f"p-value\n({LOWEST_P:g} or less below)", ylim=(LOWEST_P / 2, 1.6))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -27,12 +26,6 @@ class TensorBoardLog:
             raise missing_package(error, module="tensorboard") from error
         self.folder = folder
         self._writer = SummaryWriter(str(folder))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Write what is left."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -99,6 +100,10 @@ class Evolution:
     def __len__(self) -> int:
         return len(self.severities)
 
+    def batches(self) -> Iterator[ImageBatch]:
+        """All of them, in order."""
+        return map(self.batch, range(len(self)))
+
     def batch(self, index: int) -> ImageBatch:
         """The batch of that index; each image of the pool is in one batch at most."""
         severity = self.severities[index]
@@ -120,3 +125,52 @@ class Evolution:
         if self.perturb is not None and severity > 0:
             pixels = self.perturb(pixels, severity, int(rng.integers(2**31)))
         return ImageBatch(index, severity, pixels, labels, strange)
+
+
+class Ramp(Protocol):
+    """Severity of every batch of a stream. All ramps take the same options, and ignore those that they do not know."""
+
+    def __call__(
+        self, index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5
+    ) -> float:
+        """Severity in [0, 1] of one batch.
+
+        Args:
+            index: of the batch, from 0.
+            batches: how many there are.
+            start: share of the batches, in [0, 1], that come before the drift; with 1 there is none.
+            severity: in [0, 1], when it is strongest.
+            period: batches, 1 or more, for which a drift that recurs stays, and for which it stays away.
+
+        Raises:
+            UsageError: a value out of its range.
+        """
+        ...
+
+
+def _severity(
+    ramp: str, index: int, batches: int, *, start: float = 0.5, severity: float = 1.0, period: int = 5
+) -> float:
+    """Severity of a batch under one of `RAMPS`; arguments as those of `Ramp`."""
+    if not 0 <= index < batches:
+        raise UsageError(f"expected a batch from 0 to {batches - 1}, got {index}")
+    if not 0 <= start <= 1:
+        raise UsageError(f"expected a drift that starts after a share of the batches from 0 to 1, got {start}")
+    if not 0 <= severity <= 1:
+        raise UsageError(f"expected a severity from 0 (nothing) to 1 (strongest), got {severity}")
+    if period < 1:
+        raise UsageError(f"expected a period of 1 batch or more, got {period}")
+    since = index - round(start * batches)
+    if ramp == "clean" or since < 0 or (ramp == "recurring" and since // period % 2):
+        return 0.0
+    return severity * (since + 1) / (since + batches - index) if ramp == "gradual" else severity
+
+
+RAMPS: dict[str, Ramp] = {name: partial(_severity, name) for name in ("clean", "sudden", "gradual", "recurring")}
+"""Every ramp by its name.
+
+- clean: no drift, which is what false alarms are counted on.
+- sudden: nothing, and from the start on all of it.
+- gradual: from the start on a little more with every batch, and all of it at the last.
+- recurring: from the start on `period` batches of all of it, as many of nothing, and again.
+"""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from drift.data.blocks import Answer, Block, Floats, Integers, Reference, ScoredBlock
+from drift.data.blocks import Answer, Block, Floats, Reference, ScoredBlock
 from drift.data.losses import predicted_classes
 from drift.datasets.images.pixels import Pixels
 from drift.detect import Harm, Score
 from drift.detect.accuracy.block_tests import drop_p_value
 from drift.images.detection.image_detectors import ImageDetector
 from drift.images.detection.spaces import FeatureNetwork, FeatureSpaces
-from drift.images.streams.evolution import Evolution, ImageBatch
+from drift.images.streams.evolution import Evolution, ImageBatch, ImagePool
 from drift.metrics.classification.reliability import calibration_error, counted
 
 LOST = 0.05  # of accuracy, that an alarm should come before
@@ -97,8 +97,7 @@ class RampResult:
 def simulate(
     network: FeatureNetwork,
     evolution: Evolution,
-    reference_pixels: Pixels,
-    reference_labels: Integers,
+    reference: ImagePool,
     known: Pixels,
     detectors: Sequence[ImageDetector],
     *,
@@ -113,8 +112,7 @@ def simulate(
     Args:
         network: trained on other images.
         evolution: the batches.
-        reference_pixels: (n, height, width, channels) on which the network was accepted; ten batches or more.
-        reference_labels: (n,).
+        reference: images on which the network was accepted; ten batches or more.
         known: other images of that kind, for spaces that are learned; see `FeatureSpaces`.
         detectors: that see images; `Harm`, which sees labels, stands beside them.
         classes: names of the network's classes.
@@ -125,12 +123,12 @@ def simulate(
         seed: of permutations and of the untrained encoder.
         tell: is called after every batch.
     """
-    spaces = FeatureSpaces(network, reference_pixels, known, seed=seed)
-    answer = network.predict(reference_pixels)
-    accepted = Reference(spaces.reference("features"), reference_labels, answer.probabilities, (), classes)
+    spaces = FeatureSpaces(network, reference.pixels, known, seed=seed)
+    answer = network.predict(reference.pixels)
+    accepted = Reference(spaces.reference("features"), reference.labels, answer.probabilities, (), classes)
     harm = Harm(accepted, tolerated_loss=tolerated_loss)
     results = []
-    for batch in batches_of(evolution):
+    for batch in evolution.batches():
         answered = network.predict(batch.pixels)
         scores = [
             detector.score(spaces, batch.pixels, level=level / len(evolution), seed=seed + batch.index)
@@ -142,11 +140,6 @@ def simulate(
         results.append(result_of(batch, answered.probabilities, len(classes), tuple(scores), accepted=accepted))
         tell(batch.index)
     return RampResult(accepted.accuracy, len(accepted), classes, tuple(results), level)
-
-
-def batches_of(evolution: Evolution) -> Iterator[ImageBatch]:
-    """All of them, in order."""
-    return (evolution.batch(index) for index in range(len(evolution)))
 
 
 def result_of(

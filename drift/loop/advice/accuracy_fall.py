@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from drift.detect.accuracy.change_point import change_point
+from drift.detect.accuracy.block_tests import change_point
 from drift.loop.outlook import Fall
 from drift.policies.history import BlockRecord
 

@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import torch
 
-from drift.datasets.cache import cache_folder
-from drift.datasets.fetch import Tell, Url, obtain
+from drift.datasets.fetch import Tell, Url, cache_folder, obtain
 from drift.errors import DataError
 from drift.models.images.network import ImageNetwork
 

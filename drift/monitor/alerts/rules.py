@@ -15,9 +15,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from drift.detect.sequential.bets import alternatives, log_bets
 from drift.detect.sequential.dependence import effective_rows
-from drift.detect.sequential.run_length import after, nothing
+from drift.detect.sequential.evidence import after, alternatives, log_bets, nothing
 from drift.monitor.drift.signals import Losses
 from drift.monitor.reference.limits import RunRule
 from drift.monitor.store.records import Alert, Batch

@@ -184,7 +184,8 @@ def _estimates(estimator: FromReference, reference: Reference, scored: Sequence[
         warnings.simplefilter("ignore", LittleOverlapWarning)
         for answered in requested:
             try:
-                estimate = estimator.accuracy(reference, _unlabelled(answered))
+                unlabelled = replace(answered, block=replace(answered.block, labels=None))  # as before they come
+                estimate = estimator.accuracy(reference, unlabelled)
             except BlockError as error:
                 refusals.append(str(error))
             else:
@@ -204,11 +205,6 @@ def _answered(version: ReplayVersion, table: Table, rows: range, index: int = 0)
     times = None if table.timestamps is None else table.timestamps[at]
     block = Block(index, rows[:: _step(rows)], table.features[at], table.labels[at], times)
     return ScoredBlock(block, Answer(version.probabilities[at - version.first], 1), 0.0)
-
-
-def _unlabelled(scored: ScoredBlock) -> ScoredBlock:
-    """The same without labels, as it is before they come."""
-    return replace(scored, block=replace(scored.block, labels=None))
 
 
 def _places(rows: range) -> Integers:

@@ -26,14 +26,11 @@ from drift.datasets.images import (
     Split,
     archives,
     array_cache,
-    cifar,
-    idx,
     load_images,
-    pickled,
+    readers,
     sets,
 )
-from drift.datasets.images.pixels import Pixels
-from drift.datasets.images.record import Labels
+from drift.datasets.images.pixels import Labels, Pixels
 from drift.errors import DataError
 from tests.datasets.web import Web, web
 
@@ -162,14 +159,16 @@ def same(found: Mapping[Split, tuple[Pixels, Labels]], *splits: tuple[Pixels, La
 def test_idx_from_files_tarball_and_deb(tmp_path: Path) -> None:
     train, test = small((28, 28, 1)), small((28, 28, 1), 7)
     contents = idx_contents(train, test)
-    paths = [tmp_path / f"{name}.gz" for name in idx.IDX_FILES]
+    paths = [tmp_path / f"{name}.gz" for name in readers.IDX_FILES]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(gzip.compress(content))
-    same(idx.read_idx_files(paths), train, test)
-    inside = dict(zip([f"package/data/{name}" for name in idx.IDX_FILES], contents, strict=True))
-    same(idx.read_idx_members([tar_of(tmp_path / "a.tgz", inside)], folder="package/data"), train, test)
-    inside = {f"usr/{name}.gz": gzip.compress(content) for name, content in zip(idx.IDX_FILES, contents, strict=True)}
-    same(idx.read_idx_members([deb_of(tmp_path / "a.deb", inside)], folder="usr", suffix=".gz"), train, test)
+    same(readers.read_idx_files(paths), train, test)
+    inside = dict(zip([f"package/data/{name}" for name in readers.IDX_FILES], contents, strict=True))
+    same(readers.read_idx_members([tar_of(tmp_path / "a.tgz", inside)], folder="package/data"), train, test)
+    inside = {
+        f"usr/{name}.gz": gzip.compress(content) for name, content in zip(readers.IDX_FILES, contents, strict=True)
+    }
+    same(readers.read_idx_members([deb_of(tmp_path / "a.deb", inside)], folder="usr", suffix=".gz"), train, test)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +184,13 @@ def test_idx_from_files_tarball_and_deb(tmp_path: Path) -> None:
 )
 def test_what_is_no_idx(content: bytes, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        idx.read_idx(content, name="x", dimensions=3)
+        readers.read_idx(content, name="x", dimensions=3)
 
 
 def test_cifar_from_binary_and_from_strips(tmp_path: Path) -> None:
     batches = [small((32, 32, 3), 4) for _ in range(6)]
     train = np.concatenate([b[0] for b in batches[:5]]), np.concatenate([b[1] for b in batches[:5]])
-    names = [*cifar.TRAIN_BATCHES, cifar.TEST_BATCH]
+    names = [*readers.TRAIN_BATCHES, readers.TEST_BATCH]
     binary, strips = {}, {}
     for name, (pixels, labels) in zip(names, batches, strict=True):
         rows = np.column_stack([labels.astype(np.uint8), pixels.transpose(0, 3, 1, 2).reshape(4, -1)])
@@ -201,15 +200,15 @@ def test_cifar_from_binary_and_from_strips(tmp_path: Path) -> None:
         strips[f"package/{name}.png"] = strip.getvalue()
     strips["package/train_lables.json"] = json.dumps(train[1].tolist()).encode()
     strips["package/test_lables.json"] = json.dumps(batches[5][1].tolist()).encode()
-    same(cifar.read_binary([tar_of(tmp_path / "b.tar.gz", binary)]), train, batches[5])
-    same(cifar.read_strips([tar_of(tmp_path / "s.tgz", strips)]), train, batches[5])
+    same(readers.read_binary([tar_of(tmp_path / "b.tar.gz", binary)]), train, batches[5])
+    same(readers.read_strips([tar_of(tmp_path / "s.tgz", strips)]), train, batches[5])
     for said, broken in {
         "test_batch.bin is damaged: expected rows of 3073": {"cifar-10-batches-bin/test_batch.bin": b"x"},
         "does not hold cifar-10-batches-bin/data_batch_1.bin": {},
     }.items():
         contents = binary | broken if broken else {"other": b""}
         with pytest.raises(DataError, match=said):
-            cifar.read_binary([tar_of(tmp_path / "c.tar.gz", contents)])
+            readers.read_binary([tar_of(tmp_path / "c.tar.gz", contents)])
     other = io.BytesIO()
     Image.new("RGB", (5, 5)).save(other, "PNG")
     for said, broken in {
@@ -220,7 +219,7 @@ def test_cifar_from_binary_and_from_strips(tmp_path: Path) -> None:
         "package/test_lables.json is damaged: expected a list": {"package/test_lables.json": b'{"a": 1}'},
     }.items():
         with pytest.raises(DataError, match=said):
-            cifar.read_strips([tar_of(tmp_path / "s.tgz", strips | broken)])
+            readers.read_strips([tar_of(tmp_path / "s.tgz", strips | broken)])
 
 
 def old_array(array: np.ndarray[Any, Any]) -> bytes:
@@ -245,7 +244,7 @@ def test_pickled_arrays_are_read(tmp_path: Path) -> None:
     for pixels, labels in (train, held_out, test):
         floats = pixels.reshape(20, -1).astype(np.float32) / 256
         pairs += b"(" + old_array(floats) + old_array(labels) + b"t"
-    found = pickled.read_pickled([wheel_of(tmp_path / "a.whl", b"\x80\x02(" + pairs + b"t.")], member="mnist.pkl.gz")
+    found = readers.read_pickled([wheel_of(tmp_path / "a.whl", b"\x80\x02(" + pairs + b"t.")], member="mnist.pkl.gz")
     both = np.concatenate([train[0], held_out[0]]), np.concatenate([train[1], held_out[1]])
     same(found, both, test)
 
@@ -253,7 +252,7 @@ def test_pickled_arrays_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("thing", [print, (1, 2), Path("x"), [[], [], []]], ids=str)
 def test_a_pickle_of_anything_else_is_refused(thing: object, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"mnist\.pkl\.gz cannot be read: .*"):
-        pickled.read_pickled([wheel_of(tmp_path / "a.whl", pickle.dumps(thing, 2))], member="mnist.pkl.gz")
+        readers.read_pickled([wheel_of(tmp_path / "a.whl", pickle.dumps(thing, 2))], member="mnist.pkl.gz")
 
 
 def archives_of_every_kind(folder: Path) -> dict[str, bytes]:
@@ -299,7 +298,7 @@ def toy(server: Web, *, rows: int = 20, digest: str | None = None) -> tuple[sets
     """An entry of the table that is served here, and what is in it."""
     train, test = small((28, 28, 1), rows), small((28, 28, 1), 7)
     packed = [gzip.compress(content) for content in idx_contents(train, test)]
-    server.files = {f"/{name}.gz": content for name, content in zip(idx.IDX_FILES, packed, strict=True)}
+    server.files = {f"/{name}.gz": content for name, content in zip(readers.IDX_FILES, packed, strict=True)}
     classes = tuple("0123456789")
     images: dict[Split, Images] = {
         "train": Images("toy", *train, classes),
@@ -369,7 +368,7 @@ def test_without_a_network_one_line_says_what_was_tried_and_what_to_do(server: W
     (line,) = str(told.value).splitlines()
     downloads = tmp_path / "images" / "toy" / "downloads"
     assert f"toy cannot be downloaded; tried {server.address}/train-images-idx3-ubyte.gz: HTTP 404" in line
-    assert f"Put {', '.join(f'{name}.gz' for name in idx.IDX_FILES)} into {downloads}" in line
+    assert f"Put {', '.join(f'{name}.gz' for name in readers.IDX_FILES)} into {downloads}" in line
     assert "or use a folder of images of your own" in line
     for name, content in files.items():  # so be it
         (downloads / name[1:]).write_bytes(content)
@@ -378,7 +377,7 @@ def test_without_a_network_one_line_says_what_was_tried_and_what_to_do(server: W
 
 def test_the_next_source_is_taken_when_one_cannot_be_reached(server: Web, tmp_path: Path) -> None:
     entry, expected = toy(server)
-    away = sets.Source((Url((f"{server.address}/away.tgz",), "0" * 64),), cifar.read_strips)
+    away = sets.Source((Url((f"{server.address}/away.tgz",), "0" * 64),), readers.read_strips)
     entry = replace(entry, sources=(away, *entry.sources))
     assert array_cache.load_set(entry, "train", cache=tmp_path, tell=to_nobody).digest() == expected.digest()
 

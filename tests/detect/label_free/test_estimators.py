@@ -18,7 +18,7 @@ from benchmarks.shifts import Case, elec_blocks, elec_resampled, linear, remappe
 from drift.data.blocks import Answer, Block, Floats, Reference, ScoredBlock
 from drift.detect import ATC, CBPE, ESTIMATORS, PAPE, AccuracyEstimate, density_ratio
 from drift.detect.label_free.atc import ConfidenceScore, Threshold
-from drift.detect.label_free.calibration import FEWEST_OF_A_CLASS, Calibration
+from drift.detect.label_free.protocol import FEWEST_OF_A_CLASS, Calibration
 from drift.errors import BlockError, LittleOverlapWarning
 
 SCENES: dict[str, Callable[[int], Case]] = {

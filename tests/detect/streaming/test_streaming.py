@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 import drift.detect.streaming
 from drift.data.blocks import Answer, Block, Reference, ScoredBlock
 from drift.detect import STREAMING, ErrorDetector, Score
-from drift.detect.streaming.protocol import Losses
-from drift.detect.streaming.rowwise import RowwiseDetector
+from drift.detect.streaming.protocol import Losses, RowwiseDetector
 from drift.errors import BlockError
 
 REFERENCE = Reference.of_losses([0] * 9 + [1])
@@ -62,7 +61,7 @@ def of(name: str, **options: Any) -> ErrorDetector:
 def test_every_file_is_of_the_sweep() -> None:
     """No detector of the folder is missing from the sweep."""
     folder = Path(drift.detect.streaming.__file__).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "protocol", "rowwise"}
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "protocol"}
     assert files
     assert {detector.__module__.rsplit(".", 1)[1] for detector in STREAMING.values()} == files
     assert set(RIVER) <= set(STREAMING)

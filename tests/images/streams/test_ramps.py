@@ -4,7 +4,6 @@ import pytest
 
 from drift.errors import UsageError
 from drift.images import RAMPS, Ramp
-from drift.images.streams.ramps import clean, gradual, recurring, sudden
 
 
 def over(ramp: Ramp, batches: int, **options: float) -> list[float]:
@@ -12,14 +11,14 @@ def over(ramp: Ramp, batches: int, **options: float) -> list[float]:
 
 
 def test_the_registry_knows_them_all() -> None:
-    assert {"clean": clean, "sudden": sudden, "gradual": gradual, "recurring": recurring} == RAMPS
+    assert list(RAMPS) == ["clean", "sudden", "gradual", "recurring"]
 
 
 def test_what_each_looks_like() -> None:
-    assert over(clean, 4) == [0, 0, 0, 0]
-    assert over(sudden, 5, start=0.4, severity=0.7) == [0, 0, 0.7, 0.7, 0.7]
-    assert over(gradual, 6, start=1 / 3, severity=0.8) == pytest.approx([0, 0, 0.2, 0.4, 0.6, 0.8])
-    assert over(recurring, 9, start=0.1, severity=1.0, period=2) == [0, 1, 1, 0, 0, 1, 1, 0, 0]
+    assert over(RAMPS["clean"], 4) == [0, 0, 0, 0]
+    assert over(RAMPS["sudden"], 5, start=0.4, severity=0.7) == [0, 0, 0.7, 0.7, 0.7]
+    assert over(RAMPS["gradual"], 6, start=1 / 3, severity=0.8) == pytest.approx([0, 0, 0.2, 0.4, 0.6, 0.8])
+    assert over(RAMPS["recurring"], 9, start=0.1, severity=1.0, period=2) == [0, 1, 1, 0, 0, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("name", RAMPS)

@@ -20,10 +20,8 @@ def simulated(
 ) -> RampResult:
     pool = ImagePool(digits.pool.pixels[500:], digits.pool.labels[500:])
     evolution = replace(Evolution(pool, severities, 50), **ingredients)  # type: ignore[arg-type]
-    return simulate(
-        digits.network, evolution, digits.pool.pixels[:500], digits.pool.labels[:500], digits.known,
-        chosen(names), classes=CLASSES,
-    )  # fmt: skip
+    reference = ImagePool(digits.pool.pixels[:500], digits.pool.labels[:500])
+    return simulate(digits.network, evolution, reference, digits.known, chosen(names), classes=CLASSES)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from drift.detect.accuracy.change_point import change_point
+from drift.detect.accuracy.block_tests import change_point
 from drift.errors import TrackingError
 from drift.loop.advice.accuracy_fall import fall_of, last_fall
 from drift.loop.advice.scored_falls import ScoredFalls

@@ -12,7 +12,7 @@ from drift.replays.evaluation import label_proxies
 from drift.replays.evaluation.label_proxies import LabelFreeEstimates, MethodEstimates, estimate_stream
 from drift.replays.play import Stream
 from drift.replays.versions import ReplayVersion
-from drift.report.estimates import estimates_chart
+from drift.report.replay import estimates_chart
 
 ROWS, START, SIZE = 9_000, 1_000, 400
 SMALL = 50  # resamples

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import KernelDistance
+from drift.detect.two_sample.kernels.protocol import Kernel
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Kernel):
     """exp(-|x - y|² / (2 h²)): smooth, and sees shifts of about the size of its bandwidth h best."""
 
     name: ClassVar[str] = "gaussian"
-    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
     shrink: ClassVar[float | None] = sqrt(0.5)
 
     def factor(self, bandwidth: float) -> float:

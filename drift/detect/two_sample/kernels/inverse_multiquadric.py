@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import KernelDistance
+from drift.detect.two_sample.kernels.protocol import Kernel
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class InverseMultiquadric:
+class InverseMultiquadric(Kernel):
     """(1 + |x - y|² / h²)^-b: falls slowly, so that far rows count, too.
 
     Attributes:
@@ -23,8 +23,6 @@ class InverseMultiquadric:
     """
 
     name: ClassVar[str] = "inverse_multiquadric"
-    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
-    shrink: ClassVar[float | None] = None
     beta: float = 0.5
 
     def factor(self, bandwidth: float) -> float:

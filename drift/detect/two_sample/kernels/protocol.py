@@ -24,13 +24,13 @@ class Kernel(Protocol):
 
     Attributes:
         name: as the command line and `kernel="..."` call it; also of the file.
-        metric: of what distance it is a function.
+        metric: of what distance it is a function; by default, of the squared Euclidean one.
         shrink: by what the bandwidth shrinks when values are squared; None if their squares are no values of it.
     """
 
     name: ClassVar[str]
-    metric: ClassVar[KernelDistance]
-    shrink: ClassVar[float | None]
+    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
+    shrink: ClassVar[float | None] = None
 
     def factor(self, bandwidth: float) -> float:
         """What a distance is multiplied by before `apply`; it costs nothing where distances are made."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.two_sample.kernels.protocol import KernelDistance
+from drift.detect.two_sample.kernels.protocol import Kernel
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class RationalQuadratic:
+class RationalQuadratic(Kernel):
     """(1 + |x - y|² / (2 a h²))^-a: a mixture of Gaussian kernels of many bandwidths around h.
 
     Attributes:
@@ -23,8 +23,6 @@ class RationalQuadratic:
     """
 
     name: ClassVar[str] = "rational_quadratic"
-    metric: ClassVar[KernelDistance] = KernelDistance.SQUARED_EUCLIDEAN
-    shrink: ClassVar[float | None] = None
     alpha: float = 1.0
 
     def factor(self, bandwidth: float) -> float:

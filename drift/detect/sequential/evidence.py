@@ -1,4 +1,4 @@
-"""E-values of one block: bets against "the risk is no more than this". Numbers in, logarithms out; no state.
+"""Bets against "the risk is no more than this", block by block, and the evidence of a change that they add up to.
 
 A *risk* is a mean loss, and losses lie in [0, 1] (1 for a wrong answer). Under the null, the conditional mean of the
 losses is at most `risk`, whatever happened before. A bet on an alternative `a > risk` pays `a / risk` for a wrong row
@@ -13,15 +13,24 @@ What may be multiplied within a block depends on the dependence of a block's err
   would pay, which is never more than the bet on the group's mean (the logarithm is concave), so that the product is an
   e-value. A variance like that of v groups does not imply this: a world in which one block in fifty goes wrong as a
   whole has the variance of some groups, and rarer, longer tails.
+
+Of evidence of a change at an unknown time (an E-detector): without a change, the mean number of blocks to the first
+alarm is at least the guaranteed one, for every law of the data within the null and at whatever times one looks. The
+Shiryaev-Roberts sum of bets that began at each block grows by at most 1 in the mean per block, and the alarm waits
+until it has reached that number (Shin, Ramdas and Rinaldo 2024, theorem 2.4; Pollak 1985 for the classic).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drift.errors import BlockError
 
+Form: TypeAlias = Literal["shiryaev-roberts", "cusum"]
 ALTERNATIVES = 12
 ROUNDING = 1e-9  # of means of losses
 NEAREST = 0.01  # of an alternative to the null, in risk; a harm smaller than this is found late
@@ -68,3 +77,45 @@ def log_bets(
     product = rows * (mean * wrong + (1 - mean) * right)
     safe = np.log1p((against - risk) * (mean - risk) / (risk * (1 - risk)))
     return np.asarray(np.where(rows > 1, product, safe))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What some blocks have shown, one row for each bet.
+
+    Attributes:
+        logs: (..., k) logarithms of the sums (or largest products) for each alternative.
+        form: of the e-detector.
+    """
+
+    logs: NDArray[np.float64]
+    form: Form = "shiryaev-roberts"
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """The evidence, (...): the mean over alternatives, in expected blocks without a change; 0 or more."""
+        return np.asarray(np.exp(self.log_value))
+
+    @property
+    def log_value(self) -> NDArray[np.float64]:
+        """Its logarithm, which does not overflow."""
+        return np.asarray(np.logaddexp.reduce(self.logs, axis=-1) - np.log(self.logs.shape[-1]))
+
+
+def nothing(bets: int, streams: tuple[int, ...] = (), *, form: Form = "shiryaev-roberts") -> Evidence:
+    """Evidence before the first block, for `streams` at once."""
+    return Evidence(np.full((*streams, bets), -np.inf), form)
+
+
+def after(evidence: Evidence, log_bets: NDArray[np.float64]) -> Evidence:
+    """Evidence with one more block.
+
+    Shiryaev-Roberts adds up bets begun at every block: `R = (1 + R) e`. CUSUM keeps the best of them:
+    `C = max(1, C) e`. It never exceeds the former, so that it keeps the same guarantee, alarming later.
+
+    Args:
+        evidence: before the block.
+        log_bets: the block's, (..., k).
+    """
+    begun = np.logaddexp(0.0, evidence.logs) if evidence.form == "shiryaev-roberts" else np.maximum(0.0, evidence.logs)
+    return Evidence(begun + log_bets, evidence.form)
