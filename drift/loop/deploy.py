@@ -32,8 +32,8 @@ from drift.loop.scoring.seen_rows import left_behind
 from drift.loop.succession import Succession, decide, kept_line, undecided
 from drift.loop.training.run_description import data_parameters, words
 from drift.tracking.registry import Registry, Version
+from drift.tracking.runs.lookup import Release
 from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run
-from drift.tracking.runs.release import Release
 
 
 def deploy(context: DeploymentContext, options: DeployOptions, source: DataSource | None = None) -> DeployResult:

@@ -45,8 +45,7 @@ from drift.system.options import as_options, record_of
 from drift.system.person import person
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.registry import Registry
-from drift.tracking.runs.lookup import experiment_of
-from drift.tracking.runs.release import ReleaseOrigin
+from drift.tracking.runs.lookup import ReleaseOrigin, experiment_of
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"  # MLflow sets it, too, to the address that it is given
 Arguments = ParamSpec("Arguments")

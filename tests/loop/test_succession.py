@@ -16,8 +16,7 @@ from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
 from drift.loop.succession import Succession, decide, kept_line
 from drift.tracking.registry import Version
-from drift.tracking.runs.lookup import RunRecord
-from drift.tracking.runs.release import Release
+from drift.tracking.runs.lookup import Release, RunRecord
 
 CHAMPION = Version(4, "r4", "m4", "s", {})
 RUN = RunRecord("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})

@@ -25,9 +25,8 @@ from drift.errors import ArchiveError, DriftError, NoAnswerError, PredictionErro
 from drift.serving.torchserve.address import inference_url_of, keyring_of, management_url_of, model_store_of
 from drift.serving.torchserve.archive import drop_archives
 from drift.serving.torchserve.client import Format, TorchServeClient
-from drift.serving.torchserve.control import Control
+from drift.serving.torchserve.control import Control, load_version
 from drift.serving.torchserve.keys import Keyring
-from drift.serving.torchserve.loading import load_version
 from drift.serving.torchserve.process.restarter import Restarter
 from drift.serving.torchserve.process.server import TorchServe
 

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from drift import next_steps
 from drift.errors import TrackingError
+from drift.invocation import project_call
 from drift.system.disk import alone_in
 from drift.system.extras import missing_package
 from drift.system.quiet import quiet
 from drift.system.signals import unbroken
 from drift.system.sqlite import advice
 from drift.system.streams import one_line
-from drift.tracking.connection.adopted_run import project_run
-from drift.tracking.connection.databases import check_database, missing_for_mlflow
-from drift.tracking.connection.failure_causes import cause
-from drift.tracking.connection.moved_project import find_moved_artifacts
-from drift.tracking.connection.read_only import reading_address
-from drift.tracking.connection.server_version import check_version, with_driver, without_password
-from drift.tracking.connection.sqlite_address import PREFIX, address_of, file_of
+from drift.tracking.connection.addresses import (
+    PREFIX,
+    address_of,
+    check_version,
+    file_of,
+    with_driver,
+    without_password,
+)
+from drift.tracking.connection.failures import cause, check_database, missing_for_mlflow
+from drift.tracking.connection.sqlite_file import find_moved_artifacts, reading_address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -146,7 +150,8 @@ def connect(*, create: bool = False, read: bool = False) -> Store:
             check_version(uri)
         client = mlflow.MlflowClient(used, used)
         client.search_experiments(max_results=1)
-    return Store(uri, client, project_run())
+    call = project_call()
+    return Store(uri, client, call.run_id if call else None)
 
 
 @contextmanager

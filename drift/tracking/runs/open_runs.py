@@ -1,4 +1,10 @@
-"""Open runs: parents and their nested children, and the run that `mlflow run` made."""
+"""Open runs: parents and their nested children, the run that `mlflow run` made, and MLflow's autolog inside them.
+
+`mlflow.autolog` registers hooks that act when a library such as Lightning or LightGBM is imported, which costs
+milliseconds; for scikit-learn, once it is imported, it wraps every estimator, which costs seconds. The runs that this
+package opens for itself contain no fit of scikit-learn that is a user's, only Ax's, so scikit-learn is logged in runs
+that a user's code opens. Outside runs nothing is logged: MLflow would make a run of its own for every fit.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +18,9 @@ from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signals import unbroken
 from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.autolog import autologged
 from drift.tracking.runs.lookup import KIND
+from drift.tracking.runs.machine import SystemSampler
 from drift.tracking.runs.run import NOTE, LoggedMetric, LoggedModel, Run
-from drift.tracking.runs.system_metrics import SystemSampler
 
 __all__ = ["LoggedMetric", "LoggedModel", "Run", "base_run", "link_project_run", "open_run", "to_json"]
 
@@ -23,6 +28,16 @@ PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
 LOGGED_AFTERWARDS = ("retrain_parent", "replay", "policy")  # runs in which no work is done: no system metrics
 WITHOUT_ENVIRONMENT = ("retrain_parent", "trial", "policy")  # children of a run that has it, and copies
+ALWAYS_LEFT_OUT = (
+    "ag2", "agno", "anthropic", "autogen", "bedrock", "crewai", "dspy", "gemini", "groq", "haystack", "langchain",
+    "litellm", "llama_index", "mistral", "openai", "pydantic_ai", "smolagents", "spark", "pyspark.ml", "strands",
+    "typesafe",
+)  # fmt: skip  # language models and clusters: no part of training here
+
+EVERY = "mlflow"  # under which MLflow keeps the settings of the last mlflow.autolog()
+
+_depth = 0  # runs that are open in this process
+_ours: dict[str, Any] | None = None  # settings that were made here for them
 
 
 def open_run(
@@ -166,3 +181,31 @@ def link_project_run(store: Store, run_id: str, experiment: str) -> None:
 def to_json(value: object) -> str:
     """Compact JSON with sorted keys, for tags."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+@contextmanager
+def autologged(*, own: bool) -> Iterator[None]:
+    """Let MLflow log what is fitted inside, into the active run; a user's own `mlflow.autolog` stays as it is.
+
+    Args:
+        own: whether this package opened the run, which then logs no fits of scikit-learn.
+    """
+    import mlflow
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS
+
+    global _depth, _ours  # noqa: PLW0603  # MLflow's switch is one per process, too
+    if _depth == 0 and AUTOLOGGING_INTEGRATIONS.get(EVERY, {}).get("disable", True):
+        left_out = [*ALWAYS_LEFT_OUT, *(["sklearn"] if own else [])]
+        with quiet():
+            mlflow.autolog(log_models=False, silent=True, exclude_flavors=left_out)
+        _ours = AUTOLOGGING_INTEGRATIONS.get(EVERY)
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+        if _depth == 0 and _ours is not None:
+            if AUTOLOGGING_INTEGRATIONS.get(EVERY) is _ours:  # else a user called it meanwhile
+                with quiet():
+                    mlflow.autolog(disable=True, silent=True, exclude_flavors=_ours["exclude_flavors"])
+            _ours = None

@@ -17,8 +17,8 @@ from pathlib import Path
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
-from drift.tracking.connection.locations import artifacts_of_run
-from drift.tracking.connection.server_version import without_password
+from drift.tracking.connection.addresses import without_password
+from drift.tracking.connection.artifacts import artifacts_of_run
 from drift.tracking.connection.store import Store, ignored_errors, mlflow_errors
 from drift.tracking.runs.lookup import RunRecord, find_runs
 from drift.tracking.runs.open_runs import open_run

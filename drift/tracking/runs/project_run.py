@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from drift.errors import MissingPackageError, TrackingError
 from drift.invocation import ProjectCall, set_project_call
-from drift.tracking.connection.adopted_run import set_project_run
 
 if TYPE_CHECKING:
     import psutil
@@ -133,10 +132,9 @@ def _look_up(run_id: str, uri: str | None, this_process: ThisProcess) -> tuple[s
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
     from drift.system.quiet import quiet
-    from drift.tracking.connection.databases import check_database
-    from drift.tracking.connection.read_only import reading_address
-    from drift.tracking.connection.server_version import with_driver
-    from drift.tracking.connection.sqlite_address import file_of
+    from drift.tracking.connection.addresses import file_of, with_driver
+    from drift.tracking.connection.failures import check_database
+    from drift.tracking.connection.sqlite_file import reading_address
     from drift.tracking.connection.store import mlflow_errors, set_timeouts
 
     set_timeouts()
@@ -155,7 +153,6 @@ def _look_up(run_id: str, uri: str | None, this_process: ThisProcess) -> tuple[s
 
 
 def _adopt(run: Any, experiment: str, uri: str, caller: psutil.Process | None, folder: Path | None) -> None:
-    set_project_run(run.info.run_id)
     os.environ[URI] = uri
     if str(run.info.experiment_id) != DEFAULT_EXPERIMENT_ID:
         os.environ[EXPERIMENT_NAME] = experiment
@@ -164,7 +161,7 @@ def _adopt(run: Any, experiment: str, uri: str, caller: psutil.Process | None, f
     sys.argv[0] = str(Path(sys.argv[0]).absolute())
     words = _typed(caller.cmdline() if caller else [], run.data.tags)
     state = _beside(uri) or folder or _lasting(uri)
-    set_project_call(ProjectCall(words, folder or Path.cwd(), state))
+    set_project_call(ProjectCall(words, folder or Path.cwd(), state, run.info.run_id))
     if folder is not None:
         os.chdir(folder)
 
@@ -197,7 +194,7 @@ def _is_python(process: psutil.Process) -> bool:
 
 def _absolute(uri: str | None, folder: Path | None) -> str | None:
     """A database by a relative path was meant from the folder in which `mlflow run` was called."""
-    from drift.tracking.connection.sqlite_address import PREFIX, address_of, file_of
+    from drift.tracking.connection.addresses import PREFIX, address_of, file_of
 
     if uri and folder is not None and not uri.startswith(f"{PREFIX}/") and (file := file_of(uri)) is not None:
         _, mark, query = uri.partition("?")
@@ -207,7 +204,7 @@ def _absolute(uri: str | None, folder: Path | None) -> str | None:
 
 def _beside(uri: str) -> Path | None:
     """The folder of MLflow's database file, if it is one."""
-    from drift.tracking.connection.sqlite_address import PREFIX, file_of
+    from drift.tracking.connection.addresses import PREFIX, file_of
 
     file = file_of(uri) if uri.startswith(f"{PREFIX}/") else None
     return file.parent if file else None

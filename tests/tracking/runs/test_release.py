@@ -17,9 +17,15 @@ from drift.models.predict import LocalPredictor
 from drift.system import signing
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
-from drift.tracking.runs.lookup import sha256_of
+from drift.tracking.runs.lookup import (
+    Release,
+    ReleaseOrigin,
+    download_release,
+    release_digest,
+    release_of_run,
+    sha256_of,
+)
 from drift.tracking.runs.open_runs import open_run
-from drift.tracking.runs.release import Release, ReleaseOrigin, download_release, release_digest, release_of_run
 from drift.tracking.runs.run import LoggedModel
 
 CLASSES = ("DOWN", "UP")

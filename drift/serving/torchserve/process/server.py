@@ -29,7 +29,6 @@ from drift.errors import ServerError, ServingError, StateError
 from drift.serving.torchserve.direct import direct_request
 from drift.serving.torchserve.keys import Keyring
 from drift.serving.torchserve.process import supervisor
-from drift.serving.torchserve.process.java import find_java
 from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ProcessIdentity, ServerRecord, end_orphan
 from drift.serving.torchserve.process.settings import (
     JAVA_LOGGING,
@@ -38,6 +37,7 @@ from drift.serving.torchserve.process.settings import (
     choose_ports,
     configuration,
     environment,
+    find_java,
     listens,
     require_free,
 )

@@ -1,13 +1,20 @@
-"""An MLflow server's version, looked at before anything is trained: this package logs models as MLflow 3 does."""
+"""Addresses of MLflow: without passwords, with the driver that is installed, of SQLite files, and a server's version.
+
+SQLAlchemy 2.1 decodes `%20` in the address of a SQLite file (`sqlite:///...`), 2.0 does not; MLflow encodes the folder
+that `mlflow run` was called in. `file_of` and `address_of` therefore ask the SQLAlchemy that is installed.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from urllib.parse import quote
 
 from drift.errors import TrackingError
 from drift.system.secrets import hide_in_queries, without_user
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
+PREFIX = "sqlite:///"
 
 
 def check_version(uri: str) -> None:
@@ -64,3 +71,34 @@ def without_password(url: str) -> str:
     if "@" not in parts.netloc:
         return url  # put together again, three slashes of an address of SQLite would be lost
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def file_of(address: str) -> Path | None:
+    """The file that an address names.
+
+    Args:
+        address: such as `sqlite:///relative.db` or `sqlite:////absolute/my%20folder/mlflow.db`.
+
+    Returns:
+        Its absolute path; None for an address of another database, or of one in memory.
+    """
+    if not address.startswith(PREFIX):
+        return None
+    from sqlalchemy import make_url
+
+    database = make_url(address).database
+    return Path(database).absolute() if database else None
+
+
+def address_of(file: Path) -> str:
+    """The address of a file, so that `file_of(address_of(file))` is that file.
+
+    Encoded only where it must be: of an encoded address, MLflow makes the folder that it spells.
+
+    Args:
+        file: a path, absolute or relative to the current folder, whatever characters it has.
+    """
+    from sqlalchemy import make_url
+
+    plain = f"{PREFIX}{file.absolute()}"
+    return plain if make_url(plain).database == str(file.absolute()) else f"{PREFIX}{quote(str(file.absolute()))}"

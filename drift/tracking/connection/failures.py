@@ -1,18 +1,19 @@
-"""MLflow's database where it is not SQLite: whether it answers, and what to do where it does not.
+"""Why MLflow or its database failed, in words, and whether a database other than SQLite answers.
 
-MLflow itself tries ten times, with pauses that double, before it gives up. Used by `store` and
+The causes are read from the exceptions of MLflow's client, whose texts name the symptom. MLflow itself tries ten times
+to connect to a database, with pauses that double, before it gives up. Used by `store` and
 `drift.tracking.runs.project_run`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from traceback import walk_tb
 
 from drift.errors import MissingPackageError, TrackingError
 from drift.system.extras import EXTRAS, missing_package
-from drift.tracking.connection.failure_causes import ABSENT, LONGEST, cause
-from drift.tracking.connection.server_version import without_password
+from drift.tracking.connection.addresses import without_password
 
 CONNECT_SECONDS = 10
 BACKENDS = ("postgresql", "postgres", "mysql", "mssql")
@@ -34,6 +35,52 @@ TIMED_OUT = re.compile(r"timed out|timeout", re.IGNORECASE)
 LOGIN = re.compile(r"authentication failed|no password supplied|access denied|login failed", re.IGNORECASE)
 NO_DATABASE = re.compile(r"database .* does not exist|unknown database", re.IGNORECASE)
 ADDRESS = "in MLFLOW_TRACKING_URI (postgresql://USER:PASSWORD@HOST:PORT/DATABASE)"
+LONGEST = 300  # characters of a text of MLflow's own
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # seconds
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+LOGIN_VARIABLES = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+WORDS = {
+    401: f"asks for a login (HTTP 401): {LOGIN_VARIABLES}",
+    403: f"refuses access (HTTP 403): ask its administrator for permission, or {LOGIN_VARIABLES}",
+    429: "refuses more requests for now (HTTP 429): try again later",
+}
+STATUS = re.compile(r"too many (\d{3}) error responses|error code (\d{3}) !=")
+STATUS_OF_CODE = {"PERMISSION_DENIED": 403, "UNAUTHENTICATED": 401, "CUSTOMER_UNAUTHORIZED": 401}
+ABSENT = re.compile(r"NewConnectionError|Connection refused|Name or service not known|NameResolutionError")
+NO_ANSWER = re.compile(r"timed out|timeout exception|ReadTimeout|ConnectTimeout", re.IGNORECASE)
+
+
+def cause(error: BaseException) -> str:
+    """One line: what went wrong, and what to do where that is known.
+
+    >>> cause(OSError("(Caused by ResponseError('too many 503 error responses'))"))
+    'the server answered with an error of its own (HTTP 503); its log says more'
+    """
+    text = str(error).strip()
+    status = _status(error, text)
+    if status in WORDS:
+        return f"the server {WORDS[status]}"
+    if status == 404 and "<" in text:
+        return "the server has no such address (HTTP 404): is it MLflow, of version 3 or later?"
+    if status is not None and status >= 500:
+        return f"the server answered with an error of its own (HTTP {status}); its log says more"
+    if ABSENT.search(text):
+        return "no server answers there: start it, or set MLFLOW_TRACKING_URI to another address"
+    if NO_ANSWER.search(text):
+        tries = int(os.environ.get(RETRIES, "0")) + 1
+        return (
+            f"the server did not answer within {os.environ.get(TIMEOUT, '?')} s, asked {tries} times: try again when"
+            f" it is less busy, or set {TIMEOUT} to more seconds"
+        )
+    return (text.splitlines() or [type(error).__name__])[0][:LONGEST]
+
+
+def _status(error: BaseException, text: str) -> int | None:
+    """The HTTP status behind an error of MLflow's client, if there is one."""
+    match = STATUS.search(text)
+    if match:
+        return int(match.group(1) or match.group(2))
+    return STATUS_OF_CODE.get(str(getattr(error, "error_code", "")))
 
 
 def check_database(uri: str) -> None:
