@@ -42,7 +42,7 @@ def history(
 
     Example: drift history
     """
-    from drift.loop.history import history_of
+    from drift.loop.status import history_of
     from drift.terminal import fold
 
     trail = history_of(register_model_name)

@@ -42,7 +42,7 @@ def deploy(
     Example: drift deploy --block_size 20 --threshold_accuracy .55
     """
     from drift.loop.library import Loop
-    from drift.loop.proposals.after_deployment import last_lines
+    from drift.loop.proposals import last_lines
     from drift.report.deployment import write_deployment
     from drift.terminal import Screen, has_terminal
 

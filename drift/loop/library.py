@@ -15,9 +15,10 @@ from drift.errors import ExitCode, StateError, UsageError
 from drift.loop import deploy as deployments
 from drift.loop.card import DataSource, source_of
 from drift.loop.context import DeploymentContext, ReportWriter
+from drift.loop.deploy import kept_options, resume, unfinished
 from drift.loop.events import RolledBack, Tell, nobody
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.lost_log import home_of, require_log, tell_lost_log
+from drift.loop.journal.repairs import home_of, require_log, tell_lost_log
 from drift.loop.options import (
     NO_REASON,
     BaseOptions,
@@ -27,12 +28,10 @@ from drift.loop.options import (
     ServerOptions,
 )
 from drift.loop.project_dir import ProjectDir
-from drift.loop.proposals.after_change import after_promotion, after_rollback
-from drift.loop.proposals.after_refusal import after_refusal
+from drift.loop.proposals import after_promotion, after_refusal, after_rollback
 from drift.loop.releases.promote import Championship
 from drift.loop.releases.trusted import Accepted, accept, trusted_registry
 from drift.loop.results.deployment import DeployResult
-from drift.loop.resume import kept_options, resume, unfinished
 from drift.loop.retraining.approval import Flag, Reply, consent_for
 from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
 from drift.loop.retraining.manual_retrain import retrain_on_latest

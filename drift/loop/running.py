@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,25 +12,28 @@ from drift import next_steps
 from drift.data.blocks import Table, blocks, cut
 from drift.data.calendar import CALENDAR_NAMES
 from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift
-from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.errors import DataError, ExitCode, ServingError, StateError, TrackingError, TrainingError, resumable
 from drift.loop.advice.deployment_advice import DeploymentAdvice
-from drift.loop.advice.resumption import resume_named
-from drift.loop.advice.scored_falls import ScoredFalls
+from drift.loop.advice.falls import ScoredFalls
 from drift.loop.context import DeploymentContext, PredictingService
 from drift.loop.events import Ending, Event, Notice, Tell
-from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
-from drift.loop.releases.alias_watch import watched_alias
-from drift.loop.releases.promote import Championship, comparison_evidence
-from drift.loop.releases.references import References
-from drift.loop.results.deployment import DeployResult
-from drift.loop.results.details import DeploymentDetails, deployment_details
+from drift.loop.releases.loading import References
+from drift.loop.releases.promote import Championship, comparison_evidence, watched_alias
+from drift.loop.results.deployment import DeploymentDetails, DeployResult, deployment_details
 from drift.loop.retraining.approval import Approval, Flag
-from drift.loop.retraining.challenge import ChallengeConfig, challenge, train_challenger
+from drift.loop.retraining.challenge import (
+    ChallengeConfig,
+    challenge,
+    decision_of,
+    has_further_tries,
+    next_try,
+    train_challenger,
+    verdict_of,
+)
 from drift.loop.retraining.repeated_challengers import refused_before
-from drift.loop.scoring.forecasts import Forecasts
-from drift.loop.scoring.outbox import Outbox
+from drift.loop.scoring.outbox import Forecasts, Outbox
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW
 from drift.loop.scoring.shadow_trial import ShadowTrial
@@ -288,3 +292,14 @@ def exit_code(progress: Progress) -> ExitCode:
         elif decision.outcome in ("failed", IMPOSSIBLE, SHADOW) or not (at_end or decision.by.startswith("policy ")):
             code = ExitCode.DRIFT
     return code
+
+
+@contextmanager
+def resume_named(model: str) -> Iterator[None]:
+    """Add to an error of the server how the deployment of `model` goes on after its last committed block."""
+    try:
+        yield
+    except ServingError as error:
+        again = next_steps.resume_deployment(model)
+        error.args = (f"{error}; every block scored so far is kept; to go on: {again}",)
+        raise

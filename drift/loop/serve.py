@@ -20,8 +20,7 @@ from drift.loop.card import Card
 from drift.loop.events import Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.project_dir import ProjectDir
-from drift.loop.releases.alias_watch import watched_alias
-from drift.loop.releases.promote import Championship, card_of
+from drift.loop.releases.promote import Championship, card_of, watched_alias
 from drift.loop.servers import clear_way
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import read_reference

@@ -13,7 +13,7 @@ from drift.detect import ThresholdForecast
 from drift.detect.permutation.p_values import format_p_value
 from drift.errors import StateError
 from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment, now
-from drift.loop.results.details import DeploymentDetails
+from drift.loop.results.deployment import DeploymentDetails
 from drift.policies.history import BlockRecord
 from drift.system.disk import write_at_once
 

@@ -16,9 +16,8 @@ from drift.errors import StateError
 from drift.loop.card import Card, DataSource
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
-from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, moved_features, version_lines
-from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome
-from drift.loop.results.summary import summary
+from drift.loop.results.deployment import DeploymentDetails, MovedFeature, VersionLine, moved_features, version_lines
+from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome, summary
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart
 from drift.report.deployment import _of_deployment

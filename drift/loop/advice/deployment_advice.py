@@ -6,22 +6,41 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from drift.data.blocks import Table
+from drift.data.blocks import Reference, Table
+from drift.detect.accuracy.block_tests import drop_p_value
 from drift.errors import TrackingError
+from drift.loop.advice.falls import ScoredFalls
 from drift.loop.advice.retrain_outlook import by_hand_of, outlook_of
-from drift.loop.advice.scored_falls import ScoredFalls
 from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
 from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.outlook import ByHand, Outlook
-from drift.loop.releases.acceptance import worse_than_accepted
+from drift.loop.releases.loading import References
 from drift.loop.releases.promote import card_of
-from drift.loop.releases.references import References
 from drift.loop.retraining.manual_retrain import last_row_seen
 from drift.policies.history import BlockRecord
 from drift.tracking.registry import Registry
+
+LEVEL = 0.01  # of the test
+
+
+def worse_than_accepted(now: Reference, first: Reference, *, level: float = LEVEL) -> str:
+    """A finding for people, where accuracy on one reference is lower than on another beyond chance; else empty.
+
+    Args:
+        now: of the version that took over.
+        first: of the version that a deployment began with.
+        level: of the exact test of two rates (see `drop_p_value`), in (0, 1).
+    """
+    right, accepted = round(now.accuracy * len(now)), round(first.accuracy * len(first))
+    if drop_p_value(right, len(now), accepted, len(first)) >= level:
+        return ""
+    return (
+        f"not as good as the first version was when it was accepted: {now.accuracy:.3f} of {len(now):,} rows right,"
+        f" against {first.accuracy:.3f} of {len(first):,}"
+    )
 
 
 @dataclass(frozen=True)

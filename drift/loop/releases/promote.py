@@ -8,8 +8,10 @@ alias `previous`, server's default, alias `champion`, audit line.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,24 +19,28 @@ from drift import next_steps
 from drift.errors import ChampionChangedError, DriftError, TrackingError
 from drift.loop.events import Notice, Promoted, RolledBack, Tell
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.missing_lines import complete_trail
 from drift.loop.journal.records import AuditLine
+from drift.loop.journal.repairs import complete_trail
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.loading import (
     FetchedVersion,
     LoadingService,
+    archive_of,
     card_of,
     fetched,
     is_loaded,
     load_fetched,
 )
-from drift.loop.releases.unused_archives import drop_leftovers
 from drift.system.person import person
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 __all__ = ["Championship", "LoadingService", "card_of", "comparison_evidence", "person"]
 
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
+POLL_SECONDS = 20.0  # one request to registry and server each time
+END_SECONDS = 10.0  # to wait for a look under way when the server is to end
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -269,3 +275,62 @@ def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, s
 def comparison_evidence(test: Any) -> dict[str, Any]:
     """A paired test as plain values, for the audit trail and the report."""
     return asdict(test) | {"difference": test.difference}
+
+
+def drop_leftovers(registry: Registry, service: LoadingService, tell: Tell) -> None:
+    """Unload the versions that hold no alias, then delete archives that are neither loaded nor of such a version.
+
+    Champion, previous and challenger stay, and so does whatever version answers. Archives are packed again by digest
+    when they are needed. A change of champion stands even if nothing can be dropped now: the next one tries again.
+
+    Args:
+        registry: of the model.
+        service: the server that has followed the change.
+        tell: hears of what could not be dropped.
+    """
+    try:
+        holders = [registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
+        keep = {version.number: archive_of(registry, version) for version in holders if version}
+        for number in sorted(set(service.loaded) - set(keep) - {service.default_version}):
+            service.retire(number)
+        service.drop_archives(list(keep.values()))
+    except (DriftError, OSError) as error:
+        tell(Notice(f"left for the next change of champion to tidy up: {error}"))
+
+
+@contextmanager
+def watched_alias(championship: Championship) -> Iterator[None]:
+    """While the body runs, look every 20 s, in a thread, whether the server still serves the registry's champion.
+
+    A champion that cannot be served is reported once, and the server goes on with what it has; so is any other error.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch, args=(championship, ended), name="alias watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(END_SECONDS)
+
+
+def _watch(championship: Championship, ended: threading.Event) -> None:
+    last_error = ""
+    while not ended.wait(POLL_SECONDS):
+        try:
+            championship.follow()
+            last_error = ""
+        except Exception as error:  # of the registry's database, a full disk, a defect: the thread looks again
+            logger.debug("the champion could not be followed", exc_info=error)
+            text = _one_line(error)
+            if text != last_error and not ended.is_set():
+                with suppress(Exception):  # nobody reads it any more
+                    championship.tell(Notice(f"the server goes on with the version it has: {text}"))
+            last_error = text
+
+
+def _one_line(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    if isinstance(error, DriftError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

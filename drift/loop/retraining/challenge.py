@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from drift.data.blocks import Table
@@ -12,12 +12,77 @@ from drift.detect import PairedTest
 from drift.detect.permutation.p_values import p_text
 from drift.errors import ChampionChangedError, DataError, TrainingError
 from drift.loop.events import ChallengerRefused, Notice
-from drift.loop.options import PromoteMode, RetrainOptions
+from drift.loop.journal.journal import Journal
+from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment
+from drift.loop.options import LEAST_WINDOW, PromoteMode, RetrainOptions
 from drift.loop.releases.promote import Championship, comparison_evidence
 from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
 from drift.loop.retraining.retrain import Challenger, retrain
-from drift.loop.retraining.retries import kinds
 from drift.tracking.registry import Version
+
+MOST_TRIALS = 64  # of one search
+
+
+@dataclass(frozen=True)
+class Try:
+    """One try of several.
+
+    Attributes:
+        number: from 1.
+        of: tries at most, at least 1.
+        options: of this try; its level is that of all tries divided by `of`.
+        words: what is different from the try before it.
+    """
+
+    number: int
+    of: int
+    options: RetrainOptions
+    words: str
+
+
+def tries(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
+    """The first try and `options.until_accepted` further ones; arguments as those of `kinds`."""
+    return islice(kinds(options, seen_rows), 1 + options.until_accepted)
+
+
+def kinds(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
+    """The first try and what may follow it, without end: tries that would repeat a refused challenger are left out.
+
+    Every second try has twice as many trials as the one before it, 64 at most; the tries between these take another
+    window: half of the first, then twice as much, a quarter, four times as much, and so on, from 200 rows to all that
+    were seen. Where no window is left, the search grows again.
+
+    The level is divided by the number of tries (Bonferroni), so that a challenger that is equal to the champion is
+    promoted by any of them with a probability of `options.level` at most, whatever rows the tries share.
+
+    Args:
+        options: of the first try; `level` is that of all tries together.
+        seen_rows: number of rows that a challenger may use, at least 1.
+    """
+    of = 1 + options.until_accepted
+    now = replace(options, level=options.level / of)
+    yield Try(1, of, now, "")
+    windows = _windows(min(options.window_rows or seen_rows, seen_rows), seen_rows)
+    for number in count(2):
+        window = next(windows, None) if number % 2 else None
+        if window is not None:
+            now = replace(now, window_rows=window)
+            yield Try(number, of, now, f"on the last {window:,} rows")
+            continue
+        trials = min(2 * now.train.total_trials, max(MOST_TRIALS, now.train.total_trials))
+        train = replace(now.train, total_trials=trials, seed=now.train.seed + (trials == now.train.total_trials))
+        now = replace(now, train=train)
+        yield Try(number, of, now, f"with a search of {trials} trials")
+
+
+def _windows(first: int, seen: int) -> Iterator[int]:
+    factor = 2
+    while first // factor >= LEAST_WINDOW or first * factor <= seen:
+        if first // factor >= LEAST_WINDOW:
+            yield first // factor
+        if first * factor <= seen:
+            yield first * factor
+        factor *= 2
 
 
 @dataclass(frozen=True)
@@ -220,3 +285,45 @@ def judge(challenger: Challenger, config: ChallengeConfig) -> tuple[bool, str, s
     if config.ask is None:
         return False, "no terminal to ask at", comparison
     return config.ask(challenger), config.person, comparison
+
+
+def verdict_of(journal: Journal, deployment: Deployment, *blocks: int) -> AuditLine | None:
+    """The newest audit line of a challenge by a deployment after one of these blocks; None if there is none."""
+    for line in reversed(journal.trail(deployment.model)):
+        evidence = line.evidence
+        if line.action not in ("promote", "refuse") or evidence.get("deployment") != deployment.id:
+            continue
+        if evidence.get("block") in blocks and "agreed_by" in evidence:
+            return line
+    return None
+
+
+def next_try(line: AuditLine | None) -> int:
+    """The number of the try that follows a line, from 1."""
+    return 1 if line is None else 1 + int(line.evidence.get("try", 0))
+
+
+def has_further_tries(line: AuditLine, champion: int) -> bool:
+    """Whether a challenge goes on after a line: a refusal before the last try, while the same champion serves.
+
+    Args:
+        line: of the challenge.
+        champion: the version that serves now.
+    """
+    left = line.evidence.get("try", 1) < line.evidence.get("tries", 1)
+    return bool(left) and line.action == "refuse" and champion == line.to_version
+
+
+def decision_of(line: AuditLine) -> DecisionRecord:
+    """The decision that a crash kept from being written."""
+    evidence = line.evidence
+    return DecisionRecord(
+        block=evidence["block"],
+        retrain=True,
+        by=evidence["agreed_by"],
+        reason=f"{line.reason} ({line.by}); completed after a crash",
+        evidence=evidence["flag"],
+        outcome="promoted" if line.action == "promote" else "refused",
+        challenger=evidence["challenger"],
+        comparison=evidence["comparison"],
+    )

@@ -16,9 +16,8 @@ from drift.detect import Detector, ErrorDetector, ThresholdForecast, small_refer
 from drift.errors import SmallReferenceWarning
 from drift.loop.events import BlockScored, DriftFlagged, Ending, Notice, RetrainDeclined, Tell
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
-from drift.loop.releases.external_changes import outside_change
 from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag
-from drift.loop.scoring.seen_rows import seen_words
+from drift.loop.scoring.seen_rows import outside_change, seen_words
 from drift.loop.scoring.shadow import SHADOW, Shadow
 from drift.policies.history import BlockRecord, History, evidence_of
 from drift.policies.protocol import Policy

@@ -20,7 +20,7 @@ from drift.loop.events import Ending
 from drift.loop.journal.records import DecisionRecord
 from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions
 from drift.loop.outlook import ByHand
-from drift.loop.proposals.after_deployment import last_lines
+from drift.loop.proposals import last_lines
 from drift.loop.retraining.retrain import split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))

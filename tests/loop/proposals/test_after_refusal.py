@@ -12,7 +12,7 @@ import pytest
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Notice
 from drift.loop.options import PromoteMode, RetrainOptions
-from drift.loop.proposals.after_refusal import after_refusal
+from drift.loop.proposals import after_refusal
 from drift.loop.retraining import manual_retrain
 from tests.fakes import Listener
 

@@ -14,7 +14,7 @@ from drift.loop.card import Card, DataSource
 from drift.loop.options import DeployOptions
 from drift.loop.releases import model_names
 from drift.loop.releases.model_names import served_as, usable_name
-from drift.loop.scoring.row_range import rows_to_score
+from drift.loop.scoring.seen_rows import rows_to_score
 from drift.loop.training.base import next_step
 
 

@@ -13,10 +13,9 @@ from drift.errors import ArchiveError, ChampionChangedError, DriftError, Serving
 from drift.loop.card import Card
 from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.lost_log import lost_log
 from drift.loop.journal.records import AuditLine
+from drift.loop.journal.repairs import lost_log
 from drift.loop.project_dir import ProjectDir
-from drift.loop.releases import alias_watch
 from drift.loop.releases import promote as module
 from drift.loop.releases.loading import FetchedVersion, is_loaded
 from drift.loop.releases.promote import Championship
@@ -321,7 +320,7 @@ def test_a_moved_alias_that_cannot_be_served_leaves_the_server_as_it_was(stage: 
 
 
 def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alias_watch, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
     stage.registry.aliases["champion"], stage.unservable = 5, {5}
     looks: list[int] = []
     follow = Championship.follow
@@ -331,7 +330,7 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
         follow(championship)
 
     monkeypatch.setattr(Championship, "follow", counted)
-    with alias_watch.watched_alias(stage.championship):
+    with module.watched_alias(stage.championship):
         wait_for(lambda: len(looks) > 3)
         assert len([event for event in stage.listener.events if "goes on with" in str(event)]) == 1
         stage.unservable = set()
@@ -340,7 +339,7 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
 
 def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is none of this project's is told once, in one line, and the next look follows the alias."""
-    monkeypatch.setattr(alias_watch, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
     looks: list[int] = []
     follow, fails = Championship.follow, True
 
@@ -352,7 +351,7 @@ def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch:
 
     monkeypatch.setattr(Championship, "follow", failing)
     stage.registry.aliases["champion"] = 5
-    with alias_watch.watched_alias(stage.championship):
+    with module.watched_alias(stage.championship):
         wait_for(lambda: len(looks) > 3)
         said = [event.text for event in stage.listener.events if isinstance(event, Notice)]
         assert said == [

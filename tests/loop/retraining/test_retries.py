@@ -14,9 +14,8 @@ from drift.detect import PairedTest, mcnemar_test
 from drift.errors import TrainingError, UsageError
 from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions, TrainOptions
 from drift.loop.retraining import challenge as module
-from drift.loop.retraining.challenge import ChallengeConfig, challenge
+from drift.loop.retraining.challenge import ChallengeConfig, challenge, tries
 from drift.loop.retraining.retrain import Challenger
-from drift.loop.retraining.retries import tries
 from drift.tracking.registry import Version
 from tests.fakes import Listener
 
