@@ -99,8 +99,7 @@ def log_scored_rows(
     run: Run, table: Table, rows: range, options: DeployOptions, version: Version, identity: str
 ) -> None:
     """Log which rows a deployment scores: as data set, as parameters, and in the run's description."""
-    digest = table.digest(rows)
-    run.dataset(table.part(rows), name=table.name, source=table.name, context="scored", digest=digest)
+    run.dataset(table, rows, context="scored")
     run.params(data_parameters(table, scored=rows))
     run.describe(
         f"Deployment `{identity}` of `{options.model_name}`: rows {words(rows)} of `{table.name}` in blocks of"

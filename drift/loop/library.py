@@ -33,9 +33,9 @@ from drift.loop.releases.promote import Championship
 from drift.loop.releases.trusted import Accepted, accept, trusted_registry
 from drift.loop.results.deployment import DeployResult
 from drift.loop.retraining.approval import Flag, Reply, consent_for
-from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
+from drift.loop.retraining.challenge import ChallengeResult
 from drift.loop.retraining.manual_retrain import retrain_on_latest
-from drift.loop.retraining.retrain import Challenger, retrain_cost
+from drift.loop.retraining.retrain import ChallengeConfig, Challenger, retrain_cost
 from drift.loop.serve import serve
 from drift.loop.servers import deployment_server, find_service
 from drift.loop.status import status_of

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from drift.loop.options import DeployOptions
     from drift.loop.releases.promote import Championship
     from drift.loop.results.deployment import DeployResult
-    from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
+    from drift.loop.retraining.challenge import ChallengeResult
+    from drift.loop.retraining.retrain import ChallengeConfig
 
 TRIES = 2  # further ones, that are proposed after a refusal
 NONE_LEFT = "no row is left to score: add later rows at the end of the table"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,16 +24,9 @@ from drift.loop.releases.loading import References
 from drift.loop.releases.promote import Championship, comparison_evidence, watched_alias
 from drift.loop.results.deployment import DeploymentDetails, DeployResult, deployment_details
 from drift.loop.retraining.approval import Approval, Flag
-from drift.loop.retraining.challenge import (
-    ChallengeConfig,
-    challenge,
-    decision_of,
-    has_further_tries,
-    next_try,
-    train_challenger,
-    verdict_of,
-)
+from drift.loop.retraining.challenge import challenge, decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.retraining.repeated_challengers import refused_before
+from drift.loop.retraining.retrain import ChallengeConfig, Occasion, retrain
 from drift.loop.scoring.outbox import Forecasts, Outbox
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW
@@ -185,38 +179,30 @@ class RunningDeployment:
             person=self.context.person,
         )
         evidence = {
-            "deployment": self.deployment.id,
-            "block": flag.block,
-            "agreed_by": consent.by,
-            "flag": dict(flag.evidence),
-        }
-        champion, cause = (
-            self.registry.champion(),
-            f"{'end' if isinstance(flag, Ending) else f'block {flag.block}'}: {flag.reason}",
-        )
+            "deployment": self.deployment.id, "block": flag.block, "agreed_by": consent.by, "flag": dict(flag.evidence),
+        }  # fmt: skip
+        cause = f"{'end' if isinstance(flag, Ending) else f'block {flag.block}'}: {flag.reason}"
+        champion = self.registry.champion()
+        occasion = Occasion(self.table, record.stop, champion, cause, evidence)
+        decided = partial(DecisionRecord, flag.block, True, consent.by, evidence=flag.evidence)
         try:
             if self.options.shadow:
-                challenger = train_challenger(self.table, record.stop, champion, config, cause=cause, evidence=evidence)
-                tell(Notice(f"version {challenger.version.number} is in shadow until enough new rows decide"))
-                return DecisionRecord(
-                    flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
-                )
+                number = retrain(occasion, config).version.number
+                tell(Notice(f"version {number} is in shadow until enough new rows decide"))
+                return decided(consent.reason, outcome=SHADOW, challenger=number)
             first = next_try(verdict_of(self.context.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
-                self.table, record.stop, champion, config, cause=cause, evidence=evidence, first_try=first,
+                occasion,
+                config,
+                first_try=first,
                 refused=lambda: refused_before(config.championship, config.mode, champion),
-            )  # fmt: skip
+            )
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Notice(reason))
-            outcome = "failed" if isinstance(error, TrainingError) else IMPOSSIBLE
-            return DecisionRecord(flag.block, True, consent.by, reason, flag.evidence, outcome)
-        return DecisionRecord(
-            block=flag.block,
-            retrain=True,
-            by=consent.by,
-            reason=f"{consent.reason}; {verdict.reason} ({verdict.by})",
-            evidence=flag.evidence,
+            return decided(reason, outcome="failed" if isinstance(error, TrainingError) else IMPOSSIBLE)
+        return decided(
+            f"{consent.reason}; {verdict.reason} ({verdict.by})",
             outcome="promoted" if verdict.promoted else "refused",
             challenger=verdict.challenger.version.number,
             comparison=comparison_evidence(verdict.challenger.test),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Any
 
-from drift.data.blocks import Table
 from drift.detect import PairedTest
 from drift.detect.permutation.p_values import p_text
 from drift.errors import ChampionChangedError, DataError, TrainingError
@@ -15,10 +14,9 @@ from drift.loop.events import ChallengerRefused, Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment
 from drift.loop.options import LEAST_WINDOW, PromoteMode, RetrainOptions
-from drift.loop.releases.promote import Championship, comparison_evidence
+from drift.loop.releases.promote import comparison_evidence
 from drift.loop.retraining.repeated_challengers import Refused, RepeatedError
-from drift.loop.retraining.retrain import Challenger, retrain
-from drift.tracking.registry import Version
+from drift.loop.retraining.retrain import ChallengeConfig, Challenger, Occasion, retrain
 
 MOST_TRIALS = 64  # of one search
 
@@ -28,21 +26,12 @@ class Try:
     """One try of several.
 
     Attributes:
-        number: from 1.
-        of: tries at most, at least 1.
-        options: of this try; its level is that of all tries divided by `of`.
+        options: of this try; its level is that of all tries divided by their number.
         words: what is different from the try before it.
     """
 
-    number: int
-    of: int
     options: RetrainOptions
     words: str
-
-
-def tries(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
-    """The first try and `options.until_accepted` further ones; arguments as those of `kinds`."""
-    return islice(kinds(options, seen_rows), 1 + options.until_accepted)
 
 
 def kinds(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
@@ -59,20 +48,19 @@ def kinds(options: RetrainOptions, seen_rows: int) -> Iterator[Try]:
         options: of the first try; `level` is that of all tries together.
         seen_rows: number of rows that a challenger may use, at least 1.
     """
-    of = 1 + options.until_accepted
-    now = replace(options, level=options.level / of)
-    yield Try(1, of, now, "")
+    now = replace(options, level=options.level / (1 + options.until_accepted))
+    yield Try(now, "")
     windows = _windows(min(options.window_rows or seen_rows, seen_rows), seen_rows)
     for number in count(2):
         window = next(windows, None) if number % 2 else None
         if window is not None:
             now = replace(now, window_rows=window)
-            yield Try(number, of, now, f"on the last {window:,} rows")
+            yield Try(now, f"on the last {window:,} rows")
             continue
         trials = min(2 * now.train.total_trials, max(MOST_TRIALS, now.train.total_trials))
         train = replace(now.train, total_trials=trials, seed=now.train.seed + (trials == now.train.total_trials))
         now = replace(now, train=train)
-        yield Try(number, of, now, f"with a search of {trials} trials")
+        yield Try(now, f"with a search of {trials} trials")
 
 
 def _windows(first: int, seen: int) -> Iterator[int]:
@@ -83,27 +71,6 @@ def _windows(first: int, seen: int) -> Iterator[int]:
         if first * factor <= seen:
             yield first * factor
         factor *= 2
-
-
-@dataclass(frozen=True)
-class ChallengeConfig:
-    """Where challenges take place, and who decides.
-
-    Attributes:
-        championship: of the model.
-        experiment: MLflow experiment of the runs.
-        options: how challengers are made.
-        mode: who or what decides about a promotion.
-        ask: asks a person whether a challenger replaces the champion; None where there is nobody.
-        person: who that is, such as `ada@host`.
-    """
-
-    championship: Championship
-    experiment: str
-    options: RetrainOptions
-    mode: PromoteMode
-    ask: Callable[[Challenger], bool] | None
-    person: str
 
 
 @dataclass(frozen=True)
@@ -139,27 +106,19 @@ class ChallengeResult:
 
 
 def challenge(
-    table: Table,
-    stop: int,
-    champion: Version,
+    occasion: Occasion,
     config: ChallengeConfig,
     *,
-    cause: str,
-    evidence: dict[str, Any],
     first_try: int = 1,
     refused: Callable[[], Sequence[Refused]] = tuple,
 ) -> ChallengeResult:
-    """Train a challenger on the rows before `stop` and let the better one serve; try again as often as was asked for.
+    """Train a challenger on the rows seen so far and let the better one serve; try again as often as was asked for.
 
     What would make a refused challenger a second time is no try: the next kind of try takes its place and its level.
 
     Args:
-        table: coded as the champion sees it.
-        stop: one past the last row whose label is known.
-        champion: the version to beat.
+        occasion: rows, champion and cause.
         config: where, and how.
-        cause: why now, in words.
-        evidence: why now, in numbers; kept in the audit trail with the comparison.
         first_try: from 1; those before it were refused before an interruption.
         refused: challengers of the champion that are not to be made again.
 
@@ -167,25 +126,25 @@ def challenge(
         How the last try ended, with the verdicts of those before it.
     """
     tell, earlier, known = config.championship.tell, list[ChallengeResult](), list(refused())
-    number = first_try
-    for kind in islice(kinds(config.options, stop), first_try - 1, None):
-        if number > kind.of:
+    number, most = first_try, 1 + config.options.until_accepted
+    for kind in islice(kinds(config.options, occasion.stop), first_try - 1, None):
+        if number > most:
             break
         if kind.words:
-            which = f"try {number} of at most {kind.of}, " if kind.of > 1 else "the next kind of try, "
+            which = f"try {number} of at most {most}, " if most > 1 else "the next kind of try, "
             tell(Notice(f"{which}{kind.words}, at level {kind.options.level:.3g}"))
-        elif kind.of > 1:
+        elif most > 1:
             level = f"level {kind.options.level:.3g}, {config.options.level:g} over all of them"
-            tell(Notice(f"at most {kind.of} tries until a challenger is accepted, each at {level}"))
-        numbered = {"try": number, "tries": kind.of} if kind.of > 1 else {}
-        own = replace(config, options=kind.options)
+            tell(Notice(f"at most {most} tries until a challenger is accepted, each at {level}"))
+        numbered = {"try": number, "tries": most} if most > 1 else {}
+        own = replace(occasion, evidence=occasion.evidence | numbered)
         try:
-            verdict = _challenge(table, stop, champion, own, cause=cause, evidence=evidence | numbered, refused=known)
+            verdict = _challenge(own, replace(config, options=kind.options), known)
         except RepeatedError as error:
             tell(Notice(str(error)))
             continue
         except (DataError, TrainingError) as error:
-            if kind.of == 1:
+            if most == 1:
                 raise
             tell(Notice(f"try {number} gave no challenger: {error}"))
             failure = error
@@ -195,29 +154,20 @@ def challenge(
         earlier.append(verdict)
         if verdict.challenger.refused is not None:
             known.append(verdict.challenger.refused)
-        if verdict.promoted or config.championship.registry.champion().number != champion.number:
+        if verdict.promoted or config.championship.registry.champion().number != occasion.champion.number:
             break
     if not earlier:
         raise failure
     return replace(earlier[-1], earlier=tuple(earlier[:-1]))
 
 
-def _challenge(
-    table: Table,
-    stop: int,
-    champion: Version,
-    config: ChallengeConfig,
-    *,
-    cause: str,
-    evidence: dict[str, Any],
-    refused: Sequence[Refused],
-) -> ChallengeResult:
+def _challenge(occasion: Occasion, config: ChallengeConfig, refused: Sequence[Refused]) -> ChallengeResult:
     """One try; arguments as those of `challenge`."""
-    championship = config.championship
-    challenger = train_challenger(table, stop, champion, config, cause=cause, evidence=evidence, refused=refused)
+    championship, champion = config.championship, occasion.champion
+    challenger = retrain(occasion, config, refused)
     promoted, by, reason = judge(challenger, config)
     test = comparison_evidence(challenger.test)
-    full = evidence | {"cause": cause, "challenger": challenger.version.number, "comparison": test}
+    full = occasion.evidence | {"cause": occasion.cause, "challenger": challenger.version.number, "comparison": test}
     if promoted:
         championship.tell(Notice(f"version {challenger.version.number} takes over"))
         try:
@@ -228,39 +178,6 @@ def _challenge(
         championship.refuse(challenger.version, champion, by=by, reason=reason, evidence=full)
         championship.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
     return ChallengeResult(challenger, promoted, by, reason)
-
-
-def train_challenger(
-    table: Table,
-    stop: int,
-    champion: Version,
-    config: ChallengeConfig,
-    *,
-    cause: str,
-    evidence: dict[str, Any],
-    refused: Sequence[Refused] = (),
-) -> Challenger:
-    """Train and register a challenger, which is not judged yet; arguments as those of `challenge`."""
-    championship = config.championship
-    return retrain(
-        table,
-        stop,
-        champion,
-        registry=championship.registry,
-        home=championship.home,
-        experiment=config.experiment,
-        options=config.options,
-        tell=championship.tell,
-        cause=cause,
-        tags={"deployment": evidence.get("deployment") or by_hand(championship.registry.name)}
-        | {name: evidence[name] for name in ("try", "tries") if name in evidence},
-        refused=refused,
-    )
-
-
-def by_hand(model_name: str) -> str:
-    """What stands for a deployment in the tags of a retrain that none asked for."""
-    return f"by hand, {model_name}"
 
 
 def comparison_words(who: str, test: PairedTest) -> str:

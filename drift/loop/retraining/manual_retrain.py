@@ -7,8 +7,9 @@ from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
 from drift.loop.releases.promote import card_of, person
-from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult, by_hand, challenge
+from drift.loop.retraining.challenge import ChallengeResult, challenge
 from drift.loop.retraining.repeated_challengers import refused_before
+from drift.loop.retraining.retrain import ChallengeConfig, Occasion, by_hand
 from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import link_project_run
 
@@ -37,9 +38,10 @@ def retrain_on_latest(config: ChallengeConfig) -> ChallengeResult:
                 )
             )
         verdict = challenge(
-            table, stop, champion, config, cause="asked for", evidence={"agreed_by": person()},
+            Occasion(table, stop, champion, "asked for", {"agreed_by": person()}),
+            config,
             refused=lambda: refused_before(config.championship, config.mode, champion),
-        )  # fmt: skip
+        )
     link_project_run(registry.store, verdict.challenger.run_id, config.experiment)
     return verdict
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from drift.data.blocks import Floats, Reference, Rows
+from drift.data.blocks import Floats, Reference, Table
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signing import sign
@@ -172,19 +172,27 @@ class Run:
         with self._uploading(name):
             self.store.client.log_artifacts(self.id, str(path), name)
 
-    def dataset(self, rows: Rows, *, name: str, source: str, context: str, digest: str) -> None:
-        """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more)."""
+    def dataset(self, table: Table, rows: range, *, context: str, source: str | None = None) -> None:
+        """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more).
+
+        Args:
+            table: that they are of.
+            rows: of the table.
+            context: what they were used for.
+            source: where the table is from; by default its name.
+        """
+        part = table.part(rows)
         with mlflow_errors("logging the dataset"), quiet():
             from mlflow.data.code_dataset_source import CodeDatasetSource
             from mlflow.data.numpy_dataset import NumpyDataset
             from mlflow.entities import DatasetInput, InputTag
 
             data = NumpyDataset(
-                rows.features,
-                source=CodeDatasetSource({"drift.source": source}),
-                targets=rows.labels,
-                name=name,
-                digest=digest[:32],
+                part.features,
+                source=CodeDatasetSource({"drift.source": source or table.name}),
+                targets=part.labels,
+                name=table.name,
+                digest=table.digest(rows)[:32],
             )
             tag = InputTag("mlflow.data.context", context)
             self.store.client.log_inputs(self.id, [DatasetInput(data._to_mlflow_entity(), [tag])])
