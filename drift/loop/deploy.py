@@ -29,7 +29,7 @@ from drift.loop.releases.trusted import require_base
 from drift.loop.results.deployment import DeployResult
 from drift.loop.running import RunningDeployment
 from drift.loop.scoring.seen_rows import left_behind, require_unseen, rows_to_score, scored_before
-from drift.loop.succession import Succession, decide, kept_line, undecided
+from drift.loop.succession import Contest, Succession, undecided
 from drift.loop.training.run_description import data_parameters, words
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import Release, end_forgotten
@@ -138,29 +138,16 @@ def _succession(
         refused = run.tags.get("drift.verdict") == "refused" and run.number != champion.number
         if not refused or options.promote is not PromoteMode.ALWAYS:
             return None
+    contest = Contest(candidate, champion, registry, context, options, source, load)
     with TemporaryDirectory(prefix="drift-fetch-") as folder:
-        base = _trusted_base(candidate, context, Path(folder))
-        succession = decide(
-            candidate, champion, registry, context.journal, base=base, source=source, mode=options.promote,
-            level=options.retrain.level, ask=context.ask_replacement, person=context.person, load=load,
-        )  # fmt: skip
+        succession = contest.decide(_trusted_base(candidate, context, Path(folder)))
     if not succession.promoted and succession.test is None:
         serving = card_of(registry, champion)
         table = source or serving.source
         rows = len(load(table))
         start = serving.seen if options.start_row is None else options.start_row
         stop = min(rows, start + options.test_data_rows)
-        line = kept_line(
-            succession,
-            candidate,
-            champion,
-            options=options,
-            table=table,
-            table_rows=rows,
-            scored_to=stop,
-            server=context.server,
-        )
-        context.tell(Notice(line))
+        context.tell(Notice(contest.kept_line(succession, table, table_rows=rows, scored_to=stop)))
     return succession
 
 

@@ -21,7 +21,8 @@ from drift.loop.options import ServerOptions
 from drift.loop.project_dir import ProjectDir
 
 if TYPE_CHECKING:
-    from drift.serving import ModelService, ServerRecord
+    from drift.serving import ModelService
+    from drift.serving.torchserve.process.record import ServerRecord
 
 ANSWER_SECONDS = 60.0  # for a server that is starting, which takes 5 to 20
 STATUS_SECONDS = 3.0  # for a server to say which version answers
@@ -68,7 +69,7 @@ def own_folders(home: ProjectDir, model: str) -> list[Path]:
 
 def running_servers(home: ProjectDir, model: str) -> list[RunningServer]:
     """The running servers of a model, newest first."""
-    from drift.serving import running
+    from drift.serving.torchserve.process.record import running
 
     folders = [(folder.name, folder / "server") for folder in reversed(own_folders(home, model))]
     records = [(name, folder, running(folder)) for name, folder in folders]
@@ -77,7 +78,7 @@ def running_servers(home: ProjectDir, model: str) -> list[RunningServer]:
 
 def answering_version(server: RunningServer, model: str) -> int | None:
     """The version that a server answers with; None if it does not say so in time."""
-    from drift.serving import default_version_of
+    from drift.serving.torchserve.control import default_version_of
 
     try:
         return default_version_of(server.folder, model, seconds=STATUS_SECONDS)
@@ -150,8 +151,8 @@ def deployment_server(
 
 def clear_way(home: ProjectDir, model: str) -> None:
     """Before a server of the model starts: end those whose command is gone, delete the archives of those that ended."""
-    from drift.serving import running
     from drift.serving.torchserve.archive import drop_archives
+    from drift.serving.torchserve.process.record import running
 
     for server in running_servers(home, model):
         if server.orphaned:
@@ -194,7 +195,7 @@ def _patiently(server: RunningServer, model: str) -> ModelService:
 
 
 def _end(server: RunningServer) -> None:
-    from drift.serving import end_orphan
+    from drift.serving.torchserve.process.record import end_orphan
 
     if end_orphan(server.folder):
         logger.warning("ended the server at %s: the command that started it was killed", server.record.inference_url)

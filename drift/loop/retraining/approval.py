@@ -51,20 +51,19 @@ class AlwaysRetrain:
         return Approval(True, by, f"{flag.reason}; {since}", outlook.window_rows)
 
 
+@dataclass(frozen=True)
 class NeverRetrain:
-    """Mark blocks, retrain nothing."""
+    """Mark blocks, retrain nothing.
+
+    Attributes:
+        by: why nobody agrees.
+    """
+
+    by: str = "--retrain never"
 
     def __call__(self, flag: Flag) -> Approval:
         """Decline."""
-        return Approval(False, "--retrain never", flag.reason)
-
-
-class NoTerminal:
-    """Somebody should be asked, and nobody is there."""
-
-    def __call__(self, flag: Flag) -> Approval:
-        """Decline."""
-        return Approval(False, "no terminal to ask at", flag.reason)
+        return Approval(False, self.by, flag.reason)
 
 
 class AskPerson:
@@ -107,4 +106,4 @@ def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, per
         return AlwaysRetrain()
     if mode is RetrainMode.NEVER:
         return NeverRetrain()
-    return AskPerson(question, person=person) if question else NoTerminal()
+    return AskPerson(question, person=person) if question else NeverRetrain("no terminal to ask at")

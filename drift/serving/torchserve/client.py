@@ -37,7 +37,7 @@ TEMPORARY_STATUSES = (500, 502, 503, 504, 507)  # a worker died, or none is up y
 
 
 class TorchServeClient:
-    """Answers of one model, whichever version is the default, or always those of `version`."""
+    """Answers of one model, by whichever version is the default."""
 
     def __init__(
         self,
@@ -46,7 +46,6 @@ class TorchServeClient:
         model_name: str,
         *,
         format: Format = "npy",
-        version: int | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         before_each_try: Callable[[], None] = lambda: None,
         restart: Callable[[float], bool] = lambda began: False,
@@ -58,14 +57,12 @@ class TorchServeClient:
             keyring: its tokens.
             model_name: the name the model is registered under.
             format: `npy` is several times faster; `json` can be read by eye.
-            version: the version to ask; by default the server's default.
             deadline_seconds: how long one prediction may take, all its tries together, `before_each_try` aside.
             before_each_try: called before anything is sent; `service` restarts a dead server in it.
             restart: called after a deadline passed without an answer, with the time at which the prediction began;
                 says whether the server was started again, so that another attempt is worth it.
         """
-        version_part = "" if version is None else f"/{version}"
-        self._url = f"{inference_url}/predictions/{model_name}{version_part}"
+        self._url = f"{inference_url}/predictions/{model_name}"
         self._keys = keyring
         self._format: Format = format
         self._deadline_seconds = deadline_seconds
