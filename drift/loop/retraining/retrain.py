@@ -60,9 +60,9 @@ class Occasion:
 
     def tags(self, model_name: str) -> dict[str, object]:
         """Tags of the runs of the model `model_name`."""
-        tries = {name: self.evidence[name] for name in ("try", "tries") if name in self.evidence}
         deployment = self.evidence.get("deployment") or by_hand(model_name)
-        return {"cause": self.cause, "deployment": deployment, **tries}
+        tries = {name: self.evidence[name] for name in ("try", "tries") if name in self.evidence}
+        return {"cause": self.cause, "deployment": deployment} | tries
 
 
 def by_hand(model_name: str) -> str:

@@ -19,7 +19,7 @@ def base(store: Store) -> Run:
     with open_run(store, "here", name="BaseModel", kind="base", tags={"digest": "d" * 64}) as run:
         run.params({f"p{number}": number for number in range(250)})  # more than one request of MLflow takes
         run.metrics([LoggedMetric("val/accuracy", value, step) for value, step in CURVE])
-        table = Table("table", ("x", "y"), np.zeros((4, 2), np.float32), np.zeros(4, np.int64), ("no", "yes"))
+        table = Table("table", ("x", "y"), np.zeros((4, 2), np.float32), np.zeros(4, np.int64), ("no", "yes"), None)
         run.dataset(table, range(4), context="training", source="table.csv")
         run.describe("A base model.")
     return run
