@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -12,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
 
 from drift.errors import StateError
 from drift.invocation import project_call
-from drift.system.disk import PRIVATE_FILE, private_folder, require_own, require_owner
+from drift.system.disk import PRIVATE_FILE, lock_file, private_folder, require_own, require_owner
 from drift.tracking.connection.addresses import file_of
 from drift.tracking.connection.ids import require_run_id
 
@@ -130,17 +128,10 @@ class ProjectDir:
         path = self.path / "locks" / name
         if _held.get(path) == threading.get_ident():
             raise StateError(f"this process is {doing} already; wait for it to end")
-        deadline = monotonic() + seconds
         private_folder(path.parent)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)) as handle:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if monotonic() >= deadline:
-                        raise StateError(f"another process is {doing}; wait for it to end") from error
-                    sleep(0.2)
+            if not lock_file(handle.fileno(), seconds):
+                raise StateError(f"another process is {doing}; wait for it to end")
             _held[path] = threading.get_ident()
             try:
                 yield

@@ -1,28 +1,23 @@
-"""What a person may do when a deployment has ended: the last lines of `drift deploy`."""
+"""What a person may do next: the last lines of `drift deploy`, and of `drift retrain` and `drift rollback`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from drift import next_steps
 from drift.errors import DriftError, ExitCode
 from drift.loop.card import DataSource
+from drift.loop.events import Ending, RolledBack
 from drift.loop.options import DeployOptions
-from drift.loop.releases.promote import card_of
+from drift.loop.releases.promote import Championship, card_of
+from drift.loop.results.deployment import DeployResult
+from drift.loop.retraining.challenge import ChallengeResult
 from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.retraining.retrain import ChallengeConfig
 from drift.loop.scoring.shadow import SHADOW
 from drift.tracking.runs.lookup import experiment_of
-
-if TYPE_CHECKING:
-    from drift.loop.events import Ending, RolledBack
-    from drift.loop.options import DeployOptions
-    from drift.loop.releases.promote import Championship
-    from drift.loop.results.deployment import DeployResult
-    from drift.loop.retraining.challenge import ChallengeResult
-    from drift.loop.retraining.retrain import ChallengeConfig
 
 TRIES = 2  # further ones, that are proposed after a refusal
 NONE_LEFT = "no row is left to score: add later rows at the end of the table"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from drift import serving
 from drift.data.blocks import Floats
 from drift.data.calendar import CALENDAR_NAMES
 from drift.errors import DriftError
@@ -47,14 +48,12 @@ def serve(
         StateError: another process serves this model.
         DriftError: the champion cannot be served, or the server did not come up again.
     """
-    from drift.serving import ModelService
-
     name = registry.name
     folder = home.deployment(f"{name}-serve") / "server"
     with ExitStack() as stack:
         stack.enter_context(home.lock(f"serving-{name}", doing=f"serving {name}"))
         clear_way(home, name)
-        service = stack.enter_context(ModelService.start(folder, name, port=port))
+        service = stack.enter_context(serving.ModelService.start(folder, name, port=port))
         championship = Championship(registry, lambda: service, journal, home, tell)
         champion = championship.reconcile()
         card = card_of(registry, champion)

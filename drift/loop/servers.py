@@ -16,12 +16,12 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Literal
 
+from drift import serving
 from drift.errors import ServingError
 from drift.loop.options import ServerOptions
 from drift.loop.project_dir import ProjectDir
 
 if TYPE_CHECKING:
-    from drift.serving import ModelService
     from drift.serving.torchserve.process.record import ServerRecord
 
 ANSWER_SECONDS = 60.0  # for a server that is starting, which takes 5 to 20
@@ -44,11 +44,6 @@ class RunningServer:
     name: str
     folder: Path
     record: ServerRecord
-
-    @property
-    def orphaned(self) -> bool:
-        """Whether the command that started it is gone."""
-        return self.record.orphaned
 
     @property
     def abandoned(self) -> bool:
@@ -86,7 +81,7 @@ def answering_version(server: RunningServer, model: str) -> int | None:
         return None
 
 
-def followed_service(home: ProjectDir, model: str) -> ModelService | None:
+def followed_service(home: ProjectDir, model: str) -> serving.ModelService | None:
     """The service that is to follow a change of champion: that of the newest server with a loaded version, if any.
 
     A server without any version is just starting and takes up the champion by itself. An abandoned one is used if
@@ -98,7 +93,7 @@ def followed_service(home: ProjectDir, model: str) -> ModelService | None:
     servers = running_servers(home, model)
     service = None
     for server in servers:
-        if not server.orphaned and service is None:
+        if not server.record.orphaned and service is None:
             service = _with_a_version(_patiently(server, model))
     for server in servers:
         if server.abandoned and service is None and (service := _still_answering(server, model)) is not None:
@@ -108,18 +103,16 @@ def followed_service(home: ProjectDir, model: str) -> ModelService | None:
     return service
 
 
-def find_service(home: ProjectDir, model: str, server: ServerOptions) -> ModelService | None:
+def find_service(home: ProjectDir, model: str, server: ServerOptions) -> serving.ModelService | None:
     """The service that follows a change of champion: of the user's own server, else `followed_service`."""
-    from drift.serving import ModelService
-
     if server.server is not None and server.server_folder is not None:
-        return ModelService.connect(server.server, server.server_folder, model)
+        return serving.ModelService.connect(server.server, server.server_folder, model)
     return followed_service(home, model)
 
 
 def deployment_server(
     home: ProjectDir, server: ServerOptions, port: int | None
-) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[ModelService]]:
+) -> Callable[[Literal["npy", "json"], Path, str], AbstractContextManager[serving.ModelService]]:
     """How a deployment gets its server: by starting one, or by using the user's own.
 
     Only one server of a model is started in one project: a promotion could not reach a second one.
@@ -134,16 +127,15 @@ def deployment_server(
     """
 
     @contextmanager
-    def start(format: Literal["npy", "json"], folder: Path, model: str) -> Iterator[ModelService]:
-        from drift.serving import ModelService
+    def start(format: Literal["npy", "json"], folder: Path, model: str) -> Iterator[serving.ModelService]:
 
         if server.server is not None and server.server_folder is not None:
-            with ModelService.connect(server.server, server.server_folder, model, format=format) as service:
+            with serving.ModelService.connect(server.server, server.server_folder, model, format=format) as service:
                 yield service
         else:
             with home.lock(f"serving-{model}", doing=f"serving {model} (to use its server: --server)"):
                 clear_way(home, model)
-                with ModelService.start(folder, model, port=port, format=format) as service:
+                with serving.ModelService.start(folder, model, port=port, format=format) as service:
                     yield service
 
     return start
@@ -155,31 +147,30 @@ def clear_way(home: ProjectDir, model: str) -> None:
     from drift.serving.torchserve.process.record import running
 
     for server in running_servers(home, model):
-        if server.orphaned:
+        if server.record.orphaned:
             _end(server)
     for folder in own_folders(home, model):
         if running(folder / "server") is None:
             drop_archives(folder / "server" / "model_store", model, keep=())  # --resume packs them again
 
 
-def _open(server: RunningServer, model: str) -> ModelService:
-    from drift.serving import ModelService
+def _open(server: RunningServer, model: str) -> serving.ModelService:
 
-    return ModelService.connect(server.record.inference_url, server.folder, model)
+    return serving.ModelService.connect(server.record.inference_url, server.folder, model)
 
 
-def _with_a_version(service: ModelService) -> ModelService | None:
+def _with_a_version(service: serving.ModelService) -> serving.ModelService | None:
     return service if service.loaded else None
 
 
-def _still_answering(server: RunningServer, model: str) -> ModelService | None:
+def _still_answering(server: RunningServer, model: str) -> serving.ModelService | None:
     try:
         return _with_a_version(_open(server, model))
     except ServingError:
         return None
 
 
-def _patiently(server: RunningServer, model: str) -> ModelService:
+def _patiently(server: RunningServer, model: str) -> serving.ModelService:
     """A living server that does not answer is starting, or starting again: changing the champion waits for it."""
     deadline = monotonic() + ANSWER_SECONDS
     while True:

@@ -74,7 +74,7 @@ def _period(changes: list[AuditLine], champion: int) -> dict[str, str | None]:
 
 def _described(server: RunningServer, model: str) -> dict[str, Any]:
     """A running server as plain values."""
-    state = "abandoned" if server.abandoned else "ending" if server.orphaned else "running"
+    state = "abandoned" if server.abandoned else "ending" if server.record.orphaned else "running"
     processes = [process.pid for process in server.record.processes]
     return {
         "deployment": server.name,

@@ -22,7 +22,6 @@ from drift.tracking.runs.lookup import (
     download_release,
     experiment_of,
     find_runs_everywhere,
-    logged_digest,
     logged_tags,
     model_file,
     require_whole_reference,
@@ -211,7 +210,7 @@ class Registry:
         tags = {key: one_line(text) for key, text in dict(described.tags).items()}  # type: ignore[attr-defined]
         number, run_id = int(described.version), str(described.run_id)  # type: ignore[attr-defined]
         model_id = self._model_id(number, str(described.model_id or described.source))  # type: ignore[attr-defined]
-        digest = tags.get("drift.sha256") or logged_digest(self.store, model_id)
+        digest = tags.get("drift.sha256") or logged_tags(self.store, model_id).get("drift.sha256", "")
         return Version(number, run_id, model_id, digest, tags)
 
     def _model_id(self, number: int, source: str) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 from drift.data.blocks import Reference
 from drift.errors import ArchiveError, TrackingError
 from drift.loop.card import Card
+from drift.serving.torchserve.archive import archive_name, build_archive
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import load_reference, model_card, read_reference
 
@@ -101,8 +102,6 @@ def load_fetched(name: str, whole: FetchedVersion, service: LoadingService) -> N
     Raises:
         ServingError: the server has a version of that number from another archive, or the version does not come up.
     """
-    from drift.serving.torchserve.archive import build_archive
-
     archive = build_archive(
         whole.model_file,
         name=name,
@@ -121,8 +120,6 @@ def is_loaded(registry: Registry, version: Version, service: LoadingService) -> 
 
 def archive_of(registry: Registry, version: Version) -> str:
     """The file name of a version's archive."""
-    from drift.serving.torchserve.archive import archive_name
-
     return archive_name(registry.name, version.number, version.sha256)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -15,6 +15,7 @@ from drift.data.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, ErrorDetector, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.events import BlockScored, DriftFlagged, Ending, Notice, RetrainDeclined, Tell
+from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
 from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag
 from drift.loop.scoring.seen_rows import outside_change, seen_words
@@ -25,18 +26,6 @@ from drift.system.signals import raise_lost_interrupt, unbroken
 
 if TYPE_CHECKING:
     from drift.loop.outlook import Outlook
-
-
-class Log(Protocol):
-    """What the loop needs of the scoring log."""
-
-    def add_block(self, deployment: str, record: BlockRecord, scored: ScoredBlock, first: Integers) -> None:
-        """Commit a block, once."""
-        ...
-
-    def add_decision(self, deployment: str, decision: DecisionRecord) -> None:
-        """Commit what came of a flag."""
-        ...
 
 
 @dataclass
@@ -51,7 +40,7 @@ class LoopParts:
     policy: Policy
     consent: Callable[[Flag], Approval]
     retrain: Callable[[BlockRecord, Approval, Flag], DecisionRecord]
-    log: Log
+    log: Journal
     tell: Tell
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
     end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses

@@ -216,11 +216,6 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     return dict(metadata)
 
 
-def logged_digest(store: Store, model_id: str) -> str:
-    """SHA-256 of the exported network as it was when it was logged; empty for models that this project did not log."""
-    return logged_tags(store, model_id).get("drift.sha256", "")
-
-
 def logged_tags(store: Store, model_id: str) -> dict[str, str]:
     """Tags of a logged model; none for what is no logged model."""
     if MODEL_ID.fullmatch(model_id):

@@ -88,8 +88,11 @@ def _open_run(
     try:
         with mlflow_errors(f"starting run {name}"):
             if run_id is None:
-                tags_of_origin = _origin() | all_tags
-                run_id = store.client.create_run(experiment_id, run_name=name, tags=tags_of_origin).info.run_id
+                from mlflow.tracking.context.registry import resolve_tags
+
+                with quiet():  # who runs what from where: MLflow's client, unlike its fluent functions, does not say it
+                    all_tags = dict(resolve_tags()) | all_tags
+                run_id = store.client.create_run(experiment_id, run_name=name, tags=all_tags).info.run_id
             else:
                 store.client.update_run(run_id, status="RUNNING")
                 for key, value in all_tags.items():
@@ -132,31 +135,18 @@ def _active(run: Run) -> Iterator[None]:
             del stack[stack.index(active) :]
 
 
-def base_run(store: Store, experiment: str, **details: Any) -> AbstractContextManager[Run]:
+@contextmanager
+def base_run(store: Store, experiment: str, **details: Any) -> Iterator[Run]:
     """Open the parent run of a base training: the one `mlflow run` made if it fits, else a new one.
 
     `mlflow run` makes its run in the experiment that its own command line names. If that is not the experiment
     the parameters name, the run made by it is left as a stub that says where the real one is.
     """
-    stub = store.project_run
-    if stub is None:
-        return open_run(store, experiment, **details)
-    with mlflow_errors("looking at the project's run"):
-        fits = store.client.get_run(stub).info.experiment_id == store.experiment_id(experiment, create=True)
-    return open_run(store, experiment, run_id=stub, **details) if fits else _linked(store, experiment, **details)
-
-
-def _origin() -> dict[str, str]:
-    """Who runs what from where, as MLflow's own tags: its client, unlike its fluent functions, sets none."""
-    from mlflow.tracking.context.registry import resolve_tags
-
-    with quiet():
-        return dict(resolve_tags())
-
-
-@contextmanager
-def _linked(store: Store, experiment: str, **details: Any) -> Iterator[Run]:
-    with open_run(store, experiment, **details) as run:
+    stub, fits = store.project_run, False
+    if stub is not None:
+        with mlflow_errors("looking at the project's run"):
+            fits = store.client.get_run(stub).info.experiment_id == store.experiment_id(experiment, create=True)
+    with open_run(store, experiment, run_id=stub if fits else None, **details) as run:
         link_project_run(store, run.id, experiment)
         yield run
 
