@@ -22,8 +22,7 @@ from drift.loop.events import ChallengerCompared, ChallengerRefused, Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import SUPERSEDED, Deployment, now
 from drift.loop.options import DeployOptions, PromoteMode
-from drift.loop.releases.candidate import Candidate, find_candidate
-from drift.loop.releases.model_names import served_as
+from drift.loop.releases.candidate import Candidate, find_candidate, served_as
 from drift.loop.releases.promote import Championship, card_of, comparison_evidence
 from drift.loop.releases.trusted import require_base
 from drift.loop.results.deployment import DeployResult

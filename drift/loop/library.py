@@ -33,11 +33,9 @@ from drift.loop.releases.promote import Championship
 from drift.loop.releases.trusted import Accepted, accept, trusted_registry
 from drift.loop.results.deployment import DeployResult
 from drift.loop.retraining.approval import Flag, Reply, consent_for
-from drift.loop.retraining.challenge import ChallengeResult
-from drift.loop.retraining.manual_retrain import retrain_on_latest
+from drift.loop.retraining.challenge import ChallengeResult, retrain_on_latest
 from drift.loop.retraining.retrain import ChallengeConfig, Challenger, retrain_cost
-from drift.loop.serve import serve
-from drift.loop.servers import deployment_server, find_service
+from drift.loop.servers import deployment_server, find_service, serve
 from drift.loop.status import status_of
 from drift.loop.training.base import BaseResult, next_step, train_base
 from drift.system.options import as_options, record_of

@@ -15,8 +15,7 @@ from pathlib import Path
 from drift.errors import StateError
 from drift.invocation import project_call
 from drift.system.disk import PRIVATE_FILE, lock_file, private_folder, require_own, require_owner
-from drift.tracking.connection.addresses import file_of
-from drift.tracking.connection.ids import require_run_id
+from drift.tracking.connection.addresses import file_of, require_run_id
 
 FOLDERS = "deployments", "locks", "searches"
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare

@@ -13,8 +13,7 @@ from drift.loop.events import Ending, RolledBack
 from drift.loop.options import DeployOptions
 from drift.loop.releases.promote import Championship, card_of
 from drift.loop.results.deployment import DeployResult
-from drift.loop.retraining.challenge import ChallengeResult
-from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.retraining.challenge import ChallengeResult, last_row_seen
 from drift.loop.retraining.retrain import ChallengeConfig
 from drift.loop.scoring.shadow import SHADOW
 from drift.tracking.runs.lookup import experiment_of

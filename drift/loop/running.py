@@ -9,11 +9,23 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from drift import next_steps
-from drift.data.blocks import Table, blocks, cut
+from drift.data.blocks import Answer, ScoredBlock, Table, blocks, cut
 from drift.data.calendar import CALENDAR_NAMES
 from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift
-from drift.errors import DataError, ExitCode, ServingError, StateError, TrackingError, TrainingError, resumable
+from drift.detect.sequential.paired_test import TestState
+from drift.errors import (
+    ChampionChangedError,
+    DataError,
+    ExitCode,
+    ServingError,
+    StateError,
+    TrackingError,
+    TrainingError,
+    resumable,
+)
 from drift.loop.advice.deployment_advice import DeploymentAdvice
 from drift.loop.advice.falls import ScoredFalls
 from drift.loop.context import DeploymentContext, PredictingService
@@ -29,8 +41,7 @@ from drift.loop.retraining.repeated_challengers import refused_before
 from drift.loop.retraining.retrain import ChallengeConfig, Occasion, retrain
 from drift.loop.scoring.outbox import Forecasts, Outbox
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
-from drift.loop.scoring.shadow import SHADOW
-from drift.loop.scoring.shadow_trial import ShadowTrial
+from drift.loop.scoring.shadow import SHADOW, Shadow, shadow_of
 from drift.models.predict import LocalPredictor
 from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
@@ -126,8 +137,8 @@ class RunningDeployment:
 
     def _score(self, progress: Progress, advice: DeploymentAdvice, forecasts: Forecasts, tell: Tell) -> Ending | None:
         references = advice.references
-        first = self.registry.get(self.deployment.first_champion)
-        reference = references(first.number)
+        first = self.deployment.first_champion
+        reference = references(first)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
         total = len(cut(rows, self.options.block_size))
         detectors: list[Detector] = [
@@ -139,17 +150,10 @@ class RunningDeployment:
         if make is not None and (own := make(reference)).name not in {detector.name for detector in detectors}:
             detectors.append(own)
         self.service.restore_with(self.championship.restore)
-        watched = ShadowTrial(
-            self.deployment.id,
-            self.table,
-            replace(self.championship, tell=tell),
-            references,
-            self.options,
-        )
         parts = LoopParts(
             deployment=self.deployment.id,
             predictor=self.service,
-            first_champion=LocalPredictor.from_file(self.registry.release(first).model_file, version=first.number),
+            first_champion=self._predictor(first),
             reference_of=references,
             detectors=detectors,
             policy=self.options.decides(total),
@@ -157,13 +161,13 @@ class RunningDeployment:
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
             log=self.context.journal,
             tell=tell,
-            shadow=watched.begin,
-            end_shadow=watched.end,
+            shadow=lambda decision, progress: self._begin_shadow(decision, progress, references),
+            end_shadow=lambda shadow, record: self._end_shadow(shadow, record, tell),
             forecast=forecasts.after,
             outlook=advice.outlook,
             advise=lambda version: advice.take_over(version, tell),
             seen=references.seen,
-            began_with=self.deployment.first_champion,
+            began_with=first,
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
@@ -207,6 +211,46 @@ class RunningDeployment:
             challenger=verdict.challenger.version.number,
             comparison=comparison_evidence(verdict.challenger.test),
         )
+
+    def _begin_shadow(self, decision: DecisionRecord, progress: Progress, references: References) -> Shadow:
+        """The challenger of a decision, caught up with the blocks that were scored since."""
+        number, serving = decision.challenger or 0, progress.blocks[-1].version
+        challenger, champion = self._predictor(number), self._predictor(serving)
+        level = self.options.retrain.level
+        shadow = shadow_of(number, challenger, champion, references(number), level=level)
+        since = [block for block in progress.blocks if block.index > decision.block]
+        answers = self.context.journal.answers(self.deployment.id) if since else None
+        for block in since:
+            assert answers is not None  # noqa: S101  # read above
+            served = answers.predictions[answers.blocks == block.index]
+            answer = Answer(np.eye(len(self.table.classes), dtype=np.float32)[served], block.version)
+            shadow.observe(ScoredBlock(self.table.block(block.index, range(block.start, block.stop)), answer, 0.0))
+        return shadow
+
+    def _end_shadow(self, shadow: Shadow, record: BlockRecord, tell: Tell) -> DecisionRecord:
+        """Promote or refuse a challenger; what had been done before a crash is only written down."""
+        championship, by, reason = replace(self.championship, tell=tell), "--shadow", shadow.words
+        challenger, champion = self.registry.get(shadow.version), self.registry.champion()
+        evidence = {
+            "deployment": self.deployment.id,
+            "block": record.index,
+            "challenger": challenger.number,
+            "comparison": dict(shadow.comparison),
+        }
+        better = shadow.paired_test.verdict is TestState.BETTER
+        if better and champion.number != challenger.number:
+            try:
+                championship.promote(challenger, by=by, reason=reason, evidence=evidence, instead_of=record.version)
+            except ChampionChangedError as error:
+                better, reason = False, str(error)
+        if not better:
+            championship.refuse(challenger, champion, by=by, reason=reason, evidence=evidence)
+            tell(Notice(f"version {challenger.number} stays challenger: {reason}"))
+        outcome = "promoted" if better else "refused"
+        return DecisionRecord(record.index, True, by, reason, {}, outcome, challenger.number, shadow.comparison)
+
+    def _predictor(self, number: int) -> LocalPredictor:
+        return LocalPredictor.from_file(self.registry.release(self.registry.get(number)).model_file, version=number)
 
     def _settle(self, progress: Progress) -> None:
         """A crash between a challenge's audit line and its decision: the line tells what the decision was.

@@ -15,8 +15,7 @@ from drift.loop.journal.journal import Journal
 from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
 from drift.loop.releases.promote import card_of
-from drift.loop.retraining.challenge import comparison_words
-from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.retraining.challenge import comparison_words, last_row_seen
 from drift.loop.training.base import MIN_ROWS
 from drift.models.predict import LocalPredictor
 from drift.tracking.registry import Registry, Version

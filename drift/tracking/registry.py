@@ -12,7 +12,7 @@ from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.system.quiet import quiet
 from drift.system.signing import SIGNATURE, SIGNED_BY
 from drift.system.streams import broken, one_line
-from drift.tracking.connection.ids import MODEL_ID
+from drift.tracking.connection.addresses import MODEL_ID
 from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 from drift.tracking.runs.lookup import (
     RELEASE,

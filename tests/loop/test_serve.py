@@ -14,7 +14,7 @@ from drift.commands import deploying
 from drift.data.calendar import CALENDAR_NAMES
 from drift.errors import ExitCode
 from drift.loop.card import Card, DataSource
-from drift.loop.serve import how_to_ask
+from drift.loop.servers import how_to_ask
 
 
 def card(source: DataSource, *names: str) -> Card:

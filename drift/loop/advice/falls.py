@@ -17,7 +17,7 @@ from drift.errors import DriftError
 from drift.loop.card import Card
 from drift.loop.journal.journal import Journal
 from drift.loop.outlook import Fall
-from drift.loop.retraining.manual_retrain import deployments_of
+from drift.loop.retraining.challenge import deployments_of
 from drift.policies.history import BlockRecord
 
 LEVEL = 0.01  # chance of dating a fall where accuracy did not change, if rows are independent

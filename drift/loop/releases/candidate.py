@@ -1,18 +1,23 @@
-"""Which base run a deployment takes: the best of its experiment, or of all experiments where that one has none."""
+"""Which base run a deployment takes, and under which name: the best run of its experiment, or of all experiments.
+
+`drift base` notes of which table a run was made, and `drift deploy` matches it. A name in the registry is one table's:
+where a model's own name is taken by a model of another table, it gets another one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from drift import next_steps
 from drift.errors import DriftError, TrackingError
 from drift.invocation import Options
 from drift.loop.card import Card, DataSource
-from drift.loop.releases.model_names import usable_name
 from drift.loop.releases.promote import card_of
 from drift.tracking.connection.store import Store
-from drift.tracking.registry import CHAMPION, Registry, Version
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry, Version
 from drift.tracking.runs.lookup import RunRecord, experiment_of, find_runs, find_runs_everywhere, model_card
 
 ELEC = DataSource().name
@@ -311,3 +316,55 @@ def _require_same_table(registry: Registry, champion: Version, best: RunRecord, 
             f" {experiment!r} from {wanted.table_words}: deploy it under another --register_model_name, such as:"
             f" {next_steps.deploy(experiment, name, wanted.source.options, **given)}"
         )
+
+
+def usable_name(store: Store, card: Card, *, default: bool) -> str:
+    """The first name under which a model can be deployed: it is free, or its champion was made from the same table.
+
+    Args:
+        store: MLflow.
+        card: of the model that is to be deployed.
+        default: whether the default name is tried first, before those that are made from the name of the table.
+
+    Raises:
+        TrackingError: MLflow is away.
+    """
+    own = next_steps.model_names(card.source.path)
+    names = chain([next_steps.DEFAULT_MODEL], own) if default else own
+    return next(name for name in names if _is_usable(Registry(store, name), card))
+
+
+def champion_of(store: Store, name: str) -> tuple[Version, Card] | None:
+    """The version that serves under a name that `usable_name` gave, with its card; None where none does."""
+    registry = Registry(store, name)
+    version = registry.holder(CHAMPION)
+    return None if version is None else (version, card_of(registry, version))
+
+
+def served_as(registry: Registry, card: Card) -> str | None:
+    """Another name under which a champion of the same table serves; None without one, or where this name has versions.
+
+    A name that was mistyped would else begin another model beside the one that is meant.
+
+    Args:
+        registry: of the name that was given.
+        card: of the model that is to be deployed.
+    """
+    if registry.versions():
+        return None
+    for name in registry.others():
+        with suppress(DriftError):  # its card is damaged
+            champion = champion_of(registry.store, name)
+            if champion is not None and champion[1].of_same_table(card):
+                return name
+    return None
+
+
+def _is_usable(registry: Registry, card: Card) -> bool:
+    serving = registry.holder(CHAMPION) or registry.holder(PREVIOUS)
+    if serving is None:
+        return True
+    try:
+        return card_of(registry, serving).of_same_table(card)
+    except DriftError:  # its card is damaged: nobody knows of which table it is
+        return False

@@ -29,7 +29,7 @@ from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.system.devices import resolve_device
-from drift.tracking.connection.ids import RUN_ID
+from drift.tracking.connection.addresses import RUN_ID
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import CHALLENGER, Version
 from drift.tracking.runs.lookup import find_runs

@@ -16,8 +16,7 @@ from drift.loop.card import Card, DataSource, require_one_line
 from drift.loop.events import Notice, Tell, nobody
 from drift.loop.options import TrainOptions
 from drift.loop.project_dir import ProjectDir
-from drift.loop.releases.candidate import table_tags
-from drift.loop.releases.model_names import champion_of, usable_name
+from drift.loop.releases.candidate import champion_of, table_tags, usable_name
 from drift.loop.releases.trusted import remember_trained
 from drift.loop.training.fitting import Fitted, Place, epoch_metrics, search_and_fit
 from drift.loop.training.run_description import (

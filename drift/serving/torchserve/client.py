@@ -20,8 +20,7 @@ import requests
 from drift.data.blocks import Answer, Floats
 from drift.errors import NoAnswerError, PredictionError, ServerError
 from drift.serving.torchserve.control import INVALID_KEY, read_refusal
-from drift.serving.torchserve.direct import direct_session
-from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.keys import Keyring, direct_session
 
 Format = Literal["npy", "json"]
 

@@ -19,8 +19,7 @@ from typing import Any
 import requests
 
 from drift.errors import NoAnswerError, ServerError, ServingError
-from drift.serving.torchserve.direct import direct_request
-from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.keys import Keyring, direct_request
 from drift.serving.torchserve.process.record import KEY_FILE, read_record
 
 REQUEST_SECONDS = 30.0  # registering unpacks the archive before it answers

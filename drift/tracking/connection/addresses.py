@@ -2,6 +2,9 @@
 
 SQLAlchemy 2.1 decodes `%20` in the address of a SQLite file (`sqlite:///...`), 2.0 does not; MLflow encodes the folder
 that `mlflow run` was called in. `file_of` and `address_of` therefore ask the SQLAlchemy that is installed.
+
+Ids of runs and logged models are checked before they are part of a path: whoever writes to MLflow's database chooses
+them.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from drift.system.secrets import hide_in_queries, without_user
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
 PREFIX = "sqlite:///"
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+MODEL_ID = re.compile(r"m-[0-9a-f]{32}")  # in a model's address, too, and in the folder that holds it
 
 
 def check_version(uri: str) -> None:
@@ -102,3 +107,26 @@ def address_of(file: Path) -> str:
 
     plain = f"{PREFIX}{file.absolute()}"
     return plain if make_url(plain).database == str(file.absolute()) else f"{PREFIX}{quote(str(file.absolute()))}"
+
+
+def require_run_id(run_id: str) -> str:
+    """The id of a run, which may then be part of a path.
+
+    Raises:
+        TrackingError: it is not one as MLflow makes them.
+    """
+    return _required(run_id, RUN_ID, "run", "32 hexadecimal digits")
+
+
+def require_model_id(model_id: str) -> str:
+    """The id of a logged model; raises as `require_run_id`."""
+    return _required(model_id, MODEL_ID, "model", "m- and 32 hexadecimal digits")
+
+
+def _required(text: str, pattern: re.Pattern[str], what: str, form: str) -> str:
+    if not pattern.fullmatch(text):
+        raise TrackingError(
+            f"expected the id of a {what} as MLflow makes them ({form}), got {text[:80]!r}: somebody wrote it into"
+            " MLflow's database; delete it there"
+        )
+    return text

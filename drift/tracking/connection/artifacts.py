@@ -33,8 +33,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from drift.errors import BlockError, TrackingError
 from drift.system.streams import one_line
-from drift.tracking.connection.addresses import without_password
-from drift.tracking.connection.ids import require_model_id, require_run_id
+from drift.tracking.connection.addresses import require_model_id, require_run_id, without_password
 from drift.tracking.connection.store import Store
 
 if TYPE_CHECKING:

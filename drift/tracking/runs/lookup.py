@@ -26,6 +26,7 @@ from drift.data.blocks import Reference
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
+from drift.tracking.connection.addresses import MODEL_ID, RUN_ID, require_run_id
 from drift.tracking.connection.artifacts import (
     artifacts_of_model,
     artifacts_of_run,
@@ -34,7 +35,6 @@ from drift.tracking.connection.artifacts import (
     missing_file,
     require_plain_yaml,
 )
-from drift.tracking.connection.ids import MODEL_ID, RUN_ID, require_run_id
 from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment

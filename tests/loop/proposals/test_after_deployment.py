@@ -13,8 +13,7 @@ import pytest
 
 from drift.errors import ExitCode, TrackingError
 from drift.loop.advice import deployment_advice
-from drift.loop.advice.deployment_advice import DeploymentAdvice
-from drift.loop.advice.retrain_outlook import by_hand_of
+from drift.loop.advice.deployment_advice import DeploymentAdvice, by_hand_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Ending
 from drift.loop.journal.records import DecisionRecord

@@ -16,7 +16,7 @@ from drift.loop.events import Notice
 from drift.loop.options import DeployOptions
 from drift.loop.releases import candidate as module
 from drift.loop.releases.candidate import Candidate, find_candidate, table_tags
-from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.retraining.challenge import last_row_seen
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import RunRecord

@@ -26,8 +26,7 @@ import psutil
 import requests
 
 from drift.errors import ServerError, ServingError, StateError
-from drift.serving.torchserve.direct import direct_request
-from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.keys import Keyring, direct_request
 from drift.serving.torchserve.process import supervisor
 from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ProcessIdentity, ServerRecord, end_orphan
 from drift.serving.torchserve.process.settings import (
