@@ -51,17 +51,16 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
         context.tell(Notice(candidate.taken_words))
     load = cache(DataSource.load)
     succession = _succession(candidate, registry, context, options, source, load)
-    model_id = _model_to_serve(candidate, succession)
-    champion = candidate.champion
-    if champion is not None and champion.model_id == model_id:
-        card = card_of(registry, champion)
+    kept = _kept_champion(candidate, succession)
+    if kept is not None:
+        card = card_of(registry, kept)
     else:
         with TemporaryDirectory(prefix="drift-fetch-") as folder:
             card = Card.from_metadata(_trusted_base(candidate, context, Path(folder)).card)
-    serving = champion.number if champion is not None and champion.model_id == model_id else None
+    serving = None if kept is None else kept.number
     table = card.fit_to(load(source or card.source))
     rows = rows_to_score(card, options, table, champion=serving)  # what is wrong is said before anything is started
-    if champion is None and (other := served_as(registry, card)) is not None:
+    if candidate.champion is None and (other := served_as(registry, card)) is not None:
         named = {} if source is None else source.options
         instead = next_steps.deploy(options.experiment, other, named, **options.given(), **context.server)
         context.tell(
@@ -156,11 +155,9 @@ def _trusted_base(candidate: Candidate, context: DeploymentContext, folder: Path
     return require_base(context.store, context.journal, run.id, run.tags["drift.model_id"], folder, context.tell)
 
 
-def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:
-    """The id of the logged model that will be champion when the deployment begins."""
-    if candidate.champion is not None and (succession is None or not succession.promoted):
-        return candidate.champion.model_id
-    return candidate.run.tags["drift.model_id"]
+def _kept_champion(candidate: Candidate, succession: Succession | None) -> Version | None:
+    """The champion that stays when the deployment begins; None where the base model becomes champion."""
+    return None if succession is not None and succession.promoted else candidate.champion
 
 
 def _take_up(
@@ -168,9 +165,9 @@ def _take_up(
 ) -> Version:
     """Let the server serve the champion; a base model without a champion, or chosen beside one, becomes it first."""
     registry, run, champion = championship.registry, candidate.run, candidate.champion
-    if champion is not None and (succession is None or not succession.promoted):
+    if (kept := _kept_champion(candidate, succession)) is not None:
         if succession is not None and succession.test is not None:
-            _refuse(candidate, champion, succession, championship, deployment=deployment)
+            _refuse(candidate, kept, succession, championship, deployment=deployment)
         served = championship.reconcile()
         championship.tell(
             Notice(f"version {served.number} stays champion; scoring the rows after those it was made from")

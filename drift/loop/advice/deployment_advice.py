@@ -23,7 +23,7 @@ from drift.loop.outlook import LEAST_FALLEN, ByHand, Fall, Outlook
 from drift.loop.releases.loading import References
 from drift.loop.releases.promote import card_of
 from drift.loop.retraining.challenge import last_row_seen
-from drift.loop.retraining.retrain import split_seen
+from drift.loop.retraining.retrain import Split, split_seen
 from drift.policies.history import BlockRecord
 from drift.tracking.registry import Registry
 
@@ -63,9 +63,8 @@ def outlook_of(
         window = _weighing_new(champion, stop, options)
     with_window = _window_parts(champion, stop, options, window) if wait == 0 or few else None
     return Outlook(
-        new, len(range(max(parts.refit.start, champion.seen), parts.refit.stop)), len(parts.refit),
-        len(parts.held_out), wait, window if with_window else None, fall=fall, fallen_rows=fallen,
-        since_fall=since_fall, window_parts=with_window or (0, 0), few=few,
+        new, parts.learned(champion), len(parts.refit), len(parts.held_out), wait, window if with_window else None,
+        fall=fall, fallen_rows=fallen, since_fall=since_fall, window_parts=with_window or (0, 0), few=few,
     )  # fmt: skip
 
 
@@ -73,11 +72,8 @@ def _window_parts(champion: Card, stop: int, options: RetrainOptions, window: in
     """Rows to train on and held-out rows of a window; None without one, or where it is too small."""
     if window is None or window < LEAST_WINDOW:
         return None
-    try:
-        parts = split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
-    except DataError:
-        return None
-    return len(parts.refit), len(parts.held_out)
+    parts = _split(champion, stop, options, window)
+    return None if parts is None else (len(parts.refit), len(parts.held_out))
 
 
 def is_over(fall: Fall, champion: Card) -> bool:
@@ -93,12 +89,10 @@ def _weighing_new(champion: Card, stop: int, options: RetrainOptions) -> int | N
     """The window in which new rows weigh enough: twice the new rows; None if all rows do or it would hold them all."""
     new = max(0, stop - champion.seen)
     for window in (stop, min(stop, max(LEAST_WINDOW, 2 * new))):
-        try:
-            parts = split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
-        except DataError:
+        parts = _split(champion, stop, options, window)
+        if parts is None:
             return None
-        learned = len(range(max(parts.refit.start, champion.seen), parts.refit.stop))
-        if learned >= LEAST_SHARE * len(parts.refit):
+        if parts.learned(champion) >= LEAST_SHARE * len(parts.refit):
             break
     return window if window < stop else None
 
@@ -110,7 +104,7 @@ def _wait(
     for many in range(MOST_BLOCKS):
         at = stop + many * block_rows
         window, least = (options.window_rows, 0) if since is None else (at - since, LEAST_FALLEN)
-        if (window is None or window >= least) and _learned(champion, at, replace(options, window_rows=window)):
+        if (window is None or window >= least) and _learned(champion, at, options, window):
             return many
     return None
 
@@ -129,13 +123,17 @@ def by_hand_of(
     return ByHand(outlook.window_rows, command, stop)
 
 
-def _learned(champion: Card, stop: int, options: RetrainOptions) -> bool:
+def _learned(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> bool:
     """Whether a retrain at `stop` trains on enough rows that are new."""
-    try:
-        parts = split_seen(champion, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
-    except DataError:
-        return False
-    return len(range(max(parts.refit.start, champion.seen), parts.refit.stop)) >= LEAST_LEARNED
+    parts = _split(champion, stop, options, window)
+    return parts is not None and parts.learned(champion) >= LEAST_LEARNED
+
+
+def _split(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> Split | None:
+    """How a retrain on a window would cut the rows before `stop`; None where they are too few."""
+    with suppress(DataError):
+        return split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
+    return None
 
 
 def worse_than_accepted(now: Reference, first: Reference, *, level: float = LEVEL) -> str:

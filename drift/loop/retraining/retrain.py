@@ -133,6 +133,10 @@ class Split:
         """Rows of the final fit."""
         return range(self.fit.start, self.tune.stop)
 
+    def learned(self, champion: Card) -> int:
+        """Number of rows of the final fit that came since a champion was made."""
+        return len(range(max(self.fit.start, champion.seen), self.tune.stop))
+
 
 def split_seen(champion: Card, stop: int, *, window_rows: int | None, held_out_rows: int | None) -> Split:
     """Cut the rows before `stop`; held-out rows begin after the last row that the champion's weights have seen.
@@ -178,11 +182,11 @@ def retrain(occasion: Occasion, config: ChallengeConfig, refused: Sequence[Refus
     recipe = _recipe(champion, parts, options)
     require_new_search(recipe, refused)
     new = max(0, stop - champion_card.seen)
-    learned = len(range(max(refit.start, champion_card.seen), refit.stop))
     tell(
         Notice(
             f"retraining on rows {refit.start} to {refit.stop - 1}"
-            f" ({'warm' if options.warm_start else 'fresh'} start; {learned:,} of the {new:,} new ones),"
+            f" ({'warm' if options.warm_start else 'fresh'} start;"
+            f" {parts.learned(champion_card):,} of the {new:,} new ones),"
             f" held out {held_out.start} to {stop - 1}"
         )
     )
