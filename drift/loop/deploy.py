@@ -31,8 +31,9 @@ from drift.loop.scoring.seen_rows import left_behind, require_unseen, rows_to_sc
 from drift.loop.succession import Contest, Succession, undecided
 from drift.loop.training.run_description import data_parameters, words
 from drift.tracking.registry import Registry, Version
-from drift.tracking.runs.lookup import Release, end_forgotten
+from drift.tracking.runs.lookup import end_forgotten
 from drift.tracking.runs.open_runs import LoggedModel, Run, link_project_run
+from drift.tracking.runs.release import Release
 
 
 def deploy(context: DeploymentContext, options: DeployOptions, source: DataSource | None = None) -> DeployResult:

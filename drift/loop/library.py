@@ -19,14 +19,7 @@ from drift.loop.deploy import kept_options, resume, unfinished
 from drift.loop.events import RolledBack, Tell, nobody
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.repairs import home_of, require_log, tell_lost_log
-from drift.loop.options import (
-    NO_REASON,
-    BaseOptions,
-    DeployOptions,
-    ManualRetrainOptions,
-    PromoteMode,
-    ServerOptions,
-)
+from drift.loop.options import NO_REASON, BaseOptions, DeployOptions, ManualRetrainOptions, PromoteMode, ServerOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.proposals import after_promotion, after_refusal, after_rollback
 from drift.loop.releases.promote import Championship
@@ -42,7 +35,8 @@ from drift.system.options import as_options, record_of
 from drift.system.person import person
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.registry import Registry
-from drift.tracking.runs.lookup import ReleaseOrigin, experiment_of
+from drift.tracking.runs.lookup import experiment_of
+from drift.tracking.runs.release import ReleaseOrigin
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"  # MLflow sets it, too, to the address that it is given
 Arguments = ParamSpec("Arguments")

@@ -16,16 +16,7 @@ from drift.data.blocks import Answer, ScoredBlock, Table, blocks, cut
 from drift.data.calendar import CALENDAR_NAMES
 from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift
 from drift.detect.sequential.paired_test import TestState
-from drift.errors import (
-    ChampionChangedError,
-    DataError,
-    ExitCode,
-    ServingError,
-    StateError,
-    TrackingError,
-    TrainingError,
-    resumable,
-)
+from drift.errors import DataError, ExitCode, ServingError, StateError, TrackingError, TrainingError, resumable
 from drift.loop.advice.deployment_advice import DeploymentAdvice
 from drift.loop.advice.falls import ScoredFalls
 from drift.loop.context import DeploymentContext, PredictingService
@@ -238,13 +229,10 @@ class RunningDeployment:
             "comparison": dict(shadow.comparison),
         }
         better = shadow.paired_test.verdict is TestState.BETTER
-        if better and champion.number != challenger.number:
-            try:
-                championship.promote(challenger, by=by, reason=reason, evidence=evidence, instead_of=record.version)
-            except ChampionChangedError as error:
-                better, reason = False, str(error)
+        if not better or champion.number != challenger.number:
+            why = {"by": by, "reason": reason, "evidence": evidence}
+            better, reason = championship.decide(challenger, champion, better, compared_with=record.version, **why)
         if not better:
-            championship.refuse(challenger, champion, by=by, reason=reason, evidence=evidence)
             tell(Notice(f"version {challenger.number} stays challenger: {reason}"))
         outcome = "promoted" if better else "refused"
         return DecisionRecord(record.index, True, by, reason, {}, outcome, challenger.number, shadow.comparison)

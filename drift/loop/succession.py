@@ -19,7 +19,7 @@ from drift.loop.retraining.challenge import comparison_words, last_row_seen
 from drift.loop.training.base import MIN_ROWS
 from drift.models.predict import LocalPredictor
 from drift.tracking.registry import Registry, Version
-from drift.tracking.runs.lookup import Release
+from drift.tracking.runs.release import Release
 
 COMPARED_ROWS = 400  # proposed for a comparison where too few rows were scored
 

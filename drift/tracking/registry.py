@@ -15,11 +15,6 @@ from drift.system.streams import broken, one_line
 from drift.tracking.connection.addresses import MODEL_ID
 from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 from drift.tracking.runs.lookup import (
-    RELEASE,
-    Release,
-    ReleaseOrigin,
-    Trust,
-    download_release,
     experiment_of,
     find_runs_everywhere,
     logged_tags,
@@ -28,6 +23,7 @@ from drift.tracking.runs.lookup import (
     sha256_of,
 )
 from drift.tracking.runs.open_runs import LoggedModel
+from drift.tracking.runs.release import RELEASE, Release, ReleaseOrigin, Trust, download_release
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 COPIED_TAGS = (RELEASE, SIGNATURE, SIGNED_BY)  # of the logged model, to the version

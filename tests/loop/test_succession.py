@@ -17,7 +17,8 @@ from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
 from drift.loop.succession import Contest, Succession
 from drift.tracking.registry import Version
-from drift.tracking.runs.lookup import Release, RunRecord
+from drift.tracking.runs.lookup import RunRecord
+from drift.tracking.runs.release import Release
 
 CHAMPION = Version(4, "r4", "m4", "s", {})
 RUN = RunRecord("base2", "FINISHED", {"reference/accuracy": 0.7}, {}, {"drift.model_id": "m9"})

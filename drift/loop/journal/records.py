@@ -130,7 +130,7 @@ class KnownRelease:
     """A release that may be served, and why.
 
     Attributes:
-        digest: over model, card and reference (`drift.tracking.runs.lookup`), 64 hex digits.
+        digest: over model, card and reference (`drift.tracking.runs.release`), 64 hex digits.
         model: name in the registry; empty for a base model that had none yet.
         version: registered version; None for a base model that had none yet.
         how: `trained here`, `accepted`, or `signed by FINGERPRINT`.

@@ -100,6 +100,31 @@ class Championship:
             self._end_challenge()
             self._drop_leftovers(service)
 
+    def decide(
+        self, challenger: Version, champion: Version, better: bool, *, compared_with: int, **why: Any
+    ) -> tuple[bool, str]:
+        """Promote a challenger if it is better than the version that it was compared with, else refuse it.
+
+        Args:
+            challenger: registered.
+            champion: the version that serves.
+            better: whether it is to be promoted.
+            compared_with: number of the version that it was compared with; if another one is champion by now, the
+                challenger is refused.
+            why: `by`, `reason` and `evidence`, as those of `promote`.
+
+        Returns:
+            Whether it was promoted, and why.
+        """
+        if better:
+            try:
+                self.promote(challenger, instead_of=compared_with, **why)
+                return True, why["reason"]
+            except ChampionChangedError as error:
+                why |= {"reason": str(error)}
+        self.refuse(challenger, champion, **why)
+        return False, why["reason"]
+
     def refuse(
         self, challenger: Version, champion: Version, *, by: str, reason: str, evidence: Mapping[str, Any]
     ) -> None:

@@ -23,7 +23,8 @@ from drift.system import signing
 from drift.system.person import person
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
-from drift.tracking.runs.lookup import Release, ReleaseOrigin, download_release, get_run, logged_tags
+from drift.tracking.runs.lookup import get_run, logged_tags
+from drift.tracking.runs.release import Release, ReleaseOrigin, download_release
 from drift.tracking.runs.run import LoggedModel
 
 

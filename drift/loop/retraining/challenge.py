@@ -13,7 +13,7 @@ from typing import Any
 
 from drift.detect import PairedTest
 from drift.detect.permutation.p_values import p_text
-from drift.errors import ChampionChangedError, DataError, TrainingError
+from drift.errors import DataError, TrainingError
 from drift.loop.card import Card, DataSource
 from drift.loop.events import ChallengerRefused, Notice
 from drift.loop.journal.journal import Journal
@@ -177,12 +177,10 @@ def _challenge(occasion: Occasion, config: ChallengeConfig, refused: Sequence[Re
     full = occasion.evidence | {"cause": occasion.cause, "challenger": challenger.version.number, "comparison": test}
     if promoted:
         championship.tell(Notice(f"version {challenger.version.number} takes over"))
-        try:
-            championship.promote(challenger.version, by=by, reason=reason, evidence=full, instead_of=champion.number)
-        except ChampionChangedError as error:
-            promoted, reason = False, str(error)
+    why = {"by": by, "reason": reason, "evidence": full}
+    number = champion.number
+    promoted, reason = championship.decide(challenger.version, champion, promoted, compared_with=number, **why)
     if not promoted:
-        championship.refuse(challenger.version, champion, by=by, reason=reason, evidence=full)
         championship.tell(ChallengerRefused(champion.number, challenger.version.number, challenger.test, reason))
     return ChallengeResult(challenger, promoted, by, reason)
 

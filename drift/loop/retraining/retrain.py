@@ -33,8 +33,7 @@ from drift.tracking.connection.addresses import RUN_ID
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import CHALLENGER, Version
 from drift.tracking.runs.lookup import find_runs
-from drift.tracking.runs.open_runs import LoggedMetric, Run, open_run
-from drift.tracking.runs.parents import name_trials, parent_in
+from drift.tracking.runs.open_runs import LoggedMetric, Run, name_trials, open_run, parent_in
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
 MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from

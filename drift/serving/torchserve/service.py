@@ -27,8 +27,7 @@ from drift.serving.torchserve.archive import drop_archives
 from drift.serving.torchserve.client import Format, TorchServeClient
 from drift.serving.torchserve.control import Control, load_version
 from drift.serving.torchserve.keys import Keyring
-from drift.serving.torchserve.process.restarter import Restarter
-from drift.serving.torchserve.process.server import TorchServe
+from drift.serving.torchserve.process.server import Restarter, TorchServe
 
 LOAD_SECONDS = 120.0  # one worker needs 3 to 7; a machine at work needs more
 DRAIN_SECONDS = 60.0

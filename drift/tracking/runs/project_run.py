@@ -18,9 +18,8 @@ from drift.errors import MissingPackageError, TrackingError
 from drift.invocation import ProjectCall, set_project_call
 from drift.system.quiet import quiet
 from drift.tracking.connection.addresses import PREFIX, address_of, file_of, with_driver
-from drift.tracking.connection.failures import check_database
 from drift.tracking.connection.sqlite_file import reading_address
-from drift.tracking.connection.store import mlflow_errors, set_timeouts
+from drift.tracking.connection.store import check_database, mlflow_errors, set_timeouts
 
 if TYPE_CHECKING:
     import psutil

@@ -17,16 +17,9 @@ from drift.system.quiet import quiet
 from drift.system.signing import sign
 from drift.tracking.connection.artifacts import require_permitted_uploads
 from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.lookup import (
-    MODEL_FILE,
-    REFERENCE_FILE,
-    RELEASE,
-    download_release,
-    model_file,
-    release_digest,
-    sha256_of,
-)
+from drift.tracking.runs.lookup import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
 from drift.tracking.runs.machine import SystemSample, environment, installed_packages
+from drift.tracking.runs.release import RELEASE, download_release, release_digest
 
 if TYPE_CHECKING:
     import torch

@@ -17,7 +17,7 @@ from drift.loop.releases.promote import card_of
 from drift.loop.releases.trusted import TrustedReleases, accept, remember_trained, trusted_registry
 from drift.system import signing
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.lookup import ReleaseOrigin, download_release
+from drift.tracking.runs.release import ReleaseOrigin, download_release
 from drift.tracking.runs.run import LoggedModel
 from tests.models.test_exported_program import evaluated_size, records_of, write
 from tests.stores import fresh_store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,6 +16,7 @@ from scipy.stats import binom
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import TrainingError, UsageError
 from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions, TrainOptions
+from drift.loop.releases.promote import Championship
 from drift.loop.retraining import challenge as module
 from drift.loop.retraining.challenge import Try, challenge, kinds
 from drift.loop.retraining.retrain import ChallengeConfig, Challenger, Occasion
@@ -92,6 +94,7 @@ class Stage:
             promote=lambda *args, **more: None,
             refuse=lambda *args, **more: self.evidence.append(more["evidence"]),
         )
+        championship.decide = partial(Championship.decide, cast(Any, championship))
         monkeypatch.setattr(module, "retrain", self.train)
         self.ring = ChallengeConfig(cast(Any, championship), "drift", OPTIONS, PromoteMode.AUTO, None, "ada")
 

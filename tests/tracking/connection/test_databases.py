@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 
 from drift.errors import MissingPackageError, TrackingError
-from drift.tracking.connection import failures
+from drift.tracking.connection import store as failures
 from drift.tracking.connection.store import connect, mlflow_errors
 from drift.tracking.runs import project_run
 from tests import postgres

@@ -7,8 +7,7 @@ import pytest
 
 from drift.data.blocks import Table
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import LoggedMetric, Run, open_run
-from drift.tracking.runs.parents import FIGURE, parent_in
+from drift.tracking.runs.open_runs import FIGURE, LoggedMetric, Run, open_run, parent_in
 
 CURVE = [(0.61, 1), (0.67, 2), (0.70, 3)]
 
