@@ -37,7 +37,7 @@ class ProjectDir:
         """
         named = path or os.environ.get("DRIFT_HOME")
         self.path = (Path(named) if named else _state_folder() / ".drift").absolute()
-        self._reports = (self.path if named else self.path.parent) / "reports"
+        self.reports = (self.path if named else self.path.parent) / "reports"
         if read:
             return
         if not create:
@@ -73,7 +73,7 @@ class ProjectDir:
         for folder in (*(self.path / name for name in FOLDERS), *(self.path / "deployments").glob("*")):
             if folder.is_dir():
                 private_folder(folder)
-        for place in (self.log, self._reports):
+        for place in (self.log, self.reports):
             if os.path.lexists(place):
                 require_owner(place)
 
@@ -86,11 +86,6 @@ class ProjectDir:
     def log(self) -> Path:
         """The scoring log and the audit trail (SQLite)."""
         return self.path / "log.db"
-
-    @property
-    def reports(self) -> Path:
-        """Where reports are written."""
-        return self._reports
 
     def new_report(self, name: str) -> Path:
         """Where a page goes by default: a file with the time, in UTC."""

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -81,21 +80,18 @@ class RunningDeployment:
                 losses_by_block(journal.answers(deployment.id)),
             )
             self._settle(progress)
-            with TemporaryDirectory(prefix="drift-reference-") as folder:
-                references = References(self.registry, Path(folder))
-                falls = ScoredFalls(journal, deployment.id, references)
-                advice = DeploymentAdvice(
-                    deployment, self.options, self.table, self.registry, journal, references, falls
-                )
-                forecasts = Forecasts(self.options.forecast_threshold, references)
-                outbox = Outbox(
-                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.context.tell
-                )
-                if not progress.blocks and (warned := advice.threshold(deployment.first_champion)):
-                    self.context.tell(Notice(warned.words))
-                ending, report, details = self._score_and_report(progress, outbox, advice, forecasts)
-                served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
-                warned, by_hand = advice.first_threshold(served), advice.by_hand()
+            references = References(self.registry)
+            falls = ScoredFalls(journal, deployment.id, references)
+            advice = DeploymentAdvice(deployment, self.options, self.table, self.registry, journal, references, falls)
+            forecasts = Forecasts(self.options.forecast_threshold, references)
+            outbox = Outbox(
+                journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.context.tell
+            )
+            if not progress.blocks and (warned := advice.threshold(deployment.first_champion)):
+                self.context.tell(Notice(warned.words))
+            ending, report, details = self._score_and_report(progress, outbox, advice, forecasts)
+            served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
+            warned, by_hand = advice.first_threshold(served), advice.by_hand()
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:

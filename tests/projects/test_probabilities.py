@@ -46,7 +46,6 @@ def test_every_test_row_gets_the_same_probabilities(
     rows = card.fit_to(load_elec()).features[card.seen :]
     assert len(rows) == 45_312 - 31_718
     with ModelService.start(tmp_path / "server", registry.name, format=format) as service:
-        with fetched(registry, version) as whole:
-            load_fetched(registry.name, whole, service)
+        load_fetched(registry, version, fetched(registry, version), service)
         served = [service.predict(part).probabilities for part in np.array_split(rows, 20)]
     np.testing.assert_allclose(np.concatenate(served), local.predict(rows).probabilities, atol=1e-6, rtol=0)

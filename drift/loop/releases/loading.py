@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +12,8 @@ from drift.errors import ArchiveError, TrackingError
 from drift.loop.card import Card
 from drift.serving.torchserve.archive import archive_name, build_archive
 from drift.tracking.registry import Registry, Version
-from drift.tracking.runs.lookup import load_reference, model_card, read_reference
+from drift.tracking.runs.lookup import model_card, read_reference
+from drift.tracking.runs.release import Release
 
 
 class LoadingService(Protocol):
@@ -56,23 +56,7 @@ class LoadingService(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class FetchedVersion:
-    """What serving a version takes, on this machine.
-
-    Attributes:
-        version: the registered version.
-        model_file: its exported network (.pt2); its SHA-256 is the one that was logged.
-        card: what the model was made from.
-    """
-
-    version: Version
-    model_file: Path
-    card: Card
-
-
-@contextmanager
-def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
+def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Release:
     """Download what serving `version` takes, and check whether it is trusted and can be loaded safely.
 
     Args:
@@ -83,34 +67,36 @@ def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Ite
     Raises:
         ArchiveError: the registry's file is not the one that was logged, cannot be had any more, or could run code.
         UntrustedError: nobody here knows where the release comes from.
+        DataError: its card is damaged.
     """
     from drift.models.predict import require_program
 
     try:
         release = registry.release(version)
         require_program(release.model_file)
-        card = Card.from_metadata(release.card)
     except (TrackingError, ArchiveError) as error:
         reason = f"version {version.number} of {registry.name} cannot be served: {error}"
         raise type(error)(f"{reason}; {otherwise}" if otherwise else reason) from error
-    yield FetchedVersion(version, release.model_file, card)
+    Card.from_metadata(release.card)
+    return release
 
 
-def load_fetched(name: str, whole: FetchedVersion, service: LoadingService) -> None:
-    """Pack a fetched version of the model `name` into the server's store and load it.
+def load_fetched(registry: Registry, version: Version, release: Release, service: LoadingService) -> None:
+    """Pack a fetched version into the server's store and load it.
 
     Raises:
         ServingError: the server has a version of that number from another archive, or the version does not come up.
     """
+    card = Card.from_metadata(release.card)
     archive = build_archive(
-        whole.model_file,
-        name=name,
-        version=whole.version.number,
-        card=whole.card.to_metadata() | {"time": whole.card.time_name},
-        digest=whole.version.sha256,
+        release.model_file,
+        name=registry.name,
+        version=version.number,
+        card=card.to_metadata() | {"time": card.time_name},
+        digest=version.sha256,
         store=service.store,
     )
-    service.load(archive, whole.version.number)
+    service.load(archive, version.number)
 
 
 def is_loaded(registry: Registry, version: Version, service: LoadingService) -> bool:
@@ -132,22 +118,22 @@ def card_of(registry: Registry, version: Version) -> Card:
 
 @dataclass
 class References:
-    """References by version.
+    """References by version, which stay in memory.
 
     Attributes:
         registry: of the model's versions.
-        folder: where files are put, which may be deleted later: what was fetched stays in memory.
     """
 
     registry: Registry
-    folder: Path
     _fetched: dict[int, Reference] = field(default_factory=dict)
     _seen: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, version: int) -> Reference:
         """The reference of a version."""
         if version not in self._fetched:
-            self._fetched[version] = self._fetch(version)
+            release = self.registry.release(self.registry.get(version))
+            words = f"version {version} of {self.registry.name}"
+            self._fetched[version] = read_reference(release.reference_file, words)
         return self._fetched[version]
 
     def seen(self, version: int) -> int:
@@ -155,12 +141,3 @@ class References:
         if version not in self._seen:
             self._seen[version] = card_of(self.registry, self.registry.get(version)).seen
         return self._seen[version]
-
-    def _fetch(self, version: int) -> Reference:
-        registered = self.registry.get(version)
-        if self.registry.trust is not None:
-            release = self.registry.release(registered)
-            return read_reference(release.reference_file, f"version {version} of {self.registry.name}")
-        folder = self.folder / str(version)
-        folder.mkdir(exist_ok=True)
-        return load_reference(self.registry.store, registered.run_id, folder, model_id=registered.model_id)

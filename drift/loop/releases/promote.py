@@ -23,7 +23,6 @@ from drift.loop.journal.records import AuditLine
 from drift.loop.journal.repairs import complete_trail
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.loading import (
-    FetchedVersion,
     LoadingService,
     archive_of,
     card_of,
@@ -33,6 +32,7 @@ from drift.loop.releases.loading import (
 )
 from drift.system.person import person
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from drift.tracking.runs.release import Release
 
 __all__ = ["Championship", "LoadingService", "card_of", "comparison_evidence", "person"]
 
@@ -221,14 +221,14 @@ class Championship:
         What cannot be served never becomes champion, whether a server runs or not.
         """
         stays = f"version {old.number} stays champion" if old else "nothing was changed"
-        with fetched(self.registry, new, otherwise=stays) as whole:
-            self.journal.intend(self.registry.name, line)
-            try:
-                _switch(whole, old, registry=self.registry, service=service)
-            except BaseException:
-                with contextlib.suppress(DriftError):
-                    self.journal.forget_intent(self.registry.name)
-                raise
+        release = fetched(self.registry, new, otherwise=stays)
+        self.journal.intend(self.registry.name, line)
+        try:
+            _switch(self.registry, new, old, release, service)
+        except BaseException:
+            with contextlib.suppress(DriftError):
+                self.journal.forget_intent(self.registry.name)
+            raise
         self.journal.audit(self.registry.name, line)
         self.journal.forget_intent(self.registry.name)
 
@@ -238,8 +238,7 @@ class Championship:
             previous = self.registry.holder(PREVIOUS)
             rollback = next_steps.rollback(self.registry.name)
             back = f"{rollback} puts version {previous.number} back" if previous else "deploy another one"
-            with fetched(self.registry, champion, otherwise=back) as whole:
-                load_fetched(self.registry.name, whole, service)
+            load_fetched(self.registry, champion, fetched(self.registry, champion, otherwise=back), service)
         before = service.default_version
         if before == champion.number:
             return
@@ -268,11 +267,13 @@ class Championship:
             drop_leftovers(self.registry, service, self.tell)
 
 
-def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, service: LoadingService | None) -> None:
+def _switch(
+    registry: Registry, new: Version, old: Version | None, release: Release, service: LoadingService | None
+) -> None:
     """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
-    before, new = service.default_version if service else None, whole.version
+    before = service.default_version if service else None
     if service is not None and not is_loaded(registry, new, service):
-        load_fetched(registry.name, whole, service)
+        load_fetched(registry, new, release, service)
     previous = registry.holder(PREVIOUS)
     try:
         if old is not None:

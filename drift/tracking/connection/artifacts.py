@@ -212,7 +212,9 @@ def _allowed(store: Store, location: str, experiment_id: str, below: str) -> boo
     """
     parts = urlsplit(location)
     folder = _folder(location)
-    if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in _steps(parts):
+    if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in unquote(
+        unquote(parts.path)
+    ).split("/"):
         return False
     if any(_is_below(location, root) for root in os.environ.get(ROOTS, "").split(",")):
         return True
@@ -235,10 +237,6 @@ def _is_of_server(parts: SplitResult, server: SplitResult) -> bool:
     if parts.scheme == "mlflow-artifacts":
         return not parts.netloc or _same_host(parts._replace(scheme=server.scheme), server)
     return _same_host(parts, server)
-
-
-def _steps(parts: SplitResult) -> list[str]:
-    return unquote(unquote(parts.path)).split("/")
 
 
 def _same_host(parts: SplitResult, server: SplitResult) -> bool:

@@ -197,24 +197,20 @@ class Store:
         if known_id is not None:
             return known_id
         if create:
+            from mlflow.exceptions import MlflowException
+
             with mlflow_errors(f"making experiment {name!r}"):
-                return self._make_experiment(name)
+                try:
+                    return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
+                except MlflowException:  # another process may do so at the same moment
+                    experiment = self.client.get_experiment_by_name(name)
+                    if experiment is None:
+                        raise
+                    return str(experiment.experiment_id)
         raise TrackingError(
             f"there is no experiment {name!r} in {self.address}; train a model in it first:"
             f" {next_steps.train_base(name)}"
         )
-
-    def _make_experiment(self, name: str) -> str:
-        """Make an experiment; another process may do so at the same moment."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return str(self.client.create_experiment(name, tags=EXPERIMENT_TAGS))
-        except MlflowException:
-            experiment = self.client.get_experiment_by_name(name)
-            if experiment is None:
-                raise
-            return str(experiment.experiment_id)
 
     def find_experiment(self, name: str) -> str | None:
         """The id of the experiment called `name`, or None if there is none.

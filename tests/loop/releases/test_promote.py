@@ -1,8 +1,7 @@
 """Registry and server move together or not at all, and a crash in between is mended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import cast
@@ -10,14 +9,13 @@ from typing import cast
 import pytest
 
 from drift.errors import ArchiveError, ChampionChangedError, DriftError, ServingError, StateError, TrackingError
-from drift.loop.card import Card
 from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
 from drift.loop.journal.repairs import lost_log
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases import promote as module
-from drift.loop.releases.loading import FetchedVersion, is_loaded
+from drift.loop.releases.loading import is_loaded
 from drift.loop.releases.promote import Championship
 from drift.tracking.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
@@ -60,14 +58,12 @@ class Stage:
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(tmp_path)
 
-    @contextmanager
-    def fetched(registry: object, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
+    def fetched(registry: object, version: Version, *, otherwise: str = "") -> None:
         if version.number in stage.unservable:
             raise ArchiveError(f"version {version.number} cannot be served; {otherwise}")
-        yield FetchedVersion(version, Path("x.pt2"), cast(Card, None))
 
-    def load(name: str, whole: FetchedVersion, service: FakeService) -> None:
-        service.load(Path("x.mar"), whole.version.number)
+    def load(registry: object, version: Version, release: object, service: FakeService) -> None:
+        service.load(Path("x.mar"), version.number)
 
     monkeypatch.setattr(module, "fetched", fetched)
     monkeypatch.setattr(module, "load_fetched", load)
