@@ -108,10 +108,9 @@ def end_forgotten(store: Store, experiment: str, **tags: str) -> list[str]:
     return [run.id for run in forgotten]
 
 
-def load_reference(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Reference:
-    """The reference that was logged with a model; arguments as in `reference_file`."""
-    path = reference_file(store, run_id, folder, model_id=model_id)
-    return read_reference(path, f"model {model_id}" if model_id else f"the model of run {run_id}")
+def load_reference(store: Store, run_id: str, folder: Path) -> Reference:
+    """The reference that was logged with the model of a run; arguments as in `reference_file`."""
+    return read_reference(reference_file(store, run_id, folder), f"the model of run {run_id}")
 
 
 def read_reference(path: Path, model: str) -> Reference:
