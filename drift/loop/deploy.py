@@ -27,7 +27,7 @@ from drift.loop.releases.promote import Championship, card_of, comparison_eviden
 from drift.loop.releases.trusted import require_base
 from drift.loop.results.deployment import DeployResult
 from drift.loop.running import RunningDeployment
-from drift.loop.scoring.seen_rows import left_behind, require_unseen, rows_to_score, scored_before
+from drift.loop.scoring.rows import left_behind, require_unseen, rows_to_score, scored_before
 from drift.loop.succession import Contest, Succession, undecided
 from drift.loop.training.run_description import data_parameters, words
 from drift.tracking.registry import Registry, Version

@@ -1,4 +1,7 @@
-"""What stands now: champion with its evidence, unfinished deployments, and running servers."""
+"""What stands now: champion with its evidence, unfinished deployments, running servers; and the audit trail.
+
+Status needs MLflow. The audit trail works without, and both only read.
+"""
 
 from __future__ import annotations
 
@@ -173,9 +176,9 @@ class AuditTrail:
         """Lines for people, each with the indent of its continuation, in characters."""
         for change in self.changes:
             versions = f"{change.from_version or '–'} → {change.to_version}"
-            yield f"{_moment_of(change)}  {change.action:<9} {versions:<8} {change.by}: {change.reason}", 21
+            yield f"{_moment(change.at)}  {change.action:<9} {versions:<8} {change.by}: {change.reason}", 21
         if (line := self.changed_line) is not None:
-            yield f"warning: the trail was changed by somebody at, or just before, the line of {_moment_of(line)}", 2
+            yield f"warning: the trail was changed by somebody at, or just before, the line of {_moment(line.at)}", 2
 
 
 def history_of(model_name: str) -> AuditTrail:
@@ -195,7 +198,3 @@ def history_of(model_name: str) -> AuditTrail:
         elsewhere = f"; {next_steps.for_other_model(others, default='history')}" if others else ""
         note = f"nothing has happened to {model_name} yet{elsewhere}"
     return AuditTrail(changes, changed_line, note)
-
-
-def _moment_of(line: AuditLine) -> str:
-    return line.at[:19].replace("T", " ")

@@ -23,7 +23,7 @@ from drift.loop.journal.records import Answers, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
 from drift.loop.outlook import ByHand
 from drift.loop.results.outcome import DeploymentOutcome, Summary, deployment_outcome
-from drift.loop.scoring.seen_rows import has_seen, outside_changes
+from drift.loop.scoring.rows import has_seen, outside_changes
 from drift.policies.history import BlockRecord
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import model_card

@@ -11,7 +11,7 @@ import numpy as np
 from drift.data.blocks import Integers
 from drift.detect.accuracy.block_tests import chance_band
 from drift.loop.journal.records import Answers, DecisionRecord
-from drift.loop.scoring.seen_rows import has_seen, outside_changes
+from drift.loop.scoring.rows import has_seen, outside_changes
 from drift.metrics.classification.counts import confusion
 from drift.policies.history import BlockRecord
 

@@ -18,7 +18,7 @@ from drift.loop.events import BlockScored, DriftFlagged, Ending, Notice, Retrain
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
 from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag
-from drift.loop.scoring.seen_rows import outside_change, seen_words
+from drift.loop.scoring.rows import outside_change, seen_words
 from drift.loop.scoring.shadow import SHADOW, Shadow
 from drift.policies.history import BlockRecord, History, evidence_of
 from drift.policies.protocol import Policy

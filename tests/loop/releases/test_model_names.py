@@ -14,7 +14,7 @@ from drift.loop.card import Card, DataSource
 from drift.loop.options import DeployOptions
 from drift.loop.releases import candidate as module
 from drift.loop.releases.candidate import served_as, usable_name
-from drift.loop.scoring.seen_rows import rows_to_score
+from drift.loop.scoring.rows import rows_to_score
 from drift.loop.training.base import next_step
 
 

@@ -18,7 +18,7 @@ from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment, now
 from drift.loop.options import DeployOptions
 from drift.loop.project_dir import ProjectDir
-from drift.loop.scoring import seen_rows
+from drift.loop.scoring import rows as seen_rows
 from tests.fakes import FakeRegistry, Listener, stream
 from tests.loop.releases.test_external_changes import switched
 

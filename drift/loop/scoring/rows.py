@@ -1,7 +1,8 @@
-"""Rows that the answering version had seen when it was made: they do not show how it does on new rows.
+"""Rows of a deployment: which it scores, which were scored before, and which version answered or had seen them.
 
-A deployment begins after the rows that its champion has seen. A retrain by hand, or a promotion or rollback from
-outside, may put a version in its place that has seen rows which the deployment is still to score.
+Rows that the answering version had seen when it was made do not show how it does on new rows. A deployment begins after
+the rows that its champion has seen. A retrain by hand, or a promotion or rollback from outside, may put a version in
+its place that has seen rows which the deployment is still to score.
 """
 
 from __future__ import annotations
