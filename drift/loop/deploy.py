@@ -14,7 +14,6 @@ from typing import Any
 
 from drift import next_steps
 from drift.data.blocks import Table
-from drift.detect import PairedTest
 from drift.errors import DataError, StateError, UsageError
 from drift.loop.card import Card, DataSource
 from drift.loop.context import DeploymentContext
@@ -164,66 +163,40 @@ def _kept_champion(candidate: Candidate, succession: Succession | None) -> Versi
 def _take_up(
     candidate: Candidate, succession: Succession | None, championship: Championship, *, person: str, deployment: str
 ) -> Version:
-    """Let the server serve the champion; a base model without a champion, or chosen beside one, becomes it first."""
+    """Let the server serve the champion; a base model without a champion, or chosen beside one, becomes it first.
+
+    One that was compared and is not better is registered, too, so that it is not compared again and again.
+    """
     registry, run, champion = championship.registry, candidate.run, candidate.champion
-    if (kept := _kept_champion(candidate, succession)) is not None:
-        if succession is not None and succession.test is not None:
-            _refuse(candidate, kept, succession, championship, deployment=deployment)
-        served = championship.reconcile()
-        championship.tell(
-            Notice(f"version {served.number} stays champion; scoring the rows after those it was made from")
-        )
-        return served
-    version = candidate.registered or _register(candidate, registry)
-    evidence: dict[str, Any] = {
-        "run": run.id,
-        "accuracy": run.metrics.get("reference/accuracy"),
-        "deployment": deployment,
-    }
-    if champion is None or succession is None:
-        championship.promote(version, by=person, reason=candidate.words, evidence=evidence, action="deploy")
-        registry.tag(version.number, verdict="promoted")
-        return version
-    if succession.test is not None:
-        _tell_comparison(succession, succession.test, champion, version, championship)
-        evidence |= {"comparison": comparison_evidence(succession.test)}
-    championship.promote(
-        version, by=succession.by, reason=succession.reason, evidence=evidence, action="deploy",
-        instead_of=champion.number,
-    )  # fmt: skip
+    kept, test = _kept_champion(candidate, succession), succession.test if succession else None
+    if kept is not None and test is None:
+        return _stay(championship)
+    model = LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"])
+    version = candidate.registered or registry.register(model, run.id, kind="base", base_run=run.id)
+    comparison: dict[str, Any] = {}
+    by, reason, compared_with = person, candidate.words, None
+    if champion is not None and succession is not None:
+        by, reason, compared_with = succession.by, succession.reason, champion.number
+        if test is not None:
+            rows = (succession.rows.start, succession.rows.stop)
+            championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
+            comparison = {"comparison": comparison_evidence(test)}
+    if kept is not None and test is not None:
+        evidence = {"run": run.id, "deployment": deployment, "challenger": version.number} | comparison
+        championship.refuse(version, kept, by=by, reason=reason, evidence=evidence)
+        championship.tell(ChallengerRefused(kept.number, version.number, test, reason))
+        return _stay(championship)
+    accuracy = run.metrics.get("reference/accuracy")
+    evidence = {"run": run.id, "accuracy": accuracy, "deployment": deployment} | comparison
+    championship.promote(version, by=by, reason=reason, evidence=evidence, action="deploy", instead_of=compared_with)
     registry.tag(version.number, verdict="promoted")
     return version
 
 
-def _register(candidate: Candidate, registry: Registry) -> Version:
-    run = candidate.run
-    return registry.register(
-        LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"]), run.id, kind="base", base_run=run.id
-    )
-
-
-def _refuse(
-    candidate: Candidate, champion: Version, succession: Succession, championship: Championship, *, deployment: str
-) -> None:
-    """Register a base model that was compared and is not better, so that it is not compared again and again."""
-    assert succession.test is not None  # noqa: S101  # by the caller
-    version = candidate.registered or _register(candidate, championship.registry)
-    _tell_comparison(succession, succession.test, champion, version, championship)
-    evidence = {
-        "run": candidate.run.id,
-        "deployment": deployment,
-        "challenger": version.number,
-        "comparison": comparison_evidence(succession.test),
-    }
-    championship.refuse(version, champion, by=succession.by, reason=succession.reason, evidence=evidence)
-    championship.tell(ChallengerRefused(champion.number, version.number, succession.test, succession.reason))
-
-
-def _tell_comparison(
-    succession: Succession, test: PairedTest, champion: Version, version: Version, championship: Championship
-) -> None:
-    rows = (succession.rows.start, succession.rows.stop)
-    championship.tell(ChallengerCompared(champion.number, version.number, test, rows))
+def _stay(championship: Championship) -> Version:
+    served = championship.reconcile()
+    championship.tell(Notice(f"version {served.number} stays champion; scoring the rows after those it was made from"))
+    return served
 
 
 def resume(context: DeploymentContext, model_name: str, *, device: str | None = None) -> DeployResult:

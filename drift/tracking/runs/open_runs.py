@@ -25,7 +25,7 @@ from drift.system.streams import one_line
 from drift.tracking.connection.addresses import without_password
 from drift.tracking.connection.artifacts import artifacts_of_run
 from drift.tracking.connection.store import Store, ignored_errors, mlflow_errors
-from drift.tracking.runs.lookup import KIND, RunRecord, find_runs
+from drift.tracking.runs.lookup import KIND, find_runs
 from drift.tracking.runs.machine import SystemSampler
 from drift.tracking.runs.run import LARGEST_BATCH, NOTE, LoggedMetric, LoggedModel, Run
 
@@ -247,7 +247,25 @@ def parent_in(store: Store, experiment: str, base: str, *, parameters: Mapping[s
     complete = [copy for copy in copies if copy.status == "FINISHED"]
     if complete:
         return complete[-1].id
-    return _copy(store, experiment, base, run, parameters, unfinished=copies[0] if copies else None)
+    name = "BaseModel (deleted)" if run is None else f"{run.name} of {run.experiment}"
+    tags = {"base_run": base, "copy_of": "base"} | ({"base_experiment": run.experiment} if run else {})
+    unfinished = copies[0].id if copies else None
+    with open_run(store, experiment, name=name, kind=KIND_OF_COPY, tags=tags, run_id=unfinished) as copy:
+        if run is None:
+            copy.params(parameters)
+            copy.describe(
+                f"Parent of retrains. The base model's run `{base}` was deleted; these are the champion's parameters."
+            )
+            return copy.id
+        _copy_contents(store, base, copy)
+        state = "" if run.active else " It was deleted in MLflow since."
+        copy.describe(
+            f"Copy of {link(store, run.name, run.experiment_id, run.id)} of experiment `{run.experiment}`, so that its"
+            f" retrains in this experiment are nested under it: MLflow nests runs within one experiment only.{state}"
+        )
+        if run.active:
+            _link_from_base(store, run, copy.id, copy.experiment_id, experiment)
+    return copy.id
 
 
 def name_trials(store: Store, experiment: str, challenger_run: str, version: int) -> None:
@@ -274,32 +292,6 @@ def _base_run(store: Store, run_id: str) -> BaseRun | None:
     return BaseRun(run_id, *names, str(info.experiment_id), active)
 
 
-def _copy(
-    store: Store,
-    experiment: str,
-    base: str,
-    run: BaseRun | None,
-    parameters: Mapping[str, object],
-    *,
-    unfinished: RunRecord | None,
-) -> str:
-    name = "BaseModel (deleted)" if run is None else f"{run.name} of {run.experiment}"
-    tags = {"base_run": base, "copy_of": "base"} | ({"base_experiment": run.experiment} if run else {})
-    resumed = unfinished.id if unfinished else None
-    with open_run(store, experiment, name=name, kind=KIND_OF_COPY, tags=tags, run_id=resumed) as copy:
-        if run is None:
-            copy.params(parameters)
-            copy.describe(
-                f"Parent of retrains. The base model's run `{base}` was deleted; these are the champion's parameters."
-            )
-            return copy.id
-        _copy_contents(store, base, copy)
-        copy.describe(_note_of_copy(store, run))
-        if run.active:
-            _link_from_base(store, run, copy.id, copy.experiment_id, experiment)
-    return copy.id
-
-
 def _copy_contents(store: Store, base: str, copy: Run) -> None:
     with mlflow_errors(f"copying run {base}"), quiet():
         original = store.client.get_run(base)
@@ -317,26 +309,14 @@ def _copy_contents(store: Store, base: str, copy: Run) -> None:
             store.client.log_batch(copy.id, metrics=points[start : start + LARGEST_BATCH])
         if original.inputs and original.inputs.dataset_inputs:
             store.client.log_inputs(copy.id, original.inputs.dataset_inputs)
-    with suppress(TrackingError), tempfile.TemporaryDirectory() as folder:  # a copy without pictures is one, too
-        _copy_figures(store, base, copy, Path(folder))
-
-
-def _copy_figures(store: Store, base: str, copy: Run, folder: Path) -> None:
-    with mlflow_errors(f"copying figures of run {base}"), quiet():
+    failing = mlflow_errors(f"copying figures of run {base}")  # a copy without pictures is one, too
+    with suppress(TrackingError), failing, quiet(), tempfile.TemporaryDirectory() as folder:
         artifacts = artifacts_of_run(store, base)
         for path in artifacts.sizes("figures"):
             if FIGURE.fullmatch(path):
-                artifacts.download(path, folder)
-        if (folder / "figures").is_dir():
-            copy.folder(folder / "figures", "figures")
-
-
-def _note_of_copy(store: Store, run: BaseRun) -> str:
-    state = "" if run.active else " It was deleted in MLflow since."
-    return (
-        f"Copy of {link(store, run.name, run.experiment_id, run.id)} of experiment `{run.experiment}`, so that its"
-        f" retrains in this experiment are nested under it: MLflow nests runs within one experiment only.{state}"
-    )
+                artifacts.download(path, Path(folder))
+        if (Path(folder) / "figures").is_dir():
+            copy.folder(Path(folder) / "figures", "figures")
 
 
 def _link_from_base(store: Store, run: BaseRun, copy_id: str, experiment_id: str, experiment: str) -> None:
