@@ -104,7 +104,8 @@ def _wait(
     for many in range(MOST_BLOCKS):
         at = stop + many * block_rows
         window, least = (options.window_rows, 0) if since is None else (at - since, LEAST_FALLEN)
-        if (window is None or window >= least) and _learned(champion, at, options, window):
+        parts = _split(champion, at, options, window) if window is None or window >= least else None
+        if parts is not None and parts.learned(champion) >= LEAST_LEARNED:
             return many
     return None
 
@@ -121,12 +122,6 @@ def by_hand_of(
     if outlook.few:
         command = replace(command, wait_blocks=outlook.wait_blocks, few=True)
     return ByHand(outlook.window_rows, command, stop)
-
-
-def _learned(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> bool:
-    """Whether a retrain at `stop` trains on enough rows that are new."""
-    parts = _split(champion, stop, options, window)
-    return parts is not None and parts.learned(champion) >= LEAST_LEARNED
 
 
 def _split(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> Split | None:

@@ -66,11 +66,6 @@ class Progress:
         """Blocks after which a challenger was trained, or was tried to be."""
         return [decision.block for decision in self.decisions if decision.retrain and decision.outcome != IMPOSSIBLE]
 
-    @property
-    def promoted_at(self) -> list[int]:
-        """Blocks after which a challenger was promoted."""
-        return [decision.block for decision in self.decisions if decision.outcome == "promoted"]
-
     def decided(self, block: int) -> bool:
         """Whether there is a decision about a block."""
         return any(decision.block == block for decision in self.decisions)
@@ -192,7 +187,8 @@ def _ask_at_end(parts: LoopParts, progress: Progress, ending: Ending) -> None:
     if not isinstance(parts.consent, AskPerson) or parts.consent.refused or progress.decided(ending.block):
         return
     asked_now = any(decision.block == last and not decision.by.startswith("policy ") for decision in progress.decisions)
-    if asked_now or any(last - at <= parts.cooldown for at in progress.promoted_at):
+    promoted_at = (decision.block for decision in progress.decisions if decision.outcome == "promoted")
+    if asked_now or any(last - at <= parts.cooldown for at in promoted_at):
         return
     _act(parts.consent(ending), ending.record, ending, parts, progress)
 

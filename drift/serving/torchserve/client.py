@@ -11,7 +11,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -140,7 +140,8 @@ class TorchServeClient:
     def _post(self, body: bytes, deadline: float) -> requests.Response:
         session = getattr(self._threads, "session", None)
         if session is None:
-            session = self._threads.session = _session(self._format, self._keys.users)
+            session = self._threads.session = direct_session(self._keys.users)
+            session.headers.update({"Content-Type": CONTENT_TYPE[self._format], "Accept-Encoding": "identity"})
         try:
             return session.post(
                 self._url,
@@ -158,12 +159,6 @@ class TorchServeClient:
 
 class _TemporaryFailure(Exception):  # noqa: N818  (never leaves this module)
     """A failure that another try may not meet."""
-
-
-def _session(format: Format, users: Collection[int]) -> requests.Session:
-    session = direct_session(users)
-    session.headers.update({"Content-Type": CONTENT_TYPE[format], "Accept-Encoding": "identity"})
-    return session
 
 
 def _packed(features: Floats, format: Format) -> bytes:

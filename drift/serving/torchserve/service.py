@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -196,10 +197,9 @@ class ModelService:
         drop_archives(self.store, self._model, keep={*keep, *loaded})
 
     def _load(self, archive_name: str, version: int, seconds: float) -> None:
-        load_version(self._control, archive_name, version, seconds, log=self._log_tail)
-
-    def _log_tail(self) -> str:
-        return "" if self._server is None else self._server.log_tail(LOG_LINES)
+        server = self._server
+        log_tail = (lambda: "") if server is None else partial(server.log_tail, LOG_LINES)
+        load_version(self._control, archive_name, version, seconds, log=log_tail)
 
     def restore_with(self, restore: Callable[[], object]) -> None:
         """Call `restore` after a restart, to load what is to be served; it may know better than this object does.

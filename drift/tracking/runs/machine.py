@@ -121,8 +121,8 @@ def environment(folder: Path) -> dict[str, str]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "host": platform.node(),
-        "processors": str(_processors()),
-        "memory_gigabytes": f"{_memory_bytes() / 1e9:.1f}",
+        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
+        "memory_gigabytes": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.1f}",
         "drift": __version__,
     }
     values |= {package: _version(package) for package in PACKAGES}
@@ -141,17 +141,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _git(folder: Path) -> dict[str, str]:

@@ -155,7 +155,8 @@ def _adopt(run: Any, experiment: str, uri: str, caller: psutil.Process | None, f
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH"))))
     sys.argv[0] = str(Path(sys.argv[0]).absolute())
     words = _typed(caller.cmdline() if caller else [], run.data.tags)
-    state = _beside(uri) or folder or _lasting(uri)
+    database = file_of(uri) if uri.startswith(f"{PREFIX}/") else None
+    state = database.parent if database else folder or _lasting(uri)
     set_project_call(ProjectCall(words, folder or Path.cwd(), state, run.info.run_id))
     if folder is not None:
         os.chdir(folder)
@@ -193,12 +194,6 @@ def _absolute(uri: str | None, folder: Path | None) -> str | None:
         _, mark, query = uri.partition("?")
         return f"{address_of(folder / file.relative_to(Path.cwd()))}{mark}{query}"
     return uri or None
-
-
-def _beside(uri: str) -> Path | None:
-    """The folder of MLflow's database file, if it is one."""
-    file = file_of(uri) if uri.startswith(f"{PREFIX}/") else None
-    return file.parent if file else None
 
 
 def _lasting(uri: str) -> Path:

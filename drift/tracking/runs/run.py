@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -222,7 +222,10 @@ class Run:
             from mlflow.models import infer_signature
 
             saved = _SavedNetwork()
-            with self._as_active_run(), tempfile.TemporaryDirectory() as folder:
+            active = mlflow.active_run()
+            ours = active is not None and active.info.run_id == self.id
+            run = nullcontext() if ours else mlflow.start_run(run_id=self.id, nested=True)
+            with run, tempfile.TemporaryDirectory() as folder:
                 extra = _saved(reference, Path(folder)) if reference is not None else None
                 own_reference = sha256_of(extra) if extra else ""
                 info = mlflow.models.Model.log(
@@ -269,14 +272,6 @@ class Run:
                 require_permitted_uploads(self.store, self.id)
                 self._uploads_permitted = True
             yield
-
-    def _as_active_run(self) -> AbstractContextManager[Any]:
-        import mlflow
-
-        active = mlflow.active_run()
-        if active is not None and active.info.run_id == self.id:
-            return nullcontext()
-        return mlflow.start_run(run_id=self.id, nested=True)  # type: ignore[no-any-return]
 
 
 class _SavedNetwork:
