@@ -91,10 +91,9 @@ def answering_version(server: RunningServer, model: str) -> int | None:
     """The version that a server answers with; None if it does not say so in time."""
     from drift.serving.torchserve.control import default_version_of
 
-    try:
+    with suppress(ServingError):
         return default_version_of(server.folder, model, seconds=STATUS_SECONDS)
-    except ServingError:
-        return None
+    return None
 
 
 def followed_service(home: ProjectDir, model: str) -> serving.ModelService | None:
@@ -110,7 +109,7 @@ def followed_service(home: ProjectDir, model: str) -> serving.ModelService | Non
     service = None
     for server in servers:
         if not server.record.orphaned and service is None:
-            service = _with_a_version(_patiently(server, model))
+            service = _patiently(server, model)
     for server in servers:
         if server.abandoned and service is None and (service := _still_answering(server, model)) is not None:
             logger.warning("the server at %s follows; %s: %s ends it", service.inference_url, ABANDONED, server.ending)
@@ -144,7 +143,6 @@ def deployment_server(
 
     @contextmanager
     def start(format: Literal["npy", "json"], folder: Path, model: str) -> Iterator[serving.ModelService]:
-
         if server.server is not None and server.server_folder is not None:
             with serving.ModelService.connect(server.server, server.server_folder, model, format=format) as service:
                 yield service
@@ -170,23 +168,19 @@ def clear_way(home: ProjectDir, model: str) -> None:
             drop_archives(folder / "server" / "model_store", model, keep=())  # --resume packs them again
 
 
-def _open(server: RunningServer, model: str) -> serving.ModelService:
-
-    return serving.ModelService.connect(server.record.inference_url, server.folder, model)
-
-
-def _with_a_version(service: serving.ModelService) -> serving.ModelService | None:
+def _open(server: RunningServer, model: str) -> serving.ModelService | None:
+    """The service of a server; None if no version is loaded there."""
+    service = serving.ModelService.connect(server.record.inference_url, server.folder, model)
     return service if service.loaded else None
 
 
 def _still_answering(server: RunningServer, model: str) -> serving.ModelService | None:
-    try:
-        return _with_a_version(_open(server, model))
-    except ServingError:
-        return None
+    with suppress(ServingError):
+        return _open(server, model)
+    return None
 
 
-def _patiently(server: RunningServer, model: str) -> serving.ModelService:
+def _patiently(server: RunningServer, model: str) -> serving.ModelService | None:
     """A living server that does not answer is starting, or starting again: changing the champion waits for it."""
     deadline = monotonic() + ANSWER_SECONDS
     while True:

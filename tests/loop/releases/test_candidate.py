@@ -321,6 +321,6 @@ def test_deploy_says_that_the_newest_run_is_passed_over(monkeypatch: pytest.Monk
         candidate = Candidate(runs[0], "drift", None, None, compared=2, elsewhere=False, newer=newer)
         monkeypatch.setattr(deploying, "find_candidate", lambda *args, found=candidate, **more: found)
         world: Any = SimpleNamespace(registry=lambda name: None, server={}, tell=told.append)
-        with pytest.raises(KeyError):  # the run has no model, which is what comes next
+        with pytest.raises(AttributeError):  # there is no MLflow, which is asked for the run's model next
             deploying.deploy(world, DeployOptions())
         assert [str(event) for event in told] == ([str(Notice(candidate.taken_words))] if newer else [])
