@@ -66,20 +66,26 @@ class NeverRetrain:
         return Approval(False, self.by, flag.reason)
 
 
+@dataclass
 class AskPerson:
-    """Put the question to a person until they say no."""
+    """Put the question to a person until they say no.
 
-    def __init__(self, question: Callable[[Flag], Reply], *, person: str) -> None:
-        self._question = question
-        self._person = person
-        self._refused = False
+    Attributes:
+        question: asks.
+        person: who is asked, such as `ada@host`.
+        refused: whether the person said no, and is not to be asked again.
+    """
+
+    question: Callable[[Flag], Reply]
+    person: str
+    refused: bool = False
 
     def __call__(self, flag: Flag) -> Approval:
         """Ask, unless the answer was already no."""
-        if self._refused:
-            return Approval(False, self._person, "said no to an earlier block of this deployment")
-        reply = self._question(flag)
-        self._refused = reply is Reply.NO
+        if self.refused:
+            return Approval(False, self.person, "said no to an earlier block of this deployment")
+        reply = self.question(flag)
+        self.refused = reply is Reply.NO
         window = flag.outlook.window_rows if reply is Reply.WINDOW and flag.outlook else None
         words = {
             Reply.YES: "answered yes to",
@@ -88,16 +94,11 @@ class AskPerson:
             Reply.LATER: "answered not yet to",
         }
         agreed = reply in (Reply.YES, Reply.WINDOW)
-        return Approval(agreed, self._person, f"{words[reply]}: {flag.reason}", window)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the person said no, and is not to be asked again."""
-        return self._refused
+        return Approval(agreed, self.person, f"{words[reply]}: {flag.reason}", window)
 
     def recall(self, decisions: Sequence[DecisionRecord]) -> None:
         """Remember a no from before an interruption."""
-        self._refused = self._refused or any(decision.reason.startswith(SAID_NO) for decision in decisions)
+        self.refused = self.refused or any(decision.reason.startswith(SAID_NO) for decision in decisions)
 
 
 def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Approval]:
