@@ -41,7 +41,7 @@ def test_every_test_row_gets_the_same_probabilities(
     (run,) = find_runs(store, "drift", kind="base")
     registry = Registry(store, f"model-{format}")
     version = registry.register(LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"]), run.id)
-    local = LocalPredictor.from_file(registry.fetch(version, tmp_path))
+    local = LocalPredictor.from_file(registry.release(version).model_file)
     card = card_of(registry, version)
     rows = card.fit_to(load_elec()).features[card.seen :]
     assert len(rows) == 45_312 - 31_718
