@@ -145,31 +145,29 @@ class Registry:
             UntrustedError: nobody here knows where the release comes from.
             TrackingError: a file is missing or damaged, or MLflow does not answer.
         """
-        release = self._releases.get(version.number)
-        if release is None:
-            if not version.sha256:
-                raise ArchiveError(
-                    f"version {version.number} of {self.name} has no digest: it was not logged by this project"
-                    " (expected the tag drift.sha256 on the version or on its logged model, got neither), so it is not"
-                    " served: register a model that drift base or drift retrain logged, or move the alias to another version"
-                )
-            release = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
-            if release.model_sha256 != version.sha256:
-                raise ArchiveError(
-                    f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
-                    f" {version.sha256[:12]}…, got {release.model_sha256[:12]}…; it was changed in the artifact store,"
-                    " so it is not served: put a copy of the original back, or deploy another model"
-                )
-            if self.trust is not None:
-                tags = {**logged_tags(self.store, version.model_id), **version.tags}
-                try:
-                    self.trust.require(ReleaseOrigin(version.run_id, self.name, version.number), release, tags)
-                except UntrustedError:
-                    require_whole_reference(
-                        release.reference_file, version.model_id
-                    )  # a damaged file is another matter
-                    raise
-            self._releases[version.number] = release
+        if (known := self._releases.get(version.number)) is not None:
+            return known
+        if not version.sha256:
+            raise ArchiveError(
+                f"version {version.number} of {self.name} has no digest: it was not logged by this project (expected"
+                " the tag drift.sha256 on the version or on its logged model, got neither), so it is not served:"
+                " register a model that drift base or drift retrain logged, or move the alias to another version"
+            )
+        release = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
+        if release.model_sha256 != version.sha256:
+            raise ArchiveError(
+                f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
+                f" {version.sha256[:12]}…, got {release.model_sha256[:12]}…; it was changed in the artifact store, so it"
+                " is not served: put a copy of the original back, or deploy another model"
+            )
+        if self.trust is not None:
+            tags = {**logged_tags(self.store, version.model_id), **version.tags}
+            try:
+                self.trust.require(ReleaseOrigin(version.run_id, self.name, version.number), release, tags)
+            except UntrustedError:
+                require_whole_reference(release.reference_file, version.model_id)  # a damaged file is another matter
+                raise
+        self._releases[version.number] = release
         return release
 
     def _place(self, number: int) -> Path:
