@@ -157,8 +157,8 @@ class Registry:
         if release.model_sha256 != version.sha256:
             raise ArchiveError(
                 f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
-                f" {version.sha256[:12]}…, got {release.model_sha256[:12]}…; it was changed in the artifact store, so it"
-                " is not served: put a copy of the original back, or deploy another model"
+                f" {version.sha256[:12]}…, got {release.model_sha256[:12]}…; it was changed in the artifact store, so"
+                " it is not served: put a copy of the original back, or deploy another model"
             )
         if self.trust is not None:
             tags = {**logged_tags(self.store, version.model_id), **version.tags}
