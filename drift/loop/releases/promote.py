@@ -224,7 +224,7 @@ class Championship:
         release = fetched(self.registry, new, otherwise=stays)
         self.journal.intend(self.registry.name, line)
         try:
-            _switch(self.registry, new, old, release, service)
+            self._switch(new, old, release, service)
         except BaseException:
             with contextlib.suppress(DriftError):
                 self.journal.forget_intent(self.registry.name)
@@ -263,65 +263,56 @@ class Championship:
             self.tell(Notice(f"left for the next promotion to tidy up: {error}"))
 
     def _drop_leftovers(self, service: LoadingService | None) -> None:
-        if service is not None:
-            drop_leftovers(self.registry, service, self.tell)
+        """Unload the versions that hold no alias, then delete archives that are neither loaded nor of such a version.
 
+        Champion, previous and challenger stay, and so does whatever version answers. Archives are packed again by
+        digest when they are needed. A change of champion stands even if nothing can be dropped now: the next one tries
+        again.
+        """
+        if service is None:
+            return
+        try:
+            holders = [self.registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
+            keep = {version.number: archive_of(self.registry, version) for version in holders if version}
+            for number in sorted(set(service.loaded) - set(keep) - {service.default_version}):
+                service.retire(number)
+            service.drop_archives(list(keep.values()))
+        except (DriftError, OSError) as error:
+            self.tell(Notice(f"left for the next change of champion to tidy up: {error}"))
 
-def _switch(
-    registry: Registry, new: Version, old: Version | None, release: Release, service: LoadingService | None
-) -> None:
-    """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
-    before = service.default_version if service else None
-    if service is not None and not is_loaded(registry, new, service):
-        load_fetched(registry, new, release, service)
-    previous = registry.holder(PREVIOUS)
-    try:
-        if old is not None:
-            registry.point(PREVIOUS, old.number)
-        if service is not None:
-            service.make_default(new.number)
-        registry.point(CHAMPION, new.number)
-        if old is None and previous is not None and previous.number == new.number:
-            registry.unpoint(PREVIOUS)  # a champion that was deleted: a version is not its own predecessor
-    except BaseException:
-        with contextlib.suppress(DriftError):  # the first error is the one to tell
+    def _switch(self, new: Version, old: Version | None, release: Release, service: LoadingService | None) -> None:
+        """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
+        registry = self.registry
+        before = service.default_version if service else None
+        if service is not None and not is_loaded(registry, new, service):
+            load_fetched(registry, new, release, service)
+        previous = registry.holder(PREVIOUS)
+        try:
             if old is not None:
-                registry.point(CHAMPION, old.number)
-        with contextlib.suppress(DriftError):
-            if service is not None and before is not None:
-                service.make_default(before)
-        with contextlib.suppress(DriftError):
-            if previous is not None:
-                registry.point(PREVIOUS, previous.number)
-            elif old is not None:
-                registry.unpoint(PREVIOUS)
-        raise
+                registry.point(PREVIOUS, old.number)
+            if service is not None:
+                service.make_default(new.number)
+            registry.point(CHAMPION, new.number)
+            if old is None and previous is not None and previous.number == new.number:
+                registry.unpoint(PREVIOUS)  # a champion that was deleted: a version is not its own predecessor
+        except BaseException:
+            with contextlib.suppress(DriftError):  # the first error is the one to tell
+                if old is not None:
+                    registry.point(CHAMPION, old.number)
+            with contextlib.suppress(DriftError):
+                if service is not None and before is not None:
+                    service.make_default(before)
+            with contextlib.suppress(DriftError):
+                if previous is not None:
+                    registry.point(PREVIOUS, previous.number)
+                elif old is not None:
+                    registry.unpoint(PREVIOUS)
+            raise
 
 
 def comparison_evidence(test: Any) -> dict[str, Any]:
     """A paired test as plain values, for the audit trail and the report."""
     return asdict(test) | {"difference": test.difference}
-
-
-def drop_leftovers(registry: Registry, service: LoadingService, tell: Tell) -> None:
-    """Unload the versions that hold no alias, then delete archives that are neither loaded nor of such a version.
-
-    Champion, previous and challenger stay, and so does whatever version answers. Archives are packed again by digest
-    when they are needed. A change of champion stands even if nothing can be dropped now: the next one tries again.
-
-    Args:
-        registry: of the model.
-        service: the server that has followed the change.
-        tell: hears of what could not be dropped.
-    """
-    try:
-        holders = [registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
-        keep = {version.number: archive_of(registry, version) for version in holders if version}
-        for number in sorted(set(service.loaded) - set(keep) - {service.default_version}):
-            service.retire(number)
-        service.drop_archives(list(keep.values()))
-    except (DriftError, OSError) as error:
-        tell(Notice(f"left for the next change of champion to tidy up: {error}"))
 
 
 @contextmanager
