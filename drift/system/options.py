@@ -218,9 +218,10 @@ def _converted(value: Any, kind: Any) -> Any:
     if kind is Path:
         return Path(value) if isinstance(value, (str, PathLike)) else None
     if kind in (int, float) and not isinstance(value, bool) and isinstance(value, Real):
+        exact = isinstance(value, (int, float))  # other numbers are those of NumPy, which JSON does not take
         if kind is int:
             return int(value) if isinstance(value, Integral) else None
-        return value if isinstance(value, (int, float)) else float(value)  # of NumPy, which JSON does not take
+        return value if exact else float(value)
     return value if isinstance(value, kind) and kind not in (int, float) else None
 
 
