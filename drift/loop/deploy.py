@@ -1,4 +1,4 @@
-"""Begin a deployment: choose the champion, start its server, and let it run."""
+"""Begin a deployment: choose the champion, start its server, and let it run; or go on with one that did not end."""
 
 from __future__ import annotations
 

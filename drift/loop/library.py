@@ -203,14 +203,11 @@ class Loop:
             TrackingError: MLflow is away.
         """
         source, options = source_of(source).absolute(), record_of(BaseOptions, options)
-        train = options.train.on_device()
+        options = replace(options, train=options.train.on_device())
         table = source.load()
         home = ProjectDir()
         self.store = store = connect(create=True)
-        result = train_base(
-            table, source, store=store, home=home, experiment=options.experiment, train_rows=options.train_rows,
-            options=train, resume=resume, tell=self.tell,
-        )  # fmt: skip
+        result = train_base(table, source, options, store=store, home=home, resume=resume, tell=self.tell)
         home.forget_search(result.run_id)
         return replace(result, next_step=next_step(result, store, rows_left=len(table) - result.card.seen))
 

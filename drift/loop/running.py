@@ -1,4 +1,4 @@
-"""One deployment under way: the block loop with its real parts, and what is left when it ends."""
+"""One deployment under way: the block loop with its real parts, challengers in shadow, and what is left at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A version between the registry and a server: fetched, checked by its digest, packed and loaded. Used by `promote`."""
+"""A version between the registry and a server: fetched, checked by its digest, packed and loaded; and its reference.
+
+Used by `promote`, and by the loop, forecasts and reports.
+"""
 
 from __future__ import annotations
 

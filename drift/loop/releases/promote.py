@@ -2,7 +2,8 @@
 
 The registry's alias is the truth and the server follows it. The order is chosen so that a crash between any two steps
 leaves something that the next change, or `reconcile`, mends without a person: write down the intent, load beside,
-alias `previous`, server's default, alias `champion`, audit line.
+alias `previous`, server's default, alias `champion`, audit line. While a server runs, `watched_alias` notices an alias
+that was moved outside of this process, and lets the server follow it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a deployment found, for `drift deploy` to print and to write as JSON, and for programs."""
+"""What a deployment found, for `drift deploy` to print and to write as JSON, for its report, and for programs.
+
+Beyond the scoring log: how each version was made, and which features moved. Computed once, for the report and `--json`.
+"""
 
 from __future__ import annotations
 

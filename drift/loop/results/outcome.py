@@ -1,4 +1,4 @@
-"""What came of a deployment: the verdict, confusion matrices and chance bands, for its report and for `--json`."""
+"""What came of a deployment: a few numbers, the verdict, confusion matrices and chance bands; for report and `--json`."""
 
 from __future__ import annotations
 

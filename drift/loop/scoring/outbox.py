@@ -1,4 +1,4 @@
-"""MLflow as a listener that may be away: blocks wait in the scoring log until it has them."""
+"""Forecasts after each block, and MLflow as a listener that may be away: blocks wait in the log until it has them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from drift.data.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
 from drift.loop.card import Card, DataSource, require_one_line
 from drift.loop.events import Notice, Tell, nobody
-from drift.loop.options import TrainOptions
+from drift.loop.options import BaseOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.candidate import champion_of, table_tags, usable_name
 from drift.loop.releases.trusted import remember_trained
@@ -99,30 +99,27 @@ def rows_wanted(table: Table, wanted: float) -> int:
 def train_base(
     table: Table,
     source: DataSource,
+    wanted: BaseOptions,
     *,
     store: Store,
     home: ProjectDir,
-    experiment: str,
-    train_rows: float = 0.7,
-    options: TrainOptions,
     resume: bool = False,
     tell: Tell = nobody,
 ) -> BaseResult:
     """Search, fit, and log everything that later steps need.
 
     Args:
-        table: all rows; only the first `train_rows` are looked at.
+        table: all rows; only those to train on are looked at.
         source: where the table came from, for later commands to find it again.
+        wanted: experiment, rows to train on, and how much to try.
         store: MLflow.
         home: where an interrupted search is remembered.
-        experiment: MLflow experiment.
-        train_rows: a share below 1, or a number of rows.
-        options: how much to try.
         resume: go on with the last unfinished base training of the same options and device, instead of beginning one.
         tell: hears of every epoch and trial.
     """
     require_one_line(*table.feature_names, *table.classes)
-    rows = range(rows_wanted(table, train_rows))
+    experiment, options = wanted.experiment, wanted.train
+    rows = range(rows_wanted(table, wanted.train_rows))
     table = table.known_from(rows)
     fit_rows, validation_rows = split(rows)
     digest = table.digest(rows)
@@ -142,7 +139,7 @@ def train_base(
             stack.enter_context(home.lock(f"search-{run.id}", doing=f"training run {run.id}"))
         stack.enter_context(resumable())
         end_forgotten(store, experiment, family=run.id)
-        named = {"train_rows": train_rows, "mlflow_experiment_name": experiment, "data": source.name}
+        named = {"train_rows": wanted.train_rows, "mlflow_experiment_name": experiment, "data": source.name}
         run.params(training_parameters(options) | named)
         train, validation = table.part(fit_rows), table.part(validation_rows)
         classes = table.classes[: 1 + int(table.labels[rows.start : rows.stop].max())]

@@ -262,7 +262,7 @@ class Run:
 
     @contextmanager
     def _uploading(self, what: str) -> Iterator[None]:
-        """Upload inside, quietly, to where this run's artifacts may lie (see `locations`); MLflow's errors are ours.
+        """Upload inside, quietly, to where this run's artifacts may lie (see `artifacts`); MLflow's errors are ours.
 
         Args:
             what: is uploaded, for an error.
