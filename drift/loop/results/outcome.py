@@ -1,4 +1,4 @@
-"""What came of a deployment: a few numbers, the verdict, confusion matrices and chance bands; for report and `--json`."""
+"""What came of a deployment: a few numbers, verdict, confusion matrices, chance bands; for its report and `--json`."""
 
 from __future__ import annotations
 
