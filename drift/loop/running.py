@@ -256,8 +256,7 @@ class RunningDeployment:
         journal, identity = self.context.journal, self.deployment.id
         details = deployment_details(
             self.deployment, journal.blocks(identity), journal.decisions(identity), journal.answers(identity),
-            table=self.table, registry=self.registry, references=references,
-            threshold=self.options.threshold, flags_below=self.options.flags_below,
+            table=self.table, registry=self.registry, references=references, options=self.options,
         )  # fmt: skip
         if self.context.write_report is None:
             return None, details

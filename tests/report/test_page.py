@@ -54,8 +54,8 @@ class Deployed:
     def outcome(self) -> DeploymentOutcome:
         return deployment_outcome(
             self.blocks, self.decisions, self.answers, classes=len(self.classes), accepted=self.accepted,
-            first_champion=self.deployment.first_champion, seen=self.seen, threshold=self.threshold,
-            flags_below=self.flags_below,
+            first_champion=self.deployment.first_champion, seen=self.seen,
+            flagged_below=self.threshold if self.flags_below else None,
         )  # fmt: skip
 
     @property

@@ -120,8 +120,7 @@ def deployment_details(
     table: Table,
     registry: Registry,
     references: Callable[[int], Reference],
-    threshold: float | None,
-    flags_below: bool,
+    options: DeployOptions,
 ) -> DeploymentDetails:
     """Of what a deployment has scored so far, one block or more.
 
@@ -133,8 +132,7 @@ def deployment_details(
         table: that its rows belong to.
         registry: of its model's versions.
         references: of a version, by its number.
-        threshold: of the accuracy; None for a policy that has none.
-        flags_below: whether the policy flags the blocks below the threshold, and no others.
+        options: of the deployment.
     """
     answered = {deployment.first_champion, *(block.version for block in blocks)}
     challengers = {decision.challenger for decision in decisions if decision.challenger is not None}
@@ -156,8 +154,7 @@ def deployment_details(
             first_champion=deployment.first_champion,
             accepted=accepted,
             seen=seen,
-            threshold=threshold,
-            flags_below=flags_below,
+            flagged_below=options.threshold if options.flags_below else None,
         ),
     )
 

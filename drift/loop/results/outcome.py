@@ -210,8 +210,7 @@ def deployment_outcome(
     first_champion: int,
     accepted: Mapping[int, float],
     seen: Mapping[int, int],
-    threshold: float | None,
-    flags_below: bool,
+    flagged_below: float | None,
 ) -> DeploymentOutcome:
     """Of what a deployment has scored so far.
 
@@ -223,14 +222,13 @@ def deployment_outcome(
         first_champion: version that the deployment began with.
         accepted: accuracy of each version that answered, on its reference, in [0, 1].
         seen: by version, one past the last row that had a part in it.
-        threshold: of the accuracy; None for a policy that has none.
-        flags_below: whether the policy flags the blocks below the threshold, and no others.
+        flagged_below: accuracy below which the policy flags the blocks, and no others; None for another policy.
     """
     total = summary(blocks, decisions, first_champion=first_champion, seen=seen)
     seen_blocks = frozenset(block.index for block in blocks if has_seen(block, seen))
     return DeploymentOutcome(
         summary=total,
-        verdict=verdict(total, blocks, threshold=threshold if flags_below else None),
+        verdict=verdict(total, blocks, threshold=flagged_below),
         confusions=_confusions(
             total, answers, classes, new_blocks=[block.index for block in blocks if block.index not in seen_blocks]
         ),

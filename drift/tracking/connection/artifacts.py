@@ -269,13 +269,6 @@ def missing_file(name: str, model: str, place: str) -> TrackingError:
     return TrackingError(f"{name} of {model} is missing in {place}: {RESTORE}")
 
 
-def damaged_file(name: str, model: str, place: str, reason: object) -> TrackingError:
-    """The error of a file of a model that cannot be read."""
-    words = " ".join(str(reason).split())[:120] or type(reason).__name__
-    words = "not an archive of arrays" if "pickle" in words else words  # NumPy advises to load it unsafely
-    return TrackingError(f"{name} of {model} in {place} is damaged ({words}): {RESTORE}")
-
-
 @contextmanager
 def missing_errors(name: str, model: str, place: str) -> Iterator[None]:
     """Raise `missing_file` for an answer of MLflow, or of its file system, that says so; others as they come."""
@@ -291,14 +284,16 @@ def missing_errors(name: str, model: str, place: str) -> Iterator[None]:
 
 @contextmanager
 def damage_errors(name: str, model: str, place: str) -> Iterator[None]:
-    """Raise `damaged_file` for what a reader of a file raises that is not as it was written."""
+    """Say that a file of a model is damaged, for what a reader of a file raises that is not as it was written."""
     from mlflow.exceptions import MlflowException
     from yaml import YAMLError
 
     try:
         yield
     except (*DAMAGED, YAMLError, MlflowException, OSError) as error:
-        raise damaged_file(name, model, place, error) from error
+        words = " ".join(str(error).split())[:120] or type(error).__name__
+        words = "not an archive of arrays" if "pickle" in words else words  # NumPy advises to load it unsafely
+        raise TrackingError(f"{name} of {model} in {place} is damaged ({words}): {RESTORE}") from error
 
 
 def require_plain_yaml(path: Path) -> None:
