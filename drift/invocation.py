@@ -24,11 +24,13 @@ class ProjectCall:
         words: what was typed up to the options of the entry point, such as `mlflow run . --env-manager local`.
         folder: the folder that it was typed in; relative paths of `-P` are resolved there.
         state: the folder that holds `.drift` and `reports`: that of MLflow's SQLite file, else `folder`.
+        run_id: of the MLflow run that it made for this process.
     """
 
     words: tuple[str, ...]
     folder: Path
     state: Path
+    run_id: str = ""
 
 
 _project_call: list[ProjectCall] = []  # one element at most; a process is started once

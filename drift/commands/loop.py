@@ -68,7 +68,7 @@ def deploy(
     Example: drift deploy --block_size 20 --threshold_accuracy .55
     """
     from drift.loop.library import Loop
-    from drift.loop.proposals.after_deployment import last_lines
+    from drift.loop.proposals import last_lines
     from drift.report.deployment import write_deployment
     from drift.terminal import Screen, has_terminal
 
@@ -139,7 +139,7 @@ def history(register_model_name: loop_options.ModelName = next_steps.DEFAULT_MOD
 
     Example: drift history
     """
-    from drift.loop.history import history_of
+    from drift.loop.status import history_of
     from drift.terminal import fold
 
     trail = history_of(register_model_name)

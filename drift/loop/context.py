@@ -17,7 +17,7 @@ from drift.loop.options import DeployOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.promote import Championship, LoadingService
 from drift.loop.releases.trusted import trusted_registry
-from drift.loop.results.details import DeploymentDetails
+from drift.loop.results.deployment import DeploymentDetails
 from drift.loop.retraining.approval import Approval, Flag
 from drift.loop.retraining.retrain import Challenger
 from drift.policies.history import BlockRecord

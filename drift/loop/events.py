@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from drift.models.fit import Epoch  # brings torch along, which half of the commands do without
 
 
+class Event:
+    """A step of the loop."""
+
+
 @dataclass(frozen=True)
-class SearchBegan:
+class SearchBegan(Event):
     """A search over parameters is about to run its trials."""
 
     trials: int
@@ -24,7 +28,7 @@ class SearchBegan:
 
 
 @dataclass(frozen=True)
-class EpochFinished:
+class EpochFinished(Event):
     """A trial has seen the training rows once more."""
 
     trial: int  # from 0
@@ -32,7 +36,7 @@ class EpochFinished:
 
 
 @dataclass(frozen=True)
-class TrialFinished:
+class TrialFinished(Event):
     """A trial has ended, in whatever way."""
 
     trial: int  # from 0
@@ -44,7 +48,7 @@ class TrialFinished:
 
 
 @dataclass(frozen=True)
-class BlockScored:
+class BlockScored(Event):
     """A block was answered, judged and committed to the scoring log.
 
     Attributes:
@@ -59,7 +63,7 @@ class BlockScored:
 
 
 @dataclass(frozen=True)
-class DriftFlagged:
+class DriftFlagged(Event):
     """A policy wants the model retrained: by an alarm, for which the record is flagged, or by its schedule."""
 
     record: BlockRecord
@@ -120,7 +124,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class RetrainDeclined:
+class RetrainDeclined(Event):
     """Nobody agreed to retrain."""
 
     block: int
@@ -129,7 +133,7 @@ class RetrainDeclined:
 
 
 @dataclass(frozen=True)
-class ChallengerCompared:
+class ChallengerCompared(Event):
     """Champion and challenger answered the same held-out rows."""
 
     champion: int
@@ -139,7 +143,7 @@ class ChallengerCompared:
 
 
 @dataclass(frozen=True)
-class ChallengerRefused:
+class ChallengerRefused(Event):
     """The challenger stays a challenger."""
 
     champion: int
@@ -149,7 +153,7 @@ class ChallengerRefused:
 
 
 @dataclass(frozen=True)
-class Promoted:
+class Promoted(Event):
     """Another version is champion now."""
 
     champion: int
@@ -159,7 +163,7 @@ class Promoted:
 
 
 @dataclass(frozen=True)
-class RolledBack:
+class RolledBack(Event):
     """The previous version is champion again."""
 
     champion: int
@@ -169,25 +173,12 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notice(Event):
     """A step worth a line."""
 
     text: str
 
 
-Event = (
-    SearchBegan
-    | EpochFinished
-    | TrialFinished
-    | BlockScored
-    | DriftFlagged
-    | RetrainDeclined
-    | ChallengerCompared
-    | ChallengerRefused
-    | Promoted
-    | RolledBack
-    | Notice
-)
 Tell = Callable[[Event], None]
 
 

@@ -15,30 +15,20 @@ from drift.errors import ExitCode, StateError, UsageError
 from drift.loop import deploy as deployments
 from drift.loop.card import DataSource, source_of
 from drift.loop.context import DeploymentContext, ReportWriter
+from drift.loop.deploy import kept_options, resume, unfinished
 from drift.loop.events import RolledBack, Tell, nobody
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.lost_log import home_of, require_log, tell_lost_log
-from drift.loop.options import (
-    NO_REASON,
-    BaseOptions,
-    DeployOptions,
-    ManualRetrainOptions,
-    PromoteMode,
-    ServerOptions,
-)
+from drift.loop.journal.repairs import home_of, require_log, tell_lost_log
+from drift.loop.options import NO_REASON, BaseOptions, DeployOptions, ManualRetrainOptions, PromoteMode, ServerOptions
 from drift.loop.project_dir import ProjectDir
-from drift.loop.proposals.after_change import after_promotion, after_rollback
-from drift.loop.proposals.after_refusal import after_refusal
+from drift.loop.proposals import after_promotion, after_refusal, after_rollback
 from drift.loop.releases.promote import Championship
 from drift.loop.releases.trusted import Accepted, accept, trusted_registry
 from drift.loop.results.deployment import DeployResult
-from drift.loop.resume import kept_options, resume, unfinished
 from drift.loop.retraining.approval import Flag, Reply, consent_for
-from drift.loop.retraining.challenge import ChallengeConfig, ChallengeResult
-from drift.loop.retraining.manual_retrain import retrain_on_latest
-from drift.loop.retraining.retrain import Challenger, retrain_cost
-from drift.loop.serve import serve
-from drift.loop.servers import deployment_server, find_service
+from drift.loop.retraining.challenge import ChallengeResult, retrain_on_latest
+from drift.loop.retraining.retrain import ChallengeConfig, Challenger, retrain_cost
+from drift.loop.servers import deployment_server, find_service, serve
 from drift.loop.status import status_of
 from drift.loop.training.base import BaseResult, next_step, train_base
 from drift.system.options import as_options, record_of
@@ -213,14 +203,11 @@ class Loop:
             TrackingError: MLflow is away.
         """
         source, options = source_of(source).absolute(), record_of(BaseOptions, options)
-        train = options.train.on_device()
+        options = replace(options, train=options.train.on_device())
         table = source.load()
         home = ProjectDir()
         self.store = store = connect(create=True)
-        result = train_base(
-            table, source, store=store, home=home, experiment=options.experiment, train_rows=options.train_rows,
-            options=train, resume=resume, tell=self.tell,
-        )  # fmt: skip
+        result = train_base(table, source, options, store=store, home=home, resume=resume, tell=self.tell)
         home.forget_search(result.run_id)
         return replace(result, next_step=next_step(result, store, rows_left=len(table) - result.card.seen))
 

@@ -85,9 +85,11 @@ class Outlook:
                 f" ({self.training_rows:,} rows in all), {self.held_out_rows:,} are held out"
             )
         if self.fall is not None:
+            elsewhere = self.fall.elsewhere
+            dated_in = f" (dated in an earlier deployment, {elsewhere})" if elsewhere else ""
             text = (
                 f"{text}; accuracy of version {self.fall.version} fell from {self.fall.before:.3f} to"
-                f" {self.fall.after:.3f} at about row {self.fall.row}, {self.fallen_rows:,} rows ago{self._dated_in}"
+                f" {self.fall.after:.3f} at about row {self.fall.row}, {self.fallen_rows:,} rows ago{dated_in}"
             )
         if self.wait_blocks:
             if self.window_rows is not None:
@@ -118,11 +120,6 @@ class Outlook:
             return f"score {self.wait_words} first"
         there = f"rows for {left:,}" if left else "no rows for them yet"
         return f"{self.wait_words} {verb} needed, and the table has {there}"
-
-    @property
-    def _dated_in(self) -> str:
-        elsewhere = "" if self.fall is None else self.fall.elsewhere
-        return f" (dated in an earlier deployment, {elsewhere})" if elsewhere else ""
 
     @property
     def window_effect(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -12,13 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
 
 from drift.errors import StateError
 from drift.invocation import project_call
-from drift.system.disk import PRIVATE_FILE, private_folder, require_own, require_owner
-from drift.tracking.connection.ids import require_run_id
-from drift.tracking.connection.sqlite_address import file_of
+from drift.system.disk import PRIVATE_FILE, lock_file, private_folder, require_own, require_owner
+from drift.tracking.connection.addresses import file_of, require_run_id
 
 FOLDERS = "deployments", "locks", "searches"
 NEEDED_BYTES = 100_000_000  # an archive, a server's logs and a report, with room to spare
@@ -40,7 +37,7 @@ class ProjectDir:
         """
         named = path or os.environ.get("DRIFT_HOME")
         self.path = (Path(named) if named else _state_folder() / ".drift").absolute()
-        self._reports = (self.path if named else self.path.parent) / "reports"
+        self.reports = (self.path if named else self.path.parent) / "reports"
         if read:
             return
         if not create:
@@ -76,7 +73,7 @@ class ProjectDir:
         for folder in (*(self.path / name for name in FOLDERS), *(self.path / "deployments").glob("*")):
             if folder.is_dir():
                 private_folder(folder)
-        for place in (self.log, self._reports):
+        for place in (self.log, self.reports):
             if os.path.lexists(place):
                 require_owner(place)
 
@@ -89,11 +86,6 @@ class ProjectDir:
     def log(self) -> Path:
         """The scoring log and the audit trail (SQLite)."""
         return self.path / "log.db"
-
-    @property
-    def reports(self) -> Path:
-        """Where reports are written."""
-        return self._reports
 
     def new_report(self, name: str) -> Path:
         """Where a page goes by default: a file with the time, in UTC."""
@@ -130,17 +122,10 @@ class ProjectDir:
         path = self.path / "locks" / name
         if _held.get(path) == threading.get_ident():
             raise StateError(f"this process is {doing} already; wait for it to end")
-        deadline = monotonic() + seconds
         private_folder(path.parent)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)) as handle:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if monotonic() >= deadline:
-                        raise StateError(f"another process is {doing}; wait for it to end") from error
-                    sleep(0.2)
+            if not lock_file(handle.fileno(), seconds):
+                raise StateError(f"another process is {doing}; wait for it to end")
             _held[path] = threading.get_ident()
             try:
                 yield

@@ -1,38 +1,37 @@
-"""One deployment under way: the block loop with its real parts, and what is left when it ends."""
+"""One deployment under way: the block loop with its real parts, challengers in shadow, and what is left at the end."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from drift import next_steps
-from drift.data.blocks import Table, blocks, cut
+from drift.data.blocks import Answer, ScoredBlock, Table, blocks, cut
 from drift.data.calendar import CALENDAR_NAMES
 from drift.detect import AccuracyDrop, Detector, FeatureShift, PredictionShift
-from drift.errors import DataError, ExitCode, StateError, TrackingError, TrainingError, resumable
+from drift.detect.sequential.paired_test import TestState
+from drift.errors import DataError, ExitCode, ServingError, StateError, TrackingError, TrainingError, resumable
 from drift.loop.advice.deployment_advice import DeploymentAdvice
-from drift.loop.advice.resumption import resume_named
-from drift.loop.advice.scored_falls import ScoredFalls
+from drift.loop.advice.falls import ScoredFalls
 from drift.loop.context import DeploymentContext, PredictingService
 from drift.loop.events import Ending, Event, Notice, Tell
-from drift.loop.journal.interrupted import decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
-from drift.loop.releases.alias_watch import watched_alias
-from drift.loop.releases.promote import Championship, comparison_evidence
-from drift.loop.releases.references import References
-from drift.loop.results.deployment import DeployResult
-from drift.loop.results.details import DeploymentDetails, deployment_details
+from drift.loop.releases.loading import References
+from drift.loop.releases.promote import Championship, comparison_evidence, watched_alias
+from drift.loop.results.deployment import DeploymentDetails, DeployResult, deployment_details
 from drift.loop.retraining.approval import Approval, Flag
-from drift.loop.retraining.challenge import ChallengeConfig, challenge, train_challenger
+from drift.loop.retraining.challenge import challenge, decision_of, has_further_tries, next_try, verdict_of
 from drift.loop.retraining.repeated_challengers import refused_before
-from drift.loop.scoring.forecasts import Forecasts
-from drift.loop.scoring.outbox import Outbox
+from drift.loop.retraining.retrain import ChallengeConfig, Occasion, retrain
+from drift.loop.scoring.outbox import Forecasts, Outbox
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
-from drift.loop.scoring.shadow import SHADOW
-from drift.loop.scoring.shadow_trial import ShadowTrial
+from drift.loop.scoring.shadow import SHADOW, Shadow, shadow_of
 from drift.models.predict import LocalPredictor
 from drift.policies.history import BlockRecord
 from drift.system.signals import unbroken
@@ -81,21 +80,18 @@ class RunningDeployment:
                 losses_by_block(journal.answers(deployment.id)),
             )
             self._settle(progress)
-            with TemporaryDirectory(prefix="drift-reference-") as folder:
-                references = References(self.registry, Path(folder))
-                falls = ScoredFalls(journal, deployment.id, references)
-                advice = DeploymentAdvice(
-                    deployment, self.options, self.table, self.registry, journal, references, falls
-                )
-                forecasts = Forecasts(self.options.forecast_threshold, references)
-                outbox = Outbox(
-                    journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.context.tell
-                )
-                if not progress.blocks and (warned := advice.threshold(deployment.first_champion)):
-                    self.context.tell(Notice(warned.words))
-                ending, report, details = self._score_and_report(progress, outbox, advice, forecasts)
-                served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
-                warned, by_hand = advice.first_threshold(served), advice.by_hand()
+            references = References(self.registry)
+            falls = ScoredFalls(journal, deployment.id, references)
+            advice = DeploymentAdvice(deployment, self.options, self.table, self.registry, journal, references, falls)
+            forecasts = Forecasts(self.options.forecast_threshold, references)
+            outbox = Outbox(
+                journal, deployment.id, self.mlflow_run, forecasts, sent=deployment.tracked, tell=self.context.tell
+            )
+            if not progress.blocks and (warned := advice.threshold(deployment.first_champion)):
+                self.context.tell(Notice(warned.words))
+            ending, report, details = self._score_and_report(progress, outbox, advice, forecasts)
+            served = dict.fromkeys([deployment.first_champion, *(block.version for block in progress.blocks)])
+            warned, by_hand = advice.first_threshold(served), advice.by_hand()
             code = exit_code(progress)
             self._deliver(outbox, report, code)
         except BaseException:
@@ -128,8 +124,8 @@ class RunningDeployment:
 
     def _score(self, progress: Progress, advice: DeploymentAdvice, forecasts: Forecasts, tell: Tell) -> Ending | None:
         references = advice.references
-        first = self.registry.get(self.deployment.first_champion)
-        reference = references(first.number)
+        first = self.deployment.first_champion
+        reference = references(first)
         rows = range(self.deployment.start_row, self.deployment.stop_row)
         total = len(cut(rows, self.options.block_size))
         detectors: list[Detector] = [
@@ -141,17 +137,10 @@ class RunningDeployment:
         if make is not None and (own := make(reference)).name not in {detector.name for detector in detectors}:
             detectors.append(own)
         self.service.restore_with(self.championship.restore)
-        watched = ShadowTrial(
-            self.deployment.id,
-            self.table,
-            replace(self.championship, tell=tell),
-            references,
-            self.options,
-        )
         parts = LoopParts(
             deployment=self.deployment.id,
             predictor=self.service,
-            first_champion=LocalPredictor.from_file(self.registry.release(first).model_file, version=first.number),
+            first_champion=self._predictor(first),
             reference_of=references,
             detectors=detectors,
             policy=self.options.decides(total),
@@ -159,13 +148,13 @@ class RunningDeployment:
             retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
             log=self.context.journal,
             tell=tell,
-            shadow=watched.begin,
-            end_shadow=watched.end,
+            shadow=lambda decision, progress: self._begin_shadow(decision, progress, references),
+            end_shadow=lambda shadow, record: self._end_shadow(shadow, record, tell),
             forecast=forecasts.after,
             outlook=advice.outlook,
             advise=lambda version: advice.take_over(version, tell),
             seen=references.seen,
-            began_with=self.deployment.first_champion,
+            began_with=first,
             cooldown=self.options.cooldown_blocks,
         )
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
@@ -181,42 +170,71 @@ class RunningDeployment:
             person=self.context.person,
         )
         evidence = {
-            "deployment": self.deployment.id,
-            "block": flag.block,
-            "agreed_by": consent.by,
-            "flag": dict(flag.evidence),
-        }
-        champion, cause = (
-            self.registry.champion(),
-            f"{'end' if isinstance(flag, Ending) else f'block {flag.block}'}: {flag.reason}",
-        )
+            "deployment": self.deployment.id, "block": flag.block, "agreed_by": consent.by, "flag": dict(flag.evidence),
+        }  # fmt: skip
+        cause = f"{'end' if isinstance(flag, Ending) else f'block {flag.block}'}: {flag.reason}"
+        champion = self.registry.champion()
+        occasion = Occasion(self.table, record.stop, champion, cause, evidence)
+        decided = partial(DecisionRecord, flag.block, True, consent.by, evidence=flag.evidence)
         try:
             if self.options.shadow:
-                challenger = train_challenger(self.table, record.stop, champion, config, cause=cause, evidence=evidence)
-                tell(Notice(f"version {challenger.version.number} is in shadow until enough new rows decide"))
-                return DecisionRecord(
-                    flag.block, True, consent.by, consent.reason, flag.evidence, SHADOW, challenger.version.number
-                )
+                number = retrain(occasion, config).version.number
+                tell(Notice(f"version {number} is in shadow until enough new rows decide"))
+                return decided(consent.reason, outcome=SHADOW, challenger=number)
             first = next_try(verdict_of(self.context.journal, self.deployment, flag.block))  # after an interruption
             verdict = challenge(
-                self.table, record.stop, champion, config, cause=cause, evidence=evidence, first_try=first,
+                occasion,
+                config,
+                first_try=first,
                 refused=lambda: refused_before(config.championship, config.mode, champion),
-            )  # fmt: skip
+            )
         except (DataError, TrainingError) as error:  # no challenger came of it; the champion goes on
             reason = f"{consent.reason}; no challenger: {error}"
             tell(Notice(reason))
-            outcome = "failed" if isinstance(error, TrainingError) else IMPOSSIBLE
-            return DecisionRecord(flag.block, True, consent.by, reason, flag.evidence, outcome)
-        return DecisionRecord(
-            block=flag.block,
-            retrain=True,
-            by=consent.by,
-            reason=f"{consent.reason}; {verdict.reason} ({verdict.by})",
-            evidence=flag.evidence,
+            return decided(reason, outcome="failed" if isinstance(error, TrainingError) else IMPOSSIBLE)
+        return decided(
+            f"{consent.reason}; {verdict.reason} ({verdict.by})",
             outcome="promoted" if verdict.promoted else "refused",
             challenger=verdict.challenger.version.number,
             comparison=comparison_evidence(verdict.challenger.test),
         )
+
+    def _begin_shadow(self, decision: DecisionRecord, progress: Progress, references: References) -> Shadow:
+        """The challenger of a decision, caught up with the blocks that were scored since."""
+        number, serving = decision.challenger or 0, progress.blocks[-1].version
+        challenger, champion = self._predictor(number), self._predictor(serving)
+        level = self.options.retrain.level
+        shadow = shadow_of(number, challenger, champion, references(number), level=level)
+        since = [block for block in progress.blocks if block.index > decision.block]
+        answers = self.context.journal.answers(self.deployment.id) if since else None
+        for block in since:
+            assert answers is not None  # noqa: S101  # read above
+            served = answers.predictions[answers.blocks == block.index]
+            answer = Answer(np.eye(len(self.table.classes), dtype=np.float32)[served], block.version)
+            shadow.observe(ScoredBlock(self.table.block(block.index, range(block.start, block.stop)), answer, 0.0))
+        return shadow
+
+    def _end_shadow(self, shadow: Shadow, record: BlockRecord, tell: Tell) -> DecisionRecord:
+        """Promote or refuse a challenger; what had been done before a crash is only written down."""
+        championship, by, reason = replace(self.championship, tell=tell), "--shadow", shadow.words
+        challenger, champion = self.registry.get(shadow.version), self.registry.champion()
+        evidence = {
+            "deployment": self.deployment.id,
+            "block": record.index,
+            "challenger": challenger.number,
+            "comparison": dict(shadow.comparison),
+        }
+        better = shadow.paired_test.verdict is TestState.BETTER
+        if not better or champion.number != challenger.number:
+            why = {"by": by, "reason": reason, "evidence": evidence}
+            better, reason = championship.decide(challenger, champion, better, compared_with=record.version, **why)
+        if not better:
+            tell(Notice(f"version {challenger.number} stays challenger: {reason}"))
+        outcome = "promoted" if better else "refused"
+        return DecisionRecord(record.index, True, by, reason, {}, outcome, challenger.number, shadow.comparison)
+
+    def _predictor(self, number: int) -> LocalPredictor:
+        return LocalPredictor.from_file(self.registry.release(self.registry.get(number)).model_file, version=number)
 
     def _settle(self, progress: Progress) -> None:
         """A crash between a challenge's audit line and its decision: the line tells what the decision was.
@@ -238,8 +256,7 @@ class RunningDeployment:
         journal, identity = self.context.journal, self.deployment.id
         details = deployment_details(
             self.deployment, journal.blocks(identity), journal.decisions(identity), journal.answers(identity),
-            table=self.table, registry=self.registry, references=references,
-            threshold=self.options.threshold, flags_below=self.options.flags_below,
+            table=self.table, registry=self.registry, references=references, options=self.options,
         )  # fmt: skip
         if self.context.write_report is None:
             return None, details
@@ -288,3 +305,14 @@ def exit_code(progress: Progress) -> ExitCode:
         elif decision.outcome in ("failed", IMPOSSIBLE, SHADOW) or not (at_end or decision.by.startswith("policy ")):
             code = ExitCode.DRIFT
     return code
+
+
+@contextmanager
+def resume_named(model: str) -> Iterator[None]:
+    """Add to an error of the server how the deployment of `model` goes on after its last committed block."""
+    try:
+        yield
+    except ServingError as error:
+        again = next_steps.resume_deployment(model)
+        error.args = (f"{error}; every block scored so far is kept; to go on: {again}",)
+        raise

@@ -1,16 +1,19 @@
-"""What stands now: champion with its evidence, unfinished deployments, and running servers."""
+"""What stands now: champion with its evidence, unfinished deployments, running servers; and the audit trail.
+
+Status needs MLflow. The audit trail works without, and both only read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from drift import next_steps
 from drift.errors import TrackingError
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.lost_log import lost_log
-from drift.loop.journal.missing_lines import began_anew, period_began
 from drift.loop.journal.records import AuditLine
+from drift.loop.journal.repairs import began_anew, lost_log, lost_log_of, period_began
 from drift.loop.project_dir import ProjectDir
 from drift.loop.servers import ABANDONED, RunningServer, answering_version, running_servers
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
@@ -74,7 +77,7 @@ def _period(changes: list[AuditLine], champion: int) -> dict[str, str | None]:
 
 def _described(server: RunningServer, model: str) -> dict[str, Any]:
     """A running server as plain values."""
-    state = "abandoned" if server.abandoned else "ending" if server.orphaned else "running"
+    state = "abandoned" if server.abandoned else "ending" if server.record.orphaned else "running"
     processes = [process.pid for process in server.record.processes]
     return {
         "deployment": server.name,
@@ -152,3 +155,46 @@ def _not_the_champion(answers: int, champion: dict[str, Any]) -> str:
 
 def _moment(at: str) -> str:
     return at[:19].replace("T", " ")
+
+
+@dataclass(frozen=True)
+class AuditTrail:
+    """Every change of a model's champion.
+
+    Attributes:
+        changes: oldest first, refusals among them.
+        changed_line: the first line that does not fit those before it; None if none was changed.
+        note: why there are no changes, or that the log was lost; empty otherwise.
+    """
+
+    changes: list[AuditLine]
+    changed_line: AuditLine | None
+    note: str
+
+    @property
+    def lines(self) -> Iterator[tuple[str, int]]:
+        """Lines for people, each with the indent of its continuation, in characters."""
+        for change in self.changes:
+            versions = f"{change.from_version or '–'} → {change.to_version}"
+            yield f"{_moment(change.at)}  {change.action:<9} {versions:<8} {change.by}: {change.reason}", 21
+        if (line := self.changed_line) is not None:
+            yield f"warning: the trail was changed by somebody at, or just before, the line of {_moment(line.at)}", 2
+
+
+def history_of(model_name: str) -> AuditTrail:
+    """The audit trail of a model.
+
+    Raises:
+        StateError: the current folder is not that of a deployment.
+    """
+    home = ProjectDir(read=True)
+    journal = Journal(home.log, read=True)
+    changes = journal.trail(model_name)
+    note = "" if any(line.action != "refuse" for line in changes) else lost_log_of(model_name, home)
+    changed_line = journal.changed_line()
+    if not changes and not note:
+        home.require()
+        others = journal.models()
+        elsewhere = f"; {next_steps.for_other_model(others, default='history')}" if others else ""
+        note = f"nothing has happened to {model_name} yet{elsewhere}"
+    return AuditTrail(changes, changed_line, note)

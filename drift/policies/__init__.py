@@ -25,3 +25,6 @@ POLICIES: dict[str, PolicyDeclaration] = {
     **{alias: entry for entry in DECLARED.values() for alias in entry.aliases},
 }
 """Every policy by each of its names, those of the detectors among them."""
+
+DETECTOR_NAMES = sorted(name for name, entry in POLICIES.items() if entry.name not in DECLARED)
+"""Policies that are called as the detectors whose alarms they follow."""

@@ -7,7 +7,7 @@ from functools import partial
 from drift.detect import DETECTORS, STREAMING
 from drift.detect.detectors.protocol import FeatureDetector
 from drift.policies.history import History, evidence_of, serving_blocks
-from drift.policies.protocol import Decision, MakeDetector, PolicyDeclaration, PolicySettings
+from drift.policies.protocol import Decision, MakeDetector, PolicyDeclaration, PolicySettings, flagged
 
 STILL_LOW = 0.001  # chance of the newest blocks at the accepted accuracy, below which an alarm is repeated
 
@@ -36,7 +36,6 @@ class OnAlarm:
         score = next((score for score in last.scores if score.detector == self.name), None)
         if score is None:
             return Decision(False, False, f"{self.name} has not scored this block", {})
-        waiting = history.retrained_within(self.cooldown)
         evidence = evidence_of(history) | {"statistic": score.statistic}
         if score.threshold is not None:
             evidence["statistic_threshold"] = score.threshold
@@ -50,9 +49,7 @@ class OnAlarm:
                 f"{self.name}: alarm of block {first}, and accuracy is still {evidence['recent_accuracy']:.3f} in"
                 f" the last {evidence['recent_blocks']:.0f} blocks, below {history.accepted_accuracy:.3f}"
             )
-        if alarm and waiting:
-            reason += f", but retrained within {self.cooldown} blocks"
-        return Decision(alarm, alarm and not waiting, reason, evidence)
+        return flagged(history, alarm, reason, evidence, cooldown=self.cooldown)
 
     def _first_alarm(self, history: History) -> int | None:
         """The first block of the alarm that has lasted until now; None if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean
 
 from drift.policies.history import History
-from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter
+from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter, flagged
 
 RECENT = 2  # blocks from which the serving version's accuracy is read
 
@@ -37,11 +37,8 @@ class CostAware:
         recent = mean(block.accuracy for block in serving[-RECENT:])
         gain = max(0.0, mean(firsts.values()) - recent) * last.rows * self.horizon
         words = f"a retrain should gain {gain:,.0f} right answers in {self.horizon} blocks and costs {self.cost:,.0f}"
-        alarm, waiting = gain > self.cost, history.retrained_within(self.cooldown)
-        if alarm and waiting:
-            words += f", but retrained within {self.cooldown} blocks"
         evidence = {"gain": gain, "cost": self.cost, "recent_accuracy": recent}
-        return Decision(alarm, alarm and not waiting, words, evidence)
+        return flagged(history, gain > self.cost, words, evidence, cooldown=self.cooldown)
 
 
 COST = PolicyDeclaration(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drift.policies import DECLARED, POLICIES
+from drift.policies import DECLARED, DETECTOR_NAMES
 from drift.policies.parser import COMBINATIONS
 from drift.policies.protocol import PolicyDeclaration, PolicyParameter, PolicySettings
 from drift.policies.window import CHANGE
@@ -19,7 +19,7 @@ def policy_lines(*, deployed: bool) -> Iterator[str]:
     for entry in DECLARED.values():
         if not (deployed and entry.replay_only):
             yield _line(entry, deployed)
-    yield f"{', '.join(_detectors())}: when the detector of that name alarms"
+    yield f"{', '.join(DETECTOR_NAMES)}: when the detector of that name alarms"
     yield f"with @ROWS: a retrain learns from so many rows; with @{CHANGE}: from those since accuracy changed"
     if not deployed:
         words = (f"with +{name}: {words} answers each block" for name, words in COMBINATIONS.items())
@@ -37,12 +37,8 @@ def policy_table() -> Iterator[str]:
         )
         usual = ", ".join(replay) if replay == deploy else f"replay: {', '.join(replay)}; deploy: {', '.join(deploy)}"
         yield f"| {names} | {entry.help} | {usual} | {f'no: {entry.replay_only}' if entry.replay_only else 'yes'} |"
-    detectors = ", ".join(f"`{name}`" for name in _detectors())
+    detectors = ", ".join(f"`{name}`" for name in DETECTOR_NAMES)
     yield f"| {detectors} | when the detector alarms | | yes |"
-
-
-def _detectors() -> list[str]:
-    return sorted(name for name, entry in POLICIES.items() if entry.name not in DECLARED)
 
 
 def _line(entry: PolicyDeclaration, deployed: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from drift.detect import ThresholdForecast, forecast_threshold
 from drift.detect.accuracy.forecast import HORIZON
 from drift.policies.history import BlockRecord, History, evidence_of, serving_blocks
-from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter
+from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter, flagged
 
 BLOCKS = 3  # default number of blocks that are looked ahead
 
@@ -56,15 +56,12 @@ class ForecastBelow:
         last = history.blocks[-1]
         forecast = forecast_after(history.blocks, self.threshold, reference=history.reference)
         below = last.accuracy < self.threshold
-        alarm = below or forecast.median <= self.blocks
-        waiting = history.retrained_within(self.cooldown)
         reason = f"accuracy {last.accuracy:.3f} < threshold {self.threshold:.3f}" if below else forecast.sentence
-        if alarm and waiting:
-            reason += f", but retrained within {self.cooldown} blocks"
         evidence = evidence_of(history) | {"threshold": self.threshold, "probability_next": forecast.probability_next}
         if not math.isinf(forecast.median):
             evidence["blocks_to_threshold"] = forecast.median
-        return Decision(alarm, alarm and not waiting, reason, evidence)
+        alarm = below or forecast.median <= self.blocks
+        return flagged(history, alarm, reason, evidence, cooldown=self.cooldown)
 
 
 FORECAST = PolicyDeclaration(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from drift.errors import UsageError
-from drift.policies import DECLARED, POLICIES
+from drift.policies import DECLARED, DETECTOR_NAMES, POLICIES
 from drift.policies.protocol import MakeDetector, Policy, PolicyDeclaration, PolicySettings
 from drift.policies.window import CHANGE, SinceChange, Window
 from drift.system.secrets import masked
@@ -164,8 +164,7 @@ def fit_names(names: Sequence[str], blocks: int) -> list[str]:
 
 def known_forms() -> list[str]:
     """Every policy with its parameters, the detectors last."""
-    detectors = {entry.name for entry in POLICIES.values()} - set(DECLARED)
-    return [*(entry.form for entry in DECLARED.values()), *sorted(detectors)]
+    return [*(entry.form for entry in DECLARED.values()), *DETECTOR_NAMES]
 
 
 def _values(name: str, declaration: PolicyDeclaration, texts: Sequence[str]) -> tuple[float | None, ...]:

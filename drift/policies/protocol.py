@@ -149,6 +149,21 @@ class PolicyDeclaration:
         return ":".join([self.name, *(parameter.name for parameter in self.parameters)])
 
 
+def flagged(history: History, alarm: bool, reason: str, evidence: Mapping[str, float], *, cooldown: int) -> Decision:
+    """What an alarm decides: a retrain, unless one was tried within `cooldown` blocks.
+
+    Args:
+        history: whose last block is decided about.
+        alarm: whether the block is flagged.
+        reason: one sentence, for people.
+        evidence: numbers by name.
+        cooldown: blocks after a retrain in which none is asked for.
+    """
+    waiting = alarm and history.retrained_within(cooldown)
+    words = f"{reason}, but retrained within {cooldown} blocks" if waiting else reason
+    return Decision(alarm, alarm and not waiting, words, evidence)
+
+
 def require_within_stream(value: float, settings: PolicySettings, form: str) -> None:
     """Raise `UsageError` if a number of blocks or retrains is not below the number of blocks that are scored."""
     if value >= settings.blocks:

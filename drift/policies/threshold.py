@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drift.policies.history import History, evidence_of
-from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter
+from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter, flagged
 
 
 class BelowThreshold:
@@ -25,11 +25,8 @@ class BelowThreshold:
         last = history.blocks[-1]
         evidence = evidence_of(history) | {"threshold": self.threshold}
         alarm = last.accuracy < self.threshold
-        waiting = history.retrained_within(self.cooldown)
         reason = f"accuracy {last.accuracy:.3f} {'<' if alarm else '>='} threshold {self.threshold:.3f}"
-        if alarm and waiting:
-            reason += f", but retrained within {self.cooldown} blocks"
-        return Decision(alarm, alarm and not waiting, reason, evidence)
+        return flagged(history, alarm, reason, evidence, cooldown=self.cooldown)
 
 
 THRESHOLD = PolicyDeclaration(

@@ -33,8 +33,7 @@ def log_results(
     tags = {"source": table.name}
     with open_run(store, experiment, name=f"replay of {table.name}", kind="replay", tags=tags) as parent:
         parent.params({**options, **data_parameters(table, fit=range(stream.start), scored=rows)})
-        digest = table.digest(rows)
-        parent.dataset(table.part(rows), name=table.name, source=table.name, context="scored", digest=digest)
+        parent.dataset(table, rows, context="scored")
         parent.describe(
             f"Replay of rows {words(rows)} of `{table.name}` in blocks of {stream.block_size} under"
             f" {len(results.names)} policies, each a child; the page is an artifact."

@@ -10,7 +10,7 @@ from drift.data.blocks import Table
 from drift.detect import ThresholdForecast
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment, now
-from drift.loop.results.details import DeploymentDetails
+from drift.loop.results.deployment import DeploymentDetails
 from drift.policies.history import BlockRecord
 from drift.report import charts
 from drift.report.page import page_of, write_whole

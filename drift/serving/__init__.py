@@ -16,24 +16,14 @@ if TYPE_CHECKING:
     from drift.serving.python_client import Prediction as Prediction
     from drift.serving.torchserve.archive import build_archive as build_archive
     from drift.serving.torchserve.client import TorchServeClient as TorchServeClient
-    from drift.serving.torchserve.control import default_version_of as default_version_of
-    from drift.serving.torchserve.process.record import ServerRecord as ServerRecord
-    from drift.serving.torchserve.process.record import end_orphan as end_orphan
-    from drift.serving.torchserve.process.record import running as running
-    from drift.serving.torchserve.process.server import TorchServe as TorchServe
     from drift.serving.torchserve.service import ModelService as ModelService
 
 MODULES = {
     "Client": "python_client",
     "ModelService": "torchserve.service",
     "Prediction": "python_client",
-    "ServerRecord": "torchserve.process.record",
-    "TorchServe": "torchserve.process.server",
     "TorchServeClient": "torchserve.client",
     "build_archive": "torchserve.archive",
-    "default_version_of": "torchserve.control",
-    "end_orphan": "torchserve.process.record",
-    "running": "torchserve.process.record",
 }
 
 

@@ -154,15 +154,22 @@ def alone_in(folder: Path, *, seconds: float = MAKE_SECONDS) -> Iterator[None]:
         yield
         return
     try:
-        deadline = monotonic() + seconds
-        while monotonic() < deadline:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                sleep(0.1)
-            except OSError:  # a file system without locks
-                break
+        with suppress(OSError):  # of a file system without locks
+            lock_file(handle, seconds)
         yield
     finally:
         os.close(handle)
+
+
+def lock_file(handle: int, seconds: float) -> bool:
+    """Lock an open file for this process; False if another one still holds it after `seconds`."""
+    deadline = monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() >= deadline:
+                return False
+            sleep(0.1)
+        else:
+            return True

@@ -219,12 +219,10 @@ def _converted(value: Any, kind: Any) -> Any:
         return Path(value) if isinstance(value, (str, PathLike)) else None
     if kind in (int, float) and not isinstance(value, bool) and isinstance(value, Real):
         exact = isinstance(value, (int, float))  # other numbers are those of NumPy, which JSON does not take
-        return _whole(value) if kind is int else value if exact else float(value)
+        if kind is int:
+            return int(value) if isinstance(value, Integral) else None
+        return value if exact else float(value)
     return value if isinstance(value, kind) and kind not in (int, float) else None
-
-
-def _whole(value: Real) -> int | None:
-    return int(value) if isinstance(value, Integral) else None
 
 
 def _choices(kind: Any) -> dict[str, Any]:

@@ -50,10 +50,8 @@ IN_WORDS = re.compile(  # of PostgreSQL's own form, such as host=db password='a 
     r"(?i)(?P<before>pass\w*\s*=\s*)(?P<password>'(?:[^'\\]|\\.)*'|[^&\s]+)"
 )
 ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://(?P<rest>.*)", re.DOTALL)
-FROM_VARIABLE, FROM_FILE = (
-    "env:",
-    "@",
-)  # of an option's value that is a secret: what everybody reads in the process list
+# What an option's value begins with that is not the secret itself: everybody reads that in the process list.
+FROM_VARIABLE, FROM_FILE = "env:", "@"
 SHORTEST = 4  # characters: a shorter secret is in many a harmless word
 IN_URL = "!#$%&'()*+,/:;=?@[]~"  # signs that requests leaves as they are
 LONG = 8  # characters: a shorter secret is hidden where it is a word of its own

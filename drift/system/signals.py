@@ -86,8 +86,4 @@ def ignore_hang_ups() -> None:
     """
     main = threading.current_thread() is threading.main_thread()
     if main and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _discard_lost_terminal)
-
-
-def _discard_lost_terminal(_signal: int, _frame: object) -> None:
-    discard_lost_terminal()
+        signal.signal(signal.SIGHUP, lambda number, frame: discard_lost_terminal())

@@ -1,7 +1,7 @@
 """Which user of this machine a connection of TCP comes from, or goes to, as Linux shows it; elsewhere it is not known.
 
 A port on loopback belongs to whoever binds it first, and whoever is on the machine may connect to it: neither address
-nor port says whose process it is. Used by `drift.serving.torchserve.direct` and by the monitor's page.
+nor port says whose process it is. Used by `drift.serving.torchserve.keys` and by the monitor's page.
 """
 
 from __future__ import annotations

@@ -10,21 +10,18 @@ import base64
 import binascii
 import hmac
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from drift.errors import UsageError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 VARIABLE = "DRIFT_UI_PASSWORD"
 LEAST_PASSWORD = 12  # characters
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-
-def create_app() -> App:
+def create_app() -> ASGIApp:
     """MLflow's own application, for requests with the password that `DRIFT_UI_PASSWORD` holds.
 
     Raises:
@@ -40,7 +37,7 @@ def create_app() -> App:
     return protected(app, password)
 
 
-def protected(app: App, password: str) -> App:
+def protected(app: ASGIApp, password: str) -> ASGIApp:
     """An ASGI application that answers requests with a password only (HTTP Basic, any user name).
 
     Args:

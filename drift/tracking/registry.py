@@ -12,17 +12,9 @@ from drift.errors import ArchiveError, TrackingError, UntrustedError
 from drift.system.quiet import quiet
 from drift.system.signing import SIGNATURE, SIGNED_BY
 from drift.system.streams import broken, one_line
-from drift.tracking.connection.ids import MODEL_ID
+from drift.tracking.connection.addresses import MODEL_ID
 from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
-from drift.tracking.runs.lookup import (
-    experiment_of,
-    find_runs_everywhere,
-    logged_digest,
-    logged_tags,
-    model_file,
-    require_whole_reference,
-    sha256_of,
-)
+from drift.tracking.runs.lookup import experiment_of, find_runs_everywhere, logged_tags, require_whole_reference
 from drift.tracking.runs.open_runs import LoggedModel
 from drift.tracking.runs.release import RELEASE, Release, ReleaseOrigin, Trust, download_release
 
@@ -145,17 +137,6 @@ class Registry:
             for key, value in values.items():
                 self.store.client.set_model_version_tag(self.name, str(number), f"drift.{key}", str(value))
 
-    def fetch(self, version: Version, folder: Path) -> Path:
-        """Download the file that is served, and prove that it is the one which was logged.
-
-        Raises:
-            ArchiveError: when its digest differs from the one taken at logging, or none was taken.
-        """
-        self._require_digest(version)
-        path = model_file(self.store, version.model_id, folder)
-        self._require_logged(version, sha256_of(path))
-        return path
-
     def release(self, version: Version) -> Release:
         """The files of a version, downloaded once in the life of this object, and trusted.
 
@@ -164,21 +145,29 @@ class Registry:
             UntrustedError: nobody here knows where the release comes from.
             TrackingError: a file is missing or damaged, or MLflow does not answer.
         """
-        release = self._releases.get(version.number)
-        if release is None:
-            self._require_digest(version)
-            release = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
-            self._require_logged(version, release.model_sha256)
-            if self.trust is not None:
-                tags = {**logged_tags(self.store, version.model_id), **version.tags}
-                try:
-                    self.trust.require(ReleaseOrigin(version.run_id, self.name, version.number), release, tags)
-                except UntrustedError:
-                    require_whole_reference(
-                        release.reference_file, version.model_id
-                    )  # a damaged file is another matter
-                    raise
-            self._releases[version.number] = release
+        if (known := self._releases.get(version.number)) is not None:
+            return known
+        if not version.sha256:
+            raise ArchiveError(
+                f"version {version.number} of {self.name} has no digest: it was not logged by this project (expected"
+                " the tag drift.sha256 on the version or on its logged model, got neither), so it is not served:"
+                " register a model that drift base or drift retrain logged, or move the alias to another version"
+            )
+        release = download_release(self.store, version.model_id, version.run_id, self._place(version.number))
+        if release.model_sha256 != version.sha256:
+            raise ArchiveError(
+                f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
+                f" {version.sha256[:12]}…, got {release.model_sha256[:12]}…; it was changed in the artifact store, so"
+                " it is not served: put a copy of the original back, or deploy another model"
+            )
+        if self.trust is not None:
+            tags = {**logged_tags(self.store, version.model_id), **version.tags}
+            try:
+                self.trust.require(ReleaseOrigin(version.run_id, self.name, version.number), release, tags)
+            except UntrustedError:
+                require_whole_reference(release.reference_file, version.model_id)  # a damaged file is another matter
+                raise
+        self._releases[version.number] = release
         return release
 
     def _place(self, number: int) -> Path:
@@ -187,27 +176,11 @@ class Registry:
             self._folder = TemporaryDirectory(prefix="drift-fetch-")
         return Path(mkdtemp(prefix=f"v{number}-", dir=self._folder.name))
 
-    def _require_digest(self, version: Version) -> None:
-        if not version.sha256:
-            raise ArchiveError(
-                f"version {version.number} of {self.name} has no digest: it was not logged by this project (expected"
-                " the tag drift.sha256 on the version or on its logged model, got neither), so it is not served:"
-                " register a model that drift base or drift retrain logged, or move the alias to another version"
-            )
-
-    def _require_logged(self, version: Version, digest: str) -> None:
-        if digest != version.sha256:
-            raise ArchiveError(
-                f"version {version.number} of {self.name} is not the file that was logged: expected sha256"
-                f" {version.sha256[:12]}…, got {digest[:12]}…; it was changed in the artifact store, so it is not"
-                " served: put a copy of the original back, or deploy another model"
-            )
-
     def _version(self, described: object) -> Version:
         tags = {key: one_line(text) for key, text in dict(described.tags).items()}  # type: ignore[attr-defined]
         number, run_id = int(described.version), str(described.run_id)  # type: ignore[attr-defined]
         model_id = self._model_id(number, str(described.model_id or described.source))  # type: ignore[attr-defined]
-        digest = tags.get("drift.sha256") or logged_digest(self.store, model_id)
+        digest = tags.get("drift.sha256") or logged_tags(self.store, model_id).get("drift.sha256", "")
         return Version(number, run_id, model_id, digest, tags)
 
     def _model_id(self, number: int, source: str) -> str:

@@ -13,8 +13,7 @@ import psutil
 from drift.__main__ import main
 from drift.serving.torchserve.client import TorchServeClient
 from drift.serving.torchserve.control import Control
-from drift.serving.torchserve.process.restarter import Restarter
-from drift.serving.torchserve.process.server import TorchServe
+from drift.serving.torchserve.process.server import Restarter, TorchServe
 
 SECONDS = 4.0
 servers: list[TorchServe] = []

@@ -18,7 +18,7 @@ from drift.loop.card import DataSource
 from drift.loop.context import DeploymentContext
 from drift.loop.deploy import deploy
 from drift.loop.journal.journal import Journal
-from drift.loop.options import DeployOptions, TrainOptions
+from drift.loop.options import BaseOptions, DeployOptions, TrainOptions
 from drift.loop.project_dir import ProjectDir
 from drift.loop.retraining.approval import NeverRetrain
 from drift.loop.training.base import train_base
@@ -75,8 +75,8 @@ def test_a_deployment_reads_its_table_once(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(files, "read_whole", counted)
     for seed, named in enumerate((True, False)):
-        train_base(source.load(), source, store=world.store, home=home, experiment="drift", train_rows=500,
-                   options=TrainOptions(total_trials=1, max_epochs=1, seed=seed, device="cpu"))  # fmt: skip
+        training = TrainOptions(total_trials=1, max_epochs=1, seed=seed, device="cpu")
+        train_base(source.load(), source, BaseOptions("drift", training, train_rows=500), store=world.store, home=home)
         table = pd.concat([table, table.tail(5)])
         table.to_csv("table.csv", index=False)  # a file that has changed is read again
         reads.clear()

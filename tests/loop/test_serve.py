@@ -13,7 +13,7 @@ import pytest
 from drift.commands import loop
 from drift.data.calendar import CALENDAR_NAMES
 from drift.loop.card import Card, DataSource
-from drift.loop.serve import how_to_ask
+from drift.loop.servers import how_to_ask
 
 
 def card(source: DataSource, *names: str) -> Card:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from drift.loop import succession as module
 from drift.loop.card import Card, DataSource
 from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
-from drift.loop.succession import Succession, decide, kept_line
+from drift.loop.succession import Contest, Succession
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import RunRecord
 from drift.tracking.runs.release import Release
@@ -46,13 +47,15 @@ def decided(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Succession]:
         mode: PromoteMode, *, scored: int, test: PairedTest | None = None, ask: Callable[[str], bool] | None = None
     ) -> Succession:
         monkeypatch.setattr(module, "last_row_seen", lambda journal, model, card: scored)
-        monkeypatch.setattr(module, "_compare", lambda *args: test)
-        return decide(
-            CANDIDATE, CHAMPION, cast(Any, _Registry()), cast(Any, None), base=BASE, source=None, mode=mode,
-            level=0.05, ask=ask, person="ada",
-        )  # fmt: skip
+        monkeypatch.setattr(Contest, "_compare", lambda *args: test)
+        return contest(DeployOptions(promote=mode), ask=ask).decide(BASE)
 
     return make
+
+
+def contest(options: DeployOptions, **context: object) -> Contest:
+    world = SimpleNamespace(**{"journal": None, "ask_replacement": context.pop("ask", None), "person": "ada"} | context)
+    return Contest(CANDIDATE, CHAMPION, cast(Any, _Registry()), cast(Any, world), options, None)
 
 
 class _Registry:
@@ -96,16 +99,8 @@ def test_modes_mean_what_they_mean_elsewhere(decided: Callable[..., Succession])
 
 def kept(made: Succession, *, table_rows: int, scored_to: int = 0, server: Mapping[str, object] | None = None) -> str:
     options = DeployOptions(model_name="m", threshold_accuracy=0.7, promote=PromoteMode.NEVER, start_row=250)
-    return kept_line(
-        made,
-        CANDIDATE,
-        CHAMPION,
-        options=options,
-        table=DataSource(),
-        table_rows=table_rows,
-        scored_to=scored_to,
-        server=server or {},
-    )
+    decision = contest(options, server=server or {})
+    return decision.kept_line(made, DataSource(), table_rows=table_rows, scored_to=scored_to)
 
 
 def test_one_line_says_how_to_compare_or_replace(decided: Callable[..., Succession]) -> None:

@@ -18,7 +18,7 @@ from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
 from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
-from drift.loop.succession import Succession, undecided
+from drift.loop.succession import Contest, Succession, undecided
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import RunRecord
 from tests.fakes import Listener
@@ -46,7 +46,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def succeed(monkeypatch: pytest.MonkeyPatch, journal: Journal, candidate: Candidate, mode: str) -> Succession | None:
-    monkeypatch.setattr(module, "decide", lambda *args, **more: made(True))
+    monkeypatch.setattr(Contest, "decide", lambda *args: made(True))
     monkeypatch.setattr(module, "_trusted_base", lambda *args: None)
     world = SimpleNamespace(journal=journal, ask_replacement=None, person="ada", tell=Listener())
     registry = SimpleNamespace(name="toy")

@@ -41,12 +41,11 @@ def test_every_test_row_gets_the_same_probabilities(
     (run,) = find_runs(store, "drift", kind="base")
     registry = Registry(store, f"model-{format}")
     version = registry.register(LoggedModel(run.tags["drift.model_id"], run.tags["drift.sha256"]), run.id)
-    local = LocalPredictor.from_file(registry.fetch(version, tmp_path))
+    local = LocalPredictor.from_file(registry.release(version).model_file)
     card = card_of(registry, version)
     rows = card.fit_to(load_elec()).features[card.seen :]
     assert len(rows) == 45_312 - 31_718
     with ModelService.start(tmp_path / "server", registry.name, format=format) as service:
-        with fetched(registry, version) as whole:
-            load_fetched(registry.name, whole, service)
+        load_fetched(registry, version, fetched(registry, version), service)
         served = [service.predict(part).probabilities for part in np.array_split(rows, 20)]
     np.testing.assert_allclose(np.concatenate(served), local.predict(rows).probabilities, atol=1e-6, rtol=0)

@@ -12,8 +12,6 @@ import psutil
 import pytest
 
 from drift import cli, invocation
-from drift.tracking.connection import adopted_run
-from drift.tracking.connection.adopted_run import set_project_run
 from drift.tracking.connection.store import Store, connect
 from drift.tracking.runs import project_run
 from tests.stores import fresh_store
@@ -39,7 +37,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [str(folder / "base_model.py"), *LINE])
     monkeypatch.setattr(invocation, "_project_call", [])
-    set_project_run(None)
     for name in ("MLFLOW_EXPERIMENT_NAME", "PYTHONPATH"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
@@ -60,10 +57,10 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, *, experiment: str = "dr
 def test_a_run_made_for_this_process_is_adopted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(store, monkeypatch)
     assert project_run.adopt_project_run("base", LINE) is None
-    assert adopted_run.project_run() == run
     assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "drift1"
     call = invocation.project_call()
     assert call is not None
+    assert call.run_id == run
     assert call.state == Path(store.uri.removeprefix("sqlite:///")).parent
     assert connect().project_run == run
 
@@ -100,7 +97,7 @@ def test_a_foreign_running_run_is_ignored(
 def test_a_run_that_has_ended_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     store.client.set_terminated(made(store, monkeypatch), status=status)
     assert f"that run is {status}" in (project_run.adopt_project_run("base", LINE) or "")
-    assert adopted_run.project_run() is None
+    assert invocation.project_call() is None
 
 
 def test_another_command_line_is_another_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +119,7 @@ def test_a_run_of_another_experiment_is_ignored(
     assert "sets MLFLOW_EXPERIMENT_ID, too, and it is not that run's" in (
         project_run.adopt_project_run("base", LINE) or ""
     )
-    assert adopted_run.project_run() is None
+    assert invocation.project_call() is None
 
 
 @pytest.mark.slow
@@ -138,9 +135,9 @@ def test_an_id_that_a_shell_exports_is_ignored(
     script = Path("base_model.py")
     script.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from drift.tracking.connection.adopted_run import project_run\n"
+        "from drift.invocation import project_call\n"
         "from drift.tracking.runs.project_run import adopt_project_run\n"
-        "print(adopt_project_run('base', sys.argv[1:]), project_run())\n"
+        "print(adopt_project_run('base', sys.argv[1:]), call.run_id if (call := project_call()) else None)\n"
     )
     line = shlex.join([sys.executable, str(script), *LINE])
     if through:

@@ -16,9 +16,8 @@ from drift.errors import StateError
 from drift.loop.card import Card, DataSource
 from drift.loop.journal.records import Answers, AuditLine, DecisionRecord, Deployment
 from drift.loop.options import DeployOptions
-from drift.loop.results.details import DeploymentDetails, MovedFeature, VersionLine, moved_features, version_lines
-from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome
-from drift.loop.results.summary import summary
+from drift.loop.results.deployment import DeploymentDetails, MovedFeature, VersionLine, moved_features, version_lines
+from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome, summary
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart, forecast_chart
 from drift.report.deployment import ReportData, _of_deployment, render
@@ -54,8 +53,8 @@ class Deployed:
     def outcome(self) -> DeploymentOutcome:
         return deployment_outcome(
             self.blocks, self.decisions, self.answers, classes=len(self.classes), accepted=self.accepted,
-            first_champion=self.deployment.first_champion, seen=self.seen, threshold=self.threshold,
-            flags_below=self.flags_below,
+            first_champion=self.deployment.first_champion, seen=self.seen,
+            flagged_below=self.threshold if self.flags_below else None,
         )  # fmt: skip
 
     @property

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from drift.data.blocks import Floats
-from drift.serving import ModelService, build_archive, running
+from drift.serving import ModelService, build_archive
+from drift.serving.torchserve.process.record import running
 
 WIDTH = 4
 

@@ -209,8 +209,8 @@ def test_a_base_run_logs_the_device(moved: Moves, folder: Path) -> None:
 
 def test_a_deployment_goes_on_with_its_device_or_another(monkeypatch: pytest.MonkeyPatch) -> None:
     from drift.loop.card import DataSource
+    from drift.loop.deploy import kept_options
     from drift.loop.options import DeployOptions, RetrainOptions, TrainOptions
-    from drift.loop.resume import kept_options
 
     began = DeployOptions(retrain=RetrainOptions(TrainOptions(device="cuda")))
     source = DataSource()

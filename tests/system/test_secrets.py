@@ -11,7 +11,7 @@ from drift.data import urls
 from drift.errors import UsageError
 from drift.monitor.alerts.channels.command import Command
 from drift.system import secrets
-from drift.tracking.connection.server_version import without_password
+from drift.tracking.connection.addresses import without_password
 
 
 @pytest.fixture(autouse=True)

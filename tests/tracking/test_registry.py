@@ -22,7 +22,9 @@ def logged_model(store: Store, **tags: str) -> tuple[str, str]:
     made = client.create_logged_model(store.experiment_id("drift", create=True), name="model", tags=tags)
     folder = Path(str(made.artifact_location).removeprefix("file://"))
     (folder / "data").mkdir(parents=True)
-    (folder / "MLmodel").write_text("flavors: {}\n")
+    (folder / "extra_files").mkdir()
+    (folder / "MLmodel").write_text("flavors: {}\nmetadata: {classes: [a, b]}\n")
+    (folder / "extra_files" / "reference.npz").write_bytes(b"a reference")
     (folder / "data" / "model.pt2").write_bytes(CONTENT)
     client.finalize_logged_model(made.model_id, "READY")
     return str(made.model_id), str(made.artifact_location)
@@ -37,15 +39,8 @@ def register(store: Store, source: str, name: str = "m") -> Registry:
     return Registry(store, name)
 
 
-def empty(folder: Path) -> Path:
-    """A folder to download into: a download is searched with all that is below it."""
-    place = folder / "fetched"
-    place.mkdir()
-    return place
-
-
 @pytest.mark.parametrize("by", ["id", "artifacts", "copy"])
-def test_a_version_without_tags_has_the_digest_of_its_model(store: Store, tmp_path: Path, by: str) -> None:
+def test_a_version_without_tags_has_the_digest_of_its_model(store: Store, by: str) -> None:
     """Registered from the logged model, from its artifacts, or copied from a version of another name."""
     model_id, place = logged_model(store, **{"drift.sha256": DIGEST})
     registry = register(store, place if by == "artifacts" else f"models:/{model_id}")
@@ -54,15 +49,15 @@ def test_a_version_without_tags_has_the_digest_of_its_model(store: Store, tmp_pa
     champion = registry.champion()
     assert (champion.model_id, champion.sha256, dict(champion.tags)) == (model_id, DIGEST, {})
     assert registry.versions() == [champion]
-    assert registry.fetch(champion, empty(tmp_path)).read_bytes() == CONTENT
+    assert registry.release(champion).model_file.read_bytes() == CONTENT
 
 
-def test_a_changed_file_is_still_refused(store: Store, tmp_path: Path) -> None:
+def test_a_changed_file_is_still_refused(store: Store) -> None:
     model_id, place = logged_model(store, **{"drift.sha256": DIGEST})
     registry = register(store, f"models:/{model_id}")
     (Path(place.removeprefix("file://")) / "data" / "model.pt2").write_bytes(CONTENT + b"x")
     with pytest.raises(ArchiveError, match="is not the file that was logged"):
-        registry.fetch(registry.champion(), empty(tmp_path))
+        registry.release(registry.champion())
 
 
 @pytest.mark.parametrize("logged", [True, False])
@@ -72,7 +67,7 @@ def test_what_another_program_logged_has_no_digest(store: Store, tmp_path: Path,
     champion = registry.champion()
     assert champion.sha256 == ""
     with pytest.raises(ArchiveError, match="version 1 of m has no digest: it was not logged by this project") as error:
-        registry.fetch(champion, empty(tmp_path))
+        registry.release(champion)
     assert "changed" not in str(error.value)
     assert "register a model that drift base or drift retrain logged" in str(error.value)
 

@@ -1,4 +1,7 @@
-"""Advice of a deployment beside its scores: a threshold out of reach, and what a retrain would learn from."""
+"""Advice of a deployment beside its scores: a threshold out of reach, and what a retrain now would learn from.
+
+Which window or wait would let a retrain learn more is part of every question.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,143 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from drift.data.blocks import Table
-from drift.errors import TrackingError
-from drift.loop.advice.retrain_outlook import by_hand_of, outlook_of
-from drift.loop.advice.scored_falls import ScoredFalls
+from drift.data.blocks import Reference, Table
+from drift.detect.accuracy.block_tests import drop_p_value
+from drift.errors import DataError, TrackingError
+from drift.loop.advice.falls import ScoredFalls
 from drift.loop.advice.threshold_advice import ThresholdAdvice, threshold_advice
+from drift.loop.card import Card
 from drift.loop.events import Notice, Tell
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
-from drift.loop.options import DeployOptions
-from drift.loop.outlook import ByHand, Outlook
-from drift.loop.releases.acceptance import worse_than_accepted
+from drift.loop.options import LEAST_WINDOW, DeployOptions, RetrainOptions
+from drift.loop.outlook import LEAST_FALLEN, ByHand, Fall, Outlook
+from drift.loop.releases.loading import References
 from drift.loop.releases.promote import card_of
-from drift.loop.releases.references import References
-from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.retraining.challenge import last_row_seen
+from drift.loop.retraining.retrain import Split, split_seen
 from drift.policies.history import BlockRecord
 from drift.tracking.registry import Registry
+
+LEVEL = 0.01  # of the test
+LEAST_LEARNED = 100  # new rows: the standard error of an accuracy on fewer is above .05
+LEAST_SHARE = 0.25  # of new rows among those to train on, without which a window is proposed
+OVER_SHARE = 0.9  # of a champion's training rows from after a fall, from which on the fall is over
+MOST_BLOCKS = 10_000  # of a wait
+
+
+def outlook_of(
+    champion: Card, stop: int, options: RetrainOptions, *, block_rows: int, fall: Fall | None = None
+) -> Outlook:
+    """What a retrain on the rows before `stop` would learn from.
+
+    Args:
+        champion: card of the version to beat.
+        stop: one past the last row whose label is known.
+        options: of the retrain.
+        block_rows: of a block, the unit of a wait.
+        fall: the last one of accuracy.
+    """
+    new = max(0, stop - champion.seen)
+    fall = fall if fall is not None and fall.row < stop and not is_over(fall, champion) else None
+    fallen = 0 if fall is None else stop - fall.row
+    wait = _wait(champion, stop, options, block_rows=block_rows)
+    try:
+        parts = split_seen(champion, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
+    except DataError as error:
+        return Outlook(new, wait_blocks=wait or None, obstacle=str(error), fall=fall, fallen_rows=fallen)
+    window, since_fall, few = None, False, False
+    if options.window_rows is None and fall is not None:
+        window, since_fall, few = fallen, fall.row >= champion.seen, fallen < LEAST_FALLEN
+        if since_fall or few:
+            wait = _wait(champion, stop, options, block_rows=block_rows, since=fall.row)
+    elif options.window_rows is None:
+        window = _weighing_new(champion, stop, options)
+    with_window = _window_parts(champion, stop, options, window) if wait == 0 or few else None
+    return Outlook(
+        new, parts.learned(champion), len(parts.refit), len(parts.held_out), wait, window if with_window else None,
+        fall=fall, fallen_rows=fallen, since_fall=since_fall, window_parts=with_window or (0, 0), few=few,
+    )  # fmt: skip
+
+
+def _window_parts(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> tuple[int, int] | None:
+    """Rows to train on and held-out rows of a window; None without one, or where it is too small."""
+    if window is None or window < LEAST_WINDOW:
+        return None
+    parts = _split(champion, stop, options, window)
+    return None if parts is None else (len(parts.refit), len(parts.held_out))
+
+
+def is_over(fall: Fall, champion: Card) -> bool:
+    """Whether a champion was trained after a fall: nine of ten of its training rows are from after it.
+
+    A fall of the champion itself is never over, since it is in rows that came after the training.
+    """
+    first, stop = champion.fit_rows
+    return stop - max(first, fall.row) >= OVER_SHARE * (stop - first)
+
+
+def _weighing_new(champion: Card, stop: int, options: RetrainOptions) -> int | None:
+    """The window in which new rows weigh enough: twice the new rows; None if all rows do or it would hold them all."""
+    new = max(0, stop - champion.seen)
+    for window in (stop, min(stop, max(LEAST_WINDOW, 2 * new))):
+        parts = _split(champion, stop, options, window)
+        if parts is None:
+            return None
+        if parts.learned(champion) >= LEAST_SHARE * len(parts.refit):
+            break
+    return window if window < stop else None
+
+
+def _wait(
+    champion: Card, stop: int, options: RetrainOptions, *, block_rows: int, since: int | None = None
+) -> int | None:
+    """Blocks to score first so that a retrain learns enough; with `since`, from a window that begins at that row."""
+    for many in range(MOST_BLOCKS):
+        at = stop + many * block_rows
+        window, least = (options.window_rows, 0) if since is None else (at - since, LEAST_FALLEN)
+        parts = _split(champion, at, options, window) if window is None or window >= least else None
+        if parts is not None and parts.learned(champion) >= LEAST_LEARNED:
+            return many
+    return None
+
+
+def by_hand_of(
+    champion: Card, stop: int, options: RetrainOptions, *, block_rows: int, fall: Fall | None = None
+) -> ByHand:
+    """The retrain by hand that is proposed, and its outlook; arguments as those of `outlook_of`."""
+    outlook = outlook_of(champion, stop, options, block_rows=block_rows, fall=fall)
+    if outlook.window_rows is None:
+        return ByHand(None, outlook, stop)
+    windowed = replace(options, window_rows=outlook.window_rows)
+    command = outlook_of(champion, stop, windowed, block_rows=block_rows, fall=fall)
+    if outlook.few:
+        command = replace(command, wait_blocks=outlook.wait_blocks, few=True)
+    return ByHand(outlook.window_rows, command, stop)
+
+
+def _split(champion: Card, stop: int, options: RetrainOptions, window: int | None) -> Split | None:
+    """How a retrain on a window would cut the rows before `stop`; None where they are too few."""
+    with suppress(DataError):
+        return split_seen(champion, stop, window_rows=window, held_out_rows=options.held_out_rows)
+    return None
+
+
+def worse_than_accepted(now: Reference, first: Reference, *, level: float = LEVEL) -> str:
+    """A finding for people, where accuracy on one reference is lower than on another beyond chance; else empty.
+
+    Args:
+        now: of the version that took over.
+        first: of the version that a deployment began with.
+        level: of the exact test of two rates (see `drop_p_value`), in (0, 1).
+    """
+    right, accepted = round(now.accuracy * len(now)), round(first.accuracy * len(first))
+    if drop_p_value(right, len(now), accepted, len(first)) >= level:
+        return ""
+    return (
+        f"not as good as the first version was when it was accepted: {now.accuracy:.3f} of {len(now):,} rows right,"
+        f" against {first.accuracy:.3f} of {len(first):,}"
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -41,16 +41,14 @@ class Journal:
 
     def __init__(self, path: Path, *, read: bool = False) -> None:
         self.path = path
-        self._has_releases = self._has_proofs = True
+        self._missing: set[str] = set()  # tables that a log of an older version, which is only read, does not have
         if read:
             self._read_only()
             return
         self._engine = sql.create_engine(sql.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
         sql.event.listen(self._engine, "connect", _settings)
         with alone_in(path.parent), self._write("opening it") as connection:
-            version = connection.execute(sql.text("PRAGMA user_version")).scalar_one()
-            if version not in (0, t.SCHEMA):
-                raise StateError(f"{path} was written by another version of drift; move it away to begin a new log")
+            self._require_schema(connection.execute(sql.text("PRAGMA user_version")).scalar_one())
             connection.execute(sql.text(f"PRAGMA user_version = {t.SCHEMA}"))
             t.tables.create_all(connection)
             for statement in t.APPEND_ONLY:
@@ -58,22 +56,21 @@ class Journal:
 
     def _read_only(self) -> None:
         pool = sql.StaticPool
-        if not self.path.exists():
-            self._engine = sql.create_engine("sqlite://", poolclass=pool)
-            t.tables.create_all(self._engine)
-            return
-        self._engine = sql.create_engine("sqlite://", creator=lambda: connect_to_read(self.path), poolclass=pool)
-        rows = self._rows(sql.text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-        (version,) = self._rows(sql.text("PRAGMA user_version"))
-        if version["user_version"] not in (0, t.SCHEMA):
+        if self.path.exists():
+            self._engine = sql.create_engine("sqlite://", creator=lambda: connect_to_read(self.path), poolclass=pool)
+            rows = self._rows(sql.text("SELECT name FROM sqlite_master WHERE type = 'table'"))
+            self._require_schema(self._rows(sql.text("PRAGMA user_version"))[0]["user_version"])
+            self._missing = t.tables.tables.keys() - {row["name"] for row in rows}
+            if self._missing != t.tables.tables.keys():
+                return
+            self._engine.dispose()  # emptied, or never written
+            self._missing = set()
+        self._engine = sql.create_engine("sqlite://", poolclass=pool)
+        t.tables.create_all(self._engine)
+
+    def _require_schema(self, version: int) -> None:
+        if version not in (0, t.SCHEMA):
             raise StateError(f"{self.path} was written by another version of drift; move it away to begin a new log")
-        there = {row["name"] for row in rows}
-        self._has_releases, self._has_proofs = t.releases.name in there, t.audit_proofs.name in there  # newer tables
-        if not there & set(t.tables.tables):  # emptied, or never written
-            self._engine.dispose()
-            self._engine = sql.create_engine("sqlite://", poolclass=pool)
-            t.tables.create_all(self._engine)
-            self._has_releases = self._has_proofs = True
 
     def begin(self, deployment: Deployment) -> None:
         """Remember a new deployment."""
@@ -103,40 +100,30 @@ class Journal:
         """Commit a block with its predictions and the first champion's: all of it or nothing, and never twice."""
         block, values = scored.block, asdict(record)
         values["block"] = values.pop("index")
-        values["scores"] = [asdict(score) for score in record.scores]
-        confidences = scored.answer.probabilities.max(axis=1)
-        times = [None] * len(block) if block.timestamps is None else block.timestamps.astype(str).tolist()
         labels: Integers = block.labels if block.labels is not None else np.full(len(block), -1)
-        rows = [
-            {
-                "deployment": deployment,
-                "row": row,
-                "block": block.index,
-                "time": time,
-                "version": record.version,
-                "prediction": int(prediction),
-                "label": int(label),
-                "confidence": float(confidence),
-                "first_champion_prediction": int(would_be),
-            }
-            for row, time, prediction, label, confidence, would_be in zip(
-                block.rows, times, scored.predictions, labels, confidences, first, strict=True
-            )
-        ]
+        columns: dict[str, Sequence[Any]] = {
+            "row": block.rows,
+            "time": [None] * len(block) if block.timestamps is None else block.timestamps.astype(str).tolist(),
+            "prediction": scored.predictions.tolist(),
+            "label": labels.tolist(),
+            "confidence": scored.answer.probabilities.max(axis=1).tolist(),
+            "first_champion_prediction": first.tolist(),
+        }
+        own = {"deployment": deployment, "block": block.index, "version": record.version}
+        rows = [own | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         with self._write(f"block {block.index}") as connection:
             connection.execute(t.blocks.insert().values(deployment=deployment, **values))
             connection.execute(t.predictions.insert(), rows)
 
     def blocks(self, deployment: str, *, first: int = 0) -> list[BlockRecord]:
         """The scored blocks from the one with index `first` on, in order."""
+        columns = (column for column in t.blocks.c if column.name not in ("deployment", "block"))
         own = (t.blocks.c.deployment == deployment) & (t.blocks.c.block >= first)
-        query = t.blocks.select().where(own).order_by(t.blocks.c.block)
-        records = []
-        for row in self._rows(query):
-            scores = tuple(Score(**score) for score in row["scores"])
-            values = {key: value for key, value in row.items() if key not in ("deployment", "block", "scores")}
-            records.append(BlockRecord(index=row["block"], scores=scores, **values))
-        return records
+        query = sql.select(t.blocks.c.block.label("index"), *columns).where(own).order_by(t.blocks.c.block)
+        return [
+            BlockRecord(**row | {"scores": tuple(Score(**score) for score in row["scores"])})
+            for row in self._rows(query)
+        ]
 
     def scored(self, model: str) -> dict[str, range]:
         """The rows that each deployment of a model has scored so far, oldest first; not those it was yet to score."""
@@ -152,12 +139,7 @@ class Journal:
 
     def answers(self, deployment: str) -> Answers:
         """All scored rows, in order."""
-        columns = (
-            t.predictions.c.block,
-            t.predictions.c.label,
-            t.predictions.c.prediction,
-            t.predictions.c.first_champion_prediction,
-        )
+        columns = [t.predictions.c[name] for name in ("block", "label", "prediction", "first_champion_prediction")]
         query = sql.select(*columns).where(t.predictions.c.deployment == deployment).order_by(t.predictions.c.row)
         rows = np.asarray([tuple(row.values()) for row in self._rows(query)], dtype=np.int64).reshape(-1, 4)
         return Answers(*rows.T)
@@ -180,16 +162,12 @@ class Journal:
     def decisions(self, deployment: str) -> list[DecisionRecord]:
         """The decisions of a deployment, in order."""
         query = t.decisions.select().where(t.decisions.c.deployment == deployment).order_by(t.decisions.c.block)
-        return [
-            DecisionRecord(**{key: value for key, value in row.items() if key != "deployment"})
-            for row in self._rows(query)
-        ]
+        return [DecisionRecord(**_without(row, "deployment")) for row in self._rows(query)]
 
     def audit(self, model: str, line: AuditLine) -> None:
         """Append a line to the audit trail."""
         with self._write("the audit trail") as connection:
-            values = {key: value for key, value in asdict(line).items() if key != "uid"}
-            values |= {"model": model, "at": line.at or now()}
+            values = _without(asdict(line), "uid") | {"model": model, "at": line.at or now()}
             last = sql.select(t.audit_proofs.c.chain).order_by(t.audit_proofs.c.id.desc()).limit(1)
             before = connection.execute(last).scalar_one_or_none()
             (number,) = connection.execute(t.audit.insert().values(**values)).inserted_primary_key or (0,)
@@ -224,7 +202,7 @@ class Journal:
             query = query.where(t.audit.c.model == model)
         proofs = self._proofs()
         return [
-            AuditLine(**_without_id(row), uid=proofs[row["id"]]["uid"] if row["id"] in proofs else None)
+            AuditLine(**_without(row, "id"), uid=proofs[row["id"]]["uid"] if row["id"] in proofs else None)
             for row in self._rows(query)
         ]
 
@@ -239,15 +217,15 @@ class Journal:
             proof = proofs.get(row["id"])
             if proof is None and before is None:
                 continue
-            chain = "" if proof is None else _chained(before, _without_id(row), id=row["id"], uid=proof["uid"])
+            chain = "" if proof is None else _chained(before, _without(row, "id"), id=row["id"], uid=proof["uid"])
             if proof is None or proof["chain"] != chain:
-                return AuditLine(**_without_id(row), uid=None if proof is None else proof["uid"])
+                return AuditLine(**_without(row, "id"), uid=None if proof is None else proof["uid"])
             before = chain
         return None
 
     def _proofs(self) -> dict[int, dict[str, Any]]:
         """User id and chain of each line of the trail, by the line's number."""
-        if not self._has_proofs:
+        if t.audit_proofs.name in self._missing:
             return {}
         return {row["id"]: row for row in self._rows(t.audit_proofs.select())}
 
@@ -260,14 +238,15 @@ class Journal:
 
     def known(self, digest: str) -> KnownRelease | None:
         """What is known of a release, by its digest; None if nothing is."""
-        if not self._has_releases:
+        if t.releases.name in self._missing:
             return None
         rows = self._rows(t.releases.select().where(t.releases.c.digest == digest))
         return KnownRelease(**rows[0]) if rows else None
 
     def knows_any(self) -> bool:
         """Whether any release is known."""
-        return bool(self._has_releases and self._rows(sql.select(t.releases.c.digest).limit(1)))
+        known = t.releases.name not in self._missing
+        return known and bool(self._rows(sql.select(t.releases.c.digest).limit(1)))
 
     def models(self) -> list[str]:
         """Names of the models in the audit trail, in the order of their first lines."""
@@ -304,8 +283,8 @@ def _chained(before: str | None, line: Mapping[str, Any], **proof: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _without_id(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != "id"}
+def _without(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
 
 
 def _settings(connection: Any, _record: object) -> None:

@@ -1,47 +1,49 @@
-"""The tables of the scoring log and the audit trail, and what keeps the trail append-only. Used by `journal`."""
+"""The tables of the scoring log and the audit trail, and what keeps the trail append-only. Used by `journal`.
+
+A table of records has a column for each field of the record, as in the monitor's store.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
 import sqlalchemy as sql
 
+from drift.loop.journal.records import AuditLine, DecisionRecord, Deployment, KnownRelease
+from drift.policies.history import BlockRecord
+
+KINDS = {str: sql.String, int: sql.Integer, float: sql.Float, bool: sql.Boolean}  # others are kept as JSON
+
+
+def _columns(
+    record: type, *, key: str = "", first: tuple[str, ...] = (), without: str = ""
+) -> Iterator[sql.Column[Any]]:
+    """A column for each field of a record, of its type; a field that may be None is optional.
+
+    Args:
+        record: a dataclass.
+        key: the field that is the table's key, if one is.
+        first: fields whose columns come before the others.
+        without: a field that is kept elsewhere.
+    """
+    hints = get_type_hints(record)
+    for name in (*first, *(name for name in hints if name not in (*first, without))):
+        optional = isinstance(hints[name], UnionType)
+        kind = get_args(hints[name])[0] if optional else hints[name]
+        yield sql.Column(name, KINDS.get(kind, sql.JSON), primary_key=name == key, nullable=optional)
+
+
+def _block() -> Iterator[sql.Column[Any]]:
+    """The key of a table with one row for each block of a deployment."""
+    yield sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True)
+    yield sql.Column("block", sql.Integer, primary_key=True)
+
+
 tables = sql.MetaData()
-deployments = sql.Table(
-    "deployments",
-    tables,
-    sql.Column("id", sql.String, primary_key=True),
-    sql.Column("model", sql.String, nullable=False),
-    sql.Column("run_id", sql.String, nullable=False),
-    sql.Column("options", sql.JSON, nullable=False),
-    sql.Column("first_champion", sql.Integer, nullable=False),
-    sql.Column("start_row", sql.Integer, nullable=False),
-    sql.Column("stop_row", sql.Integer, nullable=False),
-    sql.Column("state", sql.String, nullable=False),  # running, interrupted, done or superseded
-    sql.Column("tracked", sql.Integer, nullable=False),  # blocks whose metrics MLflow has
-    sql.Column("began_at", sql.String, nullable=False),
-)
-blocks = sql.Table(
-    "blocks",
-    tables,
-    sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True),
-    sql.Column("block", sql.Integer, primary_key=True),
-    *(
-        sql.Column(name, kind, nullable=optional)
-        for name, kind, optional in (
-            ("start", sql.Integer, False),
-            ("stop", sql.Integer, False),
-            ("first_time", sql.String, True),
-            ("last_time", sql.String, True),
-            ("version", sql.Integer, False),
-            ("correct", sql.Integer, False),
-            ("mean_confidence", sql.Float, False),
-            ("seconds", sql.Float, False),
-            ("flagged", sql.Boolean, False),
-            ("scores", sql.JSON, False),
-            ("first_champion_correct", sql.Integer, False),
-            ("scored_at", sql.String, False),
-        )
-    ),
-)
+deployments = sql.Table("deployments", tables, *_columns(Deployment, key="id"))
+blocks = sql.Table("blocks", tables, *_block(), *_columns(BlockRecord, without="index"))
 predictions = sql.Table(
     "predictions",
     tables,
@@ -56,32 +58,12 @@ predictions = sql.Table(
     sql.Column("first_champion_prediction", sql.Integer, nullable=False),  # class code, had nothing been promoted
     sql.ForeignKeyConstraint(["deployment", "block"], ["blocks.deployment", "blocks.block"]),
 )
-decisions = sql.Table(
-    "decisions",
-    tables,
-    sql.Column("deployment", sql.String, sql.ForeignKey("deployments.id"), primary_key=True),
-    sql.Column("block", sql.Integer, primary_key=True),
-    sql.Column("at", sql.String, nullable=False),
-    sql.Column("retrain", sql.Boolean, nullable=False),
-    sql.Column("by", sql.String, nullable=False),
-    sql.Column("reason", sql.String, nullable=False),
-    sql.Column("evidence", sql.JSON, nullable=False),
-    sql.Column("outcome", sql.String, nullable=False),  # see DecisionRecord
-    sql.Column("challenger", sql.Integer),
-    sql.Column("comparison", sql.JSON),
-)
+decisions = sql.Table("decisions", tables, *_block(), *_columns(DecisionRecord, first=("at",), without="block"))
 audit = sql.Table(
     "audit",
     tables,
     sql.Column("id", sql.Integer, primary_key=True, autoincrement=True),
-    sql.Column("at", sql.String, nullable=False),
-    sql.Column("model", sql.String, nullable=False),
-    sql.Column("action", sql.String, nullable=False),  # deploy, promote, refuse, rollback or repair
-    sql.Column("from_version", sql.Integer),
-    sql.Column("to_version", sql.Integer, nullable=False),
-    sql.Column("by", sql.String, nullable=False),
-    sql.Column("reason", sql.String, nullable=False),
-    sql.Column("evidence", sql.JSON, nullable=False),
+    *_columns(AuditLine, first=("at", "model"), without="uid"),
 )
 audit_proofs = sql.Table(
     "audit_proofs",  # of the lines of the trail; those of older versions of this package have none
@@ -96,25 +78,15 @@ intents = sql.Table(
     sql.Column("model", sql.String, primary_key=True),
     sql.Column("line", sql.JSON, nullable=False),  # the audit line to write once the champion has changed
 )
-releases = sql.Table(
-    "releases",
-    tables,
-    sql.Column("digest", sql.String, primary_key=True),  # over model, card and reference
-    sql.Column("model", sql.String, nullable=False),
-    sql.Column("version", sql.Integer),
-    sql.Column("how", sql.String, nullable=False),
-    sql.Column("by", sql.String, nullable=False),
-    sql.Column("at", sql.String, nullable=False),
-)
+releases = sql.Table("releases", tables, *_columns(KnownRelease, key="digest"))
 SCHEMA = 1  # of the tables above; raise it when one of them changes
 REFUSED = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
 APPEND_ONLY = [
-    "CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit WHEN NEW.id IN (SELECT id FROM audit)"
-    " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS audit_proofs_no_replace BEFORE INSERT ON audit_proofs"
-    " WHEN NEW.id IN (SELECT id FROM audit_proofs) BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-] + [
-    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} {REFUSED}"
+    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{name} BEFORE {event} {REFUSED}"
     for table in ("audit", "audit_proofs")
-    for verb in ("UPDATE", "DELETE")
+    for name, event in (
+        ("replace", f"INSERT ON {table} WHEN NEW.id IN (SELECT id FROM {table})"),  # noqa: S608  # names of our own
+        ("update", f"UPDATE ON {table}"),
+        ("delete", f"DELETE ON {table}"),
+    )
 ]

@@ -1,20 +1,153 @@
-"""Which base run a deployment takes: the best of its experiment, or of all experiments where that one has none."""
+"""Which base run a deployment takes, and under which name: the best run of its experiment, or of all experiments.
+
+`drift base` notes of which table a run was made, and `drift deploy` matches it. A name in the registry is one table's:
+where a model's own name is taken by a model of another table, it gets another one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from drift import next_steps
-from drift.errors import TrackingError
+from drift.errors import DriftError, TrackingError
 from drift.invocation import Options
 from drift.loop.card import Card, DataSource
-from drift.loop.releases.base_tables import BaseTable, card_of_run, is_of_table, of_file, of_table, tables_of
-from drift.loop.releases.model_names import usable_name
 from drift.loop.releases.promote import card_of
 from drift.tracking.connection.store import Store
-from drift.tracking.registry import CHAMPION, Registry, Version
-from drift.tracking.runs.lookup import RunRecord, experiment_of, find_runs, find_runs_everywhere
+from drift.tracking.registry import CHAMPION, PREVIOUS, Registry, Version
+from drift.tracking.runs.lookup import RunRecord, experiment_of, find_runs, find_runs_everywhere, model_card
+
+ELEC = DataSource().name
+
+
+@dataclass(frozen=True)
+class BaseTable:
+    """The table of a base run.
+
+    Attributes:
+        source: as far as it is known.
+        whole: whether time and ignored columns are known: runs of older versions note them in the model's card alone.
+    """
+
+    source: DataSource
+    whole: bool = True
+
+    @property
+    def columns(self) -> tuple[str | None, str | None, frozenset[str]]:
+        """Label, time and ignored columns."""
+        return self.source.label, self.source.time, frozenset(self.source.ignore)
+
+    @property
+    def words(self) -> str:
+        """File and columns, for a list of tables."""
+        label, time, ignore = self.columns
+        named = {"label": label, "time": time, "without": ", ".join(sorted(ignore))}
+        columns = ", ".join(f"{what} {name}" for what, name in named.items() if name)
+        return f"{self.source.file or ELEC}{f' ({columns})' if columns else ''}"
+
+
+def table_tags(source: DataSource) -> dict[str, str]:
+    """Tags of a base run that name its table; the embedded stream has its name alone."""
+    if source.path is None:
+        return {"source": source.name}
+    columns = {"label": source.label or "", "time": source.time or "", "ignore": ",".join(source.ignore)}
+    return {"source": source.name, **columns}
+
+
+def noted_table(run: RunRecord) -> BaseTable:
+    """The table of a base run, as far as its tags name it."""
+    name = run.tags.get("drift.source", "")
+    if name == ELEC:
+        return BaseTable(DataSource())
+    label, time, ignore = (run.tags.get(f"drift.{column}") or None for column in ("label", "time", "ignore"))
+    source = DataSource(name, label, time, tuple(ignore.split(",")) if ignore else ())
+    return BaseTable(source, whole="drift.ignore" in run.tags)
+
+
+def table_of(run: RunRecord, store: Store) -> BaseTable:
+    """The table of a base run, by its tags or by its model's card."""
+    noted = noted_table(run)
+    if noted.whole:
+        return noted
+    try:
+        return BaseTable(card_of_run(run, store).source)
+    except DriftError:  # what is known is enough to go on with
+        return noted
+
+
+def tables_of(runs: Sequence[RunRecord], store: Store) -> list[tuple[BaseTable, RunRecord]]:
+    """The different tables of base runs, each with its newest run.
+
+    A table that is not known as a whole is left out beside another of the same file, since it may be the same.
+
+    Args:
+        runs: of base models, newest first.
+        store: MLflow.
+    """
+    known: dict[tuple[DataSource, str], BaseTable] = {}  # a card is read once for the same rows
+    newest: dict[tuple[object, ...], tuple[BaseTable, RunRecord]] = {}
+    for run in reversed(runs):
+        rows = noted_table(run).source, run.tags["drift.digest"]
+        table = known[rows] if rows in known else known.setdefault(rows, table_of(run, store))
+        newest[table.source.file, table.columns] = table, run
+    tables = [table for table, _ in newest.values()]
+    return [
+        (table, run)
+        for table, run in newest.values()
+        if table.whole or not any(other is not table and _may_be(table, other) for other in tables)
+    ]
+
+
+def _may_be(partly: BaseTable, other: BaseTable) -> bool:
+    label = partly.source.label
+    return partly.source.file == other.source.file and label in (None, other.source.label)
+
+
+def of_file(runs: Sequence[RunRecord], source: DataSource) -> list[RunRecord]:
+    """Base runs of the file and label column of `source`, with whatever time and ignored columns."""
+    return [run for run in runs if _may_be(noted_table(run), BaseTable(source))]
+
+
+def of_table(runs: Sequence[RunRecord], source: DataSource, store: Store) -> list[RunRecord]:
+    """Base runs of the table that was named: of its file, label, time and ignored columns, or of its features.
+
+    Args:
+        runs: of base models, newest first.
+        source: the table that was named.
+        store: MLflow.
+
+    Raises:
+        DataError: there are base runs of the file and label, but the table cannot be read as it was named.
+    """
+    alike = of_file(runs, source)
+    tables = [table_of(run, store) for run in alike]
+    wanted = BaseTable(source).columns
+    exact = [run for run, table in zip(alike, tables, strict=True) if table.columns == wanted or not table.whole]
+    if exact or not any(table.source.label == source.label for table in tables):
+        return exact
+    names = source.load().feature_names
+    same_label = (run for run, table in zip(alike, tables, strict=True) if table.source.label == source.label)
+    return [run for run in same_label if card_of_run(run, store).feature_names == names]
+
+
+def is_of_table(card: Card, source: DataSource) -> bool:
+    """Whether a model was made from the table that was named.
+
+    Raises:
+        DataError: file and label are the model's, but the table cannot be read as it was named.
+    """
+    own = card.source
+    if (own.file, own.label) != (source.file, source.label):
+        return False
+    return BaseTable(own).columns == BaseTable(source).columns or source.load().feature_names == card.feature_names
+
+
+def card_of_run(run: RunRecord, store: Store) -> Card:
+    """The card of a base run's model."""
+    return Card.from_metadata(model_card(store, run.tags["drift.model_id"]))
 
 
 @dataclass(frozen=True)
@@ -183,3 +316,55 @@ def _require_same_table(registry: Registry, champion: Version, best: RunRecord, 
             f" {experiment!r} from {wanted.table_words}: deploy it under another --register_model_name, such as:"
             f" {next_steps.deploy(experiment, name, wanted.source.options, **given)}"
         )
+
+
+def usable_name(store: Store, card: Card, *, default: bool) -> str:
+    """The first name under which a model can be deployed: it is free, or its champion was made from the same table.
+
+    Args:
+        store: MLflow.
+        card: of the model that is to be deployed.
+        default: whether the default name is tried first, before those that are made from the name of the table.
+
+    Raises:
+        TrackingError: MLflow is away.
+    """
+    own = next_steps.model_names(card.source.path)
+    names = chain([next_steps.DEFAULT_MODEL], own) if default else own
+    return next(name for name in names if _is_usable(Registry(store, name), card))
+
+
+def champion_of(store: Store, name: str) -> tuple[Version, Card] | None:
+    """The version that serves under a name that `usable_name` gave, with its card; None where none does."""
+    registry = Registry(store, name)
+    version = registry.holder(CHAMPION)
+    return None if version is None else (version, card_of(registry, version))
+
+
+def served_as(registry: Registry, card: Card) -> str | None:
+    """Another name under which a champion of the same table serves; None without one, or where this name has versions.
+
+    A name that was mistyped would else begin another model beside the one that is meant.
+
+    Args:
+        registry: of the name that was given.
+        card: of the model that is to be deployed.
+    """
+    if registry.versions():
+        return None
+    for name in registry.others():
+        with suppress(DriftError):  # its card is damaged
+            champion = champion_of(registry.store, name)
+            if champion is not None and champion[1].of_same_table(card):
+                return name
+    return None
+
+
+def _is_usable(registry: Registry, card: Card) -> bool:
+    serving = registry.holder(CHAMPION) or registry.holder(PREVIOUS)
+    if serving is None:
+        return True
+    try:
+        return card_of(registry, serving).of_same_table(card)
+    except DriftError:  # its card is damaged: nobody knows of which table it is
+        return False

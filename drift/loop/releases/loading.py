@@ -1,17 +1,22 @@
-"""A version between the registry and a server: fetched, checked by its digest, packed and loaded. Used by `promote`."""
+"""A version between the registry and a server: fetched, checked by its digest, packed and loaded; and its reference.
+
+Used by `promote`, and by the loop, forecasts and reports.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from drift.data.blocks import Reference
 from drift.errors import ArchiveError, TrackingError
 from drift.loop.card import Card
+from drift.serving.torchserve.archive import archive_name, build_archive
 from drift.tracking.registry import Registry, Version
-from drift.tracking.runs.lookup import model_card
+from drift.tracking.runs.lookup import model_card, read_reference
+from drift.tracking.runs.release import Release
 
 
 class LoadingService(Protocol):
@@ -54,23 +59,7 @@ class LoadingService(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class FetchedVersion:
-    """What serving a version takes, on this machine.
-
-    Attributes:
-        version: the registered version.
-        model_file: its exported network (.pt2); its SHA-256 is the one that was logged.
-        card: what the model was made from.
-    """
-
-    version: Version
-    model_file: Path
-    card: Card
-
-
-@contextmanager
-def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
+def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Release:
     """Download what serving `version` takes, and check whether it is trusted and can be loaded safely.
 
     Args:
@@ -81,36 +70,36 @@ def fetched(registry: Registry, version: Version, *, otherwise: str = "") -> Ite
     Raises:
         ArchiveError: the registry's file is not the one that was logged, cannot be had any more, or could run code.
         UntrustedError: nobody here knows where the release comes from.
+        DataError: its card is damaged.
     """
     from drift.models.predict import require_program
 
     try:
         release = registry.release(version)
         require_program(release.model_file)
-        card = Card.from_metadata(release.card)
     except (TrackingError, ArchiveError) as error:
         reason = f"version {version.number} of {registry.name} cannot be served: {error}"
         raise type(error)(f"{reason}; {otherwise}" if otherwise else reason) from error
-    yield FetchedVersion(version, release.model_file, card)
+    Card.from_metadata(release.card)
+    return release
 
 
-def load_fetched(name: str, whole: FetchedVersion, service: LoadingService) -> None:
-    """Pack a fetched version of the model `name` into the server's store and load it.
+def load_fetched(registry: Registry, version: Version, release: Release, service: LoadingService) -> None:
+    """Pack a fetched version into the server's store and load it.
 
     Raises:
         ServingError: the server has a version of that number from another archive, or the version does not come up.
     """
-    from drift.serving.torchserve.archive import build_archive
-
+    card = Card.from_metadata(release.card)
     archive = build_archive(
-        whole.model_file,
-        name=name,
-        version=whole.version.number,
-        card=whole.card.to_metadata() | {"time": whole.card.time_name},
-        digest=whole.version.sha256,
+        release.model_file,
+        name=registry.name,
+        version=version.number,
+        card=card.to_metadata() | {"time": card.time_name},
+        digest=version.sha256,
         store=service.store,
     )
-    service.load(archive, whole.version.number)
+    service.load(archive, version.number)
 
 
 def is_loaded(registry: Registry, version: Version, service: LoadingService) -> bool:
@@ -120,8 +109,6 @@ def is_loaded(registry: Registry, version: Version, service: LoadingService) -> 
 
 def archive_of(registry: Registry, version: Version) -> str:
     """The file name of a version's archive."""
-    from drift.serving.torchserve.archive import archive_name
-
     return archive_name(registry.name, version.number, version.sha256)
 
 
@@ -130,3 +117,30 @@ def card_of(registry: Registry, version: Version) -> Card:
     if registry.trust is None:
         return Card.from_metadata(model_card(registry.store, version.model_id))
     return Card.from_metadata(registry.release(version).card)
+
+
+@dataclass
+class References:
+    """References by version, which stay in memory.
+
+    Attributes:
+        registry: of the model's versions.
+    """
+
+    registry: Registry
+    _fetched: dict[int, Reference] = field(default_factory=dict)
+    _seen: dict[int, int] = field(default_factory=dict)
+
+    def __call__(self, version: int) -> Reference:
+        """The reference of a version."""
+        if version not in self._fetched:
+            release = self.registry.release(self.registry.get(version))
+            words = f"version {version} of {self.registry.name}"
+            self._fetched[version] = read_reference(release.reference_file, words)
+        return self._fetched[version]
+
+    def seen(self, version: int) -> int:
+        """One past the last row that had a part in a version."""
+        if version not in self._seen:
+            self._seen[version] = card_of(self.registry, self.registry.get(version)).seen
+        return self._seen[version]

@@ -2,14 +2,17 @@
 
 The registry's alias is the truth and the server follows it. The order is chosen so that a crash between any two steps
 leaves something that the next change, or `reconcile`, mends without a person: write down the intent, load beside,
-alias `previous`, server's default, alias `champion`, audit line.
+alias `previous`, server's default, alias `champion`, audit line. While a server runs, `watched_alias` notices an alias
+that was moved outside of this process, and lets the server follow it.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,24 +20,28 @@ from drift import next_steps
 from drift.errors import ChampionChangedError, DriftError, TrackingError
 from drift.loop.events import Notice, Promoted, RolledBack, Tell
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.missing_lines import complete_trail
 from drift.loop.journal.records import AuditLine
+from drift.loop.journal.repairs import complete_trail
 from drift.loop.project_dir import ProjectDir
 from drift.loop.releases.loading import (
-    FetchedVersion,
     LoadingService,
+    archive_of,
     card_of,
     fetched,
     is_loaded,
     load_fetched,
 )
-from drift.loop.releases.unused_archives import drop_leftovers
 from drift.system.person import person
 from drift.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from drift.tracking.runs.release import Release
 
 __all__ = ["Championship", "LoadingService", "card_of", "comparison_evidence", "person"]
 
 CHANGE_SECONDS = 180.0  # to wait for another change of champion: loading takes seconds, a drain up to a minute
+POLL_SECONDS = 20.0  # one request to registry and server each time
+END_SECONDS = 10.0  # to wait for a look under way when the server is to end
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,31 @@ class Championship:
             self.tell(Promoted(version.number, before, by, reason))
             self._end_challenge()
             self._drop_leftovers(service)
+
+    def decide(
+        self, challenger: Version, champion: Version, better: bool, *, compared_with: int, **why: Any
+    ) -> tuple[bool, str]:
+        """Promote a challenger if it is better than the version that it was compared with, else refuse it.
+
+        Args:
+            challenger: registered.
+            champion: the version that serves.
+            better: whether it is to be promoted.
+            compared_with: number of the version that it was compared with; if another one is champion by now, the
+                challenger is refused.
+            why: `by`, `reason` and `evidence`, as those of `promote`.
+
+        Returns:
+            Whether it was promoted, and why.
+        """
+        if better:
+            try:
+                self.promote(challenger, instead_of=compared_with, **why)
+                return True, why["reason"]
+            except ChampionChangedError as error:
+                why |= {"reason": str(error)}
+        self.refuse(challenger, champion, **why)
+        return False, why["reason"]
 
     def refuse(
         self, challenger: Version, champion: Version, *, by: str, reason: str, evidence: Mapping[str, Any]
@@ -190,14 +222,14 @@ class Championship:
         What cannot be served never becomes champion, whether a server runs or not.
         """
         stays = f"version {old.number} stays champion" if old else "nothing was changed"
-        with fetched(self.registry, new, otherwise=stays) as whole:
-            self.journal.intend(self.registry.name, line)
-            try:
-                _switch(whole, old, registry=self.registry, service=service)
-            except BaseException:
-                with contextlib.suppress(DriftError):
-                    self.journal.forget_intent(self.registry.name)
-                raise
+        release = fetched(self.registry, new, otherwise=stays)
+        self.journal.intend(self.registry.name, line)
+        try:
+            self._switch(new, old, release, service)
+        except BaseException:
+            with contextlib.suppress(DriftError):
+                self.journal.forget_intent(self.registry.name)
+            raise
         self.journal.audit(self.registry.name, line)
         self.journal.forget_intent(self.registry.name)
 
@@ -207,8 +239,7 @@ class Championship:
             previous = self.registry.holder(PREVIOUS)
             rollback = next_steps.rollback(self.registry.name)
             back = f"{rollback} puts version {previous.number} back" if previous else "deploy another one"
-            with fetched(self.registry, champion, otherwise=back) as whole:
-                load_fetched(self.registry.name, whole, service)
+            load_fetched(self.registry, champion, fetched(self.registry, champion, otherwise=back), service)
         before = service.default_version
         if before == champion.number:
             return
@@ -233,39 +264,91 @@ class Championship:
             self.tell(Notice(f"left for the next promotion to tidy up: {error}"))
 
     def _drop_leftovers(self, service: LoadingService | None) -> None:
-        if service is not None:
-            drop_leftovers(self.registry, service, self.tell)
+        """Unload the versions that hold no alias, then delete archives that are neither loaded nor of such a version.
 
+        Champion, previous and challenger stay, and so does whatever version answers. Archives are packed again by
+        digest when they are needed. A change of champion stands even if nothing can be dropped now: the next one tries
+        again.
+        """
+        if service is None:
+            return
+        try:
+            holders = [self.registry.holder(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER)]
+            keep = {version.number: archive_of(self.registry, version) for version in holders if version}
+            for number in sorted(set(service.loaded) - set(keep) - {service.default_version}):
+                service.retire(number)
+            service.drop_archives(list(keep.values()))
+        except (DriftError, OSError) as error:
+            self.tell(Notice(f"left for the next change of champion to tidy up: {error}"))
 
-def _switch(whole: FetchedVersion, old: Version | None, *, registry: Registry, service: LoadingService | None) -> None:
-    """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
-    before, new = service.default_version if service else None, whole.version
-    if service is not None and not is_loaded(registry, new, service):
-        load_fetched(registry.name, whole, service)
-    previous = registry.holder(PREVIOUS)
-    try:
-        if old is not None:
-            registry.point(PREVIOUS, old.number)
-        if service is not None:
-            service.make_default(new.number)
-        registry.point(CHAMPION, new.number)
-        if old is None and previous is not None and previous.number == new.number:
-            registry.unpoint(PREVIOUS)  # a champion that was deleted: a version is not its own predecessor
-    except BaseException:
-        with contextlib.suppress(DriftError):  # the first error is the one to tell
+    def _switch(self, new: Version, old: Version | None, release: Release, service: LoadingService | None) -> None:
+        """Load, point, switch; an error or an interruption in any step undoes the steps before it."""
+        registry = self.registry
+        before = service.default_version if service else None
+        if service is not None and not is_loaded(registry, new, service):
+            load_fetched(registry, new, release, service)
+        previous = registry.holder(PREVIOUS)
+        try:
             if old is not None:
-                registry.point(CHAMPION, old.number)
-        with contextlib.suppress(DriftError):
-            if service is not None and before is not None:
-                service.make_default(before)
-        with contextlib.suppress(DriftError):
-            if previous is not None:
-                registry.point(PREVIOUS, previous.number)
-            elif old is not None:
-                registry.unpoint(PREVIOUS)
-        raise
+                registry.point(PREVIOUS, old.number)
+            if service is not None:
+                service.make_default(new.number)
+            registry.point(CHAMPION, new.number)
+            if old is None and previous is not None and previous.number == new.number:
+                registry.unpoint(PREVIOUS)  # a champion that was deleted: a version is not its own predecessor
+        except BaseException:
+            with contextlib.suppress(DriftError):  # the first error is the one to tell
+                if old is not None:
+                    registry.point(CHAMPION, old.number)
+            with contextlib.suppress(DriftError):
+                if service is not None and before is not None:
+                    service.make_default(before)
+            with contextlib.suppress(DriftError):
+                if previous is not None:
+                    registry.point(PREVIOUS, previous.number)
+                elif old is not None:
+                    registry.unpoint(PREVIOUS)
+            raise
 
 
 def comparison_evidence(test: Any) -> dict[str, Any]:
     """A paired test as plain values, for the audit trail and the report."""
     return asdict(test) | {"difference": test.difference}
+
+
+@contextmanager
+def watched_alias(championship: Championship) -> Iterator[None]:
+    """While the body runs, look every 20 s, in a thread, whether the server still serves the registry's champion.
+
+    A champion that cannot be served is reported once, and the server goes on with what it has; so is any other error.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch, args=(championship, ended), name="alias watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(END_SECONDS)
+
+
+def _watch(championship: Championship, ended: threading.Event) -> None:
+    last_error = ""
+    while not ended.wait(POLL_SECONDS):
+        try:
+            championship.follow()
+            last_error = ""
+        except Exception as error:  # of the registry's database, a full disk, a defect: the thread looks again
+            logger.debug("the champion could not be followed", exc_info=error)
+            text = _one_line(error)
+            if text != last_error and not ended.is_set():
+                with suppress(Exception):  # nobody reads it any more
+                    championship.tell(Notice(f"the server goes on with the version it has: {text}"))
+            last_error = text
+
+
+def _one_line(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    if isinstance(error, DriftError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

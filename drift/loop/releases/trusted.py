@@ -24,7 +24,7 @@ from drift.system.person import person
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import get_run, logged_tags
-from drift.tracking.runs.release import Release, ReleaseOrigin, release_of_run
+from drift.tracking.runs.release import Release, ReleaseOrigin, download_release
 from drift.tracking.runs.run import LoggedModel
 
 
@@ -123,7 +123,7 @@ def accept(store: Store, journal: Journal, origin: ReleaseOrigin) -> Accepted:
             model_id = get_run(store, origin.run_id).tags.get("drift.model_id", "")
             if not model_id:
                 raise TrackingError(f"run {origin.run_id} logged no model: give the id of a base run")
-            release = release_of_run(store, origin.run_id, model_id, Path(folder), trust=None)
+            release = download_release(store, model_id, origin.run_id, Path(folder))
         else:
             registry = Registry(store, origin.model)
             version = registry.get(origin.version)
@@ -159,7 +159,7 @@ def require_base(store: Store, journal: Journal, run_id: str, model_id: str, fol
         TrackingError: a file is missing or damaged.
     """
     trust, origin = TrustedReleases(journal, person()), ReleaseOrigin(run_id)
-    release, tags = release_of_run(store, run_id, model_id, folder, trust=None), logged_tags(store, model_id)
+    release, tags = download_release(store, model_id, run_id, folder), logged_tags(store, model_id)
     logged = tags.get("drift.sha256", release.model_sha256)
     if logged != release.model_sha256:
         raise ArchiveError(

@@ -51,36 +51,41 @@ class AlwaysRetrain:
         return Approval(True, by, f"{flag.reason}; {since}", outlook.window_rows)
 
 
+@dataclass(frozen=True)
 class NeverRetrain:
-    """Mark blocks, retrain nothing."""
+    """Mark blocks, retrain nothing.
+
+    Attributes:
+        by: why nobody agrees.
+    """
+
+    by: str = "--retrain never"
 
     def __call__(self, flag: Flag) -> Approval:
         """Decline."""
-        return Approval(False, "--retrain never", flag.reason)
+        return Approval(False, self.by, flag.reason)
 
 
-class NoTerminal:
-    """Somebody should be asked, and nobody is there."""
-
-    def __call__(self, flag: Flag) -> Approval:
-        """Decline."""
-        return Approval(False, "no terminal to ask at", flag.reason)
-
-
+@dataclass
 class AskPerson:
-    """Put the question to a person until they say no."""
+    """Put the question to a person until they say no.
 
-    def __init__(self, question: Callable[[Flag], Reply], *, person: str) -> None:
-        self._question = question
-        self._person = person
-        self._refused = False
+    Attributes:
+        question: asks.
+        person: who is asked, such as `ada@host`.
+        refused: whether the person said no, and is not to be asked again.
+    """
+
+    question: Callable[[Flag], Reply]
+    person: str
+    refused: bool = False
 
     def __call__(self, flag: Flag) -> Approval:
         """Ask, unless the answer was already no."""
-        if self._refused:
-            return Approval(False, self._person, "said no to an earlier block of this deployment")
-        reply = self._question(flag)
-        self._refused = reply is Reply.NO
+        if self.refused:
+            return Approval(False, self.person, "said no to an earlier block of this deployment")
+        reply = self.question(flag)
+        self.refused = reply is Reply.NO
         window = flag.outlook.window_rows if reply is Reply.WINDOW and flag.outlook else None
         words = {
             Reply.YES: "answered yes to",
@@ -89,16 +94,11 @@ class AskPerson:
             Reply.LATER: "answered not yet to",
         }
         agreed = reply in (Reply.YES, Reply.WINDOW)
-        return Approval(agreed, self._person, f"{words[reply]}: {flag.reason}", window)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the person said no, and is not to be asked again."""
-        return self._refused
+        return Approval(agreed, self.person, f"{words[reply]}: {flag.reason}", window)
 
     def recall(self, decisions: Sequence[DecisionRecord]) -> None:
         """Remember a no from before an interruption."""
-        self._refused = self._refused or any(decision.reason.startswith(SAID_NO) for decision in decisions)
+        self.refused = self.refused or any(decision.reason.startswith(SAID_NO) for decision in decisions)
 
 
 def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, person: str) -> Callable[[Flag], Approval]:
@@ -107,4 +107,4 @@ def consent_for(mode: RetrainMode, question: Callable[[Flag], Reply] | None, per
         return AlwaysRetrain()
     if mode is RetrainMode.NEVER:
         return NeverRetrain()
-    return AskPerson(question, person=person) if question else NoTerminal()
+    return AskPerson(question, person=person) if question else NeverRetrain("no terminal to ask at")

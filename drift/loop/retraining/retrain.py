@@ -7,9 +7,10 @@ from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,28 +18,55 @@ from drift.data.blocks import Reference, Table
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import DataError, TrackingError
 from drift.loop.card import Card
-from drift.loop.events import ChallengerCompared, Notice, Tell
-from drift.loop.options import RetrainOptions
-from drift.loop.project_dir import ProjectDir
-from drift.loop.releases.promote import card_of
-from drift.loop.releases.trusted import remember_trained
+from drift.loop.events import ChallengerCompared, Notice
+from drift.loop.options import PromoteMode, RetrainOptions
+from drift.loop.releases.promote import Championship, card_of
 from drift.loop.retraining.repeated_challengers import Recipe, Refused, RepeatedError, require_new_search, same_model
 from drift.loop.training.base import MIN_ROWS, log_model, split
 from drift.loop.training.fitting import Fitted, Place, WarmStart, build, fit_options, search_and_fit
-from drift.loop.training.run_description import data_parameters, fitted_words, words
+from drift.loop.training.run_description import data_parameters, fitted_words, training_parameters, words
 from drift.models.fit import fit
 from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.system.devices import resolve_device
-from drift.tracking.connection.ids import RUN_ID
+from drift.tracking.connection.addresses import RUN_ID
 from drift.tracking.connection.store import Store
-from drift.tracking.registry import CHALLENGER, Registry, Version
+from drift.tracking.registry import CHALLENGER, Version
 from drift.tracking.runs.lookup import find_runs
-from drift.tracking.runs.open_runs import LoggedMetric, Run, open_run
-from drift.tracking.runs.parents import name_trials, parent_in
+from drift.tracking.runs.open_runs import LoggedMetric, Run, name_trials, open_run, parent_in
 
 HELD_OUT_SHARE = 0.2  # of the rows that the challenger may use...
 MOST_HELD_OUT = 1_000  # ...but no more: the newest rows are the most precious ones to learn from
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why a challenger is trained, and on which rows.
+
+    Attributes:
+        table: coded as the champion sees it (`Card.fit_to`).
+        stop: one past the last row whose label is known.
+        champion: the version to beat.
+        cause: why now, in words.
+        evidence: why now, in numbers; kept in the audit trail with the comparison.
+    """
+
+    table: Table
+    stop: int
+    champion: Version
+    cause: str
+    evidence: dict[str, Any]
+
+    def tags(self, model_name: str) -> dict[str, object]:
+        """Tags of the runs of the model `model_name`."""
+        deployment = self.evidence.get("deployment") or by_hand(model_name)
+        tries = {name: self.evidence[name] for name in ("try", "tries") if name in self.evidence}
+        return {"cause": self.cause, "deployment": deployment} | tries
+
+
+def by_hand(model_name: str) -> str:
+    """What stands for a deployment in the tags of a retrain that none asked for."""
+    return f"by hand, {model_name}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +93,27 @@ class Challenger:
 
 
 @dataclass(frozen=True)
+class ChallengeConfig:
+    """Where challenges take place, and who decides.
+
+    Attributes:
+        championship: of the model.
+        experiment: MLflow experiment of the runs.
+        options: how challengers are made.
+        mode: who or what decides about a promotion.
+        ask: asks a person whether a challenger replaces the champion; None where there is nobody.
+        person: who that is, such as `ada@host`.
+    """
+
+    championship: Championship
+    experiment: str
+    options: RetrainOptions
+    mode: PromoteMode
+    ask: Callable[[Challenger], bool] | None
+    person: str
+
+
+@dataclass(frozen=True)
 class Split:
     """Consecutive rows: to fit on, to choose on, to compare on.
 
@@ -82,6 +131,10 @@ class Split:
     def refit(self) -> range:
         """Rows of the final fit."""
         return range(self.fit.start, self.tune.stop)
+
+    def learned(self, champion: Card) -> int:
+        """Number of rows of the final fit that came since a champion was made."""
+        return len(range(max(self.fit.start, champion.seen), self.tune.stop))
 
 
 def split_seen(champion: Card, stop: int, *, window_rows: int | None, held_out_rows: int | None) -> Split:
@@ -107,62 +160,48 @@ def split_seen(champion: Card, stop: int, *, window_rows: int | None, held_out_r
     return Split(fit_rows, tune, held_out)
 
 
-def retrain(
-    table: Table,
-    stop: int,
-    champion: Version,
-    *,
-    registry: Registry,
-    home: ProjectDir,
-    experiment: str,
-    options: RetrainOptions,
-    tell: Tell,
-    cause: str,
-    tags: dict[str, object] | None = None,
-    refused: Sequence[Refused] = (),
-) -> Challenger:
+def retrain(occasion: Occasion, config: ChallengeConfig, refused: Sequence[Refused] = ()) -> Challenger:
     """Train, log, register and compare a challenger; promotes nothing.
 
     Args:
-        table: coded as the champion sees it (`Card.fit_to`).
-        stop: one past the last row whose label is known.
-        champion: the version to beat.
-        registry: where the challenger is registered.
-        home: where the search is remembered.
-        experiment: MLflow experiment of the trials.
-        options: how.
-        tell: hears of every step.
-        cause: why, for the runs' tags.
-        tags: further tags of the runs.
+        occasion: rows, champion and cause.
+        config: where, and how.
         refused: challengers of this champion that are not to be made again.
 
     Raises:
         RepeatedError: the challenger would be one of `refused`.
     """
+    table, stop, champion, cause = occasion.table, occasion.stop, occasion.champion, occasion.cause
+    experiment, options = config.experiment, config.options
+    registry, home, tell = config.championship.registry, config.championship.home, config.championship.tell
     store = registry.store
     champion_card = card_of(registry, champion)
     parts = split_seen(champion_card, stop, window_rows=options.window_rows, held_out_rows=options.held_out_rows)
+    refit, held_out = parts.refit, parts.held_out
     recipe = _recipe(champion, parts, options)
     require_new_search(recipe, refused)
     new = max(0, stop - champion_card.seen)
-    learned = len(range(max(parts.refit.start, champion_card.seen), parts.refit.stop))
     tell(
         Notice(
-            f"retraining on rows {parts.refit.start} to {parts.refit.stop - 1}"
-            f" ({'warm' if options.warm_start else 'fresh'} start; {learned:,} of the {new:,} new ones),"
-            f" held out {parts.held_out.start} to {stop - 1}"
+            f"retraining on rows {refit.start} to {refit.stop - 1}"
+            f" ({'warm' if options.warm_start else 'fresh'} start;"
+            f" {parts.learned(champion_card):,} of the {new:,} new ones),"
+            f" held out {held_out.start} to {stop - 1}"
         )
     )
     champion_model = LocalPredictor.from_file(registry.release(champion).model_file, version=champion.number)
     warm = _warm(champion_model, champion_card) if options.warm_start else None
-    all_tags = {"cause": cause, **(tags or {})}
+    tags = occasion.tags(registry.name)
     tagged = champion.tags.get("drift.base_run", "")
     base = tagged if RUN_ID.fullmatch(tagged) else champion.run_id
     child: dict[str, object] = {"base_run": base}
     parent = parent_in(store, experiment, base, parameters=champion_card.parameters)
-    with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=all_tags | child) as run:
-        place = Place(store, experiment, parent, home.search(run.id), "retrain", all_tags | {"challenger_run": run.id})
-        best = _search(table, parts, options, place, tell, warm)
+    with open_run(store, experiment, name="challenger", kind="retrain", parent=parent, tags=tags | child) as run:
+        place = Place(store, experiment, parent, home.search(run.id), "retrain", tags | {"challenger_run": run.id})
+        best = search_and_fit(
+            table.part(parts.fit), table.part(parts.tune), classes=len(table.classes), options=options.train,
+            place=place, tell=tell, warm=warm,
+        )  # fmt: skip
         identity = Refused(0, recipe, best.parameters)
         repeated = same_model(recipe, best.parameters, refused)
         if repeated is not None:
@@ -173,27 +212,18 @@ def retrain(
             )
         else:
             fitted = _fit(table, parts, options, best, warm)
-            rows = table.part(parts.held_out)
+            rows = table.part(held_out)
             answer = LocalPredictor(fitted.net).predict(rows.features)
-            probabilities = answer.probabilities
             test = mcnemar_test(
                 champion_model.predict(rows.features).predictions == rows.labels,
                 answer.predictions == rows.labels,
                 level=options.level,
             )
-            card = Card(
-                feature_names=table.feature_names,
-                classes=table.classes,
-                parameters=dict(fitted.parameters),
-                fit_rows=(parts.refit.start, parts.refit.stop),
-                reference_rows=(parts.held_out.start, parts.held_out.stop),
-                digest=table.digest(range(parts.held_out.stop)),
-                source=champion_card.source,
-            )
             _log(run, table, parts, options, champion, test)
-            reference = Reference(rows.features, rows.labels, probabilities, table.feature_names, table.classes)
-            model = log_model(run, fitted, reference, card)
-            remember_trained(home, model, run.id)
+            reference = Reference(rows.features, rows.labels, answer.probabilities, table.feature_names, table.classes)
+            model, card = log_model(
+                run, fitted, reference, table, fit_rows=refit, held_out=held_out, source=champion_card.source, home=home
+            )
             version = registry.register(
                 model, run.id, kind="retrain", champion=champion.number, cause=cause, recipe=identity.to_tag(), **child
             )
@@ -202,7 +232,7 @@ def retrain(
             run.rename(f"challenger v{version.number}")
             run.describe(
                 f"Challenger of version {champion.number}, registered as version {version.number} of `{registry.name}`:"
-                f" fitted on rows {words(parts.refit)}, compared on rows {words(parts.held_out)}, which neither has"
+                f" fitted on rows {words(refit)}, compared on rows {words(held_out)}, which neither has"
                 f" learned from: accuracy {test.challenger_accuracy:.4f} against {test.champion_accuracy:.4f}."
                 f" Why: {cause}. Chosen: {fitted_words(fitted.parameters)}."
             )
@@ -213,7 +243,7 @@ def retrain(
             f"on these rows, the search chose the parameters of version {repeated.version} again, which"
             f" {repeated.state}: not tested again"
         )
-    tell(ChallengerCompared(champion.number, version.number, test, (parts.held_out.start, parts.held_out.stop)))
+    tell(ChallengerCompared(champion.number, version.number, test, (held_out.start, held_out.stop)))
     most_frequent = float(np.bincount(rows.labels).max() / len(rows.labels))
     if max(test.challenger_accuracy, test.champion_accuracy) < most_frequent:
         tell(
@@ -222,7 +252,7 @@ def retrain(
                 " held-out rows): more rows of the new kind may be needed, or --window_rows without the old ones"
             )
         )
-    return Challenger(version, card, test, parts.held_out, run.id, replace(identity, version=version.number), new)
+    return Challenger(version, card, test, held_out, run.id, replace(identity, version=version.number), new)
 
 
 def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
@@ -238,13 +268,6 @@ def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
     )
 
 
-def _search(
-    table: Table, parts: Split, options: RetrainOptions, place: Place, tell: Tell, warm: WarmStart | None
-) -> Fitted:
-    train, tune, classes = table.part(parts.fit), table.part(parts.tune), len(table.classes)
-    return search_and_fit(train, tune, classes=classes, options=options.train, place=place, tell=tell, warm=warm)
-
-
 def _fit(table: Table, parts: Split, options: RetrainOptions, best: Fitted, warm: WarmStart | None) -> Fitted:
     """The chosen parameters, fitted again on all training rows."""
     everything, classes = table.part(parts.refit), len(table.classes)
@@ -256,11 +279,8 @@ def _fit(table: Table, parts: Split, options: RetrainOptions, best: Fitted, warm
 
 def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion: Version, test: PairedTest) -> None:
     run.params(
-        {
-            "max_epochs": options.train.max_epochs,
-            "total_trials": options.train.total_trials,
-            "seed": options.train.seed,
-            "device": resolve_device(options.train.device),
+        training_parameters(options.train)
+        | {
             "window_rows": options.window_rows or "all",
             "warm_start": options.warm_start,
             "promote_level": options.level,
@@ -268,16 +288,15 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
         }
     )
     run.params(data_parameters(table, fit=parts.fit, tune=parts.tune, held_out=parts.held_out))
-    for rows, context in ((parts.refit, "training"), (parts.held_out, "held out")):
-        run.dataset(table.part(rows), name=table.name, source=table.name, context=context, digest=table.digest(rows))
-    run.metrics(
-        [
-            LoggedMetric("held_out/accuracy", test.challenger_accuracy),
-            LoggedMetric("held_out/accuracy_champion", test.champion_accuracy),
-            LoggedMetric("held_out/difference", test.difference),
-            LoggedMetric("held_out/p_value", test.p_value),
-        ]
-    )
+    run.dataset(table, parts.refit, context="training")
+    run.dataset(table, parts.held_out, context="held out")
+    values = {
+        "accuracy": test.challenger_accuracy,
+        "accuracy_champion": test.champion_accuracy,
+        "difference": test.difference,
+        "p_value": test.p_value,
+    }
+    run.metrics([LoggedMetric(f"held_out/{name}", value) for name, value in values.items()])
 
 
 def _warm(champion: LocalPredictor, card: Card) -> WarmStart:

@@ -1,39 +1,77 @@
-"""MLflow as a listener that may be away: blocks wait in the scoring log until it has them."""
+"""Forecasts after each block, and MLflow as a listener that may be away: blocks wait in the log until it has them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
+from drift.data.blocks import Reference
 from drift.detect import ThresholdForecast
 from drift.errors import TrackingError
 from drift.loop.events import BlockScored, Event, Notice, Tell
 from drift.loop.journal.journal import Journal
-from drift.loop.scoring.forecasts import Forecasts
+from drift.policies.forecast import forecast_after
 from drift.policies.history import BlockRecord
 from drift.tracking.runs.open_runs import LoggedMetric, Run
 
 RETRY_SECONDS = 15.0  # between tries while MLflow is away
 
 
+@dataclass
+class Forecasts:
+    """The forecast after each block of a deployment, made from the scoring log alone.
+
+    The same blocks give the same forecasts, so that a resumed deployment, its report and MLflow have the same numbers.
+
+    Attributes:
+        threshold: accuracy in [0, 1].
+        reference_of: the reference of a version.
+        by_block: the forecasts made so far, by the index of the block after which they were made.
+    """
+
+    threshold: float
+    reference_of: Callable[[int], Reference]
+    by_block: dict[int, ThresholdForecast] = field(default_factory=dict)
+
+    def after(self, blocks: Sequence[BlockRecord]) -> ThresholdForecast:
+        """The forecast after the last of `blocks`, which are all blocks of the deployment so far."""
+        last = blocks[-1]
+        if last.index not in self.by_block:
+            reference = self.reference_of(last.version)
+            right = round(reference.accuracy * len(reference))
+            self.by_block[last.index] = forecast_after(blocks, self.threshold, reference=(right, len(reference)))
+        return self.by_block[last.index]
+
+    def of(self, blocks: Sequence[BlockRecord]) -> dict[int, ThresholdForecast]:
+        """The forecast after each of `blocks`, by index."""
+        return {block.index: self.after(blocks[: at + 1]) for at, block in enumerate(blocks)}
+
+
+@dataclass
 class Outbox:
     """Sends the metrics of scored blocks to a run, in order, each once.
 
     A point carries the time its block was scored, so that one sent again after a crash is the same point.
+
+    Attributes:
+        journal: the scoring log.
+        deployment: its id.
+        run: of the deployment.
+        forecasts: after each block.
+        sent: number of blocks that MLflow has.
+        tell: hears of MLflow being away, and back.
     """
 
-    def __init__(
-        self, journal: Journal, deployment: str, run: Run, forecasts: Forecasts, *, sent: int, tell: Tell
-    ) -> None:
-        self._journal = journal
-        self._forecasts = forecasts
-        self._deployment = deployment
-        self._run = run
-        self._sent = sent
-        self._not_before = 0.0
-        self._tell = tell
-        self._away = False
+    journal: Journal
+    deployment: str
+    run: Run
+    forecasts: Forecasts
+    sent: int
+    tell: Tell
+    _not_before: float = 0.0
+    _away: bool = False
 
     def __call__(self, event: Event) -> None:
         """Send after every block; while MLflow is away, only now and then."""
@@ -42,27 +80,27 @@ class Outbox:
                 self.flush()
             except TrackingError as error:
                 if not self._away:
-                    self._tell(Notice(f"{error}; blocks wait in the scoring log"))
+                    self.tell(Notice(f"{error}; blocks wait in the scoring log"))
                 self._away = True
                 self._not_before = monotonic() + RETRY_SECONDS
 
     def flush(self) -> None:
         """Send everything that waits; raises `TrackingError` if MLflow is away."""
-        waiting = self._journal.blocks(self._deployment, first=self._sent)
+        waiting = self.journal.blocks(self.deployment, first=self.sent)
         if waiting:
             forecasts = self._forecasts_of(waiting)
-            self._run.metrics([point for record in waiting for point in block_metrics(record, forecasts[record.index])])
-            self._sent += len(waiting)
-            self._journal.set_tracked(self._deployment, self._sent)
+            self.run.metrics([point for record in waiting for point in block_metrics(record, forecasts[record.index])])
+            self.sent += len(waiting)
+            self.journal.set_tracked(self.deployment, self.sent)
         if self._away:
-            self._tell(Notice("MLflow answers again and has every block"))
+            self.tell(Notice("MLflow answers again and has every block"))
         self._away = False
 
     def _forecasts_of(self, records: list[BlockRecord]) -> Mapping[int, ThresholdForecast]:
         """Made already, except for blocks of an earlier process: those are made again from the log."""
-        if all(record.index in self._forecasts.by_block for record in records):
-            return self._forecasts.by_block
-        return self._forecasts.of(self._journal.blocks(self._deployment))
+        if all(record.index in self.forecasts.by_block for record in records):
+            return self.forecasts.by_block
+        return self.forecasts.of(self.journal.blocks(self.deployment))
 
 
 def block_metrics(record: BlockRecord, forecast: ThresholdForecast | None = None) -> list[LoggedMetric]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -15,10 +15,10 @@ from drift.data.blocks import Block, Integers, Predictor, Reference, ScoredBlock
 from drift.detect import Detector, ErrorDetector, ThresholdForecast, small_reference
 from drift.errors import SmallReferenceWarning
 from drift.loop.events import BlockScored, DriftFlagged, Ending, Notice, RetrainDeclined, Tell
+from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, Answers, DecisionRecord, now
-from drift.loop.releases.external_changes import outside_change
 from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag
-from drift.loop.scoring.seen_rows import seen_words
+from drift.loop.scoring.rows import outside_change, seen_words
 from drift.loop.scoring.shadow import SHADOW, Shadow
 from drift.policies.history import BlockRecord, History, evidence_of
 from drift.policies.protocol import Policy
@@ -26,18 +26,6 @@ from drift.system.signals import raise_lost_interrupt, unbroken
 
 if TYPE_CHECKING:
     from drift.loop.outlook import Outlook
-
-
-class Log(Protocol):
-    """What the loop needs of the scoring log."""
-
-    def add_block(self, deployment: str, record: BlockRecord, scored: ScoredBlock, first: Integers) -> None:
-        """Commit a block, once."""
-        ...
-
-    def add_decision(self, deployment: str, decision: DecisionRecord) -> None:
-        """Commit what came of a flag."""
-        ...
 
 
 @dataclass
@@ -52,7 +40,7 @@ class LoopParts:
     policy: Policy
     consent: Callable[[Flag], Approval]
     retrain: Callable[[BlockRecord, Approval, Flag], DecisionRecord]
-    log: Log
+    log: Journal
     tell: Tell
     shadow: Callable[[DecisionRecord, Progress], Shadow] | None = None  # of a decision, caught up with the blocks since
     end_shadow: Callable[[Shadow, BlockRecord], DecisionRecord] | None = None  # promotes or refuses
@@ -77,11 +65,6 @@ class Progress:
     def retrained_at(self) -> list[int]:
         """Blocks after which a challenger was trained, or was tried to be."""
         return [decision.block for decision in self.decisions if decision.retrain and decision.outcome != IMPOSSIBLE]
-
-    @property
-    def promoted_at(self) -> list[int]:
-        """Blocks after which a challenger was promoted."""
-        return [decision.block for decision in self.decisions if decision.outcome == "promoted"]
 
     def decided(self, block: int) -> bool:
         """Whether there is a decision about a block."""
@@ -204,7 +187,8 @@ def _ask_at_end(parts: LoopParts, progress: Progress, ending: Ending) -> None:
     if not isinstance(parts.consent, AskPerson) or parts.consent.refused or progress.decided(ending.block):
         return
     asked_now = any(decision.block == last and not decision.by.startswith("policy ") for decision in progress.decisions)
-    if asked_now or any(last - at <= parts.cooldown for at in progress.promoted_at):
+    promoted_at = (decision.block for decision in progress.decisions if decision.outcome == "promoted")
+    if asked_now or any(last - at <= parts.cooldown for at in promoted_at):
         return
     _act(parts.consent(ending), ending.record, ending, parts, progress)
 

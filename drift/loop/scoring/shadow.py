@@ -41,13 +41,10 @@ class Shadow:
         """Answer a block and add up the gains."""
         assert scored.block.labels is not None  # noqa: S101  # the loop scores blocks whose labels are known
         answers = self.predictor.predict(scored.block.features).predictions
-        inflation = self._inflation(len(answers))
+        rows = len(answers)  # where the held-out rows cannot say it, a block counts as one row
+        inflation = min(measure_dependence(self.held_out_gains, rows).inflation, float(rows))
         self.tallies[inflation] = tally(scored.losses, answers != scored.block.labels, self.tallies.get(inflation))
         self.champion_right += scored.correct
-
-    def _inflation(self, rows: int) -> float:
-        """Of the variance of a block's mean gain; where the held-out rows cannot say, a block counts as one row."""
-        return min(measure_dependence(self.held_out_gains, rows).inflation, float(rows))
 
     @property
     def tally(self) -> GainSums:

@@ -14,13 +14,19 @@ from drift.data.blocks import Reference, Table
 from drift.errors import DataError, StateError, resumable
 from drift.loop.card import Card, DataSource, require_one_line
 from drift.loop.events import Notice, Tell, nobody
-from drift.loop.options import TrainOptions
+from drift.loop.options import BaseOptions
 from drift.loop.project_dir import ProjectDir
-from drift.loop.releases.base_tables import table_tags
-from drift.loop.releases.model_names import champion_of, usable_name
+from drift.loop.releases.candidate import champion_of, table_tags, usable_name
 from drift.loop.releases.trusted import remember_trained
 from drift.loop.training.fitting import Fitted, Place, epoch_metrics, search_and_fit
-from drift.loop.training.run_description import data_parameters, fitted_words, model_summary, network_parameters, words
+from drift.loop.training.run_description import (
+    data_parameters,
+    fitted_words,
+    model_summary,
+    network_parameters,
+    training_parameters,
+    words,
+)
 from drift.metrics.classification.reliability import calibration_error, counted
 from drift.models.predict import LocalPredictor
 from drift.system.devices import resolve_device
@@ -93,30 +99,27 @@ def rows_wanted(table: Table, wanted: float) -> int:
 def train_base(
     table: Table,
     source: DataSource,
+    wanted: BaseOptions,
     *,
     store: Store,
     home: ProjectDir,
-    experiment: str,
-    train_rows: float = 0.7,
-    options: TrainOptions,
     resume: bool = False,
     tell: Tell = nobody,
 ) -> BaseResult:
     """Search, fit, and log everything that later steps need.
 
     Args:
-        table: all rows; only the first `train_rows` are looked at.
+        table: all rows; only those to train on are looked at.
         source: where the table came from, for later commands to find it again.
+        wanted: experiment, rows to train on, and how much to try.
         store: MLflow.
         home: where an interrupted search is remembered.
-        experiment: MLflow experiment.
-        train_rows: a share below 1, or a number of rows.
-        options: how much to try.
         resume: go on with the last unfinished base training of the same options and device, instead of beginning one.
         tell: hears of every epoch and trial.
     """
     require_one_line(*table.feature_names, *table.classes)
-    rows = range(rows_wanted(table, train_rows))
+    experiment, options = wanted.experiment, wanted.train
+    rows = range(rows_wanted(table, wanted.train_rows))
     table = table.known_from(rows)
     fit_rows, validation_rows = split(rows)
     digest = table.digest(rows)
@@ -136,43 +139,20 @@ def train_base(
             stack.enter_context(home.lock(f"search-{run.id}", doing=f"training run {run.id}"))
         stack.enter_context(resumable())
         end_forgotten(store, experiment, family=run.id)
-        run.params(
-            {
-                "max_epochs": options.max_epochs,
-                "total_trials": options.total_trials,
-                "seed": options.seed,
-                "device": device,
-                "train_rows": train_rows,
-                "mlflow_experiment_name": experiment,
-                "data": source.name,
-            }
-        )
+        named = {"train_rows": wanted.train_rows, "mlflow_experiment_name": experiment, "data": source.name}
+        run.params(training_parameters(options) | named)
         train, validation = table.part(fit_rows), table.part(validation_rows)
         classes = table.classes[: 1 + int(table.labels[rows.start : rows.stop].max())]
-        run.dataset(train, name=table.name, source=source.name, context="training", digest=table.digest(fit_rows))
-        run.dataset(
-            validation,
-            name=table.name,
-            source=source.name,
-            context="validation",
-            digest=table.digest(validation_rows),
-        )
+        run.dataset(table, fit_rows, context="training", source=source.name)
+        run.dataset(table, validation_rows, context="validation", source=source.name)
         run.params(data_parameters(table, fit=fit_rows, validation=validation_rows))
         place = Place(store, experiment, run.id, home.search(run.id), "base", {"family": run.id})
         fitted = search_and_fit(train, validation, classes=len(classes), options=options, place=place, tell=tell)
-        card = Card(
-            feature_names=table.feature_names,
-            classes=classes,
-            parameters=dict(fitted.parameters),
-            fit_rows=(fit_rows.start, fit_rows.stop),
-            reference_rows=(validation_rows.start, validation_rows.stop),
-            digest=digest,
-            source=source,
-        )
         probabilities = LocalPredictor(fitted.net).predict(validation.features).probabilities
         reference = Reference(validation.features, validation.labels, probabilities, table.feature_names, classes)
-        model = log_model(run, fitted, reference, card)
-        remember_trained(home, model, run.id)
+        model, card = log_model(
+            run, fitted, reference, table, fit_rows=fit_rows, held_out=validation_rows, source=source, home=home
+        )
         run.describe(
             f"Base model: the best of {len(fitted.outcomes)} trials on rows {words(fit_rows)} of `{source.name}`, with"
             f" accuracy {reference.accuracy:.4f} on rows {words(validation_rows)}. Trials and challengers are its"
@@ -199,8 +179,38 @@ def next_step(result: BaseResult, store: Store, *, rows_left: int) -> str:
     return next_steps.after_base(result.experiment, model, source.options, rows_left=rows_left)
 
 
-def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> LoggedModel:
-    """Log a fitted network with its card, reference, chosen parameters and pictures."""
+def log_model(
+    run: Run,
+    fitted: Fitted,
+    reference: Reference,
+    table: Table,
+    *,
+    fit_rows: range,
+    held_out: range,
+    source: DataSource,
+    home: ProjectDir,
+) -> tuple[LoggedModel, Card]:
+    """Log a fitted network with its card, reference, chosen parameters and pictures; note that it was trained here.
+
+    Args:
+        run: that trained it.
+        fitted: the network.
+        reference: its answers to the rows that it was accepted on.
+        table: that these rows are of.
+        fit_rows: that it has learned from.
+        held_out: rows of the reference.
+        source: of the table.
+        home: the project's folder.
+    """
+    card = Card(
+        feature_names=reference.feature_names,
+        classes=reference.classes,
+        parameters=dict(fitted.parameters),
+        fit_rows=(fit_rows.start, fit_rows.stop),
+        reference_rows=(held_out.start, held_out.stop),
+        digest=table.digest(range(held_out.stop)),
+        source=source,
+    )
     run.params(fitted.parameters)  # called as in the trials, so that parent and child stand side by side
     run.params(network_parameters(fitted.net))
     run.text("model_summary.txt", model_summary(fitted.net))
@@ -209,8 +219,7 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
             *epoch_metrics(list(fitted.epochs)),
             LoggedMetric("reference/accuracy", reference.accuracy),
             LoggedMetric(
-                "reference/calibration_error",
-                calibration_error(counted(reference.labels, reference.probabilities)),
+                "reference/calibration_error", calibration_error(counted(reference.labels, reference.probabilities))
             ),
             LoggedMetric("search/seconds", fitted.seconds),
         ]
@@ -229,7 +238,8 @@ def log_model(run: Run, fitted: Fitted, reference: Reference, card: Card) -> Log
     run.figure("confusion", figures.confusion_matrix(reference, card.classes))
     run.figure("calibration", figures.calibration_curve(reference))
     run.tag(model_id=model.model_id, sha256=model.sha256)
-    return model
+    remember_trained(home, model, run.id)
+    return model, card
 
 
 def _unfinished(store: Store, experiment: str, *, options: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.data.blocks import Table
+from drift.loop.options import TrainOptions
+from drift.system.devices import resolve_device
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +46,16 @@ def data_parameters(table: Table, **parts: range) -> dict[str, object]:
     if table.timestamps is not None:
         values |= {"data/from": table.timestamps[used.start], "data/until": table.timestamps[used.stop - 1]}
     return values
+
+
+def training_parameters(options: TrainOptions) -> dict[str, object]:
+    """How a search is made, as parameters of its run."""
+    return {
+        "max_epochs": options.max_epochs,
+        "total_trials": options.total_trials,
+        "seed": options.seed,
+        "device": resolve_device(options.device),
+    }
 
 
 def network_parameters(net: torch.nn.Module) -> dict[str, object]:

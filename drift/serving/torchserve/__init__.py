@@ -4,6 +4,5 @@ service     all of it for one model's name: the only part that the loop needs
 control     load, scale, switch, unload versions     client      features in, probabilities out
 archive     a model packed by digest                 handler     what runs inside the worker
 keys        the server's tokens, always valid ones   address     a server's addresses
-loading     load a version as it was before          direct      whose socket a connection ends at
 process     the server as a process
 """

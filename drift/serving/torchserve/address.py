@@ -13,8 +13,7 @@ import requests
 
 from drift.errors import NoAnswerError, ServingError
 from drift.serving.torchserve.control import INVALID_KEY, read_refusal
-from drift.serving.torchserve.direct import direct_request, server_users
-from drift.serving.torchserve.keys import Keyring, NoTokens
+from drift.serving.torchserve.keys import Keyring, NoTokens, direct_request, server_users
 from drift.serving.torchserve.process.record import KEY_FILE, read_record
 
 CONFIGURATION = "config.properties"

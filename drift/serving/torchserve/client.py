@@ -11,7 +11,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -20,8 +20,7 @@ import requests
 from drift.data.blocks import Answer, Floats
 from drift.errors import NoAnswerError, PredictionError, ServerError
 from drift.serving.torchserve.control import INVALID_KEY, read_refusal
-from drift.serving.torchserve.direct import direct_session
-from drift.serving.torchserve.keys import Keyring
+from drift.serving.torchserve.keys import Keyring, direct_session
 
 Format = Literal["npy", "json"]
 
@@ -37,7 +36,7 @@ TEMPORARY_STATUSES = (500, 502, 503, 504, 507)  # a worker died, or none is up y
 
 
 class TorchServeClient:
-    """Answers of one model, whichever version is the default, or always those of `version`."""
+    """Answers of one model, by whichever version is the default."""
 
     def __init__(
         self,
@@ -46,7 +45,6 @@ class TorchServeClient:
         model_name: str,
         *,
         format: Format = "npy",
-        version: int | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         before_each_try: Callable[[], None] = lambda: None,
         restart: Callable[[float], bool] = lambda began: False,
@@ -58,14 +56,12 @@ class TorchServeClient:
             keyring: its tokens.
             model_name: the name the model is registered under.
             format: `npy` is several times faster; `json` can be read by eye.
-            version: the version to ask; by default the server's default.
             deadline_seconds: how long one prediction may take, all its tries together, `before_each_try` aside.
             before_each_try: called before anything is sent; `service` restarts a dead server in it.
             restart: called after a deadline passed without an answer, with the time at which the prediction began;
                 says whether the server was started again, so that another attempt is worth it.
         """
-        version_part = "" if version is None else f"/{version}"
-        self._url = f"{inference_url}/predictions/{model_name}{version_part}"
+        self._url = f"{inference_url}/predictions/{model_name}"
         self._keys = keyring
         self._format: Format = format
         self._deadline_seconds = deadline_seconds
@@ -144,7 +140,8 @@ class TorchServeClient:
     def _post(self, body: bytes, deadline: float) -> requests.Response:
         session = getattr(self._threads, "session", None)
         if session is None:
-            session = self._threads.session = _session(self._format, self._keys.users)
+            session = self._threads.session = direct_session(self._keys.users)
+            session.headers.update({"Content-Type": CONTENT_TYPE[self._format], "Accept-Encoding": "identity"})
         try:
             return session.post(
                 self._url,
@@ -162,12 +159,6 @@ class TorchServeClient:
 
 class _TemporaryFailure(Exception):  # noqa: N818  (never leaves this module)
     """A failure that another try may not meet."""
-
-
-def _session(format: Format, users: Collection[int]) -> requests.Session:
-    session = direct_session(users)
-    session.headers.update({"Content-Type": CONTENT_TYPE[format], "Accept-Encoding": "identity"})
-    return session
 
 
 def _packed(features: Floats, format: Format) -> bytes:

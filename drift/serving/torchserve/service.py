@@ -17,19 +17,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-from drift.data.blocks import Answer, Floats, Predictor
+from drift.data.blocks import Answer, Floats
 from drift.errors import ArchiveError, DriftError, NoAnswerError, PredictionError, ServingError
 from drift.serving.torchserve.address import inference_url_of, keyring_of, management_url_of, model_store_of
 from drift.serving.torchserve.archive import drop_archives
 from drift.serving.torchserve.client import Format, TorchServeClient
-from drift.serving.torchserve.control import Control
+from drift.serving.torchserve.control import Control, load_version
 from drift.serving.torchserve.keys import Keyring
-from drift.serving.torchserve.loading import load_version
-from drift.serving.torchserve.process.restarter import Restarter
-from drift.serving.torchserve.process.server import TorchServe
+from drift.serving.torchserve.process.server import Restarter, TorchServe
 
 LOAD_SECONDS = 120.0  # one worker needs 3 to 7; a machine at work needs more
 DRAIN_SECONDS = 60.0
@@ -61,7 +60,6 @@ class ModelService:
         self.store = store
         self.inference_url = inference_url
         self._model = model_name
-        self._format: Format = format
         self._keys = keyring
         self._server = server
         self._control = Control(management_url, keyring, model_name)
@@ -69,8 +67,11 @@ class ModelService:
         self._default: int | None = None
         self._restarter = Restarter(server, self._reload)
         self._restore: Callable[[], object] | None = None
-        self._clients: dict[int | None, TorchServeClient] = {}
-        self._probe = TorchServeClient(inference_url, keyring, model_name, before_each_try=self._restarter.ensure)
+        ensure = self._restarter.ensure
+        self._client = TorchServeClient(
+            inference_url, keyring, model_name, format=format, before_each_try=ensure, restart=self._restarter.restart
+        )
+        self._probe = TorchServeClient(inference_url, keyring, model_name, before_each_try=ensure)
 
     @classmethod
     def start(cls, folder: Path, model_name: str, *, port: int | None = None, format: Format = "npy") -> Self:
@@ -125,11 +126,7 @@ class ModelService:
             PredictionError: the rows were refused, or the answer was no probabilities.
             ServerError: no answer came in time, although the server was restarted if it had to be.
         """
-        return self._client(None).predict(features)
-
-    def pin(self, version: int) -> Predictor:
-        """A predictor that always asks `version`, whatever the default is."""
-        return self._client(version)
+        return self._client.predict(features)
 
     @property
     def loaded(self) -> dict[int, str]:
@@ -187,8 +184,7 @@ class ModelService:
             return
         if version == self.default_version and len(versions) > 1:
             raise ServingError(f"version {version} is the default: make another one the default first")
-        ours = [client.longest_seconds for client in self._clients.copy().values()]
-        longest = max([SHORTEST_DRAIN_SECONDS, *ours])
+        longest = max(SHORTEST_DRAIN_SECONDS, self._client.longest_seconds)
         self._control.drain(version, seconds=DRAIN_SECONDS, longest_request=longest)
         self._control.unregister(version)
         self._archives.pop(version, None)
@@ -200,25 +196,10 @@ class ModelService:
         loaded = [version.archive for version in self._answered(self._control.versions).values()]
         drop_archives(self.store, self._model, keep={*keep, *loaded})
 
-    def _client(self, version: int | None) -> TorchServeClient:
-        """The client that asks `version`, or the default: one each, to know its longest request."""
-        if version not in self._clients:
-            self._clients[version] = TorchServeClient(
-                self.inference_url,
-                self._keys,
-                self._model,
-                format=self._format,
-                version=version,
-                before_each_try=self._restarter.ensure,
-                restart=self._restarter.restart,
-            )
-        return self._clients[version]
-
     def _load(self, archive_name: str, version: int, seconds: float) -> None:
-        load_version(self._control, archive_name, version, seconds, log=self._log_tail)
-
-    def _log_tail(self) -> str:
-        return "" if self._server is None else self._server.log_tail(LOG_LINES)
+        server = self._server
+        log_tail = (lambda: "") if server is None else partial(server.log_tail, LOG_LINES)
+        load_version(self._control, archive_name, version, seconds, log=log_tail)
 
     def restore_with(self, restore: Callable[[], object]) -> None:
         """Call `restore` after a restart, to load what is to be served; it may know better than this object does.

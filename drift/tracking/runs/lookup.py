@@ -1,4 +1,4 @@
-"""Look up what is in MLflow: runs by kind and tag, references, and the files and cards of logged models."""
+"""Look up what is in MLflow: runs by kind and tag, and the references, files and cards of logged models."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from drift.data.blocks import Reference
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.streams import one_line
-from drift.tracking.connection.ids import MODEL_ID, RUN_ID, require_run_id
-from drift.tracking.connection.locations import artifacts_of_model, artifacts_of_run
-from drift.tracking.connection.missing_files import damage_errors, missing_errors, missing_file, require_plain_yaml
+from drift.tracking.connection.addresses import MODEL_ID, RUN_ID, require_run_id
+from drift.tracking.connection.artifacts import (
+    artifacts_of_model,
+    artifacts_of_run,
+    damage_errors,
+    missing_errors,
+    missing_file,
+    require_plain_yaml,
+)
 from drift.tracking.connection.store import Store, all_pages, ignored_errors, mlflow_errors
 
 KIND = "drift.kind"  # base, retrain, trial or deployment
@@ -102,10 +108,9 @@ def end_forgotten(store: Store, experiment: str, **tags: str) -> list[str]:
     return [run.id for run in forgotten]
 
 
-def load_reference(store: Store, run_id: str, folder: Path, *, model_id: str | None = None) -> Reference:
-    """The reference that was logged with a model; arguments as in `reference_file`."""
-    path = reference_file(store, run_id, folder, model_id=model_id)
-    return read_reference(path, f"model {model_id}" if model_id else f"the model of run {run_id}")
+def load_reference(store: Store, run_id: str, folder: Path) -> Reference:
+    """The reference that was logged with the model of a run; arguments as in `reference_file`."""
+    return read_reference(reference_file(store, run_id, folder), f"the model of run {run_id}")
 
 
 def read_reference(path: Path, model: str) -> Reference:
@@ -197,11 +202,6 @@ def model_card(store: Store, model_id: str) -> dict[str, Any]:
     if not metadata or "classes" not in metadata:
         raise TrackingError(f"model {model_id} has no card: it was not logged by this project")
     return dict(metadata)
-
-
-def logged_digest(store: Store, model_id: str) -> str:
-    """SHA-256 of the exported network as it was when it was logged; empty for models that this project did not log."""
-    return logged_tags(store, model_id).get("drift.sha256", "")
 
 
 def logged_tags(store: Store, model_id: str) -> dict[str, str]:

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from drift.errors import MissingPackageError, TrackingError
 from drift.invocation import ProjectCall, set_project_call
-from drift.tracking.connection.adopted_run import set_project_run
+from drift.system.quiet import quiet
+from drift.tracking.connection.addresses import PREFIX, address_of, file_of, with_driver
+from drift.tracking.connection.sqlite_file import reading_address
+from drift.tracking.connection.store import check_database, mlflow_errors, set_timeouts
 
 if TYPE_CHECKING:
     import psutil
@@ -96,7 +99,7 @@ def refusal(run: Any, this_process: ThisProcess) -> str | None:
         run: an `mlflow.entities.Run`.
         this_process: of this process.
     """
-    tags, status = run.data.tags, run.info.status
+    tags, status, run_experiment = run.data.tags, run.info.status, str(run.info.experiment_id)
     point = tags.get("mlflow.project.entryPoint")
     outside = this_process.program is not None and this_process.program.parent != this_process.folder
     values = dict(zip(this_process.words, this_process.words[1:], strict=False))
@@ -106,10 +109,7 @@ def refusal(run: Any, this_process: ThisProcess) -> str | None:
     conditions = (
         (status != "RUNNING", f"that run is {status}, not RUNNING"),
         (tags.get("mlflow.source.type") != "PROJECT", "that run was not made by `mlflow run`"),
-        (
-            str(run.info.experiment_id) != this_process.experiment,
-            f"`mlflow run` sets {EXPERIMENT}, too, and it is not that run's",
-        ),
+        (run_experiment != this_process.experiment, f"`mlflow run` sets {EXPERIMENT}, too, and it is not that run's"),
         (any(name.startswith("drift.") for name in tags), "another process of this project has taken it"),
         (
             ("base" if point == "main" else point) != this_process.command,
@@ -132,13 +132,6 @@ def _unquoted(value: str) -> str:
 def _look_up(run_id: str, uri: str | None, this_process: ThisProcess) -> tuple[str | None, Any]:
     if uri is None:
         return f"`mlflow run` sets {URI}, too, and it is not set", None
-    from drift.system.quiet import quiet
-    from drift.tracking.connection.databases import check_database
-    from drift.tracking.connection.read_only import reading_address
-    from drift.tracking.connection.server_version import with_driver
-    from drift.tracking.connection.sqlite_address import file_of
-    from drift.tracking.connection.store import mlflow_errors, set_timeouts
-
     set_timeouts()
     try:
         check_database(with_driver(uri))
@@ -155,7 +148,6 @@ def _look_up(run_id: str, uri: str | None, this_process: ThisProcess) -> tuple[s
 
 
 def _adopt(run: Any, experiment: str, uri: str, caller: psutil.Process | None, folder: Path | None) -> None:
-    set_project_run(run.info.run_id)
     os.environ[URI] = uri
     if str(run.info.experiment_id) != DEFAULT_EXPERIMENT_ID:
         os.environ[EXPERIMENT_NAME] = experiment
@@ -163,8 +155,9 @@ def _adopt(run: Any, experiment: str, uri: str, caller: psutil.Process | None, f
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH"))))
     sys.argv[0] = str(Path(sys.argv[0]).absolute())
     words = _typed(caller.cmdline() if caller else [], run.data.tags)
-    state = _beside(uri) or folder or _lasting(uri)
-    set_project_call(ProjectCall(words, folder or Path.cwd(), state))
+    database = file_of(uri) if uri.startswith(f"{PREFIX}/") else None
+    state = database.parent if database else folder or _lasting(uri)
+    set_project_call(ProjectCall(words, folder or Path.cwd(), state, run.info.run_id))
     if folder is not None:
         os.chdir(folder)
 
@@ -197,20 +190,10 @@ def _is_python(process: psutil.Process) -> bool:
 
 def _absolute(uri: str | None, folder: Path | None) -> str | None:
     """A database by a relative path was meant from the folder in which `mlflow run` was called."""
-    from drift.tracking.connection.sqlite_address import PREFIX, address_of, file_of
-
     if uri and folder is not None and not uri.startswith(f"{PREFIX}/") and (file := file_of(uri)) is not None:
         _, mark, query = uri.partition("?")
         return f"{address_of(folder / file.relative_to(Path.cwd()))}{mark}{query}"
     return uri or None
-
-
-def _beside(uri: str) -> Path | None:
-    """The folder of MLflow's database file, if it is one."""
-    from drift.tracking.connection.sqlite_address import PREFIX, file_of
-
-    file = file_of(uri) if uri.startswith(f"{PREFIX}/") else None
-    return file.parent if file else None
 
 
 def _lasting(uri: str) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.lookup import REFERENCE_FILE, logged_tags, model_card, model_file, reference_file, sha256_of
+from drift.tracking.runs.lookup import REFERENCE_FILE, model_card, model_file, reference_file, sha256_of
 
 RELEASE = "drift.release"  # tag of a logged model and of its versions: the digest, for people
 
@@ -96,26 +96,6 @@ def download_release(store: Store, model_id: str, run_id: str, folder: Path) -> 
     reference = reference_file(store, run_id, places[1], model_id=model_id)
     digest = sha256_of(program)
     return Release(program, card, reference, digest, release_digest(digest, card, sha256_of(reference)))
-
-
-def release_of_run(store: Store, run_id: str, model_id: str, folder: Path, *, trust: Trust | None) -> Release:
-    """Download the model of a run that was not registered yet, if it is trusted.
-
-    Args:
-        store: MLflow.
-        run_id: of the run.
-        model_id: of the model that it logged.
-        folder: an empty one of our own.
-        trust: decides; None takes what MLflow has.
-
-    Raises:
-        UntrustedError: nobody here knows where it comes from.
-        TrackingError: a file is missing or damaged, or MLflow does not answer.
-    """
-    release = download_release(store, model_id, run_id, folder)
-    if trust is not None:
-        trust.require(ReleaseOrigin(run_id), release, logged_tags(store, model_id))
-    return release
 
 
 def release_digest(model_sha256: str, card: Mapping[str, Any], reference_sha256: str) -> str:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from drift.data.blocks import Floats, Reference, Rows
+from drift.data.blocks import Floats, Reference, Table
 from drift.errors import TrackingError
 from drift.system.quiet import quiet
 from drift.system.signing import sign
-from drift.tracking.connection.locations import require_permitted_uploads
+from drift.tracking.connection.artifacts import require_permitted_uploads
 from drift.tracking.connection.store import Store, mlflow_errors
-from drift.tracking.runs.environment import environment, installed_packages
 from drift.tracking.runs.lookup import MODEL_FILE, REFERENCE_FILE, model_file, sha256_of
+from drift.tracking.runs.machine import SystemSample, environment, installed_packages
 from drift.tracking.runs.release import RELEASE, download_release, release_digest
-from drift.tracking.runs.system_metrics import SystemSample
 
 if TYPE_CHECKING:
     import torch
@@ -166,19 +165,27 @@ class Run:
         with self._uploading(name):
             self.store.client.log_artifacts(self.id, str(path), name)
 
-    def dataset(self, rows: Rows, *, name: str, source: str, context: str, digest: str) -> None:
-        """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more)."""
+    def dataset(self, table: Table, rows: range, *, context: str, source: str | None = None) -> None:
+        """Log which rows were used, by their digest (the first 32 of its 64 hex digits: MLflow allows no more).
+
+        Args:
+            table: that they are of.
+            rows: of the table.
+            context: what they were used for.
+            source: where the table is from; by default its name.
+        """
+        part = table.part(rows)
         with mlflow_errors("logging the dataset"), quiet():
             from mlflow.data.code_dataset_source import CodeDatasetSource
             from mlflow.data.numpy_dataset import NumpyDataset
             from mlflow.entities import DatasetInput, InputTag
 
             data = NumpyDataset(
-                rows.features,
-                source=CodeDatasetSource({"drift.source": source}),
-                targets=rows.labels,
-                name=name,
-                digest=digest[:32],
+                part.features,
+                source=CodeDatasetSource({"drift.source": source or table.name}),
+                targets=part.labels,
+                name=table.name,
+                digest=table.digest(rows)[:32],
             )
             tag = InputTag("mlflow.data.context", context)
             self.store.client.log_inputs(self.id, [DatasetInput(data._to_mlflow_entity(), [tag])])
@@ -215,7 +222,10 @@ class Run:
             from mlflow.models import infer_signature
 
             saved = _SavedNetwork()
-            with self._as_active_run(), tempfile.TemporaryDirectory() as folder:
+            active = mlflow.active_run()
+            ours = active is not None and active.info.run_id == self.id
+            run = nullcontext() if ours else mlflow.start_run(run_id=self.id, nested=True)
+            with run, tempfile.TemporaryDirectory() as folder:
                 extra = _saved(reference, Path(folder)) if reference is not None else None
                 own_reference = sha256_of(extra) if extra else ""
                 info = mlflow.models.Model.log(
@@ -252,7 +262,7 @@ class Run:
 
     @contextmanager
     def _uploading(self, what: str) -> Iterator[None]:
-        """Upload inside, quietly, to where this run's artifacts may lie (see `locations`); MLflow's errors are ours.
+        """Upload inside, quietly, to where this run's artifacts may lie (see `artifacts`); MLflow's errors are ours.
 
         Args:
             what: is uploaded, for an error.
@@ -262,14 +272,6 @@ class Run:
                 require_permitted_uploads(self.store, self.id)
                 self._uploads_permitted = True
             yield
-
-    def _as_active_run(self) -> AbstractContextManager[Any]:
-        import mlflow
-
-        active = mlflow.active_run()
-        if active is not None and active.info.run_id == self.id:
-            return nullcontext()
-        return mlflow.start_run(run_id=self.id, nested=True)  # type: ignore[no-any-return]
 
 
 class _SavedNetwork:

@@ -13,8 +13,7 @@ from scipy.stats import binom
 
 from drift.detect.accuracy.block_tests import change_point
 from drift.errors import TrackingError
-from drift.loop.advice.accuracy_fall import fall_of, last_fall
-from drift.loop.advice.scored_falls import ScoredFalls
+from drift.loop.advice.falls import ScoredFalls, fall_of, last_fall
 from drift.loop.card import DataSource
 from drift.policies.history import BlockRecord
 from tests.policies.test_decisions import record

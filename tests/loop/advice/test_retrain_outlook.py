@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drift.loop.advice.retrain_outlook import LEAST_LEARNED, by_hand_of, outlook_of
+from drift.loop.advice.deployment_advice import LEAST_LEARNED, by_hand_of, outlook_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import DriftFlagged
 from drift.loop.options import RetrainOptions

@@ -103,4 +103,4 @@ def test_a_promoted_version_is_told_with_its_number(first: float, second: float,
     advice = DeploymentAdvice(deployment, options, unused, unused, unused, references, unused)
     for version in (1, 2):
         advice.take_over(version, listener)
-    assert [event.text[: len(said[0])] for event in listener.events] == said  # type: ignore[union-attr]
+    assert [event.text[: len(said[0])] for event in listener.events] == said  # type: ignore[attr-defined]

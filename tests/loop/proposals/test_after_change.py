@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from drift.errors import DataError, TrackingError
+from drift.loop import proposals
 from drift.loop.card import Card, DataSource
 from drift.loop.events import RolledBack
-from drift.loop.proposals import after_change
-from drift.loop.proposals.after_change import after_promotion, after_rollback
+from drift.loop.proposals import after_promotion, after_rollback
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))
 SERVER = {"server": "http://h:1", "server_folder": None}
@@ -50,9 +50,9 @@ def test_after_a_rollback_later_rows_are_scored_or_it_is_undone(
             raise gone
         return CARD
 
-    monkeypatch.setattr(after_change, "card_of", card_of)
-    monkeypatch.setattr(after_change, "experiment_of", lambda store, run: "e")
-    monkeypatch.setattr(after_change, "last_row_seen", lambda *args: 3_200)
+    monkeypatch.setattr(proposals, "card_of", card_of)
+    monkeypatch.setattr(proposals, "experiment_of", lambda store, run: "e")
+    monkeypatch.setattr(proposals, "last_row_seen", lambda *args: 3_200)
     monkeypatch.setattr(DataSource, "load", lambda source: range(4_000))
     registry = SimpleNamespace(name="two_model", store=None, get=lambda number: SimpleNamespace(run_id="r"))
     championship: Any = SimpleNamespace(registry=registry, journal=None)

@@ -13,14 +13,13 @@ import pytest
 
 from drift.errors import ExitCode, TrackingError
 from drift.loop.advice import deployment_advice
-from drift.loop.advice.deployment_advice import DeploymentAdvice
-from drift.loop.advice.retrain_outlook import by_hand_of
+from drift.loop.advice.deployment_advice import DeploymentAdvice, by_hand_of
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Ending
 from drift.loop.journal.records import DecisionRecord
 from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions
 from drift.loop.outlook import ByHand
-from drift.loop.proposals.after_deployment import last_lines
+from drift.loop.proposals import last_lines
 from drift.loop.retraining.retrain import split_seen
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_550), (2_550, 3_000), "", DataSource("/data/two.csv", "a"))

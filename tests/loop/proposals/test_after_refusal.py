@@ -12,8 +12,8 @@ import pytest
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Notice
 from drift.loop.options import PromoteMode, RetrainOptions
-from drift.loop.proposals.after_refusal import after_refusal
-from drift.loop.retraining import manual_retrain
+from drift.loop.proposals import after_refusal
+from drift.loop.retraining import challenge as module
 from tests.fakes import Listener
 
 CARD = Card(("x",), ("no", "yes"), {}, (0, 2_900), (2_900, 3_000), "", DataSource("/data/two.csv", "a"))
@@ -102,8 +102,8 @@ def test_a_retrain_without_a_new_row_is_said_to_be_one(monkeypatch: pytest.Monke
         "end_forgotten": lambda *args, **more: [], "card_of": lambda *args: found, "challenge": challenge,
         "last_row_seen": lambda *args: stop, "link_project_run": lambda *args: None,
     }.items():  # fmt: skip
-        monkeypatch.setattr(manual_retrain, name, value)
-    manual_retrain.retrain_on_latest(ring)
+        monkeypatch.setattr(module, name, value)
+    module.retrain_on_latest(ring)
     assert heard == [int(said)]
     texts = [event.text for event in listener.events if isinstance(event, Notice)]
     assert [text.partition(":")[0] for text in texts] == (["no row is new since version 5 was made"] if said else [])

@@ -14,11 +14,9 @@ from drift.loop import deploy as deploying
 from drift.loop.card import Card, DataSource
 from drift.loop.events import Notice
 from drift.loop.options import DeployOptions
-from drift.loop.releases import base_tables
 from drift.loop.releases import candidate as module
-from drift.loop.releases.base_tables import table_tags
-from drift.loop.releases.candidate import Candidate, find_candidate
-from drift.loop.retraining.manual_retrain import last_row_seen
+from drift.loop.releases.candidate import Candidate, find_candidate, table_tags
+from drift.loop.retraining.challenge import last_row_seen
 from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import RunRecord
@@ -110,7 +108,7 @@ def test_columns_that_no_base_run_has_are_answered_with_those_there_are(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cards = {"m-1": table_card(Path("/data/sales.csv"), ("x", "hour"), "returned")}
-    monkeypatch.setattr(base_tables, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+    monkeypatch.setattr(module, "model_card", lambda store, model_id: cards[model_id].to_metadata())
     table = SimpleNamespace(feature_names=("x",))
     monkeypatch.setattr(DataSource, "load", lambda source: table)
     mine = base(store, "shop", 0.6, digest="s", **table_tags(SALES))
@@ -132,7 +130,7 @@ def test_columns_of_an_older_base_run_are_in_its_card(store: Store, monkeypatch:
         "m-1": replace(table_card(None), source=SALES),
         "m-2": table_card(Path("/data/sales.csv"), label="returned"),
     }
-    monkeypatch.setattr(base_tables, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+    monkeypatch.setattr(module, "model_card", lambda store, model_id: cards[model_id].to_metadata())
     old = {"source": "/data/sales.csv", "label": "returned"}
     mine = base(store, "shop", 0.6, digest="s", model_id="m-1", **old)
     newer = base(store, "shop", 0.9, digest="t", model_id="m-2", **old)
@@ -177,7 +175,7 @@ class Serving:
         monkeypatch.setattr(self.registry, "holder", lambda alias: self.version)
         monkeypatch.setattr(self.registry, "versions", lambda: [self.version])
         monkeypatch.setattr(module, "card_of", lambda registry, version: cards[version.model_id])
-        monkeypatch.setattr(base_tables, "model_card", lambda store, model_id: cards[model_id].to_metadata())
+        monkeypatch.setattr(module, "model_card", lambda store, model_id: cards[model_id].to_metadata())
 
 
 @pytest.mark.parametrize("tables", [1, 2])
@@ -323,6 +321,6 @@ def test_deploy_says_that_the_newest_run_is_passed_over(monkeypatch: pytest.Monk
         candidate = Candidate(runs[0], "drift", None, None, compared=2, elsewhere=False, newer=newer)
         monkeypatch.setattr(deploying, "find_candidate", lambda *args, found=candidate, **more: found)
         world: Any = SimpleNamespace(registry=lambda name: None, server={}, tell=told.append)
-        with pytest.raises(KeyError):  # the run has no model, which is what comes next
+        with pytest.raises(AttributeError):  # there is no MLflow, which is asked for the run's model next
             deploying.deploy(world, DeployOptions())
         assert [str(event) for event in told] == ([str(Notice(candidate.taken_words))] if newer else [])

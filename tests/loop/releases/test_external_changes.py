@@ -7,8 +7,8 @@ from pathlib import Path
 
 from drift.data.blocks import Answer, Floats, blocks, cut
 from drift.loop.events import Notice
-from drift.loop.releases.external_changes import outside_changes
 from drift.loop.retraining.approval import AlwaysRetrain, NeverRetrain
+from drift.loop.scoring.rows import outside_changes
 from drift.loop.scoring.score import run_blocks
 from tests.loop.scoring.test_score import ROWS, SIZE, TABLE, Story
 

@@ -12,9 +12,9 @@ import pytest
 from drift.errors import DataError
 from drift.loop.card import Card, DataSource
 from drift.loop.options import DeployOptions
-from drift.loop.releases import model_names
-from drift.loop.releases.model_names import served_as, usable_name
-from drift.loop.scoring.row_range import rows_to_score
+from drift.loop.releases import candidate as module
+from drift.loop.releases.candidate import served_as, usable_name
+from drift.loop.scoring.rows import rows_to_score
 from drift.loop.training.base import next_step
 
 
@@ -40,8 +40,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Card | 
             raise DataError("the card is damaged")
         return found
 
-    monkeypatch.setattr(model_names, "Registry", Registry)
-    monkeypatch.setattr(model_names, "card_of", read)
+    monkeypatch.setattr(module, "Registry", Registry)
+    monkeypatch.setattr(module, "card_of", read)
     return made
 
 
@@ -114,8 +114,8 @@ def test_what_follows_a_base_model_is_what_the_champion_of_its_table_leaves(
     """A second base run on the first 100 of 200 rows, beside a champion that has seen more of them."""
     serving = replace(card("x"), reference_rows=(90, seen))
     registry = SimpleNamespace(holder=lambda alias: SimpleNamespace(number=7))
-    monkeypatch.setattr(model_names, "Registry", lambda store, name: registry)
-    monkeypatch.setattr(model_names, "card_of", lambda registry, version: serving)
+    monkeypatch.setattr(module, "Registry", lambda store, name: registry)
+    monkeypatch.setattr(module, "card_of", lambda registry, version: serving)
     result: Any = SimpleNamespace(card=card("x"), experiment="drift")
     store: Any = None
     step = next_step(result, store, rows_left=100)

@@ -1,8 +1,7 @@
 """Registry and server move together or not at all, and a crash in between is mended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import cast
@@ -10,15 +9,13 @@ from typing import cast
 import pytest
 
 from drift.errors import ArchiveError, ChampionChangedError, DriftError, ServingError, StateError, TrackingError
-from drift.loop.card import Card
 from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
-from drift.loop.journal.lost_log import lost_log
 from drift.loop.journal.records import AuditLine
+from drift.loop.journal.repairs import lost_log
 from drift.loop.project_dir import ProjectDir
-from drift.loop.releases import alias_watch
 from drift.loop.releases import promote as module
-from drift.loop.releases.loading import FetchedVersion, is_loaded
+from drift.loop.releases.loading import is_loaded
 from drift.loop.releases.promote import Championship
 from drift.tracking.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
@@ -61,14 +58,12 @@ class Stage:
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(tmp_path)
 
-    @contextmanager
-    def fetched(registry: object, version: Version, *, otherwise: str = "") -> Iterator[FetchedVersion]:
+    def fetched(registry: object, version: Version, *, otherwise: str = "") -> None:
         if version.number in stage.unservable:
             raise ArchiveError(f"version {version.number} cannot be served; {otherwise}")
-        yield FetchedVersion(version, Path("x.pt2"), cast(Card, None))
 
-    def load(name: str, whole: FetchedVersion, service: FakeService) -> None:
-        service.load(Path("x.mar"), whole.version.number)
+    def load(registry: object, version: Version, release: object, service: FakeService) -> None:
+        service.load(Path("x.mar"), version.number)
 
     monkeypatch.setattr(module, "fetched", fetched)
     monkeypatch.setattr(module, "load_fetched", load)
@@ -321,7 +316,7 @@ def test_a_moved_alias_that_cannot_be_served_leaves_the_server_as_it_was(stage: 
 
 
 def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alias_watch, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
     stage.registry.aliases["champion"], stage.unservable = 5, {5}
     looks: list[int] = []
     follow = Championship.follow
@@ -331,7 +326,7 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
         follow(championship)
 
     monkeypatch.setattr(Championship, "follow", counted)
-    with alias_watch.watched_alias(stage.championship):
+    with module.watched_alias(stage.championship):
         wait_for(lambda: len(looks) > 3)
         assert len([event for event in stage.listener.events if "goes on with" in str(event)]) == 1
         stage.unservable = set()
@@ -340,7 +335,7 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
 
 def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is none of this project's is told once, in one line, and the next look follows the alias."""
-    monkeypatch.setattr(alias_watch, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
     looks: list[int] = []
     follow, fails = Championship.follow, True
 
@@ -352,7 +347,7 @@ def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch:
 
     monkeypatch.setattr(Championship, "follow", failing)
     stage.registry.aliases["champion"] = 5
-    with alias_watch.watched_alias(stage.championship):
+    with module.watched_alias(stage.championship):
         wait_for(lambda: len(looks) > 3)
         said = [event.text for event in stage.listener.events if isinstance(event, Notice)]
         assert said == [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,14 +16,19 @@ from scipy.stats import binom
 from drift.detect import PairedTest, mcnemar_test
 from drift.errors import TrainingError, UsageError
 from drift.loop.options import DeployOptions, PromoteMode, RetrainOptions, TrainOptions
+from drift.loop.releases.promote import Championship
 from drift.loop.retraining import challenge as module
-from drift.loop.retraining.challenge import ChallengeConfig, challenge
-from drift.loop.retraining.retrain import Challenger
-from drift.loop.retraining.retries import tries
+from drift.loop.retraining.challenge import Try, challenge, kinds
+from drift.loop.retraining.retrain import ChallengeConfig, Challenger, Occasion
 from drift.tracking.registry import Version
 from tests.fakes import Listener
 
 OPTIONS = RetrainOptions(TrainOptions(max_epochs=3, total_trials=2), until_accepted=5)
+
+
+def tries(options: RetrainOptions, seen: int) -> Iterator[Try]:
+    """The first try and the further ones that were asked for."""
+    return islice(kinds(options, seen), 1 + options.until_accepted)
 
 
 def plan(options: RetrainOptions, seen: int) -> list[tuple[int, int | None]]:
@@ -46,7 +54,7 @@ def test_no_try_repeats_another() -> None:
 
 def test_without_further_tries_all_stays_as_it_was() -> None:
     (only,) = tries(RetrainOptions(), 4_000)
-    assert (only.options, only.of) == (RetrainOptions(), 1)
+    assert only.options == RetrainOptions()
 
 
 @pytest.mark.parametrize("further", [1, 3, 7])
@@ -86,10 +94,11 @@ class Stage:
             promote=lambda *args, **more: None,
             refuse=lambda *args, **more: self.evidence.append(more["evidence"]),
         )
-        monkeypatch.setattr(module, "train_challenger", self.train)
+        championship.decide = partial(Championship.decide, cast(Any, championship))
+        monkeypatch.setattr(module, "retrain", self.train)
         self.ring = ChallengeConfig(cast(Any, championship), "drift", OPTIONS, PromoteMode.AUTO, None, "ada")
 
-    def train(self, table: Any, stop: int, champion: Version, ring: ChallengeConfig, **more: Any) -> Challenger:
+    def train(self, occasion: Occasion, ring: ChallengeConfig, refused: Any) -> Challenger:
         self.seen.append(ring.options)
         outcome = self.left.pop(0)
         if isinstance(outcome, Exception):
@@ -105,7 +114,7 @@ class Stage:
 
     def challenge(self, first_try: int = 1) -> module.ChallengeResult:
         champion = Version(1, "r", "m", "s", {})
-        return challenge(cast(Any, None), 4_000, champion, self.ring, cause="x", evidence={}, first_try=first_try)
+        return challenge(Occasion(cast(Any, None), 4_000, champion, "x", {}), self.ring, first_try=first_try)
 
 
 def test_tries_end_with_the_first_that_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,9 +140,9 @@ def test_tries_end_after_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tries_go_on_where_they_were_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the options of the next try, and at the level of all of them."""
     whole, rest = Stage(monkeypatch, *[False] * 6), Stage(monkeypatch, *[False] * 3)
-    monkeypatch.setattr(module, "train_challenger", whole.train)
+    monkeypatch.setattr(module, "retrain", whole.train)
     whole.challenge()
-    monkeypatch.setattr(module, "train_challenger", rest.train)
+    monkeypatch.setattr(module, "retrain", rest.train)
     rest.challenge(first_try=4)
     assert rest.seen == whole.seen[3:]
     assert [one["try"] for one in rest.evidence] == [4, 5, 6]

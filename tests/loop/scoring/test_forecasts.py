@@ -12,8 +12,7 @@ from drift.errors import UsageError
 from drift.loop.events import BlockScored
 from drift.loop.options import DeployOptions
 from drift.loop.retraining.approval import AlwaysRetrain
-from drift.loop.scoring.forecasts import Forecasts
-from drift.loop.scoring.outbox import Outbox
+from drift.loop.scoring.outbox import Forecasts, Outbox
 from drift.loop.scoring.score import run_blocks
 from drift.policies.forecast import ForecastBelow
 from drift.policies.history import serving_blocks

@@ -13,7 +13,7 @@ from drift.errors import ExitCode, ServingError
 from drift.loop.events import DriftFlagged, Ending, Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import IMPOSSIBLE, DecisionRecord, Deployment, now
-from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag, NeverRetrain, NoTerminal, Reply
+from drift.loop.retraining.approval import AlwaysRetrain, Approval, AskPerson, Flag, NeverRetrain, Reply
 from drift.loop.running import exit_code
 from drift.loop.scoring.score import LoopParts, Progress, losses_by_block, run_blocks
 from drift.loop.scoring.shadow import SHADOW, Shadow, shadow_of
@@ -110,7 +110,8 @@ def test_a_flag_carries_the_p_value_of_the_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("consent", "by"), [(NeverRetrain(), "--retrain never"), (NoTerminal(), "no terminal to ask at")]
+    ("consent", "by"),
+    [(NeverRetrain(), "--retrain never"), (NeverRetrain("no terminal to ask at"), "no terminal to ask at")],
 )
 def test_without_consent_the_loop_goes_on_and_says_so(
     tmp_path: Path, consent: Callable[[Flag], Approval], by: str

@@ -10,7 +10,7 @@ from drift.data.blocks import ScoredBlock
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment, now
 from drift.loop.options import DeployOptions
-from drift.loop.scoring.row_range import scored_before
+from drift.loop.scoring.rows import scored_before
 from drift.policies.history import BlockRecord
 from tests.fakes import SignPredictor, stream
 

@@ -12,14 +12,13 @@ import pytest
 
 from drift.errors import StateError
 from drift.loop import deploy as deploying
-from drift.loop import resume as resuming
 from drift.loop.card import DataSource
 from drift.loop.events import Notice
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment, now
 from drift.loop.options import DeployOptions
 from drift.loop.project_dir import ProjectDir
-from drift.loop.scoring import seen_rows
+from drift.loop.scoring import rows as seen_rows
 from tests.fakes import FakeRegistry, Listener, stream
 from tests.loop.releases.test_external_changes import switched
 
@@ -45,7 +44,7 @@ class Stage:
         def card(registry: object, version: Any) -> Any:
             return SimpleNamespace(seen=seen[version.number], fit_to=lambda table: table)
 
-        for module in (deploying, resuming, seen_rows):
+        for module in (deploying, seen_rows):
             monkeypatch.setattr(module, "card_of", card)
         monkeypatch.setattr(DataSource, "load", lambda source: TABLE)
 
@@ -65,7 +64,7 @@ class Stage:
         self.journal.begin(made)
 
     def resume(self) -> None:
-        resuming.resume(self.world, "toy")
+        deploying.resume(self.world, "toy")
 
 
 def test_a_resume_is_refused_where_the_champion_has_seen_the_next_rows(
@@ -137,7 +136,7 @@ def test_what_was_superseded_is_not_resumed(tmp_path: Path, monkeypatch: pytest.
     stage = Stage(tmp_path, monkeypatch, seen={})
     stage.journal.set_state("toy-a", "superseded")
     with pytest.raises(StateError, match="there is no unfinished deployment of toy"):
-        resuming.unfinished(stage.journal, "toy")
+        deploying.unfinished(stage.journal, "toy")
 
 
 def test_a_running_deployment_warns_once_of_a_version_that_has_seen_its_rows(tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def test_json_is_the_same_in_words(stub: Stub, tmp_path: Path, rows: Floats) -> 
     told = json.dumps({"probabilities": [[0.25, 0.75]] * 20, "classes": ["a", "b"], "version": 4}).encode()
     stub.script = [(200, {"Content-Type": "application/json", "x-model-version": "4"}, told)]
     keyring = Keyring(write_keys(tmp_path), stub.url)
-    answer = TorchServeClient(stub.url, keyring, "tiny", format="json", version=4).predict(rows)
+    answer = TorchServeClient(stub.url, keyring, "tiny", format="json").predict(rows)
     path, _, body = stub.asked[0]
-    assert path == "/predictions/tiny/4"
+    assert path == "/predictions/tiny"
     np.testing.assert_array_equal(np.array(json.loads(body)["rows"], np.float32), rows)
     assert answer.probabilities.dtype == np.float32
     assert answer.probabilities[0].tolist() == [0.25, 0.75]

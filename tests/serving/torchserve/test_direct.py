@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from drift.errors import ServerError
-from drift.serving.torchserve.direct import direct_request, server_users
+from drift.serving.torchserve.keys import direct_request, server_users
 from drift.system.socket_owner import user_at_other_end
 
 

@@ -27,9 +27,11 @@ import requests
 
 from drift.data.blocks import Floats
 from drift.errors import ArchiveError, NoAnswerError, PredictionError, ServerError, ServingError
-from drift.serving import ModelService, TorchServe, TorchServeClient, running
+from drift.serving import ModelService, TorchServeClient
 from drift.serving.torchserve.control import Control
 from drift.serving.torchserve.keys import KINDS, Keyring
+from drift.serving.torchserve.process.record import running
+from drift.serving.torchserve.process.server import TorchServe
 from tests.serving.conftest import TinyModel
 from tests.serving.torchserve.test_handler import BAD, npy
 
@@ -62,7 +64,7 @@ def test_npy_and_json_equal_the_model_in_this_process(
 ) -> None:
     features = np.random.default_rng(count).normal(size=(count, 4)).astype(np.float32)
     as_json = TorchServeClient(service.inference_url, keyring, "tiny", format="json")
-    for answer in (service.predict(features), as_json.predict(features), service.pin(1).predict(features)):
+    for answer in (service.predict(features), as_json.predict(features)):
         assert answer.version == 1
         assert answer.probabilities.dtype == np.float32
         np.testing.assert_allclose(answer.probabilities, tiny_model.probabilities(features), rtol=0, atol=1e-6)
@@ -291,7 +293,6 @@ def test_a_killed_server_is_restarted_with_what_it_had(
         (java,) = server_processes(service_folder, "org.pytorch.serve.ModelServer --python")
         java.kill()
         assert service.predict(rows).version == second_version  # waits for the start, however long that takes
-        assert service.pin(1).predict(rows).version == 1
     assert not clients.failures
     assert {told.version for told in clients.told} == {second_version}
     assert set(service.loaded) == {1, second_version}

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 
 from drift.errors import MissingPackageError, TrackingError
-from drift.tracking.connection import databases
+from drift.tracking.connection import store as failures
 from drift.tracking.connection.store import connect, mlflow_errors
 from drift.tracking.runs import project_run
 from tests import postgres
@@ -52,7 +52,7 @@ def test_a_database_that_is_away_is_said_at_once(scheme: str, monkeypatch: pytes
 
 
 def test_a_database_that_gives_no_answer_is_waited_for_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "CONNECT_SECONDS", 2)  # the least that libpq takes
+    monkeypatch.setattr(failures, "CONNECT_SECONDS", 2)  # the least that libpq takes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         text = failure(f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/db", monkeypatch)
     assert "cannot be used: it did not answer within 2 s; check the address in MLFLOW_TRACKING_URI" in text
@@ -140,4 +140,4 @@ def test_a_login_and_a_database_that_are_refused_say_so(
     assert 'database "absent" does not exist; make it there, or name another one in MLFLOW_TRACKING_URI' in missing
     for text in (wrong, missing):
         assert "wrong@" not in text and postgres.PASSWORD not in text
-    databases.check_database(cluster.url)
+    failures.check_database(cluster.url)

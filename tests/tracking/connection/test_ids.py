@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drift.errors import TrackingError
-from drift.tracking.connection.locations import artifacts_of_model, artifacts_of_run
+from drift.tracking.connection.artifacts import artifacts_of_model, artifacts_of_run
 from drift.tracking.connection.store import connect, mlflow_errors
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import end_forgotten, experiment_of, find_runs, get_run

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from drift.data.blocks import Reference
 from drift.errors import TrackingError
-from drift.tracking.connection.locations import artifacts_of_model, require_permitted_uploads
+from drift.tracking.connection.artifacts import artifacts_of_model, require_permitted_uploads
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.lookup import model_card, model_file, reference_file
 from drift.tracking.runs.run import Run

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drift.loop.project_dir import ProjectDir
-from drift.tracking.connection.sqlite_address import address_of, file_of
+from drift.tracking.connection.addresses import address_of, file_of
 from drift.tracking.connection.store import connect
 
 FOLDERS = ["plain", "my project", "100%", "100%20", "Übung", "a?b", "a#b", "semi;colon", "two  spaces & more"]

@@ -13,9 +13,8 @@ import pytest
 from drift.detect import classifier_test
 from drift.errors import TrackingError
 from drift.tracking.connection.store import Store
-from drift.tracking.runs import open_runs, system_metrics
-from drift.tracking.runs.autolog import autologged
-from drift.tracking.runs.open_runs import open_run
+from drift.tracking.runs import machine, open_runs
+from drift.tracking.runs.open_runs import autologged, open_run
 
 
 def all_runs(store: Store) -> list[str]:
@@ -94,8 +93,8 @@ def test_system_metrics_are_logged_under_the_keys_of_mlflow(store: Store) -> Non
 
 
 def test_samples_of_a_long_run_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system_metrics, "MOST_SAMPLES", 8)
-    sampler = system_metrics.SystemSampler(seconds=1)
+    monkeypatch.setattr(machine, "MOST_SAMPLES", 8)
+    sampler = machine.SystemSampler(seconds=1)
     for _ in range(100):
         sampler._keep({"system/cpu_utilization_percentage": 1.0})
     assert len(sampler.samples) < 8

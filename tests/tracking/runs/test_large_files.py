@@ -18,7 +18,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from drift.data.array_files import LARGEST_REFERENCE
 from drift.data.blocks import Reference
 from drift.errors import BlockError, TrackingError
-from drift.tracking.connection import locations
+from drift.tracking.connection import artifacts as locations
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.lookup import model_card, read_reference, require_whole_reference, sha256_of
 

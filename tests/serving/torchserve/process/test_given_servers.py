@@ -17,8 +17,7 @@ import pytest
 from drift.data.blocks import Floats
 from drift.errors import ServingError
 from drift.serving import ModelService
-from drift.serving.torchserve.process.java import find_java
-from drift.serving.torchserve.process.settings import choose_ports, listens
+from drift.serving.torchserve.process.settings import choose_ports, find_java, listens
 from tests.serving.conftest import TinyModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drift.errors import ServerError
-from drift.serving.torchserve.process.java import find_java
+from drift.serving.torchserve.process.settings import find_java
 
 
 def fake_java(home: Path, version: str, *, exit_code: int = 0) -> Path:

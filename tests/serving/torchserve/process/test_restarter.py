@@ -10,8 +10,7 @@ from typing import cast
 import pytest
 
 from drift.errors import ServerError, ServingError
-from drift.serving.torchserve.process.restarter import Restarter
-from drift.serving.torchserve.process.server import TorchServe
+from drift.serving.torchserve.process.server import Restarter, TorchServe
 
 
 class FakeServer:

@@ -17,14 +17,15 @@ import pytest
 import requests
 
 from drift.errors import ServerError, StateError
-from drift.serving import ServerRecord, TorchServe, end_orphan, running
 from drift.serving.torchserve.process import server as server_module
+from drift.serving.torchserve.process.record import ServerRecord, end_orphan, running
+from drift.serving.torchserve.process.server import TorchServe
 from drift.serving.torchserve.process.settings import Ports, choose_ports
 
 OWNER = """
 import sys
 from pathlib import Path
-from drift.serving import TorchServe
+from drift.serving.torchserve.process.server import TorchServe
 server = TorchServe(Path(sys.argv[1]))
 server.start()
 print("started", flush=True)

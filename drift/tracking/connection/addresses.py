@@ -1,13 +1,25 @@
-"""An MLflow server's version, looked at before anything is trained: this package logs models as MLflow 3 does."""
+"""Addresses of MLflow: without passwords, with the driver that is installed, of SQLite files, and a server's version.
+
+SQLAlchemy 2.1 decodes `%20` in the address of a SQLite file (`sqlite:///...`), 2.0 does not; MLflow encodes the folder
+that `mlflow run` was called in. `file_of` and `address_of` therefore ask the SQLAlchemy that is installed.
+
+Ids of runs and logged models are checked before they are part of a path: whoever writes to MLflow's database chooses
+them.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from urllib.parse import quote
 
 from drift.errors import TrackingError
 from drift.system.secrets import hide_in_queries, without_user
 
 OLDEST = 3  # major version; older ones know no logged models, and refuse them at the end of a training
+PREFIX = "sqlite:///"
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+MODEL_ID = re.compile(r"m-[0-9a-f]{32}")  # in a model's address, too, and in the folder that holds it
 
 
 def check_version(uri: str) -> None:
@@ -64,3 +76,57 @@ def without_password(url: str) -> str:
     if "@" not in parts.netloc:
         return url  # put together again, three slashes of an address of SQLite would be lost
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def file_of(address: str) -> Path | None:
+    """The file that an address names.
+
+    Args:
+        address: such as `sqlite:///relative.db` or `sqlite:////absolute/my%20folder/mlflow.db`.
+
+    Returns:
+        Its absolute path; None for an address of another database, or of one in memory.
+    """
+    if not address.startswith(PREFIX):
+        return None
+    from sqlalchemy import make_url
+
+    database = make_url(address).database
+    return Path(database).absolute() if database else None
+
+
+def address_of(file: Path) -> str:
+    """The address of a file, so that `file_of(address_of(file))` is that file.
+
+    Encoded only where it must be: of an encoded address, MLflow makes the folder that it spells.
+
+    Args:
+        file: a path, absolute or relative to the current folder, whatever characters it has.
+    """
+    from sqlalchemy import make_url
+
+    plain = f"{PREFIX}{file.absolute()}"
+    return plain if make_url(plain).database == str(file.absolute()) else f"{PREFIX}{quote(str(file.absolute()))}"
+
+
+def require_run_id(run_id: str) -> str:
+    """The id of a run, which may then be part of a path.
+
+    Raises:
+        TrackingError: it is not one as MLflow makes them.
+    """
+    return _required(run_id, RUN_ID, "run", "32 hexadecimal digits")
+
+
+def require_model_id(model_id: str) -> str:
+    """The id of a logged model; raises as `require_run_id`."""
+    return _required(model_id, MODEL_ID, "model", "m- and 32 hexadecimal digits")
+
+
+def _required(text: str, pattern: re.Pattern[str], what: str, form: str) -> str:
+    if not pattern.fullmatch(text):
+        raise TrackingError(
+            f"expected the id of a {what} as MLflow makes them ({form}), got {text[:80]!r}: somebody wrote it into"
+            " MLflow's database; delete it there"
+        )
+    return text

@@ -1,4 +1,6 @@
-"""Where artifacts may lie: MLflow's database names a location, and whoever writes to MLflow chooses it.
+"""Where artifacts may lie, and the errors of those that are missing or damaged.
+
+MLflow's database names a location, and whoever writes to MLflow chooses it.
 
 MLflow's client would follow any: it sends the user's login for the tracking server to whatever `http://` address it is
 given, copies any folder of this machine, and writes into any. So each location is looked at before a byte is asked for
@@ -12,12 +14,16 @@ or sent.
     abfss://, r2://, b2://      their provider's own domains: the address names a host, which is sent the login
 
 `DRIFT_ARTIFACT_ROOTS` (addresses or folders, separated by commas) allows what lies below them, too.
+
+A file that would fill the memory is damaged, too: it is read before anybody has decided to trust it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +31,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from drift.errors import TrackingError
+from drift.errors import BlockError, TrackingError
 from drift.system.streams import one_line
-from drift.tracking.connection.ids import require_model_id, require_run_id
-from drift.tracking.connection.missing_files import READING
-from drift.tracking.connection.server_version import without_password
+from drift.tracking.connection.addresses import require_model_id, require_run_id, without_password
 from drift.tracking.connection.store import Store
 
 if TYPE_CHECKING:
@@ -46,6 +50,14 @@ WEB = {"http": 80, "https": 443}  # and their ports
 LARGEST_DOWNLOAD = 1 << 30  # bytes, of a file or a folder: MLflow's client would fill the disk
 MOST_FILES = 1_000  # and folders, of what is downloaded at once
 AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")  # read as another host by the library that sends requests, or cut out
+RESTORE = "put a copy of it back there, or train another base model and deploy it (drift base, drift deploy)"
+ABSENT = re.compile(
+    r"No such (file|artifact)|ensure that the path is correct|does not exist|not found|\b404\b", re.IGNORECASE
+)
+READING = (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, RuntimeError)
+LARGEST_CARD = 1 << 20  # bytes; a thousand features with long names take a tenth
+DEEPEST_CARD = 50  # lists and mappings in each other
+DAMAGED = (*READING, zipfile.BadZipFile, zlib.error, BlockError)  # what readers of arrays and of YAML raise
 
 
 @dataclass(frozen=True)
@@ -200,7 +212,9 @@ def _allowed(store: Store, location: str, experiment_id: str, below: str) -> boo
     """
     parts = urlsplit(location)
     folder = _folder(location)
-    if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in _steps(parts):
+    if AMBIGUOUS.search(location.replace(" ", "") if folder else location) or ".." in unquote(
+        unquote(parts.path)
+    ).split("/"):
         return False
     if any(_is_below(location, root) for root in os.environ.get(ROOTS, "").split(",")):
         return True
@@ -223,10 +237,6 @@ def _is_of_server(parts: SplitResult, server: SplitResult) -> bool:
     if parts.scheme == "mlflow-artifacts":
         return not parts.netloc or _same_host(parts._replace(scheme=server.scheme), server)
     return _same_host(parts, server)
-
-
-def _steps(parts: SplitResult) -> list[str]:
-    return unquote(unquote(parts.path)).split("/")
 
 
 def _same_host(parts: SplitResult, server: SplitResult) -> bool:
@@ -252,3 +262,57 @@ def _is_below(location: str, root: str) -> bool:
     if folder is not None and own is not None:
         return folder.is_relative_to(own)
     return location == root.rstrip("/") or location.startswith(root.rstrip("/") + "/")
+
+
+def missing_file(name: str, model: str, place: str) -> TrackingError:
+    """The error of a file of a model that is not in the artifact store any more."""
+    return TrackingError(f"{name} of {model} is missing in {place}: {RESTORE}")
+
+
+@contextmanager
+def missing_errors(name: str, model: str, place: str) -> Iterator[None]:
+    """Raise `missing_file` for an answer of MLflow, or of its file system, that says so; others as they come."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        if isinstance(error, FileNotFoundError) or ABSENT.search(str(error)):
+            raise missing_file(name, model, place) from error
+        raise
+
+
+@contextmanager
+def damage_errors(name: str, model: str, place: str) -> Iterator[None]:
+    """Say that a file of a model is damaged, for what a reader of a file raises that is not as it was written."""
+    from mlflow.exceptions import MlflowException
+    from yaml import YAMLError
+
+    try:
+        yield
+    except (*DAMAGED, YAMLError, MlflowException, OSError) as error:
+        words = " ".join(str(error).split())[:120] or type(error).__name__
+        words = "not an archive of arrays" if "pickle" in words else words  # NumPy advises to load it unsafely
+        raise TrackingError(f"{name} of {model} in {place} is damaged ({words}): {RESTORE}") from error
+
+
+def require_plain_yaml(path: Path) -> None:
+    """Refuse YAML that would fill the memory: a few hundred bytes of aliases of aliases are gigabytes when read.
+
+    The text is scanned, and no value is made of it. What this package and MLflow write has no alias.
+
+    Raises:
+        ValueError: it is too large, has an alias, or is nested too deeply.
+        YAMLError: it is no YAML.
+    """
+    import yaml
+
+    if (size := path.stat().st_size) > LARGEST_CARD:
+        raise ValueError(f"expected up to {LARGEST_CARD:,} bytes, got {size:,}")
+    depth = 0
+    for event in yaml.parse(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"a part of it repeats another one by an alias, *{event.anchor}"[:100])
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_CARD:
+            raise ValueError(f"expected up to {DEEPEST_CARD} lists in each other, got more")
