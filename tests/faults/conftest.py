@@ -8,14 +8,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,9 @@ from typing import Any
 import pexpect
 import psutil
 import pytest
+
+from tests.servers import free_port, listens
+from tests.waiting import wait_until
 
 DRIFT = [sys.executable, "-m", "drift"]
 HERE = Path(__file__).parent
@@ -39,12 +41,11 @@ NONE_FLAGGED = ("--threshold_accuracy", "0")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def wait_until(condition: Callable[[], object], seconds: float, *, what: str) -> None:
-    """Wait for `condition`, or fail saying `what` did not happen."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.05)
+def taken(process: int, number: signal.Signals) -> bool:
+    """Whether a signal that was sent to a process has reached its handler: two that wait are one."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    waits = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return not any(mask >> (number - 1) & 1 for mask in waits)
 
 
 def handles(process: subprocess.Popen[str], number: signal.Signals) -> bool:
@@ -52,20 +53,6 @@ def handles(process: subprocess.Popen[str], number: signal.Signals) -> bool:
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody listens on `port`."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True)
@@ -430,7 +417,7 @@ def nothing_left(temp_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     began = time.time()
     yield
     try:
-        wait_until(lambda: not ours(temp_folder), LEFT_SECONDS, what=f"end of {describe(ours(temp_folder))}")
+        wait_until(lambda: not ours(temp_folder), LEFT_SECONDS, what=lambda: f"end of {describe(ours(temp_folder))}")
         assert not listening(tmp_path_factory.getbasetemp(), temp_folder, since=began)
         assert not [path for path in temp_folder.glob("drift-*") if path.name.count("-") == 1], (
             "a server's folder is left"

@@ -8,7 +8,8 @@ import signal
 import psutil
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project, wait_until
+from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Project, wait_until
+from tests.faults.conftest import Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, wait_until
+from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, taken
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -50,7 +50,7 @@ def test_a_second_sighup_does_not_cost_the_report(project: Project) -> None:
     terminal.expect(r"Retrain now\?")
     for _ in range(2):
         terminal.child.kill(signal.SIGHUP)
-        time.sleep(0.05)  # two that arrive together are one
+        wait_until(lambda: taken(terminal.pid, signal.SIGHUP), what="the signal")  # two that wait are one
     assert terminal.end() == 130, terminal.text
     assert project.deployments()[-1][1] == "interrupted"
     project.assert_settled()

@@ -17,8 +17,9 @@ from tests.faults.conftest import (
     TRAIN_ROWS,
     Project,
     handles,
-    wait_until,
+    taken,
 )
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -63,7 +64,7 @@ def test_sigterm_at_the_prompt(project: Project) -> None:
     again = project.spawn("deploy", "--resume")
     again.expect(r"block 0 flagged.*Retrain now\?")
     again.ctrl_c()
-    time.sleep(0.3)
+    again.expect(r"\^C")
     again.ctrl_c()  # an impatient person
     assert again.end() == 130, again.text
     assert "Traceback" not in again.text
@@ -104,9 +105,9 @@ def test_signals_at_any_moment_of_starting(project: Project) -> None:
     for seconds in (0.1, 0.2, 0.4, 0.6, 0.9, 1.8, 3.0):
         process = project.start("base", "--total_trials", "2", "--max_epochs", "1")
         wait_until(functools.partial(handles, process, signal.SIGINT), 30, what="Python's handler of SIGINT")
-        time.sleep(seconds)
+        time.sleep(seconds)  # no event: any moment will do
         process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or taken(process.pid, signal.SIGINT), what="the signal")  # noqa: B023
         process.send_signal(signal.SIGINT)
         ended = project.finish(process)
         # CPython ends itself by the signal where an import was in the middle of an `exec`; a shell reads both as 130.
@@ -125,7 +126,6 @@ def test_ctrl_c_while_retraining(project: Project) -> None:
     terminal = project.spawn(*options, "--retrain", "always", "--promote", "always")
     terminal.expect("retraining on rows")
     wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 30, what="a trial")
-    time.sleep(0.5)
     terminal.ctrl_c()
     terminal.expect(ENDING)
     assert terminal.end() == 130, terminal.text

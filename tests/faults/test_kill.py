@@ -15,8 +15,8 @@ from tests.faults.conftest import (
     NONE_FLAGGED,
     QUICK_RETRAIN,
     Project,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

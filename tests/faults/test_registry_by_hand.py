@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project, wait_until
+from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

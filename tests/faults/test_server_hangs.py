@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.conftest import FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, wait_until
+from tests.faults.conftest import FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 

@@ -133,11 +133,11 @@ def test_a_file_that_another_user_put_there_says_nothing_of_the_mode(open_folder
 
 
 LOCK = """
-import fcntl, os, sys, time
+import fcntl, os, signal, sys
 handle = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.flock(handle, fcntl.LOCK_EX)
 print("locked", flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

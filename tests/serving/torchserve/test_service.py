@@ -32,6 +32,7 @@ from drift.serving.torchserve.control import Control
 from drift.serving.torchserve.keys import KINDS, Keyring
 from tests.serving.conftest import TinyModel
 from tests.serving.torchserve.test_handler import BAD, npy
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -251,13 +252,13 @@ def test_a_broken_archive_disturbs_nothing(
 def test_rollover_loses_no_request(service: ModelService, tiny_model: TinyModel, rows: Floats) -> None:
     with Clients(service, rows, count=8) as clients:
         service.load(tiny_model.archive(service.store, 2), 2)
-        time.sleep(0.5)
+        clients.go_on()
         switch_began = time.monotonic()
         service.make_default(2)
         switched = time.monotonic()
-        time.sleep(0.5)
+        clients.go_on()
         service.retire(1)
-        time.sleep(0.5)
+        clients.go_on()
     longest = max(told.ended - told.began for told in clients.told)
     print(f"{len(clients.told)} requests of 8 clients, longest {longest:.3f} s")
     try:
@@ -276,7 +277,7 @@ def test_a_killed_worker_is_replaced(service: ModelService, service_folder: Path
     (worker,) = server_processes(service_folder, "model_service_worker")
     with Clients(service, rows, count=2) as clients:
         worker.kill()
-        time.sleep(0.2)
+        worker.wait(30)
         assert service.predict(rows).version == 1
     assert not clients.failures
 
@@ -307,7 +308,7 @@ def test_a_server_without_its_guard_is_replaced_by_one_with(
         record = running(tmp_path)
         assert record is not None
         os.kill(record.supervisor.pid, signal.SIGKILL)
-        time.sleep(0.2)
+        wait_until(lambda: not record.supervisor.lives, what="end of the supervisor")
         assert service.predict(rows).version == 1
         fresh = running(tmp_path)
         assert fresh is not None
@@ -355,8 +356,7 @@ def outlive(key_file: Path) -> None:
     stored = json.loads(key_file.read_text())
     ends = max(datetime.fromisoformat(stored[kind]["expiration time"]).timestamp() for kind in KINDS)
     assert ends - time.time() < 65
-    while time.time() <= ends:
-        time.sleep(0.2)
+    wait_until(lambda: time.time() > ends, 70, what="end of the tokens' life")
 
 
 @pytest.mark.slow
@@ -396,7 +396,7 @@ class Clients:
     def __enter__(self) -> Clients:
         for thread in self._threads:
             thread.start()
-        time.sleep(0.3)
+        self.go_on()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -405,6 +405,11 @@ class Clients:
             thread.join(60)
         assert not any(thread.is_alive() for thread in self._threads)
         assert self.told
+
+    def go_on(self) -> None:
+        """Wait for the next answers, several of each thread."""
+        enough = len(self.told) + 5 * len(self._threads)
+        wait_until(lambda: len(self.told) >= enough or self.failures, what="answers")
 
     def _ask(self) -> None:
         while not self._end.is_set():
