@@ -24,6 +24,20 @@ NO_ASSISTANT = """
 localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
 localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
 """  # MLflow's assistant opens by itself at the first visit and covers a third of the page
+STILL = """async () => {  // until fonts are there and nothing has moved for 20 frames, which is longer than plotly waits
+  await document.fonts.ready;
+  const look = () => [...document.querySelectorAll('svg, canvas, table, .row, h1, h2')].slice(0, 300).map(e => {
+    const r = e.getBoundingClientRect();
+    return [r.x, r.y, r.width, r.height, e.childElementCount].join();
+  }).join(';');
+  let before = '', same = 0;
+  while (same < 20) {
+    await new Promise(next => requestAnimationFrame(next));
+    const now = look();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+}"""
 COMMANDS = (
     "base --train_rows 17424 --total_trials 3",
     "deploy --test_data_rows 6720 --block_size 336 --threshold_accuracy .70 --retrain always --window_rows 4032"
@@ -39,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no chromium on the PATH; on Debian: make system"))
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing is fetched, and nothing of the page moves any more."""
+    page.wait_for_load_state("networkidle")
+    page.evaluate(STILL)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS, SPILLS, WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def test_it_is_drawn_without_a_network_and_fits(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(comparison.as_uri())
     page.wait_for_selector(".charts .main-svg")
-    page.wait_for_timeout(1_000)
+    settle(page)
     assert page.locator(".plotly-graph-div").count() == 8  # shares, and seven columns
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []

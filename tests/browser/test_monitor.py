@@ -18,6 +18,7 @@ from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.sections import SECTIONS
+from tests.browser.conftest import settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
@@ -188,7 +189,7 @@ def test_labels_of_the_overview_do_not_overlap(watched: Watched, width: int) -> 
     page.set_viewport_size({"width": width, "height": 900})
     watched.open("/monitors/1")
     page.wait_for_selector("[data-chart=metric] .main-svg")
-    page.wait_for_timeout(800)
+    settle(page)
     words = ".xtick text, .ytick text, .y2tick text, .legendtext, .ytitle"
     assert page.evaluate(OVERLAPS.replace(".plotly-graph-div", ".chart"), words) == []
     assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), words) == []
@@ -224,7 +225,7 @@ PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors
 def test_pages_are_accessible_and_fit(watched: Watched, store: MonitorStore, path: str) -> None:
     watched.sign_in()
     watched.open(path.format(newest(store)))
-    watched.page.wait_for_timeout(500)
+    settle(watched.page)
     assert_accessible(watched.page)
 
 
@@ -248,7 +249,7 @@ def assert_accessible(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
     for width in (1280, 400):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(300)
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), ".ytick text, .legendtext") == []
 
@@ -304,8 +305,7 @@ def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path
         for name, path in (("overview", "/monitors/1"), ("batch", "/monitors/1/batches/18"),
                            ("feature", "/monitors/1/signal?signal=feature:vicdemand&batch=36")):  # fmt: skip
             page.goto(site.address + path)
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(800)
+            settle(page)
             if pictures:
                 clip = {"x": 0, "y": 0, "width": 1200, "height": 1500 if name != "feature" else 1400}
                 page.screenshot(path=pictures / f"monitor-{name}.png", full_page=True, clip=clip)
@@ -324,7 +324,7 @@ def test_the_report_is_drawn_without_a_network(page: Page, elec: Path) -> None:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector("[data-chart=drift] .main-svg")
-    page.wait_for_timeout(1_000)
+    settle(page)
     assert page.locator(".chart .main-svg").count() >= page.locator(".chart").count()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []

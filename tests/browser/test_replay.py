@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS, SPILLS, WORDS
 
 WORDS_OF_PLOTS = WORDS.replace(".xtick text, ", "")  # slanted labels share their boxes
@@ -38,7 +39,7 @@ def test_it_is_drawn_without_a_network_and_fits(page: Page, replayed: Path, widt
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(replayed.as_uri())
     page.wait_for_selector(".plotly-graph-div .main-svg")
-    page.wait_for_timeout(1_500)
+    settle(page)
     assert page.locator(".plotly-graph-div").count() == 5  # frontier, accuracy, truth, estimates, risk
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []
