@@ -24,7 +24,7 @@ NO_ASSISTANT = """
 localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
 localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
 """  # MLflow's assistant opens by itself at the first visit and covers a third of the page
-STILL = """async () => {  // until fonts are there and nothing has moved for 20 frames, which is longer than plotly waits
+STILL = """async () => {  // until fonts are there and nothing moves for 20 frames, longer than plotly waits
   await document.fonts.ready;
   const look = () => [...document.querySelectorAll('svg, canvas, table, .row, h1, h2')].slice(0, 300).map(e => {
     const r = e.getBoundingClientRect();
