@@ -23,14 +23,20 @@ def fresh_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(folder)
-    template = _template()
-    shutil.copy(template, folder / DEFAULT_STORE)
-    with closing(sqlite3.connect(folder / DEFAULT_STORE)) as connection, connection:
+    empty_store(folder)
+    return connect(create=True)
+
+
+def empty_store(folder: Path) -> Path:
+    """The file of MLflow's in a folder, with its tables, as the first command there makes it."""
+    template, store = _template(), folder / DEFAULT_STORE
+    shutil.copy(template, store)
+    with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute(
             "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
             (str(template.parent), str(folder)),
         )
-    return connect(create=True)
+    return store
 
 
 @cache

@@ -23,6 +23,7 @@ import pexpect
 import psutil
 import pytest
 
+from tests.built import MODEL, copied, deployed_folder, promoted_folder, trained_folder
 from tests.servers import free_port, listens
 from tests.waiting import wait_until
 
@@ -31,13 +32,8 @@ HERE = Path(__file__).parent
 MARK = "DRIFT_FAULT_TESTS_IN"  # holds the session's temporary folder in every process that a test starts
 SECONDS = 120.0  # for one command; it needs 15, a machine at work needs more
 LEFT_SECONDS = 20.0  # until nothing runs any more after a `kill -9`: the guard gives TorchServe 8 to end
-TRAIN_ROWS = 17_424
-QUICK_TRAINING = ("--max_epochs", "1", "--total_trials", "2")
-QUICK_RETRAIN = (*QUICK_TRAINING, "--window_rows", "4000")
-FIVE_BLOCKS = ("--test_data_rows", "100", "--block_size", "20")
 HUNDRED_BLOCKS = ("--test_data_rows", "2000", "--block_size", "20")
 ALL_FLAGGED = ("--threshold_accuracy", "0.99")
-NONE_FLAGGED = ("--threshold_accuracy", "0")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -388,11 +384,26 @@ def marks(temp_folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Project:
     """A project folder with one base model; tests share it, each with a registered name of its own."""
-    project = Project(tmp_path_factory.mktemp("project"), "none", environment=marks(temp_folder))
-    ended = project.run("base", *QUICK_TRAINING, "--train_rows", str(TRAIN_ROWS), "--json", "base.json")
-    assert ended.code == 0, ended.err
-    (project.folder / "base.txt").write_text(ended.out)
-    return project
+    folder = copied(trained_folder(tmp_path_factory), tmp_path_factory.mktemp("project"))
+    return Project(folder, "none", environment=marks(temp_folder))
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Iterator[Project]:
+    """A project of the test's own whose champion is its base model, version 1."""
+    folder = copied(deployed_folder(tmp_path_factory), tmp_path)
+    own = Project(folder, MODEL, environment=marks(temp_folder))
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def promoted(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Iterator[Project]:
+    """A project of the test's own with champion 2 and previous version 1."""
+    folder = copied(promoted_folder(tmp_path_factory), tmp_path)
+    own = Project(folder, MODEL, environment=marks(temp_folder))
+    yield own
+    own.close()
 
 
 @pytest.fixture

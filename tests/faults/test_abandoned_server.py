@@ -8,7 +8,7 @@ import signal
 import psutil
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.faults.conftest import Project
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
@@ -16,8 +16,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 def abandoned(project: Project) -> str:
     """The address of a server with champion 2, which nobody owns any more."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    assert project.run("retrain", *QUICK_RETRAIN, "--promote", "always").code == 0
     serving = project.spawn("serve")
     serving.expect("Ctrl-C ends it")
     server = project.server()
@@ -28,7 +26,8 @@ def abandoned(project: Project) -> str:
     return str(server["inference_url"])
 
 
-def test_rollback_and_status_know_of_an_abandoned_server(project: Project) -> None:
+def test_rollback_and_status_know_of_an_abandoned_server(promoted: Project) -> None:
+    project = promoted
     url = abandoned(project)
     assert project.answering_version() == 2
     shown = project.run("status").out
@@ -45,7 +44,8 @@ def test_rollback_and_status_know_of_an_abandoned_server(project: Project) -> No
     assert "running     nothing" in project.run("status").out
 
 
-def test_an_abandoned_server_that_does_not_answer_is_ended(project: Project) -> None:
+def test_an_abandoned_server_that_does_not_answer_is_ended(promoted: Project) -> None:
+    project = promoted
     url = abandoned(project)
     processes = project.server_processes("")
     for java in project.server_processes("org.pytorch.serve"):

@@ -10,13 +10,13 @@ import sys
 import numpy as np
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.faults.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_the_printed_lines_work_when_pasted(project: Project) -> None:
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+def test_the_printed_lines_work_when_pasted(deployed: Project) -> None:
+    project = deployed
     serving = project.spawn("serve")
     serving.expect("Ctrl-C ends it")
     text = serving.text.replace("\r", "")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import ALL_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

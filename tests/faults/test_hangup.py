@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, taken
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project, taken
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -67,8 +68,8 @@ def test_sighup_while_training_ends_its_runs(project: Project) -> None:
     project.assert_settled()
 
 
-def test_sighup_ends_serve(project: Project) -> None:
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+def test_sighup_ends_serve(deployed: Project) -> None:
+    project = deployed
     process = project.start("serve")
     assert process.stdout is not None
     while "Ctrl-C ends it" not in process.stdout.readline():

@@ -8,17 +8,8 @@ import time
 
 import pytest
 
-from tests.faults.conftest import (
-    ALL_FLAGGED,
-    FIVE_BLOCKS,
-    HUNDRED_BLOCKS,
-    NONE_FLAGGED,
-    QUICK_RETRAIN,
-    TRAIN_ROWS,
-    Project,
-    handles,
-    taken,
-)
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, TRAIN_ROWS
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project, handles, taken
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -140,9 +131,9 @@ def test_ctrl_c_while_retraining(project: Project) -> None:
     assert [line[0] for line in project.audit()] == ["deploy", "promote"]
 
 
-def test_ctrl_c_in_a_retrain_of_its_own(project: Project) -> None:
+def test_ctrl_c_in_a_retrain_of_its_own(deployed: Project) -> None:
     """`drift retrain` interrupted: exit 130 with words that are true of it, no alias moved, no run left RUNNING."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+    project = deployed
     process = project.start("retrain", "--max_epochs", "200", *QUICK_RETRAIN[2:4])
     wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 60, what="a trial")
     process.send_signal(signal.SIGINT)

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN
+from tests.faults.conftest import ALL_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -49,9 +50,9 @@ def test_rollback_survives_the_death_of_the_jvm(project: Project) -> None:
     assert [version for _, version in project.blocks()] == [1, 2, 1, 1, 1]
 
 
-def test_a_served_model_is_retrained_deployed_and_rolled_back(project: Project) -> None:
+def test_a_served_model_is_retrained_deployed_and_rolled_back(deployed: Project) -> None:
     """`drift serve` goes on while `drift retrain` rolls it over, and `drift deploy --server` uses and leaves it."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
+    project = deployed
     serving = project.spawn("serve")
     serving.expect(r"use it with: --server (\S+) --server_folder ([^\r\n]+)")
     url, folder = serving.child.match.group(1), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", serving.child.match.group(2))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, QUICK_TRAINING, TRAIN_ROWS, Project, TrackingServer
+from tests.built import QUICK_TRAINING, TRAIN_ROWS
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project, TrackingServer
 from tests.servers import free_port
 from tests.waiting import wait_until
 

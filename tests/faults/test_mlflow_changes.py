@@ -10,7 +10,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

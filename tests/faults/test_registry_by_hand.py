@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.built import FIVE_BLOCKS
+from tests.faults.conftest import Project
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ def client(project: Project) -> MlflowClient:
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
-
-
-def promoted(project: Project) -> None:
-    """Version 1 is `previous`, version 2 champion."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    assert project.run("retrain", *QUICK_RETRAIN, "--promote", "always").code == 0
-    assert (project.alias("champion"), project.alias("previous")) == (2, 1)
 
 
 def files_of(project: Project, version: int) -> Path:
@@ -52,9 +46,9 @@ def away(folder: Path) -> Iterator[None]:
         hidden.rename(folder)
 
 
-def test_rollback_to_a_version_without_files_is_refused(project: Project) -> None:
+def test_rollback_to_a_version_without_files_is_refused(promoted: Project) -> None:
     """Its digest is checked before the alias moves, although no server runs."""
-    promoted(project)
+    project = promoted
     with away(files_of(project, 1)):
         ended = project.run("rollback")
         assert ended.code == 1
@@ -73,8 +67,8 @@ def test_rollback_to_a_version_without_files_is_refused(project: Project) -> Non
     assert (project.alias("champion"), project.alias("previous")) == (1, 2)
 
 
-def test_rollback_from_a_deleted_champion(project: Project) -> None:
-    promoted(project)
+def test_rollback_from_a_deleted_champion(promoted: Project) -> None:
+    project = promoted
     client(project).delete_model_version(project.model, "2")
     shown = project.run("status")
     assert shown.code == 0, shown.err
@@ -90,9 +84,9 @@ def test_rollback_from_a_deleted_champion(project: Project) -> None:
     assert project.audit()[-1] == ("rollback", 2, 1)
 
 
-def test_an_alias_moved_by_hand_while_serving(project: Project) -> None:
+def test_an_alias_moved_by_hand_while_serving(promoted: Project) -> None:
     """The server follows within a minute, `status` says who moved what, and a rollback undoes it."""
-    promoted(project)
+    project = promoted
     serving = project.spawn("serve")
     serving.expect("Ctrl-C ends it")
     assert project.answering_version() == 2
@@ -109,9 +103,9 @@ def test_an_alias_moved_by_hand_while_serving(project: Project) -> None:
     assert serving.end() == 0, serving.text
 
 
-def test_an_alias_moved_by_hand_while_a_deployment_asks(project: Project) -> None:
+def test_an_alias_moved_by_hand_while_a_deployment_asks(promoted: Project) -> None:
     """Nobody answers its question meanwhile; the server follows, and the next block is the moved version's."""
-    promoted(project)
+    project = promoted
     terminal = project.spawn("deploy", *FIVE_BLOCKS, "--threshold_accuracy", "1")
     terminal.expect(r"Retrain now\?.*?\): ")
     assert project.answering_version() == 2

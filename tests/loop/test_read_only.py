@@ -17,6 +17,7 @@ from drift.errors import StateError
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
 from drift.system.sqlite import connect_to_read
+from tests.stores import empty_store
 
 DRIFT = (sys.executable, "-m", "drift")
 DEADLINE = 120
@@ -142,6 +143,7 @@ def register_champion(folder: Path) -> None:
     """A registered version with the alias, which is all that `status` and `history` look at."""
     import mlflow
 
+    empty_store(folder)
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db", f"sqlite:///{folder}/mlflow.db")
     client.create_registered_model("drift_model")
     client.create_model_version("drift_model", str(folder), None)

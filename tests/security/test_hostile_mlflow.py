@@ -12,15 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.faults.conftest import (
-    FIVE_BLOCKS,
-    NONE_FLAGGED,
-    QUICK_TRAINING,
-    TRAIN_ROWS,
-    Project,
-    TrackingServer,
-    marks,
-)
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_TRAINING, TRAIN_ROWS
+from tests.faults.conftest import Project, TrackingServer, marks
 from tests.models.test_exported_program import records_of, torch_saved, write
 from tests.security.conftest import OtherUser
 
