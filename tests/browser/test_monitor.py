@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,14 +16,14 @@ from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.sections import SECTIONS
-from tests.browser.conftest import settle
+from tests.browser.conftest import based_folder, settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
+from tests.built import copied, run_drift
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
 ROWS = 5  # that are triaged
 ELEC = (
-    "base --train_rows 17424 --total_trials 3",
     "deploy --test_data_rows 13440 --block_size 336 --threshold_accuracy .70 --retrain never",
     "monitor ingest log --slice",
     "monitor reference --training_run deployed --why",
@@ -278,17 +276,13 @@ def test_the_focus_goes_in_the_order_of_the_page_and_can_be_seen(watched: Watche
 @pytest.fixture(scope="module")
 def elec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A deployment on ELEC that was never retrained, followed by the commands of the README."""
-    folder = tmp_path_factory.mktemp("elec")
+    folder = copied(based_folder(tmp_path_factory), tmp_path_factory.mktemp("elec"))
     for command in ELEC:
         words = command.split()
         words += {"--slice": ["night: day_sin > 0.5"], "--why": ["the rows on which the model was accepted"]}.get(
             words[-1], []
         )
-        done = subprocess.run(
-            [sys.executable, "-m", "drift", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == (3 if words[-1] in ("check", "never") else 0), done.stderr
+        run_drift(folder, *words, codes=(3 if words[-1] in ("check", "never") else 0,))
     return folder
 
 
@@ -313,11 +307,7 @@ def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path
 
 
 def test_the_report_is_drawn_without_a_network(page: Page, elec: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "drift", "monitor", "report"], cwd=elec, capture_output=True, text=True, timeout=120,
-        check=True,
-    )  # fmt: skip
-    path = Path(re.findall(r"report: (\S+)", done.stdout)[0])
+    path = Path(re.findall(r"report: (\S+)", run_drift(elec, "monitor", "report"))[0])
     asked, errors = list[str](), list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

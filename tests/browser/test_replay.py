@@ -22,7 +22,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine blocks of ELEC under ten policies."""
     folder = tmp_path_factory.mktemp("replay")
     line = [sys.executable, "-m", "drift", "replay", "--block_size", "1007", "--test_data_rows", "9063"]
-    line += ["--policies", POLICIES, "--html", "page.html"]
+    line += ["--window_rows", "2014", "--policies", POLICIES, "--html", "page.html"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=280, check=False, env=environment)
     assert done.returncode == 0, done.stderr
