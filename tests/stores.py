@@ -27,15 +27,23 @@ def fresh_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return connect(create=True)
 
 
-def empty_store(folder: Path) -> Path:
-    """The file of MLflow's in a folder, with its tables, as the first command there makes it."""
+def empty_store(folder: Path, *, artifacts: str | None = None) -> Path:
+    """The file of MLflow's in a folder, with its tables, as the first command there makes it.
+
+    Args:
+        folder: which may have no such file.
+        artifacts: of experiment 0; by default in the folder.
+    """
     template, store = _template(), folder / DEFAULT_STORE
     shutil.copy(template, store)
     with closing(sqlite3.connect(store)) as connection, connection:
-        connection.execute(
-            "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
-            (str(template.parent), str(folder)),
-        )
+        if artifacts is None:
+            connection.execute(
+                "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
+                (str(template.parent), str(folder)),
+            )
+        else:
+            connection.execute("UPDATE experiments SET artifact_location = ?", (artifacts,))
     return store
 
 

@@ -25,6 +25,7 @@ import pytest
 
 from tests.built import MODEL, copied, deployed_folder, promoted_folder, trained_folder
 from tests.servers import free_port, listens
+from tests.stores import empty_store
 from tests.waiting import wait_until
 
 DRIFT = [sys.executable, "-m", "drift"]
@@ -520,6 +521,7 @@ def tracking_server(tmp_path: Path, temp_folder: Path) -> Iterator[TrackingServe
     """A running MLflow server."""
     folder = tmp_path / "tracking"
     folder.mkdir()
+    empty_store(folder, artifacts="mlflow-artifacts:/0")
     server = TrackingServer(folder, free_port(), marks(temp_folder))
     server.start()
     yield server

@@ -69,14 +69,13 @@ def test_sighup_while_training_ends_its_runs(project: Project) -> None:
 
 
 def test_sighup_ends_serve(deployed: Project) -> None:
-    project = deployed
-    process = project.start("serve")
+    process = deployed.start("serve")
     assert process.stdout is not None
     while "Ctrl-C ends it" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGHUP)
-    assert project.finish(process).code == 0
-    project.assert_settled()
+    assert deployed.finish(process).code == 0
+    deployed.assert_settled()
 
 
 def test_nohup_keeps_a_command_going(project: Project) -> None:

@@ -133,13 +133,12 @@ def test_ctrl_c_while_retraining(project: Project) -> None:
 
 def test_ctrl_c_in_a_retrain_of_its_own(deployed: Project) -> None:
     """`drift retrain` interrupted: exit 130 with words that are true of it, no alias moved, no run left RUNNING."""
-    project = deployed
-    process = project.start("retrain", "--max_epochs", "200", *QUICK_RETRAIN[2:4])
-    wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 60, what="a trial")
+    process = deployed.start("retrain", "--max_epochs", "200", *QUICK_RETRAIN[2:4])
+    wait_until(lambda: any("trial" in name for name in deployed.runs("RUNNING")), 60, what="a trial")
     process.send_signal(signal.SIGINT)
-    ended = project.finish(process)
+    ended = deployed.finish(process)
     assert ended.code == 130
     assert ended.error.startswith("interrupted")
     assert "--resume" not in ended.error
-    assert (project.alias("champion"), project.alias("challenger"), project.versions()) == (1, None, 1)
-    project.assert_settled()
+    assert (deployed.alias("champion"), deployed.alias("challenger"), deployed.versions()) == (1, None, 1)
+    deployed.assert_settled()

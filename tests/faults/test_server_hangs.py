@@ -48,14 +48,13 @@ def test_a_server_that_hangs_again_ends_with_how_to_resume(project: Project) -> 
 
 
 def test_a_served_model_that_hangs_answers_again(deployed: Project) -> None:
-    """Nobody of this project asks it: `drift serve` notices by itself."""
-    project = deployed
-    serving = project.spawn("serve")
+    """Nobody of this deployed asks it: `drift serve` notices by itself."""
+    serving = deployed.spawn("serve")
     serving.expect("Ctrl-C ends it")
-    for hanging in project.server_processes(WORKER):
+    for hanging in deployed.server_processes(WORKER):
         hanging.suspend()
     serving.expect(AGAIN, seconds=150)
-    wait_until(lambda: answers(project), 90, what="an answer")
+    wait_until(lambda: answers(deployed), 90, what="an answer")
     serving.ctrl_c()
     assert serving.end() == 0, serving.text
 
