@@ -14,6 +14,7 @@ import pytest
 
 from drift.tracking.connection.moved_project import find_moved_artifacts
 
+ROOT = Path(__file__).parents[1]
 SECONDS = 400  # for one command
 MODEL, EXPERIMENT = "drift_model", "drift"  # the names of the commands
 TRAIN_ROWS = 17_424
@@ -92,3 +93,15 @@ def promoted_folder(factory: pytest.TempPathFactory) -> Path:
         run_drift(copied(deployed_folder(factory), folder), *words)
 
     return built_once(factory, "promoted", promote)
+
+
+def wheel(factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel."""
+
+    def build(folder: Path) -> None:
+        line = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    (made,) = built_once(factory, "wheel", build).glob("*.whl")
+    return made
