@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -27,6 +28,7 @@ def test_a_wheel_trains_and_deploys_by_itself(tmp_path: Path, tmp_path_factory: 
             stdin=subprocess.DEVNULL,
             timeout=DEADLINE,
             check=False,
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
