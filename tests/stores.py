@@ -10,6 +10,7 @@ import tempfile
 from contextlib import chdir, closing
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,18 @@ def empty_store(folder: Path, *, artifacts: str | None = None) -> Path:
         else:
             connection.execute("UPDATE experiments SET artifact_location = ?", (artifacts,))
     return store
+
+
+def opened_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on SQLite refuses to write, as it does where a file may not be written, also to root."""
+    connect_to = sqlite3.connect
+
+    def connected(*words: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect_to(*words, **options)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    monkeypatch.setattr("sqlite3.dbapi2.connect", connected)
 
 
 @cache

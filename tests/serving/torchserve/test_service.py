@@ -29,6 +29,7 @@ from drift.data.blocks import Floats
 from drift.errors import ArchiveError, NoAnswerError, PredictionError, ServerError, ServingError
 from drift.serving import ModelService, TorchServe, TorchServeClient, running
 from drift.serving.torchserve.control import Control
+from drift.serving.torchserve.direct import direct_request
 from drift.serving.torchserve.keys import KINDS, Keyring
 from tests.serving.conftest import TinyModel
 from tests.serving.torchserve.test_handler import BAD, npy
@@ -342,11 +343,19 @@ def test_a_given_server_that_is_not_there(tmp_path: Path) -> None:
         ModelService.connect("http://localhost", tmp_path, "tiny")
 
 
-def test_tokens_another_process_renewed_are_read_again(service: ModelService, keyring: Keyring, rows: Floats) -> None:
+def test_tokens_another_process_renewed_are_read_again(
+    service: ModelService, service_folder: Path, keyring: Keyring, rows: Floats
+) -> None:
     service.predict(rows)
-    keyring.management()
-    keyring._renew("inference")
-    keyring._renew("management")
+    headers, users = keyring.management(), keyring.users
+    api_key = json.loads((service_folder / "key_file.json").read_text())["API"]["key"]
+    for kind in KINDS:
+        renewed = direct_request(
+            "GET", f"{keyring.management_url}/token", params={"type": kind},
+            headers={"Authorization": f"Bearer {api_key}"}, timeout=60, users=users,
+        )  # fmt: skip
+        assert renewed.ok
+    assert keyring.management() == headers, "it has not read the file again yet"
     assert service.predict(rows).version == 1
     assert set(service.loaded) == {1}
 
