@@ -51,7 +51,7 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
     elif candidate.newer is not None:
         context.tell(Notice(candidate.taken_words))
     load = cache(DataSource.load)
-    succession = _succession(candidate, registry, context, options, source, load)
+    succession = succession_of(candidate, registry, context, options, source, load)
     model_id = _model_to_serve(candidate, succession)
     champion = candidate.champion
     if champion is not None and champion.model_id == model_id:
@@ -72,7 +72,7 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
     context.tell(Notice("starting TorchServe"))
     with context.alone(identity), context.served(options, identity) as service:
         championship = context.championship(registry, service)
-        version = _take_up(candidate, succession, championship, person=context.person, deployment=identity)
+        version = take_up(candidate, succession, championship, person=context.person, deployment=identity)
         if (served := card_of(registry, version)) != card:  # the champion was changed meanwhile
             card, table = served, served.fit_to(load(source or served.source))
             rows = rows_to_score(card, options, table, champion=version.number)
@@ -90,7 +90,7 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
                 identity, options.model_name, opened.id, options.to_json() | data,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
-            _end_left_behind(context, options.model_name, version.number, card.seen)
+            end_left_behind(context, options.model_name, version.number, card.seen)
             context.journal.begin(deployment)
             return RunningDeployment(context, deployment, options, table, championship, service, opened).run()
 
@@ -109,7 +109,7 @@ def log_scored_rows(
     )
 
 
-def _end_left_behind(context: DeploymentContext, model: str, champion: int, seen: int) -> None:
+def end_left_behind(context: DeploymentContext, model: str, champion: int, seen: int) -> None:
     """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
     for deployment in left_behind(context.journal, model, seen):
         with suppress(StateError), context.alone(deployment.id):  # else it is under way
@@ -118,7 +118,7 @@ def _end_left_behind(context: DeploymentContext, model: str, champion: int, seen
             context.tell(Notice(f"deployment {deployment.id} ends with this one: {reason}"))
 
 
-def _succession(
+def succession_of(
     candidate: Candidate,
     registry: Registry,
     context: DeploymentContext,
@@ -178,7 +178,7 @@ def _model_to_serve(candidate: Candidate, succession: Succession | None) -> str:
     return candidate.run.tags["drift.model_id"]
 
 
-def _take_up(
+def take_up(
     candidate: Candidate, succession: Succession | None, championship: Championship, *, person: str, deployment: str
 ) -> Version:
     """Let the server serve the champion; a base model without a champion, or chosen beside one, becomes it first."""

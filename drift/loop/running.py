@@ -80,7 +80,7 @@ class RunningDeployment:
                 journal.decisions(deployment.id),
                 losses_by_block(journal.answers(deployment.id)),
             )
-            self._settle(progress)
+            self.settle(progress)
             with TemporaryDirectory(prefix="drift-reference-") as folder:
                 references = References(self.registry, Path(folder))
                 falls = ScoredFalls(journal, deployment.id, references)
@@ -156,7 +156,7 @@ class RunningDeployment:
             detectors=detectors,
             policy=self.options.decides(total),
             consent=self.context.consent,
-            retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
+            retrain=lambda record, consent, flag: self.challenge_champion(record, consent, flag, tell),
             log=self.context.journal,
             tell=tell,
             shadow=watched.begin,
@@ -171,7 +171,15 @@ class RunningDeployment:
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         return run_blocks(left, parts, progress, total=total)
 
-    def _challenge(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
+    def challenge_champion(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
+        """Retrain after a flag that somebody approved, compare the challenger, and return what was decided.
+
+        Args:
+            record: of the block that the challenger is trained up to.
+            consent: who approved, and on which window.
+            flag: that was raised.
+            tell: hears of each step.
+        """
         config = ChallengeConfig(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
@@ -218,8 +226,8 @@ class RunningDeployment:
             comparison=comparison_evidence(verdict.challenger.test),
         )
 
-    def _settle(self, progress: Progress) -> None:
-        """A crash between a challenge's audit line and its decision: the line tells what the decision was.
+    def settle(self, progress: Progress) -> None:
+        """Write down the decision that a crash came before: the line of the audit trail says what it was.
 
         A refusal that further tries were to follow is no decision: the block is decided anew, from the next try on.
         """
