@@ -374,7 +374,7 @@ def test_tokens_are_renewed_for_longer_than_they_live(tmp_path: Path, tiny_model
         service = ModelService.connect(server.inference_url, tmp_path, "tiny")
         service.load(tiny_model.archive(service.store, 1), 1)
         first = (tmp_path / "key_file.json").read_text()
-        with Clients(service, rows, count=4) as clients:
+        with Clients(service, rows, count=4, pause=0.2) as clients:  # for a minute
             outlive(tmp_path / "key_file.json")
             assert set(service.loaded) == {1}
         assert not clients.failures
@@ -393,12 +393,12 @@ class Told:
 
 
 class Clients:
-    """Threads that ask without a pause while the body of a `with` runs; none may be left without answer."""
+    """Threads that ask again and again while the body of a `with` runs; none may be left without answer."""
 
-    def __init__(self, service: ModelService, rows: Floats, *, count: int) -> None:
+    def __init__(self, service: ModelService, rows: Floats, *, count: int, pause: float = 0.0) -> None:
         self.told: list[Told] = []
         self.failures: list[Exception] = []
-        self._service, self._rows = service, rows
+        self._service, self._rows, self._pause = service, rows, pause
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
 
@@ -421,7 +421,7 @@ class Clients:
         wait_until(lambda: len(self.told) >= enough or self.failures, what="answers")
 
     def _ask(self) -> None:
-        while not self._end.is_set():
+        while not self._end.wait(self._pause):
             began = time.monotonic()
             try:
                 answer = self._service.predict(self._rows)
