@@ -388,7 +388,7 @@ def test_the_trail_holds_changes_from_outside_while_the_deployment_ran(monkeypat
     pages = list[ReportData]()
     monkeypatch.setattr("drift.report.deployment.write_report", lambda page, path: pages.append(page))
     write_deployment(
-        cast(Any, journal), deployment, table(), data().details, Path("nowhere"), threshold=0.6,
+        cast(Any, journal), deployment, table(), data().report_data.details, Path("nowhere"), threshold=0.6,
         forecasts=lambda blocks: {},
     )  # fmt: skip
     assert pages[0].trail == [line, own]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
@@ -15,12 +14,13 @@ from drift.monitor.alerts.channels.command import Command
 from drift.system import secrets
 from drift.tracking.connection.server_version import without_password
 
+SECONDS = count(1 << 40)  # of a clock that no test has been at
+
 
 @pytest.fixture(autouse=True)
 def looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets of the environment are looked up once a second: here at every look."""
-    seconds = count(int(time.monotonic()) + 10)
-    monkeypatch.setattr(secrets, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(secrets, "monotonic", lambda: next(SECONDS))
     monkeypatch.setattr(secrets, "_read_secrets", set())
 
 
