@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Project, looped_folder, shown
 from tests.browser.test_mlflow_ui import picture
-from tests.built import copied, run_drift
+from tests.built import built_once, copied, run_drift
 
 pytestmark = pytest.mark.timeout(1800)  # the module's fixture runs three commands
 
@@ -22,9 +22,12 @@ RETRAIN = "retrain --max_epochs 3 --total_trials 2 --mlflow_experiment_name drif
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A base model in `drift` and a retrain in `drift2`; the project's experiment is that of the retrain."""
-    folder = copied(looped_folder(tmp_path_factory), tmp_path_factory.mktemp("elsewhere"))
-    run_drift(folder, *RETRAIN.split(), codes=(0, 4))
-    with shown(folder, "drift2") as made:
+
+    def retrain(folder: Path) -> None:
+        run_drift(copied(looped_folder(tmp_path_factory), folder), *RETRAIN.split(), codes=(0, 4))
+
+    folder = built_once(tmp_path_factory, "browser-elsewhere", retrain)
+    with shown(copied(folder, tmp_path_factory.mktemp("elsewhere")), "drift2") as made:
         yield made
 
 

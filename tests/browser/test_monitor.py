@@ -18,7 +18,7 @@ from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.sections import SECTIONS
 from tests.browser.conftest import based_folder, settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
-from tests.built import copied, run_drift
+from tests.built import built_once, copied, run_drift
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
@@ -276,14 +276,17 @@ def test_the_focus_goes_in_the_order_of_the_page_and_can_be_seen(watched: Watche
 @pytest.fixture(scope="module")
 def elec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A deployment on ELEC that was never retrained, followed by the commands of the README."""
-    folder = copied(based_folder(tmp_path_factory), tmp_path_factory.mktemp("elec"))
-    for command in ELEC:
-        words = command.split()
-        words += {"--slice": ["night: day_sin > 0.5"], "--why": ["the rows on which the model was accepted"]}.get(
-            words[-1], []
-        )
-        run_drift(folder, *words, codes=(3 if words[-1] in ("check", "never") else 0,))
-    return folder
+
+    def follow(folder: Path) -> None:
+        copied(based_folder(tmp_path_factory), folder)
+        for command in ELEC:
+            words = command.split()
+            words += {"--slice": ["night: day_sin > 0.5"], "--why": ["the rows on which the model was accepted"]}.get(
+                words[-1], []
+            )
+            run_drift(folder, *words, codes=(3 if words[-1] in ("check", "never") else 0,))
+
+    return copied(built_once(tmp_path_factory, "browser-elec", follow), tmp_path_factory.mktemp("elec"))
 
 
 def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path, pictures: Path | None) -> None:
