@@ -91,7 +91,7 @@ def test_an_alias_moved_by_hand_while_serving(promoted: Project) -> None:
     wait_until(lambda: promoted.answering_version() == 1, 60, what="the server follows the alias")
     wait_until(lambda: promoted.audit()[-1] == ("repair", 2, 1), 20, what="a line of the move")
     shown = promoted.run("status")
-    assert "moved outside of this promoted" in shown.out
+    assert "moved outside of this project" in shown.out
     assert "version 1 answers" in shown.out
     assert "base run of experiment" not in shown.out  # the reason of version 1's first period
     assert promoted.run("rollback").code == 0

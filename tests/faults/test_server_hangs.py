@@ -48,7 +48,7 @@ def test_a_server_that_hangs_again_ends_with_how_to_resume(project: Project) -> 
 
 
 def test_a_served_model_that_hangs_answers_again(deployed: Project) -> None:
-    """Nobody of this deployed asks it: `drift serve` notices by itself."""
+    """Nobody of this project asks it: `drift serve` notices by itself."""
     serving = deployed.spawn("serve")
     serving.expect("Ctrl-C ends it")
     for hanging in deployed.server_processes(WORKER):
