@@ -25,7 +25,7 @@ NONE_FLAGGED = ("--threshold_accuracy", "0")
 IN_EXPERIMENT = ("--mlflow_experiment_name", EXPERIMENT)
 
 
-def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
     """A folder that whichever worker needs it first builds, while the others wait; nobody may change it afterwards.
 
     Args:

@@ -53,7 +53,7 @@ def opened_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     connect_to = sqlite3.connect
 
     def connected(*words: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect_to(*words, **options)
+        connection: sqlite3.Connection = connect_to(*words, **options)
         connection.execute("PRAGMA query_only = ON")
         return connection
 

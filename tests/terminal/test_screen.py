@@ -58,6 +58,12 @@ def proposed(outlook: Outlook | None, *, at_block: bool, flagged: bool) -> str:
     if at_block:
         flag = DriftFlagged(record, "low", evidence, outlook=outlook)
     screen, prompts = Screen(), list[str]()
-    screen.console.input = lambda prompt: prompts.append(str(prompt)) or "y"  # type: ignore[method-assign, assignment]
+
+    def answer(prompt: object, **options: object) -> str:
+        prompts.append(str(prompt))
+        return "y"
+
+    screen.console.input = answer  # type: ignore[method-assign, assignment]
     assert screen.question(flag) is Reply.YES
-    return re.findall(r"\(Enter: (.)\): $|$", prompts[0])[0]
+    match = re.search(r"\(Enter: (.)\): $", prompts[0])
+    return match[1] if match else ""
