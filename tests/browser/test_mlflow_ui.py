@@ -7,6 +7,7 @@ import mlflow
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Project, settle
+from tests.waiting import wait_until
 
 SAME_LINE = """name => {  // the numbers beside a metric
   const middle = e => { const r = e.getBoundingClientRect(); return (r.top + r.bottom) / 2; };
@@ -65,8 +66,9 @@ def test_a_child_can_be_compared_with_its_parent(page: Page, project: Project, p
     name.evaluate(SCROLL_VALUES)
     expect(name).to_be_in_viewport()
     shown = [f"{round(run.data.metrics['val/accuracy'], 3):g}" for run in (base, child)]
-    come_to_rest = f"([name, shown]) => JSON.stringify(({SAME_LINE})(name)) === JSON.stringify(shown)"
-    page.wait_for_function(come_to_rest, arg=[name.element_handle(), shown])
+    wait_until(  # names and values come to rest, and the list of names is drawn anew
+        lambda: name.evaluate(SAME_LINE) == shown, what=lambda: f"{shown} beside the name: {name.evaluate(SAME_LINE)}"
+    )
     picture(page, pictures, "mlflow-compare.png")
 
 

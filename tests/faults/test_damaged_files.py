@@ -60,7 +60,7 @@ def test_a_lost_or_damaged_model_file_is_one_line(
 ) -> None:
     name, lost = request.node.callspec.params["damaged"]
     champion = damaged.alias("champion")
-    ended = damaged.run(*COMMANDS[command])
+    ended = damaged.run_here(*damaged.named(*COMMANDS[command]))
     assert ended.code == 1, ended.out
     words = last_line(ended)
     if name == "model.pt2" and not lost:
@@ -80,7 +80,7 @@ def test_a_damaged_record_of_a_server_is_one_line(promoted: Project, command: st
     record = max((promoted.folder / ".drift" / "deployments").glob("*/server")) / "server.json"
     record.write_text("{")
     try:
-        ended = promoted.run(*COMMANDS[command])
+        ended = promoted.run_here(*promoted.named(*COMMANDS[command]))
     finally:
         record.unlink()
     assert ended.code == 1, ended.out
