@@ -177,7 +177,7 @@ def test_processes_of_one_user_wait_for_one_another(tmp_path: Path, mode: int) -
     with alone_in(tmp_path):
         thread = threading.Thread(target=wait)
         thread.start()
-        time.sleep(0.5)
+        time.sleep(0.5)  # no event: the other one waits meanwhile
     thread.join(30)
     assert waited and waited[0] > 0.3
 

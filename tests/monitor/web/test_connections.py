@@ -83,7 +83,7 @@ def test_a_connection_that_is_used_again_begins_anew(site: Site, monkeypatch: py
     with requests.Session() as session:
         for _ in range(4):
             assert session.get(site.address, timeout=30).status_code == 200
-            time.sleep(0.4)
+            time.sleep(0.4)  # no event: together they take longer than one request may
 
 
 def test_many_that_wait_keep_nobody_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_an_answer_that_is_not_read_is_ended(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
     size = len(site.get("/static/monitor.css").content)
     with never_read(site) as waiting:
-        time.sleep(3)
+        time.sleep(3)  # no event: nobody reads meanwhile
         received = 0
         try:
             while more := waiting.recv(1 << 20):
@@ -130,7 +130,7 @@ def test_long_answers_that_are_not_read_are_not_held(site: Site) -> None:
             made.settimeout(10)
             made.connect((address.hostname or "", address.port or 0))
             made.sendall(b"GET /static/plotly.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        time.sleep(2)
+        time.sleep(2)  # no event: answers that nobody reads come in meanwhile
         assert process.memory_info().rss - before < 150_000_000
 
 
@@ -277,7 +277,7 @@ def test_the_command_answers_beside_1100_half_sent_requests(tmp_path: Path) -> N
         assert int(holder.stdout.readline()) > 1000
         for _ in range(5):
             assert requests.get(address, timeout=20).status_code == 200
-            time.sleep(1)
+            time.sleep(1)  # no event: the log grew while time went by
         assert (tmp_path / "log.txt").stat().st_size < 100_000
     finally:
         for process in (holder, page):
