@@ -302,6 +302,7 @@ def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path
         for name, path in (("overview", "/monitors/1"), ("batch", "/monitors/1/batches/18"),
                            ("feature", "/monitors/1/signal?signal=feature:vicdemand&batch=36")):  # fmt: skip
             page.goto(site.address + path)
+            page.wait_for_load_state("networkidle")
             settle(page)
             if pictures:
                 clip = {"x": 0, "y": 0, "width": 1200, "height": 1500 if name != "feature" else 1400}
