@@ -10,7 +10,8 @@ UI_PORT ?= 5000
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One more than there are cores: tests of processes wait for them.
+# One more than there are cores: tests of processes wait for them. Tests in a row stay on one worker, as they share
+# servers and folders, until another one has nothing left to do.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 LEVELS := tests/detect tests/monitor/reference/test_guarantee.py
 
@@ -40,13 +41,13 @@ test: $(READY)  ## the default suite, under ten minutes
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-slow: $(READY)  ## faults of whole commands, real servers, a real browser (Debian's chromium: make system)
-	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile $(addprefix --ignore=,$(LEVELS) tests/security)
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(LEVELS) tests/security)
 
 test-security: $(READY)  ## what others may not do, with a second local user (as root) and real servers; about ten minutes
-	DRIFT_TEST_SECOND_USER=1 $(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile tests/security
+	DRIFT_TEST_SECOND_USER=1 $(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal tests/security
 
 test-levels: $(READY)  ## every statistical test on a thousand draws without a difference, on all cores
-	$(BIN)/python -m pytest -m slow -n auto $(LEVELS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto --dist worksteal $(LEVELS)
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

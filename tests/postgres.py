@@ -7,12 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 PASSWORD = "s3cret/@:%word"
 SECONDS = 60
@@ -68,9 +68,7 @@ class Cluster:
         """Kill it as a power cut would."""
         number = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         os.kill(number, signal.SIGKILL)
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline and Path(f"/proc/{number}").exists():
-            time.sleep(0.05)
+        wait_until(lambda: not Path(f"/proc/{number}").exists(), SECONDS, what="end of PostgreSQL")
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> None:

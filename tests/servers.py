@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 SECONDS_TO_START = 90
 
@@ -21,6 +22,13 @@ def free_port() -> int:
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -34,15 +42,8 @@ def mlflow_server(store: Path, artifacts: Path) -> Iterator[str]:
     with (store.parent / "mlflow-server.log").open("w") as log:
         process = subprocess.Popen(line, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        deadline = time.monotonic() + SECONDS_TO_START
-        while True:
-            try:
-                with urllib.request.urlopen(f"{address}/health", timeout=2):
-                    break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise
-                time.sleep(0.3)
+        wait_until(lambda: process.poll() is not None or _healthy(address), SECONDS_TO_START, what="MLflow's server")
+        assert process.poll() is None, (store.parent / "mlflow-server.log").read_text()
         yield address
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -51,3 +52,11 @@ def mlflow_server(store: Path, artifacts: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=15)
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2):
+            return True
+    except OSError:
+        return False

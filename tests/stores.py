@@ -10,6 +10,7 @@ import tempfile
 from contextlib import chdir, closing
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,14 +24,40 @@ def fresh_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(folder)
-    template = _template()
-    shutil.copy(template, folder / DEFAULT_STORE)
-    with closing(sqlite3.connect(folder / DEFAULT_STORE)) as connection, connection:
-        connection.execute(
-            "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
-            (str(template.parent), str(folder)),
-        )
+    empty_store(folder)
     return connect(create=True)
+
+
+def empty_store(folder: Path, *, artifacts: str | None = None) -> Path:
+    """The file of MLflow's in a folder, with its tables, as the first command there makes it.
+
+    Args:
+        folder: which may have no such file.
+        artifacts: of experiment 0; by default in the folder.
+    """
+    template, store = _template(), folder / DEFAULT_STORE
+    shutil.copy(template, store)
+    with closing(sqlite3.connect(store)) as connection, connection:
+        if artifacts is None:
+            connection.execute(
+                "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
+                (str(template.parent), str(folder)),
+            )
+        else:
+            connection.execute("UPDATE experiments SET artifact_location = ?", (artifacts,))
+    return store
+
+
+def opened_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on SQLite refuses to write, as it does where a file may not be written, also to root."""
+    connect_to = sqlite3.connect
+
+    def connected(*words: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect_to(*words, **options)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    monkeypatch.setattr("sqlite3.dbapi2.connect", connected)
 
 
 @cache

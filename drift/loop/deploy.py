@@ -50,7 +50,7 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
     elif candidate.newer is not None:
         context.tell(Notice(candidate.taken_words))
     load = cache(DataSource.load)
-    succession = _succession(candidate, registry, context, options, source, load)
+    succession = succession_of(candidate, registry, context, options, source, load)
     kept = _kept_champion(candidate, succession)
     if kept is not None:
         card = card_of(registry, kept)
@@ -70,7 +70,7 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
     context.tell(Notice("starting TorchServe"))
     with context.alone(identity), context.served(options, identity) as service:
         championship = context.championship(registry, service)
-        version = _take_up(candidate, succession, championship, person=context.person, deployment=identity)
+        version = take_up(candidate, succession, championship, person=context.person, deployment=identity)
         if (served := card_of(registry, version)) != card:  # the champion was changed meanwhile
             card, table = served, served.fit_to(load(source or served.source))
             rows = rows_to_score(card, options, table, champion=version.number)
@@ -88,7 +88,7 @@ def deploy(context: DeploymentContext, options: DeployOptions, source: DataSourc
                 identity, options.model_name, opened.id, options.to_json() | data,
                 version.number, rows.start, rows.stop, "running", 0, now(),
             )  # fmt: skip
-            _end_left_behind(context, options.model_name, version.number, card.seen)
+            end_left_behind(context, options.model_name, version.number, card.seen)
             context.journal.begin(deployment)
             return RunningDeployment(context, deployment, options, table, championship, service, opened).run()
 
@@ -106,7 +106,7 @@ def log_scored_rows(
     )
 
 
-def _end_left_behind(context: DeploymentContext, model: str, champion: int, seen: int) -> None:
+def end_left_behind(context: DeploymentContext, model: str, champion: int, seen: int) -> None:
     """End what nobody runs and cannot be resumed: a new deployment begins after the rows that its champion has seen."""
     for deployment in left_behind(context.journal, model, seen):
         with suppress(StateError), context.alone(deployment.id):  # else it is under way
@@ -115,7 +115,7 @@ def _end_left_behind(context: DeploymentContext, model: str, champion: int, seen
             context.tell(Notice(f"deployment {deployment.id} ends with this one: {reason}"))
 
 
-def _succession(
+def succession_of(
     candidate: Candidate,
     registry: Registry,
     context: DeploymentContext,
@@ -160,7 +160,7 @@ def _kept_champion(candidate: Candidate, succession: Succession | None) -> Versi
     return None if succession is not None and succession.promoted else candidate.champion
 
 
-def _take_up(
+def take_up(
     candidate: Candidate, succession: Succession | None, championship: Championship, *, person: str, deployment: str
 ) -> Version:
     """Let the server serve the champion; a base model without a champion, or chosen beside one, becomes it first.

@@ -79,7 +79,7 @@ class RunningDeployment:
                 journal.decisions(deployment.id),
                 losses_by_block(journal.answers(deployment.id)),
             )
-            self._settle(progress)
+            self.settle(progress)
             references = References(self.registry)
             falls = ScoredFalls(journal, deployment.id, references)
             advice = DeploymentAdvice(deployment, self.options, self.table, self.registry, journal, references, falls)
@@ -145,7 +145,7 @@ class RunningDeployment:
             detectors=detectors,
             policy=self.options.decides(total),
             consent=self.context.consent,
-            retrain=lambda record, consent, flag: self._challenge(record, consent, flag, tell),
+            retrain=lambda record, consent, flag: self.challenge_champion(record, consent, flag, tell),
             log=self.context.journal,
             tell=tell,
             shadow=lambda decision, progress: self._begin_shadow(decision, progress, references),
@@ -160,7 +160,15 @@ class RunningDeployment:
         left = blocks(self.table, rows, self.options.block_size, first=len(progress.blocks))
         return run_blocks(left, parts, progress, total=total)
 
-    def _challenge(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
+    def challenge_champion(self, record: BlockRecord, consent: Approval, flag: Flag, tell: Tell) -> DecisionRecord:
+        """Retrain after a flag that somebody approved, compare the challenger, and return what was decided.
+
+        Args:
+            record: of the block that the challenger is trained up to.
+            consent: who approved, and on which window.
+            flag: that was raised.
+            tell: hears of each step.
+        """
         config = ChallengeConfig(
             championship=replace(self.championship, tell=tell),
             experiment=self.options.experiment,
@@ -236,8 +244,8 @@ class RunningDeployment:
     def _predictor(self, number: int) -> LocalPredictor:
         return LocalPredictor.from_file(self.registry.release(self.registry.get(number)).model_file, version=number)
 
-    def _settle(self, progress: Progress) -> None:
-        """A crash between a challenge's audit line and its decision: the line tells what the decision was.
+    def settle(self, progress: Progress) -> None:
+        """Write down the decision that a crash came before: the line of the audit trail says what it was.
 
         A refusal that further tries were to follow is no decision: the block is decided anew, from the next try on.
         """

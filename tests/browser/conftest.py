@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ import mlflow
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.built import built_once, copied, run_drift
 from tests.servers import mlflow_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -24,10 +24,24 @@ NO_ASSISTANT = """
 localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
 localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
 """  # MLflow's assistant opens by itself at the first visit and covers a third of the page
-COMMANDS = (
-    "base --train_rows 17424 --total_trials 3",
+STILL = """async () => {  // until fonts are there and nothing moves for 20 frames, longer than plotly waits
+  await document.fonts.ready;
+  const look = () => [...document.querySelectorAll('svg, canvas, table, .row, h1, h2')].slice(0, 300).map(e => {
+    const r = e.getBoundingClientRect();
+    return [r.x, r.y, r.width, r.height, e.childElementCount].join();
+  }).join(';');
+  let before = '', same = 0;
+  while (same < 20) {
+    await new Promise(next => requestAnimationFrame(next));
+    const now = look();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+}"""
+BASE = "base --train_rows 17424 --total_trials 3"
+DEPLOY = (
     "deploy --test_data_rows 6720 --block_size 336 --threshold_accuracy .70 --retrain always --window_rows 4032"
-    " --cooldown_blocks 2 --total_trials 3",
+    " --cooldown_blocks 2 --total_trials 3"
 )
 
 
@@ -39,6 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no chromium on the PATH; on Debian: make system"))
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing of the page moves any more; MLflow's goes on asking its server, so that is no sign."""
+    page.evaluate(STILL)
 
 
 @dataclass(frozen=True)
@@ -66,29 +85,36 @@ class Project:
         return list(self.client.search_runs([self.experiment], query, order_by=["attributes.start_time ASC"]))
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Base, deployment, drift, retraining and promotion, then `mlflow server` on what they left."""
-    folder = tmp_path_factory.mktemp("project")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    for command in COMMANDS:
-        line = [sys.executable, "-m", "drift", *command.split()]
-        done = subprocess.run(
-            line,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode in (0, 4), done.stderr
+def based_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder with the base model of all of these tests, which nobody may change."""
+    return built_once(factory, "browser-base", lambda folder: run_drift(folder, *BASE.split()))
+
+
+def looped_folder(factory: pytest.TempPathFactory) -> Path:
+    """Base, deployment, drift, retraining and promotion; nobody may change it."""
+
+    def deploy(folder: Path) -> None:
+        run_drift(copied(based_folder(factory), folder), *DEPLOY.split(), codes=(0, 4))
+
+    return built_once(factory, "browser-loop", deploy)
+
+
+@contextmanager
+def shown(folder: Path, experiment: str) -> Iterator[Project]:
+    """MLflow's UI on a folder."""
     with mlflow_server(folder / "mlflow.db", folder / "mlruns") as ui:
         client = mlflow.MlflowClient(ui)
-        experiment = client.get_experiment_by_name("drift")
-        assert experiment is not None
-        yield Project(folder, ui, client, experiment.experiment_id)
+        of_the_name = client.get_experiment_by_name(experiment)
+        assert of_the_name is not None
+        yield Project(folder, ui, client, of_the_name.experiment_id)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The whole loop, then `mlflow server` on what it left."""
+    folder = copied(looped_folder(tmp_path_factory), tmp_path_factory.mktemp("project"))
+    with shown(folder, "drift") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,25 @@
 """The page of `drift compare` in a real browser."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS, SPILLS, WORDS
+from tests.built import ROOT, built_once, run_drift
 
-ROOT = Path(__file__).parents[2]
 MONTHS = "data/elec.parquet data/elec.parquet --reference_rows 17424:18864 --current_rows 18864:20304"
 
 
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the README's two months."""
-    path = tmp_path_factory.mktemp("comparison") / "months.html"
-    line = [sys.executable, "-m", "drift", "compare", *MONTHS.split(), "--html", str(path)]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 3, done.stderr
-    return path
+
+    def compare(folder: Path) -> None:
+        run_drift(ROOT, "compare", *MONTHS.split(), "--html", str(folder / "months.html"), codes=(3,))
+
+    return built_once(tmp_path_factory, "browser-comparison", compare) / "months.html"
 
 
 @pytest.mark.parametrize("width", [1300, 800, 400])
@@ -34,7 +33,7 @@ def test_it_is_drawn_without_a_network_and_fits(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(comparison.as_uri())
     page.wait_for_selector(".charts .main-svg")
-    page.wait_for_timeout(1_000)
+    settle(page)
     assert page.locator(".plotly-graph-div").count() == 8  # shares, and seven columns
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Project
+from tests.browser.conftest import Project, settle
 from tests.browser.test_report import open_report
 
 WORDS = ".xtick text, .ytick text, .legendtext, .annotation-text, .xtitle, .ytitle"
@@ -41,7 +41,7 @@ PROMOTIONS = "() => document.querySelector('.plotly-graph-div').layout.annotatio
 def test_words_neither_overlap_nor_are_cut_off(page: Page, project: Project, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     open_report(page, project)
-    page.wait_for_timeout(500)  # charts answer to the window's size
+    settle(page)  # charts answer to the window's size
     assert page.evaluate(OVERLAPS, WORDS) == []
     assert page.evaluate(CUT_OFF, WORDS) == []
     assert page.evaluate(SPILLS) == []

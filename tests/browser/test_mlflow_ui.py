@@ -6,7 +6,8 @@ from pathlib import Path
 import mlflow
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Project
+from tests.browser.conftest import Project, settle
+from tests.waiting import wait_until
 
 SAME_LINE = """name => {  // the numbers beside a metric
   const middle = e => { const r = e.getBoundingClientRect(); return (r.top + r.bottom) / 2; };
@@ -30,7 +31,7 @@ SCROLL_VALUES = """name => {  // to the end, as a wheel over them does; the name
 def picture(page: Page, folder: Path | None, name: str) -> None:
     """Keep a screenshot, if they are wanted."""
     if folder:
-        page.wait_for_timeout(1_500)
+        settle(page)
         page.screenshot(path=folder / name)
 
 
@@ -61,12 +62,13 @@ def test_a_child_can_be_compared_with_its_parent(page: Page, project: Project, p
     assert child.data.tags["mlflow.parentRunId"] == base.info.run_id
     compare(page, project, base, child)
     name = page.get_by_role("link", name="val/accuracy")
-    page.wait_for_timeout(500)  # the sections above are still folding
+    settle(page)  # the sections above are still folding
     name.evaluate(SCROLL_VALUES)
     expect(name).to_be_in_viewport()
-    page.wait_for_timeout(1_000)  # names and values have come to rest
     shown = [f"{round(run.data.metrics['val/accuracy'], 3):g}" for run in (base, child)]
-    assert name.evaluate(SAME_LINE) == shown
+    wait_until(  # names and values come to rest, and the list of names is drawn anew
+        lambda: name.evaluate(SAME_LINE) == shown, what=lambda: f"{shown} beside the name: {name.evaluate(SAME_LINE)}"
+    )
     picture(page, pictures, "mlflow-compare.png")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,13 +16,14 @@ from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
 from drift.monitor.store import MonitorStore, alerts, batches
 from drift.monitor.web.sections import SECTIONS
+from tests.browser.conftest import based_folder, settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS
+from tests.built import built_once, copied, run_drift
 from tests.monitor.serving import TOKEN, serving
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 
 ROWS = 5  # that are triaged
 ELEC = (
-    "base --train_rows 17424 --total_trials 3",
     "deploy --test_data_rows 13440 --block_size 336 --threshold_accuracy .70 --retrain never",
     "monitor ingest log --slice",
     "monitor reference --training_run deployed --why",
@@ -188,7 +187,7 @@ def test_labels_of_the_overview_do_not_overlap(watched: Watched, width: int) -> 
     page.set_viewport_size({"width": width, "height": 900})
     watched.open("/monitors/1")
     page.wait_for_selector("[data-chart=metric] .main-svg")
-    page.wait_for_timeout(800)
+    settle(page)
     words = ".xtick text, .ytick text, .y2tick text, .legendtext, .ytitle"
     assert page.evaluate(OVERLAPS.replace(".plotly-graph-div", ".chart"), words) == []
     assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), words) == []
@@ -224,7 +223,7 @@ PATHS = ("/monitors/1", "/monitors/1/batches/{}", "/monitors/1/batches/{}/errors
 def test_pages_are_accessible_and_fit(watched: Watched, store: MonitorStore, path: str) -> None:
     watched.sign_in()
     watched.open(path.format(newest(store)))
-    watched.page.wait_for_timeout(500)
+    settle(watched.page)
     assert_accessible(watched.page)
 
 
@@ -248,7 +247,7 @@ def assert_accessible(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
     for width in (1280, 400):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(300)
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT_OFF.replace(".plotly-graph-div", ".chart"), ".ytick text, .legendtext") == []
 
@@ -277,18 +276,17 @@ def test_the_focus_goes_in_the_order_of_the_page_and_can_be_seen(watched: Watche
 @pytest.fixture(scope="module")
 def elec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A deployment on ELEC that was never retrained, followed by the commands of the README."""
-    folder = tmp_path_factory.mktemp("elec")
-    for command in ELEC:
-        words = command.split()
-        words += {"--slice": ["night: day_sin > 0.5"], "--why": ["the rows on which the model was accepted"]}.get(
-            words[-1], []
-        )
-        done = subprocess.run(
-            [sys.executable, "-m", "drift", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == (3 if words[-1] in ("check", "never") else 0), done.stderr
-    return folder
+
+    def follow(folder: Path) -> None:
+        copied(based_folder(tmp_path_factory), folder)
+        for command in ELEC:
+            words = command.split()
+            words += {"--slice": ["night: day_sin > 0.5"], "--why": ["the rows on which the model was accepted"]}.get(
+                words[-1], []
+            )
+            run_drift(folder, *words, codes=(3 if words[-1] in ("check", "never") else 0,))
+
+    return copied(built_once(tmp_path_factory, "browser-elec", follow), tmp_path_factory.mktemp("elec"))
 
 
 def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path, pictures: Path | None) -> None:
@@ -305,7 +303,7 @@ def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path
                            ("feature", "/monitors/1/signal?signal=feature:vicdemand&batch=36")):  # fmt: skip
             page.goto(site.address + path)
             page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(800)
+            settle(page)
             if pictures:
                 clip = {"x": 0, "y": 0, "width": 1200, "height": 1500 if name != "feature" else 1400}
                 page.screenshot(path=pictures / f"monitor-{name}.png", full_page=True, clip=clip)
@@ -313,18 +311,14 @@ def test_elec_is_followed_from_the_scoring_log_and_alarms(page: Page, elec: Path
 
 
 def test_the_report_is_drawn_without_a_network(page: Page, elec: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "drift", "monitor", "report"], cwd=elec, capture_output=True, text=True, timeout=120,
-        check=True,
-    )  # fmt: skip
-    path = Path(re.findall(r"report: (\S+)", done.stdout)[0])
+    path = Path(re.findall(r"report: (\S+)", run_drift(elec, "monitor", "report"))[0])
     asked, errors = list[str](), list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector("[data-chart=drift] .main-svg")
-    page.wait_for_timeout(1_000)
+    settle(page)
     assert page.locator(".chart .main-svg").count() >= page.locator(".chart").count()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []

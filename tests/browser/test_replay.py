@@ -1,14 +1,13 @@
 """The page of `drift replay` in a real browser."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import settle
 from tests.browser.test_layout import CUT_OFF, OVERLAPS, SPILLS, WORDS
+from tests.built import built_once, run_drift
 
 WORDS_OF_PLOTS = WORDS.replace(".xtick text, ", "")  # slanted labels share their boxes
 POLICIES = "never,spaced:2,spaced:2+mix,ddm,ddm+mix,harm,every:1,every:1+mix,adwin,oracle:2"  # more than colours
@@ -19,14 +18,12 @@ LOOKS = """chart => chart.data.filter(t => t.name && t.name !== 'hindsight')
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine blocks of ELEC under ten policies."""
-    folder = tmp_path_factory.mktemp("replay")
-    line = [sys.executable, "-m", "drift", "replay", "--block_size", "1007", "--test_data_rows", "9063"]
-    line += ["--policies", POLICIES, "--html", "page.html"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=280, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert "page: page.html" in done.stdout
-    return folder / "page.html"
+
+    def replay(folder: Path) -> None:
+        line = ("replay", "--block_size", "1007", "--test_data_rows", "9063", "--window_rows", "2014")
+        assert "page: page.html" in run_drift(folder, *line, "--policies", POLICIES, "--html", "page.html")
+
+    return built_once(tmp_path_factory, "browser-replay", replay) / "page.html"
 
 
 @pytest.mark.parametrize("width", [1300, 800, 400])
@@ -38,7 +35,7 @@ def test_it_is_drawn_without_a_network_and_fits(page: Page, replayed: Path, widt
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(replayed.as_uri())
     page.wait_for_selector(".plotly-graph-div .main-svg")
-    page.wait_for_timeout(1_500)
+    settle(page)
     assert page.locator(".plotly-graph-div").count() == 5  # frontier, accuracy, truth, estimates, risk
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []

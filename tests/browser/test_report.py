@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request
 
-from tests.browser.conftest import Project
+from tests.browser.conftest import Project, settle
 
 
 def open_report(page: Page, project: Project) -> tuple[list[str], list[str]]:
@@ -29,7 +29,7 @@ def open_report(page: Page, project: Project) -> tuple[list[str], list[str]]:
 
 def test_no_request_leaves_the_page(page: Page, project: Project) -> None:
     asked, errors = open_report(page, project)
-    page.wait_for_timeout(1_000)
+    settle(page)
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []
 

@@ -8,14 +8,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,28 +22,29 @@ from typing import Any
 import pexpect
 import psutil
 import pytest
+from typer.testing import CliRunner
+
+from drift.cli import app
+from tests.built import MODEL, copied, deployed_folder, promoted_folder, trained_folder
+from tests.servers import free_port, listens
+from tests.stores import empty_store
+from tests.waiting import wait_until
 
 DRIFT = [sys.executable, "-m", "drift"]
 HERE = Path(__file__).parent
 MARK = "DRIFT_FAULT_TESTS_IN"  # holds the session's temporary folder in every process that a test starts
 SECONDS = 120.0  # for one command; it needs 15, a machine at work needs more
 LEFT_SECONDS = 20.0  # until nothing runs any more after a `kill -9`: the guard gives TorchServe 8 to end
-TRAIN_ROWS = 17_424
-QUICK_TRAINING = ("--max_epochs", "1", "--total_trials", "2")
-QUICK_RETRAIN = (*QUICK_TRAINING, "--window_rows", "4000")
-FIVE_BLOCKS = ("--test_data_rows", "100", "--block_size", "20")
 HUNDRED_BLOCKS = ("--test_data_rows", "2000", "--block_size", "20")
 ALL_FLAGGED = ("--threshold_accuracy", "0.99")
-NONE_FLAGGED = ("--threshold_accuracy", "0")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def wait_until(condition: Callable[[], object], seconds: float, *, what: str) -> None:
-    """Wait for `condition`, or fail saying `what` did not happen."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.05)
+def taken(process: int, number: signal.Signals) -> bool:
+    """Whether a signal that was sent to a process has reached its handler: two that wait are one."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    waits = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return not any(mask >> (number - 1) & 1 for mask in waits)
 
 
 def handles(process: subprocess.Popen[str], number: signal.Signals) -> bool:
@@ -52,20 +52,6 @@ def handles(process: subprocess.Popen[str], number: signal.Signals) -> bool:
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody listens on `port`."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True)
@@ -172,12 +158,19 @@ class Project:
         process = self.start(*args, env=env, folder=folder, command=command)
         return self.finish(process, timeout=timeout)
 
+    def run_here(self, *args: str) -> Ended:
+        """Run the command of these words in this process: what is refused at once needs none of its own."""
+        began = time.monotonic()
+        with contextlib.chdir(self.folder):
+            done = CliRunner().invoke(app, args, env=self.environ())
+        assert isinstance(done.exception, SystemExit | None), done.exception
+        return Ended(done.exit_code, done.stdout, _without_progress(done.stderr), time.monotonic() - began)
+
     def finish(self, process: subprocess.Popen[str], *, timeout: float = SECONDS) -> Ended:
         """Wait for a command that was started."""
         began = time.monotonic()
         out, err = process.communicate(timeout=timeout)
-        said = [line for line in err.splitlines(keepends=True) if not line.startswith("progress: ")]
-        return Ended(process.returncode, out, "".join(said), time.monotonic() - began)
+        return Ended(process.returncode, out, _without_progress(err), time.monotonic() - began)
 
     def start(
         self,
@@ -355,6 +348,10 @@ class Project:
         return int(answer.json()[0]["modelVersion"])
 
 
+def _without_progress(err: str) -> str:
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("progress: "))
+
+
 def _ask(path: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
     if not path.exists():
         return []
@@ -401,11 +398,26 @@ def marks(temp_folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Project:
     """A project folder with one base model; tests share it, each with a registered name of its own."""
-    project = Project(tmp_path_factory.mktemp("project"), "none", environment=marks(temp_folder))
-    ended = project.run("base", *QUICK_TRAINING, "--train_rows", str(TRAIN_ROWS), "--json", "base.json")
-    assert ended.code == 0, ended.err
-    (project.folder / "base.txt").write_text(ended.out)
-    return project
+    folder = copied(trained_folder(tmp_path_factory), tmp_path_factory.mktemp("project"))
+    return Project(folder, "none", environment=marks(temp_folder))
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Iterator[Project]:
+    """A project of the test's own whose champion is its base model, version 1."""
+    folder = copied(deployed_folder(tmp_path_factory), tmp_path)
+    own = Project(folder, MODEL, environment=marks(temp_folder))
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def promoted(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Iterator[Project]:
+    """A project of the test's own with champion 2 and previous version 1."""
+    folder = copied(promoted_folder(tmp_path_factory), tmp_path)
+    own = Project(folder, MODEL, environment=marks(temp_folder))
+    yield own
+    own.close()
 
 
 @pytest.fixture
@@ -430,7 +442,7 @@ def nothing_left(temp_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     began = time.time()
     yield
     try:
-        wait_until(lambda: not ours(temp_folder), LEFT_SECONDS, what=f"end of {describe(ours(temp_folder))}")
+        wait_until(lambda: not ours(temp_folder), LEFT_SECONDS, what=lambda: f"end of {describe(ours(temp_folder))}")
         assert not listening(tmp_path_factory.getbasetemp(), temp_folder, since=began)
         assert not [path for path in temp_folder.glob("drift-*") if path.name.count("-") == 1], (
             "a server's folder is left"
@@ -522,6 +534,7 @@ def tracking_server(tmp_path: Path, temp_folder: Path) -> Iterator[TrackingServe
     """A running MLflow server."""
     folder = tmp_path / "tracking"
     folder.mkdir()
+    empty_store(folder, artifacts="mlflow-artifacts:/0")
     server = TrackingServer(folder, free_port(), marks(temp_folder))
     server.start()
     yield server

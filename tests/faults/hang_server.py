@@ -13,16 +13,14 @@ import psutil
 from drift.__main__ import main
 from drift.serving.torchserve.client import TorchServeClient
 from drift.serving.torchserve.control import Control
-from drift.serving.torchserve.process.server import Restarter, TorchServe
+from drift.serving.torchserve.process.server import Restarter
 
 SECONDS = 4.0
-servers: list[TorchServe] = []
 
 
 def hang() -> None:
-    guard = servers[-1]._supervisor
-    assert guard is not None
-    for process in psutil.Process(guard.pid).children(recursive=True):
+    """Suspend the JVM of the server that this process started."""
+    for process in psutil.Process().children(recursive=True):
         if "org.pytorch.serve" in " ".join(process.cmdline()):
             process.suspend()
 
@@ -31,27 +29,23 @@ def run(call: int, again: bool) -> None:
     for function, name in ((TorchServeClient.__init__, "deadline_seconds"), (Control.__init__, "request_seconds")):
         assert function.__kwdefaults__ is not None
         function.__kwdefaults__[name] = SECONDS
-    launch, post, start = TorchServe._launch, TorchServeClient._post, Restarter._start
+    ask, restart = TorchServeClient.ask, Restarter.restart
     calls: list[int] = []
 
-    def launched(self: TorchServe, *args: object) -> None:
-        servers.append(self)
-        launch(self, *args)  # type: ignore[arg-type]
-
-    def posted(self: TorchServeClient, *args: object) -> object:
+    def asked(self: TorchServeClient, body: bytes) -> object:
         calls.append(1)
         if len(calls) == call:
             hang()
-        return post(self, *args)  # type: ignore[arg-type]
+        return ask(self, body)
 
-    def started(self: Restarter, server: TorchServe) -> None:
-        start(self, server)
+    def restarted(self: Restarter, began: float) -> bool:
+        done = restart(self, began)
         if again:
             hang()
+        return done
 
-    TorchServe._launch = launched  # type: ignore[method-assign, assignment]
-    TorchServeClient._post = posted  # type: ignore[method-assign, assignment]
-    Restarter._start = started  # type: ignore[method-assign]
+    TorchServeClient.ask = asked  # type: ignore[method-assign, assignment]
+    Restarter.restart = restarted  # type: ignore[method-assign]
     main()
 
 

@@ -10,14 +10,13 @@ import sys
 import numpy as np
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.faults.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_the_printed_lines_work_when_pasted(project: Project) -> None:
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    serving = project.spawn("serve")
+def test_the_printed_lines_work_when_pasted(deployed: Project) -> None:
+    serving = deployed.spawn("serve")
     serving.expect("Ctrl-C ends it")
     text = serving.text.replace("\r", "")
     shell = text[text.index("TOKEN=") : text.index("or with Python:")]
@@ -27,12 +26,12 @@ def test_the_printed_lines_work_when_pasted(project: Project) -> None:
     assert by_curl["predictions"] == [by_curl["classes"][int(np.argmax(by_curl["probabilities"][0]))]]
     script = text[text.index("from drift.serving import Client") : text.index("features in order:")]
     ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True, env=project.environ()
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True, env=deployed.environ()
     )
     assert re.match(rf"\('{by_curl['predictions'][0]}',\) \[\[0\.\d+ +0\.\d+\]\] \('DOWN', 'UP'\) 1", ran.stdout)
     by_hand = subprocess.run(
-        [sys.executable, "-c", BOTH_FORMS.format(folder=project.server_folder(), model=project.model)],
-        capture_output=True, text=True, timeout=60, check=True, env=project.environ(),
+        [sys.executable, "-c", BOTH_FORMS.format(folder=deployed.server_folder(), model=deployed.model)],
+        capture_output=True, text=True, timeout=60, check=True, env=deployed.environ(),
     )  # fmt: skip
     assert by_hand.stdout.strip() == "equal"
     serving.ctrl_c()

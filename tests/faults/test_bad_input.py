@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import ALL_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -40,7 +41,7 @@ def test_one_line_says_what_to_do(project: Project, args: tuple[str, ...], code:
     versions = project.mlflow("select count(*) from model_versions")
     names = project.named(args[0])[1:]
     given = [name for pair in zip(names[::2], names[1::2], strict=True) if pair[0] not in args for name in pair]
-    ended = project.run(command=[*project.command(args[0])[:3], *args, *given], timeout=60)
+    ended = project.run_here(*args, *given)
     assert ended.code == code
     assert words in ended.error
     assert project.mlflow("select count(*) from model_versions") == versions
@@ -51,7 +52,7 @@ def test_one_line_says_what_to_do(project: Project, args: tuple[str, ...], code:
 @pytest.mark.parametrize("command", ["deploy", "retrain", "status", "history", "rollback", "serve"])
 def test_the_wrong_folder_stays_empty(fresh: Project, command: str) -> None:
     """Where nothing was ever trained, a command says so and makes no file."""
-    ended = fresh.run(command)
+    ended = fresh.run_here(*fresh.named(command))
     assert ended.code == 1
     assert "run from the folder" in ended.error
     assert list(fresh.folder.iterdir()) == []
@@ -59,7 +60,7 @@ def test_the_wrong_folder_stays_empty(fresh: Project, command: str) -> None:
 
 def test_unknown_option(project: Project) -> None:
     """An option that does not exist is a usage error: exit 2."""
-    ended = project.run("deploy", "--block", "20")
+    ended = project.run_here(*project.named("deploy", "--block", "20"))
     assert ended.code == 2
     assert "No such option" in ended.err
 
@@ -72,7 +73,7 @@ def test_every_problem_of_a_table_is_listed(fresh: Project) -> None:
     lines[7] = "2024-01-01T06:00:00,6,1.5,inf,only"
     lines[9] = "2024-01-01T01:00:00,8,1.5,2.5,only"
     (fresh.folder / "bad.csv").write_text("\n".join(lines))
-    ended = fresh.run("base", "--data", "bad.csv", "--label", "y", "--time", "t")
+    ended = fresh.run_here(*fresh.named("base", "--data", "bad.csv", "--label", "y", "--time", "t"))
     assert ended.code == 1
     first, *problems = ended.err.strip().splitlines()
     assert first.startswith("error: ")
@@ -101,7 +102,7 @@ def test_every_problem_of_a_table_is_listed(fresh: Project) -> None:
 def test_a_table_that_is_none(fresh: Project, text: str, label: str, words: str) -> None:
     """Nothing to read, or no such column."""
     (fresh.folder / "bad.csv").write_text(text)
-    ended = fresh.run("base", "--data", "bad.csv", "--label", label)
+    ended = fresh.run_here(*fresh.named("base", "--data", "bad.csv", "--label", label))
     assert ended.code == 1
     assert words in ended.err
     assert "Traceback" not in ended.err

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import NONE_FLAGGED, Ended, Project, marks
+from tests.built import MODEL, NONE_FLAGGED, copied, promoted_folder
+from tests.faults.conftest import Ended, Project, marks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 QUICK = ("--max_epochs", "1", "--total_trials", "1")
@@ -28,15 +29,9 @@ CASES = [((name, lost), word) for name, words in NEEDED.items() for lost in (Tru
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory: pytest.TempPathFactory, temp_folder: Path) -> Iterator[Project]:
-    """A project whose champion has a previous version."""
-    project = Project(
-        tmp_path_factory.mktemp("damaged"), "drift_model", environment=marks(temp_folder) | {"OMP_NUM_THREADS": "1"}
-    )
-    for words in (("base", *QUICK, "--train_rows", "2000"), COMMANDS["deploy"]):
-        ended = project.run(*words)
-        assert ended.code == 0, ended.err
-    ended = project.run("retrain", *QUICK, "--promote", "always")
-    assert ended.code == 0, ended.err
+    """A project whose champion has a previous version; each test puts back what it damaged."""
+    folder = copied(promoted_folder(tmp_path_factory), tmp_path_factory.mktemp("damaged"))
+    project = Project(folder, MODEL, environment=marks(temp_folder) | {"OMP_NUM_THREADS": "1"})
     yield project
     project.close()
 
@@ -65,7 +60,7 @@ def test_a_lost_or_damaged_model_file_is_one_line(
 ) -> None:
     name, lost = request.node.callspec.params["damaged"]
     champion = damaged.alias("champion")
-    ended = damaged.run(*COMMANDS[command])
+    ended = damaged.run_here(*damaged.named(*COMMANDS[command]))
     assert ended.code == 1, ended.out
     words = last_line(ended)
     if name == "model.pt2" and not lost:
@@ -85,7 +80,7 @@ def test_a_damaged_record_of_a_server_is_one_line(promoted: Project, command: st
     record = max((promoted.folder / ".drift" / "deployments").glob("*/server")) / "server.json"
     record.write_text("{")
     try:
-        ended = promoted.run(*COMMANDS[command])
+        ended = promoted.run_here(*promoted.named(*COMMANDS[command]))
     finally:
         record.unlink()
     assert ended.code == 1, ended.out

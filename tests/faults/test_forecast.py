@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Project, wait_until
+from tests.faults.conftest import Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -61,7 +62,7 @@ def test_a_killed_deployment_goes_on_with_the_same_forecasts(project: Project, t
 
 @pytest.mark.parametrize("policy", ["forecast:0", "forecast:x", "forecast:3:70", "threshold:70"])
 def test_a_policy_with_another_value_is_a_usage_error(project: Project, policy: str) -> None:
-    ended = project.run("deploy", *BLOCKS, "--policy", policy)
+    ended = project.run_here(*project.named("deploy", *BLOCKS, "--policy", policy))
     assert ended.code == 2
     assert "expected" in ended.error
     assert policy in ended.error

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, wait_until
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project, taken
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -50,7 +51,7 @@ def test_a_second_sighup_does_not_cost_the_report(project: Project) -> None:
     terminal.expect(r"Retrain now\?")
     for _ in range(2):
         terminal.child.kill(signal.SIGHUP)
-        time.sleep(0.05)  # two that arrive together are one
+        wait_until(lambda: taken(terminal.pid, signal.SIGHUP), what="the signal")  # two that wait are one
     assert terminal.end() == 130, terminal.text
     assert project.deployments()[-1][1] == "interrupted"
     project.assert_settled()
@@ -67,15 +68,14 @@ def test_sighup_while_training_ends_its_runs(project: Project) -> None:
     project.assert_settled()
 
 
-def test_sighup_ends_serve(project: Project) -> None:
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    process = project.start("serve")
+def test_sighup_ends_serve(deployed: Project) -> None:
+    process = deployed.start("serve")
     assert process.stdout is not None
     while "Ctrl-C ends it" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGHUP)
-    assert project.finish(process).code == 0
-    project.assert_settled()
+    assert deployed.finish(process).code == 0
+    deployed.assert_settled()
 
 
 def test_nohup_keeps_a_command_going(project: Project) -> None:

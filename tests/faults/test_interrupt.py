@@ -8,17 +8,9 @@ import time
 
 import pytest
 
-from tests.faults.conftest import (
-    ALL_FLAGGED,
-    FIVE_BLOCKS,
-    HUNDRED_BLOCKS,
-    NONE_FLAGGED,
-    QUICK_RETRAIN,
-    TRAIN_ROWS,
-    Project,
-    handles,
-    wait_until,
-)
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, TRAIN_ROWS
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project, handles, taken
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -63,7 +55,7 @@ def test_sigterm_at_the_prompt(project: Project) -> None:
     again = project.spawn("deploy", "--resume")
     again.expect(r"block 0 flagged.*Retrain now\?")
     again.ctrl_c()
-    time.sleep(0.3)
+    again.expect(r"\^C")
     again.ctrl_c()  # an impatient person
     assert again.end() == 130, again.text
     assert "Traceback" not in again.text
@@ -104,9 +96,9 @@ def test_signals_at_any_moment_of_starting(project: Project) -> None:
     for seconds in (0.1, 0.2, 0.4, 0.6, 0.9, 1.8, 3.0):
         process = project.start("base", "--total_trials", "2", "--max_epochs", "1")
         wait_until(functools.partial(handles, process, signal.SIGINT), 30, what="Python's handler of SIGINT")
-        time.sleep(seconds)
+        time.sleep(seconds)  # no event: any moment will do
         process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or taken(process.pid, signal.SIGINT), what="the signal")  # noqa: B023
         process.send_signal(signal.SIGINT)
         ended = project.finish(process)
         # CPython ends itself by the signal where an import was in the middle of an `exec`; a shell reads both as 130.
@@ -125,7 +117,6 @@ def test_ctrl_c_while_retraining(project: Project) -> None:
     terminal = project.spawn(*options, "--retrain", "always", "--promote", "always")
     terminal.expect("retraining on rows")
     wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 30, what="a trial")
-    time.sleep(0.5)
     terminal.ctrl_c()
     terminal.expect(ENDING)
     assert terminal.end() == 130, terminal.text
@@ -140,15 +131,14 @@ def test_ctrl_c_while_retraining(project: Project) -> None:
     assert [line[0] for line in project.audit()] == ["deploy", "promote"]
 
 
-def test_ctrl_c_in_a_retrain_of_its_own(project: Project) -> None:
+def test_ctrl_c_in_a_retrain_of_its_own(deployed: Project) -> None:
     """`drift retrain` interrupted: exit 130 with words that are true of it, no alias moved, no run left RUNNING."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    process = project.start("retrain", "--max_epochs", "200", *QUICK_RETRAIN[2:4])
-    wait_until(lambda: any("trial" in name for name in project.runs("RUNNING")), 60, what="a trial")
+    process = deployed.start("retrain", "--max_epochs", "200", *QUICK_RETRAIN[2:4])
+    wait_until(lambda: any("trial" in name for name in deployed.runs("RUNNING")), 60, what="a trial")
     process.send_signal(signal.SIGINT)
-    ended = project.finish(process)
+    ended = deployed.finish(process)
     assert ended.code == 130
     assert ended.error.startswith("interrupted")
     assert "--resume" not in ended.error
-    assert (project.alias("champion"), project.alias("challenger"), project.versions()) == (1, None, 1)
-    project.assert_settled()
+    assert (deployed.alias("champion"), deployed.alias("challenger"), deployed.versions()) == (1, None, 1)
+    deployed.assert_settled()

@@ -7,16 +7,9 @@ import signal
 import psutil
 import pytest
 
-from tests.faults.conftest import (
-    ALL_FLAGGED,
-    FIVE_BLOCKS,
-    HUNDRED_BLOCKS,
-    LEFT_SECONDS,
-    NONE_FLAGGED,
-    QUICK_RETRAIN,
-    Project,
-    wait_until,
-)
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, LEFT_SECONDS, Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

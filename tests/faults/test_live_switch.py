@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN
+from tests.faults.conftest import ALL_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -49,25 +50,24 @@ def test_rollback_survives_the_death_of_the_jvm(project: Project) -> None:
     assert [version for _, version in project.blocks()] == [1, 2, 1, 1, 1]
 
 
-def test_a_served_model_is_retrained_deployed_and_rolled_back(project: Project) -> None:
+def test_a_served_model_is_retrained_deployed_and_rolled_back(deployed: Project) -> None:
     """`drift serve` goes on while `drift retrain` rolls it over, and `drift deploy --server` uses and leaves it."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    serving = project.spawn("serve")
+    serving = deployed.spawn("serve")
     serving.expect(r"use it with: --server (\S+) --server_folder ([^\r\n]+)")
     url, folder = serving.child.match.group(1), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", serving.child.match.group(2))
-    assert project.run("serve").error.startswith("another process is serving")
-    retrained = project.run("retrain", *QUICK_RETRAIN, "--promote", "always")
+    assert deployed.run("serve").error.startswith("another process is serving")
+    retrained = deployed.run("retrain", *QUICK_RETRAIN, "--promote", "always")
     assert retrained.code == 0, retrained.err
-    assert (project.alias("champion"), project.answering_version()) == (2, 2)
-    used = project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED, "--server", url, "--server_folder", folder)
+    assert (deployed.alias("champion"), deployed.answering_version()) == (2, 2)
+    used = deployed.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED, "--server", url, "--server_folder", folder)
     assert used.code == 0, used.err
-    project.assert_complete(5)
-    assert {version for _, version in project.blocks()} == {2}
-    assert project.answering_version() == 2
-    assert url in project.run("status").out
-    back = project.run("rollback")
+    deployed.assert_complete(5)
+    assert {version for _, version in deployed.blocks()} == {2}
+    assert deployed.answering_version() == 2
+    assert url in deployed.run("status").out
+    back = deployed.run("rollback")
     assert f"server {url} follows" in back.out
-    assert (project.alias("champion"), project.answering_version()) == (1, 1)
+    assert (deployed.alias("champion"), deployed.answering_version()) == (1, 1)
     serving.child.kill(signal.SIGTERM)
     assert serving.end() == 0, serving.text
-    project.assert_settled()
+    deployed.assert_settled()

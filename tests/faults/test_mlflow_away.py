@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.conftest import (
-    ALL_FLAGGED,
-    HUNDRED_BLOCKS,
-    QUICK_TRAINING,
-    TRAIN_ROWS,
-    Project,
-    TrackingServer,
-    free_port,
-    wait_until,
-)
+from tests.built import QUICK_TRAINING, TRAIN_ROWS
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project, TrackingServer
+from tests.servers import free_port
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

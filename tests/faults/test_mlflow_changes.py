@@ -10,7 +10,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -25,28 +26,26 @@ def done(project: Project, *words: str) -> str:
     return ended.out
 
 
-def test_a_deleted_base_run_stops_nothing(fresh: Project) -> None:
+def test_a_deleted_base_run_stops_nothing(deployed: Project) -> None:
     """Deleted in MLflow's UI, then for good: deployments and retrains go on."""
-    done(fresh, *BASE)
-    done(fresh, *DEPLOY)
-    client = mlflow.MlflowClient(f"sqlite:///{fresh.folder}/mlflow.db")
-    experiment = client.get_experiment_by_name(fresh.experiment)
+    client = mlflow.MlflowClient(f"sqlite:///{deployed.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name(deployed.experiment)
     (base,) = client.search_runs([experiment.experiment_id], "tags.`drift.kind` = 'base'")
     client.delete_run(base.info.run_id)
-    done(fresh, *DEPLOY)
-    done(fresh, *RETRAIN)
-    line = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", f"sqlite:///{fresh.folder}/mlflow.db"]
+    done(deployed, *DEPLOY)
+    done(deployed, *RETRAIN)
+    line = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", f"sqlite:///{deployed.folder}/mlflow.db"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     subprocess.run(
-        [*line, "--tracking-uri", f"sqlite:///{fresh.folder}/mlflow.db"], cwd=fresh.folder, env=environment,
+        [*line, "--tracking-uri", f"sqlite:///{deployed.folder}/mlflow.db"], cwd=deployed.folder, env=environment,
         stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=200,
     )  # fmt: skip
-    assert not fresh.mlflow("select 1 from runs where run_uuid = ?", base.info.run_id)
-    done(fresh, *DEPLOY)
-    done(fresh, "rollback")  # to the version whose run is gone
-    done(fresh, *DEPLOY)
-    done(fresh, *RETRAIN)
-    fresh.assert_settled()
+    assert not deployed.mlflow("select 1 from runs where run_uuid = ?", base.info.run_id)
+    done(deployed, *DEPLOY)
+    done(deployed, "rollback")  # to the version whose run is gone
+    done(deployed, *DEPLOY)
+    done(deployed, *RETRAIN)
+    deployed.assert_settled()
 
 
 def test_a_moved_project_goes_on_in_the_new_place(fresh: Project, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tests.monitor.test_monitor_commands import COLUMNS, csv_of
 from tests.monitor.worlds import World
 from tests.postgres import Cluster, binaries, cluster
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -77,13 +78,6 @@ def count(place: str) -> int:
     return found
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int, str]]:
     """The same, never interrupted."""
@@ -103,8 +97,8 @@ def test_an_ingest_that_is_killed_again_and_again_counts_every_row_once(
     for more in (1, 7, 3, 13, 5):
         before = count(place)
         process = commands.start("ingest", "p.csv", *COLUMNS, "--store", place)
-        wait_for(lambda: count(place) >= before + more or process.poll() is not None)  # noqa: B023
-        time.sleep(0.011 * more)  # somewhere in the next batch
+        wait_until(lambda: count(place) >= before + more or process.poll() is not None, what="batches")  # noqa: B023
+        time.sleep(0.011 * more)  # no event: somewhere in the next batch
         process.send_signal(signal.SIGKILL)
         killed += process.wait(timeout=30) == -signal.SIGKILL
         so_far = stored(place)
@@ -130,7 +124,7 @@ def test_truth_that_is_killed_on_the_way_is_joined_once(tmp_path: Path, place: s
             [monitor] = batches.all_monitors(connection)
             return sum(batch.known for batch in batches.all_batches(connection, monitor))
 
-    wait_for(lambda: truths() > 5 * 3_000)
+    wait_until(lambda: truths() > 5 * 3_000, what="labels of five batches")
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
     assert 0 < truths() < TOTAL
@@ -149,7 +143,7 @@ def test_a_database_that_goes_away_and_comes_back(tmp_path: Path, expected: dict
     commands = Commands(tmp_path)
     with cluster() as server:
         process = commands.start("ingest", "p.csv", *COLUMNS, "--store", server.url)
-        wait_for(lambda: count(server.url) >= 5)
+        wait_until(lambda: count(server.url) >= 5, what="five batches")
         server.kill()
         assert process.wait(timeout=60) == 1
         said = (tmp_path / "err.txt").read_text().strip()
@@ -172,7 +166,7 @@ def test_a_source_that_goes_away_leaves_whole_batches(
         fill(server)
         line = ("ingest", server.url, "--query", "predictions", *COLUMNS, "--store", "m.db")
         process = commands.start(*line)
-        wait_for(lambda: count(str(tmp_path / "m.db")) >= 5)
+        wait_until(lambda: count(str(tmp_path / "m.db")) >= 5, what="five batches")
         server.kill()
         code = process.wait(timeout=60)
         so_far = stored(str(tmp_path / "m.db"))
@@ -216,11 +210,13 @@ def test_a_webhook_that_is_away_for_a_while_is_told_once(tmp_path: Path, place: 
         age(place, 60)
         process = commands.start(*line)  # and is killed while it sends, as the receiver takes its time
         there.seconds = 3
-        wait_for(lambda: attempts(place) == 2 and there.asked == 1)  # written down first, then sent
+        wait_until(
+            lambda: attempts(place) == 2 and there.asked == 1, what="a second try"
+        )  # written down first, then sent
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
         there.seconds = 0
-        wait_for(lambda: len(there.ids) == 1)  # it has it, though nobody could write that down
+        wait_until(lambda: len(there.ids) == 1, what="the message")  # it has it, though nobody could write that down
         age(place, 200)
         assert commands.run(*line).code == 3
         assert commands.run(*line).code == 3

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, QUICK_RETRAIN, QUICK_TRAINING, TRAIN_ROWS, Project
+from tests.built import FIVE_BLOCKS, QUICK_RETRAIN, QUICK_TRAINING, TRAIN_ROWS
+from tests.faults.conftest import ALL_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -8,7 +8,8 @@ import shlex
 import pytest
 from scipy.stats import binom
 
-from tests.faults.conftest import ALL_FLAGGED, FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN
+from tests.faults.conftest import ALL_FLAGGED, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, Project, wait_until
+from tests.built import FIVE_BLOCKS
+from tests.faults.conftest import Project
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +25,6 @@ def client(project: Project) -> MlflowClient:
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
-
-
-def promoted(project: Project) -> None:
-    """Version 1 is `previous`, version 2 champion."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    assert project.run("retrain", *QUICK_RETRAIN, "--promote", "always").code == 0
-    assert (project.alias("champion"), project.alias("previous")) == (2, 1)
 
 
 def files_of(project: Project, version: int) -> Path:
@@ -51,72 +46,68 @@ def away(folder: Path) -> Iterator[None]:
         hidden.rename(folder)
 
 
-def test_rollback_to_a_version_without_files_is_refused(project: Project) -> None:
+def test_rollback_to_a_version_without_files_is_refused(promoted: Project) -> None:
     """Its digest is checked before the alias moves, although no server runs."""
-    promoted(project)
-    with away(files_of(project, 1)):
-        ended = project.run("rollback")
+    with away(files_of(promoted, 1)):
+        ended = promoted.run("rollback")
         assert ended.code == 1
         assert "version 1 of" in ended.error
         assert ended.error.endswith("version 2 stays champion")
-        assert project.run("status").code == 0
-    assert (project.alias("champion"), project.alias("previous")) == (2, 1)
-    model = next(files_of(project, 1).rglob("model.pt2"))
+        assert promoted.run("status").code == 0
+    assert (promoted.alias("champion"), promoted.alias("previous")) == (2, 1)
+    model = next(files_of(promoted, 1).rglob("model.pt2"))
     content = model.read_bytes()
     try:
         model.write_bytes(content[:-1] + b"x")
-        assert "is not the file that was logged" in project.run("rollback").error
+        assert "is not the file that was logged" in promoted.run("rollback").error
     finally:
         model.write_bytes(content)
-    assert project.run("rollback").code == 0
-    assert (project.alias("champion"), project.alias("previous")) == (1, 2)
+    assert promoted.run("rollback").code == 0
+    assert (promoted.alias("champion"), promoted.alias("previous")) == (1, 2)
 
 
-def test_rollback_from_a_deleted_champion(project: Project) -> None:
-    promoted(project)
-    client(project).delete_model_version(project.model, "2")
-    shown = project.run("status")
+def test_rollback_from_a_deleted_champion(promoted: Project) -> None:
+    client(promoted).delete_model_version(promoted.model, "2")
+    shown = promoted.run("status")
     assert shown.code == 0, shown.err
     told = " ".join(shown.out.split())  # the terminal's width may fold it
     assert re.search(r"version 2 was, and has lost the alias or was deleted: \S*(python -m )?drift rollback", told), (
         told
     )
-    assert "drift rollback" in project.run("serve").error
-    back = project.run("rollback", "--reason", "it was deleted")
+    assert "drift rollback" in promoted.run("serve").error
+    back = promoted.run("rollback", "--reason", "it was deleted")
     assert back.code == 0, back.err
     assert "version 1 is champion again" in back.out
-    assert project.alias("champion") == 1
-    assert project.audit()[-1] == ("rollback", 2, 1)
+    assert promoted.alias("champion") == 1
+    assert promoted.audit()[-1] == ("rollback", 2, 1)
 
 
-def test_an_alias_moved_by_hand_while_serving(project: Project) -> None:
+def test_an_alias_moved_by_hand_while_serving(promoted: Project) -> None:
     """The server follows within a minute, `status` says who moved what, and a rollback undoes it."""
-    promoted(project)
-    serving = project.spawn("serve")
+    serving = promoted.spawn("serve")
     serving.expect("Ctrl-C ends it")
-    assert project.answering_version() == 2
-    client(project).set_registered_model_alias(project.model, "champion", "1")
-    wait_until(lambda: project.answering_version() == 1, 60, what="the server follows the alias")
-    wait_until(lambda: project.audit()[-1] == ("repair", 2, 1), 20, what="a line of the move")
-    shown = project.run("status")
+    assert promoted.answering_version() == 2
+    client(promoted).set_registered_model_alias(promoted.model, "champion", "1")
+    wait_until(lambda: promoted.answering_version() == 1, 60, what="the server follows the alias")
+    wait_until(lambda: promoted.audit()[-1] == ("repair", 2, 1), 20, what="a line of the move")
+    shown = promoted.run("status")
     assert "moved outside of this project" in shown.out
     assert "version 1 answers" in shown.out
     assert "base run of experiment" not in shown.out  # the reason of version 1's first period
-    assert project.run("rollback").code == 0
-    assert (project.alias("champion"), project.alias("previous"), project.answering_version()) == (2, 1, 2)
+    assert promoted.run("rollback").code == 0
+    assert (promoted.alias("champion"), promoted.alias("previous"), promoted.answering_version()) == (2, 1, 2)
     serving.ctrl_c()
     assert serving.end() == 0, serving.text
 
 
-def test_an_alias_moved_by_hand_while_a_deployment_asks(project: Project) -> None:
+def test_an_alias_moved_by_hand_while_a_deployment_asks(promoted: Project) -> None:
     """Nobody answers its question meanwhile; the server follows, and the next block is the moved version's."""
-    promoted(project)
-    terminal = project.spawn("deploy", *FIVE_BLOCKS, "--threshold_accuracy", "1")
+    terminal = promoted.spawn("deploy", *FIVE_BLOCKS, "--threshold_accuracy", "1")
     terminal.expect(r"Retrain now\?.*?\): ")
-    assert project.answering_version() == 2
-    client(project).set_registered_model_alias(project.model, "champion", "1")
-    wait_until(lambda: project.answering_version() == 1, 60, what="the server follows the alias")
+    assert promoted.answering_version() == 2
+    client(promoted).set_registered_model_alias(promoted.model, "champion", "1")
+    wait_until(lambda: promoted.answering_version() == 1, 60, what="the server follows the alias")
     terminal.answer("n")
     assert terminal.end() == 3, terminal.text
-    assert project.blocks()[-1][1] == 1
-    project.assert_settled()
+    assert promoted.blocks()[-1][1] == 1
+    promoted.assert_settled()

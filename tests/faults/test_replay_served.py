@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.conftest import DRIFT, Project, ours, wait_until
+from tests.faults.conftest import DRIFT, Project, ours
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -6,7 +6,8 @@ import shlex
 
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, TRAIN_ROWS, Project
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, TRAIN_ROWS
+from tests.faults.conftest import HUNDRED_BLOCKS, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

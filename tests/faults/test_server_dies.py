@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.conftest import (
-    ALL_FLAGGED,
-    FIVE_BLOCKS,
-    HUNDRED_BLOCKS,
-    NONE_FLAGGED,
-    QUICK_RETRAIN,
-    Project,
-    wait_until,
-)
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN
+from tests.faults.conftest import ALL_FLAGGED, HUNDRED_BLOCKS, Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

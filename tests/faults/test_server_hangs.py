@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.conftest import FIVE_BLOCKS, HUNDRED_BLOCKS, NONE_FLAGGED, Project, wait_until
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import HUNDRED_BLOCKS, Project
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
@@ -45,15 +47,14 @@ def test_a_server_that_hangs_again_ends_with_how_to_resume(project: Project) -> 
     project.assert_complete(5)
 
 
-def test_a_served_model_that_hangs_answers_again(project: Project) -> None:
+def test_a_served_model_that_hangs_answers_again(deployed: Project) -> None:
     """Nobody of this project asks it: `drift serve` notices by itself."""
-    assert project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED).code == 0
-    serving = project.spawn("serve")
+    serving = deployed.spawn("serve")
     serving.expect("Ctrl-C ends it")
-    for hanging in project.server_processes(WORKER):
+    for hanging in deployed.server_processes(WORKER):
         hanging.suspend()
     serving.expect(AGAIN, seconds=150)
-    wait_until(lambda: answers(project), 90, what="an answer")
+    wait_until(lambda: answers(deployed), 90, what="an answer")
     serving.ctrl_c()
     assert serving.end() == 0, serving.text
 

@@ -17,6 +17,7 @@ from drift.errors import StateError
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
 from drift.system.sqlite import connect_to_read
+from tests.stores import empty_store, opened_read_only
 
 DRIFT = (sys.executable, "-m", "drift")
 DEADLINE = 120
@@ -130,10 +131,7 @@ def test_a_damaged_store_of_mlflow_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written_says_how(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA query_only = ON")
-
-    monkeypatch.setattr("drift.loop.journal.journal._settings", refuse)
+    opened_read_only(monkeypatch)
     with pytest.raises(StateError, match=r"readonly database; make the file and its folder writable \(chmod u\+w\)"):
         Journal(project / ".drift" / "log.db")
 
@@ -142,6 +140,7 @@ def register_champion(folder: Path) -> None:
     """A registered version with the alias, which is all that `status` and `history` look at."""
     import mlflow
 
+    empty_store(folder)
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db", f"sqlite:///{folder}/mlflow.db")
     client.create_registered_model("drift_model")
     client.create_model_version("drift_model", str(folder), None)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from drift.loop import status as module
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine, Deployment
 from drift.loop.project_dir import ProjectDir
-from drift.loop.servers import own_folders
+from drift.loop.servers import RunningServer, own_folders
 from drift.loop.status import status_lines, status_of
 from drift.tracking.registry import Registry
 from tests.fakes import FakeRegistry
@@ -96,12 +96,15 @@ def test_folders_of_one_model_are_those_of_its_servers(tmp_path: Path) -> None:
         ("ending", None, "ending      toy-serve at http://127.0.0.1:1: the command that started it is gone"),
     ],
 )
-def test_a_server_is_told_with_its_version_and_what_to_do(state: str, version: int | None, expected: str) -> None:
-    server = {
-        "deployment": "toy-serve", "url": "http://127.0.0.1:1", "version": version, "state": state,
-        "processes": [11, 12],
-    }  # fmt: skip
-    assert expected in "\n".join(module._server_lines(server, {"version": 1, "sha256": "0" * 64}, "toy"))
+def test_a_server_is_told_with_its_version_and_what_to_do(
+    registry: FakeRegistry, tmp_path: Path, state: str, version: int | None, expected: str
+) -> None:
+    found = told(registry, tmp_path, LINES)
+    found["running"] = [
+        {"deployment": "toy-serve", "url": "http://127.0.0.1:1", "version": version, "state": state,
+         "processes": [11, 12]}
+    ]  # fmt: skip
+    assert expected in "\n".join(status_lines(found))
 
 
 def test_a_champion_without_a_digest_is_followed_by_no_server(registry: FakeRegistry, tmp_path: Path) -> None:
@@ -135,11 +138,18 @@ def test_the_command_is_given_for_the_one_that_it_resumes(
     assert "\n".join(lines).count("drift deploy") == 1
 
 
-def test_one_that_is_under_way_is_resumed_first(registry: FakeRegistry, tmp_path: Path) -> None:
+def test_one_that_is_under_way_is_resumed_first(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So no command is given for the older one, which would be refused."""
     journal = Journal(ProjectDir(tmp_path / ".drift").log)
     for name in ("toy-a", "toy-b"):
         journal.begin(Deployment(name, "toy", "run", {}, 1, 100, 200, "running", 0, "2024-01-01"))
-    (older,) = module._unfinished(journal, "toy", {"toy-b"})
+    record = SimpleNamespace(orphaned=False, processes=[], inference_url="http://127.0.0.1:1")
+    under_way = RunningServer("toy-b", tmp_path, cast(Any, record))
+    monkeypatch.setattr("drift.loop.status.running_servers", lambda home, model: [under_way])
+    monkeypatch.setattr("drift.loop.status.answering_version", lambda server, model: 1)
+    found = told(registry, tmp_path, LINES)
+    (older,) = found["unfinished"]
     assert (older["deployment"], older["resumed_after"]) == ("toy-a", "toy-b")
-    assert "drift deploy" not in module._unfinished_line(older, "toy")
+    assert "drift deploy" not in "\n".join(status_lines(found))

@@ -51,7 +51,7 @@ def succeed(monkeypatch: pytest.MonkeyPatch, journal: Journal, candidate: Candid
     world = SimpleNamespace(journal=journal, ask_replacement=None, person="ada", tell=Listener())
     registry = SimpleNamespace(name="toy")
     options = DeployOptions(promote=PromoteMode(mode))
-    return module._succession(candidate, cast(Any, registry), cast(Any, world), options, None, DataSource.load)
+    return module.succession_of(candidate, cast(Any, registry), cast(Any, world), options, None, DataSource.load)
 
 
 @pytest.mark.parametrize("mode", ["auto", "ask", "always", "never"])
@@ -110,7 +110,7 @@ class Stage:
         return CHAMPION
 
     def adopt_project_run(self, candidate: Candidate, succession: Succession | None) -> Version:
-        return module._take_up(candidate, succession, cast(Any, self), person="ada", deployment="d")
+        return module.take_up(candidate, succession, cast(Any, self), person="ada", deployment="d")
 
 
 @pytest.mark.parametrize("promoted", [True, False])

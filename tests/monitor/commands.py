@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,11 @@ class Commands:
 
     def wait_for(self, words: str, *, seconds: float = 240) -> str:
         """What the last command said, as soon as it holds some words."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if words in self.said():
-                return self.said()
-            time.sleep(0.05)
-        raise AssertionError(f"no {words!r} in {self.said()!r}; {(self.folder / 'err.txt').read_text()!r}")
+        wait_until(
+            lambda: words in self.said(), seconds,
+            what=lambda: f"{words!r} in {self.said()!r}; {(self.folder / 'err.txt').read_text()!r}",
+        )  # fmt: skip
+        return self.said()
 
     def _environment(self) -> dict[str, str]:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("DRIFT_")}

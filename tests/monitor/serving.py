@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from drift.monitor.web.app import create_app
 from drift.monitor.web.connections import BoundedProtocol
 from drift.monitor.web.security import Gate
 from drift.monitor.web.serving import LOOPBACK
+from tests.waiting import wait_until
 
 TOKEN = "a token of tests only"
 
@@ -51,9 +51,7 @@ def serving(store: MonitorStore, *, token: str = TOKEN, read_token: str = "") ->
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 120
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: server.started, 120, what="start of the page")
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield Site(f"http://127.0.0.1:{port}")

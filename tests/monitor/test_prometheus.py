@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from drift.monitor.store import MonitorStore, batches, references
 from tests.monitor.serving import serving
 from tests.monitor.worlds import COLUMNS, World, agree, monitor_of, take_in
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs" / "prometheus"
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
@@ -169,13 +171,12 @@ def ask(address: str, query: dict[str, str]) -> dict[str, Any]:
 
 def wait_for(address: str, query: dict[str, str]) -> list[dict[str, Any]]:
     """The query's result, as soon as there is one."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            found = ask(address, query)["data"]["result"]
-        except (requests.ConnectionError, AssertionError):
-            found = []
-        if found:
-            return list(found)
-        time.sleep(0.5)
-    raise AssertionError(f"no answer to {query}")
+    answers: list[dict[str, Any]] = []
+
+    def answered() -> bool:
+        with suppress(requests.ConnectionError, AssertionError):
+            answers.extend(ask(address, query)["data"]["result"])
+        return bool(answers)
+
+    wait_until(answered, what=f"an answer to {query}")
+    return answers

@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from drift.system.extras import DISTRIBUTION, EXTRAS
+from tests.built import wheel
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -167,7 +168,7 @@ def test_an_old_python_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_core_alone_compares_detects_and_monitors(tmp_path: Path) -> None:
+def test_the_core_alone_compares_detects_and_monitors(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A wheel beside the core's packages and what they require, and no other package."""
 
     def run(*command: str | Path, code: int = 0) -> str:
@@ -179,10 +180,9 @@ def test_the_core_alone_compares_detects_and_monitors(tmp_path: Path) -> None:
         return done.stdout + done.stderr
 
     pip = (sys.executable, "-m", "pip")
-    run(*pip, "wheel", "-q", "--no-deps", "-w", tmp_path / "wheels", ROOT)
     venv.create(tmp_path / "env", with_pip=False)
     binaries = tmp_path / "env" / "bin"
-    run(*pip, "--python", binaries / "python", "install", "-q", "--no-deps", *(tmp_path / "wheels").glob("*.whl"))
+    run(*pip, "--python", binaries / "python", "install", "-q", "--no-deps", wheel(tmp_path_factory))
     site = Path(run(binaries / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     link_closure(PROJECT["dependencies"], site)
     assert (site / "drift" / "py.typed").is_file()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +17,7 @@ from drift.tracking.connection.store import connect
 from drift.tracking.registry import Registry
 from drift.tracking.runs.lookup import find_runs
 from drift.tracking.runs.open_runs import LoggedModel
+from tests.built import TRAIN_ROWS, copied, trained_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -26,10 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a trained base model."""
-    folder = tmp_path_factory.mktemp("probabilities")
-    line = [sys.executable, "-m", "drift", "base", "--total_trials", "2"]
-    subprocess.run(line, cwd=folder, check=True, capture_output=True, timeout=200)
-    return folder
+    return copied(trained_folder(tmp_path_factory), tmp_path_factory.mktemp("probabilities"))
 
 
 @pytest.mark.parametrize("format", ["npy", "json"])
@@ -44,7 +40,7 @@ def test_every_test_row_gets_the_same_probabilities(
     local = LocalPredictor.from_file(registry.release(version).model_file)
     card = card_of(registry, version)
     rows = card.fit_to(load_elec()).features[card.seen :]
-    assert len(rows) == 45_312 - 31_718
+    assert len(rows) == 45_312 - TRAIN_ROWS
     with ModelService.start(tmp_path / "server", registry.name, format=format) as service:
         load_fetched(registry, version, fetched(registry, version), service)
         served = [service.predict(part).probabilities for part in np.array_split(rows, 20)]

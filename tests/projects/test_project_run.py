@@ -234,8 +234,14 @@ def test_a_link_to_a_deleted_run_stops_nothing(store: Store, monkeypatch: pytest
     ],
 )  # fmt: skip
 def test_the_next_command_repeats_what_was_typed(
-    line: list[str], typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    line: list[str], typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
-    monkeypatch.setattr(Path, "is_file", lambda path: str(path) == "/v/bin/mlflow")
+    made(store, monkeypatch, **{"mlflow.source.name": "/srv/here"})
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: str(path) == "/v/bin/mlflow" or is_file(path))
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert project_run._typed(line, {"mlflow.source.name": "/srv/here"}) == typed
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda process: line)
+    assert project_run.adopt_project_run("base", LINE) is None
+    call = invocation.project_call()
+    assert call is not None
+    assert call.words == typed

@@ -12,21 +12,31 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from tests.built import copied, deployed_folder
 from tests.servers import mlflow_server
+from tests.stores import empty_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
 DEADLINE = 540
+QUICK = ("--max_epochs", "1", "--total_trials", "1")
+QUICK_PROJECT = ("-P", "max_epochs=1", "-P", "total_trials=1", "-P", "train_rows=5000")
 
 
 @pytest.fixture(params=["sqlite", "server"])
 def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where MLflow keeps things: a file, or a real server."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/mlflow.db"
+        yield stored(tmp_path)
     else:
+        empty_store(tmp_path, artifacts="mlflow-artifacts:/0")
         with mlflow_server(tmp_path / "mlflow.db", tmp_path / "artifacts") as address:
             yield address
+
+
+def stored(folder: Path) -> str:
+    """The address of a file of MLflow's in a folder, whose tables are there: making them takes seconds."""
+    return f"sqlite:///{empty_store(folder)}"
 
 
 def run(
@@ -62,7 +72,8 @@ def project(
 
 
 def test_mlflow_run_puts_the_run_where_it_was_asked_to(tmp_path: Path, uri: str) -> None:
-    done = project(tmp_path, uri, "-P", "max_epochs=2", "-P", "total_trials=2", "-P", "mlflow_experiment_name=Y")
+    two = ("-P", "max_epochs=2", "-P", "total_trials=2", "-P", "train_rows=5000")
+    done = project(tmp_path, uri, *two, "-P", "mlflow_experiment_name=Y")
     assert done.returncode == 0, done.stderr
     found = runs(uri, "Y")
     (parent,) = [one for one in found if one.info.run_name == "BaseModel"]
@@ -76,9 +87,9 @@ def test_mlflow_run_puts_the_run_where_it_was_asked_to(tmp_path: Path, uri: str)
 
 
 def test_mlflow_run_in_the_same_experiment_uses_its_own_run(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = stored(tmp_path)
     names = ("--experiment-name", "Y", "-P", "mlflow_experiment_name=Y")
-    done = project(tmp_path, uri, *names, "-P", "max_epochs=1", "-P", "total_trials=1")
+    done = project(tmp_path, uri, *names, *QUICK_PROJECT)
     assert done.returncode == 0, done.stderr
     parents = [one for one in runs(uri, "Y") if "mlflow.parentRunId" not in one.data.tags]
     assert [one.info.run_name for one in parents] == ["BaseModel"]
@@ -120,27 +131,20 @@ def test_the_command_lines_of_the_addresses(tmp_path: Path, uri: str) -> None:
     assert {one.info.status for one in found} == {"FINISHED"}
 
 
-def test_other_entry_points_run_too(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    assert project(tmp_path, uri, "-P", "max_epochs=1", "-P", "total_trials=1").returncode == 0
+def test_every_entry_point_runs(tmp_path: Path) -> None:
+    """`window_rows` has no default, so MLproject cannot name it and MLflow hands it on."""
+    uri = stored(tmp_path)
+    assert project(tmp_path, uri, *QUICK_PROJECT).returncode == 0
     done = project(tmp_path, uri, "-e", "deploy", "-P", "retrain=never")
     assert "report: " in done.stdout, done.stderr
     (deployment,) = [one for one in runs(uri, "drift") if one.data.tags["drift.kind"] == "deployment"]
     stub = runs(uri, "Default")[0]
     assert stub.data.tags["drift.real_run"] == deployment.info.run_id
     assert deployment.info.run_id in stub.data.tags["mlflow.note.content"]
-    for entry_point in ("status", "history"):
-        done = project(tmp_path, uri, "-e", entry_point)
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("uri", ["sqlite"], indirect=True)
-def test_retrain_and_rollback_run_too(tmp_path: Path, uri: str) -> None:
-    """Against SQLite and a server; `window_rows` has no default, so MLproject cannot name it and MLflow hands it on."""
-    one = ("-P", "max_epochs=1", "-P", "total_trials=1")
-    assert project(tmp_path, uri, *one).returncode == 0
-    assert "report: " in project(tmp_path, uri, "-e", "deploy", "-P", "retrain=never").stdout
-    done = project(tmp_path, uri, "-e", "retrain", *one, "-P", "promote=always", "-P", "window_rows=4000")
+    done = project(tmp_path, uri, "-e", "status")
+    assert done.returncode == 0, done.stderr
+    more = ("-P", "promote=always", "-P", "window_rows=4000")
+    done = project(tmp_path, uri, "-e", "retrain", "-P", "max_epochs=1", "-P", "total_trials=1", *more)
     assert done.returncode == 0, done.stderr
     (retrained,) = [found for found in runs(uri, "drift") if found.data.tags["drift.kind"] == "retrain"]
     assert retrained.data.params["window_rows"] == "4000"
@@ -152,26 +156,25 @@ def test_retrain_and_rollback_run_too(tmp_path: Path, uri: str) -> None:
     done = project(tmp_path, uri, "-e", "rollback", "-P", f"reason={reason}")
     assert done.returncode == 0, done.stderr
     assert registry.get_model_version_by_alias("drift_model", "champion").version in (1, "1")
-    assert reason in project(tmp_path, uri, "-e", "history").stdout
+    done = project(tmp_path, uri, "-e", "history")
+    assert done.returncode == 0, done.stderr
+    assert reason in done.stdout
 
 
 def test_a_table_of_ones_own_through_mlflow_run(tmp_path: Path) -> None:
-    uri, table = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "my stream.csv"
+    uri, table = stored(tmp_path), tmp_path / "my stream.csv"
     rows = [f"{n % 7},{n % 11},{'up' if n % 7 > 3 else 'down'}" for n in range(400)]
     table.write_text("\n".join(["a,b,class", *rows]))
-    one = ("-P", "max_epochs=1", "-P", "total_trials=1")
-    done = project(tmp_path, uri, *one, "-P", f"data={table}", "-P", "label=class")
+    done = project(tmp_path, uri, *QUICK_PROJECT[:4], "-P", f"data={table}", "-P", "label=class")
     assert done.returncode == 0, done.stderr
     (base,) = [found for found in runs(uri, "drift") if found.data.tags["drift.kind"] == "base"]
     assert base.data.params["data"] == str(table)
 
 
-def test_a_retrain_in_another_experiment_links_back(tmp_path: Path) -> None:
-    uri, python = f"sqlite:///{tmp_path}/mlflow.db", sys.executable
-    one = ("--max_epochs", "1", "--total_trials", "1")
-    assert run(tmp_path, uri, python, str(ROOT / "base_model.py"), *one).returncode == 0
-    assert run(tmp_path, uri, python, str(ROOT / "deploy_model.py"), "--retrain", "never").returncode in (0, 3)
-    done = run(tmp_path, uri, python, str(ROOT / "retrain_model.py"), *one, "--mlflow_experiment_name", "elsewhere")
+def test_a_retrain_in_another_experiment_links_back(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    uri = f"sqlite:///{copied(deployed_folder(tmp_path_factory), tmp_path)}/mlflow.db"
+    line = (sys.executable, str(ROOT / "retrain_model.py"), *QUICK, "--mlflow_experiment_name", "elsewhere")
+    done = run(tmp_path, uri, *line)
     assert done.returncode in (0, 4), done.stderr
     (base,) = [found for found in runs(uri, "drift") if found.info.run_name == "BaseModel"]
     (parent,) = [found for found in runs(uri, "elsewhere") if "mlflow.parentRunId" not in found.data.tags]
@@ -181,11 +184,11 @@ def test_a_retrain_in_another_experiment_links_back(tmp_path: Path) -> None:
 
 def test_the_environment_names_the_experiment(tmp_path: Path) -> None:
     """Under `mlflow run` and for a script alike; no run, not even an empty one, is anywhere else."""
-    uri, quick = f"sqlite:///{tmp_path}/mlflow.db", {"MLFLOW_EXPERIMENT_NAME": "drift1"}
-    done = project(tmp_path, uri, "-P", "max_epochs=1", "-P", "total_trials=1", more=quick)
+    uri, named = stored(tmp_path), {"MLFLOW_EXPERIMENT_NAME": "drift1"}
+    done = project(tmp_path, uri, *QUICK_PROJECT, more=named)
     assert done.returncode == 0, done.stderr
-    one = ("--max_epochs", "1", "--total_trials", "1")
-    script = run(tmp_path, uri, sys.executable, str(ROOT / "base_model.py"), *one, more=quick)
+    line = (sys.executable, str(ROOT / "base_model.py"), *QUICK, "--train_rows", "5000")
+    script = run(tmp_path, uri, *line, more=named)
     assert script.returncode == 0, script.stderr
     found = runs(uri, "drift1")
     assert sorted(one.data.tags["drift.kind"] for one in found) == ["base", "base", "trial", "trial"]
@@ -195,9 +198,11 @@ def test_the_environment_names_the_experiment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("leftover", ["a finished run", "an unknown id", "a running run"])
-def test_a_leftover_run_id_changes_nothing(tmp_path: Path, leftover: str) -> None:
+def test_a_leftover_run_id_changes_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, leftover: str
+) -> None:
     """Base, deployment and retrain go their way with one line about it, and the run stays as it was."""
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = f"sqlite:///{copied(deployed_folder(tmp_path_factory), tmp_path)}/mlflow.db"
     client = mlflow.MlflowClient(uri)
     stale = "0123456789abcdef0123456789abcdef"
     if leftover != "an unknown id":
@@ -205,20 +210,20 @@ def test_a_leftover_run_id_changes_nothing(tmp_path: Path, leftover: str) -> Non
         client.log_param(stale, "max_epochs", "99")
         client.set_terminated(stale, status="FINISHED" if leftover == "a finished run" else "RUNNING")
     before = None if leftover == "an unknown id" else client.get_run(stale).to_dictionary()
-    python, more = sys.executable, {"MLFLOW_RUN_ID": stale}
-    quick = ("--max_epochs", "1", "--total_trials", "1")
-    for line, codes in (
-        ((python, str(ROOT / "base_model.py"), *quick), (0,)),
-        ((python, str(ROOT / "deploy_model.py"), "--threshold_accuracy", "0"), (0,)),
-        ((python, str(ROOT / "retrain_model.py"), *quick, "--window_rows", "4000"), (0, 4)),
+    known = {one.info.run_id for one in runs(uri, "drift")}
+    for script, codes, *words in (
+        ("retrain", (0, 4), *QUICK, "--window_rows", "4000"),
+        ("deploy", (0,), "--threshold_accuracy", "0"),
+        ("base", (0,), *QUICK, "--train_rows", "5000"),
     ):
-        done = run(tmp_path, uri, *line, more=more)
+        line = (sys.executable, str(ROOT / f"{script}_model.py"), *words)
+        done = run(tmp_path, uri, *line, more={"MLFLOW_RUN_ID": stale})
         assert done.returncode in codes, done.stderr
         assert [text for text in done.stderr.splitlines() if f"MLFLOW_RUN_ID {stale} is ignored" in text], done.stderr
     assert before is None or client.get_run(stale).to_dictionary() == before
-    kinds = {one.data.tags["drift.kind"] for one in runs(uri, "drift")}
-    assert kinds == {"base", "trial", "deployment", "retrain"}
-    assert {one.info.status for one in runs(uri, "drift")} == {"FINISHED"}
+    made = [one for one in runs(uri, "drift") if one.info.run_id not in known]
+    assert {one.data.tags["drift.kind"] for one in made} == {"base", "trial", "deployment", "retrain"}
+    assert {one.info.status for one in made} == {"FINISHED"}
 
 
 def repository(folder: Path) -> dict[str, str]:

@@ -46,8 +46,8 @@ def alone(command: str) -> bool:
 
 
 def chain() -> list[str]:
-    """What is run in one folder, in this order: commands of the README, then examples of the help."""
-    return [command for command in (*commands(), *examples().values()) if not alone(command)]
+    """What is run in one folder, in this order: commands of the README, then examples of the help that are others."""
+    return [command for command in dict.fromkeys((*commands(), *examples().values())) if not alone(command)]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import mlflow
 import pytest
 from mlflow.entities import Run
 
+from tests.built import built_once
 from tests.postgres import PASSWORD, Cluster, binaries, cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -64,8 +65,7 @@ def documented(title: str) -> dict[str, dict[str, bool]]:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowClient]:
-    folder = tmp_path_factory.mktemp("tracked")
-    run_commands(folder)
+    folder = built_once(tmp_path_factory, "tracked", run_commands)
     yield mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
 
 

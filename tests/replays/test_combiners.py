@@ -75,15 +75,16 @@ def test_the_level_follows_the_newest_labels() -> None:
 def test_offsets_minimise_the_penalised_log_loss() -> None:
     """Beside a search: an intercept with a ridge of 20 on each of two classes is one of 10 on their difference."""
     rng = np.random.default_rng(2)
-    yes, weights = rng.uniform(0.2, 0.8, 400), 0.5 ** (np.arange(400, 0, -1) / 100)
-    labels = (rng.random(400) < yes**0.5).astype(np.int64)
-    logs = np.log(np.column_stack([1 - yes, yes]))
-    found = Mix()._offsets(logs, labels, weights)
-    odds, grid = logs[:, 1] - logs[:, 0], np.linspace(-2, 3, 50_001)
-    losses = [
-        (weights * np.logaddexp(0, -(2 * labels - 1) * (odds + one))).sum() + 10 * one**2 / 2 for one in grid[::10]
-    ]
-    assert found[1] - found[0] == pytest.approx(grid[::10][int(np.argmin(losses))], abs=2e-3)
+    yes = rng.uniform(0.2, 0.8, ROWS)
+    table = table_of((rng.random(ROWS) < yes**0.5).astype(np.int64))
+    answer = Mix().answer(table.block(0, range(START, START + 1)), [version_of(table, range(500), yes)], table)
+    offset = np.log(answer[0, 1] / answer[0, 0]) - np.log(yes[START] / (1 - yes[START]))
+    known = slice(START - Mix.most_rows, START)
+    odds, signs = np.log(yes[known] / (1 - yes[known])), 2 * table.labels[known] - 1
+    weights = 0.5 ** (np.arange(Mix.most_rows, 0, -1) / Mix.half_life)
+    grid = np.linspace(-2, 3, 5_001)
+    losses = [(weights * np.logaddexp(0, -signs * (odds + one))).sum() + 10 * one**2 / 2 for one in grid]
+    assert offset == pytest.approx(grid[int(np.argmin(losses))], abs=2e-3)
 
 
 def test_better_versions_weigh_more(table: Table, versions: list[ReplayVersion]) -> None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from drift.loop.results.deployment import DeploymentDetails, MovedFeature, Versi
 from drift.loop.results.outcome import DeploymentOutcome, deployment_outcome, summary
 from drift.policies.history import BlockRecord
 from drift.report.charts import accuracy_chart, forecast_chart
-from drift.report.deployment import ReportData, _of_deployment, render
+from drift.report.deployment import ReportData, render, write_deployment
 from drift.report.page import write_whole
 from drift.tracking.registry import Version
 
@@ -367,16 +369,27 @@ def test_a_version_that_came_from_outside_is_told_so() -> None:
     assert [line.outcome for line in lines] == ["first champion", "champion from outside"]
 
 
-def test_the_trail_holds_changes_from_outside_while_the_deployment_ran() -> None:
+def test_the_trail_holds_changes_from_outside_while_the_deployment_ran(monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = replace(data().deployment, began_at="2024-01-03T00:00:00")
     line = AuditLine("rollback", 2, 1, "bob", "complaints", {}, "2024-01-03T00:00:05")
-    until = "2024-01-03T00:01:00"
-    assert _of_deployment(line, deployment, until=until)
-    assert not _of_deployment(replace(line, at="2024-01-02T23:59:59"), deployment, until=until)
-    assert not _of_deployment(replace(line, at="2024-01-03T00:01:01"), deployment, until=until)
-    assert not _of_deployment(replace(line, action="refuse"), deployment, until=until)
     own = replace(line, action="refuse", evidence={"deployment": deployment.id})
-    assert _of_deployment(own, deployment, until=until)
+    others = [
+        replace(line, at="2024-01-02T23:59:59"),
+        replace(line, at="2024-01-03T00:01:01"),
+        replace(line, action="refuse"),
+    ]
+    journal = SimpleNamespace(
+        blocks=lambda id: [replace(data().blocks[-1], scored_at="2024-01-03T00:01:00")],
+        decisions=lambda id: [],
+        trail=lambda model: [line, *others, own],
+    )
+    pages = list[ReportData]()
+    monkeypatch.setattr("drift.report.deployment.write_report", lambda page, path: pages.append(page))
+    write_deployment(
+        cast(Any, journal), deployment, table(), data().report_data.details, Path("nowhere"), threshold=0.6,
+        forecasts=lambda blocks: {},
+    )  # fmt: skip
+    assert pages[0].trail == [line, own]
 
 
 def test_blocks_that_their_version_had_seen_are_marked_and_count_for_no_accuracy() -> None:

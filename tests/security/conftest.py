@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import nothing_left, temp_folder, tracking_server
+from tests.faults.conftest import nothing_left, promoted, temp_folder, tracking_server
 from tests.monitor.conftest import database, postgres
 
-__all__ = ["database", "nothing_left", "postgres", "temp_folder", "tracking_server"]  # fixtures
+__all__ = ["database", "nothing_left", "postgres", "promoted", "temp_folder", "tracking_server"]  # fixtures
 
 USER = 48_213  # no account needs to exist: the kernel goes by numbers
 

@@ -133,11 +133,11 @@ def test_a_file_that_another_user_put_there_says_nothing_of_the_mode(open_folder
 
 
 LOCK = """
-import fcntl, os, sys, time
+import fcntl, os, signal, sys
 handle = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.flock(handle, fcntl.LOCK_EX)
 print("locked", flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 
@@ -177,7 +177,7 @@ def test_processes_of_one_user_wait_for_one_another(tmp_path: Path, mode: int) -
     with alone_in(tmp_path):
         thread = threading.Thread(target=wait)
         thread.start()
-        time.sleep(0.5)
+        time.sleep(0.5)  # no event: the other one waits meanwhile
     thread.join(30)
     assert waited and waited[0] > 0.3
 

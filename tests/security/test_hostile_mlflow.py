@@ -6,15 +6,19 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_TRAINING, TRAIN_ROWS, Project, TrackingServer, marks
+from tests.built import FIVE_BLOCKS, MODEL, NONE_FLAGGED, QUICK_TRAINING, TRAIN_ROWS, built_once
+from tests.faults.conftest import Project, TrackingServer, marks
 from tests.models.test_exported_program import records_of, torch_saved, write
 from tests.security.conftest import OtherUser
+from tests.servers import free_port
+from tests.stores import empty_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
@@ -60,24 +64,51 @@ class Attacker:
         return file
 
 
+def served_folder(factory: pytest.TempPathFactory, temp_folder: Path) -> Path:
+    """A project with a champion, and the folder of its MLflow server beside it; nobody may change them."""
+
+    def build(folder: Path) -> None:
+        for name in ("tracking", "project"):
+            (folder / name).mkdir()
+        empty_store(folder / "tracking", artifacts="mlflow-artifacts:/0")
+        server = TrackingServer(folder / "tracking", free_port(), marks(temp_folder))
+        server.start()
+        try:
+            own = project_of(folder, server, temp_folder)
+            for words in (
+                ("base", *QUICK_TRAINING, "--train_rows", str(TRAIN_ROWS)),
+                ("deploy", *FIVE_BLOCKS, *NONE_FLAGGED),
+            ):
+                ended = own.run(*words)
+                assert ended.code == 0, ended.err
+        finally:
+            server.kill()
+
+    return built_once(factory, "served-by-mlflow", build)
+
+
+def project_of(folder: Path, server: TrackingServer, temp_folder: Path) -> Project:
+    """The project of a server, whose folder is beside it."""
+    environment = marks(temp_folder) | {"MLFLOW_TRACKING_URI": server.url}
+    return Project(folder / "project", MODEL, environment=environment, mlflow_file=server.folder / "mlflow.db")
+
+
 @pytest.fixture
-def served(fresh_project: Project) -> Project:
+def tracking_server(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, temp_folder: Path
+) -> Iterator[TrackingServer]:
+    """A running MLflow server, which has the project's model."""
+    shutil.copytree(served_folder(tmp_path_factory, temp_folder), tmp_path / "copy")
+    server = TrackingServer(tmp_path / "copy" / "tracking", free_port(), marks(temp_folder))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def served(tmp_path: Path, temp_folder: Path, tracking_server: TrackingServer) -> Iterator[Project]:
     """A project with a champion, whose MLflow is a server that everybody can write to."""
-    trained = fresh_project.run("base", *QUICK_TRAINING, "--train_rows", str(TRAIN_ROWS))
-    assert trained.code == 0, trained.err
-    deployed = fresh_project.run("deploy", *FIVE_BLOCKS, *NONE_FLAGGED)
-    assert deployed.code == 0, deployed.err
-    return fresh_project
-
-
-@pytest.fixture
-def fresh_project(tmp_path: Path, temp_folder: Path, tracking_server: TrackingServer) -> Any:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    own = Project(
-        folder, "drift_model", environment=marks(temp_folder) | {"MLFLOW_TRACKING_URI": tracking_server.url},
-        mlflow_file=tracking_server.folder / "mlflow.db",
-    )  # fmt: skip
+    own = project_of(tmp_path / "copy", tracking_server, temp_folder)
     yield own
     own.close()
 

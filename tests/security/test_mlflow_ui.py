@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.servers import SECONDS_TO_START, free_port
+from tests.servers import SECONDS_TO_START, free_port, listens
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PATHS = (
@@ -64,15 +64,10 @@ def test_make_ui_answers_nobody_without_the_password(tmp_path: Path, installed: 
         assert len(password) >= 12, said
         assert password == chosen or not chosen
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + SECONDS_TO_START
-        while True:
-            try:
-                answer = requests.get(f"{address}/health", timeout=5)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-                time.sleep(0.3)
-        assert answer.status_code == 401
+        wait_until(
+            lambda: listens(port), SECONDS_TO_START, what=lambda: f"MLflow's page: {(tmp_path / 'log').read_text()}"
+        )
+        assert requests.get(f"{address}/health", timeout=60).status_code == 401
         for path in PATHS:
             for method in ("GET", "POST", "PUT", "DELETE"):
                 for auth in (None, ("admin", "wrong"), ("", "")):

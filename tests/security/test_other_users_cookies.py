@@ -15,7 +15,8 @@ import requests
 
 from drift.errors import UsageError
 from drift.monitor.store import MonitorStore
-from drift.monitor.web.serving import _listening
+from drift.monitor.web.security import Gate
+from drift.monitor.web.serving import serve
 from drift.system.socket_owner import CLOSED, user_of_client
 from tests.monitor.serving import TOKEN, Site, serving
 from tests.security.conftest import OtherUser
@@ -84,9 +85,9 @@ def test_whose_a_connection_is() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="needs IPv6")
-def test_nobody_else_is_localhost(other_user: OtherUser) -> None:
+def test_nobody_else_is_localhost(other_user: OtherUser, tmp_path: Path) -> None:
     """Browsers ask ::1 first."""
-    port = free_port()
+    port, store = free_port(), MonitorStore(str(tmp_path / "m.db"))
     squatter = other_user.python(
         "import socket, sys; s = socket.create_server(('::1', int(sys.argv[1])), family=socket.AF_INET6);"
         " print('listening', flush=True); s.accept()",
@@ -96,16 +97,21 @@ def test_nobody_else_is_localhost(other_user: OtherUser) -> None:
         assert squatter.stdout is not None
         assert squatter.stdout.readline() == "listening\n"
         with pytest.raises(UsageError, match=rf"::1:{port} cannot be listened on"):
-            _listening("127.0.0.1", port)
+            serve(store, Gate(TOKEN), host="127.0.0.1", port=port)
     finally:
         squatter.kill()
         squatter.communicate()
     for host in ("127.0.0.1", "localhost", "0.0.0.0", "::1"):  # noqa: S104
-        sockets = _listening(host, 0)
-        assert len({each.getsockname()[1] for each in sockets}) == 1
-        assert len(sockets) == 2
-        for each in sockets:
-            each.close()
+        addresses = list[str]()
+
+        def ready(address: str) -> None:
+            addresses.append(address)  # noqa: B023
+            for loopback in ("127.0.0.1", "::1"):
+                socket.create_connection((loopback, int(address.strip("/").rpartition(":")[2])), timeout=10).close()
+            raise KeyboardInterrupt  # as one stops it
+
+        serve(store, Gate(TOKEN), host=host, port=0, ready=ready)
+        assert len(addresses) == 1
 
 
 @pytest.mark.slow

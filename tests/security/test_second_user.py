@@ -49,7 +49,7 @@ def test_the_tokens_are_not_readable_for_a_moment(other_user: OtherUser, open_fo
             assert reader.stdout is not None
             assert reader.stdout.readline() == "looking\n"
         with server:
-            time.sleep(1)
+            time.sleep(1)  # no event: the readers look meanwhile
             assert json.loads(server.key_file.read_text())["inference"]["key"]
             assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
         for reader in readers:

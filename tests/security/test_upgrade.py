@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FIVE_BLOCKS, NONE_FLAGGED, QUICK_RETRAIN, QUICK_TRAINING, TRAIN_ROWS, Project, marks
+from tests.built import FIVE_BLOCKS, NONE_FLAGGED
+from tests.faults.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def old(tmp_path: Path, temp_folder: Path) -> Iterator[Project]:
+def old(promoted: Project) -> Project:
     """Version 2 is champion and version 1 previous, as the version before left them: no digests of releases."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    own = Project(folder, "drift_model", environment=marks(temp_folder))
-    for words in (
-        ("base", *QUICK_TRAINING, "--train_rows", str(TRAIN_ROWS)),
-        ("deploy", *FIVE_BLOCKS, *NONE_FLAGGED),
-        ("retrain", *QUICK_RETRAIN, "--promote", "always"),
-    ):
-        ended = own.run(*words)
-        assert ended.code == 0, ended.err
+    folder = promoted.folder
     with contextlib.closing(sqlite3.connect(folder / ".drift" / "log.db")) as connection, connection:
         for table in ("releases", "audit_proofs"):
             connection.execute(f"DROP TABLE {table}")
@@ -35,8 +25,7 @@ def old(tmp_path: Path, temp_folder: Path) -> Iterator[Project]:
             connection.execute(
                 f"DELETE FROM {table} WHERE {'tag_key' if table.startswith('logged') else 'key'} = 'drift.release'"  # noqa: S608
             )
-    yield own
-    own.close()
+    return promoted
 
 
 def command_in(error: str) -> list[str]:

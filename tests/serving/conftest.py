@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ import pytest
 from drift.data.blocks import Floats
 from drift.serving import ModelService, build_archive
 from drift.serving.torchserve.process.record import running
+from tests.waiting import wait_until
 
 WIDTH = 4
 
@@ -101,10 +101,10 @@ def temp_folder() -> Iterator[Path]:
 def nothing_left_running(service_folder: Path, temp_folder: Path) -> Iterator[None]:
     """After every test: no process of any server but the session's."""
     yield
-    deadline = time.monotonic() + 60
-    while left := _servers(temp_folder) - {_temp(service_folder)}:
-        assert time.monotonic() < deadline, f"processes of {left} are still running"
-        time.sleep(0.1)
+    wait_until(
+        lambda: not _servers(temp_folder) - {_temp(service_folder)},
+        what=lambda: f"end of the processes of {_servers(temp_folder) - {_temp(service_folder)}}",
+    )
 
 
 def _temp(folder: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,11 +14,13 @@ from drift.monitor.alerts.channels.command import Command
 from drift.system import secrets
 from drift.tracking.connection.addresses import without_password
 
+SECONDS = count(1 << 40)  # of a clock that no test has been at
+
 
 @pytest.fixture(autouse=True)
 def looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets of the environment are looked up once a second."""
-    secrets._own_passwords.cache_clear()
+    """Secrets of the environment are looked up once a second: here at every look."""
+    monkeypatch.setattr(secrets, "monotonic", lambda: next(SECONDS))
     monkeypatch.setattr(secrets, "_read_secrets", set())
 
 
@@ -165,7 +168,6 @@ def test_passwords_with_signs_of_addresses_are_hidden_everywhere(monkeypatch: py
         address = f"postgresql://ada:{password}@127.0.0.1:1/db"
         assert urls.masked(address) == secrets.masked(address) == "postgresql://ada:***@127.0.0.1:1/db"
         assert without_password(address) == "postgresql://127.0.0.1:1/db"
-        secrets._own_passwords.cache_clear()
         monkeypatch.setenv("SOME_DATABASE", address)
         assert secrets.masked(f"refused: {password}") == "refused: ***"
         assert "SOME_DATABASE" not in secrets.environment_without_secrets()

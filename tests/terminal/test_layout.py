@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from drift.comparison import compare_tables
 from drift.comparison.text import lines
 from drift.images.results.summaries import text_table
-from drift.replays.summary import _fitted
+from drift.replays.summary import PolicySummary, table_lines
 from drift.terminal import fold, line_width
 
 COLUMNS = ("batch", "severity", "accuracy", "confidence", "calibration error", "mmd_fused", "untrained_autoencoder")
@@ -28,10 +31,15 @@ def test_tables_of_images_fit_and_lose_no_cell(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [79, 119])
-def test_tables_of_replay_fit(width: int) -> None:
-    header = ["policy", "retrains", "accuracy", "± seeds", "of hindsight", "kappa-t", "alarms", "seconds"]
-    row = ["page_hinkley@change+recall", "10", "0.7412", "0.0012", "100%", "-0.123", "12", "1234.5"]
-    text = list(_fitted([header, row], width))
+def test_tables_of_replay_fit(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = PolicySummary(
+        "page_hinkley@change+recall", retrains=10, accuracy=0.7412, spread=0.0012, recovered=1.0, kappa=0.4,
+        kappa_m=0.4, kappa_temporal=-0.123, alarms=12, false_alarms=None, delay=None, seconds=1234.5,
+    )  # fmt: skip
+    monkeypatch.setattr("drift.replays.summary.policy_summaries", lambda results: [line])
+    baselines = SimpleNamespace(majority=0.5, no_change=0.6)
+    results = SimpleNamespace(outcomes=[1, 2], names=["one"], baselines=baselines)  # of two seeds
+    *text, _ = table_lines(cast(Any, results), width=width)
     assert max(map(len, text)) <= width
     assert all("0.7412" in line or "accuracy" in line for line in text)
 

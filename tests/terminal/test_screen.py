@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from drift.loop.events import RetrainDeclined
+from drift.loop.events import DriftFlagged, Ending, RetrainDeclined
 from drift.loop.outlook import Fall, Outlook
+from drift.loop.retraining.approval import Flag, Reply
+from drift.policies.history import BlockRecord
 from drift.terminal import Screen
-from drift.terminal.screen import _proposed
 
 
 def test_the_same_answer_to_every_flag_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,5 +44,26 @@ def test_enter_alone_gives_what_is_proposed(
 ) -> None:
     fall = Fall(1, 400, 20, 0.9, 0.4) if since_fall else None
     outlook = Outlook(1_000, wait_blocks=wait, window_rows=window, fall=fall, since_fall=since_fall)
-    assert _proposed(outlook, at_block=at_block, flagged=flagged) == letter
-    assert _proposed(None, at_block=at_block, flagged=flagged) == ("" if flagged else "n")
+    assert proposed(outlook, at_block=at_block, flagged=flagged) == letter
+    assert proposed(None, at_block=at_block, flagged=flagged) == ("" if flagged else "n")
+
+
+def proposed(outlook: Outlook | None, *, at_block: bool, flagged: bool) -> str:
+    """The letter that the question names for Enter; empty if it names none."""
+    record = BlockRecord(0, 0, 20, None, None, 1, 9, 0.9, 0.1, flagged, (), 9, "2024-01-01")
+    evidence = dict.fromkeys(
+        ("recent_blocks", "recent_accuracy", "recent_rows", "recent_chance", "chance", "accepted_accuracy"), 0.5
+    )
+    flag: Flag = Ending(record, record, 0.6, int(flagged), evidence, outlook)
+    if at_block:
+        flag = DriftFlagged(record, "low", evidence, outlook=outlook)
+    screen, prompts = Screen(), list[str]()
+
+    def answer(prompt: object, **options: object) -> str:
+        prompts.append(str(prompt))
+        return "y"
+
+    screen.console.input = answer  # type: ignore[method-assign, assignment]
+    assert screen.question(flag) is Reply.YES
+    match = re.search(r"\(Enter: (.)\): $", prompts[0])
+    return match[1] if match else ""

@@ -143,8 +143,8 @@ def _found(folder: Path) -> Mapping[Split, list[_File]]:
         return {"train": _below(folder, folder / "train"), "test": _below(folder, folder / "test")}
     files = _below(folder, folder)
     return {
-        "train": [file for file in files if not _is_test(file.name)],
-        "test": [file for file in files if _is_test(file.name)],
+        "train": [file for file in files if not is_test(file.name)],
+        "test": [file for file in files if is_test(file.name)],
     }
 
 
@@ -162,7 +162,8 @@ def _text(name: str) -> str:
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def _is_test(name: str) -> bool:
+def is_test(name: str) -> bool:
+    """Whether an image belongs to the test data, by its path below the folder: one in `TEST_ONE_IN`."""
     return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) % TEST_ONE_IN == 0
 
 

@@ -53,7 +53,7 @@ class ImageSet:
     sources: tuple[Source, ...]
 
 
-def _idx_at(*folders: str, sha256: Sequence[str]) -> Source:
+def idx_at(*folders: str, sha256: Sequence[str]) -> Source:
     """The four packed IDX files at public folders; checksums in the order of `IDX_FILES`."""
     urls = [tuple(f"{folder}/{name}.gz" for folder in folders) for name in IDX_FILES]
     return Source(tuple(Url(*file) for file in zip(urls, sha256, strict=True)), read_idx_files)
@@ -69,7 +69,7 @@ MNIST = ImageSet(  # LeCun, Cortes and Burges; CC BY-SA 3.0
         "test": "d850d1aee744bbb71ce97608ee82fc4636c597ee5324a96054d30b544930d244",
     },
     sources=(
-        _idx_at(
+        idx_at(
             "https://ossci-datasets.s3.amazonaws.com/mnist",
             "https://storage.googleapis.com/cvdf-datasets/mnist",
             sha256=(
@@ -100,7 +100,7 @@ FASHION_MNIST = ImageSet(  # Zalando Research; MIT
         "test": "702facb1f44a01c0796181af8e040656bcedc15af73441dad4338ce692789401",
     },
     sources=(
-        _idx_at(
+        idx_at(
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
             sha256=(

@@ -113,7 +113,7 @@ def classifier_test(
     return ClassifierTest(
         statistic=float(ranks.statistic) / (n * m),
         p_value=max(float(ranks.pvalue), float(np.finfo(np.float64).tiny)),
-        threshold=_highest_kept(scores, n, m, level) / (n * m),
+        threshold=highest_kept(scores, n, m, level) / (n * m),
         level=level,
         classifier=name,
         rows=(n, m),
@@ -155,10 +155,16 @@ def boosted_trees(rows: int, seed: int) -> Any:
     )
 
 
-def _highest_kept(scores: NDArray[np.float64], n: int, m: int, level: float) -> float:
+def highest_kept(scores: NDArray[np.float64], n: int, m: int, level: float) -> float:
     """The highest U that is not rejected: `mannwhitneyu`'s p-value is at most the level just if U is above.
 
     That p-value is of (U - n m / 2 - 1 / 2) / s, s the standard deviation of U given the ties; U goes by halves.
+
+    Args:
+        scores: of both samples, (n + m,).
+        n: rows of the reference.
+        m: rows of the current sample.
+        level: of the test, in (0, 1).
     """
     from scipy.stats import norm
 

@@ -70,7 +70,7 @@ def test_an_image_never_changes_sides(tmp_path: Path) -> None:
 
 
 def test_about_a_fifth_is_test_data() -> None:
-    share = np.mean([folder._is_test(f"cats/{number}.png") for number in range(20_000)])
+    share = np.mean([folder.is_test(f"cats/{number}.png") for number in range(20_000)])
     assert abs(share - 0.2) < 0.01  # 3.5 standard errors
 
 
@@ -221,7 +221,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_a_split_without_an_image(tmp_path: Path) -> None:
     names = [f"{label}/{number}.png" for label in "ab" for number in range(9)]
     for name in names:
-        if not folder._is_test(name):
+        if not folder.is_test(name):
             picture(tmp_path / name)
     with pytest.raises(DataError, match="no image falls to the test data; put the images into folders train and test"):
         load_images(str(tmp_path), "test")

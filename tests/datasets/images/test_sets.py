@@ -310,7 +310,7 @@ def toy(server: Web, *, rows: int = 20, digest: str | None = None) -> tuple[sets
         classes=classes,
         rows={"train": rows, "test": 7},
         digests={split: digest or part.digest() for split, part in images.items()},
-        sources=(sets._idx_at(server.address, sha256=[hashlib.sha256(content).hexdigest() for content in packed]),),
+        sources=(sets.idx_at(server.address, sha256=[hashlib.sha256(content).hexdigest() for content in packed]),),
     ), images["train"]
 
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from drift.datasets.elec import load_elec
-from drift.detect.two_sample.classifier import _highest_kept, classifier_test
+from drift.detect.two_sample.classifier import classifier_test, highest_kept
 from drift.errors import BlockError
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -89,7 +89,7 @@ def test_the_threshold_says_what_the_p_value_says() -> None:
             found = mannwhitneyu(scores[n:], scores[:n], alternative="greater", method="asymptotic")
             for level in (0.001, 0.01, 0.05, 0.3, 0.5, 0.9, float(found.pvalue) * 1.001, float(found.pvalue) * 0.999):
                 if level < 1:
-                    assert (found.pvalue <= level) == (found.statistic > _highest_kept(scores, n, m, level))
+                    assert (found.pvalue <= level) == (found.statistic > highest_kept(scores, n, m, level))
 
 
 def test_verdict_and_threshold_agree() -> None:

@@ -159,15 +159,6 @@ def rejections(draw: Draw, kernel: str, scheme: str, *, runs: int, n: int = 60, 
     return count
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("scheme", "draw"), product(SCHEMES, DRAWS))
-def test_level(scheme: str, draw: str) -> None:
-    """Without a difference, .05 of the tests reject: within the 99.9 % band of the binomial distribution."""
-    runs = 300
-    low, high = (binom.ppf(tail, runs, 0.05) for tail in (0.0005, 0.9995))
-    assert low <= rejections(DRAWS[draw], "fused", scheme, runs=runs) <= high
-
-
 HARD: dict[str, Draw] = {
     "lognormal": lambda rng, n: rng.lognormal(0, 3, size=(n, 1)),
     "a far cluster": lambda rng, n: np.where(rng.random((n, 1)) < 0.02, -1e9, rng.normal(size=(n, 2))),

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic, sleep
 from typing import cast
 
 import pytest
@@ -19,6 +18,7 @@ from drift.loop.releases.loading import is_loaded
 from drift.loop.releases.promote import Championship
 from drift.tracking.registry import Registry, Version
 from tests.fakes import FakeRegistry, FakeService, Listener
+from tests.waiting import wait_until
 
 
 class Stage:
@@ -327,10 +327,10 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
 
     monkeypatch.setattr(Championship, "follow", counted)
     with module.watched_alias(stage.championship):
-        wait_for(lambda: len(looks) > 3)
+        wait_until(lambda: len(looks) > 3, what="looks")
         assert len([event for event in stage.listener.events if "goes on with" in str(event)]) == 1
         stage.unservable = set()
-        wait_for(lambda: stage.service.default_version == 5)
+        wait_until(lambda: stage.service.default_version == 5, what="version 5")
 
 
 def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,13 +348,13 @@ def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch:
     monkeypatch.setattr(Championship, "follow", failing)
     stage.registry.aliases["champion"] = 5
     with module.watched_alias(stage.championship):
-        wait_for(lambda: len(looks) > 3)
+        wait_until(lambda: len(looks) > 3, what="looks")
         said = [event.text for event in stage.listener.events if isinstance(event, Notice)]
         assert said == [
             "the server goes on with the version it has: RuntimeError: database is locked (Background on this error)"
         ]
         fails = False
-        wait_for(lambda: stage.service.default_version == 5)
+        wait_until(lambda: stage.service.default_version == 5, what="version 5")
 
 
 def test_another_thread_waits_for_a_change_of_champion(stage: Stage) -> None:
@@ -492,10 +492,3 @@ def test_previous_follows_a_move_after_the_log_was_lost(emptied: Stage) -> None:
     emptied.registry.aliases["champion"] = 3
     emptied.reconcile()
     assert emptied.registry.aliases == {"champion": 3, "previous": 2}
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 20
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.01)

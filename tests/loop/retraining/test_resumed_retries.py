@@ -48,7 +48,7 @@ class Stage:
         self.journal.audit("toy", AuditLine(action, 1, to, "--promote auto", "not better", evidence | more))
 
     def settled(self) -> list[tuple[int, str]]:
-        self.running._settle(self.progress)
+        self.running.settle(self.progress)
         kept = [(made.block, made.outcome) for made in self.journal.decisions(IDENTITY)]
         assert kept == [(made.block, made.outcome) for made in self.progress.decisions]
         return kept
@@ -106,5 +106,5 @@ def test_the_challenge_goes_on_with_the_next_try(
     flag = SimpleNamespace(block=2, reason="drift", evidence={}, window_rows=None)
     record = SimpleNamespace(index=2, stop=60)
     consent = Approval(True, "ada", "yes")
-    made = stage.running._challenge(cast(Any, record), consent, cast(Any, flag), Listener())
+    made = stage.running.challenge_champion(cast(Any, record), consent, cast(Any, flag), Listener())
     assert (begun, made.outcome) == ([first], "failed")

@@ -124,7 +124,7 @@ def test_a_new_deployment_ends_those_that_cannot_go_on(tmp_path: Path, monkeypat
     stage.begin("toy-d", range(100, 300))
     stage.scored |= {"toy-c": range(100, 200)}
     with stage.home.lock("deployment-toy-d", doing="running"):
-        deploying._end_left_behind(stage.world, "toy", 2, 300)
+        deploying.end_left_behind(stage.world, "toy", 2, 300)
     states = {made.id: made.state for made in stage.journal.deployments("toy")}
     assert states == dict.fromkeys(("toy-b", "toy-c", "toy-d"), "interrupted") | {"toy-a": "superseded"}
     (said,) = (event.text for event in stage.tell.events if isinstance(event, Notice))

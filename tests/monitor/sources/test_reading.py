@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from drift.monitor.sources.column_roles import Columns
 from drift.monitor.store import MonitorStore, batches
 from tests.monitor.worlds import COLUMNS, World, monitor_of
 from tests.postgres import PASSWORD
+from tests.waiting import wait_until
 
 WORLD = World(batches=5, rows=120, truth_until=4)
 
@@ -176,7 +176,9 @@ def test_an_endless_view_is_ended_by_a_signal(tmp_path: Path) -> None:
         try:
             assert reading.stdout is not None
             assert reading.stdout.readline() == "reading\n"
-            time.sleep(2)
+            process = psutil.Process(reading.pid)
+            before = process.cpu_times().user
+            wait_until(lambda: process.cpu_times().user > before + 0.5, what="a query that takes its time")
             assert reading.poll() is None
             reading.send_signal(signal.SIGINT)
             _, err = reading.communicate(timeout=20)
@@ -404,9 +406,8 @@ def test_a_query_without_an_end_ends_by_a_signal(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
-        deadline = time.monotonic() + 60
-        while psutil.Process(process.pid).cpu_times().user < 5 and time.monotonic() < deadline:
-            time.sleep(0.1)  # until it is inside the query: imports take less
+        busy = psutil.Process(process.pid)
+        wait_until(lambda: busy.cpu_times().user >= 5, what="the query")  # imports take less
         process.send_signal(signal.SIGINT)
         assert process.wait(30) != 0
 

@@ -27,6 +27,7 @@ from drift.monitor.store.tables import metadata
 from tests.monitor.worlds import World, take_in
 from tests.postgres import PASSWORD
 from tests.servers import free_port
+from tests.stores import opened_read_only
 
 MIGRATIONS = Path(drift.monitor.store.__file__).parent / "migrations"
 
@@ -90,11 +91,7 @@ def test_a_file_that_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_read_only_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA query_only = ON")
-
-    monkeypatch.setattr("drift.monitor.store.opening._settings", refuse)
+    opened_read_only(monkeypatch)
     with pytest.raises(StateError, match=r"readonly database; make the file and its folder writable") as error:
         MonitorStore(tmp_path / "m.db")
     assert "CREATE" not in str(error.value)

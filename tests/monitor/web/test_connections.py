@@ -24,6 +24,7 @@ from drift.monitor.web import connections
 from drift.monitor.web.connections import BoundedProtocol, Unrepeated, most_connections
 from drift.monitor.web.reading import Reading
 from tests.monitor.serving import Site, serving
+from tests.waiting import wait_until
 
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 
@@ -82,7 +83,7 @@ def test_a_connection_that_is_used_again_begins_anew(site: Site, monkeypatch: py
     with requests.Session() as session:
         for _ in range(4):
             assert session.get(site.address, timeout=30).status_code == 200
-            time.sleep(0.4)
+            time.sleep(0.4)  # no event: together they take longer than one request may
 
 
 def test_many_that_wait_keep_nobody_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +100,7 @@ def test_many_that_read_no_answer_keep_nobody_out(site: Site, monkeypatch: pytes
     with ExitStack() as stack:
         for _ in range(12):
             stack.enter_context(never_read(site))
-        time.sleep(1.0)  # until their answers fill what there is room for
-        for _ in range(3):
+        for _ in range(3):  # the first comes after them all
             assert requests.get(site.address, timeout=30).status_code == 200
 
 
@@ -108,7 +108,7 @@ def test_an_answer_that_is_not_read_is_ended(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
     size = len(site.get("/static/monitor.css").content)
     with never_read(site) as waiting:
-        time.sleep(3)
+        time.sleep(3)  # no event: nobody reads meanwhile
         received = 0
         try:
             while more := waiting.recv(1 << 20):
@@ -130,7 +130,7 @@ def test_long_answers_that_are_not_read_are_not_held(site: Site) -> None:
             made.settimeout(10)
             made.connect((address.hostname or "", address.port or 0))
             made.sendall(b"GET /static/plotly.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        time.sleep(2)
+        time.sleep(2)  # no event: answers that nobody reads come in meanwhile
         assert process.memory_info().rss - before < 150_000_000
 
 
@@ -231,12 +231,11 @@ def test_a_message_that_repeats_is_written_once_in_a_while() -> None:
     passed = [filters.filter(record("socket.accept() out of system resource")) for _ in range(1000)]
     assert passed == [True] + [False] * 999
     assert filters.filter(record("something else"))
-    time.sleep(0.25)
-    assert filters.filter(record("socket.accept() out of system resource"))
+    wait_until(lambda: filters.filter(record("socket.accept() out of system resource")), what="the next time")
 
 
 HOLD = """
-import socket, sys, time
+import signal, socket, sys
 host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 made = []
 for _ in range(count):
@@ -247,7 +246,7 @@ for _ in range(count):
     except OSError:
         pass
 print(len(made), flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 
@@ -278,7 +277,7 @@ def test_the_command_answers_beside_1100_half_sent_requests(tmp_path: Path) -> N
         assert int(holder.stdout.readline()) > 1000
         for _ in range(5):
             assert requests.get(address, timeout=20).status_code == 200
-            time.sleep(1)
+            time.sleep(1)  # no event: the log grew while time went by
         assert (tmp_path / "log.txt").stat().st_size < 100_000
     finally:
         for process in (holder, page):

@@ -29,11 +29,12 @@ from drift.data.blocks import Floats
 from drift.errors import ArchiveError, NoAnswerError, PredictionError, ServerError, ServingError
 from drift.serving import ModelService, TorchServeClient
 from drift.serving.torchserve.control import Control
-from drift.serving.torchserve.keys import KINDS, Keyring
+from drift.serving.torchserve.keys import KINDS, Keyring, direct_request
 from drift.serving.torchserve.process.record import running
 from drift.serving.torchserve.process.server import TorchServe
 from tests.serving.conftest import TinyModel
 from tests.serving.torchserve.test_handler import BAD, npy
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -253,13 +254,13 @@ def test_a_broken_archive_disturbs_nothing(
 def test_rollover_loses_no_request(service: ModelService, tiny_model: TinyModel, rows: Floats) -> None:
     with Clients(service, rows, count=8) as clients:
         service.load(tiny_model.archive(service.store, 2), 2)
-        time.sleep(0.5)
+        clients.go_on()
         switch_began = time.monotonic()
         service.make_default(2)
         switched = time.monotonic()
-        time.sleep(0.5)
+        clients.go_on()
         service.retire(1)
-        time.sleep(0.5)
+        clients.go_on()
     longest = max(told.ended - told.began for told in clients.told)
     print(f"{len(clients.told)} requests of 8 clients, longest {longest:.3f} s")
     try:
@@ -278,7 +279,7 @@ def test_a_killed_worker_is_replaced(service: ModelService, service_folder: Path
     (worker,) = server_processes(service_folder, "model_service_worker")
     with Clients(service, rows, count=2) as clients:
         worker.kill()
-        time.sleep(0.2)
+        worker.wait(30)
         assert service.predict(rows).version == 1
     assert not clients.failures
 
@@ -308,7 +309,7 @@ def test_a_server_without_its_guard_is_replaced_by_one_with(
         record = running(tmp_path)
         assert record is not None
         os.kill(record.supervisor.pid, signal.SIGKILL)
-        time.sleep(0.2)
+        wait_until(lambda: not record.supervisor.lives, what="end of the supervisor")
         assert service.predict(rows).version == 1
         fresh = running(tmp_path)
         assert fresh is not None
@@ -342,11 +343,19 @@ def test_a_given_server_that_is_not_there(tmp_path: Path) -> None:
         ModelService.connect("http://localhost", tmp_path, "tiny")
 
 
-def test_tokens_another_process_renewed_are_read_again(service: ModelService, keyring: Keyring, rows: Floats) -> None:
+def test_tokens_another_process_renewed_are_read_again(
+    service: ModelService, service_folder: Path, keyring: Keyring, rows: Floats
+) -> None:
     service.predict(rows)
-    keyring.management()
-    keyring._renew("inference")
-    keyring._renew("management")
+    headers, users = keyring.management(), keyring.users
+    api_key = json.loads((service_folder / "key_file.json").read_text())["API"]["key"]
+    for kind in KINDS:
+        renewed = direct_request(
+            "GET", f"{keyring.management_url}/token", params={"type": kind},
+            headers={"Authorization": f"Bearer {api_key}"}, timeout=60, users=users,
+        )  # fmt: skip
+        assert renewed.ok
+    assert keyring.management() == headers, "it has not read the file again yet"
     assert service.predict(rows).version == 1
     assert set(service.loaded) == {1}
 
@@ -356,8 +365,7 @@ def outlive(key_file: Path) -> None:
     stored = json.loads(key_file.read_text())
     ends = max(datetime.fromisoformat(stored[kind]["expiration time"]).timestamp() for kind in KINDS)
     assert ends - time.time() < 65
-    while time.time() <= ends:
-        time.sleep(0.2)
+    wait_until(lambda: time.time() > ends, 70, what="end of the tokens' life")
 
 
 @pytest.mark.slow
@@ -366,7 +374,7 @@ def test_tokens_are_renewed_for_longer_than_they_live(tmp_path: Path, tiny_model
         service = ModelService.connect(server.inference_url, tmp_path, "tiny")
         service.load(tiny_model.archive(service.store, 1), 1)
         first = (tmp_path / "key_file.json").read_text()
-        with Clients(service, rows, count=4) as clients:
+        with Clients(service, rows, count=4, pause=0.2) as clients:  # for a minute
             outlive(tmp_path / "key_file.json")
             assert set(service.loaded) == {1}
         assert not clients.failures
@@ -385,19 +393,19 @@ class Told:
 
 
 class Clients:
-    """Threads that ask without a pause while the body of a `with` runs; none may be left without answer."""
+    """Threads that ask again and again while the body of a `with` runs; none may be left without answer."""
 
-    def __init__(self, service: ModelService, rows: Floats, *, count: int) -> None:
+    def __init__(self, service: ModelService, rows: Floats, *, count: int, pause: float = 0.0) -> None:
         self.told: list[Told] = []
         self.failures: list[Exception] = []
-        self._service, self._rows = service, rows
+        self._service, self._rows, self._pause = service, rows, pause
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
 
     def __enter__(self) -> Clients:
         for thread in self._threads:
             thread.start()
-        time.sleep(0.3)
+        self.go_on()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -407,8 +415,13 @@ class Clients:
         assert not any(thread.is_alive() for thread in self._threads)
         assert self.told
 
+    def go_on(self) -> None:
+        """Wait for the next answers, several of each thread."""
+        enough = len(self.told) + 5 * len(self._threads)
+        wait_until(lambda: len(self.told) >= enough or self.failures, what="answers")
+
     def _ask(self) -> None:
-        while not self._end.is_set():
+        while not self._end.wait(self._pause):
             began = time.monotonic()
             try:
                 answer = self._service.predict(self._rows)

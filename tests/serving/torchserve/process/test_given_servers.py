@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from drift.errors import ServingError
 from drift.serving import ModelService
 from drift.serving.torchserve.process.settings import choose_ports, find_java, listens
 from tests.serving.conftest import TinyModel
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
@@ -62,10 +62,10 @@ def test_a_server_without_tokens_and_with_management_elsewhere(
             command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + 150
-        while not (listens(ports.inference) and listens(ports.management)):
-            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.2)
+        wait_until(
+            lambda: listens(ports.inference) and listens(ports.management), 150,
+            what=lambda: f"start of the server; its log: {(tmp_path / 'log').read_text()}",
+        )  # fmt: skip
         for host in ("localhost", *(["[::1]"] if has_ipv6() else [])):
             service = ModelService.connect(f"http://{host}:{ports.inference}/", tmp_path, "tiny")
             archive = tiny_model.archive(service.store, 1)

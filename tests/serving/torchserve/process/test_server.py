@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from drift.serving.torchserve.process import server as server_module
 from drift.serving.torchserve.process.record import ServerRecord, end_orphan, running
 from drift.serving.torchserve.process.server import TorchServe
 from drift.serving.torchserve.process.settings import Ports, choose_ports
+from tests.waiting import wait_until
 
 OWNER = """
 import sys
@@ -56,10 +56,7 @@ def record_of(folder: Path) -> ServerRecord:
 
 
 def wait_until_gone(record: ServerRecord, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while record.processes:
-        assert time.monotonic() < deadline, f"still there after {seconds} s: {record.processes}"
-        time.sleep(0.1)
+    wait_until(lambda: not record.processes, seconds, what=lambda: f"end of {record.processes}")
     for url in (record.inference_url, record.management_url):
         with pytest.raises(requests.ConnectionError):
             requests.get(url, timeout=1)
