@@ -384,7 +384,8 @@ def test_the_trail_holds_changes_from_outside_while_the_deployment_ran(monkeypat
         trail=lambda model: [line, *others, own],
     )
     pages = list[ReportData]()
-    monkeypatch.setattr("drift.report.deployment.write_report", lambda page, path: pages.append(page))
+    monkeypatch.setattr("drift.report.deployment.render", pages.append)
+    monkeypatch.setattr("drift.report.deployment.write_whole", lambda text, path: path)
     write_deployment(
         cast(Any, journal), deployment, table(), data().report_data.details, Path("nowhere"), threshold=0.6,
         forecasts=lambda blocks: {},
