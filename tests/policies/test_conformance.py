@@ -15,9 +15,9 @@ from drift.loop.retraining.approval import AlwaysRetrain
 from drift.policies import DECLARED, POLICIES
 from drift.policies.describe import policy_lines, policy_table
 from drift.policies.history import History
-from drift.policies.never import Never
 from drift.policies.parser import COMBINATIONS, parse_policy
 from drift.policies.protocol import Decision, PolicyDeclaration, PolicyParameter, PolicySettings
+from drift.policies.schedules import Never
 from drift.replays.experiment import compare_policies
 from drift.replays.play import Stream
 from drift.replays.versions import ReplayVersions

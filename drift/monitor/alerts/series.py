@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from drift.detect.sequential.dependence import measure_dependence
-from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
+from drift.metrics.regression.errors import LARGE as LARGE_ERRORS
 from drift.monitor.alerts.rules import DistancePoint, LossPoint
 from drift.monitor.drift.signals import ACCURACY, LABEL, display_name
 from drift.monitor.pipeline.reference import ReferenceLimits

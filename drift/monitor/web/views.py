@@ -12,7 +12,7 @@ from drift.charts.plots import Chart
 from drift.detect.profiles.aligned_counts import sides_of
 from drift.detect.profiles.comparison import ComparedCell
 from drift.metrics import metrics_by_name
-from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
+from drift.metrics.regression.errors import LARGE as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name
 from drift.monitor.drift.signals import LABEL, display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
