@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.permutation.kernel_sums import (
-    FEWEST_BINS_EACH,
-    KernelSums,
-    bin_sums,
-    plan_bins,
-    shuffled,
-    sums_by_rows,
-    sums_of_pairs,
-)
+from drift.detect.permutation import kernel_sums
 from drift.detect.permutation.tests import require_reachable
 from drift.detect.two_sample.kernel_matrix import KernelMatrix, ScaledKernel
 from drift.errors import BlockError
@@ -62,10 +54,11 @@ class PermutationSampler:
         n, m = samples.n, samples.m
         self._rng = rng
         self._pairs: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None  # of bins, from the one pass
-        self._bins = plan_bins(n, m) if scheme == "bins" or (scheme == "auto" and n + m > ROWS_UP_TO) else None
+        in_bins = scheme == "bins" or (scheme == "auto" and n + m > ROWS_UP_TO)
+        self._bins = kernel_sums.plan_bins(n, m) if in_bins else None
         if self._bins is None and scheme == "bins":
             raise BlockError(
-                f"expected enough rows for {FEWEST_BINS_EACH} bins of each sample, got {n} and {m}:"
+                f"expected enough rows for {kernel_sums.FEWEST_BINS_EACH} bins of each sample, got {n} and {m}:"
                 " permute rows instead"
             )
         _require_memory(samples, permutations if self._bins is None else 0)
@@ -78,15 +71,15 @@ class PermutationSampler:
             bins = self._bins
             self.scheme, self.rows = "bins", (bins.reference * bins.width, bins.current * bins.width)
             require_reachable(level, permutations, bins.reference, bins.current, of="bins")
-            self.gram = KernelMatrix(rows[shuffled(n, m, bins, rng)], terms)
+            self.gram = KernelMatrix(rows[kernel_sums.shuffled(n, m, bins, rng)], terms)
 
-    def draw(self, count: int) -> KernelSums:
+    def draw(self, count: int) -> kernel_sums.KernelSums:
         """Sums of the samples as observed, and under `count` new permutations."""
         if self._bins is None:
-            return sums_by_rows(self.gram, *self.rows, count, self._rng)
+            return kernel_sums.sums_by_rows(self.gram, *self.rows, count, self._rng)
         if self._pairs is None:
-            self._pairs = bin_sums(self.gram, self._bins)
-        return sums_of_pairs(*self._pairs, self._bins, count, self._rng)
+            self._pairs = kernel_sums.bin_sums(self.gram, self._bins)
+        return kernel_sums.sums_of_pairs(*self._pairs, self._bins, count, self._rng)
 
 
 def free_bytes(device: torch.device) -> int:
