@@ -88,7 +88,8 @@ class ReplayVersions:
             first = _first(rows)
             expected = len(self.table) - first, len(self.table.classes)
             if probabilities is None or probabilities.shape != expected:
-                probabilities = self._train(rows, first, seed)
+                answer = self._fitted(rows, seed).predict(self.table.features[first:])
+                probabilities = np.asarray(answer.probabilities, np.float32)
                 if path is not None:
                     write_array(path, probabilities, failure=f"the cache {path.parent} cannot be written")
             right = predicted_classes(probabilities) == self.table.labels[first:]
@@ -100,10 +101,6 @@ class ReplayVersions:
         if self._newest is not None and self._newest[:2] == (version.rows, version.seed):
             return self._newest[2]
         return self._fitted(version.rows, version.seed)
-
-    def _train(self, rows: range, first: int, seed: int) -> Floats:
-        model = self._fitted(rows, seed)
-        return np.asarray(model.predict(self.table.features[first:]).probabilities, np.float32)
 
     def _fitted(self, rows: range, seed: int) -> Predictor:
         train = self.table.part(rows)

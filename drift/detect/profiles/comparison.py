@@ -165,14 +165,7 @@ def _compare(
         null = sides.distances(*permutation_null(sides.reference, sides.current, draws, seed))
     no_interval = sparse_cells(sides.reference, sides.current)
     distances = tuple(
-        _judged(
-            distance,
-            values[0],
-            null[distance],
-            values[1:],
-            level=level,
-            no_interval=no_interval or _why_no_interval(sides, distance, values),
-        )
+        _judged(distance, values, null[distance], level, no_interval or _why_no_interval(sides, distance, values))
         for distance, values in _with_resamples(sides, seed).items()
     )
     cells = zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
@@ -203,21 +196,15 @@ def _why_no_interval(sides: AlignedCounts, name: str, values: NDArray[np.float64
 
 
 def _judged(
-    name: str,
-    observed: np.float64,
-    null: NDArray[np.float64],
-    again: NDArray[np.float64],
-    *,
-    level: float,
-    no_interval: str,
+    name: str, values: NDArray[np.float64], null: NDArray[np.float64], level: float, no_interval: str
 ) -> Distance:
-    value, expected = float(observed), float(null.mean())
+    value, expected = float(values[0]), float(null.mean())
     verdict = permutation_result(
         PermutedStatistics(np.append(value, null), ROUNDING * max(value, expected)), level=level
     )
     if no_interval:
         return Distance(name, value, expected, verdict.threshold, verdict.p_value, None, no_interval)
-    low, high = _normal_interval(name, value, again, level=level)
+    low, high = _normal_interval(name, value, values[1:], level=level)
     if verdict.p_value > level:
         low = 0.0
     elif low == 0:

@@ -52,15 +52,10 @@ class Measuring:
     """Takes rows, part by part, and says what they show."""
 
     def __init__(
-        self,
-        *,
-        reference: MonitorReference | None,
-        slices: Sequence[Slice] = (),
-        large_error: float | None = None,
-        seed: int = 0,
+        self, *, reference: MonitorReference | None, slices: Sequence[Slice] = (), large_error: float | None = None
     ) -> None:
         """Begin; `large_error` counts without a reference, which is what a reference itself is measured with."""
-        self.reference, self.slices, self.seed = reference, slices, seed
+        self.reference, self.slices = reference, slices
         self.large_error = reference.large_error if reference is not None else large_error
         self.rows = self.known = 0
         self._missing: Counter[str] = Counter()
@@ -68,7 +63,7 @@ class Measuring:
         self._inputs: Profile | None = None
         self._labels: Profile | None = None
         self._sample: PredictionRows | None = None
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(0)
 
     def add(self, rows: PredictionRows) -> None:
         """Take some rows into account."""
@@ -126,13 +121,13 @@ class Measuring:
         if reference is None or self._inputs is None:
             return None
         allowed = limits(self.rows) if limits is not None else {}
-        signals = measure_drift(reference.inputs, self._inputs, limits=dict(allowed), seed=self.seed)
+        signals = measure_drift(reference.inputs, self._inputs, limits=dict(allowed))
         if reference.labels is not None and self._labels is not None and self._labels.rows:
             of_labels = limits(self._labels.rows, of_labels=True) if limits is not None else {}
-            signals += measure_drift(reference.labels, self._labels, limits=dict(of_labels), seed=self.seed)
+            signals += measure_drift(reference.labels, self._labels, limits=dict(of_labels))
         joint = None
         if self._sample is not None:
-            joint = measure_joint_drift(reference.sample.features, self._sample.features, seed=self.seed)
+            joint = measure_joint_drift(reference.sample.features, self._sample.features)
         return Drift(self._inputs, self._labels, signals, joint)
 
     def _quality(self, duplicates: int, repeated: int) -> Quality:
