@@ -9,7 +9,7 @@ import numpy as np
 
 from drift.data.losses import predicted_classes
 from drift.errors import StateError
-from drift.images.detection.spaces import FeatureNetwork
+from drift.images.detection.image_detectors import FeatureNetwork
 from drift.images.streams.evolution import Evolution, ImageBatch, ImagePool
 from drift.system.disk import write_at_once
 

@@ -19,8 +19,7 @@ import numpy as np
 
 from drift.data.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
-from drift.replays.combiners import Combiner, SingleVersionCombiner
-from drift.replays.versions import ReplayVersion, ReplayVersions
+from drift.replays.versions import Combiner, ReplayVersion, ReplayVersions, SingleVersionCombiner
 
 MODEL = "replay"  # its name on the server
 TOLERANCE = 1e-5  # between served probabilities and those of this process; a right one is within 1e-6 or so

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.blocks import Integers
-from drift.detect.profiles.binning import Bins, QuantileBins, ValueBins
-from drift.detect.profiles.counts import CellCounts, NamedCounts
+from drift.detect.profiles.binning import Bins, CellCounts, NamedCounts, QuantileBins, ValueBins
 from drift.detect.profiles.distances import CELL_DISTANCES, Shares, cell_distances, wasserstein
 from drift.errors import BlockError
 
