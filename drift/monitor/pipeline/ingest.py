@@ -264,7 +264,7 @@ class _BatchCutter:
     def store_rest(self, partial: bool) -> None:
         """Store the batches that are left; without `partial`, not the one that more rows may come for."""
         names = list(self.open)
-        if names and self.batching.unfinished_last and not partial:
+        if names and (self.batching.every or self.batching.size) and not partial:  # more rows may come for the last
             newest = self.batching.unfinished(names, _now())
             builder = self.open[newest]
             builder.flush()
