@@ -28,6 +28,21 @@ from drift.errors import BlockError
 
 
 @dataclass(frozen=True)
+class ComparedCell:
+    """One cell of a feature.
+
+    Attributes:
+        label: of the cell, such as [0, 1).
+        reference: rows.
+        current: rows.
+    """
+
+    label: str
+    reference: int
+    current: int
+
+
+@dataclass(frozen=True)
 class AlignedCounts:
     """Counts of a feature in the reference and in the current sample; the last cell is the missing one.
 
@@ -42,6 +57,12 @@ class AlignedCounts:
     reference: Integers
     current: Integers
     places: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+
+    @property
+    def cells(self) -> tuple[ComparedCell, ...]:
+        """The rows of both in each cell."""
+        rows = zip(self.labels, self.reference.tolist(), self.current.tolist(), strict=True)
+        return tuple(ComparedCell(*cell) for cell in rows)
 
     def distances(
         self, p: Shares, q: Shares, cells: NDArray[np.float64] | None = None
@@ -121,21 +142,6 @@ RESAMPLES = 200  # of the bootstrap: mean and spread are all that is taken from 
 SQUARED = {"hellinger": 2, "wasserstein": 2}  # powers in which a distance is smooth at 0, for its interval
 ROUNDING = 1e-9  # relative; closer values are ties
 MOST_ROWS = 1_000_000_000  # NumPy's hypergeometric draws go no further
-
-
-@dataclass(frozen=True)
-class ComparedCell:
-    """One cell of a feature.
-
-    Attributes:
-        label: of the cell, such as [0, 1).
-        reference: rows.
-        current: rows.
-    """
-
-    label: str
-    reference: int
-    current: int
 
 
 @dataclass(frozen=True)
@@ -266,13 +272,12 @@ def _compare(
         _judged(distance, values, null[distance], level, no_interval or _why_no_interval(sides, distance, values))
         for distance, values in _with_resamples(sides, seed).items()
     )
-    cells = zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
     p_value = distances[0].p_value
     return FeatureDistances(
         feature=name,
         null=kind,
         rows=(n, m),
-        cells=tuple(ComparedCell(*cell) for cell in cells),
+        cells=sides.cells,
         distances=distances,
         p_value=p_value,
         adjusted_p_value=p_value,
