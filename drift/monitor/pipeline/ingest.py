@@ -148,7 +148,7 @@ def ingest(
             if not len(frame):
                 continue
             if cutter is None:
-                monitor = _find_or_begin(store, name, frame, columns, slices, of_one_class, result)
+                monitor, result.begun = _find_or_begin(store, name, frame, columns, slices, of_one_class)
                 settled = monitor.columns.fit_to(columns)
                 result.left_out = _left_out(frame, settled)
                 writer = BatchWriter(store, monitor, in_force(store, monitor), result, replace=replace)
@@ -172,21 +172,18 @@ def ingest(
 
 
 def _find_or_begin(
-    store: MonitorStore,
-    name: str,
-    frame: pd.DataFrame,
-    columns: Columns,
-    slices: tuple[str, ...],
-    of_one_class: bool,
-    result: Ingested,
-) -> MonitorRecord:
-    """The monitor of that name; it begins with these rows if it is not there, or is empty and columns are named."""
+    store: MonitorStore, name: str, frame: pd.DataFrame, columns: Columns, slices: tuple[str, ...], of_one_class: bool
+) -> tuple[MonitorRecord, bool]:
+    """The monitor of that name; it begins with these rows if it is not there, or is empty and columns are named.
+
+    Returns:
+        the monitor, and whether it begins now.
+    """
     with store.read() as connection:
         monitor = batches.find_monitor(connection, name)
-        empty = monitor is None or batches.is_empty(connection, monitor)
-    if monitor is None or (empty and columns.prediction):  # a first ingest that failed binds nobody
+        begins = monitor is None or (bool(columns.prediction) and batches.is_empty(connection, monitor))
+    if monitor is None or begins:  # a first ingest that failed binds nobody
         settled = _settle(frame, columns, slices, of_one_class)
-        result.begun = True
         with store.write() as connection:
             monitor = batches.begin_monitor(connection, name, settled, slices)
     if slices and slices != monitor.slices:
@@ -194,7 +191,7 @@ def _find_or_begin(
             f"expected the slices that the monitor began with ({'; '.join(monitor.slices) or 'none'}):"
             " leave --slice out, or begin another monitor with --monitor NAME"
         )
-    return monitor
+    return monitor, begins
 
 
 def _settle(frame: pd.DataFrame, columns: Columns, texts: tuple[str, ...], of_one_class: bool) -> Columns:
