@@ -131,11 +131,6 @@ class Comparison:
             ]
         )
 
-    @property
-    def least_likely(self) -> ColumnChange:
-        """The column with the smallest p-value."""
-        return min(self.columns, key=lambda column: column.adjusted)
-
 
 def verdict(comparison: Comparison) -> str:
     """Whether there is drift, in one line."""
@@ -159,7 +154,7 @@ def reasons(comparison: Comparison) -> list[str]:
         for column in changed
     ]
     if not changed:
-        least = comparison.least_likely
+        least = min(comparison.columns, key=lambda column: column.adjusted)
         lines.append(
             f"every column is within chance: the smallest p-value is that of {least.column}, {least.adjusted:.2g}, and"
             f" drift would be {comparison.level / 2:g} or less"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.errors import StateError
-from drift.system.disk import write_at_once
+from drift.system.disk import write_at_once, write_errors
 
 SEED = 20260101
 NOTES = ("", "gift", "call before delivery", "second floor", "leave at the door")
@@ -40,12 +40,10 @@ def write_example(folder: Path) -> Mapping[Path, str]:
         path = folder / name
         if path.exists() and path.read_bytes() != content:
             raise StateError(f"{path} is there already and is another file; name another folder: drift example FOLDER")
-    try:
+    with write_errors(f"the example cannot be written to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, (content, _) in contents.items():
             write_at_once(folder / name, content)
-    except OSError as error:
-        raise StateError(f"the example cannot be written to {folder}: {error.strerror}") from error
     return {folder / name: words for name, (_, words) in contents.items()}
 
 

@@ -174,7 +174,8 @@ def _stream(url: str, part: Path, *, tell: Tell) -> None:
             part.unlink()  # it is longer than the file, or we cannot know that it is not
             return _stream(url, part, tell=tell)
         answer.raise_for_status()
-        done = _begins_at(answer, start=done)
+        goes_on = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+        done = done if goes_on else 0
         answer.raw.headers.pop("Content-Encoding", None)  # a .gz is to stay one, whatever its server says it is
         length = answer.headers.get("Content-Length", "")
         total = done + int(length) if length.isdigit() else None
@@ -192,12 +193,6 @@ def _stream(url: str, part: Path, *, tell: Tell) -> None:
 
 def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
-
-
-def _begins_at(answer: requests.Response, *, start: int) -> int:
-    """Where in the file an answer begins: not every server minds what it was asked."""
-    partial = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-    return start if partial else 0
 
 
 def cache_folder() -> Path:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.data.losses import predicted_classes
-from drift.errors import StateError
-from drift.images.detection.spaces import FeatureNetwork
+from drift.images.detection.image_detectors import FeatureNetwork
 from drift.images.streams.evolution import Evolution, ImageBatch, ImagePool
-from drift.system.disk import write_at_once
+from drift.system.disk import write_at_once, write_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,10 +53,8 @@ def write_rows(table: pd.DataFrame, path: Path) -> None:
         content = table.to_parquet(index=False)
     else:
         content = without_formulas(table).to_csv(index=False).encode()
-    try:
+    with write_errors(f"the rows cannot be written to {path}"):
         write_at_once(path, content)
-    except OSError as error:
-        raise StateError(f"the rows cannot be written to {path}: {error.strerror}") from error
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:

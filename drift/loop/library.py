@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from drift import next_steps
-from drift.errors import ExitCode, StateError, UsageError
+from drift.errors import ExitCode, UsageError
 from drift.loop import deploy as deployments
 from drift.loop.card import DataSource, source_of
 from drift.loop.context import DeploymentContext, ReportWriter
@@ -31,6 +31,7 @@ from drift.loop.retraining.retrain import ChallengeConfig, Challenger, retrain_c
 from drift.loop.servers import deployment_server, find_service, serve
 from drift.loop.status import status_of
 from drift.loop.training.base import BaseResult, next_step, train_base
+from drift.system.disk import write_errors
 from drift.system.options import as_options, record_of
 from drift.system.person import person
 from drift.tracking.connection.store import Store, connect
@@ -113,10 +114,8 @@ def _in_folder(
     def inside(self: Loop, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         before = os.environ.get(TRACKING_URI)
         if self.folder is not None:
-            try:
+            with write_errors(f"expected a folder that can be made at {self.folder}"):
                 self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StateError(f"expected a folder that can be made at {self.folder}: {error.strerror}") from error
         with nullcontext() if self.folder is None else chdir(self.folder):
             try:
                 return method(self, *args, **kwargs)

@@ -60,11 +60,7 @@ def batch_records(store: MonitorStore, monitor: MonitorRecord) -> list[dict[str,
     return [
         {
             "batch": batch.name,
-            "first_time": batch.first_time,
-            "last_time": batch.last_time,
-            "rows": batch.rows,
-            "known": batch.known,
-            "version": batch.version,
+            **{name: getattr(batch, name) for name in ("first_time", "last_time", "rows", "known", "version")},
             "measures": [
                 vars(each.measure) | {"of_slice": each.of_slice or None} for each in measured.get(batch.id, [])
             ],

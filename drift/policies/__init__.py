@@ -3,21 +3,21 @@
 To add one: its file here with a `PolicyDeclaration`, and its import line below. Every detector is a policy, too.
 """
 
+from drift.policies.alarm import EVIDENCE as EVIDENCE
 from drift.policies.alarm import detector_policies
 from drift.policies.cost import COST as COST
-from drift.policies.every import EVERY as EVERY
-from drift.policies.evidence import EVIDENCE as EVIDENCE
-from drift.policies.forecast import FORECAST as FORECAST
-from drift.policies.never import NEVER as NEVER
-from drift.policies.oracle import ORACLE as ORACLE
 from drift.policies.protocol import PolicyDeclaration
-from drift.policies.spaced import SPACED as SPACED
+from drift.policies.schedules import EVERY as EVERY
+from drift.policies.schedules import NEVER as NEVER
+from drift.policies.schedules import ORACLE as ORACLE
+from drift.policies.schedules import SPACED as SPACED
+from drift.policies.threshold import FORECAST as FORECAST
 from drift.policies.threshold import THRESHOLD as THRESHOLD
 
 DECLARED: dict[str, PolicyDeclaration] = {
-    entry.name: entry for entry in list(vars().values()) if isinstance(entry, PolicyDeclaration)
+    entry.name: entry for _, entry in sorted(vars().items()) if isinstance(entry, PolicyDeclaration)
 }
-"""Every policy of this folder by its name."""
+"""Every policy of this folder by its name, in alphabetical order."""
 
 POLICIES: dict[str, PolicyDeclaration] = {
     **detector_policies(),

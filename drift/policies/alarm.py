@@ -1,13 +1,13 @@
-"""Retraining when a detector alarms: one policy for each detector, under the detector's name."""
+"""Retraining when a detector alarms: one policy for each detector, under its name, and `evidence`, with a guarantee."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from drift.detect import DETECTORS, STREAMING
+from drift.detect import DETECTORS, STREAMING, Harm
 from drift.detect.detectors.protocol import FeatureDetector
 from drift.policies.history import History, evidence_of, serving_blocks
-from drift.policies.protocol import Decision, MakeDetector, PolicyDeclaration, PolicySettings, flagged
+from drift.policies.protocol import Decision, MakeDetector, PolicyDeclaration, PolicyParameter, PolicySettings, flagged
 
 STILL_LOW = 0.001  # chance of the newest blocks at the accepted accuracy, below which an alarm is repeated
 
@@ -78,3 +78,25 @@ def _declared(name: str) -> PolicyDeclaration:
         return kind
 
     return PolicyDeclaration(name, f"when the detector {name} alarms", make, detector=detector)
+
+
+def _make_evidence(settings: PolicySettings, loss: float, blocks: float) -> OnAlarm:
+    # The detector goes on gathering evidence by itself: repeated alarms would break its guarantee.
+    return OnAlarm(Harm.name, cooldown=settings.cooldown)
+
+
+def _evidence_detector(settings: PolicySettings, loss: float, blocks: float) -> MakeDetector:
+    return partial(Harm, tolerated_loss=loss, expected_run_length=blocks)
+
+
+EVIDENCE = PolicyDeclaration(
+    "evidence",
+    "when more than LOSS of accuracy was lost, by evidence kept over blocks, with BLOCKS or more between false alarms",
+    _make_evidence,
+    (
+        PolicyParameter("LOSS", "of accuracy", "tolerated_loss", low=0.001, high=0.99),
+        PolicyParameter("BLOCKS", "between false alarms in the mean", "expected_run_length", low=2),
+    ),
+    detector=_evidence_detector,
+    aliases=(Harm.name,),
+)

@@ -19,32 +19,15 @@ import numpy as np
 
 from drift.data.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
-from drift.replays.combiners import Combiner, SingleVersionCombiner
-from drift.replays.versions import ReplayVersion, ReplayVersions
+from drift.loop.releases.loading import VersionService
+from drift.replays.versions import Combiner, ReplayVersion, ReplayVersions, SingleVersionCombiner
 
 MODEL = "replay"  # its name on the server
 TOLERANCE = 1e-5  # between served probabilities and those of this process; a right one is within 1e-6 or so
 
 
-class ReplayService(Predictor, Protocol):
+class ReplayService(Predictor, VersionService, Protocol):
     """What a replay needs of a server."""
-
-    @property
-    def store(self) -> Path:
-        """Folder of the archives that it may load."""
-        ...
-
-    def load(self, archive: Path, version: int) -> None:
-        """Load a version beside those that serve, and wait until it can answer."""
-        ...
-
-    def make_default(self, version: int) -> None:
-        """Let a loaded version answer from now on."""
-        ...
-
-    def retire(self, version: int) -> None:
-        """Unload a version."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,8 @@ from html import escape
 from itertools import groupby
 from math import log10
 
+from drift.charts import plots
 from drift.charts.palette import BAND, GREEN, GREY, MARKERS, VERMILLION, VERSIONS, series_style
-from drift.charts.plots import (
-    LEGEND_BELOW,
-    Chart,
-    axis,
-    band,
-    block_axis,
-    chart,
-    error_bars,
-    level_line,
-    note_above,
-    series,
-    vertical_line,
-)
 from drift.detect import Score, ThresholdForecast
 from drift.loop.journal.records import DecisionRecord
 from drift.loop.results.outcome import DeploymentOutcome, moment
@@ -29,7 +17,9 @@ from drift.policies.history import BlockRecord
 SMALLEST_P = 1e-12  # where the axis of p-values ends: smaller ones are drawn there, as triangles
 
 
-def accuracy_chart(blocks: Sequence[BlockRecord], outcome: DeploymentOutcome, *, threshold: float | None) -> Chart:
+def accuracy_chart(
+    blocks: Sequence[BlockRecord], outcome: DeploymentOutcome, *, threshold: float | None
+) -> plots.Chart:
     """Accuracy by block, with threshold, chance band, flags, changes of champion, and the first one had it stayed.
 
     Args:
@@ -39,12 +29,12 @@ def accuracy_chart(blocks: Sequence[BlockRecord], outcome: DeploymentOutcome, *,
     """
     index = [block.index for block in blocks]
     low, high = zip(*outcome.chance_bands, strict=True)
-    data = [band(index, low, high, "95 % by chance", shape="hvh")]
+    data = [plots.band(index, low, high, "95 % by chance", shape="hvh")]
     first, changes = outcome.summary.first_version, outcome.champion_changes
     if changes and changes[0].before <= index[-1]:  # no block follows a promotion at the end
         after = [block for block in blocks if block.index >= changes[0].before - 1]
         data.append(
-            series(
+            plots.series(
                 [block.index for block in after], [block.first_champion_correct / block.rows for block in after],
                 f"version {first}, had it stayed", hover="block %{x}: %{y:.3f}", line={"color": GREY, "dash": "dot"},
                 marker={"size": 5},
@@ -54,7 +44,7 @@ def accuracy_chart(blocks: Sequence[BlockRecord], outcome: DeploymentOutcome, *,
         style = series_style(place, VERSIONS)
         own = [block if block.version == version else None for block in blocks]  # None: no line over another's blocks
         data.append(
-            series(
+            plots.series(
                 index, [None if block is None else block.accuracy for block in own], f"version {version}",
                 hover="%{text}", text=["" if block is None else _hover(block) for block in own],
                 line={"color": style.colour, "dash": style.dash, "width": 2},
@@ -70,11 +60,11 @@ def accuracy_chart(blocks: Sequence[BlockRecord], outcome: DeploymentOutcome, *,
     ):  # fmt: skip
         if marked:
             x, y = [block.index for block in marked], [block.accuracy for block in marked]
-            data.append(series(x, y, name, mode="markers", marker=marker))
+            data.append(plots.series(x, y, name, mode="markers", marker=marker))
     if threshold is not None:
-        data.append(level_line(threshold, [index[0] - 0.6, index[-1] + 0.6], f"threshold {threshold:.4g}"))
+        data.append(plots.level_line(threshold, [index[0] - 0.6, index[-1] + 0.6], f"threshold {threshold:.4g}"))
     notes = [
-        note_above(
+        plots.note_above(
             before - 0.5,
             " ".join(f"▸v{change.version}" for change in together),
             hovertext="<br>".join(change.words for change in together),
@@ -83,13 +73,13 @@ def accuracy_chart(blocks: Sequence[BlockRecord], outcome: DeploymentOutcome, *,
         for together in [list(group)]
     ]
     lowest = min([*([] if threshold is None else [threshold]), *(block.accuracy for block in blocks), *low])
-    return chart(
-        data, height=470, x=block_axis(index), y=axis("accuracy", range=[max(0.0, lowest - 0.08), 1.02],
-        tickformat=".2~f"), shapes=[vertical_line(note["x"]) for note in notes], annotations=notes,
+    return plots.chart(
+        data, height=470, x=plots.block_axis(index), y=plots.axis("accuracy", range=[max(0.0, lowest - 0.08), 1.02],
+        tickformat=".2~f"), shapes=[plots.vertical_line(note["x"]) for note in notes], annotations=notes,
     )  # fmt: skip
 
 
-def detector_chart(blocks: Sequence[BlockRecord]) -> Chart:
+def detector_chart(blocks: Sequence[BlockRecord]) -> plots.Chart:
     """The p-value by block of each detector that has one, on a logarithmic axis, with its level."""
     tested = [(block.index, score, p) for block in blocks for score, p in _tests(block)]
     data = []
@@ -97,7 +87,7 @@ def detector_chart(blocks: Sequence[BlockRecord]) -> Chart:
         points = [(index, score, p) for index, score, p in tested if score.detector == name]
         below, style = [p < SMALLEST_P for _, _, p in points], series_style(place, VERSIONS)
         data.append(
-            series(
+            plots.series(
                 [index for index, _, _ in points], [max(p, SMALLEST_P) for _, _, p in points], name,
                 hover=f"{name}, block %{{x}}: %{{text}}",
                 text=[f"{score.words}<br>statistic {score.statistic:.3f} {escape(score.detail)}"
@@ -110,10 +100,10 @@ def detector_chart(blocks: Sequence[BlockRecord]) -> Chart:
             )
         )  # fmt: skip
     index, level = [block.index for block in blocks], tested[0][1].level or 0.0
-    data.append(level_line(level, [index[0] - 0.6, index[-1] + 0.6], f"level {level:g}"))
+    data.append(plots.level_line(level, [index[0] - 0.6, index[-1] + 0.6], f"level {level:g}"))
     lowest = min(max(p, SMALLEST_P) for _, _, p in tested)
-    y = axis("p-value", type="log", exponentformat="power", range=[log10(lowest) - 0.7, 0.6])
-    return chart(data, height=340, x=block_axis(index), y=y)
+    y = plots.axis("p-value", type="log", exponentformat="power", range=[log10(lowest) - 0.7, 0.6])
+    return plots.chart(data, height=340, x=plots.block_axis(index), y=y)
 
 
 def has_triangles(blocks: Sequence[BlockRecord]) -> bool:
@@ -125,7 +115,7 @@ def _tests(block: BlockRecord) -> list[tuple[Score, float]]:
     return [(score, score.p_value) for score in block.scores if score.p_value is not None]
 
 
-def difference_chart(decisions: Sequence[DecisionRecord], last: int) -> Chart:
+def difference_chart(decisions: Sequence[DecisionRecord], last: int) -> plots.Chart:
     """Challenger minus champion on the held-out rows, with intervals: right of zero, the challenger is better.
 
     Args:
@@ -140,17 +130,17 @@ def difference_chart(decisions: Sequence[DecisionRecord], last: int) -> Chart:
         above = test["high"] - middle if test["high"] < 1 else 0  # 1: only a lower bound
         name = f"version {decision.challenger}"
         data.append(
-            series(
+            plots.series(
                 [middle], [name], name, hover=f"{moment(decision, last)}: %{{x:+.3f}}, {decision.outcome}",
                 mode="markers", marker={"size": 11, "color": colour, "symbol": "circle" if promoted else "x"},
-                error_x=error_bars([above], [middle - test["low"]], color=colour, thickness=2), showlegend=False,
+                error_x=plots.error_bars([above], [middle - test["low"]], color=colour, thickness=2), showlegend=False,
             )
         )  # fmt: skip
     ends = [0.0, *(test[end] for _, test in compared for end in ("low", "high"))]
     margin = 0.06 * (max(ends) - min(ends))
-    x = axis("challenger − champion", tickformat="+.3~f", range=[min(ends) - margin, max(ends) + margin])
-    y = axis(autorange="reversed", ticksuffix="  ")
-    return chart(data, height=110 + 40 * len(compared), x=x, y=y, shapes=[vertical_line(0)])
+    x = plots.axis("challenger − champion", tickformat="+.3~f", range=[min(ends) - margin, max(ends) + margin])
+    y = plots.axis(autorange="reversed", ticksuffix="  ")
+    return plots.chart(data, height=110 + 40 * len(compared), x=x, y=y, shapes=[plots.vertical_line(0)])
 
 
 def _hover(block: BlockRecord) -> str:
@@ -162,7 +152,7 @@ def _hover(block: BlockRecord) -> str:
     return "<br>".join(lines)
 
 
-def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping[int, int]) -> Chart:
+def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping[int, int]) -> plots.Chart:
     """Blocks until accuracy falls below the threshold, as forecast after each block, with the interval.
 
     Args:
@@ -178,13 +168,13 @@ def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping
             [forecasts[block].metrics[f"blocks_to_threshold{end}"] for block in own] for end in ("", "_low", "_high")
         )
         interval = f"{newest.level:.0%} interval"
-        data.append(band(own, low, high, interval, legendgroup="interval", showlegend=place == 0))
+        data.append(plots.band(own, low, high, interval, legendgroup="interval", showlegend=place == 0))
         bars = None
         if len(own) == 1:  # a line of one point is no area
             above, below = [high[0] - middle[0]], [middle[0] - low[0]]
-            bars = error_bars(above, below, width=0, thickness=1, color=BAND)
+            bars = plots.error_bars(above, below, width=0, thickness=1, color=BAND)
         data.append(
-            series(
+            plots.series(
                 own, middle, f"median, version {version}", hover="%{text}", error_y=bars,
                 text=[f"block {block}: {forecasts[block].sentence}" for block in own],
                 line={"color": style.colour, "dash": style.dash, "width": 2},
@@ -194,6 +184,6 @@ def forecast_chart(forecasts: Mapping[int, ThresholdForecast], versions: Mapping
     beyond = newest.horizon + 1
     ticks = [1, *range(10, newest.horizon, 10), beyond]
     words = [*map(str, ticks[:-1]), f"over {newest.horizon}"]
-    y = axis("blocks to the threshold", range=[0, beyond + 1], tickvals=ticks, ticktext=words)
-    legend = LEGEND_BELOW | {"y": -0.3}  # below the title of a low chart's axis
-    return chart(data, height=320, x=block_axis(index), y=y, legend=legend)
+    y = plots.axis("blocks to the threshold", range=[0, beyond + 1], tickvals=ticks, ticktext=words)
+    legend = plots.LEGEND_BELOW | {"y": -0.3}  # below the title of a low chart's axis
+    return plots.chart(data, height=320, x=plots.block_axis(index), y=y, legend=legend)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drift import __version__
 from drift.charts.plots import as_html
 from drift.detect.permutation.p_values import format_p_value
-from drift.errors import StateError
-from drift.system.disk import write_at_once
+from drift.system.disk import write_at_once, write_errors
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -17,11 +16,9 @@ if TYPE_CHECKING:
 
 def write_whole(text: str, path: Path) -> Path:
     """Write a page to `path`, whole or not at all."""
-    try:
+    with write_errors(f"the report cannot be written to {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_at_once(path, text.encode())
-    except OSError as error:
-        raise StateError(f"the report cannot be written to {path}: {error.strerror}") from error
     return path
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.errors import StateError
-from drift.system.disk import write_at_once
+from drift.system.disk import write_at_once, write_errors
 
 
 def read_array(path: Path) -> NDArray[Any] | None:
@@ -35,8 +34,6 @@ def write_array(path: Path, array: NDArray[Any], *, failure: str) -> None:
     """
     content = BytesIO()
     np.save(content, array, allow_pickle=False)
-    try:
+    with write_errors(failure):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_at_once(path, content.getvalue())
-    except OSError as error:
-        raise StateError(f"{failure}: {error.strerror or error}") from error

@@ -55,6 +55,19 @@ def write_at_once(path: Path, content: bytes, *, private: bool = False) -> None:
         beside.write_bytes(content)
 
 
+@contextmanager
+def write_errors(failure: str) -> Iterator[None]:
+    """Errors of the disk as errors of this package: `failure`, and the system's reason.
+
+    Raises:
+        StateError: for an OSError inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StateError(f"{failure}: {error.strerror or error}") from error
+
+
 def _own_mode(path: Path) -> int | None:
     """The mode of a regular file of this user; another user's file says nothing about who may read ours."""
     try:

@@ -9,13 +9,10 @@ from drift.detect import Score
 from drift.errors import UsageError
 from drift.policies.alarm import OnAlarm
 from drift.policies.cost import CostAware
-from drift.policies.every import Every
-from drift.policies.forecast import ForecastBelow
 from drift.policies.history import BlockRecord, History
-from drift.policies.never import Never
-from drift.policies.oracle import Scheduled
 from drift.policies.protocol import Decision, Policy
-from drift.policies.spaced import Spaced
+from drift.policies.schedules import Every, Never, Scheduled, Spaced
+from drift.policies.threshold import ForecastBelow
 from drift.policies.window import SinceChange, Window
 
 

@@ -7,17 +7,13 @@ from drift.errors import UsageError
 from drift.policies import DECLARED, POLICIES
 from drift.policies.alarm import OnAlarm
 from drift.policies.cost import CostAware
-from drift.policies.every import Every
-from drift.policies.forecast import ForecastBelow
-from drift.policies.never import Never
-from drift.policies.oracle import Scheduled
 from drift.policies.parser import COMBINATIONS, fit_names, known_forms, parse_policy
 from drift.policies.protocol import Policy, PolicySettings, threshold_of
-from drift.policies.spaced import Spaced
-from drift.policies.threshold import BelowThreshold
+from drift.policies.schedules import Every, Never, Scheduled, Spaced
+from drift.policies.threshold import BelowThreshold, ForecastBelow
 from drift.policies.window import SinceChange, Window
-from drift.replays.combiners import COMBINERS
 from drift.replays.options import POLICIES as REPLAYED
+from drift.replays.versions import COMBINERS
 from tests.fakes import SignPredictor, stream
 
 OF_20 = PolicySettings(20)

@@ -9,9 +9,7 @@ from drift.data.blocks import Answer, Floats, Reference, Rows, Table
 from drift.detect import Harm
 from drift.errors import DataError, TrainingError
 from drift.policies.alarm import OnAlarm
-from drift.policies.every import Every
-from drift.policies.never import Never
-from drift.policies.oracle import Scheduled
+from drift.policies.schedules import Every, Never, Scheduled
 from drift.policies.window import SinceChange, Window
 from drift.replays.play import Stream, play
 from drift.replays.versions import ReplayVersions

@@ -62,18 +62,14 @@ def members(path: Path, names: Sequence[str]) -> list[bytes]:
         magic = file.read(len(AR_MAGIC))
         file.seek(0)
         if magic.startswith(ZIP_MAGIC):
-            contents = _of_zip(file, names)
+            with zipfile.ZipFile(file) as archive:
+                contents = {name: archive.read(name) for name in names if name in archive.namelist()}
         else:
             contents = _of_tar(_tar_of_deb(file) if magic == AR_MAGIC else file, names)
     missing = [name for name in names if name not in contents]
     if missing:
         raise DataError(f"{path.name} does not hold {', '.join(missing)}")
     return [contents[name] for name in names]
-
-
-def _of_zip(file: IO[bytes], names: Sequence[str]) -> dict[str, bytes]:
-    with zipfile.ZipFile(file) as archive:
-        return {name: archive.read(name) for name in names if name in archive.namelist()}
 
 
 def _of_tar(file: IO[bytes], names: Sequence[str]) -> dict[str, bytes]:

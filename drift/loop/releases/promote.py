@@ -8,7 +8,6 @@ that was moved outside of this process, and lets the server follow it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -227,7 +226,7 @@ class Championship:
         try:
             self._switch(new, old, release, service)
         except BaseException:
-            with contextlib.suppress(DriftError):
+            with suppress(DriftError):
                 self.journal.forget_intent(self.registry.name)
             raise
         self.journal.audit(self.registry.name, line)
@@ -297,13 +296,13 @@ class Championship:
             if old is None and previous is not None and previous.number == new.number:
                 registry.unpoint(PREVIOUS)  # a champion that was deleted: a version is not its own predecessor
         except BaseException:
-            with contextlib.suppress(DriftError):  # the first error is the one to tell
+            with suppress(DriftError):  # the first error is the one to tell
                 if old is not None:
                     registry.point(CHAMPION, old.number)
-            with contextlib.suppress(DriftError):
+            with suppress(DriftError):
                 if service is not None and before is not None:
                     service.make_default(before)
-            with contextlib.suppress(DriftError):
+            with suppress(DriftError):
                 if previous is not None:
                     registry.point(PREVIOUS, previous.number)
                 elif old is not None:

@@ -32,6 +32,7 @@ from drift.tracking.registry import Registry, Version
 from drift.tracking.runs.lookup import model_card
 
 FROM_OUTSIDE = "champion from outside"
+LEVEL = 0.01  # of the tests of features
 
 
 @dataclass(frozen=True)
@@ -223,12 +224,7 @@ def version_lines(
 
 
 def moved_features(
-    blocks: Sequence[BlockRecord],
-    table: Table,
-    references: Callable[[int], Reference],
-    *,
-    ignore: Sequence[str] = (),
-    level: float = 0.01,
+    blocks: Sequence[BlockRecord], table: Table, references: Callable[[int], Reference], *, ignore: Sequence[str] = ()
 ) -> list[MovedFeature]:
     """Features that differ from the reference in some block, those of the most blocks first.
 
@@ -249,8 +245,8 @@ def moved_features(
     for block in blocks if kept else ():
         before: Floats = references(block.version).features[:, kept]
         after = table.features[block.start : block.stop][:, kept]
-        for at, test in enumerate(ks_tests(before, after, names, level=level).features):
-            if test.adjusted <= level:
+        for at, test in enumerate(ks_tests(before, after, names, level=LEVEL).features):
+            if test.adjusted <= LEVEL:
                 medians = float(np.median(before[:, at])), float(np.median(after[:, at]))
                 counts[test.feature].append((block.index, test.statistic, *medians))
     moved = []
@@ -322,10 +318,7 @@ class DeployResult:
         return {
             "deployment": self.deployment.id,
             "run_id": self.deployment.run_id,
-            "accuracy": short.accuracy,
-            "seen_rows": short.seen_rows,
-            "flagged": short.flagged,
-            "promotions": short.promotions,
+            **{name: getattr(short, name) for name in ("accuracy", "seen_rows", "flagged", "promotions")},
             "changes_from_outside": short.outside,
             "decisions": [vars(decision) for decision in self.decisions],
             "lowest_accuracy": self.ending and self.ending.lowest.accuracy,

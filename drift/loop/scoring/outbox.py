@@ -12,8 +12,8 @@ from drift.detect import ThresholdForecast
 from drift.errors import TrackingError
 from drift.loop.events import BlockScored, Event, Notice, Tell
 from drift.loop.journal.journal import Journal
-from drift.policies.forecast import forecast_after
 from drift.policies.history import BlockRecord
+from drift.policies.threshold import forecast_after
 from drift.tracking.runs.open_runs import LoggedMetric, Run
 
 RETRY_SECONDS = 15.0  # between tries while MLflow is away

@@ -2,9 +2,9 @@
 
 from drift.metrics.protocol import declared
 from drift.metrics.regression.errors import BIAS as BIAS
+from drift.metrics.regression.errors import LARGE_ERRORS as LARGE_ERRORS
 from drift.metrics.regression.errors import MAE as MAE
 from drift.metrics.regression.errors import RMSE as RMSE
-from drift.metrics.regression.large_errors import LARGE_ERRORS as LARGE_ERRORS
 from drift.metrics.regression.sums import RegressionMetric
 
 REGRESSION: dict[str, RegressionMetric] = declared(vars())

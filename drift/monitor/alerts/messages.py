@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, timezone
-from typing import Any, Literal
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from drift.errors import DeliveryError, UsageError
-from drift.monitor.alerts.channels.protocol import EVENTS, Channel, Message
+from drift.monitor.alerts.channels.protocol import EVENTS, AlertEvent, Channel, Message
 from drift.monitor.drift.signals import display_name
 from drift.monitor.store import MonitorStore, alerts
 from drift.monitor.store.records import Alert, Delivery, MonitorRecord, now
@@ -83,12 +83,7 @@ class Watch:
 
 
 def queue(
-    connection: Any,
-    monitor: MonitorRecord,
-    alert: Alert,
-    event: Literal["opened", "acknowledged", "closed"],
-    watch: Watch | None,
-    moment: datetime,
+    connection: Any, monitor: MonitorRecord, alert: Alert, event: AlertEvent, watch: Watch | None, moment: datetime
 ) -> None:
     """Messages about an alert, to be delivered when there is no quiet hour; the same event is queued once.
 

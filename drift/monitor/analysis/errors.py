@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.metrics.classification.counts import LEAST
-from drift.monitor.sources.rows import PredictionRows
-from drift.monitor.sources.slices import Condition
+from drift.monitor.sources.rows import Condition, PredictionRows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,13 +15,11 @@ from drift.data.frames import is_frame
 from drift.errors import UsageError
 from drift.monitor.collection.row_source import LOG, deployment_notes, open_log, open_rows, without_calendar
 from drift.monitor.pipeline.batch_builder import BatchBuilder
-from drift.monitor.pipeline.batch_writer import BatchWriter, Ingested
-from drift.monitor.pipeline.labels import in_force
+from drift.monitor.pipeline.batch_writer import BatchWriter, Ingested, in_force
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import PredictionRows, Texts
-from drift.monitor.sources.slices import parse_slice
+from drift.monitor.sources.rows import PredictionRows, Texts, parse_slice
 from drift.monitor.store import MonitorStore, batches
 from drift.monitor.store.records import MonitorRecord
 
@@ -150,7 +148,7 @@ def ingest(
             if not len(frame):
                 continue
             if cutter is None:
-                monitor = _find_or_begin(store, name, frame, columns, slices, of_one_class, result)
+                monitor, result.begun = _find_or_begin(store, name, frame, columns, slices, of_one_class)
                 settled = monitor.columns.fit_to(columns)
                 result.left_out = _left_out(frame, settled)
                 writer = BatchWriter(store, monitor, in_force(store, monitor), result, replace=replace)
@@ -174,21 +172,18 @@ def ingest(
 
 
 def _find_or_begin(
-    store: MonitorStore,
-    name: str,
-    frame: pd.DataFrame,
-    columns: Columns,
-    slices: tuple[str, ...],
-    of_one_class: bool,
-    result: Ingested,
-) -> MonitorRecord:
-    """The monitor of that name; it begins with these rows if it is not there, or is empty and columns are named."""
+    store: MonitorStore, name: str, frame: pd.DataFrame, columns: Columns, slices: tuple[str, ...], of_one_class: bool
+) -> tuple[MonitorRecord, bool]:
+    """The monitor of that name; it begins with these rows if it is not there, or is empty and columns are named.
+
+    Returns:
+        the monitor, and whether it begins now.
+    """
     with store.read() as connection:
         monitor = batches.find_monitor(connection, name)
-        empty = monitor is None or batches.is_empty(connection, monitor)
-    if monitor is None or (empty and columns.prediction):  # a first ingest that failed binds nobody
+        begins = monitor is None or (bool(columns.prediction) and batches.is_empty(connection, monitor))
+    if monitor is None or begins:  # a first ingest that failed binds nobody
         settled = _settle(frame, columns, slices, of_one_class)
-        result.begun = True
         with store.write() as connection:
             monitor = batches.begin_monitor(connection, name, settled, slices)
     if slices and slices != monitor.slices:
@@ -196,7 +191,7 @@ def _find_or_begin(
             f"expected the slices that the monitor began with ({'; '.join(monitor.slices) or 'none'}):"
             " leave --slice out, or begin another monitor with --monitor NAME"
         )
-    return monitor
+    return monitor, begins
 
 
 def _settle(frame: pd.DataFrame, columns: Columns, texts: tuple[str, ...], of_one_class: bool) -> Columns:
@@ -266,7 +261,7 @@ class _BatchCutter:
     def store_rest(self, partial: bool) -> None:
         """Store the batches that are left; without `partial`, not the one that more rows may come for."""
         names = list(self.open)
-        if names and self.batching.unfinished_last and not partial:
+        if names and (self.batching.every or self.batching.size) and not partial:  # more rows may come for the last
             newest = self.batching.unfinished(names, _now())
             builder = self.open[newest]
             builder.flush()

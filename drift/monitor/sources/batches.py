@@ -44,11 +44,6 @@ class Batching:
         if self.every:
             period_of(self.every)
 
-    @property
-    def unfinished_last(self) -> bool:
-        """Whether more rows may come for the last batch, by its nature."""
-        return bool(self.every or self.size)
-
     def may_grow(self, label: str, now: np.datetime64) -> bool:
         """Whether a batch's period is not over, by this machine's clock and any zone's."""
         return bool(self.every) and label >= self._period(now - A_DAY)

@@ -6,25 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from drift.charts import plots
 from drift.charts.batch_axis import BatchAxis, Point
 from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, WHITE
-from drift.charts.plots import (
-    LEGEND_ABOVE,
-    LEGEND_AT_BOTTOM,
-    Chart,
-    Trace,
-    axis,
-    band,
-    chart,
-    horizontal_line,
-    note_above,
-    plain,
-    rounded,
-    series,
-    share_bars,
-    vertical_line,
-    with_rows,
-)
 from drift.detect.profiles.comparison import ComparedCell
 
 RATIOS = [  # of a distance to its limit: pale below it, dark above; they differ in grey, too
@@ -41,24 +25,24 @@ MOST_ROWS = 12  # signals with alerts
 ROW = 22  # pixels
 
 
-def heat_chart(points: Sequence[Point], rows: Mapping[str, Sequence[float | None]]) -> Chart:
+def heat_chart(points: Sequence[Point], rows: Mapping[str, Sequence[float | None]]) -> plots.Chart:
     """How far every signal is from the reference, over batches: its distance over its limit; above 1 is bad."""
     names, places = list(rows), BatchAxis.of(points)
     edges, columns = places.columns
     heat = {
         "type": "heatmap", "x": edges,
-        "z": [[None if at is None else rounded(rows[name][at], 3) for at in columns] for name in names],
-        "y": [plain(name, 24) for name in names], "zmin": 0, "zmax": MOST_RATIO, "colorscale": RATIOS, "xgap": 0,
+        "z": [[None if at is None else plots.rounded(rows[name][at], 3) for at in columns] for name in names],
+        "y": [plots.plain(name, 24) for name in names], "zmin": 0, "zmax": MOST_RATIO, "colorscale": RATIOS, "xgap": 0,
         "ygap": 1, "text": [], "customdata": [None if at is None else points[at].number for at in columns],
         "hovertemplate": "%{y}, %{x}: %{z:.2f} of its limit<extra></extra>",
         "colorbar": {"title": {"text": "of limit"}, "tickvals": [0, 1, 2, 3], "ticktext": ["0", "1", "2", "3 +"],
                      "thickness": 12},
     }  # fmt: skip
     y = {"autorange": "reversed", "automargin": True, "ticksuffix": " ", "type": "category"}
-    return chart([heat], height=90 + 22 * len(names), x=places.options, y=y, legend=LEGEND_ABOVE)
+    return plots.chart([heat], height=90 + 22 * len(names), x=places.options, y=y, legend=plots.LEGEND_ABOVE)
 
 
-def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, name: str, limit: str) -> Chart:
+def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, name: str, limit: str) -> plots.Chart:
     """One distance of a signal over batches, in nats, beside a line that depends on the batch's size.
 
     Args:
@@ -69,17 +53,17 @@ def distance_chart(points: Sequence[Point], limits: Sequence[float | None], *, n
     """
     places = BatchAxis.of(points)
     at_steps, steps = _steps(limits)
-    values = series(
+    values = plots.series(
         places.x, [point.value for point in points], name, hover="%{text}: %{y:.4g}",
-        line={"color": BLUE, "width": 1.6}, marker={"size": 5}, text=[plain(point.name) for point in points],
+        line={"color": BLUE, "width": 1.6}, marker={"size": 5}, text=[plots.plain(point.name) for point in points],
         customdata=[point.number for point in points],
     )  # fmt: skip
     line = {"color": VERMILLION, "dash": "dash", "width": 1.4, "shape": "hv"}
-    data = [values, series([places.x[at] for at in at_steps], steps, limit, mode="lines", line=line)]
-    return chart(data, height=300, x=places.options, y=axis(f"{name}, nats"), legend=LEGEND_ABOVE)
+    data = [values, plots.series([places.x[at] for at in at_steps], steps, limit, mode="lines", line=line)]
+    return plots.chart(data, height=300, x=places.options, y=plots.axis(f"{name}, nats"), legend=plots.LEGEND_ABOVE)
 
 
-def unlinked(chart: Chart) -> Chart:
+def unlinked(chart: plots.Chart) -> plots.Chart:
     """The chart without each batch's name and number, for a file without links: half as large."""
     data = [
         {key: value for key, value in trace.items() if key not in ("text", "customdata") and not _is_index(value)}
@@ -98,25 +82,25 @@ def _is_index(value: Any) -> bool:
 
 def _steps(values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
     """Where values change as far as one can see, with what they change to, and the last one."""
-    visible = [rounded(value, 2) for value in values]
+    visible = [plots.rounded(value, 2) for value in values]
     last = len(values) - 1
     places = [at for at, value in enumerate(visible) if at in (0, last) or value != visible[at - 1]]
     return places, [values[at] for at in places]
 
 
-def cells_chart(cells: Sequence[ComparedCell], *, batch: str) -> Chart:
+def cells_chart(cells: Sequence[ComparedCell], *, batch: str) -> plots.Chart:
     """A signal's values in the reference and in a batch, cell by cell, as shares."""
     shown = [cell for cell in cells if cell.reference or cell.current]
     shown = sorted(shown, key=lambda cell: -max(cell.reference, cell.current)) if len(shown) > MOST_CELLS else shown
-    shown, names = shown[:MOST_CELLS], [plain(cell.label, 30) for cell in shown[:MOST_CELLS]]
+    shown, names = shown[:MOST_CELLS], [plots.plain(cell.label, 30) for cell in shown[:MOST_CELLS]]
     sides = [
         ("reference", [cell.reference for cell in shown], sum(cell.reference for cell in cells)),
-        (plain(batch, 30), [cell.current for cell in shown], sum(cell.current for cell in cells)),
+        (plots.plain(batch, 30), [cell.current for cell in shown], sum(cell.current for cell in cells)),
     ]
     x = {"type": "category", "automargin": True, "tickangle": -35}
-    y = axis("share of rows", tickformat=".0%")
-    data = share_bars(names, names, sides)
-    return chart(data, height=330, x=x, y=y, legend=LEGEND_ABOVE, barmode="group", bargap=0.2)
+    y = plots.axis("share of rows", tickformat=".0%")
+    data = plots.share_bars(names, names, sides)
+    return plots.chart(data, height=330, x=x, y=y, legend=plots.LEGEND_ABOVE, barmode="group", bargap=0.2)
 
 
 @dataclass(frozen=True)
@@ -161,7 +145,7 @@ def metric_chart(
     limit: float | None,
     versions: Sequence[tuple[int, str]],
     marks: Marks,
-) -> Chart:
+) -> plots.Chart:
     """A measure over batches with its intervals, and below it what the rules called bad and when alerts were open.
 
     Args:
@@ -175,55 +159,55 @@ def metric_chart(
     there = [at for at, point in enumerate(points) if point.value is not None]
     places = BatchAxis.of(points)
     x, y = [places.x[at] for at in there], [points[at].value for at in there]
-    data: list[Trace] = []
+    data: list[plots.Trace] = []
     if there and all(points[at].low is not None for at in there):
-        data.append(band(x, [points[at].low for at in there], [points[at].high for at in there], "95 % interval"))
+        data.append(plots.band(x, [points[at].low for at in there], [points[at].high for at in there], "95 % interval"))
     data.append(
-        series(
+        plots.series(
             x, y, name, hover="%{text}", line={"color": BLUE, "width": 1.6}, marker={"size": 5},
-            text=[f"{plain(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in there],
+            text=[f"{plots.plain(points[at].name)}: {points[at].value:.4g}{_between(points[at])}" for at in there],
             customdata=[points[at].number for at in there],
         )
     )  # fmt: skip
     worse = [at for at in marks.worse if points[at].value is not None]
     if worse:
         data.append(
-            series(
+            plots.series(
                 [places.x[at] for at in worse], [points[at].value for at in worse],
                 "bad batch: worse than tolerated", mode="markers", customdata=[points[at].number for at in worse],
                 marker={"symbol": "x", "size": 9, "color": VERMILLION},
             )
         )  # fmt: skip
     rows, strip = _strip(points, places, marks)
-    shapes: list[Chart] = []
-    notes: list[Chart] = []
+    shapes: list[plots.Chart] = []
+    notes: list[plots.Chart] = []
     for value, words, dash in ((accepted, "accepted", "dot"), (limit, "tolerated", "dash")):
         if value is not None:
             colour = GREY if words == "accepted" else VERMILLION
-            shapes.append(horizontal_line(value, colour, dash))
+            shapes.append(plots.horizontal_line(value, colour, dash))
             notes.append(_note(1, value, words, colour, above=words == "accepted"))
     for at, version in versions:
         before = places.edge(at)
-        shapes.append(vertical_line(before))
-        notes.append(note_above(before, f"▸{plain(version, 12)}", font={"size": 11, "color": BLACK}))
+        shapes.append(plots.vertical_line(before))
+        notes.append(plots.note_above(before, f"▸{plots.plain(version, 12)}", font={"size": 11, "color": BLACK}))
     # The legend is below: at the top it would lie on the names of versions.
-    drawn = chart(
-        data + strip, height=350 + ROW * len(rows), x=places.options, y=axis(name), legend=LEGEND_AT_BOTTOM, right=70,
-        shapes=shapes, annotations=notes,
+    drawn = plots.chart(
+        data + strip, height=350 + ROW * len(rows), x=places.options, y=plots.axis(name),
+        legend=plots.LEGEND_AT_BOTTOM, right=70, shapes=shapes, annotations=notes,
     )  # fmt: skip
-    return with_rows(drawn, rows, ROW * len(rows) / (250 + ROW * len(rows))) if rows else drawn
+    return plots.with_rows(drawn, rows, ROW * len(rows) / (250 + ROW * len(rows))) if rows else drawn
 
 
-def _strip(points: Sequence[Point], places: BatchAxis, marks: Marks) -> tuple[list[str], list[Trace]]:
+def _strip(points: Sequence[Point], places: BatchAxis, marks: Marks) -> tuple[list[str], list[plots.Trace]]:
     """Rows below a measure, from the top: batches with signals beyond their limits, and the alerts of each signal."""
     rows: list[str] = []
-    data: list[Trace] = []
+    data: list[plots.Trace] = []
     if marks.beyond:
         rows.append(BEYOND)
         at_bad = sorted(marks.beyond)
-        words = [f"{plain(points[at].name)}: {marks.beyond[at]} signals beyond their limits" for at in at_bad]
+        words = [f"{plots.plain(points[at].name)}: {marks.beyond[at]} signals beyond their limits" for at in at_bad]
         data.append(
-            series(
+            plots.series(
                 [places.x[at] for at in at_bad], [BEYOND] * len(at_bad), "bad batch: a signal beyond its limit",
                 hover="%{text}", mode="markers", yaxis="y2", text=words,
                 marker={"symbol": "square", "size": 8, "color": BLACK},
@@ -232,15 +216,15 @@ def _strip(points: Sequence[Point], places: BatchAxis, marks: Marks) -> tuple[li
         )  # fmt: skip
     newest = sorted(marks.spans, key=lambda span: -span.first)
     signals = list(dict.fromkeys(span.signal for span in newest))[:MOST_ROWS]
-    labels = {signal: f"alert: {plain(signal, 22)}" for signal in signals}
+    labels = {signal: f"alert: {plots.plain(signal, 22)}" for signal in signals}
     rows += labels.values()
     for state, (colour, symbol) in STATES.items():
         own = [span for span in marks.spans if span.state == state and span.signal in labels]
         for at, span in enumerate(own):
             number = points[span.first].number
-            text = plain(f"{span.signal}, {state}, since {points[span.first].name}: {span.words}", 200)
+            text = plots.plain(f"{span.signal}, {state}, since {points[span.first].name}: {span.words}", 200)
             data.append(
-                series(
+                plots.series(
                     [places.x[span.first], places.edge(span.last + 1)], [labels[span.signal]] * 2, f"alert {state}",
                     hover="%{text}", yaxis="y2", line={"color": colour, "width": 7}, text=[text, text],
                     marker={"symbol": symbol, "size": [11, 0], "color": colour, "opacity": 1,
@@ -251,7 +235,7 @@ def _strip(points: Sequence[Point], places: BatchAxis, marks: Marks) -> tuple[li
     return rows, data
 
 
-def _note(x: float, value: float, words: str, colour: str, *, above: bool) -> Chart:
+def _note(x: float, value: float, words: str, colour: str, *, above: bool) -> plots.Chart:
     return {"xref": "paper", "x": x, "y": value, "xanchor": "left", "text": f" {words}", "showarrow": False,
             "yshift": 7 if above else -7, "font": {"size": 11, "color": colour}}  # fmt: skip
 

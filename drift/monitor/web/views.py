@@ -9,10 +9,9 @@ from typing import Any
 
 from drift.charts.batch_axis import Point
 from drift.charts.plots import Chart
-from drift.detect.profiles.aligned_counts import sides_of
-from drift.detect.profiles.comparison import ComparedCell
+from drift.detect.profiles.comparison import ComparedCell, sides_of
 from drift.metrics import metrics_by_name
-from drift.metrics.regression.large_errors import NAME as LARGE_ERRORS
+from drift.metrics.regression.errors import LARGE as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name
 from drift.monitor.drift.signals import LABEL, display_name
 from drift.monitor.store import MonitorStore, alerts, batches, references
@@ -254,7 +253,7 @@ class Views:
 
         nothing = (None,) * len(names)
         kl, kl_threshold, js, js_limit = zip(*(by_batch.get(each.id, nothing) for each in everything), strict=True)
-        cells = cells_of(reference, drift, signal) if drift and shown else []
+        cells = cells_of(reference, drift, signal) if drift and shown else ()
         return {
             "signal": signal,
             "reference": reference,
@@ -285,15 +284,12 @@ class Views:
         return ratios, bad
 
 
-def cells_of(reference: MonitorReference, drift: Drift, signal: str) -> list[ComparedCell]:
+def cells_of(reference: MonitorReference, drift: Drift, signal: str) -> tuple[ComparedCell, ...]:
     """A signal's rows in each cell, of the reference and of a batch."""
     before, now = (reference.labels, drift.labels) if signal == LABEL else (reference.inputs, drift.inputs)
     if before is None or now is None or signal not in before.columns:
-        return []
-    sides = sides_of(before.binning.columns[signal], before.columns[signal], now.columns[signal])
-    return [
-        ComparedCell(*cell) for cell in zip(sides.labels, sides.reference.tolist(), sides.current.tolist(), strict=True)
-    ]
+        return ()
+    return sides_of(before.binning.columns[signal], before.columns[signal], now.columns[signal]).cells
 
 
 def points_of(everything: Sequence[Batch], values: Iterable[float | None]) -> list[Point]:

@@ -44,10 +44,7 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_B
 CONNECT_SECONDS = 10
 BACKENDS = ("postgresql", "postgres", "mysql", "mssql")
 DRIVER_TIMEOUTS = {  # by driver: its argument for the seconds to wait for a connection
-    "psycopg": "connect_timeout",
-    "psycopg2": "connect_timeout",
-    "mysqldb": "connect_timeout",
-    "pymysql": "connect_timeout",
+    **dict.fromkeys(("psycopg", "psycopg2", "mysqldb", "pymysql"), "connect_timeout"),
     "pyodbc": "timeout",
     "pymssql": "login_timeout",
 }

@@ -15,7 +15,7 @@ from drift.loop.advice.threshold_advice import threshold_advice
 from drift.loop.options import DeployOptions
 from drift.loop.retraining.approval import Approval
 from drift.loop.scoring.score import LoopParts, Progress, run_blocks
-from drift.policies.never import Never
+from drift.policies.schedules import Never
 from tests.fakes import Listener, SignPredictor, stream
 
 

@@ -14,8 +14,8 @@ from drift.loop.options import DeployOptions
 from drift.loop.retraining.approval import AlwaysRetrain
 from drift.loop.scoring.outbox import Forecasts, Outbox
 from drift.loop.scoring.score import run_blocks
-from drift.policies.forecast import ForecastBelow
 from drift.policies.history import serving_blocks
+from drift.policies.threshold import ForecastBelow
 from drift.tracking.runs.open_runs import LoggedMetric
 from tests.loop.scoring.test_score import ROWS, SIZE, TABLE, Story
 

@@ -23,7 +23,7 @@ class Kernel(Protocol):
     """One file beside this one, one import line in `__init__`; `test_kernels.py` then finds it.
 
     Attributes:
-        name: as the command line and `kernel="..."` call it; also of the file.
+        name: as the command line and `kernel="..."` call it.
         metric: of what distance it is a function; by default, of the squared Euclidean one.
         shrink: by what the bandwidth shrinks when values are squared; None if their squares are no values of it.
     """

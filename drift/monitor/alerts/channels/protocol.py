@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 
 LONGEST_NAME, LONGEST_REASON = 200, 1_000  # characters of a line
-EVENTS = "opened", "acknowledged", "closed"  # of an alert, in their order
+AlertEvent: TypeAlias = Literal["opened", "acknowledged", "closed"]
+EVENTS = get_args(AlertEvent)  # in their order
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Message:
     """
 
     id: str
-    event: Literal["opened", "acknowledged", "closed"]
+    event: AlertEvent
     monitor: str
     alert: int
     signal: str

@@ -29,19 +29,8 @@ import requests
 
 from drift.errors import ServerError, ServingError, StateError
 from drift.serving.torchserve.keys import Keyring, direct_request
-from drift.serving.torchserve.process import supervisor
+from drift.serving.torchserve.process import settings, supervisor
 from drift.serving.torchserve.process.record import KEY_FILE, TEMP_PREFIX, ProcessIdentity, ServerRecord, end_orphan
-from drift.serving.torchserve.process.settings import (
-    JAVA_LOGGING,
-    LOGGING,
-    Ports,
-    choose_ports,
-    configuration,
-    environment,
-    find_java,
-    listens,
-    require_free,
-)
 from drift.system.disk import PRIVATE_UMASK, private_folder
 
 START_SECONDS = 60.0  # the JVM answers after 1.5 s; a busy machine takes longer
@@ -73,7 +62,7 @@ class TorchServe:
         self.folder = folder.absolute()
         self.wanted_port = port or None
         self._token_minutes = token_minutes
-        self._ports: Ports | None = None
+        self._ports: settings.Ports | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
@@ -87,7 +76,7 @@ class TorchServe:
         return self.folder / KEY_FILE
 
     @property
-    def ports(self) -> Ports:
+    def ports(self) -> settings.Ports:
         """Its ports; the same after a restart, so that clients and tokens' addresses stay good."""
         if self._ports is None:
             raise ServerError(f"the server of {self.folder} was never started: call start() first")
@@ -135,17 +124,17 @@ class TorchServe:
         """
         if self.alive:
             return
-        java_home = find_java()
+        java_home = settings.find_java()
         self.stop()  # what is left when our supervisor was killed
         end_orphan(self.folder)  # what an earlier deployment left; it may hold our port
         again = self._ports  # of an earlier start
         if again is not None:  # who takes a port meanwhile does not end us at once
             for port in astuple(again):
-                require_free(port, seconds=RETAKE_SECONDS)
+                settings.require_free(port, seconds=RETAKE_SECONDS)
         elif self.wanted_port is not None:
-            require_free(self.wanted_port)
+            settings.require_free(self.wanted_port)
         for attempt in range(1, STARTS + 1):
-            ports = again or choose_ports(self.wanted_port)
+            ports = again or settings.choose_ports(self.wanted_port)
             try:
                 self._launch(java_home, ports)
                 self._wait_until_ready()
@@ -176,16 +165,16 @@ class TorchServe:
         tails = (self.folder / "console.log", self.folder / "logs" / "torchserve.log")
         return "\n".join(line for log in tails for line in _tail(log, lines))
 
-    def _launch(self, java_home: Path, ports: Ports) -> None:
+    def _launch(self, java_home: Path, ports: settings.Ports) -> None:
         """Spawn the supervisor, which spawns the launcher, which spawns the JVM."""
         temp: Path | None = None
         try:
             for part in (self.folder, self.store, self.folder / "logs"):
                 private_folder(part)  # before the JVM writes its tokens there, which others could read for a moment
-            text = configuration(ports, token_minutes=self._token_minutes)
+            text = settings.configuration(ports, token_minutes=self._token_minutes)
             (self.folder / "config.properties").write_text(text, encoding="ascii")
-            (self.folder / "log4j2.xml").write_text(LOGGING, encoding="ascii")
-            (self.folder / "logging.properties").write_text(JAVA_LOGGING, encoding="ascii")
+            (self.folder / "log4j2.xml").write_text(settings.LOGGING, encoding="ascii")
+            (self.folder / "logging.properties").write_text(settings.JAVA_LOGGING, encoding="ascii")
             self.key_file.unlink(missing_ok=True)  # an old one would look like readiness
             (self.folder / "logs" / "torchserve.log").unlink(missing_ok=True)
             temp = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=_short_temp()))
@@ -193,7 +182,7 @@ class TorchServe:
                 self._supervisor = subprocess.Popen(
                     [sys.executable, supervisor.__file__, temp, self.key_file, "--", *_command()],
                     cwd=self.folder,
-                    env=environment(java_home, temp),
+                    env=settings.environment(java_home, temp),
                     stdin=subprocess.PIPE,
                     stdout=console,
                     stderr=console,
@@ -226,7 +215,7 @@ class TorchServe:
             if not self.alive:
                 raise self._failure("TorchServe ended while it started")
             # The gRPC ports come last; the JVM ends when one of them is taken.
-            if self.key_file.exists() and self._answers(keys) and all(map(listens, astuple(self.ports))):
+            if self.key_file.exists() and self._answers(keys) and all(map(settings.listens, astuple(self.ports))):
                 return
             time.sleep(0.05)
         raise self._failure(f"TorchServe did not answer within {START_SECONDS:.0f} s")
