@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 
 from drift.cli import app
 from tests.built import MODEL, copied, deployed_folder, promoted_folder, trained_folder
+from tests.said import without_progress
 from tests.servers import free_port, listens
 from tests.stores import empty_store
 from tests.waiting import wait_until
@@ -164,13 +165,13 @@ class Project:
         with contextlib.chdir(self.folder):
             done = CliRunner().invoke(app, args, env=self.environ())
         assert isinstance(done.exception, SystemExit | None), done.exception
-        return Ended(done.exit_code, done.stdout, _without_progress(done.stderr), time.monotonic() - began)
+        return Ended(done.exit_code, done.stdout, without_progress(done.stderr), time.monotonic() - began)
 
     def finish(self, process: subprocess.Popen[str], *, timeout: float = SECONDS) -> Ended:
         """Wait for a command that was started."""
         began = time.monotonic()
         out, err = process.communicate(timeout=timeout)
-        return Ended(process.returncode, out, _without_progress(err), time.monotonic() - began)
+        return Ended(process.returncode, out, without_progress(err), time.monotonic() - began)
 
     def start(
         self,
@@ -346,10 +347,6 @@ class Project:
         url = f"{self.server()['management_url']}/models/{self.model}"
         answer = requests.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=10)
         return int(answer.json()[0]["modelVersion"])
-
-
-def _without_progress(err: str) -> str:
-    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("progress: "))
 
 
 def _ask(path: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:

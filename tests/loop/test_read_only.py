@@ -17,6 +17,7 @@ from drift.errors import StateError
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
 from drift.system.sqlite import connect_to_read
+from tests.said import without_progress
 from tests.stores import empty_store, opened_read_only
 
 DRIFT = (sys.executable, "-m", "drift")
@@ -115,7 +116,7 @@ def test_a_damaged_log_is_one_line_with_what_to_do(project: Path) -> None:
     (project / ".drift" / "log.db").write_bytes(b"no database at all, but long enough to be taken for one" * 40)
     done = drift(project, "history")
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1, done.stderr
+    assert without_progress(done.stderr).count("\n") == 1, done.stderr
     assert "it is damaged: put a copy of it back, or move it away" in done.stderr
     with pytest.raises(StateError, match="file is not a database; it is damaged: put a copy of it back") as error:
         Journal(project / ".drift" / "log.db")
@@ -126,7 +127,7 @@ def test_a_damaged_store_of_mlflow_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"no database at all, but long enough to be taken for one" * 40)
     done = drift(tmp_path, "status")
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1, done.stderr
+    assert without_progress(done.stderr).count("\n") == 1, done.stderr
     assert "file is not a database; it is damaged: put a copy of it back" in done.stderr
 
 
@@ -214,7 +215,7 @@ def test_an_emptied_log_is_said_by_every_command_that_serves(project: Path) -> N
 
 def errors(done: subprocess.CompletedProcess[str]) -> str:
     """What a command wrote as its error, which is one line; progress aside."""
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("progress: ")]
+    lines = without_progress(done.stderr).splitlines()
     assert len(lines) == 1, done.stderr
     return lines[0]
 
