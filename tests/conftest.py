@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def same_environment() -> Iterator[None]:
-    """What MLflow sets in the environment (`set_tracking_uri` does) reaches no process of a later test."""
+    """What MLflow (`set_tracking_uri`) and others set in the environment, a width too, reaches no later test."""
     before = _ours()
     yield
     for name in _ours().keys() - before.keys():
@@ -27,9 +27,9 @@ def no_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def no_make_above() -> None:
     """A `make` that a test runs prints and does the same under `make test` as under pytest alone."""
-    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    for name in ("COLUMNS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
 
 
 def _ours() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(("MLFLOW_", "DRIFT_"))}
+    return {name: value for name, value in os.environ.items() if name.startswith(("MLFLOW_", "DRIFT_", "COLUMNS"))}

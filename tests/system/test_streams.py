@@ -45,7 +45,7 @@ def test_characters_that_a_terminal_lacks_are_replaced(env: dict[str, str], tmp_
     assert run("deploy", "--help", folder=tmp_path, env=env).returncode == 0
     failed = run("compare", "größe→.csv", "b.csv", folder=tmp_path, env=env)
     assert failed.returncode == 1
-    assert without_progress(failed.stderr.decode()).startswith("error: ")
+    assert without_progress(failed.stderr.decode(errors="replace")).startswith("error: ")
     assert b"Traceback" not in failed.stderr
 
 
@@ -67,7 +67,7 @@ def test_an_error_keeps_its_exit_code_in_a_pipe(tmp_path: Path) -> None:
     """A failure before anything is written is no broken pipe."""
     found = run("compare", "missing.csv", "missing.csv", folder=tmp_path)
     assert found.returncode == 1
-    assert without_progress(found.stderr.decode()).startswith("error: ")
+    assert without_progress(found.stderr.decode(errors="replace")).startswith("error: ")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])

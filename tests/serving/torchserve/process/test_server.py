@@ -17,6 +17,7 @@ import requests
 
 from drift.errors import ServerError, StateError
 from drift.serving.torchserve.process import server as server_module
+from drift.serving.torchserve.process import settings
 from drift.serving.torchserve.process.record import ServerRecord, end_orphan, running
 from drift.serving.torchserve.process.server import TorchServe
 from drift.serving.torchserve.process.settings import Ports, choose_ports
@@ -153,7 +154,7 @@ def test_a_port_lost_to_another_program_is_replaced(tmp_path: Path, monkeypatch:
         good = choose_ports()
         bad = Ports(taken, good.management, good.metrics, good.grpc_inference, good.grpc_management)
         offered = iter([bad, good])
-        monkeypatch.setattr(server_module, "choose_ports", lambda _port: next(offered))
+        monkeypatch.setattr(settings, "choose_ports", lambda _port: next(offered))
         with TorchServe(tmp_path) as server:
             assert server.ports == good
 
