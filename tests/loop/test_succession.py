@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from drift.detect import PairedTest, mcnemar_test
-from drift.loop import deploy as module
+from drift.loop import succession as module
 from drift.loop.card import Card, DataSource
-from drift.loop.deploy import Contest, Succession
 from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
+from drift.loop.succession import Contest, Succession
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import RunRecord
 from drift.tracking.runs.release import Release

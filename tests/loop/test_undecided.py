@@ -14,11 +14,11 @@ from drift.detect import mcnemar_test
 from drift.errors import ServingError
 from drift.loop import deploy as module
 from drift.loop.card import DataSource
-from drift.loop.deploy import Contest, Succession, undecided
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import AuditLine
 from drift.loop.options import DeployOptions, PromoteMode
 from drift.loop.releases.candidate import Candidate
+from drift.loop.succession import Contest, Succession, undecided
 from drift.tracking.registry import Version
 from drift.tracking.runs.lookup import RunRecord
 from tests.fakes import Listener
