@@ -21,7 +21,7 @@ from drift.datasets.images.pixels import Pixels
 from drift.detect import bbsds_test, feature_tests, mmd_test
 from drift.detect.two_sample.samples import two_samples
 from drift.images.detection.failing_loudly import FAILING_LOUDLY
-from drift.images.detection.image_detectors import FeatureNetwork, flat
+from drift.images.detection.spaces import FeatureNetwork, flat
 from drift.models.images import fit_images, new_model, recipe
 
 SIZES = (10, 20, 50, 100, 200, 500, 1_000)

@@ -26,7 +26,8 @@ from benchmarks.measuring import write_json
 from drift.detect import profile
 from drift.detect.profiles.distances import jensen_shannon
 from drift.monitor.drift.signals import inputs_of
-from drift.monitor.pipeline.measure import ReferenceLimits, bins_of, make_reference
+from drift.monitor.pipeline.measure import bins_of
+from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
 from drift.monitor.reference.limits import AlarmSpec, cells_of
 from drift.monitor.sources.rows import PredictionRows
 

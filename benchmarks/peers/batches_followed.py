@@ -14,9 +14,9 @@ def ours(files: list[Path], reference: int) -> dict[str, Any]:
     from drift.data.readers.files import FileRows
     from drift.monitor.alerts.check import check
     from drift.monitor.alerts.messages import Watch
-    from drift.monitor.pipeline.batch_writer import in_force, measure_all
     from drift.monitor.pipeline.ingest import ingest
-    from drift.monitor.pipeline.measure import make_reference
+    from drift.monitor.pipeline.labels import in_force, measure_all
+    from drift.monitor.pipeline.reference import make_reference
     from drift.monitor.sources.batches import Batching
     from drift.monitor.sources.column_roles import Columns
     from drift.monitor.sources.rows import joined

@@ -11,7 +11,8 @@ from drift.data.blocks import Integers
 from drift.datasets.images.pixels import Pixels
 from drift.detect import mmd_test
 from drift.detect.permutation.p_values import p_text
-from drift.images.detection.image_detectors import FeatureNetwork, permutations_at
+from drift.images.detection.image_detectors import permutations_at
+from drift.images.detection.spaces import FeatureNetwork
 from drift.images.streams.evolution import ImagePool
 
 CLEAN, PERTURBED = "clean test images", "perturbed test images"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.data.losses import predicted_classes
-from drift.images.detection.image_detectors import FeatureNetwork
+from drift.images.detection.spaces import FeatureNetwork
 from drift.images.streams.evolution import Evolution, ImageBatch, ImagePool
 from drift.system.disk import write_at_once, write_errors
 

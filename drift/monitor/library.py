@@ -14,8 +14,9 @@ from drift.errors import DriftError, UsageError
 from drift.monitor.alerts.check import Checked, acknowledge, check, close, still_bad
 from drift.monitor.alerts.messages import Delivered, Watch, deliver
 from drift.monitor.collection.row_source import open_rows
-from drift.monitor.pipeline.batch_writer import Ingested, JoinedLabels, in_force, join_labels, measure_all
+from drift.monitor.pipeline.batch_writer import Ingested
 from drift.monitor.pipeline.ingest import ingest_source
+from drift.monitor.pipeline.labels import JoinedLabels, in_force, join_labels, measure_all
 from drift.monitor.pipeline.set_reference import ReferenceResult, reference_notes, set_reference
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.reference.limits import AlarmSpec

@@ -14,9 +14,10 @@ from drift.errors import BlockError, TrainingError
 from drift.metrics.stream import Baselines, StreamMeasures, baselines, stream_measures
 from drift.policies.parser import parse_policy
 from drift.policies.protocol import PolicySettings
+from drift.replays.combiners import COMBINERS
 from drift.replays.play import PolicyRun, Stream, play
 from drift.replays.served_replay import ServedReplay
-from drift.replays.versions import COMBINERS, ReplayVersion, ReplayVersions
+from drift.replays.versions import ReplayVersion, ReplayVersions
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from drift.detect import Detector, Score
 from drift.errors import DataError, SmallReferenceWarning, TrainingError
 from drift.policies.history import BlockRecord, History
 from drift.policies.protocol import MakeDetector, Policy
-from drift.replays.versions import Combiner, Newest, ReplayVersion, ReplayVersions
+from drift.replays.combiners import Combiner, Newest
+from drift.replays.versions import ReplayVersion, ReplayVersions
 
 MIN_START = 100  # rows to train the base model on
 

@@ -20,7 +20,8 @@ import numpy as np
 from drift.data.blocks import Block, Floats, Predictor, Table
 from drift.errors import ServingError, UsageError
 from drift.loop.releases.loading import VersionService
-from drift.replays.versions import Combiner, ReplayVersion, ReplayVersions, SingleVersionCombiner
+from drift.replays.combiners import Combiner, SingleVersionCombiner
+from drift.replays.versions import ReplayVersion, ReplayVersions
 
 MODEL = "replay"  # its name on the server
 TOLERANCE = 1e-5  # between served probabilities and those of this process; a right one is within 1e-6 or so

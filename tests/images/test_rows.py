@@ -15,7 +15,7 @@ from drift.images.streams.evolution import NEVER_SEEN, Evolution, ImagePool
 from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
 from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.pipeline.measure import make_reference
+from drift.monitor.pipeline.reference import make_reference
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import joined

@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
-from drift.monitor.pipeline.batch_writer import join_labels
 from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.pipeline.labels import join_labels
 from drift.monitor.prometheus import GAUGES, exposition
 from drift.monitor.sources.batches import Batching
 from drift.monitor.store import MonitorStore, batches, references

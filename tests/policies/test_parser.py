@@ -12,8 +12,8 @@ from drift.policies.protocol import Policy, PolicySettings, threshold_of
 from drift.policies.schedules import Every, Never, Scheduled, Spaced
 from drift.policies.threshold import BelowThreshold, ForecastBelow
 from drift.policies.window import SinceChange, Window
+from drift.replays.combiners import COMBINERS
 from drift.replays.options import POLICIES as REPLAYED
-from drift.replays.versions import COMBINERS
 from tests.fakes import SignPredictor, stream
 
 OF_20 = PolicySettings(20)

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from drift.data.blocks import Table
-from drift.replays.versions import COMBINERS, Mix, Newest, Recall, ReplayVersion, recent_accuracies
+from drift.replays.combiners import COMBINERS, Mix, Newest, Recall, recent_accuracies
+from drift.replays.versions import ReplayVersion
 
 ROWS, START = 3_000, 2_000
 

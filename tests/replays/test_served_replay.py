@@ -19,10 +19,11 @@ import pytest
 
 from drift.data.blocks import Answer, Block, Floats, Rows, Table
 from drift.errors import ServingError, UsageError
+from drift.replays.combiners import Newest
 from drift.replays.experiment import ReplayResults, Step, compare_policies
 from drift.replays.play import Stream
 from drift.replays.served_replay import ServedReplay, own_server
-from drift.replays.versions import Newest, ReplayVersions
+from drift.replays.versions import ReplayVersions
 from tests.fakes import FakeService
 from tests.replays.test_play import SIZE, START, fit, moving_table
 

@@ -9,7 +9,7 @@ import pytest
 
 from drift.detect import Score, ThresholdForecast
 from drift.policies.history import BlockRecord
-from drift.terminal.screen import DEFAULT_WIDTH, block_line, columns_that_fit, header_line
+from drift.terminal.block_table import DEFAULT_WIDTH, block_line, columns_that_fit, header_line
 
 BLOCK = BlockRecord(
     15, 22464, 22800, "1997-08-17T23:30:00", "1997-08-24T23:30:00", 3, 186, 0.913, 0.1, True,

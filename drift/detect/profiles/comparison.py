@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from drift.data.blocks import Integers
 from drift.detect.columns.univariate import adjusted
 from drift.detect.permutation.tests import PermutedStatistics, permutation_result, require_reachable
-from drift.detect.profiles.binning import Bins, CellCounts, NamedCounts, QuantileBins, ValueBins
+from drift.detect.profiles.binning import Bins, QuantileBins, ValueBins
 from drift.detect.profiles.calibration import bootstrap, permutation_null, rank_null
+from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.detect.profiles.distances import CELL_DISTANCES, Shares, cell_distances, wasserstein
 from drift.detect.profiles.profiles import Profile, same_binning
 from drift.detect.profiles.sparse import sparse_cells, uncertain_cells

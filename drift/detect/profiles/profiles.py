@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from drift.detect.profiles.binning import Binning, CellCounts, NamedCounts, QuantileBins
+from drift.detect.profiles.binning import Binning, QuantileBins
 from drift.detect.profiles.column_reader import read_table
+from drift.detect.profiles.counts import CellCounts, NamedCounts
 from drift.errors import BlockError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError
-from drift.images.detection.image_detectors import FeatureNetwork, FeatureSpaces, ImageDetector
+from drift.images.detection.image_detectors import ImageDetector
+from drift.images.detection.spaces import FeatureNetwork, FeatureSpaces
 from drift.images.embeddings import embed, euclidean, kernel_distances
 
 CLEAN = "clean"

@@ -12,7 +12,8 @@ from drift.data.losses import predicted_classes
 from drift.datasets.images.pixels import Pixels
 from drift.detect import Harm, Score
 from drift.detect.accuracy.block_tests import drop_p_value
-from drift.images.detection.image_detectors import FeatureNetwork, FeatureSpaces, ImageDetector
+from drift.images.detection.image_detectors import ImageDetector
+from drift.images.detection.spaces import FeatureNetwork, FeatureSpaces
 from drift.images.streams.evolution import Evolution, ImageBatch, ImagePool
 from drift.metrics.classification.reliability import calibration_error, counted
 

@@ -9,7 +9,7 @@ from drift.metrics.classification.counts import ClassificationMetric
 from drift.metrics.classification.probability_scores import BRIER as BRIER
 from drift.metrics.classification.probability_scores import CALIBRATION_ERROR as CALIBRATION_ERROR
 from drift.metrics.classification.probability_scores import LOG_LOSS as LOG_LOSS
-from drift.metrics.classification.probability_scores import ROC_AUC as ROC_AUC
+from drift.metrics.classification.roc_auc import ROC_AUC as ROC_AUC
 from drift.metrics.protocol import declared
 
 CLASSIFICATION: dict[str, ClassificationMetric] = declared(vars())

@@ -10,8 +10,8 @@ from drift.errors import StateError
 from drift.monitor.alerts.messages import Watch, queue
 from drift.monitor.alerts.rules import FRESHNESS, Change, LossEvidence, follow_freshness, follow_harm, follow_runs
 from drift.monitor.alerts.series import batches_since, is_judged, loss_history, loss_name, loss_words, run_histories
-from drift.monitor.pipeline.batch_writer import in_force, measure_all
-from drift.monitor.pipeline.measure import ReferenceLimits
+from drift.monitor.pipeline.labels import in_force, measure_all
+from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.store import MonitorStore, alerts, batches, references

@@ -9,7 +9,7 @@ from drift.detect.sequential.dependence import measure_dependence
 from drift.metrics.regression.errors import LARGE as LARGE_ERRORS
 from drift.monitor.alerts.rules import DistancePoint, LossPoint
 from drift.monitor.drift.signals import ACCURACY, LABEL, display_name
-from drift.monitor.pipeline.measure import ReferenceLimits
+from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.reference.limits import AlarmSpec, loss_limit
 from drift.monitor.store import batches, references
 from drift.monitor.store.records import Batch, MonitorRecord, MonitorReference, SliceMeasure

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.metrics.classification.counts import LEAST
-from drift.monitor.sources.rows import Condition, PredictionRows
+from drift.monitor.sources.rows import PredictionRows
+from drift.monitor.sources.slices import Condition
 
 if TYPE_CHECKING:
     import pandas as pd

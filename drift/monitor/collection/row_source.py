@@ -19,7 +19,7 @@ from drift.loop.card import DataSource
 from drift.loop.journal.journal import Journal
 from drift.loop.journal.records import Deployment
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import parse_slice
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches
 
 if TYPE_CHECKING:

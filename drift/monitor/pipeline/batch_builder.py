@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.monitor.pipeline.measure import Limits, Measured, Measuring
-from drift.monitor.sources.rows import PredictionRows, Slice, Texts, from_bytes, joined, to_bytes
+from drift.monitor.sources.rows import PredictionRows, Texts, from_bytes, joined, to_bytes
+from drift.monitor.sources.slices import Slice
 from drift.monitor.store.batches import Hashes
 from drift.monitor.store.records import Batch, MonitorReference, now
 

@@ -15,11 +15,13 @@ from drift.data.frames import is_frame
 from drift.errors import UsageError
 from drift.monitor.collection.row_source import LOG, deployment_notes, open_log, open_rows, without_calendar
 from drift.monitor.pipeline.batch_builder import BatchBuilder
-from drift.monitor.pipeline.batch_writer import BatchWriter, Ingested, in_force
+from drift.monitor.pipeline.batch_writer import BatchWriter, Ingested
+from drift.monitor.pipeline.labels import in_force
 from drift.monitor.progress import Progress, ignore_progress
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import PredictionRows, Texts, parse_slice
+from drift.monitor.sources.rows import PredictionRows, Texts
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.store import MonitorStore, batches
 from drift.monitor.store.records import MonitorRecord
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from drift.errors import UsageError
 from drift.monitor.collection.row_source import open_log, open_rows
-from drift.monitor.pipeline.batch_writer import in_force
-from drift.monitor.pipeline.measure import ReferenceLimits, make_reference
+from drift.monitor.pipeline.labels import in_force
+from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
 from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.sources.column_roles import Columns
-from drift.monitor.sources.rows import PredictionRows, joined, parse_slice
+from drift.monitor.sources.rows import PredictionRows, joined
+from drift.monitor.sources.slices import parse_slice
 from drift.monitor.sources.values import cut_short
 from drift.monitor.store import MonitorStore, batches, references
 from drift.monitor.store.records import MonitorRecord, MonitorReference

@@ -11,7 +11,8 @@ from drift.detect.profiles.profiles import Profile
 from drift.metrics.protocol import Measure
 from drift.monitor.drift.distances import JointDrift, SignalDrift
 from drift.monitor.drift.signals import Losses
-from drift.monitor.reference.limits import AlarmSpec, Counted
+from drift.monitor.reference.batch_variation import Counted
+from drift.monitor.reference.limits import AlarmSpec
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import PredictionRows
 

@@ -19,7 +19,8 @@ from drift.detect.profiles.profiles import Profile
 from drift.metrics.protocol import Measure
 from drift.monitor.drift.distances import SignalDrift
 from drift.monitor.drift.signals import Losses
-from drift.monitor.reference.limits import AlarmSpec, Counted, RunRule
+from drift.monitor.reference.batch_variation import Counted
+from drift.monitor.reference.limits import AlarmSpec, RunRule
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import PredictionRows, from_bytes, to_bytes
 from drift.monitor.store.records import (

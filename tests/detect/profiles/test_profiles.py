@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from drift.detect import Binning, Profile, compare_profiles, learn_binning, merge, profile
-from drift.detect.profiles.binning import MOST_NAMED, CategoryBins, CellCounts, NamedCounts, QuantileBins, ValueBins
+from drift.detect.profiles.binning import CategoryBins, QuantileBins, ValueBins
+from drift.detect.profiles.counts import MOST_NAMED, CellCounts, NamedCounts
 from drift.errors import BlockError
 
 

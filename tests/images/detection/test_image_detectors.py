@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from drift.errors import UsageError
-from drift.images.detection.image_detectors import (
-    FeatureSpaces,
-    chosen,
-    flat,
-    image_detectors,
-    principal_components,
-    untrained_encoder,
-)
+from drift.images.detection.image_detectors import chosen, image_detectors
+from drift.images.detection.spaces import FeatureSpaces, flat, principal_components, untrained_encoder
 from tests.images.conftest import Digits, noisy
 
 REPEATS = 30

@@ -24,7 +24,7 @@ from drift.monitor.alerts.rules import (
     follow_runs,
 )
 from drift.monitor.pipeline.ingest import ingest
-from drift.monitor.pipeline.measure import ReferenceLimits
+from drift.monitor.pipeline.reference import ReferenceLimits
 from drift.monitor.reference.limits import AlarmSpec, RunRule
 from drift.monitor.sources.batches import Batching
 from drift.monitor.sources.column_roles import Columns

@@ -11,7 +11,8 @@ from drift.errors import UsageError
 from drift.monitor.analysis.annotations import as_markdown, finding_of
 from drift.monitor.analysis.anomaly import Neighbourhood
 from drift.monitor.analysis.errors import find_error_slices, largest, moved_together, row_losses
-from drift.monitor.sources.rows import Condition, PredictionRows, parse_slice
+from drift.monitor.sources.rows import PredictionRows
+from drift.monitor.sources.slices import Condition, parse_slice
 from drift.monitor.store.records import Batch, MonitorRecord, Quality
 from tests.monitor.worlds import COLUMNS
 

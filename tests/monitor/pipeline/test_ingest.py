@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from drift.errors import DataError, UsageError
-from drift.monitor.pipeline.batch_writer import in_force, join_labels, measure_all
 from drift.monitor.pipeline.ingest import ingest
+from drift.monitor.pipeline.labels import in_force, join_labels, measure_all
 from drift.monitor.sources.batches import Batching, period_of
 from drift.monitor.sources.column_roles import Columns
 from drift.monitor.sources.rows import from_bytes, joined, to_bytes

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.monitor.reference.limits import between_batch_variance, cut_evenly, merge_adjacent, spread_ranges
+from drift.monitor.reference.batch_variation import between_batch_variance, cut_evenly, merge_adjacent, spread_ranges
 from drift.monitor.store import MonitorStore, references
 from tests.monitor.worlds import World, agree, monitor_of, take_in
 

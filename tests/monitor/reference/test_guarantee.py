@@ -11,7 +11,7 @@ from benchmarks.run_rules import ALLOWED, PROMISE, Stream, cells, distances, run
 from drift.detect.profiles.distances import jensen_shannon
 from drift.monitor.alerts.check import check
 from drift.monitor.alerts.messages import Watch
-from drift.monitor.pipeline.measure import ReferenceLimits, make_reference
+from drift.monitor.pipeline.reference import ReferenceLimits, make_reference
 from drift.monitor.reference.limits import RunRule, bucket, loss_limit
 from drift.monitor.sources.rows import PredictionRows
 from drift.monitor.store import MonitorStore

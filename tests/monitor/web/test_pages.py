@@ -516,7 +516,7 @@ def hostile_store(path: Path) -> MonitorStore:
         ordered=True,
         slices=slices,
     )
-    from drift.monitor.pipeline.measure import make_reference
+    from drift.monitor.pipeline.reference import make_reference
     from drift.monitor.sources.rows import joined
     from drift.monitor.store import references
 

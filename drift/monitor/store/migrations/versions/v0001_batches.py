@@ -3,8 +3,6 @@
 import sqlalchemy as sql
 from alembic import op
 
-from drift.monitor.store.migrations.versions import columns
-
 revision = "0001"
 down_revision = None
 
@@ -15,7 +13,8 @@ def upgrade() -> None:
         "monitors",
         sql.Column("id", sql.Integer(), primary_key=True, autoincrement=True),
         sql.Column("name", sql.String(), nullable=False, unique=True),
-        *columns(sql.JSON, "columns", "slices"),
+        sql.Column("columns", sql.JSON(), nullable=False),
+        sql.Column("slices", sql.JSON(), nullable=False),
         sql.Column("began_at", sql.String(), nullable=False),
     )
     op.create_table(
@@ -24,10 +23,15 @@ def upgrade() -> None:
         sql.Column("monitor", sql.Integer(), sql.ForeignKey("monitors.id", ondelete="CASCADE"), nullable=False),
         sql.Column("name", sql.String(), nullable=False),
         sql.Column("at", sql.Float(), nullable=False),
-        *columns(sql.String, "first_time", "last_time", nullable=True),
-        *columns(sql.Integer, "rows", "known"),
-        *columns(sql.String, "digest", "truth_digest", "source"),
-        *columns(sql.JSON, "versions", "quality"),
+        sql.Column("first_time", sql.String(), nullable=True),
+        sql.Column("last_time", sql.String(), nullable=True),
+        sql.Column("rows", sql.Integer(), nullable=False),
+        sql.Column("known", sql.Integer(), nullable=False),
+        sql.Column("digest", sql.String(), nullable=False),
+        sql.Column("truth_digest", sql.String(), nullable=False),
+        sql.Column("source", sql.String(), nullable=False),
+        sql.Column("versions", sql.JSON(), nullable=False),
+        sql.Column("quality", sql.JSON(), nullable=False),
         sql.Column("ingested_at", sql.String(), nullable=False),
         sql.UniqueConstraint("monitor", "name"),
     )
@@ -37,7 +41,8 @@ def upgrade() -> None:
         sql.Column("batch", sql.Integer(), sql.ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("part", sql.Integer(), primary_key=True),
         sql.Column("rows", sql.Integer(), nullable=False),
-        *columns(sql.LargeBinary, "hashes", "body"),
+        sql.Column("hashes", sql.LargeBinary(), nullable=False),
+        sql.Column("body", sql.LargeBinary(), nullable=False),
     )
     op.create_table(
         "measures",
@@ -46,7 +51,8 @@ def upgrade() -> None:
         sql.Column("of_class", sql.String(), primary_key=True),
         sql.Column("of_slice", sql.String(), primary_key=True),
         sql.Column("value", sql.Float(), nullable=False),
-        *columns(sql.Float, "low", "high", nullable=True),
+        sql.Column("low", sql.Float(), nullable=True),
+        sql.Column("high", sql.Float(), nullable=True),
         sql.Column("rows", sql.Integer(), nullable=False),
     )
     op.create_table(
@@ -54,15 +60,19 @@ def upgrade() -> None:
         sql.Column("id", sql.Integer(), primary_key=True, autoincrement=True),
         sql.Column("monitor", sql.Integer(), sql.ForeignKey("monitors.id", ondelete="CASCADE"), nullable=False),
         sql.Column("version", sql.Integer(), nullable=False),
-        *columns(sql.String, "name", "chosen"),
+        sql.Column("name", sql.String(), nullable=False),
+        sql.Column("chosen", sql.String(), nullable=False),
         sql.Column("rows", sql.Integer(), nullable=False),
         sql.Column("inputs", sql.JSON(), nullable=False),
         sql.Column("labels", sql.JSON(), nullable=True),
-        *columns(sql.JSON, "groups", "measures"),
+        sql.Column("groups", sql.JSON(), nullable=False),
+        sql.Column("measures", sql.JSON(), nullable=False),
         sql.Column("losses", sql.LargeBinary(), nullable=False),
         sql.Column("large_error", sql.Float(), nullable=True),
         sql.Column("sample", sql.LargeBinary(), nullable=False),
-        *columns(sql.String, "agreed_by", "agreed_at", "why"),
+        sql.Column("agreed_by", sql.String(), nullable=False),
+        sql.Column("agreed_at", sql.String(), nullable=False),
+        sql.Column("why", sql.String(), nullable=False),
         sql.Column("promise", sql.JSON(), nullable=False),
         sql.UniqueConstraint("monitor", "version"),
     )
@@ -80,11 +90,18 @@ def upgrade() -> None:
         sql.Column("batch", sql.Integer(), sql.ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("reference", sql.Integer(), sql.ForeignKey("references.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("signal", sql.String(), primary_key=True),
-        *columns(sql.Float, "kl", "kl_threshold", "jensen_shannon", "js_threshold", "psi", "hellinger"),
+        sql.Column("kl", sql.Float(), nullable=False),
+        sql.Column("kl_threshold", sql.Float(), nullable=False),
+        sql.Column("jensen_shannon", sql.Float(), nullable=False),
+        sql.Column("js_threshold", sql.Float(), nullable=False),
+        sql.Column("psi", sql.Float(), nullable=False),
+        sql.Column("hellinger", sql.Float(), nullable=False),
         sql.Column("wasserstein", sql.Float(), nullable=True),
         sql.Column("p_value", sql.Float(), nullable=False),
         sql.Column("test", sql.String(), nullable=False),
-        *columns(sql.Float, "statistic", "test_p_value", "limit"),
+        sql.Column("statistic", sql.Float(), nullable=False),
+        sql.Column("test_p_value", sql.Float(), nullable=False),
+        sql.Column("limit", sql.Float(), nullable=False),
         sql.Column("bad", sql.Boolean(), nullable=False),
     )
     op.create_index("distances_of_signal", "distances", ["reference", "signal"])
@@ -99,5 +116,6 @@ def upgrade() -> None:
         "truths",
         sql.Column("monitor", sql.Integer(), sql.ForeignKey("monitors.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("key", sql.String(), primary_key=True),
-        *columns(sql.String, "truth", "came_at"),
+        sql.Column("truth", sql.String(), nullable=False),
+        sql.Column("came_at", sql.String(), nullable=False),
     )

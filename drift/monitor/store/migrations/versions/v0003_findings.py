@@ -3,8 +3,6 @@
 import sqlalchemy as sql
 from alembic import op
 
-from drift.monitor.store.migrations.versions import columns
-
 revision = "0003"
 down_revision = "0002"
 
@@ -15,8 +13,14 @@ def upgrade() -> None:
         "findings",
         sql.Column("id", sql.Integer(), primary_key=True, autoincrement=True),
         sql.Column("monitor", sql.Integer(), sql.ForeignKey("monitors.id", ondelete="CASCADE"), nullable=False),
-        *columns(sql.String, "batch", "key", "verdict", "reason", "note"),
-        *columns(sql.JSON, "tags", "row"),
-        *columns(sql.String, "by", "at"),
+        sql.Column("batch", sql.String(), nullable=False),
+        sql.Column("key", sql.String(), nullable=False),
+        sql.Column("verdict", sql.String(), nullable=False),
+        sql.Column("reason", sql.String(), nullable=False),
+        sql.Column("note", sql.String(), nullable=False),
+        sql.Column("tags", sql.JSON(), nullable=False),
+        sql.Column("row", sql.JSON(), nullable=False),
+        sql.Column("by", sql.String(), nullable=False),
+        sql.Column("at", sql.String(), nullable=False),
         sql.UniqueConstraint("monitor", "batch", "key"),
     )
