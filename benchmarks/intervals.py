@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 
-from drift.detect.profiles.comparison import AlignedCounts, bootstrap_interval
+from drift.detect.profiles.aligned_counts import AlignedCounts
+from drift.detect.profiles.comparison import bootstrap_interval
 from drift.detect.profiles.distances import hellinger, jensen_shannon
 
 LEVEL, RATIO = 0.05, 28

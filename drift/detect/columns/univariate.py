@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.columns.column_tests import EXACT_ROWS, TESTS, TwoSampleColumn, plain_columns, two_tables
+from drift.detect.columns.column_tests import EXACT_ROWS, TESTS
+from drift.detect.columns.two_sample_columns import TwoSampleColumn, plain_columns, two_tables
 from drift.errors import BlockError
 
 if TYPE_CHECKING:
-    from drift.detect.columns.column_tests import Features
+    from drift.detect.columns.two_sample_columns import Features
     from drift.detect.two_sample.samples import Sample
 
 Correction: TypeAlias = Literal["bonferroni", "holm", "benjamini-hochberg", "none"]

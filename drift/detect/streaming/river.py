@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from drift.detect.columns.column_tests import TwoSampleColumn, ks
+from drift.detect.columns.column_tests import ks
+from drift.detect.columns.two_sample_columns import TwoSampleColumn
 from drift.detect.streaming.protocol import RowwiseDetector
 
 LEAST_STATISTIC = 0.1  # of KSWIN's test, below which River does not alarm

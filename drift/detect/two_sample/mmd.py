@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drift.detect.permutation.sampler import KernelSums, PermutationSampler
+from drift.detect.permutation.kernel_sums import KernelSums
+from drift.detect.permutation.sampler import PermutationSampler
 from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, draw_until_decided, permutation_result
 from drift.detect.two_sample.kernel_matrix import ScaledKernel, bandwidth_grid, distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Gaussian, Kernel, Laplacian

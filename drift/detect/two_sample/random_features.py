@@ -2,7 +2,7 @@
 
 A sketch of a sample is made chunk by chunk, in memory that does not grow with the rows, and sketches of parts can be
 merged. Two sketches are compared by permuting their bins, so the level is exact as in
-`permutation.sampler`, whatever the number of features; more of them only bring the statistic nearer to the kernel's
+`permutation.kernel_sums`, whatever the number of features; more of them only bring the statistic nearer to the kernel's
 MMD² (Rahimi and Recht 2007; Zhao and Meng 2015).
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift.data.frames import is_frame, number_rows
-from drift.detect.permutation.sampler import PermutationBins, sums_of_pairs
+from drift.detect.permutation.kernel_sums import PermutationBins, sums_of_pairs
 from drift.detect.permutation.tests import PermutationTest, PermutedStatistics, permutation_result, require_reachable
 from drift.detect.two_sample.kernel_matrix import distance_sample, median_bandwidth
 from drift.detect.two_sample.kernels import KERNELS, Kernel

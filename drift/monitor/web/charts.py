@@ -9,7 +9,7 @@ from typing import Any
 from drift.charts import plots
 from drift.charts.batch_axis import BatchAxis, Point
 from drift.charts.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, WHITE
-from drift.detect.profiles.comparison import ComparedCell
+from drift.detect.profiles.aligned_counts import ComparedCell
 
 RATIOS = [  # of a distance to its limit: pale below it, dark above; they differ in grey, too
     [0.0, "#F7FBFF"],

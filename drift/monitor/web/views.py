@@ -9,7 +9,7 @@ from typing import Any
 
 from drift.charts.batch_axis import Point
 from drift.charts.plots import Chart
-from drift.detect.profiles.comparison import ComparedCell, sides_of
+from drift.detect.profiles.aligned_counts import ComparedCell, sides_of
 from drift.metrics import metrics_by_name
 from drift.metrics.regression.errors import LARGE as LARGE_ERRORS
 from drift.monitor.alerts.series import counts_for, is_judged, loss_name

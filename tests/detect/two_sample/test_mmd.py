@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from drift.detect.permutation.sampler import assignments
+from drift.detect.permutation.kernel_sums import assignments
 from drift.detect.two_sample.kernels import Gaussian, RationalQuadratic
 from drift.detect.two_sample.mmd import mmd_test
 from drift.errors import BlockError
@@ -77,7 +77,7 @@ def test_a_function_of_ones_own(scheme: str) -> None:
 
 def test_permuted_sums_are_those_of_permuted_rows() -> None:
     """Every permuted statistic of both schemes equals the naive one of the same assignment."""
-    from drift.detect.permutation.sampler import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
+    from drift.detect.permutation.kernel_sums import bin_sums, plan_bins, shuffled, sums_by_rows, sums_of_pairs
     from drift.detect.two_sample.kernel_matrix import KernelMatrix, ScaledKernel
 
     x, y = two(n=48, m=40)
