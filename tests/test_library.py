@@ -48,6 +48,11 @@ def test_options_are_light() -> None:
     assert not HEAVY & modules_after("import drift; drift.TrainOptions(), drift.ServerOptions(), drift.BaseOptions()")
 
 
+def test_what_trains_nothing_imports_no_library_of_models() -> None:
+    """Status, rollback, history and refusals take half of the processor's seconds without it."""
+    assert not {"torch", "mlflow", "ax", "pandas", "scipy", "sklearn"} & modules_after("import drift; drift.Loop")
+
+
 def test_every_name_is_there() -> None:
     assert set(drift.__all__) <= set(dir(drift))
     for name in drift.__all__:

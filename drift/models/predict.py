@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from drift.data.blocks import Answer, Floats
 from drift.errors import ArchiveError
-from drift.models.exported_program import RefusedProgramError, checked_file, load_program
+
+if TYPE_CHECKING:
+    import torch
+
+    from drift.models.exported_program import RefusedProgramError
 
 
 class LocalPredictor:
@@ -25,6 +28,8 @@ class LocalPredictor:
         Raises:
             ArchiveError: it holds more than a network, or is damaged.
         """
+        from drift.models.exported_program import RefusedProgramError, load_program
+
         try:
             return cls(load_program(path), version=version)
         except RefusedProgramError as error:
@@ -32,12 +37,16 @@ class LocalPredictor:
 
     def to_file(self, path: Path, *, width: int) -> None:
         """Export for rows of `width` features, any number of them, as .pt2."""
+        import torch
+
         example = torch.zeros(2, width)  # one row would fix their number at 1
         shapes = ({0: torch.export.Dim("rows")},)
         torch.export.save(torch.export.export(self.module.eval(), (example,), dynamic_shapes=shapes), path)
 
     def predict(self, features: Floats) -> Answer:
         """Class probabilities of `features` (n, d)."""
+        import torch
+
         with torch.no_grad():
             probabilities = self.module(torch.as_tensor(features))
         return Answer(probabilities.numpy(), self.version)
@@ -49,6 +58,8 @@ def require_program(path: Path) -> None:
     Raises:
         ArchiveError: it holds more than a network, or is damaged.
     """
+    from drift.models.exported_program import RefusedProgramError, checked_file
+
     try:
         checked_file(path)
     except RefusedProgramError as error:

@@ -25,8 +25,6 @@ from drift.loop.retraining.repeated_challengers import Recipe, Refused, Repeated
 from drift.loop.training.base import MIN_ROWS, log_model, split
 from drift.loop.training.fitting import Fitted, Place, WarmStart, build, fit_options, search_and_fit
 from drift.loop.training.run_description import data_parameters, fitted_words, training_parameters, words
-from drift.models.fit import fit
-from drift.models.network import Shape, TableNet
 from drift.models.predict import LocalPredictor
 from drift.system.devices import resolve_device
 from drift.tracking.connection.addresses import RUN_ID
@@ -270,6 +268,8 @@ def _recipe(champion: Version, parts: Split, options: RetrainOptions) -> Recipe:
 
 def _fit(table: Table, parts: Split, options: RetrainOptions, best: Fitted, warm: WarmStart | None) -> Fitted:
     """The chosen parameters, fitted again on all training rows."""
+    from drift.models.fit import fit
+
     everything, classes = table.part(parts.refit), len(table.classes)
     net = build(everything, best.parameters, classes=classes, seed=options.train.seed, warm=warm)
     chosen, device = fit_options(best.parameters, options.train), options.train.device
@@ -301,6 +301,7 @@ def _log(run: Run, table: Table, parts: Split, options: RetrainOptions, champion
 
 def _warm(champion: LocalPredictor, card: Card) -> WarmStart:
     """The champion's weights in a network that can be trained; an exported one cannot."""
+    from drift.models.network import Shape, TableNet
     from drift.models.quantiles import QuantileRanks
 
     state = dict(champion.module.state_dict())

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drift.data.blocks import Rows
 from drift.errors import StateError, TrainingError
 from drift.loop.events import EpochFinished, SearchBegan, Tell, TrialFinished
 from drift.loop.options import TrainOptions
 from drift.loop.training.run_description import network_parameters
-from drift.models.fit import Epoch, FitOptions, fit
-from drift.models.network import Shape, TableNet
-from drift.models.quantiles import fit_quantile_ranks
 from drift.models.search import NumberChoice, NumberRange, Search, Status, Trial, TrialOutcome
 from drift.system.devices import resolve_device
 from drift.system.disk import write_at_once
 from drift.tracking.connection.store import Store
 from drift.tracking.runs.open_runs import LoggedMetric, open_run
+
+if TYPE_CHECKING:  # these bring torch along, which most commands do without
+    from drift.models.fit import Epoch, FitOptions
+    from drift.models.network import Shape, TableNet
 
 FITTING = (
     NumberRange("learning_rate", 2e-3, 5e-2, log=True),
@@ -111,6 +112,8 @@ def search_and_fit(
         TrainingError: when no trial gave a usable network.
         UsageError: no such device.
     """
+    from drift.models.fit import fit
+
     device = resolve_device(options.device)
     if len(set(train.labels.tolist())) < 2:
         raise TrainingError(f"the {len(train)} training rows are all of one class: take more rows, or other ones")
@@ -185,6 +188,9 @@ def build(
 
     import torch
 
+    from drift.models.network import TableNet
+    from drift.models.quantiles import fit_quantile_ranks
+
     shape = _shape(parameters)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -197,6 +203,8 @@ def build(
 
 def fit_options(parameters: Mapping[str, float | int], options: TrainOptions) -> FitOptions:
     """A trial's parameters as options of a fit."""
+    from drift.models.fit import FitOptions
+
     return FitOptions(
         learning_rate=float(parameters["learning_rate"]),
         weight_decay=float(parameters["weight_decay"]),
@@ -220,6 +228,8 @@ def epoch_metrics(history: list[Epoch]) -> list[LoggedMetric]:
 
 
 def _shape(parameters: Mapping[str, float | int]) -> Shape:
+    from drift.models.network import Shape
+
     return Shape(int(parameters["width"]), int(parameters["depth"]), float(parameters["dropout"]))
 
 
@@ -255,6 +265,8 @@ def _load(net: TableNet, path: Path) -> tuple[Epoch, ...]:
     from io import BytesIO
 
     import torch
+
+    from drift.models.fit import Epoch
 
     damaged = False
     try:
