@@ -20,8 +20,8 @@ from drift.datasets.images import Images, load_images
 from drift.datasets.images.pixels import Pixels
 from drift.detect import bbsds_test, feature_tests, mmd_test
 from drift.detect.two_sample.samples import two_samples
-from drift.images.detection.failing_loudly import FAILING_LOUDLY
 from drift.images.detection.spaces import FeatureNetwork, flat
+from drift.images.perturbations.failing_loudly import FAILING_LOUDLY
 from drift.models.images import fit_images, new_model, recipe
 
 SIZES = (10, 20, 50, 100, 200, 500, 1_000)

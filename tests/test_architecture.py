@@ -77,7 +77,7 @@ ADAPTERS = {  # foreign library: the only modules that may import it
         "charts/figures.py",
         "tracking/runs/run.py",
         "images/results/pictures.py",
-        "images/results/logged.py",
+        "images/experiments/result.py",
         "report/images.py",
     },
     "typer": {"cli.py", "commands"},

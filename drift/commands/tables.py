@@ -12,9 +12,8 @@ import typer
 from drift.commands import options as o
 from drift.commands.ending import command
 from drift.errors import ExitCode
-from drift.loop.options import split_names
 from drift.system.devices import ComputeOptions
-from drift.system.options import DATA, MORE, Option, as_options
+from drift.system.options import DATA, MORE, Option, as_options, split_names
 
 Table = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", show_default=False)]
 STAGES = 4  # columns, all of them together, one by one, and where they differ

@@ -1,4 +1,4 @@
-"""Images and perturbations by name, and networks that are trained once and kept. Used by `drift images`."""
+"""Images and perturbations by name, and networks that are trained once and kept."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def perturb_by(name: str) -> Perturb | None:
     """
     if name == NONE:
         return None
-    from drift.images import named_perturbation
+    from drift.images.perturbations.named import named_perturbation
 
     perturbation = named_perturbation(name)
     return lambda pixels, severity, seed: perturbation(pixels, severity, seed=seed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from drift import next_steps
 from drift.errors import ServingError, UsageError
 from drift.system.devices import Device, Seed, resolve_device
-from drift.system.options import DATA, MORE, CheckedOptions, Option, as_options, documented
+from drift.system.options import DATA, MORE, CheckedOptions, Option, as_options, documented, split_names
 
 if TYPE_CHECKING:
     from drift.loop.card import DataSource
@@ -98,15 +98,6 @@ class TableOptions(CheckedOptions):
         if self.label is None:
             raise UsageError("expected --label COLUMN with --data FILE: which column holds the class?")
         return DataSource(str(self.data.absolute()), self.label, self.time, split_names(self.ignore))
-
-
-def split_names(text: str) -> tuple[str, ...]:
-    """Names that are separated by commas.
-
-    >>> split_names("a, b,")
-    ('a', 'b')
-    """
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @documented

@@ -128,6 +128,15 @@ def as_options(*records: object, **more: object) -> dict[str, Any]:
     return values | more
 
 
+def split_names(text: str) -> tuple[str, ...]:
+    """Names that are separated by commas.
+
+    >>> split_names("a, b,")
+    ('a', 'b')
+    """
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def documented(record: type[Record]) -> type[Record]:
     """Let `help` show what the options of a record say, under Attributes after the first paragraph."""
     summary, _, rest = inspect.cleandoc(record.__doc__ or "").partition("\n\n")

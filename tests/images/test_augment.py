@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from drift.datasets.images import Images
 from drift.errors import UsageError
 from drift.images.augment import CLEAN, PERTURBED, compare_networks, words
-from drift.images.experiments import train_network
+from drift.images.networks import train_network
 from drift.images.results.tensorboard import SHOWN, TensorBoardLog
 from drift.images.streams.evolution import ImagePool
 from tests.images.conftest import CLASSES, Centroids, Digits, noisy

@@ -64,7 +64,7 @@ def test_a_ramp(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     page = Path("page.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http-equiv", "")
-    monkeypatch.setattr("drift.images.experiments.fit_images", None)  # the network comes from the cache
+    monkeypatch.setattr("drift.images.networks.fit_images", None)  # the network comes from the cache
     again, said = run("simulate", *words, *SMALL, "--perturbation", "gaussian_noise", "--start", "0.4")
     assert again == 0, said
     assert json.loads(Path("r.json").read_text())["records"] == records

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from drift.datasets.images import Images
-from drift.images import experiments
-from drift.images.experiments import train_network
+from drift.images import networks
+from drift.images.networks import train_network
 from drift.images.results.summaries import ramp_words
 from tests.images.conftest import CLASSES, Digits
 from tests.images.streams.test_simulate import simulated
@@ -52,8 +52,8 @@ def test_options_reach_the_fit_of_the_last_layer(parts: tuple[Images, Images], m
 
         return fit
 
-    monkeypatch.setattr(experiments, "fit_head", remember("head"))
-    monkeypatch.setattr(experiments, "fit_images", remember("whole"))
+    monkeypatch.setattr(networks, "fit_head", remember("head"))
+    monkeypatch.setattr(networks, "fit_images", remember("whole"))
     train_network("efficientnet-lite0", *parts, max_epochs=3, seed=7, seconds=30.0, tell=nobody)
     (head,) = told
     assert head["fitted"] == "head"

@@ -11,7 +11,7 @@ import torch
 from drift.datasets.images import Images
 from drift.images.detection.detector_comparison import CLEAN, compare_detectors
 from drift.images.detection.image_detectors import image_detectors
-from drift.images.experiments import train_network
+from drift.images.networks import train_network
 from drift.models.images.resnet import ResNet18
 from tests.images.conftest import CLASSES, Digits
 

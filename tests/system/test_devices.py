@@ -270,7 +270,7 @@ def test_caches_of_devices_are_apart() -> None:
 def test_image_commands_hand_the_device_on(
     moved: Moves, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from drift.images import experiments
+    from drift.images import networks
 
     seen: list[str] = []
 
@@ -280,8 +280,8 @@ def test_image_commands_hand_the_device_on(
 
     pixels, labels = np.zeros((4_000, 8, 8, 1), np.uint8), np.arange(4_000) % 3
     pictures = Images("d", pixels, labels, ("a", "b", "c"))
-    monkeypatch.setattr(experiments, "images_of", lambda _name, tell: (pictures, pictures))
-    monkeypatch.setattr(experiments, "train_network", remember)
+    monkeypatch.setattr(networks, "images_of", lambda _name, tell: (pictures, pictures))
+    monkeypatch.setattr(networks, "train_network", remember)
     done = CliRunner().invoke(app, ["images", name, "--device", "auto"])
     assert "enough was seen" in done.output
     assert seen == ["mps"]
@@ -290,7 +290,7 @@ def test_image_commands_hand_the_device_on(
 def test_a_network_of_images_is_kept_for_any_machine(
     moved: Moves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from drift.images.experiments import train_network
+    from drift.images.networks import train_network
     from drift.models.images import ImageModel
 
     monkeypatch.setenv("DRIFT_CACHE", str(tmp_path))

@@ -9,8 +9,7 @@ from drift.commands import options as o
 from drift.commands.ending import command
 from drift.commands.monitor import options as m
 from drift.errors import ExitCode, UsageError
-from drift.loop.options import split_names
-from drift.system.options import MORE, Option
+from drift.system.options import MORE, Option, split_names
 from drift.system.secrets import read_option
 
 if TYPE_CHECKING:

@@ -1,20 +1,13 @@
-"""Experiments with images in MLflow: one run for each, with batches as steps, and the page as an artifact."""
+"""Numbers of experiments with images as MLflow takes them, batches as steps."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from drift.images.augment import SampleComparison
 from drift.images.detection.detector_comparison import DetectorComparison
 from drift.images.streams.simulate import RampResult
-from drift.tracking.connection.store import Store
-from drift.tracking.runs.open_runs import LoggedMetric, open_run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from drift.tracking.runs.open_runs import LoggedMetric
 
 
 def ramp_points(ramp: RampResult) -> list[LoggedMetric]:
@@ -56,26 +49,3 @@ def sample_points(results: list[SampleComparison]) -> list[LoggedMetric]:
 def plain(name: str) -> str:
     """What MLflow takes as a part of a metric's name: a folder may be called anything."""
     return re.sub(r"[^\w.\-]", "_", name)
-
-
-def log_experiment(
-    name: str,
-    points: list[LoggedMetric],
-    store: Store,
-    experiment: str,
-    *,
-    options: Mapping[str, object],
-    page: Path,
-    figures: Mapping[str, Figure] | None = None,
-    text: Path | None = None,
-) -> str:
-    """Log numbers, pictures and the page of one experiment, and its text; returns the run's id."""
-    with open_run(store, experiment, name=f"images {name}", kind=f"images-{name}") as run:
-        run.params(options)
-        run.describe(f"Image experiment `drift images {name}`; its page is among the artifacts.")
-        run.metrics(points)
-        for title, figure in (figures or {}).items():
-            run.figure(title, figure)
-        for file in (page, text) if text else (page,):
-            run.file(file)
-        return run.id

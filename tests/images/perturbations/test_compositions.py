@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from drift.errors import UsageError
-from drift.images import PERTURBATIONS, FromAlbumentations, named_perturbation
+from drift.images.perturbations import PERTURBATIONS, FromAlbumentations
 from drift.images.perturbations.compositions import library
+from drift.images.perturbations.named import named_perturbation
 from tests.images.pictures import digits, photographs
 
 A: Any = library()
@@ -23,7 +24,7 @@ def test_neither_a_network_nor_the_library_is_asked_for_without_need() -> None:
         "import sys, urllib.request\n"
         "def asked(*a, **k): raise SystemExit('the network was asked')\n"
         "urllib.request.OpenerDirector.open = asked\n"
-        "import numpy as np, drift.images as images\n"
+        "import numpy as np, drift.images.perturbations.named as images\n"
         "images.named_perturbation('rotation')(np.zeros((2, 8, 8, 1), np.uint8), 1, seed=0)\n"
         "assert 'albumentations' not in sys.modules\n"
         "images.named_perturbation('cifar10_augmentation')(np.zeros((2, 8, 8, 1), np.uint8), 1, seed=0)\n"

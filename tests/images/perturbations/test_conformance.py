@@ -10,7 +10,9 @@ import pytest
 import drift.images.perturbations
 from drift.datasets.images.pixels import Pixels
 from drift.errors import BlockError, UsageError
-from drift.images import FAILING_LOUDLY, PERTURBATIONS, Perturbation, named_perturbation
+from drift.images.perturbations import PERTURBATIONS, Perturbation
+from drift.images.perturbations.failing_loudly import FAILING_LOUDLY
+from drift.images.perturbations.named import named_perturbation
 from tests.images.pictures import digits, distance, photographs
 
 ALL: dict[str, Perturbation] = {name: made() for name, made in PERTURBATIONS.items()} | FAILING_LOUDLY

@@ -8,8 +8,7 @@ import pytest
 from scipy import ndimage
 
 from drift.datasets.images.pixels import Pixels
-from drift.images import FAILING_LOUDLY
-from drift.images.detection.failing_loudly import ImageShift, shifted_rows
+from drift.images.perturbations.failing_loudly import FAILING_LOUDLY, ImageShift, shifted_rows
 from drift.images.perturbations.protocol import generator
 from tests.images.pictures import digits, photographs
 

@@ -3,7 +3,7 @@
 import pytest
 
 from drift.errors import UsageError
-from drift.images import RAMPS, Ramp
+from drift.images.streams.evolution import RAMPS, Ramp
 
 
 def over(ramp: Ramp, batches: int, **options: float) -> list[float]:

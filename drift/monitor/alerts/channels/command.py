@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from drift.errors import DeliveryError, UsageError
-from drift.loop.options import split_names
 from drift.monitor.alerts.channels.protocol import PANEL, ChannelOptions, Message, body, shortened
-from drift.system.options import Option
+from drift.system.options import Option, split_names
 from drift.system.secrets import environment_without_secrets, read_option
 
 LONGEST_VARIABLE = 4_000  # characters; Linux takes 128 kB
