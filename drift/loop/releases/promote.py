@@ -323,12 +323,13 @@ def watched_alias(championship: Championship) -> Iterator[None]:
     """
     ended = threading.Event()
     thread = threading.Thread(target=_watch, args=(championship, ended), name="alias watch", daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield
     finally:
         ended.set()
-        thread.join(END_SECONDS)
+        if thread.is_alive():  # not if Ctrl-C came before it began
+            thread.join(END_SECONDS)
 
 
 def _watch(championship: Championship, ended: threading.Event) -> None:

@@ -59,8 +59,9 @@ class SystemSampler:
 
     def start(self) -> None:
         """Begin to sample in the background."""
-        self._thread = threading.Thread(target=self._run, daemon=True, name="drift-system-metrics")
-        self._thread.start()
+        thread = threading.Thread(target=self._run, daemon=True, name="drift-system-metrics")
+        thread.start()
+        self._thread = thread  # Ctrl-C may come before: a thread that has not begun cannot be waited for
 
     def stop(self) -> Sequence[SystemSample]:
         """End the thread, after one last sample, and return all samples."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import cast
 
 import pytest
@@ -331,6 +332,15 @@ def test_the_watch_follows_and_tells_trouble_once(stage: Stage, monkeypatch: pyt
         assert len([event for event in stage.listener.events if "goes on with" in str(event)]) == 1
         stage.unservable = set()
         wait_until(lambda: stage.service.default_version == 5, what="version 5")
+
+
+def test_an_interrupt_before_the_watch_begins_stays_an_interrupt(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_thread: Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), module.watched_alias(stage.championship):
+        pass
 
 
 def test_the_watch_survives_errors_of_other_libraries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,23 @@ def test_samples_of_a_long_run_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert 0 < len(sampler.stop()) < 8
 
 
+def interrupted(_thread: threading.Thread) -> None:
+    """The start of a thread that Ctrl-C comes before."""
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_thread_begins_stays_an_interrupt(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting for a thread that has not begun is an error of Python, which would take its place."""
+    sampler = machine.SystemSampler()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sampler.start()
+    assert sampler.stop() == ()
+
+
 def test_a_run_that_fails_ends_its_thread_and_keeps_its_error(store: Store) -> None:
     with pytest.raises(TrackingError, match="mine"), open_run(store, "x", name="mine", kind="mine") as run:
         raise TrackingError("mine")
