@@ -23,6 +23,7 @@ KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "
 MAIN, DATA, MORE = "Main options", "Your own table", "More"  # headings of the help
 
 Record = TypeVar("Record")
+_DESCRIBED: dict[Any, tuple[tuple[Field[Any], Any, Option | None], ...]] = {}  # of records, by class
 
 
 @dataclass(frozen=True)
@@ -253,11 +254,13 @@ def _bounds_words(least: float | None, most: float | None) -> str:
     return f" of {least:,g} or more" if least is not None else f" of at most {most:,g}" if most is not None else ""
 
 
-def _described(record: Any) -> list[tuple[Field[Any], Any, Option | None]]:
-    """Fields with an option, and fields that are records themselves."""
-    hints = get_type_hints(record, include_extras=True)
-    described = [(field, *split_option(hints[field.name])) for field in fields(record)]
-    return [entry for entry in described if entry[2] is not None or is_dataclass(entry[1])]
+def _described(record: Any) -> tuple[tuple[Field[Any], Any, Option | None], ...]:
+    """Fields with an option, and fields that are records themselves; looked at once, at the start of every command."""
+    if record not in _DESCRIBED:
+        hints = get_type_hints(record, include_extras=True)
+        described = ((field, *split_option(hints[field.name])) for field in fields(record))
+        _DESCRIBED[record] = tuple(entry for entry in described if entry[2] is not None or is_dataclass(entry[1]))
+    return _DESCRIBED[record]
 
 
 def _default(field: Field[Any]) -> Any:

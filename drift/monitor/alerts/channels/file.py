@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +34,8 @@ class File:
         Raises:
             DeliveryError: the file cannot be written.
         """
+        import json
+
         try:
             with self.path.open("a+b") as handle:
                 self._lock(handle.fileno())
@@ -67,6 +68,8 @@ class File:
 
 
 def _number(line: bytes) -> object:
+    import json
+
     try:
         number = json.loads(line)
     except ValueError:  # torn by a crash

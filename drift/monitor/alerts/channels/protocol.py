@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 
@@ -91,4 +90,6 @@ def text(message: Message) -> str:
 
 def body(message: Message) -> bytes:
     """A message as JSON."""
+    import json
+
     return json.dumps(asdict(message) | {"text": text(message)}, ensure_ascii=False).encode()

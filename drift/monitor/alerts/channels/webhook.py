@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import Empty, Queue
 from typing import TYPE_CHECKING, Annotated, ClassVar
 from urllib.parse import urlsplit
 
@@ -133,6 +132,8 @@ class WebhookOptions(ChannelOptions):
 
 def _within(seconds: float, ask: Callable[[], requests.Response]) -> requests.Response:
     """What `ask` returns or raises, or `TimeoutError`: its thread ends with its connection or the process."""
+    from queue import Empty, Queue
+
     answers: Queue[requests.Response | Exception] = Queue()
 
     def run() -> None:
