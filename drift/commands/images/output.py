@@ -49,8 +49,8 @@ class OutputOptions:
         json: Path | None,
         *,
         as_markdown: bool = False,
-    ) -> Path:
-        """Print what was found, write its page, log its run and write its numbers; returns the page.
+    ) -> None:
+        """Print what was found, write its page, log its run and write its numbers.
 
         Args:
             result: of the experiment.
@@ -77,7 +77,6 @@ class OutputOptions:
         print(f"page: {page}" + (f", and {files[-1].name} beside it" if as_markdown else ""))
         summary = {"summary": result.summary} if result.summary else {}
         o.write_json(json, called, result.records, run_id=run_id, **summary)
-        return page
 
     @staticmethod
     def _default(name: str) -> Path:
